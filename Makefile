@@ -1,0 +1,54 @@
+# Thin recipes: each is a plain `pulumi` or `pytest` command after the set-up that it needs.
+
+STACK ?= dev
+PYTHON ?= python3
+STATE := $(CURDIR)/.pulumi-state
+
+# Its own state folder, never the account that the user may be logged in to, unless told otherwise.
+export PULUMI_BACKEND_URL ?= file://$(STATE)
+export PULUMI_SKIP_UPDATE_CHECK ?= true
+ifeq ($(STACK),dev)
+# Nothing in dev is worth a passphrase: its secrets stand for keys.
+export PULUMI_CONFIG_PASSPHRASE ?=
+endif
+
+RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
+PULUMI = engine=$$(.venv/bin/python engine/get.py) && PATH="$(CURDIR)/.venv/bin:$$engine:$$PATH" pulumi --stack $(STACK)
+
+.PHONY: up preview refresh destroy lint test clean
+
+up: stack  ## Registers what the stack declares
+	@$(PULUMI) up --yes
+
+preview: stack  ## Shows what `up` would do
+	@$(PULUMI) preview --diff
+
+refresh: stack  ## Reads what is really registered
+	@$(PULUMI) refresh --yes --diff
+
+destroy: stack  ## Deletes what the stack registered
+	@$(PULUMI) destroy --yes
+
+lint: .venv/ready  ## ruff and mypy
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+
+test: .venv/ready  ## Every test, the real engine's included
+	@.venv/bin/python engine/get.py >/dev/null
+	@$(RUN) pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95
+
+.PHONY: stack
+stack: .venv/ready
+	@mkdir -p $(STATE)
+	@engine=$$(.venv/bin/python engine/get.py) && PATH="$(CURDIR)/.venv/bin:$$engine:$$PATH" \
+		pulumi stack select --create $(STACK) >/dev/null
+
+.venv/ready: requirements.txt
+	@echo "Setting up .venv from requirements.txt …"
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+clean:  ## Removes the environment and caches, not the state
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

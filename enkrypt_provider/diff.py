@@ -1,0 +1,113 @@
+"""What a difference means, as a table, and the short interpreter of that table.
+
+Compares canonical documents only (schema.py); asks nobody, sends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from .schema import COMPUTED, Properties
+
+
+class Rule(Enum):
+    """What a difference in a field means."""
+
+    UPDATE = "changed in place, by PATCH with the whole object"
+    REPLACE = "part of the identity: a new registration, made before the old one is deleted"
+    SECRET = "compared with what was declared, never with what the server answers"  # noqa: S105
+    UNORDERED = "a set: its order is no difference"
+    OPTIONAL = "has no default: where it is not declared, the server's value is no drift"
+    SERVER = "set by the server: an output"
+
+
+TABLE: Final[Mapping[str, Rule]] = {
+    "model_saved_name": Rule.REPLACE,
+    "certifications": Rule.UNORDERED,
+    "model_config.model_version": Rule.REPLACE,
+    "model_config.paths.vision": Rule.OPTIONAL,
+    "model_config.paths.embeddings": Rule.OPTIONAL,
+    "model_config.apikeys": Rule.SECRET,
+    **dict.fromkeys(COMPUTED, Rule.SERVER),
+}
+"""Every field that is not simply updated in place, by its path. All others are `Rule.UPDATE`."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field that differs. It holds no value: any value may be a secret."""
+
+    path: str
+    rule: Rule
+
+
+_ABSENT: Final = object()
+
+
+def rule_of(path: str) -> Rule:
+    """The rule of a field, given as a dotted path."""
+    return TABLE.get(path, Rule.UPDATE)
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    """The fields in which two canonical documents differ; a value that is not known yet always does."""
+    return list(_walk(old, new, ""))
+
+
+def differing(declared: Mapping[str, Any], live: Mapping[str, Any]) -> list[str]:
+    """The paths in which a live registration differs from a declared one, secrets aside (they may be masked)."""
+    return [change.path for change in changes(declared, settle(declared, live))]
+
+
+def settle(declared: Mapping[str, Any], live: Mapping[str, Any]) -> Properties:
+    """The live registration as the program would have written it: only real drift is left as a difference."""
+    return {name: _settled(name, declared.get(name, _ABSENT), value) for name, value in _both(declared, live)}
+
+
+def _both(declared: Mapping[str, Any], live: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in live.items():
+        if name in declared or rule_of(path + name) is not Rule.OPTIONAL:
+            yield name, value
+
+
+def _settled(path: str, declared: Any, live: Any) -> Any:
+    rule = rule_of(path)
+    if rule is Rule.SECRET and declared is not _ABSENT:
+        return declared
+    if rule is Rule.UNORDERED and _same_set(declared, live):
+        return declared
+    if isinstance(declared, Mapping) and isinstance(live, Mapping):
+        return {
+            name: _settled(f"{path}.{name}", declared.get(name, _ABSENT), value)
+            for name, value in _both(declared, live, f"{path}.")
+        }
+    return live
+
+
+def _same_set(one: Any, other: Any) -> bool:
+    return isinstance(one, list) and isinstance(other, list) and _sorted(one) == _sorted(other)
+
+
+def _sorted(items: list[Any]) -> list[str]:
+    return sorted(map(repr, items))
+
+
+def _walk(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[Change]:
+    for name in {**old, **new}:
+        path = f"{prefix}{name}"
+        before, after = old.get(name, _ABSENT), new.get(name, _ABSENT)
+        rule = rule_of(path)
+        if rule is Rule.SERVER:
+            continue
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            yield from _walk(before, after, f"{path}.")
+        elif not _equal(before, after) and not (rule is Rule.UNORDERED and _same_set(before, after)):
+            yield Change(path, rule)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    # 443.0 is 443, but True is not 1.
+    return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)

@@ -1,0 +1,76 @@
+"""The tree of errors, by who is to blame; each is one line that says what happened, to which model and what to do.
+
+No message here may hold a key, a header's value or a request's body. Names and paths are shown through
+`plain`, so that a hostile one cannot break the line or colour the terminal.
+"""
+
+from __future__ import annotations
+
+_SHOWN = 200
+
+
+def plain(text: object, limit: int = _SHOWN) -> str:
+    """`text` on one line of printable characters, cut at `limit` characters."""
+    line = "".join(c if c.isprintable() else " " for c in str(text)[: limit + 1])
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+class EnkryptError(Exception):
+    """Anything that a user of this provider can be told in one line."""
+
+
+class ConfigurationError(EnkryptError):
+    """A setting is missing or wrong: nothing was sent."""
+
+
+class RequestRejected(EnkryptError):
+    """The API refused a request (4xx).
+
+    Attributes: `status`, the HTTP status; `request_id`, the API's own id of the request, or "".
+    """
+
+    def __init__(self, message: str, *, status: int = 0, request_id: str = "") -> None:
+        super().__init__(f"{message} (request id {plain(request_id, 80)})" if request_id else message)
+        self.status = status
+        self.request_id = request_id
+
+
+class AuthenticationFailed(RequestRejected):
+    """401 or 403: the API does not accept the key."""
+
+
+class ModelNotFound(RequestRejected):
+    """404: to `read` it means gone, to `delete` it means done."""
+
+
+class ModelExists(RequestRejected):
+    """The identity is taken, by a registration that this create did not make."""
+
+
+class ServiceUnavailable(EnkryptError):
+    """The API could not be reached or kept failing: retries are spent.
+
+    Attributes: `attempts`, how often the request was tried.
+    """
+
+    def __init__(self, message: str, *, attempts: int = 1) -> None:
+        super().__init__(message)
+        self.attempts = attempts
+
+
+class UnexpectedResponse(EnkryptError):
+    """The other side broke its contract: nothing of its answer was kept."""
+
+
+# What the console shows before a message is the class's qualified name: keep it short and public.
+for _error in (
+    EnkryptError,
+    ConfigurationError,
+    RequestRejected,
+    AuthenticationFailed,
+    ModelNotFound,
+    ModelExists,
+    ServiceUnavailable,
+    UnexpectedResponse,
+):
+    _error.__module__ = "enkrypt_provider"

@@ -1,0 +1,251 @@
+"""`EnkryptModel` and its `…Args`: what a program writes.
+
+Only shapes, their meaning, and what must be secret. Limits and defaults are enforced in schema.py, and a
+test holds both to the same fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, overload
+
+import pulumi
+from pulumi.dynamic import Resource
+from typing_extensions import dataclass_transform
+
+from . import outputs
+from .provider import EnkryptModelProvider
+
+T = TypeVar("T")
+
+
+@dataclass_transform(kw_only_default=True)
+def _input_type(cls: type[T]) -> type[T]:
+    """`pulumi.input_type`, which writes an `__init__` that type checkers do not know of."""
+    return pulumi.input_type(cls)
+
+
+@_input_type
+class EndpointArgs:
+    """Where the model answers: `scheme://host:port/base_path`."""
+
+    host: pulumi.Input[str]
+    """The host name alone, such as `api.together.xyz`. Required."""
+    scheme: pulumi.Input[str] | None = None
+    """`https` or `http`. Default: `https`."""
+    port: pulumi.Input[int] | None = None
+    """1 to 65535. Default: 443, or 80 where the scheme is `http`."""
+    base_path: pulumi.Input[str] | None = None
+    """What every path begins with, such as `/v1`: empty, or starting with `/`. Default: empty."""
+
+
+@_input_type
+class PathsArgs:
+    """What is appended to the endpoint's `base_path` for each kind of request."""
+
+    completions: pulumi.Input[str] | None = None
+    """Default: `/completions`."""
+    chat: pulumi.Input[str] | None = None
+    """Default: `/chat/completions`."""
+    vision: pulumi.Input[str] | None = None
+    """No default. Known to the official client, not to the API's document."""
+    embeddings: pulumi.Input[str] | None = None
+    """No default. Known to the official client, not to the API's document."""
+
+
+@_input_type
+class AuthDataArgs:
+    """How a key of `apikeys` is presented to the model: `HEADER_NAME: PREFIX KEY`."""
+
+    header_name: pulumi.Input[str] | None = None
+    """Default: `Authorization`."""
+    header_prefix: pulumi.Input[str] | None = None
+    """Default: `Bearer`."""
+    space_after_prefix: pulumi.Input[bool] | None = None
+    """Whether a space stands between prefix and key. Default: true."""
+
+
+@_input_type
+class GeminiArgs:
+    """Gemini on Vertex. The API's document describes these fields without naming them: the names are inferred."""
+
+    api_endpoint: pulumi.Input[str] | None = None
+    """The regional API endpoint, host name only."""
+    project_id: pulumi.Input[str] | None = None
+    """The project's id."""
+    location_id: pulumi.Input[str] | None = None
+    """The location's id."""
+
+
+@_input_type
+class MetadataArgs:
+    """Options of the model's runtime.
+
+    The API's document describes these fields without naming them: the names are inferred, their place in
+    `metadata` is a guess. A plain dict may hold any other field besides; it passes through as it is.
+    """
+
+    max_tokens: pulumi.Input[int] | None = None
+    """The most tokens of one answer, at least 1; the document's example is 2048."""
+    input_cost: pulumi.Input[float] | None = None
+    """Cost of the tokens sent, 0 or more; the document's example is 2.5. Its unit is not documented."""
+    output_cost: pulumi.Input[float] | None = None
+    """Cost of the tokens answered, 0 or more; the document's example is 10. Its unit is not documented."""
+    azure_instance: pulumi.Input[str] | None = None
+    """If Azure: the instance."""
+    azure_api_version: pulumi.Input[str] | None = None
+    """If Azure: the API version, such as `2024-02-01`."""
+    azure_deployment_id: pulumi.Input[str] | None = None
+    """If Azure: the deployment's id."""
+    anthropic_version: pulumi.Input[str] | None = None
+    """If Anthropic: the API's version."""
+    llama2_format: pulumi.Input[str] | None = None
+    """If Llama 2: `openai`."""
+    mistral_format: pulumi.Input[str] | None = None
+    """If Mistral: `openai` or `ollama`."""
+    gemini: pulumi.Input[pulumi.InputType[GeminiArgs]] | None = None
+    """If Gemini on Vertex."""
+
+
+@_input_type
+class ModelConfigArgs:
+    """How the model is reached and what it is."""
+
+    is_compatible_with: pulumi.Input[str]
+    """The request and response format that the model speaks. Required. One of `openai`, `together`,
+    `huggingface`, `groq`, `azure_openai`, `anthropic`, `cohere`, `bedrock`, `gemini`, `ai21`, `fireworks`,
+    `alibaba`, `portkey`, `deepseek`, `mistral`, `llama`, `openai_compatible`, `cohere_compatible`,
+    `anthropic_compatible`."""
+    endpoint: pulumi.Input[pulumi.InputType[EndpointArgs]]
+    """Where the model answers. Required."""
+    model_version: pulumi.Input[str] | None = None
+    """Your own identifier of this version, part of the identity: a change replaces the registration.
+    Printable ASCII without `/`, at most 255 characters. Default: `v1`."""
+    hosting_type: pulumi.Input[str] | None = None
+    """`External` or `Internal`. Default: `External`."""
+    model_source: pulumi.Input[str] | None = None
+    """Where the model comes from, such as `https://together.ai`. Default: empty."""
+    model_provider: pulumi.Input[str] | None = None
+    """The model's vendor, free text such as `Mistral AI`. Default: empty."""
+    system_prompt: pulumi.Input[str] | None = None
+    """Sent to the model before each conversation. Default: empty."""
+    conversation_template: pulumi.Input[str] | None = None
+    """Default: empty."""
+    paths: pulumi.Input[pulumi.InputType[PathsArgs]] | None = None
+    """The path of each kind of request."""
+    auth_data: pulumi.Input[pulumi.InputType[AuthDataArgs]] | None = None
+    """How a key is presented to the model."""
+    apikeys: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
+    """The keys with which the model is called: always secret. Never compared with what the API answers, which
+    may mask them. Default: none."""
+    metadata: pulumi.Input[pulumi.InputType[MetadataArgs]] | None = None
+    """Options of the model's runtime; as a plain dict it takes any other field too. Default: empty."""
+    default_request_options: pulumi.Input[Mapping[str, Any]] | None = None
+    """Sent with every request to the model: any JSON object. Default: empty."""
+
+
+@_input_type
+class EnkryptModelArgs:
+    """A model as Enkrypt AI registers it."""
+
+    model_saved_name: pulumi.Input[str]
+    """The name by which all that uses the model refers to it, part of the identity: a change replaces the
+    registration. Required. At most 32 characters of printable ASCII, without `/`."""
+    model_config: pulumi.Input[pulumi.InputType[ModelConfigArgs]]
+    """How the model is reached and what it is. Required."""
+    model_name: pulumi.Input[str] | None = None
+    """The model's own name, such as `mistralai/Mixtral-8x7B-Instruct-v0.1`. Default: empty."""
+    testing_for: pulumi.Input[str] | None = None
+    """What it is tested as: `Copilot`, `LLM` or `Chatbot`. Default: `LLM`."""
+    model_type: pulumi.Input[str] | None = None
+    """`text_2_text`, the only type that the document knows, and the default."""
+    certifications: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
+    """Any of `GDPR`, `CCPA`, `HIPAA`, `SOC 2 Type II`, `SOC 3`; their order says nothing. Default: none."""
+
+
+class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
+    """A model registered with Enkrypt AI.
+
+    Its id is `NAME/VERSION`. A change of either registers the new model before the old one is deleted; every
+    other field changes in place. Since `apikeys` are secret, Pulumi treats the output `model_config` as a
+    secret as a whole.
+    """
+
+    model_saved_name: pulumi.Output[str]
+    """The name by which all that uses the model refers to it."""
+    model_config: pulumi.Output[outputs.ModelConfig]
+    """How the model is reached and what it is."""
+    model_name: pulumi.Output[str]
+    """The model's own name."""
+    testing_for: pulumi.Output[str]
+    """What it is tested as."""
+    model_type: pulumi.Output[str]
+    """The model's type."""
+    certifications: pulumi.Output[Sequence[str]]
+    """Its certifications."""
+    model_id: pulumi.Output[int]
+    """The API's own number of the registration; nothing refers to a model by it."""
+    project_name: pulumi.Output[str]
+    """The project that the API key belongs to."""
+    created_at: pulumi.Output[str]
+    """When it was registered, in ISO 8601."""
+    updated_at: pulumi.Output[str]
+    """When it was last changed, in ISO 8601."""
+
+    @overload
+    def __init__(
+        self, resource_name: str, args: EnkryptModelArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        opts: pulumi.ResourceOptions | None = None,
+        model_saved_name: pulumi.Input[str],
+        model_config: pulumi.Input[pulumi.InputType[ModelConfigArgs]],
+        model_name: pulumi.Input[str] | None = None,
+        testing_for: pulumi.Input[str] | None = None,
+        model_type: pulumi.Input[str] | None = None,
+        certifications: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+    ) -> None: ...
+
+    def __init__(
+        self,
+        resource_name: str,
+        args: EnkryptModelArgs | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+        **properties: Any,
+    ) -> None:
+        """Declares a model: by `EnkryptModelArgs`, or by the same arguments as keywords.
+
+        Raises `TypeError` for an argument that does not exist; every other mistake is found by `check`, at
+        preview.
+        """
+        if args is None:
+            args = EnkryptModelArgs(**properties)
+        elif properties:
+            raise TypeError("give either args or keywords, not both")
+        declared = {
+            "model_saved_name": args.model_saved_name,
+            "testing_for": args.testing_for,
+            "model_name": args.model_name,
+            "model_type": args.model_type,
+            "certifications": args.certifications,
+            "model_config": _with_secrets(args.model_config),
+        }
+        # An output must be named here to exist; the engine fills it in.
+        computed = dict.fromkeys(("model_id", "project_name", "created_at", "updated_at"))
+        super().__init__(EnkryptModelProvider(), resource_name, {**declared, **computed}, opts)
+
+
+def _with_secrets(model_config: Any) -> Any:
+    """`model_config` with its keys secret, wherever it comes from and whatever its shape."""
+    if isinstance(model_config, pulumi.Output):
+        return model_config.apply(_with_secrets)
+    if isinstance(model_config, ModelConfigArgs):
+        model_config = {k: v for k, v in vars(model_config).items() if v is not None}
+    if isinstance(model_config, Mapping) and model_config.get("apikeys") is not None:
+        return {**model_config, "apikeys": pulumi.Output.secret(model_config["apikeys"])}
+    return model_config

@@ -1,0 +1,619 @@
+"""Every document shape, and the only mapping between properties, the wire and the state.
+
+A program's arguments are parsed here once, strictly (`parse`); what the API answers is read here, tolerantly
+(`read`). Both give the canonical document: defaults filled in, whole numbers as int, absent for null, in the
+order of the API's document. It is what the state holds and, in dialect v1, what goes over the wire.
+Nothing here calls the network or knows Pulumi's engine. No message here shows a value: any may be a secret.
+
+[P] proven, [I] inferred, [G] guessed: what is known of the API and how, see docs/api.md.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
+
+from pulumi.output import Unknown
+from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_ID
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from .errors import UnexpectedResponse, plain
+
+Dialect = Literal["v1", "v2"]
+Json: TypeAlias = Any
+Properties: TypeAlias = dict[str, Json]
+"""A property bag in the shape of `Registration`: the API's names, nested."""
+
+PROTOCOLS: Final = (
+    "openai", "together", "huggingface", "groq", "azure_openai", "anthropic", "cohere", "bedrock", "gemini",
+    "ai21", "fireworks", "alibaba", "portkey", "deepseek", "mistral", "llama", "openai_compatible",
+    "cohere_compatible", "anthropic_compatible",
+)  # fmt: skip
+PROTOCOLS_V2: Final = (
+    "custom", "hr", "url", "enkryptai", "sierra", "boxai", "nutanix", "sofitest", "xactly", "xactly-cortex",
+    "xactly-intelligence", "mattel", "kastle", "vg-curl", "vg-login", "marriott", "supermoon",
+)  # fmt: skip
+PURPOSES: Final = ("Copilot", "LLM", "Chatbot")
+PURPOSES_V2: Final = ("foundationModels", "chatbotsAndCopilots", "agents", "URL")
+CERTIFICATIONS: Final = ("GDPR", "CCPA", "HIPAA", "SOC 2 Type II", "SOC 3")
+DEFAULT_VERSION: Final = "v1"
+
+NAME_LIMIT: Final = 32  # [P] a check in the API's database
+VERSION_LIMIT: Final = 255  # [G]
+TEXT_LIMIT: Final = 200_000  # ours: characters of one text
+FREE_DEPTH: Final = 16  # ours: nesting of metadata and other free maps
+FREE_NODES: Final = 10_000  # ours: values in one free map
+PROBLEMS_SHOWN: Final = 20
+
+COMPUTED: Final = ("model_id", "project_name", "created_at", "updated_at")
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How a document is parsed: as what will be sent in `dialect`, or, `reading`, as what a server answered."""
+
+    dialect: Dialect = "v1"
+    reading: bool = False
+
+
+_SENDING: Final = Mode()
+
+
+def _mode(info: ValidationInfo) -> Mode:
+    return info.context if isinstance(info.context, Mode) else _SENDING
+
+
+def is_unknown(value: object) -> bool:
+    """True for a value that Pulumi does not know yet: at preview, another resource's output."""
+    return isinstance(value, Unknown) or (isinstance(value, str) and value == UNKNOWN_ID)
+
+
+def _known(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    return value if is_unknown(value) else handler(value)
+
+
+Known: Final = WrapValidator(_known)
+
+
+# ---- rules of one value; each fails with the rule, never with the value
+
+
+def _rule(kind: str, message: str) -> PydanticCustomError:
+    # pydantic formats "{…}" in the template: pass the text as a value, so that braces in it stay harmless.
+    return PydanticCustomError(kind, "{rule}", {"rule": message})
+
+
+def near_match(value: str, allowed: tuple[str, ...]) -> str:
+    """`; did you mean "X"?` for the allowed value nearest to `value`, or nothing."""
+    folded = {name.casefold().replace(" ", ""): name for name in allowed}
+    near = difflib.get_close_matches(value[:64].casefold().replace(" ", ""), folded, n=1, cutoff=0.5)
+    return f'; did you mean "{folded[near[0]]}"?' if near else ""
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A closed set of values; in v2 it has `more`, and where `open_in_v2` the server judges any other."""
+
+    values: tuple[str, ...]
+    more: tuple[str, ...] = ()
+    open_in_v2: bool = False
+
+    def allowed(self, dialect: Dialect) -> tuple[str, ...]:
+        return self.values + self.more if dialect == "v2" else self.values
+
+    def __call__(self, value: str, info: ValidationInfo) -> str:
+        mode = _mode(info)
+        allowed = self.allowed(mode.dialect)
+        if mode.reading or value in allowed or (self.open_in_v2 and mode.dialect == "v2"):
+            return value
+        hint = near_match(value, allowed)
+        if self.more and value in self.more:
+            hint = "; that one is of dialect v2"
+        raise _rule("one_of", f"must be one of {', '.join(allowed)}{hint}")
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?\Z|\[[0-9A-Fa-f:.]+\]\Z")
+_IDENTITY = re.compile(r"[!-.0-~]([ -.0-~]*[!-.0-~])?\Z")
+
+
+def _matches(pattern: re.Pattern[str], message: str, *, wanted: bool = True) -> AfterValidator:
+    """A rule that holds for what is sent; what a server answers is taken as it is."""
+
+    def check(value: str, info: ValidationInfo) -> str:
+        if not _mode(info).reading and bool(pattern.search(value)) is not wanted:
+            raise _rule("pattern", message)
+        return value
+
+    return AfterValidator(check)
+
+
+def _within(lowest: int, highest: int | None = None) -> AfterValidator:
+    rule = f"must be from {lowest} to {highest}" if highest else f"must be {lowest} or more"
+
+    def check(value: float, info: ValidationInfo) -> float:
+        if not _mode(info).reading and (value < lowest or (highest is not None and value > highest)):
+            raise _rule("range", rule)
+        return value
+
+    return AfterValidator(check)
+
+
+def _at_most(items: int) -> AfterValidator:
+    def check(value: list[Any], info: ValidationInfo) -> list[Any]:
+        if not _mode(info).reading and len(value) > items:
+            raise _rule("too_long", f"must hold at most {items} items, this one holds {len(value):,}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _limit(characters: int) -> AfterValidator:
+    def check(value: str, info: ValidationInfo) -> str:
+        if not _mode(info).reading and len(value) > characters:
+            raise _rule("too_long", f"must be at most {characters:,} characters, this one has {len(value):,}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _not_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise _rule("number", "must be a number, not true or false")
+    return value
+
+
+def _free(value: Any) -> Any:
+    """A free map, copied: whole numbers as int, nulls left out, nothing that JSON cannot say."""
+    budget = iter(range(FREE_NODES))
+    return _plain_json(value, FREE_DEPTH, budget)
+
+
+def _plain_json(value: Any, depth: int, budget: Iterator[int]) -> Any:
+    if next(budget, None) is None:
+        raise _rule("free", f"must hold at most {FREE_NODES:,} values")
+    if is_unknown(value) or value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return _plain_number(value)
+    if isinstance(value, str):
+        return _plain_text(value)
+    if not depth:
+        raise _rule("free", f"must be nested at most {FREE_DEPTH} levels deep")
+    if isinstance(value, Mapping):
+        return {_plain_text(k): _plain_json(v, depth - 1, budget) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [_plain_json(v, depth - 1, budget) for v in value]
+    raise _rule("free", "must hold only strings, numbers, true or false, lists and objects")
+
+
+def _plain_number(value: int | float) -> int | float:
+    if isinstance(value, int):
+        return value
+    if not math.isfinite(value):
+        raise _rule("free", "must not hold NaN or infinity")
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+def _plain_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _rule("free", "must have strings as the names of its fields")
+    if "\x00" in value or (not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value)):
+        raise _rule("free", "must not hold NUL characters or half surrogate pairs")
+    if len(value) > TEXT_LIMIT:
+        raise _rule("too_long", f"must hold texts of at most {TEXT_LIMIT:,} characters")
+    return value
+
+
+# ---- the types of one value
+
+Text = Annotated[str, _matches(re.compile("\x00"), "must not hold a NUL character", wanted=False), _limit(TEXT_LIMIT)]
+Line = Annotated[str, _matches(_CONTROL, "must be one line, without control characters", wanted=False), _limit(4_000)]
+Identity = Annotated[
+    str,
+    # [G] it travels in an HTTP header and in the resource's id, NAME/VERSION
+    _matches(_IDENTITY, 'must be printable ASCII, without "/" and without spaces at its ends, and not be empty'),
+]
+# What YAML and Pulumi make of a date without quotes.
+_DATE = _matches(re.compile(r"\d{4}-\d\d-\d\d[T ]00:00:00"), "is a date: in YAML, quote it", wanted=False)
+Name = Annotated[Identity, _limit(NAME_LIMIT)]
+Version = Annotated[Identity, _DATE, _limit(VERSION_LIMIT)]
+Host = Annotated[
+    str,
+    _matches(
+        _HOST,
+        "must be a host name alone, such as api.together.xyz: scheme, port and path have fields of their own",
+    ),
+]
+Path = Annotated[
+    Line,
+    _matches(re.compile(r"\A(/\S*)?\Z"), 'must be empty or start with "/" and hold no spaces, such as "/v1"'),
+]
+Key = Annotated[
+    str,
+    _matches(re.compile(r"\A\S+\Z"), "must not be empty or hold spaces or line breaks (a pasted key?)"),
+    _limit(8_000),
+]
+Whole = Annotated[int, BeforeValidator(_not_bool)]
+Number = Annotated[
+    float,
+    BeforeValidator(_not_bool),
+    Field(allow_inf_nan=False),
+    _within(0),
+    AfterValidator(_plain_number),
+]
+FreeMap = Annotated[dict[str, Any], BeforeValidator(_free)]
+
+
+class Document(BaseModel):
+    """What every object of the API shares: nulls are absent, unknown values pass, unknown fields are refused.
+
+    When `reading`, unknown fields are left out instead: what a server adds is never drift.
+    """
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=(), populate_by_name=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _without_nulls(
+        cls, value: Any, handler: ModelWrapValidatorHandler[Document], info: ValidationInfo
+    ) -> Document:
+        if isinstance(value, Mapping):
+            names = _names(cls)
+            tolerant = _mode(info).reading and cls.model_config["extra"] == "forbid"
+            value = {k: v for k, v in value.items() if v is not None and (not tolerant or k in names)}
+        return handler(value)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _or_unknown(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        return _known(value, handler)
+
+
+_NAMES: dict[type[Document], tuple[str, ...]] = {}
+
+
+def _names(cls: type[Document]) -> tuple[str, ...]:
+    if cls not in _NAMES:
+        _NAMES[cls] = tuple(f.alias or name for name, f in cls.model_fields.items())
+    return _NAMES[cls]
+
+
+# ---- the shapes, in the order of the document
+
+
+class Endpoint(Document):
+    """Where the model answers: `scheme://host:port/base_path`."""
+
+    scheme: Annotated[str, AfterValidator(OneOf(("https", "http")))] = "https"
+    host: Host
+    port: Annotated[Whole, _within(1, 65535)] | None = None
+    base_path: Path = ""
+
+    @model_validator(mode="after")
+    def _port_of_the_scheme(self) -> Endpoint:
+        if self.port is None and not is_unknown(self.scheme):
+            self.port = 80 if self.scheme == "http" else 443
+        return self
+
+
+class Paths(Document):
+    """What is appended to the endpoint's `base_path` for each kind of request."""
+
+    completions: Path = "/completions"
+    chat: Path = "/chat/completions"
+    vision: Path | None = None  # [P] known to the official client, not to the document
+    embeddings: Path | None = None
+
+
+class AuthData(Document):
+    """How a key is presented to the model: `HEADER_NAME: PREFIX KEY`."""
+
+    header_name: Annotated[
+        Line,
+        _matches(re.compile(r"\A[!#$%&'*+.^_`|~0-9A-Za-z-]*\Z"), "must be an HTTP header's name"),
+    ] = "Authorization"
+    header_prefix: Line = "Bearer"
+    space_after_prefix: bool = True
+
+
+class Gemini(Document):
+    """Gemini on Vertex: the names are Kong ai-proxy's [I]."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_free)]]
+
+    api_endpoint: Host | None = None
+    project_id: Line | None = None
+    location_id: Line | None = None
+
+
+class Metadata(Document):
+    """Options of the model's runtime, named as in Kong's ai-proxy [I]; their place here is a guess [G].
+
+    Any other field passes through as it is.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_free)]]
+
+    max_tokens: Annotated[Whole, _within(1)] | None = None
+    input_cost: Number | None = None
+    output_cost: Number | None = None
+    azure_instance: Line | None = None
+    azure_api_version: Annotated[Line, _DATE] | None = None
+    azure_deployment_id: Line | None = None
+    anthropic_version: Annotated[Line, _DATE] | None = None
+    llama2_format: Annotated[str, AfterValidator(OneOf(("openai",)))] | None = None
+    mistral_format: Annotated[str, AfterValidator(OneOf(("openai", "ollama")))] | None = None
+    gemini: Gemini | None = None
+
+
+class ModelConfig(Document):
+    """How the model is reached and what it is."""
+
+    is_compatible_with: Annotated[str, AfterValidator(OneOf(PROTOCOLS, PROTOCOLS_V2, open_in_v2=True))]
+    model_version: Version = DEFAULT_VERSION
+    hosting_type: Annotated[str, AfterValidator(OneOf(("External", "Internal")))] = "External"
+    model_source: Line = ""
+    model_provider: Line = ""
+    system_prompt: Text = ""
+    conversation_template: Text = ""
+    endpoint: Endpoint
+    paths: Paths = Field(default_factory=Paths)
+    auth_data: AuthData = Field(default_factory=AuthData)
+    apikeys: Annotated[list[Annotated[Key, Known]], _at_most(100)] = Field(default_factory=list)
+    metadata: Metadata = Field(default_factory=lambda: Metadata.model_validate({}))
+    default_request_options: FreeMap = Field(default_factory=dict)
+
+
+class Registration(Document):
+    """A model as the API registers it."""
+
+    model_saved_name: Name
+    testing_for: Annotated[str, AfterValidator(OneOf(PURPOSES, PURPOSES_V2, open_in_v2=True))] = "LLM"
+    # `model_` is pydantic's; the field of that very name needs an alias.
+    model_name: Line = ""
+    model_type: Annotated[str, AfterValidator(OneOf(("text_2_text",)))] = "text_2_text"
+    certifications: Annotated[list[Annotated[str, AfterValidator(OneOf(CERTIFICATIONS)), Known]], _at_most(100)] = (
+        Field(default_factory=list)
+    )
+    config: ModelConfig = Field(alias="model_config")
+
+
+class _Computed(BaseModel):
+    """What the server sets: outputs, never inputs. A server that leaves one out is read all the same."""
+
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+
+    model_id: int | None = None
+    project_name: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+
+
+# ---- in and out
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One field that breaks a rule. `str()` is one line without any value."""
+
+    path: str
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.rule}" if self.path else self.rule
+
+
+@dataclass(frozen=True)
+class Live:
+    """A registration as the server has it: its `inputs`, canonical, and what the server itself `computed`."""
+
+    inputs: Properties
+    computed: Properties
+
+    @property
+    def identity(self) -> Identifier:
+        return identity(self.inputs)
+
+
+@dataclass(frozen=True)
+class Identifier:
+    """What all that uses a model names it by. `str()`, NAME/VERSION, is the resource's id: a storage format."""
+
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.version}"
+
+    @classmethod
+    def parse(cls, id_: str) -> Identifier:
+        """The identity in a resource's id; `NAME` alone means the default version."""
+        name, _, version = id_.partition("/")
+        return cls(name, version or DEFAULT_VERSION)
+
+
+def identity(props: Mapping[str, Json]) -> Identifier:
+    """The identity of canonical properties whose identity is known."""
+    return Identifier(props["model_saved_name"], props["model_config"]["model_version"])
+
+
+def declared(props: Mapping[str, Json]) -> Properties:
+    """`props` without what is not the program's: outputs of the server, the engine's own `__…` entries."""
+    return {k: v for k, v in props.items() if k not in COMPUTED and not k.startswith("__")}
+
+
+def parse(props: Mapping[str, Json], dialect: Dialect = "v1") -> tuple[Properties, list[Problem]]:
+    """The canonical form of a program's arguments, and the rules that they break.
+
+    Where there are problems, the properties are given back as they came. Values that are not known yet stay
+    in their places and break no rule.
+    """
+    given = declared(props)
+    try:
+        return _inputs(Registration.model_validate(given, context=Mode(dialect))), []
+    except ValidationError as error:
+        return given, _problems(error)
+
+
+def read(answer: Json, dialect: Dialect = "v1") -> Live:
+    """A registration out of an answer: values at the root or in `model_config`, extra and missing fields.
+
+    Raises `UnexpectedResponse` where it is no registration.
+    """
+    if not isinstance(answer, Mapping):
+        raise UnexpectedResponse(f"expected a model, got {_kind(answer)}")
+    try:
+        document = Registration.model_validate(_in_place(answer), context=Mode(dialect, reading=True))
+        computed = _Computed.model_validate(dict(answer))
+    except ValidationError as error:
+        problems = "; ".join(str(p) for p in _problems(error)[:3])
+        raise UnexpectedResponse(f"the model that came back is not whole: {problems}") from None
+    return Live(_inputs(document), computed.model_dump(exclude_none=True))
+
+
+def is_whole(item: Json) -> bool:
+    """True for an item of a list that says everything `get-model` would say."""
+    config = item.get("model_config") if isinstance(item, Mapping) else None
+    return isinstance(config, Mapping) and isinstance(config.get("endpoint"), Mapping)
+
+
+def from_engine(props: Mapping[str, Json]) -> Properties:
+    """The inputs in what the engine hands over, canonical again: its numbers are floats, and an older version
+    of this package may have written them. What is no registration is given back as it came."""
+    held = declared(props)
+    try:
+        return _inputs(Registration.model_validate(held, context=Mode(reading=True)))
+    except ValidationError:
+        return held
+
+
+def to_wire(props: Mapping[str, Json]) -> Json:
+    """The body of `add-model` and `modify-model`: always the whole object."""
+    return declared(props)
+
+
+def to_state(inputs: Properties, computed: Properties) -> Properties:
+    """The outputs of a resource: a fresh dict, since the engine writes into it."""
+    return {**inputs, **computed}
+
+
+def _inputs(document: Registration) -> Properties:
+    return dict(_canonical(document))
+
+
+def _canonical(value: Any) -> Any:
+    # pydantic's own model_dump would turn an unknown object into {}.
+    if isinstance(value, list):
+        return [_canonical(v) for v in value]
+    if not isinstance(value, Document):
+        return value
+    fields = zip(_names(type(value)), type(value).model_fields, strict=True)
+    found = {alias: _canonical(getattr(value, name)) for alias, name in fields}
+    return {k: v for k, v in (found | (value.model_extra or {})).items() if v is not None}
+
+
+_CONFIG_NAMES: Final = frozenset(ModelConfig.model_fields)
+
+
+def _in_place(answer: Mapping[str, Json]) -> Properties:
+    """The answer with every field where the document has it [P: v2 shows some at the root]."""
+    root = dict(answer)
+    nested = root.get("model_config")
+    if not isinstance(nested, Mapping):
+        return root
+    strays = {k: root.pop(k) for k in list(root) if k in _CONFIG_NAMES}
+    config = {**strays, **{k: v for k, v in nested.items() if v is not None}}
+    if "is_compatible_with" not in config and "model_provider" in config:
+        config["is_compatible_with"] = config.pop("model_provider")
+    return {**root, "model_config": config}
+
+
+# ---- what a person reads
+
+_KINDS: Final[dict[type, str]] = {
+    dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number",
+    float: "a number", type(None): "nothing",
+}  # fmt: skip
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), "something else")
+
+
+_MESSAGES: Final[dict[str, str]] = {
+    "missing": "is required",
+    "string_type": "must be a string (in YAML, quote it)",
+    "string_unicode": "must be valid Unicode",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing_size": "must be a whole number of a sensible size",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "invalid_key": "must have strings as the names of its fields",
+}
+
+
+def _problems(error: ValidationError) -> list[Problem]:
+    errors = error.errors(include_url=False, include_input=False)
+    found = [Problem(_path(e["loc"]), _message(e["type"], e["msg"], e["loc"])) for e in errors[:PROBLEMS_SHOWN]]
+    more = len(errors) - len(found)
+    return [*found, Problem("", f"and {more} more problems")] if more else found
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in loc:
+        path += f"[{part}]" if isinstance(part, int) else f".{plain(part, 60)}"
+    return path.removeprefix(".")
+
+
+def _message(kind: str, message: str, loc: tuple[int | str, ...]) -> str:
+    if kind != "extra_forbidden":
+        return _MESSAGES.get(kind, message)
+    names = _siblings(loc)
+    hint = near_match(str(loc[-1]), names) or f"; there are {', '.join(names)}"
+    return f"is not a field here{hint}"
+
+
+def _siblings(loc: tuple[int | str, ...]) -> tuple[str, ...]:
+    shape: type[Document] = Registration
+    for part in loc[:-1]:
+        shape = _shape_of(shape, part) or shape
+    return _names(shape)
+
+
+def _shape_of(shape: type[Document], part: int | str) -> type[Document] | None:
+    for name, field in shape.model_fields.items():
+        if (field.alias or name) == part:
+            kinds = (field.annotation, *get_args(field.annotation))
+            return next((k for k in kinds if isinstance(k, type) and issubclass(k, Document)), None)
+    return None

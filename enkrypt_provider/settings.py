@@ -1,0 +1,154 @@
+"""Where the API is and how to reach it: the stack's configuration before the environment.
+
+Everything is checked here, once. A key is held by `Key` alone, whose text shows in no repr.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast, get_args
+from urllib.parse import urlsplit
+
+from .errors import ConfigurationError, plain
+from .schema import Dialect, is_unknown, near_match
+
+DEFAULT_ENDPOINT: Final = "https://api.enkryptai.com"
+EMBEDDED: Final = "embedded"
+EMBEDDED_DATABASE: Final = Path(".enkrypt/emulator.sqlite")
+KEY_VARIABLES: Final = ("ENKRYPTAI_API_KEY", "ENKRYPT_API_KEY")
+ENDPOINT_VARIABLE: Final = "ENKRYPTAI_BASE_URL"
+NO_KEY: Final = (
+    "no API key: run `pulumi config set --secret enkrypt:apiKey` (it asks for the value), "
+    "or set ENKRYPTAI_API_KEY in the environment"
+)
+
+
+class Key:
+    """A key that no repr, log or traceback shows; `reveal()` is called where it is sent, nowhere else."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Key(***)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Key) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one account of the API is reached.
+
+    `endpoint` is a base URL without a slash at its end, or "" where `database`, the file of the embedded
+    emulator, is set; `timeout` is in seconds, for one request; `max_retries` counts the requests after the first.
+    """
+
+    api_key: Key
+    endpoint: str = DEFAULT_ENDPOINT
+    database: Path | None = None
+    dialect: Dialect = "v1"
+    timeout: float = 30.0
+    max_retries: int = 5
+
+    @property
+    def shown_endpoint(self) -> str:
+        """The endpoint as a person should read it."""
+        return f"the embedded emulator ({self.database})" if self.database else self.endpoint
+
+    @classmethod
+    def from_config(cls, get: Callable[[str], Any], environ: Mapping[str, str] | None = None) -> Settings:
+        """The settings in a stack's configuration (`get("enkrypt:…")`), then in the environment.
+
+        Raises `ConfigurationError` naming the setting, its rule and the way out.
+        """
+        env = os.environ if environ is None else environ
+        found = {name: _text(get(f"enkrypt:{name}")) for name in _NAMES}
+        where = _endpoint(found["endpoint"] or env.get(ENDPOINT_VARIABLE, "") or DEFAULT_ENDPOINT)
+        return cls(
+            api_key=_key(found["apiKey"] or next(filter(None, map(env.get, KEY_VARIABLES)), ""), where),
+            endpoint="" if isinstance(where, Path) else where,
+            database=where if isinstance(where, Path) else None,
+            dialect=_dialect(found["dialect"] or "v1"),
+            timeout=_number("timeout", found["timeout"] or "30", 0.1, 3600),
+            max_retries=int(_number("maxRetries", found["maxRetries"] or "5", 0, 20)),
+        )
+
+
+_NAMES: Final = ("apiKey", "endpoint", "dialect", "timeout", "maxRetries")
+
+
+def _text(value: Any) -> str:
+    # Pulumi hands every setting over as a string, an explicit provider may hand over a number.
+    return "" if value is None or is_unknown(value) else str(value).strip()
+
+
+def _wrong(name: str, rule: str) -> ConfigurationError:
+    return ConfigurationError(f"enkrypt:{name} {rule}")
+
+
+def _key(text: str, where: str | Path) -> Key:
+    if isinstance(where, Path):
+        return Key(EMBEDDED)
+    if not text:
+        raise ConfigurationError(NO_KEY)
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise _wrong("apiKey", "must be printable ASCII without spaces: was something else pasted with it?")
+    return Key(text)
+
+
+def _endpoint(text: str) -> str | Path:
+    if text == EMBEDDED or text.startswith(f"{EMBEDDED}:"):
+        return Path(text.partition(":")[2] or EMBEDDED_DATABASE).absolute()
+    try:
+        url = urlsplit(text)
+        host, _ = url.hostname, url.port
+    except ValueError:
+        raise _wrong("endpoint", "is no URL") from None
+    if url.scheme not in ("https", "http") or not host:
+        raise _wrong("endpoint", f'must be "{EMBEDDED}" or a URL such as {DEFAULT_ENDPOINT}')
+    if url.username or url.password or url.query or url.fragment:
+        raise _wrong("endpoint", "must be a URL without user, password, query or fragment")
+    if url.scheme == "http" and not is_loopback(host):
+        raise _wrong("endpoint", "must be https: the key is sent over plain http only to this machine (127.0.0.1)")
+    return text.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """True for an address of this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.casefold() == "localhost"
+
+
+def _dialect(text: str) -> Dialect:
+    allowed = get_args(Dialect)
+    if text not in allowed:
+        hint = near_match(text, allowed)
+        raise _wrong("dialect", f"must be one of {', '.join(allowed)}{hint}")
+    return cast(Dialect, text)
+
+
+def _number(name: str, text: str, lowest: float, highest: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not lowest <= value <= highest or (isinstance(lowest, int) and not value.is_integer()):
+        kind = "a whole number" if isinstance(lowest, int) else "a number of seconds"
+        raise _wrong(name, f"must be {kind} from {lowest:g} to {highest:g}, not {plain(text, 20)!r}")
+    return value

@@ -8,6 +8,7 @@ line without the keys that were sent.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import sys
 import time
@@ -91,7 +92,8 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _announce(line: str) -> None:
+def announce(line: str) -> None:
+    """Shows a line in the console, live, under the stack: what a provider prints, the engine shows."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -110,8 +112,10 @@ class EnkryptClient:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
-        self.patience = patience or Patience(settings.max_retries, announce=_announce)
+        self.patience = patience or Patience(settings.max_retries, announce=announce)
         self._clock = clock
+        self.clock_offset = 0.0
+        """Seconds by which the API's clock is ahead of this machine's, as of its last answer."""
         self._http = httpx.Client(
             base_url=settings.endpoint or "http://embedded.invalid",
             headers={
@@ -217,6 +221,7 @@ class EnkryptClient:
         headers = request.headers | ({"Content-Type": "application/json"} if content is not None else {})
         until = self._clock() + self.settings.timeout
         with self._http.stream(request.method, request.path, content=content, headers=headers) as response:
+            self._note_clock(response.headers.get("date"))
             body = self._receive(response, request.limit, until)
             return Answer(response.status_code, response.headers, body)
 
@@ -229,6 +234,10 @@ class EnkryptClient:
             if self._clock() > until:
                 raise httpx.ReadTimeout("the answer as a whole")
         return _decompressed(bytes(body), response.headers.get("content-encoding", ""), limit)
+
+    def _note_clock(self, date: str | None) -> None:
+        with contextlib.suppress(ValueError, TypeError, OverflowError):
+            self.clock_offset = _timestamp(date) - time.time() if date else self.clock_offset
 
     def _reach(self, error: Exception) -> str:
         reason = plain(_redacted(str(error), [self.settings.api_key.reveal()]), 160)
@@ -340,13 +349,13 @@ def _retry_after(value: str | None) -> float | None:
     if value is None:
         return None
     try:
-        return max(0.0, float(value)) if value.strip().isdigit() else _until(value)
+        return float(value) if value.strip().isdigit() else max(0.0, _timestamp(value) - time.time())
     except (ValueError, TypeError, OverflowError):
         return None
 
 
-def _until(date: str) -> float:
-    return max(0.0, parsedate_to_datetime(date).timestamp() - time.time())
+def _timestamp(date: str) -> float:
+    return parsedate_to_datetime(date).timestamp()
 
 
 def _redirected(request: Request, answer: Answer) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from .schema import COMPUTED, Properties
+from .schema import COMPUTED, OPTIONS, Properties
 
 
 class Rule(Enum):
@@ -21,6 +21,7 @@ class Rule(Enum):
     SECRET = "compared with what was declared, never with what the server answers"  # noqa: S105
     UNORDERED = "a set: its order is no difference"
     OPTIONAL = "has no default: where it is not declared, the server's value is no drift"
+    OPTION = "said to this provider: the API is not told"
     SERVER = "set by the server: an output"
 
 
@@ -31,6 +32,7 @@ TABLE: Final[Mapping[str, Rule]] = {
     "model_config.paths.vision": Rule.OPTIONAL,
     "model_config.paths.embeddings": Rule.OPTIONAL,
     "model_config.apikeys": Rule.SECRET,
+    **dict.fromkeys(OPTIONS, Rule.OPTION),
     **dict.fromkeys(COMPUTED, Rule.SERVER),
 }
 """Every field that is not simply updated in place, by its path. All others are `Rule.UPDATE`."""
@@ -64,7 +66,9 @@ def differing(declared: Mapping[str, Any], live: Mapping[str, Any]) -> list[str]
 
 def settle(declared: Mapping[str, Any], live: Mapping[str, Any]) -> Properties:
     """The live registration as the program would have written it: only real drift is left as a difference."""
-    return {name: _settled(name, declared.get(name, _ABSENT), value) for name, value in _both(declared, live)}
+    options = {name: value for name, value in declared.items() if rule_of(name) is Rule.OPTION}
+    found = {name: _settled(name, declared.get(name, _ABSENT), value) for name, value in _both(declared, live)}
+    return found | options
 
 
 def _both(declared: Mapping[str, Any], live: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

@@ -7,6 +7,7 @@ and give it no attribute before `configure()`, which runs in the engine's proces
 from __future__ import annotations
 
 import functools
+import secrets
 import sys
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
@@ -24,11 +25,16 @@ from pulumi.dynamic import (
 
 from . import diff as differences
 from . import schema
+from .account import Account
 from .client import EnkryptClient
-from .errors import ConfigurationError, EnkryptError, ModelExists, ModelNotFound, UnexpectedResponse
-from .listing import Listing
-from .schema import Identifier, Json, Live, Properties
+from .errors import ConfigurationError, EnkryptError, plain
+from .schema import Identifier, Properties
 from .settings import Settings
+
+OWNER: Final = "__owner"
+"""An input for `check` alone, PROJECT/STACK/NAME: never in the state."""
+TOKEN: Final = "__token"  # noqa: S105
+"""An output that no person sees: which create wrote this object into the state. A storage format."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -79,11 +85,19 @@ class EnkryptModelProvider(ResourceProvider):
         if isinstance(self._settings, ConfigurationError):
             return CheckResult(dict(news), [_failure(self._settings)])
         inputs, problems = schema.parse(news, self._settings.dialect)
-        return CheckResult(dict(inputs), [_failure(problem) for problem in problems])
+        if not problems and (twice := self._declared_twice(inputs, str(news.get(OWNER, "")))):
+            return CheckResult(inputs, [_failure(twice)])
+        return CheckResult(inputs, [_failure(problem) for problem in problems])
+
+    def _declared_twice(self, inputs: Properties, owner: str) -> str:
+        identity = schema.known_identity(inputs)
+        first = self._account.ledger.declare(identity, owner) if identity and owner else owner
+        return "" if first == owner else f"{identity} is declared twice, here and as {_name_in(first)}"
 
     @_one_line
     def diff(self, _id: str, _olds: Properties, _news: Properties) -> DiffResult:
         """Compares what the state holds with what is declared."""
+        self._account.ledger.hold(Identifier.parse(_id), _token(_olds))
         found = differences.changes(schema.from_engine(_olds), schema.from_engine(_news))
         replaces = [c.path for c in found if c.rule is differences.Rule.REPLACE]
         return DiffResult(changes=bool(found), replaces=replaces, delete_before_replace=False)
@@ -93,7 +107,9 @@ class EnkryptModelProvider(ResourceProvider):
         """Registers the model, once."""
         inputs = schema.from_engine(props)
         live = self._account.create(inputs)
-        return CreateResult(str(live.identity), _outputs(inputs, live))
+        token = secrets.token_hex(4)
+        self._account.ledger.hold(live.identity, token)
+        return CreateResult(str(live.identity), _outputs(inputs, live.computed, token))
 
     @_one_line
     def read(self, id_: str, props: Properties) -> ReadResult:
@@ -102,81 +118,33 @@ class EnkryptModelProvider(ResourceProvider):
         if live is None:
             return ReadResult("", {})
         inputs = differences.settle(schema.from_engine(props), live.inputs)
-        outputs = schema.to_state(inputs, live.computed)
-        return ReadResult(str(live.identity), outputs, inputs)
+        return ReadResult(str(live.identity), _outputs(inputs, live.computed, _token(props)), inputs)
 
     @_one_line
     def update(self, _id: str, _olds: Properties, _news: Properties) -> UpdateResult:
         """Sends the whole object."""
         inputs = schema.from_engine(_news)
         live = self._account.update(Identifier.parse(_id), inputs)
-        return UpdateResult(_outputs(inputs, live))
+        return UpdateResult(_outputs(inputs, live.computed, _token(_olds)))
 
     @_one_line
     def delete(self, _id: str, _props: Properties) -> None:
         """Deletes the registration; one that is gone already is done."""
-        self._account.delete(Identifier.parse(_id))
+        self._account.delete(Identifier.parse(_id), _token(_props))
 
 
-class Account:
-    """One account of the API, as the verbs use it: documents in, documents out."""
-
-    def __init__(self, client: EnkryptClient) -> None:
-        self.client = client
-        self._dialect: Final = client.settings.dialect
-        self._listing = Listing(client)
-
-    def find(self, identity: Identifier) -> Live | None:
-        """The live registration, or None where it is gone."""
-        found = self._listing.find(identity)
-        return None if found is None else self._read(found, identity)
-
-    def create(self, inputs: Properties) -> Live:
-        """Registers `inputs`. Raises `ModelExists` where the identity is taken."""
-        identity = schema.identity(inputs)
-        try:
-            answer = self.client.add_model(schema.to_wire(inputs), identity)
-        except ModelExists as error:
-            raise ModelExists(
-                f"{identity} is already registered and was not made by this stack", request_id=error.request_id
-            ) from None
-        finally:
-            self._listing.forget()
-        return self._read(answer, identity)
-
-    def update(self, identity: Identifier, inputs: Properties) -> Live:
-        """Replaces the registration's fields. Raises `ModelNotFound` where it is gone."""
-        try:
-            answer = self.client.modify_model(identity, schema.to_wire(inputs))
-        except ModelNotFound as error:
-            raise ModelNotFound(
-                f"{identity} is gone: run `pulumi refresh`, then `pulumi up` to register it again",
-                status=error.status,
-                request_id=error.request_id,
-            ) from None
-        finally:
-            self._listing.forget()
-        return self._read(answer, identity)
-
-    def delete(self, identity: Identifier) -> None:
-        """Deletes the registration, if it is there."""
-        try:
-            self.client.delete_model(identity)
-        except ModelNotFound:
-            return
-        finally:
-            self._listing.forget()
-
-    def _read(self, answer: Json, identity: Identifier) -> Live:
-        try:
-            return schema.read(answer, self._dialect)
-        except UnexpectedResponse as error:
-            raise UnexpectedResponse(f"{identity}: {error}") from None
+def _outputs(inputs: Properties, computed: Properties, token: str) -> Properties:
+    # What was declared, not its echo: the server may mask a key or spell a number differently.
+    # A fresh dict: the engine's host writes into it.
+    return {**inputs, **computed, **({TOKEN: token} if token else {})}
 
 
-def _outputs(inputs: Properties, live: Live) -> Properties:
-    """What was declared, not its echo: the server may mask a key or spell a number differently."""
-    return schema.to_state(inputs, live.computed)
+def _token(props: Properties) -> str:
+    return str(props.get(TOKEN, ""))
+
+
+def _name_in(owner: str) -> str:
+    return repr(plain(owner.rpartition("/")[2]))
 
 
 def _failure(problem: object) -> CheckFailure:

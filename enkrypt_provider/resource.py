@@ -14,7 +14,8 @@ from pulumi.dynamic import Resource
 from typing_extensions import dataclass_transform
 
 from . import outputs
-from .provider import EnkryptModelProvider
+from .provider import OWNER, EnkryptModelProvider
+from .schema import COMPUTED
 
 T = TypeVar("T")
 
@@ -161,6 +162,9 @@ class EnkryptModelArgs:
     """`text_2_text`, the only type that the document knows, and the default."""
     certifications: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
     """Any of `GDPR`, `CCPA`, `HIPAA`, `SOC 2 Type II`, `SOC 3`; their order says nothing. Default: none."""
+    adopt_existing: pulumi.Input[bool] | None = None
+    """Whether create takes over a registration of the same name and version that is there already, and updates
+    it to what is declared. Otherwise that is an error. Not sent to the API. Default: false."""
 
 
 class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
@@ -191,6 +195,8 @@ class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
     """When it was registered, in ISO 8601."""
     updated_at: pulumi.Output[str]
     """When it was last changed, in ISO 8601."""
+    adopt_existing: pulumi.Output[bool | None]
+    """Whether create may take over what is there."""
 
     @overload
     def __init__(
@@ -209,6 +215,7 @@ class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
         testing_for: pulumi.Input[str] | None = None,
         model_type: pulumi.Input[str] | None = None,
         certifications: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+        adopt_existing: pulumi.Input[bool] | None = None,
     ) -> None: ...
 
     def __init__(
@@ -227,17 +234,10 @@ class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
             args = EnkryptModelArgs(**properties)
         elif properties:
             raise TypeError("give either args or keywords, not both")
-        declared = {
-            "model_saved_name": args.model_saved_name,
-            "testing_for": args.testing_for,
-            "model_name": args.model_name,
-            "model_type": args.model_type,
-            "certifications": args.certifications,
-            "model_config": _with_secrets(args.model_config),
-        }
+        owner = f"{pulumi.get_project()}/{pulumi.get_stack()}/{resource_name}"
+        properties = {**vars(args), "model_config": _with_secrets(args.model_config), OWNER: owner}
         # An output must be named here to exist; the engine fills it in.
-        computed = dict.fromkeys(("model_id", "project_name", "created_at", "updated_at"))
-        super().__init__(EnkryptModelProvider(), resource_name, {**declared, **computed}, opts)
+        super().__init__(EnkryptModelProvider(), resource_name, {**dict.fromkeys(COMPUTED), **properties}, opts)
 
 
 def _with_secrets(model_config: Any) -> Any:

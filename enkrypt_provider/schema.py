@@ -63,6 +63,8 @@ FREE_DEPTH: Final = 16  # ours: nesting of metadata and other free maps
 FREE_NODES: Final = 10_000  # ours: values in one free map
 PROBLEMS_SHOWN: Final = 20
 
+OPTIONS: Final = ("adopt_existing",)
+"""Arguments to this provider: kept in the state, unknown to the API."""
 COMPUTED: Final = ("model_id", "project_name", "created_at", "updated_at")
 
 
@@ -130,9 +132,12 @@ class OneOf:
         raise _rule("one_of", f"must be one of {', '.join(allowed)}{hint}")
 
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?\Z|\[[0-9A-Fa-f:.]+\]\Z")
-_IDENTITY = re.compile(r"[!-.0-~]([ -.0-~]*[!-.0-~])?\Z")
+# Half a surrogate pair is no text: it could not be encoded.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
+_NOT_TEXT: Final = "must not hold NUL characters or half surrogate pairs"
+_HOST = re.compile(r"\A(?=.{1,253}\Z)(?:[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|\[[0-9A-Fa-f:.]+\])\Z")
+_IDENTITY = re.compile(r"\A[!-.0-~]([ -.0-~]*[!-.0-~])?\Z")
 
 
 def _matches(pattern: re.Pattern[str], message: str, *, wanted: bool = True) -> AfterValidator:
@@ -157,13 +162,15 @@ def _within(lowest: int, highest: int | None = None) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _at_most(items: int) -> AfterValidator:
-    def check(value: list[Any], info: ValidationInfo) -> list[Any]:
-        if not _mode(info).reading and len(value) > items:
+def _at_most(items: int) -> BeforeValidator:
+    """Judged before the items: a million wrong ones are one problem, at once."""
+
+    def check(value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, list) and not _mode(info).reading and len(value) > items:
             raise _rule("too_long", f"must hold at most {items} items, this one holds {len(value):,}")
         return value
 
-    return AfterValidator(check)
+    return BeforeValidator(check)
 
 
 def _limit(characters: int) -> AfterValidator:
@@ -216,8 +223,8 @@ def _plain_number(value: int | float) -> int | float:
 def _plain_text(value: Any) -> str:
     if not isinstance(value, str):
         raise _rule("free", "must have strings as the names of its fields")
-    if "\x00" in value or (not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value)):
-        raise _rule("free", "must not hold NUL characters or half surrogate pairs")
+    if _NO_TEXT.search(value):
+        raise _rule("free", _NOT_TEXT)
     if len(value) > TEXT_LIMIT:
         raise _rule("too_long", f"must hold texts of at most {TEXT_LIMIT:,} characters")
     return value
@@ -225,7 +232,7 @@ def _plain_text(value: Any) -> str:
 
 # ---- the types of one value
 
-Text = Annotated[str, _matches(re.compile("\x00"), "must not hold a NUL character", wanted=False), _limit(TEXT_LIMIT)]
+Text = Annotated[str, _matches(_NO_TEXT, _NOT_TEXT, wanted=False), _limit(TEXT_LIMIT)]
 Line = Annotated[str, _matches(_CONTROL, "must be one line, without control characters", wanted=False), _limit(4_000)]
 Identity = Annotated[
     str,
@@ -249,7 +256,10 @@ Path = Annotated[
 ]
 Key = Annotated[
     str,
-    _matches(re.compile(r"\A\S+\Z"), "must not be empty or hold spaces or line breaks (a pasted key?)"),
+    _matches(
+        re.compile(r"\A[^\s\x00-\x1f\x7f\ud800-\udfff]+\Z"),
+        "must not be empty or hold spaces or line breaks (a pasted key?)",
+    ),
     _limit(8_000),
 ]
 Whole = Annotated[int, BeforeValidator(_not_bool)]
@@ -260,6 +270,7 @@ Number = Annotated[
     _within(0),
     AfterValidator(_plain_number),
 ]
+Option = Annotated[bool | None, AfterValidator(lambda value: value or None)]  # false is the default: absent
 FreeMap = Annotated[dict[str, Any], BeforeValidator(_free)]
 
 
@@ -269,7 +280,10 @@ class Document(BaseModel):
     When `reading`, unknown fields are left out instead: what a server adds is never drift.
     """
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=(), populate_by_name=False)
+    # Inputs hidden: a chained ValidationError, printed by whoever holds our error, must not show a key.
+    model_config = ConfigDict(
+        extra="forbid", protected_namespaces=(), populate_by_name=False, hide_input_in_errors=True
+    )
 
     @model_validator(mode="wrap")
     @classmethod
@@ -339,7 +353,7 @@ class Gemini(Document):
     """Gemini on Vertex: the names are Kong ai-proxy's [I]."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_free)]]
+    __pydantic_extra__: dict[Annotated[str, AfterValidator(_plain_text)], Annotated[Any, AfterValidator(_free)]]
 
     api_endpoint: Host | None = None
     project_id: Line | None = None
@@ -353,7 +367,7 @@ class Metadata(Document):
     """
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_free)]]
+    __pydantic_extra__: dict[Annotated[str, AfterValidator(_plain_text)], Annotated[Any, AfterValidator(_free)]]
 
     max_tokens: Annotated[Whole, _within(1)] | None = None
     input_cost: Number | None = None
@@ -397,12 +411,13 @@ class Registration(Document):
         Field(default_factory=list)
     )
     config: ModelConfig = Field(alias="model_config")
+    adopt_existing: Option = None
 
 
 class _Computed(BaseModel):
     """What the server sets: outputs, never inputs. A server that leaves one out is read all the same."""
 
-    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+    model_config = ConfigDict(extra="ignore", protected_namespaces=(), hide_input_in_errors=True)
 
     model_id: int | None = None
     project_name: str | None = None
@@ -458,9 +473,18 @@ def identity(props: Mapping[str, Json]) -> Identifier:
     return Identifier(props["model_saved_name"], props["model_config"]["model_version"])
 
 
+def known_identity(props: Mapping[str, Json]) -> Identifier | None:
+    """The identity of canonical properties, or None where it is not known yet."""
+    config = props["model_config"]
+    name = props["model_saved_name"]
+    if is_unknown(config) or is_unknown(name) or is_unknown(config["model_version"]):
+        return None
+    return identity(props)
+
+
 def declared(props: Mapping[str, Json]) -> Properties:
     """`props` without what is not the program's: outputs of the server, the engine's own `__…` entries."""
-    return {k: v for k, v in props.items() if k not in COMPUTED and not k.startswith("__")}
+    return {k: v for k, v in props.items() if k not in COMPUTED and not str(k).startswith("__")}
 
 
 def parse(props: Mapping[str, Json], dialect: Dialect = "v1") -> tuple[Properties, list[Problem]]:
@@ -508,14 +532,9 @@ def from_engine(props: Mapping[str, Json]) -> Properties:
         return held
 
 
-def to_wire(props: Mapping[str, Json]) -> Json:
-    """The body of `add-model` and `modify-model`: always the whole object."""
-    return declared(props)
-
-
-def to_state(inputs: Properties, computed: Properties) -> Properties:
-    """The outputs of a resource: a fresh dict, since the engine writes into it."""
-    return {**inputs, **computed}
+def to_wire(inputs: Properties) -> Json:
+    """The body of `add-model` and `modify-model`, of canonical inputs: always the whole object."""
+    return {name: value for name, value in inputs.items() if name not in OPTIONS}
 
 
 def _inputs(document: Registration) -> Properties:

@@ -13,13 +13,17 @@ from .errors import (
 )
 from .resource import (
     AuthDataArgs,
+    ContextArgs,
     EndpointArgs,
     EnkryptModel,
     EnkryptModelArgs,
     GeminiArgs,
+    HeaderArgs,
+    JwtConfigArgs,
     MetadataArgs,
     ModelConfigArgs,
     PathsArgs,
+    ToolArgs,
 )
 
 __version__ = "0.1.0"
@@ -28,11 +32,14 @@ __all__ = [
     "AuthDataArgs",
     "AuthenticationFailed",
     "ConfigurationError",
+    "ContextArgs",
     "EndpointArgs",
     "EnkryptError",
     "EnkryptModel",
     "EnkryptModelArgs",
     "GeminiArgs",
+    "HeaderArgs",
+    "JwtConfigArgs",
     "MetadataArgs",
     "ModelConfigArgs",
     "ModelExists",
@@ -40,6 +47,7 @@ __all__ = [
     "PathsArgs",
     "RequestRejected",
     "ServiceUnavailable",
+    "ToolArgs",
     "UnexpectedResponse",
     "__version__",
     "catalogue",

@@ -55,6 +55,7 @@ class Account:
         self.client = client
         self.ledger = Ledger()
         self.journal = journal or Journal(client.settings.shown_endpoint)
+        self._dialect: Final = client.settings.dialect
         self._tell = tell
         self._now = now
         self._listing = Listing(client)
@@ -84,7 +85,7 @@ class Account:
     def update(self, identity: Identifier, inputs: Properties) -> Live:
         """Replaces the registration's fields. Raises `ModelNotFound` where it is gone."""
         try:
-            answer = self.client.modify_model(identity, schema.to_wire(inputs))
+            answer = self.client.modify_model(identity, schema.to_wire(inputs, self._dialect))
         except ModelNotFound as error:
             raise ModelNotFound(
                 f"{identity} is gone: run `pulumi refresh`, then `pulumi up` to register it again",
@@ -116,7 +117,7 @@ class Account:
 
     def _sent(self, create: _Create) -> Json:
         try:
-            body = schema.to_wire(create.inputs)
+            body = schema.to_wire(create.inputs, self._dialect)
             return self.client.add_model(body, create.identity, lambda: self._look(create))
         except _Settled:
             raise
@@ -151,14 +152,14 @@ class Account:
             self._tell(f"{create.identity} is registered: {how}")
             return found
         if create.inputs.get("adopt_existing"):
-            answer = self.client.modify_model(create.identity, schema.to_wire(create.inputs))
+            answer = self.client.modify_model(create.identity, schema.to_wire(create.inputs, self._dialect))
             self._tell(f"{create.identity} was registered already: adopted, and updated to what is declared")
             return answer
         raise _Settled(self._taken(create, live))
 
     def _ours(self, create: _Create, live: Live) -> str:
         """How it came to be ours, or "": identical to what was sent, and made since we began."""
-        if differences.differing(create.inputs, live.inputs):
+        if differences.differing(create.inputs, live):
             return ""
         if create.answer_lost and self._made_since(live, create.began):
             return "its answer was lost, the work was done"
@@ -173,7 +174,7 @@ class Account:
     def _taken(self, create: _Create, live: Live) -> str:
         other = create.before if create.before is not create.entry else None
         by = f", by {plain(other.owner)} on this machine" if other and other.owner else ""
-        fields = differences.differing(create.inputs, live.inputs)
+        fields = differences.differing(create.inputs, live)
         differs = (
             f"it differs in {', '.join(fields[:8])}{' …' * (len(fields) > 8)}" if fields else "it looks the same"
         )

@@ -13,7 +13,7 @@ import json
 import sys
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Final, NoReturn, TypeVar
@@ -30,7 +30,7 @@ from .errors import (
     plain,
 )
 from .retry import Failed, Patience, Went, persist
-from .schema import Identifier, Json
+from .schema import SECRETS, Identifier, Json
 from .settings import Settings
 
 T = TypeVar("T")
@@ -383,8 +383,16 @@ def _request_id(answer: Answer, secrets: list[str]) -> str:
 def secrets_in(body: Mapping[str, Json]) -> tuple[str, ...]:
     """Every text in a body that a person must never see."""
     config = body.get("model_config")
-    keys = config.get("apikeys") if isinstance(config, Mapping) else None
-    return tuple(k for k in keys if isinstance(k, str)) if isinstance(keys, list) else ()
+    hidden = ([config.get(path.rpartition(".")[2]) for path in SECRETS]) if isinstance(config, Mapping) else []
+    return tuple(_texts(hidden))
+
+
+def _texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(item)
 
 
 def _redacted(text: str, secrets: list[str]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from .schema import COMPUTED, OPTIONS, Properties
+from .schema import COMPUTED, ONLY_IN, OPTIONS, SECRETS, Live, Properties
 
 
 class Rule(Enum):
@@ -31,7 +31,8 @@ TABLE: Final[Mapping[str, Rule]] = {
     "model_config.model_version": Rule.REPLACE,
     "model_config.paths.vision": Rule.OPTIONAL,
     "model_config.paths.embeddings": Rule.OPTIONAL,
-    "model_config.apikeys": Rule.SECRET,
+    **{path: Rule.OPTIONAL for path, dialect in ONLY_IN.items() if dialect == "v2"},
+    **dict.fromkeys(SECRETS, Rule.SECRET),
     **dict.fromkeys(OPTIONS, Rule.OPTION),
     **dict.fromkeys(COMPUTED, Rule.SERVER),
 }
@@ -59,33 +60,44 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
     return list(_walk(old, new, ""))
 
 
-def differing(declared: Mapping[str, Any], live: Mapping[str, Any]) -> list[str]:
+def differing(declared: Properties, live: Live) -> list[str]:
     """The paths in which a live registration differs from a declared one, secrets aside (they may be masked)."""
     return [change.path for change in changes(declared, settle(declared, live))]
 
 
-def settle(declared: Mapping[str, Any], live: Mapping[str, Any]) -> Properties:
-    """The live registration as the program would have written it: only real drift is left as a difference."""
+def settle(declared: Properties, live: Live) -> Properties:
+    """The live registration as the program would have written it: only real drift is left as a difference.
+
+    Where nothing is declared (`get`, `import`) it is the live registration as it is.
+    """
+    if not declared:
+        return live.inputs
     options = {name: value for name, value in declared.items() if rule_of(name) is Rule.OPTION}
-    found = {name: _settled(name, declared.get(name, _ABSENT), value) for name, value in _both(declared, live)}
+    found = {
+        name: _settled(name, declared.get(name, _ABSENT), value, live.quiet)
+        for name, value in _both(declared, live.inputs)
+    }
     return found | options
 
 
-def _both(declared: Mapping[str, Any], live: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+def _both(declared: Mapping[str, Any], live: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in live.items():
-        if name in declared or rule_of(path + name) is not Rule.OPTIONAL:
+        if name in declared or rule_of(prefix + name) not in (Rule.OPTIONAL, Rule.SECRET):
+            yield name, value
+    for name, value in declared.items():
+        if name not in live and rule_of(prefix + name) is Rule.SECRET:
             yield name, value
 
 
-def _settled(path: str, declared: Any, live: Any) -> Any:
+def _settled(path: str, declared: Any, live: Any, quiet: frozenset[str]) -> Any:
     rule = rule_of(path)
-    if rule is Rule.SECRET and declared is not _ABSENT:
+    if declared is not _ABSENT and (rule is Rule.SECRET or path in quiet):
         return declared
     if rule is Rule.UNORDERED and _same_set(declared, live):
         return declared
     if isinstance(declared, Mapping) and isinstance(live, Mapping):
         return {
-            name: _settled(f"{path}.{name}", declared.get(name, _ABSENT), value)
+            name: _settled(f"{path}.{name}", declared.get(name, _ABSENT), value, quiet)
             for name, value in _both(declared, live, f"{path}.")
         }
     return live

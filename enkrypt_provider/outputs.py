@@ -41,6 +41,41 @@ class AuthData(dict):  # type: ignore[type-arg]
 
 
 @pulumi.output_type
+class Header(dict):  # type: ignore[type-arg]
+    """One HTTP header."""
+
+    key: str
+    value: str
+
+
+@pulumi.output_type
+class JwtConfig(dict):  # type: ignore[type-arg]
+    """How the model's token is fetched."""
+
+    jwt_method: str
+    jwt_url: str
+    jwt_headers: Sequence[Header]
+    jwt_body: str
+    jwt_response_key: str
+
+
+@pulumi.output_type
+class Tool(dict):  # type: ignore[type-arg]
+    """A tool that the model may call."""
+
+    name: str
+    description: str
+
+
+@pulumi.output_type
+class Context(dict):  # type: ignore[type-arg]
+    """What grounds the tests of the model."""
+
+    system_description: str | None
+    policy_description: str | None
+
+
+@pulumi.output_type
 class ModelConfig(dict):  # type: ignore[type-arg]
     """How the model is reached and what it is."""
 
@@ -51,9 +86,21 @@ class ModelConfig(dict):  # type: ignore[type-arg]
     model_provider: str
     system_prompt: str
     conversation_template: str
-    endpoint: Endpoint
+    endpoint: Endpoint | None
     paths: Paths
     auth_data: AuthData
     apikeys: Sequence[str]
     metadata: Mapping[str, Any]
     default_request_options: Mapping[str, Any]
+    model_auth_type: str | None
+    model_jwt_config: JwtConfig | None
+    tools: Sequence[Tool] | None
+    input_modalities: Sequence[str] | None
+    output_modalities: Sequence[str] | None
+    custom_headers: Sequence[Header] | None
+    custom_payload: Mapping[str, Any] | None
+    custom_curl_command: str | None
+    custom_response_format: str | None
+    custom_response_content_type: str | None
+    rate_per_min: int | None
+    context: Context | None

@@ -26,7 +26,7 @@ from pulumi.dynamic import (
 from . import diff as differences
 from . import schema
 from .account import Account
-from .client import EnkryptClient
+from .client import EnkryptClient, announce
 from .errors import ConfigurationError, EnkryptError, plain
 from .schema import Identifier, Properties
 from .settings import Settings
@@ -84,10 +84,14 @@ class EnkryptModelProvider(ResourceProvider):
         """Parses the arguments, some of them not known yet; calls nothing."""
         if isinstance(self._settings, ConfigurationError):
             return CheckResult(dict(news), [_failure(self._settings)])
-        inputs, problems = schema.parse(news, self._settings.dialect)
-        if not problems and (twice := self._declared_twice(inputs, str(news.get(OWNER, "")))):
-            return CheckResult(inputs, [_failure(twice)])
-        return CheckResult(inputs, [_failure(problem) for problem in problems])
+        dialect = self._settings.dialect
+        inputs, problems = schema.parse(news, dialect)
+        if problems:
+            return CheckResult(inputs, [_failure(problem) for problem in problems])
+        for doubt in schema.doubts(inputs, dialect):
+            announce(f"warning: {doubt}")
+        twice = self._declared_twice(inputs, str(news.get(OWNER, "")))
+        return CheckResult(inputs, [_failure(twice)] if twice else [])
 
     def _declared_twice(self, inputs: Properties, owner: str) -> str:
         identity = schema.known_identity(inputs)
@@ -117,7 +121,7 @@ class EnkryptModelProvider(ResourceProvider):
         live = self._account.find(Identifier.parse(id_))
         if live is None:
             return ReadResult("", {})
-        inputs = differences.settle(schema.from_engine(props), live.inputs)
+        inputs = schema.from_engine(differences.settle(schema.from_engine(props), live))
         return ReadResult(str(live.identity), _outputs(inputs, live.computed, _token(props)), inputs)
 
     @_one_line

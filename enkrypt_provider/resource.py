@@ -7,7 +7,7 @@ test holds both to the same fields.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -15,7 +15,7 @@ from typing_extensions import dataclass_transform
 
 from . import outputs
 from .provider import OWNER, EnkryptModelProvider
-from .schema import COMPUTED
+from .schema import COMPUTED, SECRETS
 
 T = TypeVar("T")
 
@@ -109,6 +109,52 @@ class MetadataArgs:
 
 
 @_input_type
+class HeaderArgs:
+    """One HTTP header. Dialect v2."""
+
+    key: pulumi.Input[str]
+    """Its name. Required."""
+    value: pulumi.Input[str] | None = None
+    """Its value. Default: empty."""
+
+
+@_input_type
+class JwtConfigArgs:
+    """How Enkrypt AI fetches the token with which it calls the model: secret as a whole. Dialect v2."""
+
+    jwt_url: pulumi.Input[str]
+    """Where the token is fetched. Required."""
+    jwt_method: pulumi.Input[str] | None = None
+    """`POST` or `GET`. Default: `POST`."""
+    jwt_headers: pulumi.Input[Sequence[pulumi.Input[pulumi.InputType[HeaderArgs]]]] | None = None
+    """Sent when the token is fetched. Default: none."""
+    jwt_body: pulumi.Input[str] | None = None
+    """Sent when the token is fetched. Default: empty."""
+    jwt_response_key: pulumi.Input[str] | None = None
+    """Which field of the answer is the token. Default: empty."""
+
+
+@_input_type
+class ToolArgs:
+    """A tool that the model may call. Dialect v2."""
+
+    name: pulumi.Input[str]
+    """Its name. Required."""
+    description: pulumi.Input[str] | None = None
+    """What it does. Default: empty."""
+
+
+@_input_type
+class ContextArgs:
+    """What grounds the tests of this model. Dialect v2."""
+
+    system_description: pulumi.Input[str] | None = None
+    """What the system is, for those who attack it: at most 2000 characters. It is not sent to the model."""
+    policy_description: pulumi.Input[str] | None = None
+    """What it must keep to: at most 5000 characters."""
+
+
+@_input_type
 class ModelConfigArgs:
     """How the model is reached and what it is."""
 
@@ -116,9 +162,9 @@ class ModelConfigArgs:
     """The request and response format that the model speaks. Required. One of `openai`, `together`,
     `huggingface`, `groq`, `azure_openai`, `anthropic`, `cohere`, `bedrock`, `gemini`, `ai21`, `fireworks`,
     `alibaba`, `portkey`, `deepseek`, `mistral`, `llama`, `openai_compatible`, `cohere_compatible`,
-    `anthropic_compatible`."""
-    endpoint: pulumi.Input[pulumi.InputType[EndpointArgs]]
-    """Where the model answers. Required."""
+    `anthropic_compatible`. Dialect v2 calls it `model_provider` and takes any other value too."""
+    endpoint: pulumi.Input[pulumi.InputType[EndpointArgs]] | None = None
+    """Where the model answers. Required, but beside a `custom_curl_command`."""
     model_version: pulumi.Input[str] | None = None
     """Your own identifier of this version, part of the identity: a change replaces the registration.
     Printable ASCII without `/`, at most 255 characters. Default: `v1`."""
@@ -127,11 +173,12 @@ class ModelConfigArgs:
     model_source: pulumi.Input[str] | None = None
     """Where the model comes from, such as `https://together.ai`. Default: empty."""
     model_provider: pulumi.Input[str] | None = None
-    """The model's vendor, free text such as `Mistral AI`. Default: empty."""
+    """The model's vendor, free text such as `Mistral AI`. Dialect v2 has no field for it: there it is kept in
+    Pulumi's state alone. Default: empty."""
     system_prompt: pulumi.Input[str] | None = None
     """Sent to the model before each conversation. Default: empty."""
     conversation_template: pulumi.Input[str] | None = None
-    """Default: empty."""
+    """Dialect v1. Default: empty."""
     paths: pulumi.Input[pulumi.InputType[PathsArgs]] | None = None
     """The path of each kind of request."""
     auth_data: pulumi.Input[pulumi.InputType[AuthDataArgs]] | None = None
@@ -143,6 +190,31 @@ class ModelConfigArgs:
     """Options of the model's runtime; as a plain dict it takes any other field too. Default: empty."""
     default_request_options: pulumi.Input[Mapping[str, Any]] | None = None
     """Sent with every request to the model: any JSON object. Default: empty."""
+    model_auth_type: pulumi.Input[str] | None = None
+    """`apikey` or `jwt`. Dialect v2, where the default is `apikey`."""
+    model_jwt_config: pulumi.Input[pulumi.InputType[JwtConfigArgs]] | None = None
+    """How the model's token is fetched: always secret. Dialect v2."""
+    tools: pulumi.Input[Sequence[pulumi.Input[pulumi.InputType[ToolArgs]]]] | None = None
+    """The tools that the model may call. Dialect v2."""
+    input_modalities: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
+    """Any of `text`, `image`, `audio`. Dialect v2."""
+    output_modalities: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
+    """`text`. Dialect v2."""
+    custom_headers: pulumi.Input[Sequence[pulumi.Input[pulumi.InputType[HeaderArgs]]]] | None = None
+    """Sent with every request to the model: always secret. Dialect v2."""
+    custom_payload: pulumi.Input[Mapping[str, Any]] | None = None
+    """The body of a request to a model that speaks no known protocol: any JSON object. Dialect v2."""
+    custom_curl_command: pulumi.Input[str] | None = None
+    """A request to the model as a curl command: always secret. Dialect v2."""
+    custom_response_format: pulumi.Input[str] | None = None
+    """Where the text stands in the model's answer, as a jq expression. Dialect v2."""
+    custom_response_content_type: pulumi.Input[str] | None = None
+    """The content type of the model's answer. Dialect v2."""
+    rate_per_min: pulumi.Input[int] | None = None
+    """How many requests a minute the model is sent, at least 1. Dialect v2, where the default is 20. The API
+    does not show it, so that drift of it is not seen."""
+    context: pulumi.Input[pulumi.InputType[ContextArgs]] | None = None
+    """What grounds the tests of this model. Dialect v2."""
 
 
 @_input_type
@@ -157,9 +229,10 @@ class EnkryptModelArgs:
     model_name: pulumi.Input[str] | None = None
     """The model's own name, such as `mistralai/Mixtral-8x7B-Instruct-v0.1`. Default: empty."""
     testing_for: pulumi.Input[str] | None = None
-    """What it is tested as: `Copilot`, `LLM` or `Chatbot`. Default: `LLM`."""
+    """What it is tested as: `Copilot`, `LLM` or `Chatbot`. Dialect v2 takes `foundationModels`,
+    `chatbotsAndCopilots`, `agents`, `URL` and any other value too. Default: `LLM`."""
     model_type: pulumi.Input[str] | None = None
-    """`text_2_text`, the only type that the document knows, and the default."""
+    """`text_2_text`, the only type that the document knows, and the default. Dialect v1."""
     certifications: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
     """Any of `GDPR`, `CCPA`, `HIPAA`, `SOC 2 Type II`, `SOC 3`; their order says nothing. Default: none."""
     adopt_existing: pulumi.Input[bool] | None = None
@@ -171,7 +244,7 @@ class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
     """A model registered with Enkrypt AI.
 
     Its id is `NAME/VERSION`. A change of either registers the new model before the old one is deleted; every
-    other field changes in place. Since `apikeys` are secret, Pulumi treats the output `model_config` as a
+    other field changes in place. Since its keys are secret, Pulumi treats the output `model_config` as a
     secret as a whole.
     """
 
@@ -240,12 +313,16 @@ class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
         super().__init__(EnkryptModelProvider(), resource_name, {**dict.fromkeys(COMPUTED), **properties}, opts)
 
 
+_SECRET: Final = [path.rpartition(".")[2] for path in SECRETS]
+
+
 def _with_secrets(model_config: Any) -> Any:
-    """`model_config` with its keys secret, wherever it comes from and whatever its shape."""
+    """`model_config` with what can hold a secret made secret, wherever it comes from and whatever its shape."""
     if isinstance(model_config, pulumi.Output):
         return model_config.apply(_with_secrets)
     if isinstance(model_config, ModelConfigArgs):
         model_config = {k: v for k, v in vars(model_config).items() if v is not None}
-    if isinstance(model_config, Mapping) and model_config.get("apikeys") is not None:
-        return {**model_config, "apikeys": pulumi.Output.secret(model_config["apikeys"])}
-    return model_config
+    if not isinstance(model_config, Mapping):
+        return model_config
+    hidden = {k: pulumi.Output.secret(model_config[k]) for k in _SECRET if model_config.get(k) is not None}
+    return {**model_config, **hidden}

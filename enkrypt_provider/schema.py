@@ -63,6 +63,41 @@ FREE_DEPTH: Final = 16  # ours: nesting of metadata and other free maps
 FREE_NODES: Final = 10_000  # ours: values in one free map
 PROBLEMS_SHOWN: Final = 20
 
+MODALITIES_IN: Final = ("text", "image", "audio")
+MODALITIES_OUT: Final = ("text",)
+
+ONLY_IN: Final[dict[str, Dialect]] = {
+    "model_type": "v1",
+    "model_config.conversation_template": "v1",
+    "model_config.model_auth_type": "v2",
+    "model_config.model_jwt_config": "v2",
+    "model_config.tools": "v2",
+    "model_config.input_modalities": "v2",
+    "model_config.output_modalities": "v2",
+    "model_config.custom_headers": "v2",
+    "model_config.custom_payload": "v2",
+    "model_config.custom_curl_command": "v2",
+    "model_config.custom_response_format": "v2",
+    "model_config.custom_response_content_type": "v2",
+    "model_config.rate_per_min": "v2",
+    "model_config.context": "v2",
+}
+"""The arguments that only one dialect can say [P]; in the other they must have their default.
+
+`model_config.model_provider`, the vendor as free text, has no field in v2 either [P]. There it is kept in the state
+alone, so that a stack may change its dialect and nothing else.
+"""
+SECRETS: Final = tuple(
+    f"model_config.{name}" for name in ("apikeys", "model_jwt_config", "custom_headers", "custom_curl_command")
+)
+"""What is or can hold a secret: secret without the user asking, and never compared with what the server says."""
+QUIET: Final = (
+    "model_type",
+    "model_config.conversation_template",
+    "model_config.model_provider",
+    "model_config.rate_per_min",
+)
+"""What an answer may leave out without having lost it: v2 knows no name for it, or does not echo it [P]."""
 OPTIONS: Final = ("adopt_existing",)
 """Arguments to this provider: kept in the state, unknown to the API."""
 COMPUTED: Final = ("model_id", "project_name", "created_at", "updated_at")
@@ -381,8 +416,39 @@ class Metadata(Document):
     gemini: Gemini | None = None
 
 
+class Header(Document):
+    """One HTTP header, or another pair of a key and a value."""
+
+    key: Line
+    value: Text = ""
+
+
+class JwtConfig(Document):
+    """How Enkrypt AI fetches the token with which it calls the model."""
+
+    jwt_method: Annotated[str, AfterValidator(OneOf(("POST", "GET")))] = "POST"
+    jwt_url: Line
+    jwt_headers: Annotated[list[Annotated[Header, Known]], _at_most(100)] = Field(default_factory=list)
+    jwt_body: Text = ""
+    jwt_response_key: Line = ""
+
+
+class Tool(Document):
+    """A tool that the model may call, as a tester should know it."""
+
+    name: Line
+    description: Text = ""
+
+
+class Context(Document):
+    """What grounds the tests of this model [P: both limits]."""
+
+    system_description: Annotated[Text, _limit(2000)] | None = None
+    policy_description: Annotated[Text, _limit(5000)] | None = None
+
+
 class ModelConfig(Document):
-    """How the model is reached and what it is."""
+    """How the model is reached and what it is. What has no default is absent unless declared."""
 
     is_compatible_with: Annotated[str, AfterValidator(OneOf(PROTOCOLS, PROTOCOLS_V2, open_in_v2=True))]
     model_version: Version = DEFAULT_VERSION
@@ -391,12 +457,37 @@ class ModelConfig(Document):
     model_provider: Line = ""
     system_prompt: Text = ""
     conversation_template: Text = ""
-    endpoint: Endpoint
+    # Before `endpoint`, which is not required beside it.
+    custom_curl_command: Text | None = None
+    endpoint: Annotated[Endpoint | None, Field(validate_default=True)] = None
     paths: Paths = Field(default_factory=Paths)
     auth_data: AuthData = Field(default_factory=AuthData)
     apikeys: Annotated[list[Annotated[Key, Known]], _at_most(100)] = Field(default_factory=list)
     metadata: Metadata = Field(default_factory=lambda: Metadata.model_validate({}))
     default_request_options: FreeMap = Field(default_factory=dict)
+    model_auth_type: Annotated[str, AfterValidator(OneOf(("apikey", "jwt")))] | None = None
+    model_jwt_config: JwtConfig | None = None
+    tools: Annotated[list[Annotated[Tool, Known]], _at_most(100)] | None = None
+    input_modalities: (
+        Annotated[list[Annotated[str, AfterValidator(OneOf(MODALITIES_IN)), Known]], _at_most(100)] | None
+    ) = None
+    output_modalities: (
+        Annotated[list[Annotated[str, AfterValidator(OneOf(MODALITIES_OUT)), Known]], _at_most(100)] | None
+    ) = None
+    custom_headers: Annotated[list[Annotated[Header, Known]], _at_most(100)] | None = None
+    custom_payload: FreeMap | None = None
+    custom_response_format: Text | None = None
+    custom_response_content_type: Line | None = None
+    rate_per_min: Annotated[Whole, _within(1)] | None = None
+    context: Context | None = None
+
+    @field_validator("endpoint", mode="after")
+    @classmethod
+    def _endpoint_is_required(cls, value: Any, info: ValidationInfo) -> Any:
+        # [P] a custom curl command says itself where the model answers, in v2
+        if value is None and not _mode(info).reading and not info.data.get("custom_curl_command"):
+            raise _rule("missing", "is required")
+        return value
 
 
 class Registration(Document):
@@ -441,10 +532,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Live:
-    """A registration as the server has it: its `inputs`, canonical, and what the server itself `computed`."""
+    """A registration as the server has it: its `inputs`, canonical; what the server itself `computed`; and of
+    the `QUIET` fields those that the answer left out, which have their defaults here."""
 
     inputs: Properties
     computed: Properties
+    quiet: frozenset[str] = frozenset()
 
     @property
     def identity(self) -> Identifier:
@@ -495,25 +588,59 @@ def parse(props: Mapping[str, Json], dialect: Dialect = "v1") -> tuple[Propertie
     """
     given = declared(props)
     try:
-        return _inputs(Registration.model_validate(given, context=Mode(dialect))), []
+        inputs = _inputs(Registration.model_validate(given, context=Mode(dialect)))
     except ValidationError as error:
         return given, _problems(error)
+    return inputs, list(_foreign(inputs, dialect))
 
 
-def read(answer: Json, dialect: Dialect = "v1") -> Live:
-    """A registration out of an answer: values at the root or in `model_config`, extra and missing fields.
+def doubts(inputs: Properties, dialect: Dialect) -> list[Problem]:
+    """What is sent as it is though this provider does not know it: the sets that v2 leaves open."""
+    config = inputs["model_config"]
+    protocol = None if is_unknown(config) else config["is_compatible_with"]
+    asked = (
+        ("model_config.is_compatible_with", protocol, PROTOCOLS + PROTOCOLS_V2),
+        ("testing_for", inputs["testing_for"], PURPOSES + PURPOSES_V2),
+    )
+    return [
+        Problem(path, f"is none of the values known to this provider and is sent as it is{near_match(value, known)}")
+        for path, value, known in asked
+        if dialect == "v2" and isinstance(value, str) and not is_unknown(value) and value not in known
+    ]
+
+
+def _foreign(inputs: Properties, dialect: Dialect) -> Iterator[Problem]:
+    for path, only in ONLY_IN.items():
+        if only != dialect and _at(inputs, path) not in (None, _DEFAULTS.get(path)):
+            yield Problem(path, f"is of dialect {only}: leave it out, or set enkrypt:dialect to {only}")
+
+
+_DEFAULTS: Final = {"model_type": "text_2_text", "model_config.conversation_template": ""}
+
+
+def _at(document: Any, path: str) -> Any:
+    for name in path.split("."):
+        document = document.get(name) if isinstance(document, Mapping) else None
+    return document
+
+
+def read(answer: Json) -> Live:
+    """A registration out of an answer, in either dialect: values at the root or in `model_config`, extra and
+    missing fields.
 
     Raises `UnexpectedResponse` where it is no registration.
     """
     if not isinstance(answer, Mapping):
         raise UnexpectedResponse(f"expected a model, got {_kind(answer)}")
+    placed = _in_place(answer)
     try:
-        document = Registration.model_validate(_in_place(answer), context=Mode(dialect, reading=True))
+        inputs = _inputs(Registration.model_validate(placed, context=Mode(reading=True)))
         computed = _Computed.model_validate(dict(answer))
     except ValidationError as error:
         problems = "; ".join(str(p) for p in _problems(error)[:3])
         raise UnexpectedResponse(f"the model that came back is not whole: {problems}") from None
-    return Live(_inputs(document), computed.model_dump(exclude_none=True))
+    quiet = frozenset(path for path in QUIET if _at(placed, path) is None)
+    return Live(inputs, computed.model_dump(exclude_none=True), quiet)
 
 
 def is_whole(item: Json) -> bool:
@@ -532,9 +659,35 @@ def from_engine(props: Mapping[str, Json]) -> Properties:
         return held
 
 
-def to_wire(inputs: Properties) -> Json:
+def to_wire(inputs: Properties, dialect: Dialect = "v1") -> Json:
     """The body of `add-model` and `modify-model`, of canonical inputs: always the whole object."""
-    return {name: value for name, value in inputs.items() if name not in OPTIONS}
+    body = {name: value for name, value in inputs.items() if name not in OPTIONS}
+    return _to_v2(body) if dialect == "v2" else body
+
+
+def _to_v2(body: Properties) -> Json:
+    """As `enkryptai-sdk` 1.0.47 sends it [P]: each field that it knows, also where it is empty."""
+    config = dict(body["model_config"])
+    root = {k: v for k, v in body.items() if ONLY_IN.get(k) != "v1" and k != "model_config"}
+    named = {"model_provider": config.pop("is_compatible_with")}
+    version = config.pop("model_version")
+    kept = {k: v for k, v in config.items() if k not in ("model_provider", "conversation_template")}
+    return {**root, "model_version": version, "model_config": {**_V2_EMPTY, **kept, **named}}
+
+
+_V2_EMPTY: Final[Properties] = {
+    "endpoint": {},
+    "model_auth_type": "apikey",
+    "model_jwt_config": None,
+    "tools": [],
+    "input_modalities": [],
+    "output_modalities": [],
+    "custom_curl_command": None,
+    "custom_headers": [],
+    "custom_payload": {},
+    "custom_response_content_type": "",
+    "custom_response_format": "",
+}
 
 
 def _inputs(document: Registration) -> Properties:

@@ -7,6 +7,7 @@ interrupted run, a forced replacement. What is sent and how is client.py's.
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +16,17 @@ from typing import Final
 
 from . import diff as differences
 from . import schema
-from .client import VISIBILITY_WAITS, EnkryptClient, announce
-from .errors import ModelExists, ModelNotFound, RequestRejected, UnexpectedResponse, plain
+from .client import VISIBILITY_WAITS, EnkryptClient, announce, redacted, secrets_in
+from .errors import (
+    AuthenticationFailed,
+    EnkryptError,
+    ModelExists,
+    ModelNotFound,
+    ModelUnhealthy,
+    RequestRejected,
+    UnexpectedResponse,
+    plain,
+)
 from .journal import Entry, Journal
 from .ledger import Ledger
 from .listing import Listing
@@ -59,11 +69,48 @@ class Account:
         self._tell = tell
         self._now = now
         self._listing = Listing(client)
+        self._asking = threading.Lock()
+        self._met: frozenset[Identifier] | EnkryptError | None = None
+        self._told: set[str] = set()
 
     def find(self, identity: Identifier) -> Live | None:
         """The live registration, or None where it is gone."""
         found = self._listing.find(identity)
         return None if found is None else self._read(found, identity)
+
+    def meet(self, identity: Identifier, *, adopt: bool) -> str:
+        """What a create of `identity` would meet now, by one list for all that ask: a problem, or ""."""
+        try:
+            taken = identity in self._online()
+        except AuthenticationFailed as error:
+            return str(error)
+        except EnkryptError as error:
+            self._tell_once(f"warning: enkrypt:checkOnline: {error}")
+            return ""
+        entry = self.journal.entry(identity) if taken else None
+        if not taken or (entry and entry.owner == self.ledger.owner(identity)):
+            return ""
+        if adopt:
+            self._tell_once(f"{identity} is registered already: it will be adopted and updated to what is declared")
+            return ""
+        return f"{identity} is registered already: to take it over set adopt_existing=True"
+
+    def _online(self) -> frozenset[Identifier]:
+        with self._asking:
+            if self._met is None:
+                try:
+                    models = self.client.list_models()
+                    self._met = frozenset(schema.identity_in(m) for m in models if isinstance(m, dict))
+                except EnkryptError as error:
+                    self._met = error
+        if isinstance(self._met, EnkryptError):
+            raise self._met
+        return self._met
+
+    def _tell_once(self, line: str) -> None:
+        if line not in self._told:
+            self._told.add(line)
+            self._tell(line)
 
     def create(self, inputs: Properties) -> Live:
         """Registers `inputs`, once, whatever happens on the way.
@@ -95,6 +142,15 @@ class Account:
         finally:
             self._listing.forget()
         return self._read(answer, identity)
+
+    def verify_health(self, identity: Identifier, inputs: Properties) -> None:
+        """Raises `ModelUnhealthy` where the model, registered with `inputs`, does not answer."""
+        try:
+            answer = self.client.model_health(identity)
+        except EnkryptError as error:
+            raise ModelUnhealthy(f"{identity} is registered, but its health could not be verified: {error}") from None
+        if reason := redacted(_illness(answer), secrets_in(inputs)):
+            raise ModelUnhealthy(f"{identity} is registered, but does not answer: {reason}")
 
     def delete(self, identity: Identifier, token: str) -> None:
         """Deletes the registration that the state's object `token` stands for, if it is there.
@@ -205,6 +261,14 @@ def _known(live: Live) -> str:
     names = (("model_id", "model_id"), ("project_name", "project"), ("created_at", "since"))
     known = (f"{shown} {plain(live.computed[name], 60)}" for name, shown in names if name in live.computed)
     return ", ".join(known) or "by whom the API does not say"
+
+
+def _illness(answer: Json) -> str:
+    """What an answer of the health check says is wrong, or "". The shape of that answer is a guess [G]."""
+    status = answer.get("status") if isinstance(answer, dict) else None
+    if not isinstance(status, str) or status.casefold() in ("healthy", "ok", "success", "up"):
+        return ""
+    return plain(f"{status}: {answer.get('message') or answer.get('error') or 'no reason given'}", 300)
 
 
 def _seconds(created_at: object) -> float:

@@ -27,7 +27,12 @@ def load(config: pulumi.Config | None = None) -> dict[str, dict[str, Any]]:
     """
     config = config or pulumi.Config("enkrypt")
     entries = _entries(config)
-    if problems := [*_settings_problems(config), *_secret_problems(config, entries), *_model_problems(entries)]:
+    problems = [
+        *_settings_problems(config),
+        *_secret_problems(config, entries),
+        *_model_problems(entries, "v2" if config.get("dialect") == "v2" else "v1"),
+    ]
+    if problems:
         count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
         lines = "\n  ".join(problems)
         raise pulumi.RunError(f"{count} in the configuration of stack {pulumi.get_stack()}:\n  {lines}")
@@ -61,14 +66,14 @@ def _secret_problems(config: pulumi.Config, entries: Mapping[str, Any]) -> Itera
             yield f"the secret of {', '.join(dict.fromkeys(users))} is not set: run `{command}`"
 
 
-def _model_problems(entries: Mapping[str, Any]) -> Iterator[str]:
+def _model_problems(entries: Mapping[str, Any], dialect: schema.Dialect) -> Iterator[str]:
     seen: dict[tuple[Any, Any], str] = {}
     for name, entry in entries.items():
         path = f"models.{plain(name, 60)}"
         if not isinstance(entry, dict):
             yield f"{path}: must be an object"
             continue
-        inputs, problems = schema.parse(_mapped(entry, lambda _secret: UNKNOWN))
+        inputs, problems = schema.parse(_mapped(entry, lambda _secret: UNKNOWN), dialect)
         yield from (f"{path}.{problem}" for problem in problems)
         if not problems and (other := seen.setdefault(_identity(inputs), name)) != name:
             yield f"{path}: declares the same name and version as models.{plain(other, 60)}"

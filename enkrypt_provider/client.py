@@ -13,7 +13,7 @@ import json
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Final, NoReturn, TypeVar
@@ -240,7 +240,7 @@ class EnkryptClient:
             self.clock_offset = _timestamp(date) - time.time() if date else self.clock_offset
 
     def _reach(self, error: Exception) -> str:
-        reason = plain(_redacted(str(error), [self.settings.api_key.reveal()]), 160)
+        reason = plain(redacted(str(error), [self.settings.api_key.reveal()]), 160)
         return f"{self.settings.shown_endpoint} cannot be reached ({reason or type(error).__name__})"
 
     # ---- what a status means
@@ -272,7 +272,7 @@ class EnkryptClient:
         except UnexpectedResponse:
             return ""
         message = found.get("message") if isinstance(found, dict) else None
-        return plain(_redacted(message, self._hidden(request)), 300) if isinstance(message, str) else ""
+        return plain(redacted(message, self._hidden(request)), 300) if isinstance(message, str) else ""
 
     def _hidden(self, request: Request) -> list[str]:
         return [self.settings.api_key.reveal(), *request.secrets]
@@ -374,7 +374,7 @@ def _request_id(answer: Answer, secrets: list[str]) -> str:
         found = None
     in_body = found.get("request_id") if isinstance(found, dict) else None
     text = in_body if isinstance(in_body, str) else answer.headers.get("x-enkrypt-correlation-id", "")
-    return _redacted(text, secrets)
+    return redacted(text, secrets)
 
 
 # ---- keys stay out of sight
@@ -395,7 +395,8 @@ def _texts(value: Json) -> Iterator[str]:
             yield from _texts(item)
 
 
-def _redacted(text: str, secrets: list[str]) -> str:
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """`text` with `***` for each secret, in the clear, URL-encoded or in base64."""
     for secret in secrets:
         for shape in {secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()}:
             if len(shape) > 3:

@@ -6,6 +6,8 @@ No message here may hold a key, a header's value or a request's body. Names and 
 
 from __future__ import annotations
 
+import pulumi
+
 _SHOWN = 200
 
 
@@ -15,12 +17,21 @@ def plain(text: object, limit: int = _SHOWN) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-class EnkryptError(Exception):
-    """Anything that a user of this provider can be told in one line."""
+class EnkryptError(pulumi.RunError):
+    """Anything that a user of this provider can be told in one line: in a program too, where the engine shows a
+    `RunError` without its traceback."""
 
 
 class ConfigurationError(EnkryptError):
     """A setting is missing or wrong: nothing was sent."""
+
+
+class DeletionProtected(EnkryptError):
+    """A protected registration would be deleted or replaced: nothing was sent."""
+
+
+class ModelUnhealthy(EnkryptError):
+    """The model was registered and does not answer."""
 
 
 class RequestRejected(EnkryptError):
@@ -66,6 +77,8 @@ class UnexpectedResponse(EnkryptError):
 for _error in (
     EnkryptError,
     ConfigurationError,
+    DeletionProtected,
+    ModelUnhealthy,
     RequestRejected,
     AuthenticationFailed,
     ModelNotFound,

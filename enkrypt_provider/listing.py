@@ -12,7 +12,7 @@ from typing import Final
 
 from .client import EnkryptClient
 from .errors import EnkryptError, UnexpectedResponse
-from .schema import DEFAULT_VERSION, Identifier, Json, is_whole
+from .schema import Identifier, Json, identity_in, is_whole
 
 FRESH: Final = 5.0
 """Seconds for which a list may be read."""
@@ -57,10 +57,4 @@ class Listing:
         except EnkryptError as error:
             self._error = error
             return
-        self._models = {_identity(item): item for item in models if is_whole(item)}
-
-
-def _identity(item: Json) -> Identifier:
-    config = item["model_config"]
-    version = config.get("model_version") or item.get("model_version") or DEFAULT_VERSION
-    return Identifier(str(item.get("model_saved_name")), str(version))
+        self._models = {identity_in(item): item for item in models if is_whole(item)}

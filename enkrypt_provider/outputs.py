@@ -104,3 +104,19 @@ class ModelConfig(dict):  # type: ignore[type-arg]
     custom_response_content_type: str | None
     rate_per_min: int | None
     context: Context | None
+
+
+@pulumi.output_type
+class Model(dict):  # type: ignore[type-arg]
+    """A registration, as a look-up finds it. What can hold a secret in `model_config` is a secret Output."""
+
+    model_saved_name: str
+    testing_for: str
+    model_name: str
+    model_type: str
+    certifications: Sequence[str]
+    model_config: ModelConfig
+    model_id: int | None
+    project_name: str | None
+    created_at: str | None
+    updated_at: str | None

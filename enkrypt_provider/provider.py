@@ -27,7 +27,7 @@ from . import diff as differences
 from . import schema
 from .account import Account
 from .client import EnkryptClient, announce
-from .errors import ConfigurationError, EnkryptError, plain
+from .errors import ConfigurationError, DeletionProtected, EnkryptError, plain
 from .schema import Identifier, Properties
 from .settings import Settings
 
@@ -35,6 +35,18 @@ OWNER: Final = "__owner"
 """An input for `check` alone, PROJECT/STACK/NAME: never in the state."""
 TOKEN: Final = "__token"  # noqa: S105
 """An output that no person sees: which create wrote this object into the state. A storage format."""
+
+REACHED_BY: Final = (
+    "model_config.endpoint",
+    "model_config.paths",
+    "model_config.auth_data",
+    "model_config.apikeys",
+    "model_config.is_compatible_with",
+    "model_config.model_auth_type",
+    "model_config.model_jwt_config",
+    "model_config.custom_",
+)
+"""The fields of which a change can make a model unreachable."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,7 +93,7 @@ class EnkryptModelProvider(ResourceProvider):
 
     @_one_line
     def check(self, _olds: Properties, news: Properties) -> CheckResult:
-        """Parses the arguments, some of them not known yet; calls nothing."""
+        """Parses the arguments, some of them not known yet; calls nothing unless `enkrypt:checkOnline` is set."""
         if isinstance(self._settings, ConfigurationError):
             return CheckResult(dict(news), [_failure(self._settings)])
         dialect = self._settings.dialect
@@ -90,8 +102,16 @@ class EnkryptModelProvider(ResourceProvider):
             return CheckResult(inputs, [_failure(problem) for problem in problems])
         for doubt in schema.doubts(inputs, dialect):
             announce(f"warning: {doubt}")
-        twice = self._declared_twice(inputs, str(news.get(OWNER, "")))
-        return CheckResult(inputs, [_failure(twice)] if twice else [])
+        trouble = self._declared_twice(inputs, str(news.get(OWNER, ""))) or self._met_online(inputs, _olds)
+        return CheckResult(inputs, [_failure(trouble)] if trouble else [])
+
+    def _met_online(self, inputs: Properties, olds: Properties) -> str:
+        """What the API says of a create to come, where `enkrypt:checkOnline` wants it asked."""
+        identity = schema.known_identity(inputs)
+        if identity is None or not self._account.client.settings.check_online:
+            return ""
+        held = bool(olds) and schema.known_identity(schema.from_engine(olds)) == identity
+        return "" if held else self._account.meet(identity, adopt=inputs.get("adopt_existing") is True)
 
     def _declared_twice(self, inputs: Properties, owner: str) -> str:
         identity = schema.known_identity(inputs)
@@ -104,6 +124,8 @@ class EnkryptModelProvider(ResourceProvider):
         self._account.ledger.hold(Identifier.parse(_id), _token(_olds))
         found = differences.changes(schema.from_engine(_olds), schema.from_engine(_news))
         replaces = [c.path for c in found if c.rule is differences.Rule.REPLACE]
+        if replaces:
+            _refuse_if_protected(_id, _olds)
         return DiffResult(changes=bool(found), replaces=replaces, delete_before_replace=False)
 
     @_one_line
@@ -111,6 +133,7 @@ class EnkryptModelProvider(ResourceProvider):
         """Registers the model, once."""
         inputs = schema.from_engine(props)
         live = self._account.create(inputs)
+        self._verify(live.identity, inputs)
         token = secrets.token_hex(4)
         self._account.ledger.hold(live.identity, token)
         return CreateResult(str(live.identity), _outputs(inputs, live.computed, token))
@@ -127,13 +150,23 @@ class EnkryptModelProvider(ResourceProvider):
     @_one_line
     def update(self, _id: str, _olds: Properties, _news: Properties) -> UpdateResult:
         """Sends the whole object."""
-        inputs = schema.from_engine(_news)
-        live = self._account.update(Identifier.parse(_id), inputs)
+        inputs, identity = schema.from_engine(_news), Identifier.parse(_id)
+        found = differences.changes(schema.from_engine(_olds), inputs)
+        if all(change.rule is differences.Rule.OPTION for change in found):
+            return UpdateResult(_outputs(inputs, _computed(_olds), _token(_olds)))
+        live = self._account.update(identity, inputs)
+        if any(change.path.startswith(REACHED_BY) for change in found):
+            self._verify(identity, inputs)
         return UpdateResult(_outputs(inputs, live.computed, _token(_olds)))
+
+    def _verify(self, identity: Identifier, inputs: Properties) -> None:
+        if inputs.get("verify_health"):
+            self._account.verify_health(identity, inputs)
 
     @_one_line
     def delete(self, _id: str, _props: Properties) -> None:
         """Deletes the registration; one that is gone already is done."""
+        _refuse_if_protected(_id, _props)
         self._account.delete(Identifier.parse(_id), _token(_props))
 
 
@@ -141,6 +174,18 @@ def _outputs(inputs: Properties, computed: Properties, token: str) -> Properties
     # What was declared, not its echo: the server may mask a key or spell a number differently.
     # A fresh dict: the engine's host writes into it.
     return {**inputs, **computed, **({TOKEN: token} if token else {})}
+
+
+def _computed(olds: Properties) -> Properties:
+    return {name: olds[name] for name in schema.COMPUTED if name in olds}
+
+
+def _refuse_if_protected(id_: str, olds: Properties) -> None:
+    if olds.get("deletion_protection"):
+        raise DeletionProtected(
+            f"{plain(id_)} is protected from deletion and replacement: set deletion_protection=False, run "
+            "`pulumi up`, then try again"
+        )
 
 
 def _token(props: Properties) -> str:

@@ -238,6 +238,12 @@ class EnkryptModelArgs:
     adopt_existing: pulumi.Input[bool] | None = None
     """Whether create takes over a registration of the same name and version that is there already, and updates
     it to what is declared. Otherwise that is an error. Not sent to the API. Default: false."""
+    deletion_protection: pulumi.Input[bool] | None = None
+    """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
+    resource option `protect`. To lift it set it to false, run `pulumi up`, then delete. Default: false."""
+    verify_health: pulumi.Input[bool] | None = None
+    """Whether the model must answer after it was registered, or after its endpoint, paths or keys changed. If it
+    does not, the registration stays and the error says what failed. Default: false."""
 
 
 class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
@@ -270,6 +276,10 @@ class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
     """When it was last changed, in ISO 8601."""
     adopt_existing: pulumi.Output[bool | None]
     """Whether create may take over what is there."""
+    deletion_protection: pulumi.Output[bool | None]
+    """Whether a delete or a replacement is refused."""
+    verify_health: pulumi.Output[bool | None]
+    """Whether the model must answer."""
 
     @overload
     def __init__(
@@ -289,6 +299,8 @@ class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
         model_type: pulumi.Input[str] | None = None,
         certifications: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
         adopt_existing: pulumi.Input[bool] | None = None,
+        deletion_protection: pulumi.Input[bool] | None = None,
+        verify_health: pulumi.Input[bool] | None = None,
     ) -> None: ...
 
     def __init__(
@@ -309,8 +321,74 @@ class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
             raise TypeError("give either args or keywords, not both")
         owner = f"{pulumi.get_project()}/{pulumi.get_stack()}/{resource_name}"
         properties = {**vars(args), "model_config": _with_secrets(args.model_config), OWNER: owner}
-        # An output must be named here to exist; the engine fills it in.
-        super().__init__(EnkryptModelProvider(), resource_name, {**dict.fromkeys(COMPUTED), **properties}, opts)
+        if args.deletion_protection is True:
+            # The engine refuses before anything is changed; the provider could do so only in the middle.
+            opts = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(protect=True), opts)
+        super().__init__(EnkryptModelProvider(), resource_name, {**_outputs(), **properties}, opts)
+
+    @staticmethod
+    def get(resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None) -> EnkryptModel:
+        """A registration that exists and that another stack, or nobody, manages: read, never changed.
+
+        `id` is `NAME/VERSION`, or `NAME` for version `v1`. `model_config` is secret as a whole.
+        """
+        ours = pulumi.ResourceOptions(id=id, additional_secret_outputs=["model_config"])
+        found = EnkryptModel.__new__(EnkryptModel)
+        Resource.__init__(
+            found,
+            EnkryptModelProvider(),
+            resource_name,
+            _outputs(),
+            pulumi.ResourceOptions.merge(opts, ours),
+        )
+        return found
+
+
+def _outputs() -> dict[str, Any]:
+    """Every output: it must be named to exist, also where no argument gives it; the engine fills it in."""
+    return dict.fromkeys((*EnkryptModelArgs.__annotations__, *COMPUTED))
+
+
+class EnkryptProvider(pulumi.ProviderResource):
+    """One account of the API, for `ResourceOptions(provider=…)` and the look-ups of lookup.py.
+
+    What is not given here has the default, or comes from the environment, never from the stack's configuration.
+    A changed key shows as an update of the provider. A model's provider is part of its identity to Pulumi: to
+    move a model to another account is to replace it.
+    """
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        api_key: pulumi.Input[str] | None = None,
+        endpoint: pulumi.Input[str] | None = None,
+        dialect: pulumi.Input[str] | None = None,
+        timeout: pulumi.Input[float] | None = None,
+        max_retries: pulumi.Input[int] | None = None,
+        check_online: pulumi.Input[bool] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Each argument is the setting of that name, see settings.py; `api_key` is always secret."""
+        given = {
+            "apiKey": None if api_key is None else pulumi.Output.secret(api_key),
+            "endpoint": endpoint,
+            "dialect": dialect,
+            "timeout": timeout,
+            "maxRetries": max_retries,
+            "checkOnline": check_online,
+        }
+        # The engine takes a provider's settings as strings.
+        self.settings = {
+            f"enkrypt:{name}": pulumi.Output.from_input(value).apply(_as_setting)
+            for name, value in given.items()
+            if value is not None
+        }
+        super().__init__("pulumi-python", resource_name, dict(self.settings), opts)
+
+
+def _as_setting(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 _SECRET: Final = [path.rpartition(".")[2] for path in SECRETS]

@@ -98,7 +98,7 @@ QUIET: Final = (
     "model_config.rate_per_min",
 )
 """What an answer may leave out without having lost it: v2 knows no name for it, or does not echo it [P]."""
-OPTIONS: Final = ("adopt_existing",)
+OPTIONS: Final = ("adopt_existing", "deletion_protection", "verify_health")
 """Arguments to this provider: kept in the state, unknown to the API."""
 COMPUTED: Final = ("model_id", "project_name", "created_at", "updated_at")
 
@@ -503,6 +503,8 @@ class Registration(Document):
     )
     config: ModelConfig = Field(alias="model_config")
     adopt_existing: Option = None
+    deletion_protection: Option = None
+    verify_health: Option = None
 
 
 class _Computed(BaseModel):
@@ -564,6 +566,13 @@ class Identifier:
 def identity(props: Mapping[str, Json]) -> Identifier:
     """The identity of canonical properties whose identity is known."""
     return Identifier(props["model_saved_name"], props["model_config"]["model_version"])
+
+
+def identity_in(item: Mapping[str, Json]) -> Identifier:
+    """The identity in an answer, in either dialect."""
+    config = item.get("model_config")
+    version = (config.get("model_version") if isinstance(config, Mapping) else None) or item.get("model_version")
+    return Identifier(str(item.get("model_saved_name")), str(version or DEFAULT_VERSION))
 
 
 def known_identity(props: Mapping[str, Json]) -> Identifier | None:

@@ -54,7 +54,8 @@ class Settings:
     """How one account of the API is reached.
 
     `endpoint` is a base URL without a slash at its end, or "" where `database`, the file of the embedded
-    emulator, is set; `timeout` is in seconds, for one request; `max_retries` counts the requests after the first.
+    emulator, is set; `timeout` is in seconds, for one request; `max_retries` counts the requests after the first;
+    `check_online` lets a preview ask the API what it would meet.
     """
 
     api_key: Key
@@ -63,6 +64,7 @@ class Settings:
     dialect: Dialect = "v1"
     timeout: float = 30.0
     max_retries: int = 5
+    check_online: bool = False
 
     @property
     def shown_endpoint(self) -> str:
@@ -85,10 +87,11 @@ class Settings:
             dialect=_dialect(found["dialect"] or "v1"),
             timeout=_number("timeout", found["timeout"] or "30", 0.1, 3600),
             max_retries=int(_number("maxRetries", found["maxRetries"] or "5", 0, 20)),
+            check_online=_switch("checkOnline", found["checkOnline"] or "false"),
         )
 
 
-_NAMES: Final = ("apiKey", "endpoint", "dialect", "timeout", "maxRetries")
+_NAMES: Final = ("apiKey", "endpoint", "dialect", "timeout", "maxRetries", "checkOnline")
 
 
 def _text(value: Any) -> str:
@@ -141,6 +144,12 @@ def _dialect(text: str) -> Dialect:
         hint = near_match(text, allowed)
         raise _wrong("dialect", f"must be one of {', '.join(allowed)}{hint}")
     return cast(Dialect, text)
+
+
+def _switch(name: str, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise _wrong(name, "must be true or false")
+    return text.lower() == "true"
 
 
 def _number(name: str, text: str, lowest: float, highest: float) -> float:

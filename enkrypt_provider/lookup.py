@@ -11,12 +11,13 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pulumi
+from pulumi.runtime.rpc import translate_output_properties
 
 from . import outputs, schema
 from .client import EnkryptClient
 from .errors import ConfigurationError, ModelNotFound, plain
 from .resource import EnkryptProvider
-from .schema import COMPUTED, DEFAULT_VERSION, SECRETS, Identifier, Json, Live
+from .schema import DEFAULT_VERSION, SECRETS, Identifier, Json, Live
 from .settings import Settings
 
 
@@ -97,7 +98,8 @@ def _model(live: Live) -> outputs.Model:
         if name in config:
             config[name] = pulumi.Output.secret(config[name])
     values = {**live.inputs, "model_config": config, **live.computed}
-    return outputs.Model(**{name: values.get(name) for name in (*live.inputs, *COMPUTED)})
+    typed: outputs.Model = translate_output_properties(values, lambda name: name, outputs.Model)
+    return typed
 
 
 def _explicit(opts: pulumi.InvokeOptions | None) -> dict[str, pulumi.Output[str]]:

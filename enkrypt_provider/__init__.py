@@ -1,6 +1,7 @@
 """Enkrypt AI model registrations as Pulumi resources."""
 
-from . import catalogue
+from typing import TYPE_CHECKING, Any
+
 from .errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -13,7 +14,6 @@ from .errors import (
     ServiceUnavailable,
     UnexpectedResponse,
 )
-from .lookup import get_model, get_model_output, list_models, list_models_output
 from .resource import (
     AuthDataArgs,
     ContextArgs,
@@ -29,6 +29,10 @@ from .resource import (
     PathsArgs,
     ToolArgs,
 )
+
+if TYPE_CHECKING:
+    from . import catalogue
+    from .lookup import get_model, get_model_output, list_models, list_models_output
 
 __version__ = "0.1.0"
 
@@ -63,3 +67,21 @@ __all__ = [
     "list_models",
     "list_models_output",
 ]
+
+_LATER = {
+    "catalogue": "catalogue",
+    "get_model": "lookup",
+    "get_model_output": "lookup",
+    "list_models": "lookup",
+    "list_models_output": "lookup",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # They need pydantic and an HTTP client: only a program that uses them pays for the import.
+    from importlib import import_module
+
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f".{_LATER[name]}", __name__)
+    return module if _LATER[name] == name else getattr(module, name)

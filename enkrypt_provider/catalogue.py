@@ -14,6 +14,7 @@ from pulumi.output import UNKNOWN
 
 from . import schema
 from .errors import ConfigurationError, plain
+from .fields import Dialect
 from .settings import Settings
 
 MODELS: Final = "models"
@@ -66,7 +67,7 @@ def _secret_problems(config: pulumi.Config, entries: Mapping[str, Any]) -> Itera
             yield f"the secret of {', '.join(dict.fromkeys(users))} is not set: run `{command}`"
 
 
-def _model_problems(entries: Mapping[str, Any], dialect: schema.Dialect) -> Iterator[str]:
+def _model_problems(entries: Mapping[str, Any], dialect: Dialect) -> Iterator[str]:
     seen: dict[tuple[Any, Any], str] = {}
     for name, entry in entries.items():
         path = f"models.{plain(name, 60)}"

@@ -29,8 +29,9 @@ from .errors import (
     UnexpectedResponse,
     plain,
 )
+from .fields import SECRETS
 from .retry import Failed, Patience, Went, persist
-from .schema import SECRETS, Identifier, Json
+from .schema import Identifier, Json
 from .settings import Settings
 
 T = TypeVar("T")

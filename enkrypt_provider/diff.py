@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from .schema import COMPUTED, ONLY_IN, OPTIONS, SECRETS, Live, Properties
+from .fields import COMPUTED, ONLY_IN, OPTIONS, SECRETS
+from .schema import Live, Properties
 
 
 class Rule(Enum):

@@ -16,8 +16,9 @@ from pulumi.runtime.rpc import translate_output_properties
 from . import outputs, schema
 from .client import EnkryptClient
 from .errors import ConfigurationError, ModelNotFound, plain
+from .fields import SECRETS
 from .resource import EnkryptProvider
-from .schema import DEFAULT_VERSION, SECRETS, Identifier, Json, Live
+from .schema import DEFAULT_VERSION, Identifier, Json, Live
 from .settings import Settings
 
 

@@ -14,8 +14,8 @@ from pulumi.dynamic import Resource
 from typing_extensions import dataclass_transform
 
 from . import outputs
-from .provider import OWNER, EnkryptModelProvider
-from .schema import COMPUTED, SECRETS
+from .fields import COMPUTED, OWNER, SECRETS
+from .provider import EnkryptModelProvider
 
 T = TypeVar("T")
 

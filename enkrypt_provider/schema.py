@@ -15,7 +15,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Final, TypeAlias, get_args
 
 from pulumi.output import Unknown
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_ID
@@ -36,8 +36,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from .errors import UnexpectedResponse, plain
+from .fields import COMPUTED, ONLY_IN, OPTIONS, QUIET, Dialect
 
-Dialect = Literal["v1", "v2"]
 Json: TypeAlias = Any
 Properties: TypeAlias = dict[str, Json]
 """A property bag in the shape of `Registration`: the API's names, nested."""
@@ -65,42 +65,6 @@ PROBLEMS_SHOWN: Final = 20
 
 MODALITIES_IN: Final = ("text", "image", "audio")
 MODALITIES_OUT: Final = ("text",)
-
-ONLY_IN: Final[dict[str, Dialect]] = {
-    "model_type": "v1",
-    "model_config.conversation_template": "v1",
-    "model_config.model_auth_type": "v2",
-    "model_config.model_jwt_config": "v2",
-    "model_config.tools": "v2",
-    "model_config.input_modalities": "v2",
-    "model_config.output_modalities": "v2",
-    "model_config.custom_headers": "v2",
-    "model_config.custom_payload": "v2",
-    "model_config.custom_curl_command": "v2",
-    "model_config.custom_response_format": "v2",
-    "model_config.custom_response_content_type": "v2",
-    "model_config.rate_per_min": "v2",
-    "model_config.context": "v2",
-}
-"""The arguments that only one dialect can say [P]; in the other they must have their default.
-
-`model_config.model_provider`, the vendor as free text, has no field in v2 either [P]. There it is kept in the state
-alone, so that a stack may change its dialect and nothing else.
-"""
-SECRETS: Final = tuple(
-    f"model_config.{name}" for name in ("apikeys", "model_jwt_config", "custom_headers", "custom_curl_command")
-)
-"""What is or can hold a secret: secret without the user asking, and never compared with what the server says."""
-QUIET: Final = (
-    "model_type",
-    "model_config.conversation_template",
-    "model_config.model_provider",
-    "model_config.rate_per_min",
-)
-"""What an answer may leave out without having lost it: v2 knows no name for it, or does not echo it [P]."""
-OPTIONS: Final = ("adopt_existing", "deletion_protection", "verify_health")
-"""Arguments to this provider: kept in the state, unknown to the API."""
-COMPUTED: Final = ("model_id", "project_name", "created_at", "updated_at")
 
 
 @dataclass(frozen=True)
@@ -577,11 +541,10 @@ def identity_in(item: Mapping[str, Json]) -> Identifier:
 
 def known_identity(props: Mapping[str, Json]) -> Identifier | None:
     """The identity of canonical properties, or None where it is not known yet."""
-    config = props["model_config"]
-    name = props["model_saved_name"]
-    if is_unknown(config) or is_unknown(name) or is_unknown(config["model_version"]):
+    name, version = props.get("model_saved_name"), _at(props, "model_config.model_version")
+    if not isinstance(name, str) or not isinstance(version, str) or is_unknown(name) or is_unknown(version):
         return None
-    return identity(props)
+    return Identifier(name, version)
 
 
 def declared(props: Mapping[str, Json]) -> Properties:
@@ -620,7 +583,8 @@ def doubts(inputs: Properties, dialect: Dialect) -> list[Problem]:
 
 def _foreign(inputs: Properties, dialect: Dialect) -> Iterator[Problem]:
     for path, only in ONLY_IN.items():
-        if only != dialect and _at(inputs, path) not in (None, _DEFAULTS.get(path)):
+        value = _at(inputs, path)
+        if only != dialect and not is_unknown(value) and value not in (None, _DEFAULTS.get(path)):
             yield Problem(path, f"is of dialect {only}: leave it out, or set enkrypt:dialect to {only}")
 
 

@@ -15,7 +15,8 @@ from typing import Any, Final, cast, get_args
 from urllib.parse import urlsplit
 
 from .errors import ConfigurationError, plain
-from .schema import Dialect, is_unknown, near_match
+from .fields import Dialect
+from .schema import is_unknown, near_match
 
 DEFAULT_ENDPOINT: Final = "https://api.enkryptai.com"
 EMBEDDED: Final = "embedded"

@@ -9,7 +9,8 @@ from typing import get_args
 
 import pytest
 
-from enkrypt_provider.schema import ONLY_IN, OPTIONS, Document, Registration
+from enkrypt_provider.fields import ONLY_IN, OPTIONS
+from enkrypt_provider.schema import Document, Registration
 
 ROOT = Path(__file__).resolve().parent.parent
 ROW = re.compile(r"^\| `(?P<path>[a-z0-9_.]+)`(?P<required> \*)? \| (?P<v1>\w*) ?\| (?P<v2>\w*) ?\|", re.MULTILINE)

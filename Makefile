@@ -15,7 +15,7 @@ endif
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 PULUMI = engine=$$(.venv/bin/python engine/get.py) && PATH="$(CURDIR)/.venv/bin:$$engine:$$PATH" pulumi --stack $(STACK)
 
-.PHONY: up preview refresh destroy lint test clean
+.PHONY: up preview refresh destroy lint test bench clean
 
 up: stack  ## Registers what the stack declares
 	@$(PULUMI) up --yes
@@ -38,6 +38,10 @@ test: .venv/ready  ## Every test, the real engine's included
 	@.venv/bin/python engine/get.py >/dev/null
 	@$(RUN) pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95
 
+bench: .venv/ready  ## Times it beside what people would use instead (PLAN=full, short or smoke)
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
+	@$(RUN) python benchmarks/run.py --plan $(or $(PLAN),full)
+
 .PHONY: stack
 stack: .venv/ready
 	@mkdir -p $(STATE)
@@ -46,6 +50,7 @@ stack: .venv/ready
 
 .venv/ready: requirements.txt
 	@echo "Setting up .venv from requirements.txt …"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed: make PYTHON=python3.x …")'
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@

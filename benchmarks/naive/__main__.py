@@ -1,4 +1,4 @@
-"""A dynamic provider as the Pulumi documentation teaches it: in the program, a client per call, reads after writes."""
+"""A dynamic provider as the Pulumi documentation teaches it: in the program, a client per call, a read per write."""
 
 from typing import Any
 

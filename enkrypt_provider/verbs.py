@@ -63,7 +63,7 @@ class Verbs:
         if problems:
             return CheckResult(inputs, [_failure(problem) for problem in problems])
         for doubt in schema.doubts(inputs, dialect):
-            announce(f"warning: {doubt}")
+            announce(f"warning: {schema.known_identity(inputs) or 'a model'}: {doubt}")
         trouble = self._declared_twice(inputs, str(news.get(OWNER, ""))) or self._met_online(inputs, olds)
         return CheckResult(inputs, [_failure(trouble)] if trouble else [])
 
@@ -87,6 +87,9 @@ class Verbs:
         replaces = [c.path for c in found if c.rule is differences.Rule.REPLACE]
         if replaces:
             _refuse_if_protected(id_, olds)
+        if found and all(change.rule is differences.Rule.SECRET for change in found):
+            # The engine shows `[secret]` on both sides: say at least whose and which.
+            announce(f"{plain(id_)}: its keys change ({', '.join(change.path for change in found)})")
         return DiffResult(changes=bool(found), replaces=replaces, delete_before_replace=False)
 
     def create(self, props: Properties) -> CreateResult:

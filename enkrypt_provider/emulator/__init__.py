@@ -1,0 +1,20 @@
+"""The Enkrypt AI Models API on this machine: Flask over one SQLite file, on a port or inside a process.
+
+It imports nothing from the rest of the package: shared code would hide shared mistakes. Its rules are written
+from the API's document alone. For users: docs/emulator.md.
+"""
+
+from .app import create_app
+from .faults import Fault, FaultError, spelled_fault
+from .server import serve_in_thread
+from .spoil import AnswerTruncated, ConnectionReset
+
+__all__ = [
+    "AnswerTruncated",
+    "ConnectionReset",
+    "Fault",
+    "FaultError",
+    "create_app",
+    "serve_in_thread",
+    "spelled_fault",
+]

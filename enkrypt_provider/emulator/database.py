@@ -1,0 +1,164 @@
+"""One SQLite file, shared by any number of threads and processes: its tables, its connections, its transactions.
+
+Here: WAL, waiting for others, one connection for each call in progress, what a full disk is called. Not here: what
+the rows mean (store, faults, journal).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS models (
+    account TEXT NOT NULL,
+    model_saved_name TEXT NOT NULL CHECK (length(model_saved_name) <= 32),
+    model_version TEXT NOT NULL,
+    project_name TEXT NOT NULL,
+    model_id INTEGER NOT NULL UNIQUE,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (account, model_saved_name, model_version, project_name)
+);
+CREATE TABLE IF NOT EXISTS cache (
+    account TEXT NOT NULL,
+    question TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    PRIMARY KEY (account, question)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS writes (
+    number INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
+    undo TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS faults (
+    number INTEGER PRIMARY KEY,
+    fault TEXT NOT NULL,
+    met INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS requests (
+    number INTEGER PRIMARY KEY,
+    entry TEXT NOT NULL
+)
+"""
+PATIENCE = 30.0  # seconds that a call waits for the other processes on the file
+
+
+MARK = 0x656E6B31  # SQLite's application_id: "enk", and the number of the schema
+
+
+class DatabaseFailed(Exception):
+    """SQLite could not do it: the call changed nothing."""
+
+
+class DatabaseFull(DatabaseFailed):
+    """The disk under the database is full: the call changed nothing."""
+
+
+class NotOurs(Exception):
+    """The file cannot be the emulator's database; it was not touched."""
+
+
+class Database:
+    """The file at `path`, made with its folder where it is missing; its owner's alone, for it holds keys."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).absolute()
+        # By process: a connection must not cross a fork.
+        self._idle: dict[int, list[sqlite3.Connection]] = {}
+        self._one_writer = threading.Lock()  # threads queue here, fairly; SQLite's own wait is a sleep
+        weakref.finalize(self, _close, self._idle)
+        try:
+            self._create()
+        except (OSError, sqlite3.Error, DatabaseFailed) as error:
+            raise NotOurs(f"{self.path} cannot be the emulator's database: {error}") from error
+
+    def _create(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        with self.reading() as connection:
+            _check_mark(connection)
+            _switch_to_wal(connection)
+        with self.writing() as connection:
+            _check_mark(connection)
+            connection.execute(f"PRAGMA application_id = {MARK}")
+            for statement in SCHEMA.split(";"):
+                connection.execute(statement)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection for a single SELECT, or any that need not agree with each other."""
+        idle = self._idle.setdefault(os.getpid(), [])
+        try:
+            try:
+                connection = idle.pop()
+            except IndexError:
+                connection = self._connect()
+            try:
+                yield connection
+            finally:
+                idle.append(connection)
+        except sqlite3.OperationalError as error:
+            raise _failure(error) from error
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that no other writer is in: kept whole at the end, undone whole on any exception."""
+        with self._one_writer, self.reading() as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Gives the idle connections back; the next call opens new ones."""
+        _close(self._idle)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        # In WAL a killed process loses nothing with NORMAL; a power cut may cost the last commits, never the file.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        # A checkpoint waits for the disk; SQLite's own 1000 pages are hardly 200 new models.
+        connection.execute("PRAGMA wal_autocheckpoint = 8000")
+        return connection
+
+
+def _close(idle: dict[int, list[sqlite3.Connection]]) -> None:
+    mine = idle.pop(os.getpid(), [])
+    while mine:
+        mine.pop().close()
+
+
+def _failure(error: sqlite3.OperationalError) -> DatabaseFailed:
+    if "full" in str(error):
+        return DatabaseFull("the disk under the emulator's database is full")
+    return DatabaseFailed(f"the emulator's database failed: {error}")
+
+
+def _check_mark(connection: sqlite3.Connection) -> None:
+    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if mark != MARK and (mark or tables):
+        raise sqlite3.DatabaseError("it belongs to something else")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Tries again at once: two processes that make this switch together are refused without SQLite's usual wait."""
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+        else:
+            return

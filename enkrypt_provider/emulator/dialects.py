@@ -1,0 +1,117 @@
+"""The two dialects over one stored document: what each puts in, and what each sees of the other's.
+
+The stored document is neutral: v1's names, and beside them what only v2 can say. Nothing here checks (rules.py)
+or stores (store.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .rules import DEFAULT_VERSION, Dialect
+from .store import Document, Identity, Model
+
+Wire = dict[str, Any]
+
+ROOT_ONLY_V1 = ("model_type",)
+CONFIG_ONLY_V1 = ("model_provider", "conversation_template")  # v1's model_provider: the vendor, free text
+CONFIG_ONLY_V2 = frozenset(
+    {"context", "custom_curl_command", "custom_headers", "custom_payload", "custom_response_content_type"}
+    | {"custom_response_format", "input_modalities", "model_auth_type", "model_jwt_config", "output_modalities"}
+    | {"rate_per_min", "tools"}
+)
+UNSAID_IN_V2: Mapping[str, Any] = {"model_type": "text_2_text", "model_provider": "", "conversation_template": ""}
+
+
+def identity_of(dialect: Dialect, body: Wire) -> Identity:
+    """The identity in a body that the rules accepted."""
+    holder = body["model_config"] if dialect == "v1" else body
+    return Identity(body["model_saved_name"], holder["model_version"])
+
+
+def to_document(dialect: Dialect, body: Wire, before: Document | None = None) -> Document:
+    """A body as it is stored; what this dialect cannot say stays as it was `before`."""
+    document = {**body, "model_config": dict(body["model_config"])}
+    config = document["model_config"]
+    del document["model_saved_name"]
+    (config if dialect == "v1" else document).pop("model_version", DEFAULT_VERSION)
+    if dialect == "v2":
+        config["is_compatible_with"] = config.pop("model_provider")
+    return _with_the_others(dialect, document, before)
+
+
+def _with_the_others(dialect: Dialect, document: Document, before: Document | None) -> Document:
+    root = ROOT_ONLY_V1 if dialect == "v2" else ()
+    in_config = CONFIG_ONLY_V1 if dialect == "v2" else CONFIG_ONLY_V2
+    old: Document = before or {**UNSAID_IN_V2, "model_config": UNSAID_IN_V2}
+    document.update({name: old[name] for name in root if name in old})
+    kept = {name: old["model_config"][name] for name in in_config if name in old["model_config"]}
+    document["model_config"] = as_jsonb({**document["model_config"], **kept})
+    return document
+
+
+def to_wire(dialect: Dialect, model: Model, *, mask_apikeys: bool) -> Wire:
+    """A model as this dialect answers it, in the document's order of keys."""
+    document, config = model.document, dict(model.document["model_config"])
+    if mask_apikeys:
+        config["apikeys"] = ["xxxxx"] * len(config["apikeys"])
+    seen = _seen_by_v1 if dialect == "v1" else _seen_by_v2
+    return {**seen(model, document, config), **_set_by_the_server(model)}
+
+
+def _seen_by_v1(model: Model, document: Document, config: Document) -> Wire:
+    seen = {name: value for name, value in config.items() if name not in CONFIG_ONLY_V2}
+    return {
+        "model_saved_name": model.model_saved_name,
+        "testing_for": document["testing_for"],
+        "model_name": document["model_name"],
+        "model_type": document["model_type"],
+        "certifications": document["certifications"],
+        "model_config": _ordered({**seen, "model_version": model.model_version}),
+    }
+
+
+def _seen_by_v2(model: Model, document: Document, config: Document) -> Wire:
+    seen = {name: value for name, value in config.items() if name not in CONFIG_ONLY_V1}
+    seen["model_provider"] = seen.pop("is_compatible_with")
+    return {
+        "model_saved_name": model.model_saved_name,
+        "model_version": model.model_version,
+        "testing_for": document["testing_for"],
+        "model_name": document["model_name"],
+        "certifications": document["certifications"],
+        "model_config": _ordered(seen),
+    }
+
+
+def to_summary(model: Model) -> Wire:
+    """An item of a list without details; which fields the real one would have is a guess [G]."""
+    return {
+        "model_saved_name": model.model_saved_name,
+        "model_version": model.model_version,
+        "model_name": model.document["model_name"],
+        **_set_by_the_server(model),
+    }
+
+
+def _set_by_the_server(model: Model) -> Wire:
+    return {
+        "created_at": model.created_at,
+        "project_name": model.project_name,
+        "updated_at": model.updated_at,
+        "model_id": model.model_id,
+    }
+
+
+def as_jsonb(value: Any) -> Any:
+    """Objects with their keys as PostgreSQL's jsonb orders them: the document's response shows that order."""
+    if isinstance(value, dict):
+        return _ordered({name: as_jsonb(item) for name, item in value.items()})
+    if isinstance(value, list):
+        return [as_jsonb(item) for item in value]
+    return value
+
+
+def _ordered(value: Mapping[str, Any]) -> Wire:
+    return {name: value[name] for name in sorted(sorted(value), key=len)}

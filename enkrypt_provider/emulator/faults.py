@@ -1,0 +1,195 @@
+"""The fault dial: which calls fail, when, and how; kept in the database, so that all processes turn one dial.
+
+Here: what a fault is, how a person spells it, when it fires. Not here: what it does to an answer (spoil).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from .database import Database
+from .store import Identity
+
+CallName = Literal["add_model", "get_model", "list_models", "modify_model", "delete_model", "model_health", "*"]
+Garbage = Literal["html", "empty", "wrong_types", "missing_data", "another_model", "huge", "deep", "gzip_bomb"]
+MIB = 2**20
+_HeaderText = Annotated[str, Field(pattern=r"^[!-~]([ -~]*[!-~])?$")]
+_Seconds = Annotated[_HeaderText, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+
+
+class FaultError(ValueError):
+    """A fault that cannot be set; the message says which field, and what it may be."""
+
+
+class Fault(BaseModel):
+    """Fails calls in one way. With no condition it fails every call; several conditions must all hold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    call: CallName = "*"
+    """Which call of the API; `*` is any."""
+    model: str | None = None
+    """Only this model: its name, or `name/version`."""
+    nth: Annotated[int | None, Field(ge=1)] = None
+    """Only the nth of the calls that it is about, counted from 1 over all processes."""
+    first: Annotated[int | None, Field(ge=1)] = None
+    """Only the first of the calls that it is about."""
+    probability: Annotated[float | None, Field(ge=0, le=1)] = None
+    """Only by chance, which `seed` and the number of the call decide."""
+    seed: int | None = None
+
+    delay: Annotated[float, Field(ge=0, le=3600)] = 0
+    """Seconds before anything else."""
+    reset: Literal["before", "after"] | None = None
+    """Resets the connection before or after the work was done."""
+    status: Annotated[int | None, Field(ge=200, le=599)] = None
+    """Answers this status without doing the work."""
+    location: _HeaderText | None = None
+    """Redirects there, with status 307 unless `status` says another."""
+    retry_after: _Seconds | None = None
+    """The header `Retry-After`: seconds, or a date."""
+    body: str | None = None
+    """This text, in place of the error that the API would write."""
+    work: bool = False
+    """Does the work in spite of `status` or `location`."""
+    truncate: bool = False
+    """Does the work and sends half of the answer."""
+    garbage: Garbage | None = None
+    """Does the work and answers something else."""
+    size: Annotated[int, Field(ge=1, le=1024 * MIB)] = 64 * MIB
+    """Bytes of a `huge` answer, or of what a `gzip_bomb` unpacks to."""
+    stale: bool = False
+    """Reads as of before the last write: to the model (get_model), to the account (list_models)."""
+    mask_apikeys: bool = False
+    """Answers xxxxx for every stored key."""
+    without_details: bool = False
+    """Lists models without their `model_config`."""
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Fault:
+        if not any(getattr(self, name) for name in _WHAT):
+            raise ValueError(f"says nothing to do; give one of {', '.join(_WHAT)}")
+        if (self.retry_after is not None or self.body is not None or self.work) and not self.is_status:
+            raise ValueError("retry_after, body and work need a status")
+        return self
+
+    @property
+    def is_status(self) -> bool:
+        return self.status is not None or self.location is not None
+
+    def is_about(self, call: str, identity: Identity | None) -> bool:
+        if self.call not in ("*", call):
+            return False
+        return self.model is None or (
+            identity is not None and self.model in (identity.model_saved_name, str(identity))
+        )
+
+    def fires(self, met: int) -> bool:
+        """Whether the call that is the `met`th of those that the fault is about fails: the same each time."""
+        if self.nth is not None and met != self.nth:
+            return False
+        if self.first is not None and met > self.first:
+            return False
+        return self.probability is None or _chance(self.seed, met) < self.probability
+
+    def spelled(self) -> str:
+        """As a person types it; `spelled_fault` reads it back."""
+        said = self.model_dump(exclude_defaults=True, exclude={"call"})
+        return f"{self.call}:" + ",".join(
+            name if value is True else f"{name}={value}" for name, value in said.items()
+        )
+
+
+_WHAT = ("status", "location", "delay", "reset", "truncate", "garbage", "stale", "mask_apikeys", "without_details")
+_FAULTS = TypeAdapter(list[Fault])
+
+
+def _chance(seed: int | None, met: int) -> float:
+    return random.Random(f"{seed}:{met}").random()  # noqa: S311 - it must be foreseeable
+
+
+def spelled_fault(text: str) -> Fault:
+    """Reads `add_model:status=503,retry_after=2,first=3`; a name without a value is true."""
+    call, colon, rest = text.partition(":")
+    fields: dict[str, str] = {"call": call}
+    for item in rest.split(",") if colon else ():
+        name, equals, value = item.partition("=")
+        fields[name.strip()] = value if equals else "true"
+    try:
+        return Fault.model_validate_strings(fields)
+    except ValidationError as error:
+        raise FaultError(_said(error)) from error
+
+
+def faults_in(value: Any) -> list[Fault]:
+    """The faults in a JSON list."""
+    try:
+        return _FAULTS.validate_python(value, strict=True)
+    except ValidationError as error:
+        raise FaultError(_said(error)) from error
+
+
+def _said(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    return f"{path.lstrip('.') or 'the fault'}: {first['msg'].removeprefix('Value error, ')}"
+
+
+class Dial:
+    """The faults of one database, and how many calls each has met."""
+
+    def __init__(self, database: Database, seed: int) -> None:
+        self._database = database
+        self._seed = seed
+
+    def turn(self, faults: Iterable[Fault], *, anew: bool) -> None:
+        """Sets these in place of all before, counting from nothing; not `anew`: the same faults go on counting."""
+        wanted = [self._kept(fault, number) for number, fault in enumerate(faults)]
+        with self._database.writing() as connection:
+            rows = connection.execute("SELECT fault FROM faults ORDER BY number").fetchall()
+            if anew or [row[0] for row in rows] != wanted:
+                connection.execute("DELETE FROM faults")
+                connection.executemany("INSERT INTO faults VALUES (?, ?, 0)", list(enumerate(wanted)))
+
+    def _kept(self, fault: Fault, number: int) -> str:
+        """Chance gets a seed of its own, so that two faults of one dial do not fall together."""
+        if fault.probability is not None and fault.seed is None:
+            fault = fault.model_copy(update={"seed": self._seed * 1000 + number})
+        return fault.model_dump_json(exclude_defaults=True)
+
+    def setting(self) -> list[tuple[Fault, int]]:
+        """Each fault, and how many calls it has met."""
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT fault, met FROM faults ORDER BY number").fetchall()
+        return [(_fault(text), met) for text, met in rows]
+
+    def is_set(self) -> bool:
+        with self._database.reading() as connection:
+            return connection.execute("SELECT 1 FROM faults").fetchone() is not None
+
+    def fire(self, call: str, identity: Identity | None) -> list[Fault]:
+        """Counts a call, and gives the faults that it falls to."""
+        if not self.is_set():
+            return []
+        with self._database.writing() as connection:
+            rows = connection.execute("SELECT number, met + 1, fault FROM faults ORDER BY number").fetchall()
+            met = [row for row in rows if _fault(row[2]).is_about(call, identity)]
+            connection.executemany("UPDATE faults SET met = ?2 WHERE number = ?1", [row[:2] for row in met])
+        return [_fault(text) for _, count, text in met if _fault(text).fires(count)]
+
+
+@lru_cache(maxsize=256)
+def _fault(text: str) -> Fault:
+    return Fault.model_validate_json(text)
+
+
+def as_json(setting: Iterable[tuple[Fault, int]]) -> list[dict[str, Any]]:
+    return [
+        {"fault": fault.model_dump(exclude_defaults=True), "spelled": fault.spelled(), "met": met}
+        for fault, met in setting
+    ]

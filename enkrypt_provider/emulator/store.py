@@ -1,0 +1,203 @@
+"""The registered models: what adding, changing and removing one means, one transaction each.
+
+A row's document is neutral between the dialects (dialects.py); here it is only kept. Nothing here knows HTTP.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from .database import Database
+
+Clock = Callable[[], datetime]
+Document = dict[str, Any]
+PROJECT = "default"
+UNDOABLE = 1000  # writes; what is older is never read stale
+_COLUMNS = "model_saved_name, model_version, project_name, model_id, created_at, updated_at, document"
+_IDENTITY = "account = ? AND model_saved_name = ? AND model_version = ? AND project_name = ?"
+
+
+class Unknown(Exception):
+    """No model has this identity."""
+
+
+class Taken(Exception):
+    """Another model has this identity."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """With the account, the primary key: everything else that uses a model names it so."""
+
+    model_saved_name: str
+    model_version: str
+    project_name: str = PROJECT
+
+    def __str__(self) -> str:
+        return f"{self.model_saved_name}/{self.model_version}"
+
+
+@dataclass(frozen=True)
+class Model:
+    model_saved_name: str
+    model_version: str
+    project_name: str
+    model_id: int
+    created_at: str
+    updated_at: str
+    document: Document
+
+
+class Store:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def add(self, account: str, identity: Identity, document: Document) -> Model:
+        """Keeps a new model; `Taken` where the identity is. A deletion frees it [G]."""
+        now, kept = self._now(), json.dumps(document)
+        with self._database.writing() as connection:
+            while True:
+                model = Model(*_key(identity), _random_id(), now, now, document)
+                try:
+                    connection.execute(
+                        f"INSERT INTO models (account, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+                        (account, *_key(identity), model.model_id, now, now, kept),
+                    )
+                except sqlite3.IntegrityError as error:
+                    if not str(error).endswith("models.model_id"):
+                        raise Taken(str(identity)) from error
+                else:
+                    _can_undo(connection, account, {identity: None})
+                    return model
+
+    def find(self, account: str, identity: Identity) -> list[Model]:
+        """The one model of this identity, or none."""
+        with self._database.reading() as connection:
+            return _find(connection, account, identity)
+
+    def models(self, account: str) -> list[Model]:
+        """Every model of the account, in the order of their making [G]."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM models WHERE account = ? ORDER BY rowid",  # noqa: S608
+                (account,),
+            )
+            return [_model(row) for row in rows]
+
+    def modify(self, account: str, old: Identity, new: Identity, change: Callable[[Document], Document]) -> Model:
+        """Replaces the document, and the identity where `new` is another: `Taken` where that is someone else's."""
+        with self._database.writing() as connection:
+            before = _one(connection, account, old)
+            model = replace(before, **vars(new), updated_at=self._now(), document=change(before.document))
+            try:
+                connection.execute(
+                    "UPDATE models SET model_saved_name = ?, model_version = ?, project_name = ?,"  # noqa: S608
+                    f" updated_at = ?, document = ? WHERE {_IDENTITY}",
+                    (*_key(new), model.updated_at, json.dumps(model.document), account, *_key(old)),
+                )
+            except sqlite3.IntegrityError as error:
+                raise Taken(str(new)) from error
+            _can_undo(connection, account, {new: None, old: before})
+            return model
+
+    def delete(self, account: str, identity: Identity) -> Model:
+        with self._database.writing() as connection:
+            model = _one(connection, account, identity)
+            connection.execute(f"DELETE FROM models WHERE {_IDENTITY}", (account, *_key(identity)))  # noqa: S608
+            _can_undo(connection, account, {identity: model})
+            return model
+
+    def find_before(self, account: str, identity: Identity) -> list[Model]:
+        """As `find`, as of before the last write to that identity."""
+        with self._database.reading() as connection:
+            for undo in _undone(connection, account):
+                if identity in undo:
+                    return [model for model in [undo[identity]] if model]
+            return _find(connection, account, identity)
+
+    def models_before(self, account: str) -> list[Model]:
+        """As `models`, as of before the account's last write."""
+        with self._database.reading() as connection:
+            undo = next(_undone(connection, account), {})
+        now = {_identity(model): model for model in self.models(account)}
+        before = {**now, **undo}
+        return sorted((model for model in before.values() if model), key=lambda model: model.created_at)
+
+    def cached(self, account: str, question: str, read: Callable[[], list[Model]], *, refresh: bool) -> list[Model]:
+        """The last answer to this question, however old; `refresh` forgets all that the account was told [G]."""
+        if not refresh and (answer := self._remembered(account, question)) is not None:
+            return answer
+        models = read()
+        with self._database.writing() as connection:
+            if refresh:
+                connection.execute("DELETE FROM cache WHERE account = ?", (account,))
+            connection.execute(
+                "INSERT OR REPLACE INTO cache VALUES (?, ?, ?)",
+                (account, question, json.dumps([vars(model) for model in models])),
+            )
+        return models
+
+    def _remembered(self, account: str, question: str) -> list[Model] | None:
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT answer FROM cache WHERE account = ? AND question = ?", (account, question)
+            ).fetchone()
+        return None if row is None else [Model(**model) for model in json.loads(row[0])]
+
+    def _now(self) -> str:
+        return self._clock().isoformat(timespec="microseconds")
+
+
+def _random_id() -> int:
+    return 10**9 + secrets.randbelow(9 * 10**9)
+
+
+def _key(identity: Identity) -> tuple[str, str, str]:
+    return identity.model_saved_name, identity.model_version, identity.project_name
+
+
+def _model(row: Sequence[Any]) -> Model:
+    *columns, document = row
+    return Model(*(*columns, json.loads(document)))
+
+
+def _find(connection: sqlite3.Connection, account: str, identity: Identity) -> list[Model]:
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM models WHERE {_IDENTITY}",  # noqa: S608
+        (account, *_key(identity)),
+    )
+    return [_model(row) for row in rows]
+
+
+def _one(connection: sqlite3.Connection, account: str, identity: Identity) -> Model:
+    if not (found := _find(connection, account, identity)):
+        raise Unknown(str(identity))
+    return found[0]
+
+
+def _can_undo(connection: sqlite3.Connection, account: str, before: Mapping[Identity, Model | None]) -> None:
+    """Remembers what a write replaced, for stale reads."""
+    undo = [(_key(identity), model and vars(model)) for identity, model in before.items()]
+    number = connection.execute(
+        "INSERT INTO writes (account, undo) VALUES (?, ?)", (account, json.dumps(undo))
+    ).lastrowid
+    if number and number % 64 == 0:
+        connection.execute("DELETE FROM writes WHERE number <= ?", (number - UNDOABLE,))
+
+
+def _undone(connection: sqlite3.Connection, account: str) -> Iterator[dict[Identity, Model | None]]:
+    """What each write of the account replaced, the last one first."""
+    rows = connection.execute("SELECT undo FROM writes WHERE account = ? ORDER BY number DESC", (account,))
+    for (undo,) in rows:
+        yield {Identity(*key): model and Model(**model) for key, model in json.loads(undo)}
+
+
+def _identity(model: Model) -> Identity:
+    return Identity(model.model_saved_name, model.model_version, model.project_name)

@@ -1,0 +1,32 @@
+"""An emulator in a process of its own, as `python -m enkrypt_provider serve` starts it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass
+class Served:
+    process: subprocess.Popen[str]
+    announced: str
+
+    @property
+    def url(self) -> str:
+        return self.announced.split(" on ")[1].split(",")[0]
+
+
+@contextmanager
+def serving(database: Path, *options: str) -> Iterator[Served]:
+    """Runs `serve` on a free port until the block ends; kills it then, if it still runs."""
+    command = [sys.executable, "-m", "enkrypt_provider", "serve", "--port", "0", "--db", str(database), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            assert process.stdout
+            yield Served(process, process.stdout.readline())
+        finally:
+            process.kill()

@@ -1,0 +1,152 @@
+"""`python -m enkrypt_provider serve`: what it prints, how it ends, what it refuses."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from enkrypt_provider.cli import commands, main
+from enkrypt_provider.emulator.server import Listener
+
+from .conftest import NO_TLS, PATIENCE
+from .document import v1, v2
+from .serving import serving
+
+
+@pytest.fixture(autouse=True)
+def own_signals() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """In place of serving for long, the server puts these requests to its own application and is then terminated."""
+    requests: list[Any] = []
+
+    def run(listener: Listener) -> None:
+        transport = httpx.WSGITransport(app=listener.app)
+        with httpx.Client(transport=transport, base_url="http://e") as client:
+            requests[:] = [client.request(*request[:2], **request[2]) for request in requests]
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(Listener, "run", run)
+    return requests
+
+
+def invoke(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(commands, ["serve", *arguments])
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_until_it_is_told_to_end(tmp_path: Path, ending: signal.Signals) -> None:
+    """One line when it really listens; then it answers; then SIGTERM or Ctrl-C ends it with 0 and no other word."""
+    database = tmp_path / "deep" / "models.db"
+    with serving(database) as served:
+        assert re.fullmatch(
+            rf"Models API emulator \(v1\) on http://127\.0\.0\.1:\d+, database {database}\n", served.announced
+        )
+        with httpx.Client(base_url=served.url, headers={"apikey": "k"}, verify=NO_TLS, timeout=PATIENCE) as client:
+            assert client.post("/models/add-model", json=v1()).status_code == 200
+            served.process.send_signal(ending)
+            assert served.process.wait(PATIENCE) == 0
+        assert served.process.stdout
+        assert served.process.stdout.read() == ""
+
+
+def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
+    """The message names the port, and the exit status is 1."""
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        assert invoke("--port", str(port), "--db", str(tmp_path / "a.db")) == (
+            1,
+            f"port {port} cannot be used: Address already in use\n",
+        )
+
+
+def test_a_file_of_something_else_is_one_line(tmp_path: Path) -> None:
+    """The message names the file, and the exit status is 1."""
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database" * 100)
+    status, said = invoke("--port", "0", "--db", str(path))
+    assert (status, said) == (1, f"{path} cannot be the emulator's database: file is not a database\n")
+
+
+def test_options_reach_the_emulator(tmp_path: Path, asked: list[Any]) -> None:
+    """Dialect, keys, faults, seed and the journal are what the command line says."""
+    asked += [
+        ("GET", "/models/list-models", {"headers": {"apikey": "any"}}),
+        ("POST", "/models/add-model", {"headers": {"apikey": "key=1"}, "json": v2(apikeys=["sk-1"])}),
+        ("POST", "/models/add-model", {"headers": {"apikey": "key=1"}, "json": v2(apikeys=["sk-1"])}),
+        ("GET", "/models/list-models", {"headers": {"apikey": "key=1"}}),
+        ("GET", "/_emulator/requests", {}),
+    ]
+    status, said = invoke(
+        "--port", "0", "--db", str(tmp_path / "a.db"), "--dialect", "v2", "--key", "key=1=team-a", "--mask-apikeys",
+        "--cache-reads", "--no-list-details", "--fault", "add_model:status=503,first=1", "--fault", "*:delay=0.001",
+        "--seed", "3",
+    )  # fmt: skip
+    assert (status, said.startswith("Models API emulator (v2) on ")) == (0, True)
+    assert [answer.status_code for answer in asked] == [401, 503, 200, 200, 200]
+    assert asked[2].json()["data"]["model_config"]["apikeys"] == ["xxxxx"]
+    assert "model_config" not in asked[3].json()["models"][0]
+    assert len(asked[4].json()) == 4
+
+
+def test_any_key_is_good_and_the_journal_is_kept_by_default(tmp_path: Path, asked: list[Any]) -> None:
+    """Without options it is dialect v1 with whole lists, plain keys and a journal."""
+    asked += [
+        ("POST", "/models/add-model", {"headers": {"apikey": "any"}, "json": v1(apikeys=["sk-1"])}),
+        ("GET", "/models/list-models", {"headers": {"apikey": "other"}}),
+        ("GET", "/_emulator/requests", {}),
+    ]
+    assert invoke("--port", "0", "--db", str(tmp_path / "a.db"))[0] == 0
+    assert asked[1].json()["models"][0]["model_config"]["apikeys"] == ["sk-1"]
+    assert len(asked[2].json()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--fault", "add_model:state=503"], "state: Extra inputs are not permitted"),
+        (["--key", "key-without-account"], "a key is given as KEY=ACCOUNT"),
+        (["--dialect", "v3"], "Invalid value for '--dialect'"),
+        (["--port", "65536"], "Invalid value for '--port'"),
+    ],
+)
+def test_wrong_options_are_a_usage_error(tmp_path: Path, arguments: list[str], said: str) -> None:
+    """The exit status is 2 and the message says what is wrong; a key is not repeated."""
+    status, output = invoke("--port", "0", "--db", str(tmp_path / "a.db"), *arguments)
+    assert (status, said in " ".join(output.split())) == (2, True), output
+    assert "key-without" not in output
+
+
+def test_importing_the_command_line_loads_no_server() -> None:
+    """Flask and waitress are loaded by the command that needs them, not by the import."""
+    program = "import sys, enkrypt_provider.cli; print(sorted({'flask', 'waitress'} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "[]\n"
+
+
+@pytest.mark.parametrize("start", [main, lambda: runpy.run_module("enkrypt_provider", run_name="__main__")])
+def test_a_start_without_a_command_tells_what_there_is(
+    start: Callable[[], object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The console script and `python -m enkrypt_provider` both name the commands."""
+    monkeypatch.setattr(sys, "argv", ["enkrypt-provider"])
+    with pytest.raises(SystemExit):
+        start()
+    assert "serve" in capsys.readouterr().out

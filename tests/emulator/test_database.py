@@ -1,0 +1,199 @@
+"""One file under many processes, under kill -9, on a full disk."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sqlite3
+import stat
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from enkrypt_provider.emulator import create_app
+from enkrypt_provider.emulator import database as database_module
+from enkrypt_provider.emulator.database import Database, NotOurs
+
+from .conftest import NO_TLS, PATIENCE, Connect
+from .document import IDENTITY, called, v1
+from .processes import register, together
+from .serving import serving
+from .test_app import ask
+
+PROCESSES = 4
+EACH = 25
+
+
+def test_many_processes_make_and_share_one_file(database: Path, embedded: Connect) -> None:
+    """Processes that open a new file together and write at once lose nothing, and one of them gets each name."""
+    names = [[*(f"of_{process}_{number}" for number in range(EACH)), "wanted by all"] for process in range(PROCESSES)]
+    statuses = together(register, [database] * PROCESSES, names)
+    assert [each[:-1] for each in statuses] == [[200] * EACH] * PROCESSES
+    assert sorted(each[-1] for each in statuses) == [200] + [409] * (PROCESSES - 1)
+    client = embedded(record=True)
+    models = ask(client, "list-models").json()["models"]
+    assert len({model["model_id"] for model in models}) == len(models) == PROCESSES * EACH + 1
+    assert len(client.get("/_emulator/requests").json()) == PROCESSES * (EACH + 1) + 1
+
+
+def _keep_adding(url: str, known: list[str], enough: threading.Event) -> None:
+    """Adds models until the server dies; `known` are those that it said it had stored."""
+    with httpx.Client(base_url=url, headers={"apikey": "k"}, timeout=PATIENCE, verify=NO_TLS) as client:
+        before = len(known)
+        for number in itertools.count(before):
+            try:
+                ask(client, "add-model", json=v1(f"model {number}")).raise_for_status()
+            except httpx.TransportError:
+                return
+            known.append(f"model {number}")
+            if number == before + 40:
+                enough.set()
+
+
+def test_kill_9_loses_nothing_that_was_answered(database: Path, embedded: Connect) -> None:
+    """A server killed in the middle of writes leaves a whole database with every model that it had confirmed."""
+    known: list[str] = []
+    with serving(database) as served:
+        enough = threading.Event()
+        writer = threading.Thread(target=_keep_adding, args=(served.url, known, enough))
+        writer.start()
+        assert enough.wait(PATIENCE)
+        served.process.kill()
+        writer.join()
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
+    listed = [model["model_saved_name"] for model in ask(embedded(), "list-models").json()["models"]]
+    assert listed[: len(known)] == known
+    assert len(listed) <= len(known) + 1
+
+
+def _fill(monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
+    """From now on SQLite takes the disk for full beyond so many pages."""
+    connect = Database._connect
+
+    def connect_to_little(database: Database) -> sqlite3.Connection:
+        connection = connect(database)
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        return connection
+
+    monkeypatch.setattr(Database, "_connect", connect_to_little)
+
+
+def test_a_full_disk_is_an_answer_and_costs_nothing(
+    connect: Connect, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the disk is full a write is a 507 in JSON and reads go on; with room again all is there."""
+    client = connect(record=True)
+    before = ask(client, "add-model", json=v1()).json()["data"]
+    with monkeypatch.context() as full:
+        _fill(full, database.stat().st_size // 4096 + 30)
+        little = connect(record=True)
+        answers = [ask(little, "add-model", json=v1(f"m{n}", system_prompt="x" * 9000)) for n in range(40)]
+        assert {answer.status_code for answer in answers} == {200, 507}
+        assert set(answers[-1].json()) == {"message", "request_id"}
+        assert ask(little, "get-model", headers=IDENTITY).json() == before
+        assert ask(little, "modify-model", headers=IDENTITY, json=v1(system_prompt="x" * 20_000)).status_code == 507
+    stored = [f"m{n}" for n, answer in enumerate(answers) if answer.status_code == 200]
+    listed = ask(client, "list-models").json()["models"]
+    assert [model["model_saved_name"] for model in listed] == ["Test_Model", *stored]
+    assert listed[0] == before
+    assert ask(client, "delete-model", headers=called("m0")).status_code == 200
+
+
+def test_a_database_that_others_hold_is_an_answer(
+    connect: Connect, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock that outlasts the patience is a 500 in JSON, and the next call works."""
+    monkeypatch.setattr(database_module, "PATIENCE", 0.0)
+    client = connect(record=True)
+    holder = sqlite3.connect(database, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    answer = ask(client, "add-model", json=v1())
+    assert (answer.status_code, "locked" in answer.json()["message"]) == (500, True)
+    assert client.post("/_emulator/faults", json=[{"status": 503}]).status_code == 500
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert ask(client, "add-model", json=v1()).status_code == 200
+
+
+def test_only_the_owner_reads_the_file(database: Path) -> None:
+    """The database holds keys: it and its companions are made for their owner alone."""
+    app = create_app(database / "deeper" / "models.db")
+    with httpx.Client(transport=httpx.WSGITransport(app=app), base_url="http://e", headers={"apikey": "k"}) as client:
+        ask(client, "add-model", json=v1())
+        files = list((database / "deeper").iterdir())
+        assert {file.name for file in files} == {"models.db", "models.db-wal", "models.db-shm"}
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def _something_else(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE invoices (amount)")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        lambda path: path.write_text("name,price\n" * 100),
+        _something_else,
+        lambda path: path.mkdir(),
+        lambda path: path.with_suffix("").write_text("") and None,
+    ],
+    ids=["a text", "another program's database", "a folder", "nothing"],
+)
+def test_a_file_of_something_else_is_left_alone(tmp_path: Path, prepare: object) -> None:
+    """What is no database of the emulator is refused by its name and not changed; what is not there is made."""
+    path = tmp_path / "file.db"
+    assert callable(prepare)
+    prepare(path)
+    if not path.exists():
+        assert create_app(path)
+        return
+    before = path.read_bytes() if path.is_file() else b""
+    with pytest.raises(NotOurs, match=r"file\.db cannot be the emulator's database"):
+        create_app(path)
+    assert (path.read_bytes() if path.is_file() else b"") == before
+
+
+def test_a_switch_to_wal_that_meets_another_is_tried_again() -> None:
+    """Two processes that make the file together both get it, though SQLite refuses the second at first."""
+    tries = iter([sqlite3.OperationalError("database is locked"), None])
+
+    class Refusing:
+        def execute(self, statement: str) -> None:
+            assert statement == "PRAGMA journal_mode = WAL"
+            if error := next(tries):
+                raise error
+
+    database_module._switch_to_wal(Refusing())  # type: ignore[arg-type]
+    with pytest.raises(StopIteration):
+        next(tries)
+
+
+def test_another_failure_of_the_switch_is_told() -> None:
+    """Only a lock is waited for."""
+
+    class Broken:
+        def execute(self, _: str) -> None:
+            raise sqlite3.OperationalError("disk I/O error")
+
+    with pytest.raises(sqlite3.OperationalError, match="disk I/O"):
+        database_module._switch_to_wal(Broken())  # type: ignore[arg-type]
+
+
+def test_json_is_stored_once_for_both_dialects(database: Path, embedded: Connect) -> None:
+    """What is on the disk is the neutral document, without the identity that the columns hold."""
+    ask(embedded(), "add-model", json=v1())
+    with sqlite3.connect(database) as connection:
+        (row,) = connection.execute(
+            "SELECT account, model_saved_name, model_version, document FROM models"
+        ).fetchall()
+    connection.close()
+    assert row[:3] == ("default", "Test_Model", "1")
+    document = json.loads(row[3])
+    assert "model_saved_name" not in document
+    assert "model_version" not in document["model_config"]

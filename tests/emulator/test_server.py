@@ -1,0 +1,179 @@
+"""The real socket: keep-alive, resets that are resets, answers beside a delayed one, a clean end."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
+from enkrypt_provider.emulator.server import Listener
+
+from .conftest import NO_TLS, PATIENCE
+from .document import v1
+
+LIST = b"GET /models/list-models HTTP/1.1\r\nHost: emulator\r\napikey: k\r\n\r\n"
+
+
+def post(body: object) -> bytes:
+    content = json.dumps(body).encode()
+    head = f"POST /models/add-model HTTP/1.1\r\nHost: emulator\r\napikey: k\r\nContent-Length: {len(content)}\r\n\r\n"
+    return head.encode() + content
+
+
+def connected(url: str) -> closing[socket.socket]:
+    address = urlsplit(url)
+    return closing(socket.create_connection((address.hostname, address.port or 0), timeout=PATIENCE))
+
+
+def answer(connection: socket.socket) -> tuple[int, bytes]:
+    """Reads one answer, byte by byte in its head: what follows belongs to the next."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = connection.recv(1)
+        assert byte, "the connection ended"
+        head += byte
+    match = re.search(rb"Content-Length: (\d+)", head)
+    assert match
+    return int(head.split()[1]), connection.recv(int(match[1]), socket.MSG_WAITALL)
+
+
+@pytest.fixture
+def url(database: Path) -> Iterator[str]:
+    with serve_in_thread(create_app(database)) as url:
+        yield url
+
+
+def test_a_connection_serves_many_requests(url: str) -> None:
+    """Keep-alive: a second request on the same connection is answered, after a success and after an error."""
+    with connected(url) as connection:
+        for body, status in ((v1(), 200), (v1(), 409), ({}, 400), (v1("other"), 200)):
+            connection.sendall(post(body))
+            assert answer(connection)[0] == status
+
+
+def test_pipelined_requests_are_answered_in_order(url: str) -> None:
+    """Requests that arrive together are answered one by one, in their order."""
+    with connected(url) as connection:
+        connection.sendall(post(v1("one")) + post(v1("two")) + LIST)
+        assert [answer(connection)[0] for _ in range(3)] == [200] * 3
+
+
+def test_a_reset_is_a_reset(database: Path) -> None:
+    """The client's kernel sees RST, not an orderly end."""
+    with serve_in_thread(create_app(database, faults=[Fault(reset="after", first=1)])) as url:
+        with connected(url) as connection:
+            connection.sendall(LIST)
+            with pytest.raises(ConnectionResetError):
+                connection.recv(1)
+        with connected(url) as connection:
+            connection.sendall(LIST)
+            assert answer(connection)[0] == 200
+
+
+def test_a_truncated_answer_ends_in_order(database: Path) -> None:
+    """Half of the body arrives, and then the end of the stream."""
+    with serve_in_thread(create_app(database, faults=[Fault(truncate=True)])) as url, connected(url) as connection:
+        connection.sendall(LIST)
+        received = b"".join(iter(lambda: connection.recv(4096), b""))
+        head, _, body = received.partition(b"\r\n\r\n")
+        assert b"Content-Length: 14" in head
+        assert body == b'{"model'
+
+
+def test_a_delayed_answer_holds_up_no_other(database: Path) -> None:
+    """While one connection waits out a delay, another is served."""
+    waiting, go_on = threading.Event(), threading.Event()
+
+    def sleep(_: float) -> None:
+        waiting.set()
+        assert go_on.wait(PATIENCE)
+
+    app = create_app(database, faults=[Fault(delay=9, nth=1)], sleep=sleep)
+    with serve_in_thread(app) as url, connected(url) as slow, connected(url) as quick:
+        slow.sendall(LIST)
+        assert waiting.wait(PATIENCE)
+        quick.sendall(LIST)
+        assert answer(quick)[0] == 200
+        go_on.set()
+        assert answer(slow)[0] == 200
+
+
+def test_a_fault_set_later_may_delay_too(database: Path) -> None:
+    """The dial that another turns while the server runs delays without holding up the rest."""
+    waiting, go_on = threading.Event(), threading.Event()
+
+    def sleep(_: float) -> None:
+        waiting.set()
+        assert go_on.wait(PATIENCE)
+
+    with serve_in_thread(create_app(database, sleep=sleep)) as url, connected(url) as slow, connected(url) as quick:
+        quick.sendall(LIST)
+        assert answer(quick)[0] == 200
+        create_app(database, faults=[Fault(call="list_models", delay=9, nth=1)])
+        slow.sendall(LIST)
+        assert waiting.wait(PATIENCE)
+        quick.sendall(LIST)
+        assert answer(quick)[0] == 200
+        go_on.set()
+        assert answer(slow)[0] == 200
+
+
+def test_many_connections_are_served_at_once(url: str) -> None:
+    """A hundred open connections each get their answer."""
+    connections = [connected(url) for _ in range(100)]
+    for number, opened in enumerate(connections):
+        opened.thing.sendall(post(v1(f"m{number}")))  # type: ignore[attr-defined]
+    for opened in connections:
+        with opened as connection:
+            assert answer(connection)[0] == 200
+    assert len(httpx.get(f"{url}/models/list-models", headers={"apikey": "k"}, verify=NO_TLS).json()["models"]) == 100
+
+
+def test_it_listens_on_this_machine_alone(database: Path) -> None:
+    """The address is loopback, and a free port is picked where none was asked for."""
+    with serve_in_thread(create_app(database)) as one, serve_in_thread(create_app(database)) as other:
+        assert {urlsplit(url).hostname for url in (one, other)} == {"127.0.0.1"}
+        assert one != other
+
+
+def test_a_taken_port_is_an_error(url: str, database: Path) -> None:
+    """A second listener on the port fails at once and disturbs nobody."""
+    with pytest.raises(OSError, match="in use"):
+        Listener(create_app(database), urlsplit(url).port or 0)
+    assert httpx.get(f"{url}/models/list-models", headers={"apikey": "k"}, verify=NO_TLS).status_code == 200
+
+
+def test_the_end_frees_the_port(database: Path) -> None:
+    """After the block nobody listens, and the same port can be used again."""
+    with serve_in_thread(create_app(database)) as url:
+        port = urlsplit(url).port or 0
+    with pytest.raises(ConnectionRefusedError):
+        connected(url)
+    with serve_in_thread(create_app(database), port) as again, connected(again) as connection:
+        connection.sendall(LIST)
+        assert answer(connection)[0] == 200
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
+def test_a_signal_ends_it_in_order(database: Path, ending: type[BaseException]) -> None:
+    """What a signal's handler raises in the middle of a request ends `run`, which returns and closes everything."""
+
+    def end() -> datetime:
+        raise ending
+
+    listener = Listener(create_app(database, clock=end))
+    with connected(listener.url) as connection:
+        connection.sendall(post(v1()))
+        listener.run()
+    with pytest.raises(ConnectionRefusedError):
+        connected(listener.url)

@@ -1,0 +1,167 @@
+"""The registry of models against a plain dictionary, under Hypothesis and under many threads."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from enkrypt_provider.emulator import store as store_module
+from enkrypt_provider.emulator.database import Database
+from enkrypt_provider.emulator.store import Identity, Store, Taken, Unknown
+
+from .conftest import Clock
+
+IDENTITIES = st.builds(Identity, st.sampled_from(["a", "b", "a/1"]), st.sampled_from(["1", "2", "b"]))
+ACCOUNTS = st.sampled_from(["x", "y"])
+Registry = dict[tuple[str, Identity], int]
+
+
+def document(number: int) -> dict[str, int]:
+    return {"number": number}
+
+
+class AgainstADictionary(RuleBasedStateMachine):
+    """In whatever order things are done, the store holds what a dictionary would, now and before the last write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.database = Database(Path(self.folder.name) / "models.db")
+        self.store = Store(self.database, Clock())
+        self.now: Registry = {}
+        self.before: dict[str, Registry] = {"x": {}, "y": {}}
+        self.ids: set[int] = set()
+
+    def _wrote(self, account: str, write: Callable[[], None]) -> None:
+        before = dict(self.now)
+        write()
+        self.before[account] = before
+
+    @rule(account=ACCOUNTS, identity=IDENTITIES, number=st.integers())
+    def add(self, account: str, identity: Identity, number: int) -> None:
+        if (account, identity) in self.now:
+            with pytest.raises(Taken):
+                self.store.add(account, identity, document(number))
+            return
+        model = self.store.add(account, identity, document(number))
+        assert model.model_id not in self.ids
+        self.ids.add(model.model_id)
+        self._wrote(account, lambda: self.now.update({(account, identity): number}))
+
+    @rule(account=ACCOUNTS, old=IDENTITIES, new=IDENTITIES, number=st.integers())
+    def modify(self, account: str, old: Identity, new: Identity, number: int) -> None:
+        expected: type[Exception] | None = None
+        if (account, old) not in self.now:
+            expected = Unknown
+        elif new != old and (account, new) in self.now:
+            expected = Taken
+        if expected:
+            with pytest.raises(expected):
+                self.store.modify(account, old, new, lambda _: document(number))
+            return
+        before = self.now[account, old]
+        self.store.modify(account, old, new, lambda was: document(number + was["number"]))
+
+        def write() -> None:
+            del self.now[account, old]
+            self.now[account, new] = number + before
+
+        self._wrote(account, write)
+
+    @rule(account=ACCOUNTS, identity=IDENTITIES)
+    def delete(self, account: str, identity: Identity) -> None:
+        if (account, identity) not in self.now:
+            with pytest.raises(Unknown):
+                self.store.delete(account, identity)
+            return
+        self.store.delete(account, identity)
+        self._wrote(account, lambda: self.now.__delitem__((account, identity)))
+
+    @invariant()
+    def holds_the_same(self) -> None:
+        for account in ("x", "y"):
+            for registry, read in (
+                (self.now, self.store.models),
+                (self.before[account], self.store.models_before),
+            ):
+                models = {Identity(m.model_saved_name, m.model_version): m.document["number"] for m in read(account)}
+                assert models == {key[1]: number for key, number in registry.items() if key[0] == account}
+
+    def teardown(self) -> None:
+        self.database.close()
+        self.folder.cleanup()
+
+
+TestAgainstADictionary = AgainstADictionary.TestCase
+TestAgainstADictionary.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+
+
+@pytest.fixture
+def store(database: Path) -> Store:
+    return Store(Database(database), Clock())
+
+
+def test_one_of_many_threads_gets_a_name(store: Store) -> None:
+    """Of 16 threads that add one identity at once, one wins and 15 are told that it is taken."""
+
+    def add(number: int) -> int | None:
+        try:
+            return store.add("x", Identity("a", "1"), document(number)).model_id
+        except Taken:
+            return None
+
+    with ThreadPoolExecutor(16) as pool:
+        ids = [number for number in pool.map(add, range(16)) if number]
+    assert ids == [store.find("x", Identity("a", "1"))[0].model_id]
+
+
+def test_changes_of_many_threads_are_all_kept(store: Store) -> None:
+    """200 increments from 8 threads make 200: a change is read and written in one transaction."""
+    identity = Identity("a", "1")
+    store.add("x", identity, document(0))
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(200):
+            pool.submit(store.modify, "x", identity, identity, lambda was: document(was["number"] + 1))
+    assert store.find("x", identity)[0].document == document(200)
+
+
+def test_an_id_is_never_given_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chance that hits a taken id is asked again."""
+    ids = iter([5, 5, 5, 6])
+    monkeypatch.setattr(store_module, "_random_id", lambda: next(ids))
+    assert [store.add("x", Identity(name, "1"), {}).model_id for name in "ab"] == [5, 6]
+
+
+def test_a_stale_read_knows_each_model_as_it_was_before_its_own_last_write(store: Store) -> None:
+    """Writes to other models do not bring an older state of this one back, and a rename is undone in both names."""
+    a, b, c = (Identity(name, "1") for name in "abc")
+    store.add("x", a, document(1))
+    assert store.find_before("x", a) == []
+    store.modify("x", a, a, lambda _: document(2))
+    store.add("x", b, document(9))
+    assert store.find_before("x", a)[0].document == document(1)
+    store.modify("x", a, c, lambda was: was)
+    assert store.find_before("x", c) == []
+    assert store.find_before("x", a)[0].document == document(2)
+    store.delete("x", b)
+    assert store.find_before("x", b)[0].document == document(9)
+    assert store.find_before("y", b) == []
+
+
+def test_only_so_many_writes_can_be_undone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stale reads need is bounded: beyond it they tell the present."""
+    monkeypatch.setattr(store_module, "UNDOABLE", 10)
+    a, b = Identity("a", "1"), Identity("b", "1")
+    store.add("x", a, document(0))
+    store.add("x", b, document(0))
+    for _ in range(62):
+        store.modify("x", b, b, lambda was: document(was["number"] + 1))
+    assert store.find_before("x", a)[0].document == document(0)
+    assert store.find_before("x", b)[0].document == document(61)

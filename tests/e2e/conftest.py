@@ -1,0 +1,41 @@
+"""The engine, once a session, and a story for each test, which ends with the search for secrets."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .harness import REPOSITORY, Story, told
+
+HERE = Path(__file__).parent
+STORY_LIMIT = 280.0
+"""Seconds for one story."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what needs the engine. Its first set-up may take minutes, which no story's time limit counts."""
+    for item in items:
+        if HERE in item.path.parents and "engine" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.timeout(STORY_LIMIT, func_only=True))
+
+
+@pytest.fixture(scope="session")
+def engine() -> Path:
+    """The folder with the engine. There is no skipping: without it nothing here is proven."""
+    get = subprocess.run(
+        [sys.executable, str(REPOSITORY / "engine" / "get.py")], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if get.returncode:
+        pytest.fail(f"engine/get.py found no engine (exit code {get.returncode}): see above", pytrace=False)
+    return Path(get.stdout.strip())
+
+
+@pytest.fixture
+def story(tmp_path: Path, engine: Path) -> Iterator[Story]:
+    with told(tmp_path, engine) as it:
+        yield it

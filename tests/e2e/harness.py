@@ -1,0 +1,225 @@
+"""The engine's command line, as a person uses it, in a world of its own.
+
+`Stack` types `pulumi …` in a project folder and keeps all that was printed; `Story` makes it and its API, and at
+the end looks for secrets. What the API is, is api.py's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from enkrypt_provider.emulator import create_app, serve_in_thread
+
+from .api import ACCOUNT, Api, Json
+from .leaks import Secrets
+
+REPOSITORY: Final = Path(__file__).resolve().parents[2]
+TIME_LIMIT: Final = 150.0
+"""Seconds for one command of the engine: it takes one or two, and a hundred times that means it hangs."""
+LAST_WORDS: Final = ("update failed", "preview failed", "refresh failed", "an unhandled error occurred")
+"""What the engine adds once an error was told."""
+PROJECT: Final = json.dumps({"name": "story", "runtime": "python"})
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """One command, as the person who typed it saw it."""
+
+    command: str
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def text(self) -> str:
+        return self.stdout + self.stderr
+
+    @property
+    def lines(self) -> list[str]:
+        """What was printed, line by line, without the spaces that align it."""
+        lines = (" ".join(line.split()).replace(" :", ":") for line in self.text.splitlines())
+        return [line for line in lines if line]
+
+    @property
+    def errors(self) -> list[str]:
+        """Each line that the diagnostics at the end begin with `error:`, but for the engine's own last word."""
+        found = [line.removeprefix("error: ") for line in self.lines if line.startswith("error: ")]
+        return [line for line in found if not line.startswith(LAST_WORDS)]
+
+    def __repr__(self) -> str:
+        return f"$ {self.command}  # exit code {self.code}\n{self.text}"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One stack of a project in `folder`. Each method is a command; it must succeed, or fail where `fails`."""
+
+    story: Story
+    folder: Path
+    environment: Mapping[str, str] = field(repr=False)
+
+    def up(self, *options: str, fails: bool = False) -> Run:
+        return self.run("up", "--yes", "--skip-preview", *options, fails=fails)
+
+    def preview(self, *options: str, fails: bool = False) -> Run:
+        return self.run("preview", *options, fails=fails)
+
+    def refresh(self, *options: str, fails: bool = False) -> Run:
+        return self.run("refresh", "--yes", "--skip-preview", *options, fails=fails)
+
+    def destroy(self, *options: str, fails: bool = False) -> Run:
+        return self.run("destroy", "--yes", "--skip-preview", *options, fails=fails)
+
+    def config_set(self, values: Mapping[str, str] | None = None, *, secrets: Mapping[str, str] | None = None) -> Run:
+        """Sets configuration values; `secrets` are encrypted."""
+        plaintext = [part for key, value in (values or {}).items() for part in ("--plaintext", f"{key}={value}")]
+        encrypted = [part for key, value in (secrets or {}).items() for part in ("--secret", f"{key}={value}")]
+        return self.run("config", "set-all", *plaintext, *encrypted)
+
+    def export(self) -> Json:
+        """The state's resources, by name; what is secret is encrypted in it."""
+        resources = json.loads(self.run("stack", "export").stdout)["deployment"].get("resources", [])
+        return {resource["urn"].rpartition("::")[2]: resource for resource in resources}
+
+    def outputs(self) -> Json:
+        """What the program exports, secrets hidden."""
+        return json.loads(self.run("stack", "output", "--json").stdout)
+
+    def reveal(self, *command: str) -> str:
+        """What a command prints that is meant to show secrets: not kept, so no leak."""
+        return self._typed(*command).stdout
+
+    def run(self, *command: str, fails: bool = False) -> Run:
+        """Any command of the engine."""
+        run = self._typed(*command)
+        self.story.printed.append(run)
+        assert (run.code != 0) is fails, f"{run}\nshould have {'failed' if fails else 'succeeded'}"
+        return run
+
+    def write(self, name: str, text: str) -> None:
+        """A file of the project: its program, or what the program reads."""
+        (self.folder / name).write_text(text, encoding="utf-8")
+
+    def under(self, python: Path) -> Stack:
+        """The same stack, used by somebody whose interpreter is the one in the folder `python`."""
+        return replace(self, environment={**self.environment, "PATH": self.story.path(python)})
+
+    def _typed(self, *command: str) -> Run:
+        # Its own process group: the engine's children outlive it when it is killed alone.
+        with subprocess.Popen(
+            ("pulumi", *command, "--non-interactive", "--color", "never"),
+            cwd=self.folder,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,
+        ) as process:
+            try:
+                stdout, stderr = process.communicate(timeout=TIME_LIMIT)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        typed = re.sub(r"(--secret \S+?=)\S+", r"\1***", " ".join(("pulumi", *command)))
+        return Run(typed, process.returncode, stdout, stderr)
+
+
+class Story:
+    """A folder for everything, the secrets in play, and all that was printed."""
+
+    def __init__(self, folder: Path, engine: Path) -> None:
+        self.folder = folder
+        self.secrets = Secrets()
+        self.printed: list[Run] = []
+        self._engine = engine
+        self._passphrase = self.secrets.make("the passphrase")
+        self._running = ExitStack()
+
+    def api(self) -> Api:
+        """The API over HTTP with one key, until the story ends."""
+        database = self.folder / "api.db"
+        keys = {self.secrets.make("the API key"): ACCOUNT}
+        url = self._running.enter_context(serve_in_thread(create_app(database, keys=keys, record=True)))
+        return Api(database, url, keys)
+
+    def project(self, program: str, api: Api | None = None, *, environment: Mapping[str, str] | None = None) -> Stack:
+        """A new project of one program, and its stack, which knows `api` and its key."""
+        folder = self.folder / "project"
+        folder.mkdir()
+        stack = self._stack(folder, environment)
+        stack.write("Pulumi.yaml", PROJECT)
+        stack.write("__main__.py", program)
+        stack.run("stack", "init", "dev")
+        if api:
+            stack.config_set({"enkrypt:endpoint": api.url}, secrets={"enkrypt:apiKey": api.key})
+        return stack
+
+    def own_project(self, name: str, config: Json = None, *, environment: Mapping[str, str] | None = None) -> Stack:
+        """A copy of the repository's own project, and its stack `name`: as it is, or one with this `config`."""
+        folder = self.folder / "project"
+        folder.mkdir()
+        for file in ("Pulumi.yaml", "__main__.py"):
+            shutil.copy(REPOSITORY / file, folder)
+        shutil.copytree(REPOSITORY / "stacks", folder / "stacks")
+        (folder / ".venv").symlink_to(sys.prefix)
+        if config is not None:
+            (folder / "stacks" / f"Pulumi.{name}.yaml").write_text(json.dumps({"config": config}))
+        stack = self._stack(folder, environment)
+        stack.run("stack", "init", name)
+        return stack
+
+    def path(self, python: Path) -> str:
+        """A PATH on which the interpreter is the one in the folder `python`."""
+        return os.pathsep.join([str(python), str(self._engine), *os.defpath.split(os.pathsep)])
+
+    def leaks(self) -> list[str]:
+        """Where a secret stands that should not: in a file of the story or in anything printed."""
+        found = self.secrets.found_under(self.folder)
+        for run in self.printed:
+            found += [f"{run.command}: {what}" for what in self.secrets.found_in(run.text.encode())]
+        return found
+
+    def end(self) -> None:
+        self._running.close()
+
+    def _stack(self, folder: Path, environment: Mapping[str, str] | None) -> Stack:
+        state = self.folder / "state"
+        state.mkdir(exist_ok=True)
+        # Nothing of the user's: no account, no key, no settings.
+        variables = {
+            "PATH": self.path(Path(sys.executable).parent),
+            "HOME": str(self.folder),
+            "PYTHONPATH": str(REPOSITORY),
+            "PULUMI_BACKEND_URL": state.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": self._passphrase,
+            "PULUMI_HOME": str(self.folder / "home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",  # the language host asks pip for its packages
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        }
+        return Stack(self, folder, {**variables, **(environment or {})})
+
+
+@contextmanager
+def told(folder: Path, engine: Path) -> Iterator[Story]:
+    """A story; when it is over, no secret may stand anywhere."""
+    story = Story(folder, engine)
+    try:
+        yield story
+    finally:
+        story.end()
+    leaks = story.leaks()
+    assert not leaks, "secrets stand where nobody may read them:\n" + "\n".join(leaks)

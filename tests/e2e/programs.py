@@ -1,0 +1,31 @@
+"""The programs of the stories, and the files that they read.
+
+A program takes the key of its models from the environment and does not say that it is a secret: that is the
+provider's to know.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+MODEL_KEY: Final = "MODEL_KEY"
+"""The environment variable that holds the key with which a program's models are called."""
+
+DECLARED: Final = """
+import json
+import os
+from pathlib import Path
+
+from enkrypt_provider import EnkryptModel
+
+for name, model in json.loads(Path("models.json").read_text()).items():
+    model["model_config"].setdefault("apikeys", [os.environ["MODEL_KEY"]])
+    EnkryptModel(name, **model)
+"""
+"""Registers the models of `models.json`, by name."""
+
+
+def model(name: str, **config: Any) -> dict[str, Any]:
+    """The arguments of a small model."""
+    reached = {"is_compatible_with": "openai", "endpoint": {"host": f"{name}.example.com"}}
+    return {"model_saved_name": name, "model_config": {**reached, **config}}

@@ -1,0 +1,183 @@
+"""The life of a stack, from its first preview to its last destroy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .api import Api
+from .harness import Stack, Story
+from .programs import DECLARED, MODEL_KEY, model
+
+
+@dataclass
+class Life:
+    """A stack, its API, and what is declared at the moment."""
+
+    stack: Stack
+    api: Api
+    models: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def declare(self, name: str, arguments: Mapping[str, Any]) -> None:
+        self.models[name] = arguments
+        self.stack.write("models.json", json.dumps(self.models))
+
+
+CHAT: Mapping[str, Any] = {
+    "model_saved_name": "chat",
+    "model_name": "gpt-4o-mini",
+    "testing_for": "Chatbot",
+    "certifications": ["GDPR", "HIPAA"],
+    "model_config": {
+        "is_compatible_with": "openai",
+        "hosting_type": "External",
+        "endpoint": {"host": "chat.example.com", "port": 443},
+        "auth_data": {"space_after_prefix": True},
+        "metadata": {"max_tokens": 2048, "input_cost": 0.15, "owner": "ml-platform"},
+        "default_request_options": {"temperature": 0.2, "stop": ["END", "."]},
+    },
+}
+
+DRIFT: Mapping[str, Any] = {
+    "model_name": "gpt-4o",
+    "certifications": ["GDPR", "SOC 3"],
+    "model_config": {
+        "hosting_type": "Internal",
+        "endpoint": {"port": 8443},
+        "auth_data": {"space_after_prefix": False},
+        "metadata": {"max_tokens": 512, "input_cost": 0.3},
+        "default_request_options": {"temperature": 1, "stop": ["END", "!"]},
+    },
+}
+SHOWN = {
+    # what a person sees of each kind of field: (the declared value, the drifted one)
+    "model_name": ('"gpt-4o-mini"', '"gpt-4o"'),
+    "[1]": ('"HIPAA"', '"SOC 3"'),
+    "hosting_type": ('"External"', '"Internal"'),
+    "port": ("443", "8443"),
+    "space_after_prefix": ("true", "false"),
+    "max_tokens": ("2048", "512"),
+    "input_cost": ("0.15", "0.3"),
+    "temperature": ("0.2", "1"),
+}
+
+
+def test_a_stack_lives_as_it_should(story: Story) -> None:
+    """Each step of a stack's life makes exactly the calls that it needs, in order, and shows what it changes."""
+    api = story.api()
+    environment = {MODEL_KEY: story.secrets.make("the models' key")}
+    life = Life(story.project(DECLARED, api, environment=environment), api)
+    life.declare("chat", CHAT)
+    life.declare("judge", model("judge", system_prompt="Be fair."))
+    life.declare("guard", model("guard"))
+
+    for step in (
+        previewed, registered, left_alone, updated, drifted, repaired, lost, registered_again, renamed, destroyed
+    ):  # fmt: skip
+        step(life)
+
+    assert (story.folder / "state/.pulumi/history").is_dir()  # where keys must not be, see `told`
+    assert (story.folder / "state/.pulumi/backups").is_dir()
+
+
+def previewed(life: Life) -> None:
+    """A first preview shows what will be, and asks the API nothing."""
+    preview = life.stack.preview()
+
+    assert "+ 4 to create" in preview.lines
+    assert life.api.calls() == []
+
+
+def registered(life: Life) -> None:
+    """An up of N models makes N add-model calls and nothing else."""
+    up = life.stack.up()
+
+    assert "+ 4 created" in up.lines
+    assert sorted(life.api.calls()) == ["add_model chat/v1", "add_model guard/v1", "add_model judge/v1"]
+
+
+def left_alone(life: Life) -> None:
+    """An up with no change makes no call."""
+    up = life.stack.up()
+
+    assert "4 unchanged" in up.lines
+    assert life.api.calls() == []
+
+
+def updated(life: Life) -> None:
+    """A changed field is one modify-model, shown as that field alone."""
+    life.declare("judge", model("judge", system_prompt="Be strict."))
+
+    preview = life.stack.preview("--diff")
+    up = life.stack.up()
+
+    changes = [line for line in preview.lines if " => " in line]
+    assert changes == ['~ system_prompt: "Be fair." => "Be strict."']
+    assert "~ 1 updated" in up.lines
+    assert life.api.calls() == ["modify_model judge/v1"]
+    assert life.api.models()["judge/v1"]["model_config"]["system_prompt"] == "Be strict."
+
+
+def drifted(life: Life) -> None:
+    """What others changed is found by one list-models, and every kind of field shows what it was and what it is."""
+    life.api.change("chat/v1", DRIFT)
+
+    refresh = life.stack.refresh("--diff")
+    calls = life.api.calls()
+    preview = life.stack.preview("--diff")
+
+    assert calls == ["list_models"]
+    for name, (declared, live) in SHOWN.items():
+        assert f"~ {name}: {declared} => {live}" in refresh.lines
+        assert f"~ {name}: {live} => {declared}" in preview.lines
+    assert "~ 1 to update" in preview.lines
+    assert life.api.calls() == []
+
+
+def repaired(life: Life) -> None:
+    """The up after a drift puts every field back with one modify-model."""
+    life.stack.up()
+
+    assert life.api.calls() == ["modify_model chat/v1"]
+    chat = life.api.models()["chat/v1"]
+    assert {name: chat[name] for name in ("model_name", "certifications")} == {
+        name: CHAT[name] for name in ("model_name", "certifications")
+    }
+    for name in ("hosting_type", "metadata", "default_request_options"):
+        assert chat["model_config"][name] == CHAT["model_config"][name]
+
+
+def lost(life: Life) -> None:
+    """A model that somebody deleted is missed by the refresh, which says so and asks for it by itself once."""
+    life.api.delete("guard/v1")
+
+    refresh = life.stack.refresh()
+
+    assert "- 1 deleted" in refresh.lines
+    assert life.api.calls() == ["list_models", "get_model guard/v1"]
+
+
+def registered_again(life: Life) -> None:
+    """The up after that registers it again, and only it."""
+    life.stack.up()
+
+    assert life.api.calls() == ["add_model guard/v1"]
+
+
+def renamed(life: Life) -> None:
+    """A new name is registered before the old one is deleted."""
+    life.declare("judge", {**life.models["judge"], "model_saved_name": "judge-2"})
+
+    life.stack.up()
+
+    assert life.api.calls() == ["add_model judge-2/v1", "delete_model judge/v1"]
+
+
+def destroyed(life: Life) -> None:
+    """A destroy of N models makes N delete-model calls, and then the API has none."""
+    life.stack.destroy()
+
+    assert sorted(life.api.calls()) == ["delete_model chat/v1", "delete_model guard/v1", "delete_model judge-2/v1"]
+    assert life.api.models() == {}

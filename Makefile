@@ -7,6 +7,8 @@ STATE := $(CURDIR)/.pulumi-state
 # Its own state folder, never the account that the user may be logged in to, unless told otherwise.
 export PULUMI_BACKEND_URL ?= file://$(STATE)
 export PULUMI_SKIP_UPDATE_CHECK ?= true
+# The engine's host asks pip for its packages: no need for pip to look for a newer self.
+export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 ifeq ($(STACK),dev)
 # Nothing in dev is worth a passphrase: its secrets stand for keys.
 export PULUMI_CONFIG_PASSPHRASE ?=

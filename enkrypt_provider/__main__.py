@@ -1,6 +1,43 @@
-"""`python -m enkrypt_provider`."""
+"""`python -m enkrypt_provider`, and what it says where an extra of this package is not installed."""
 
-from .cli import main
+from __future__ import annotations
+
+import json
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any, Final
+
+NEEDED: Final = ("typer", "rich", "flask", "waitress")
+"""What the extras bring."""
+EXTRAS: Final = "enkrypt-provider[cli,emulator]"
+
+
+def main() -> None:
+    """Runs the command line."""
+    try:
+        from .cli import main as run
+
+        run()
+    except ModuleNotFoundError as error:
+        if error.name not in NEEDED:
+            raise
+        sys.exit(f"error: {error.name} is not installed: run `pip install '{requirement()}'`")
+
+
+def requirement() -> str:
+    """This package with its extras, from where it came."""
+    try:
+        found = distribution("enkrypt-provider").read_text("direct_url.json")
+    except PackageNotFoundError:
+        return f"{EXTRAS} @ {Path(__file__).resolve().parents[1].as_uri()}"
+    return f"{EXTRAS} @ {_address(json.loads(found))}" if found else EXTRAS
+
+
+def _address(direct: dict[str, Any]) -> str:
+    vcs = direct.get("vcs_info")
+    return f"{vcs['vcs']}+{direct['url']}@{vcs['commit_id']}" if vcs else str(direct["url"])
+
 
 if __name__ == "__main__":
     main()

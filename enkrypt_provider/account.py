@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Final
 
 from . import diff as differences
@@ -35,20 +36,37 @@ from .schema import Identifier, Json, Live, Properties
 CLOCK_SLACK: Final = 5.0
 """Seconds by which the API's own clocks may disagree, and the `Date` header's second is cut."""
 
-_MAY_BE_TAKEN: Final = (400, 409, 422)
-"""That a taken identity is refused is proven, with which status is not: it is looked up, no message is read."""
+_MAY_BE_TAKEN: Final[Mapping[int, tuple[float, ...]]] = {400: (0.0,), 409: VISIBILITY_WAITS, 422: (0.0,)}
+"""That a taken identity is refused is proven, with which status is not: it is looked up after each of these waits,
+seconds; no message is read."""
+
+
+class _Claim(Enum):
+    """Why what is registered already is this resource's."""
+
+    SENT = "is registered: its answer was lost, the work was done"
+    MADE = "is registered: this resource had made it"
+    ADOPTED = "was registered already: adopted, and updated to what is declared"
 
 
 @dataclass
 class _Create:
-    """One create in progress: of what, since when by this machine's clock, and what the journal says."""
+    """One create in progress: of what, since when by this machine's clock, what the journal knew before, and
+    whether it may have been done without an answer."""
 
     inputs: Properties
     identity: Identifier
     began: float
-    entry: Entry
-    before: Entry | None
-    answer_lost: bool = False
+    known: Entry
+    in_doubt: bool = False
+
+    @property
+    def may_be_done(self) -> bool:
+        """By this create, or by one that was interrupted."""
+        return self.in_doubt or self.known.began is not None
+
+    def doubt(self) -> None:
+        self.in_doubt = True
 
 
 class Account:
@@ -87,8 +105,7 @@ class Account:
         except EnkryptError as error:
             self._tell_once(f"warning: enkrypt:checkOnline: {error}")
             return ""
-        entry = self.journal.entry(identity) if taken else None
-        if not taken or (entry and entry.owner == self.ledger.owner(identity)):
+        if not taken or self.journal.knows(identity, self.ledger.owner(identity)):
             return ""
         if adopt:
             self._tell_once(f"{identity} is registered already: it will be adopted and updated to what is declared")
@@ -119,15 +136,18 @@ class Account:
         unless `inputs` say `adopt_existing`.
         """
         identity = schema.identity(inputs)
-        entry, before = self.journal.begin(identity, self.ledger.owner(identity))
-        create = _Create(inputs, identity, self._now(), entry, before)
+        known, began = self.journal.begin(identity, self.ledger.owner(identity))
+        create = _Create(inputs, identity, began, known)
         try:
-            return self._read(self._sent(create), identity)
-        except RequestRejected:
-            self.journal.restore(identity, before)
+            live = self._read(self._sent(create), identity)
+        except EnkryptError:
+            if not create.in_doubt:
+                self.journal.write(identity, known)
             raise
         finally:
             self._listing.forget()
+        self.journal.finish(identity, known.owner, live.computed.get("model_id"))
+        return live
 
     def update(self, identity: Identifier, inputs: Properties) -> Live:
         """Replaces the registration's fields. Raises `ModelNotFound` where it is gone."""
@@ -146,14 +166,14 @@ class Account:
     def verify_health(self, identity: Identifier, inputs: Properties) -> None:
         """Raises `ModelUnhealthy` where the model, registered with `inputs`, does not answer."""
         try:
-            answer = self.client.model_health(identity)
+            answer = self.client.visible(lambda: self.client.model_health(identity))
         except EnkryptError as error:
             raise ModelUnhealthy(f"{identity} is registered, but its health could not be verified: {error}") from None
-        if reason := redacted(_illness(answer), secrets_in(inputs)):
+        if reason := redacted(illness(answer), secrets_in(inputs)):
             raise ModelUnhealthy(f"{identity} is registered, but does not answer: {reason}")
 
-    def delete(self, identity: Identifier, token: str) -> None:
-        """Deletes the registration that the state's object `token` stands for, if it is there.
+    def delete(self, identity: Identifier, token: str, number: int | None = None) -> None:
+        """Deletes the registration `number` that the state's object `token` stands for, if it is there.
 
         It is kept where another object of the state stands for it by now: after a forced replacement, or
         where another resource has adopted it. The engine then only lets go of the older object.
@@ -163,18 +183,28 @@ class Account:
             return
         try:
             self.client.delete_model(identity)
-        except ModelNotFound:
-            pass
+        except ModelNotFound as error:
+            self._confirm(error, identity)
         finally:
             self._listing.forget()
-        self.journal.forget(identity)
+        self.journal.forget(identity, number)
+
+    def _confirm(self, gone: ModelNotFound, identity: Identifier) -> None:
+        """Raises where the API shows the registration all the same, or where nothing is the API: a wrong address
+        answers 404 to everything."""
+        for wait in VISIBILITY_WAITS:
+            self.client.wait(wait)
+            if self._listing.find(identity) is None:
+                return
+            self._listing.forget()
+        raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
 
     # ---- create
 
     def _sent(self, create: _Create) -> Json:
         try:
             body = schema.to_wire(create.inputs, self._dialect)
-            return self.client.add_model(body, create.identity, lambda: self._look(create))
+            return self.client.add_model(body, create.identity, lambda: self._look(create), create.doubt)
         except _Settled:
             raise
         except RequestRejected as error:
@@ -184,12 +214,11 @@ class Account:
 
     def _look(self, create: _Create) -> Json | None:
         """After a lost answer: what is registered, where it is ours; None where nothing is."""
-        create.answer_lost = True
         found = self.client.find_model(create.identity, VISIBILITY_WAITS)
         return None if found is None else self._settled(create, found)
 
     def _refused(self, create: _Create, error: RequestRejected) -> Json:
-        found = self.client.find_model(create.identity)
+        found = self.client.find_model(create.identity, _MAY_BE_TAKEN[error.status])
         if found is not None:
             return self._settled(create, found)
         if error.status != 409:
@@ -204,32 +233,37 @@ class Account:
     def _settled(self, create: _Create, found: Json) -> Json:
         """The registration that stands under our identity, where this resource may have it."""
         live = self._read(found, create.identity)
-        if how := self._ours(create, live):
-            self._tell(f"{create.identity} is registered: {how}")
-            return found
-        if create.inputs.get("adopt_existing"):
-            answer = self.client.modify_model(create.identity, schema.to_wire(create.inputs, self._dialect))
-            self._tell(f"{create.identity} was registered already: adopted, and updated to what is declared")
-            return answer
-        raise _Settled(self._taken(create, live))
+        claim = self._claim(create, live)
+        if claim is None:
+            raise _Settled(self._taken(create, live))
+        if claim is not _Claim.SENT:  # it may have other keys, which nobody can compare
+            found = self.client.modify_model(create.identity, schema.to_wire(create.inputs, self._dialect))
+        self._tell(f"{create.identity} {claim.value}")
+        return found
 
-    def _ours(self, create: _Create, live: Live) -> str:
-        """How it came to be ours, or "": identical to what was sent, and made since we began."""
-        if differences.differing(create.inputs, live):
-            return ""
-        if create.answer_lost and self._made_since(live, create.began):
-            return "its answer was lost, the work was done"
-        if create.entry is create.before and create.entry.owner and self._made_since(live, create.entry.began):
-            return "this resource had made it"
-        return ""
+    def _claim(self, create: _Create, live: Live) -> _Claim | None:
+        number = live.computed.get("model_id")
+        if number is not None and number == create.known.made:
+            return _Claim.MADE
+        if create.may_be_done and self._is_what_we_sent(create, live):
+            return _Claim.SENT if create.known.began is None else _Claim.MADE
+        return _Claim.ADOPTED if create.inputs.get("adopt_existing") else None
+
+    def _is_what_we_sent(self, create: _Create, live: Live) -> bool:
+        """Identical, made since we began, and by no other resource that this machine knows of."""
+        return (
+            not differences.differing(create.inputs, live)
+            and self._made_since(live, create.began)
+            and not self.journal.maker(create.identity, live.computed.get("model_id"))
+        )
 
     def _made_since(self, live: Live, began: float) -> bool:
         # Both by the API's clock: this machine's may be wrong.
         return _seconds(live.computed.get("created_at")) >= began + self.client.clock_offset - CLOCK_SLACK
 
     def _taken(self, create: _Create, live: Live) -> str:
-        other = create.before if create.before is not create.entry else None
-        by = f", by {plain(other.owner)} on this machine" if other and other.owner else ""
+        maker = self.journal.maker(create.identity, live.computed.get("model_id"))
+        by = f", by {plain(maker)} on this machine" if maker else ""
         fields = differences.differing(create.inputs, live)
         differs = (
             f"it differs in {', '.join(fields[:8])}{' …' * (len(fields) > 8)}" if fields else "it looks the same"
@@ -263,7 +297,7 @@ def _known(live: Live) -> str:
     return ", ".join(known) or "by whom the API does not say"
 
 
-def _illness(answer: Json) -> str:
+def illness(answer: Json) -> str:
     """What an answer of the health check says is wrong, or "". The shape of that answer is a guess [G]."""
     status = answer.get("status") if isinstance(answer, dict) else None
     if not isinstance(status, str) or status.casefold() in ("healthy", "ok", "success", "up"):

@@ -14,7 +14,7 @@ from pulumi.output import UNKNOWN
 
 from . import schema
 from .errors import ConfigurationError, plain
-from .fields import Dialect
+from .fields import COMPUTED, Dialect
 from .settings import Settings
 
 MODELS: Final = "models"
@@ -53,7 +53,7 @@ def _settings_problems(config: pulumi.Config) -> Iterator[str]:
     try:
         Settings.from_config(lambda key: config.get(key.partition(":")[2]))
     except ConfigurationError as error:
-        yield str(error)
+        yield str(error).replace("--secret enkrypt:apiKey", f"--secret enkrypt:apiKey --stack {pulumi.get_stack()}")
 
 
 def _secret_problems(config: pulumi.Config, entries: Mapping[str, Any]) -> Iterator[str]:
@@ -68,24 +68,22 @@ def _secret_problems(config: pulumi.Config, entries: Mapping[str, Any]) -> Itera
 
 
 def _model_problems(entries: Mapping[str, Any], dialect: Dialect) -> Iterator[str]:
-    seen: dict[tuple[Any, Any], str] = {}
+    seen: dict[schema.Identifier, str] = {}
     for name, entry in entries.items():
         path = f"models.{plain(name, 60)}"
-        if not isinstance(entry, dict):
+        if not isinstance(entry, dict) or _secret_of(entry):
             yield f"{path}: must be an object"
             continue
-        inputs, problems = schema.parse(_mapped(entry, lambda _secret: UNKNOWN), dialect)
+        inputs, problems = schema.parse(mapped(entry, lambda _secret: UNKNOWN), dialect)
         yield from (f"{path}.{problem}" for problem in problems)
-        if not problems and (other := seen.setdefault(_identity(inputs), name)) != name:
+        yield from (f"{path}.{field}: is set by the server: leave it out" for field in COMPUTED if field in entry)
+        identity = None if problems else schema.known_identity(inputs)
+        if identity and (other := seen.setdefault(identity, name)) != name:
             yield f"{path}: declares the same name and version as models.{plain(other, 60)}"
 
 
-def _identity(inputs: schema.Properties) -> tuple[Any, Any]:
-    return inputs["model_saved_name"], inputs["model_config"]["model_version"]
-
-
 def _resolved(entry: Any, config: pulumi.Config) -> Any:
-    return _mapped(entry, config.require_secret)
+    return mapped(entry, config.require_secret)
 
 
 def _secret_of(value: Any) -> str | None:
@@ -101,10 +99,10 @@ def _secrets(value: Any) -> Iterator[str]:
             yield from _secrets(item)
 
 
-def _mapped(value: Any, secret: Any) -> Any:
+def mapped(value: Any, secret: Any) -> Any:
     """`value` with `secret(NAME)` in the place of each `{secret: NAME}`."""
     if (name := _secret_of(value)) is not None:
         return secret(name)
     if isinstance(value, dict):
-        return {k: _mapped(v, secret) for k, v in value.items()}
-    return [_mapped(v, secret) for v in value] if isinstance(value, list) else value
+        return {k: mapped(v, secret) for k, v in value.items()}
+    return [mapped(v, secret) for v in value] if isinstance(value, list) else value

@@ -208,6 +208,8 @@ def import_(
     from .sources import Sources
     from .stack import Stack
 
+    if python and not python.stem.isidentifier():
+        raise typer.BadParameter("a module's name must be an identifier", param_hint="--python")
     target = Stack(stack) if stack else Stack.selected()
     wishes = dialogue.Wishes(
         patterns=name or (),

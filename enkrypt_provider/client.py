@@ -21,8 +21,10 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from . import schema
 from .errors import (
     AuthenticationFailed,
+    ConfigurationError,
     ModelExists,
     ModelNotFound,
     RequestRejected,
@@ -37,8 +39,9 @@ from .settings import Settings
 T = TypeVar("T")
 
 ANSWER_LIMIT: Final = 4 * 2**20
-LIST_LIMIT: Final = 64 * 2**20
-"""Bytes of one answer, decompressed."""
+LIST_LIMIT: Final = 16 * 2**20
+"""Bytes of one answer, decompressed; as objects they can be thirty times that. What a longer list says is asked for
+model by model."""
 VISIBILITY_WAITS: Final = (0.0, 0.5, 1.0, 2.0)
 """Seconds before each look-up of a model whose creation was not answered: replicas lag."""
 
@@ -115,6 +118,7 @@ class EnkryptClient:
         self.settings = settings
         self.patience = patience or Patience(settings.max_retries, announce=announce)
         self._clock = clock
+        self._sent: set[str] = set()  # every model's key so far: a later answer may echo it too
         self.clock_offset = 0.0
         """Seconds by which the API's clock is ahead of this machine's, as of its last answer."""
         self._http = httpx.Client(
@@ -129,6 +133,9 @@ class EnkryptClient:
             timeout=httpx.Timeout(settings.timeout, connect=min(settings.timeout, 10.0)),
             transport=transport or _embedded(settings),
             follow_redirects=False,  # the key never follows one
+            event_hooks={"response": [_put_location_aside]},
+            # A proxy is asked for a tunnel to https; plain http, this machine's own, must not leave it.
+            trust_env=settings.endpoint.casefold().startswith("https:"),
         )
 
     def __repr__(self) -> str:
@@ -139,15 +146,20 @@ class EnkryptClient:
         self._http.close()
 
     def add_model(
-        self, body: Mapping[str, Json], identity: Identifier, look: Callable[[], Json | None] = lambda: None
+        self,
+        body: Mapping[str, Json],
+        identity: Identifier,
+        look: Callable[[], Json | None] = lambda: None,
+        doubt: Callable[[], None] = lambda: None,
     ) -> Json:
         """POST `/models/add-model`: the model as the server has it.
 
         Where the answer is lost, `look` is asked whether the work was done: what it returns is the answer,
-        None means that it was not. Raises `ModelExists` where the identity is taken.
+        None means that it was not. `doubt` is told as soon as it may have been done without an answer. Raises
+        `ModelExists` where the identity is taken.
         """
         request = Request("POST", "/models/add-model", f"create {identity}", body=body, secrets=secrets_in(body))
-        return self._persist(request, lambda answer: _data_of(answer.json(), identity), look)
+        return self._persist(request, lambda answer: _data_of(answer.json(), identity), look, doubt)
 
     def get_model(self, identity: Identifier) -> Json:
         """GET `/models/get-model`, past the server's cache: the bare object. Raises `ModelNotFound`."""
@@ -181,28 +193,52 @@ class EnkryptClient:
 
     def find_model(self, identity: Identifier, waits: tuple[float, ...] = (0.0,)) -> Json | None:
         """The model, or None where it is not there, looked for once after each of `waits`, seconds."""
-        for wait in waits:
-            if wait:
-                self.patience.sleep(wait)
-            try:
-                return self.get_model(identity)
-            except ModelNotFound:
-                continue
-        return None
+        try:
+            return self.visible(lambda: self.get_model(identity), waits)
+        except ModelNotFound:
+            return None
+
+    def visible(self, call: Callable[[], T], waits: tuple[float, ...] = VISIBILITY_WAITS) -> T:
+        """What `call` answers once it finds its model, tried after each of `waits`, seconds: replicas lag.
+
+        Raises `ModelNotFound` where it never does.
+        """
+        *before, last = waits
+        for wait in before:
+            self.wait(wait)
+            with contextlib.suppress(ModelNotFound):
+                return call()
+        self.wait(last)
+        return call()
+
+    def wait(self, seconds: float) -> None:
+        """Lets time pass."""
+        if seconds:
+            self.patience.sleep(seconds)
 
     # ---- one request
 
     def _persist(
-        self, request: Request, read: Callable[[Answer], T], look: Callable[[], T | None] = lambda: None
+        self,
+        request: Request,
+        read: Callable[[Answer], T],
+        look: Callable[[], T | None] = lambda: None,
+        doubt: Callable[[], None] = lambda: None,
     ) -> T:
+        self._sent.update(request.secrets)
+
         def attempt() -> T:
             try:
                 return read(self._exchange(request))
             except UnexpectedResponse as error:
-                named = UnexpectedResponse(f"{request.what}: {self.settings.shown_endpoint} {error}")
-                raise Failed(Went.LOST, str(error), error=named) from None
+                why = plain(redacted(str(error), self._hidden()))
+            # Out here, where the error that may show a key is not chained.
+            named = UnexpectedResponse(f"{request.what}: {self.settings.shown_endpoint} {why}")
+            raise Failed(Went.LOST, why, error=named)
 
-        return persist(attempt, method=request.method, what=request.what, patience=self.patience, look=look)
+        return persist(
+            attempt, method=request.method, what=request.what, patience=self.patience, look=look, doubt=doubt
+        )
 
     def _exchange(self, request: Request) -> Answer:
         try:
@@ -228,7 +264,7 @@ class EnkryptClient:
 
     def _receive(self, response: httpx.Response, limit: int, until: float) -> bytes:
         body = bytearray()
-        for chunk in response.iter_raw(65_536):
+        for chunk in response.iter_raw():  # a size would gather a slow drip before the clock is read
             body += chunk
             if len(body) > limit:
                 raise UnexpectedResponse(f"answered {response.status_code} with more than {limit:,} bytes")
@@ -242,15 +278,16 @@ class EnkryptClient:
 
     def _reach(self, error: Exception) -> str:
         reason = plain(redacted(str(error), [self.settings.api_key.reveal()]), 160)
-        return f"{self.settings.shown_endpoint} cannot be reached ({reason or type(error).__name__})"
+        where = f"{self.settings.shown_endpoint} cannot be reached ({reason or type(error).__name__})"
+        return f"{where}: check enkrypt:endpoint, the network and HTTPS_PROXY"
 
     # ---- what a status means
 
     def _refuse(self, request: Request, answer: Answer) -> NoReturn:
         status = answer.status
         if status in (301, 302, 303, 307, 308):
-            raise RequestRejected(_redirected(request, answer), status=status)
-        why = f"{status}{_colon(self._message(request, answer))}"
+            raise RequestRejected(redacted(_redirected(request, answer), self._hidden()), status=status)
+        why = f"{status}{_colon(self._message(answer))}"
         retry_after = _retry_after(answer.headers.get("retry-after"))
         if status == 429 or (status == 503 and retry_after is not None):
             raise Failed(Went.TURNED_AWAY, why, retry_after)
@@ -260,23 +297,25 @@ class EnkryptClient:
 
     def _rejected(self, request: Request, answer: Answer) -> RequestRejected:
         kind, advice = _REJECTIONS.get(answer.status, (RequestRejected, ""))
-        message = f"{request.what}: {answer.status}{_colon(self._message(request, answer))}"
+        if kind is ModelNotFound and request.identity is None:
+            kind, advice = RequestRejected, f"is {self.settings.shown_endpoint} the API's address?"
+        message = f"{request.what}: {answer.status}{_colon(self._message(answer))}"
         if kind is AuthenticationFailed:
             advice = f"{self.settings.shown_endpoint} does not accept the API key; {advice}"
         return kind(
-            f"{message}{_colon(advice)}", status=answer.status, request_id=_request_id(answer, self._hidden(request))
+            f"{message}{_colon(advice)}", status=answer.status, request_id=_request_id(answer, self._hidden())
         )
 
-    def _message(self, request: Request, answer: Answer) -> str:
+    def _message(self, answer: Answer) -> str:
         try:
             found = answer.json()
         except UnexpectedResponse:
             return ""
         message = found.get("message") if isinstance(found, dict) else None
-        return plain(redacted(message, self._hidden(request)), 300) if isinstance(message, str) else ""
+        return plain(redacted(message, self._hidden()), 300) if isinstance(message, str) else ""
 
-    def _hidden(self, request: Request) -> list[str]:
-        return [self.settings.api_key.reveal(), *request.secrets]
+    def _hidden(self) -> list[str]:
+        return [self.settings.api_key.reveal(), *self._sent]
 
 
 _REJECTIONS: Final[dict[int, tuple[type[RequestRejected], str]]] = {
@@ -295,9 +334,12 @@ def _embedded(settings: Settings) -> httpx.BaseTransport | None:
     if settings.database is None:
         return None
     from .emulator import create_app
+    from .emulator.database import NotOurs
 
-    settings.database.parent.mkdir(parents=True, exist_ok=True)
-    return httpx.WSGITransport(app=create_app(settings.database, dialect=settings.dialect))
+    try:
+        return httpx.WSGITransport(app=create_app(settings.database, dialect=settings.dialect))
+    except NotOurs as error:
+        raise ConfigurationError(f"enkrypt:endpoint: {plain(error, 400)}") from None
 
 
 def _encode(body: Json) -> bytes:
@@ -327,15 +369,15 @@ def _data_of(found: Json, identity: Identifier) -> Json:
 
 
 def _of(found: Json, identity: Identifier) -> Json:
-    """The model in an answer, where it is the one that was asked for."""
+    """The model in an answer, where it is the one that was asked for; one without a version is taken for that."""
     if not isinstance(found, dict) or not isinstance(found.get("model_saved_name"), str):
         raise UnexpectedResponse("answered without the model's data")
     config = found.get("model_config")
-    version = config.get("model_version") if isinstance(config, dict) else None
-    version = version or found.get("model_version") or identity.version
-    if (found["model_saved_name"], version) != (identity.name, identity.version):
-        raise UnexpectedResponse(f"answered with another model, {plain(found['model_saved_name'], 60)}")
-    return found
+    version = (config.get("model_version") if isinstance(config, dict) else None) or found.get("model_version")
+    if (found["model_saved_name"], version or identity.version) != (identity.name, identity.version):
+        raise UnexpectedResponse(f"answered with another model, {found['model_saved_name']}")
+    schema.read(found)  # what is not whole is no answer
+    return found if version else {**found, "model_version": identity.version}
 
 
 def _models_of(found: Json) -> list[Json]:
@@ -360,12 +402,29 @@ def _timestamp(date: str) -> float:
 
 
 def _redirected(request: Request, answer: Answer) -> str:
-    target = urlsplit(answer.headers.get("location", ""))
-    where = f"{target.scheme}://{target.hostname}" if target.hostname else "another place"
+    where = _host_in(answer.headers.get(_ASIDE, "")) or "another place"
     return (
         f"{request.what}: {answer.status} to {plain(where, 100)}: redirects are not followed, since the key would "
         "go with them; if that is the API's address, set enkrypt:endpoint to it"
     )
+
+
+_ASIDE: Final = "x-not-followed"
+
+
+def _put_location_aside(response: httpx.Response) -> None:
+    """The HTTP client would prepare to follow it all the same, and fail where it leads nowhere."""
+    if place := response.headers.pop("location", None):
+        response.headers[_ASIDE] = place
+
+
+def _host_in(url: str) -> str:
+    """`https://HOST`, or "" where `url` names none."""
+    try:
+        target = urlsplit(url)
+        return f"{target.scheme}://{target.hostname}" if target.hostname else ""
+    except ValueError:
+        return ""
 
 
 def _request_id(answer: Answer, secrets: list[str]) -> str:
@@ -398,11 +457,15 @@ def _texts(value: Json) -> Iterator[str]:
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
     """`text` with `***` for each secret, in the clear, URL-encoded or in base64."""
-    for secret in secrets:
-        for shape in {secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()}:
-            if len(shape) > 3:
-                text = text.replace(shape, "***")
+    shapes = {shape for secret in secrets for shape in (secret, quote(secret, safe=""), _base64(secret))}
+    for shape in sorted(shapes, key=len, reverse=True):  # one secret may begin another
+        if len(shape) > 3:
+            text = text.replace(shape, "***")
     return text
+
+
+def _base64(secret: str) -> str:
+    return base64.b64encode(secret.encode()).decode().rstrip("=")
 
 
 def _colon(text: str) -> str:

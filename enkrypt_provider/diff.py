@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, Final
 
 from .fields import COMPUTED, ONLY_IN, OPTIONS, SECRETS
-from .schema import Live, Properties
+from .schema import V2_EMPTY, Live, Properties
 
 
 class Rule(Enum):
@@ -33,11 +33,19 @@ TABLE: Final[Mapping[str, Rule]] = {
     "model_config.paths.vision": Rule.OPTIONAL,
     "model_config.paths.embeddings": Rule.OPTIONAL,
     **{path: Rule.OPTIONAL for path, dialect in ONLY_IN.items() if dialect == "v2"},
+    "model_config.context.system_description": Rule.OPTIONAL,
+    "model_config.context.policy_description": Rule.OPTIONAL,
     **dict.fromkeys(SECRETS, Rule.SECRET),
     **dict.fromkeys(OPTIONS, Rule.OPTION),
     **dict.fromkeys(COMPUTED, Rule.SERVER),
 }
 """Every field that is not simply updated in place, by its path. All others are `Rule.UPDATE`."""
+
+SENT: Final[Mapping[str, Any]] = {f"model_config.{name}": value for name, value in V2_EMPTY.items()}
+"""What is sent in v2 for a field that is absent: to say it is no difference."""
+
+UNSENT: Final[Mapping[str, Any]] = {**SENT, "model_config.rate_per_min": 20}
+"""What the API makes of an absent field [P: the official client's default]: to leave that out is no difference."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +84,20 @@ def settle(declared: Properties, live: Live) -> Properties:
     options = {name: value for name, value in declared.items() if rule_of(name) is Rule.OPTION}
     found = {
         name: _settled(name, declared.get(name, _ABSENT), value, live.quiet)
-        for name, value in _both(declared, live.inputs)
+        for name, value in _both(declared, live.inputs, live.quiet)
     }
     return found | options
 
 
-def _both(declared: Mapping[str, Any], live: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _both(
+    declared: Mapping[str, Any], live: Mapping[str, Any], quiet: frozenset[str], prefix: str = ""
+) -> Iterator[tuple[str, Any]]:
     for name, value in live.items():
         if name in declared or rule_of(prefix + name) not in (Rule.OPTIONAL, Rule.SECRET):
             yield name, value
     for name, value in declared.items():
-        if name not in live and rule_of(prefix + name) is Rule.SECRET:
+        path = prefix + name
+        if name not in live and (rule_of(path) is Rule.SECRET or path in quiet or value == SENT.get(path, _ABSENT)):
             yield name, value
 
 
@@ -99,7 +110,7 @@ def _settled(path: str, declared: Any, live: Any, quiet: frozenset[str]) -> Any:
     if isinstance(declared, Mapping) and isinstance(live, Mapping):
         return {
             name: _settled(f"{path}.{name}", declared.get(name, _ABSENT), value, quiet)
-            for name, value in _both(declared, live, f"{path}.")
+            for name, value in _both(declared, live, quiet, f"{path}.")
         }
     return live
 
@@ -115,7 +126,8 @@ def _sorted(items: list[Any]) -> list[str]:
 def _walk(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[Change]:
     for name in {**old, **new}:
         path = f"{prefix}{name}"
-        before, after = old.get(name, _ABSENT), new.get(name, _ABSENT)
+        before = old.get(name, SENT.get(path, _ABSENT))
+        after = new.get(name, UNSENT.get(path, _ABSENT))
         rule = rule_of(path)
         if rule is Rule.SERVER:
             continue

@@ -17,6 +17,11 @@ def plain(text: object, limit: int = _SHOWN) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 model`, `2 models`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 class EnkryptError(pulumi.RunError):
     """Anything that a user of this provider can be told in one line: in a program too, where the engine shows a
     `RunError` without its traceback."""

@@ -1,7 +1,7 @@
-"""Which resource of this machine created which registration: it outlives a killed process.
+"""Which resource of this machine made which registration: it outlives a killed process.
 
 The engine writes a new resource to the state only after `create` has returned. Killed in between, the next
-`up` finds a registration that nobody seems to own; an entry here proves that this very resource began it.
+`up` finds a registration that nobody seems to own; an entry here proves that this very resource made it.
 The entries are one small file each under `$XDG_STATE_HOME/enkrypt-provider/creates`: no key, no field of the
 model but its identity, and that hashed. Where nothing can be written, nothing is remembered.
 """
@@ -14,8 +14,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from .schema import Identifier
@@ -23,61 +23,97 @@ from .schema import Identifier
 
 @dataclass(frozen=True)
 class Entry:
-    """A create: by which resource, `PROJECT/STACK/NAME`, and since when, in seconds since 1970 by this
-    machine's clock."""
+    """What one resource, `PROJECT/STACK/NAME`, has to do with one identity.
+
+    `made` is the API's number of the registration that it made or adopted last. `began` is since when it is making
+    one and has not heard what came of it: seconds since 1970 by this machine's clock.
+    """
 
     owner: str
-    began: float
+    made: int | None = None
+    began: float | None = None
 
 
 class Journal:
-    """The creates of one endpoint. Safe for many processes: a file is replaced as a whole."""
+    """The creates of one endpoint. Safe for many processes: each entry is a file, replaced as a whole."""
 
     def __init__(self, endpoint: str, folder: Path | None = None, now: Callable[[], float] = time.time) -> None:
         self._endpoint = endpoint
         self._folder = folder or _folder()
         self._now = now
 
-    def begin(self, identity: Identifier, owner: str) -> tuple[Entry, Entry | None]:
-        """To be called before the model is sent: the entry of this create, or of the one that it repeats; and
-        the entry that stood there, to be `restored` where the API refuses."""
-        before = self.entry(identity)
-        if before and before.owner == owner:
-            return before, before
-        entry = Entry(owner, self._now())
-        self._write(identity, entry)
-        return entry, before
+    def begin(self, identity: Identifier, owner: str) -> tuple[Entry, float]:
+        """To be called before the model is sent: the owner's entry as it was, and since when it is being made.
 
-    def restore(self, identity: Identifier, before: Entry | None) -> None:
-        """To be called where the API refused for certain."""
-        if before:
-            self._write(identity, before)
-        else:
-            self.forget(identity)
+        That entry must be written again where the API refuses for certain.
+        """
+        before = self.entry(identity, owner)
+        began = self._now() if before.began is None else before.began
+        self.write(identity, replace(before, began=began))
+        return before, began
 
-    def forget(self, identity: Identifier) -> None:
-        """To be called once the registration is not there for certain."""
-        with contextlib.suppress(OSError):
-            self._path(identity).unlink()
+    def finish(self, identity: Identifier, owner: str, made: int | None) -> None:
+        """To be called once the registration is the owner's for certain. Without its number the time is kept."""
+        if made is not None:
+            self.write(identity, Entry(owner, made))
 
-    def entry(self, identity: Identifier) -> Entry | None:
-        """The last create of this identity."""
-        try:
-            return Entry(**json.loads(self._path(identity).read_text()))
-        except (OSError, ValueError, TypeError):
-            return None
+    def forget(self, identity: Identifier, made: int | None = None) -> None:
+        """To be called once the registration `made` is not there for certain; None is any."""
+        for path, entry in self._entries(identity):
+            if made is None or entry.made == made:
+                _remove(path)
 
-    def _write(self, identity: Identifier, entry: Entry) -> None:
-        path = self._path(identity)
+    def entry(self, identity: Identifier, owner: str) -> Entry:
+        """What is known of `owner` and `identity`."""
+        found = _read(self._path(identity, owner))
+        return found if found and found.owner == owner else Entry(owner)
+
+    def knows(self, identity: Identifier, owner: str) -> bool:
+        """Whether `owner` has to do with `identity` at all."""
+        return self.entry(identity, owner) != Entry(owner)
+
+    def maker(self, identity: Identifier, made: object) -> str:
+        """The resource of this machine that made or adopted the registration `made`, or ""."""
+        owners = (entry.owner for _, entry in self._entries(identity) if made is not None and entry.made == made)
+        return next(owners, "")
+
+    def write(self, identity: Identifier, entry: Entry) -> None:
+        """Puts `entry` in the place of its owner's; one that says nothing is none."""
+        path = self._path(identity, entry.owner)
+        if entry == Entry(entry.owner) or not entry.owner:
+            return _remove(path)
         fresh = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             fresh.write_text(json.dumps(asdict(entry)))
             fresh.replace(path)
+        return None
 
-    def _path(self, identity: Identifier) -> Path:
-        name = hashlib.sha256(f"{self._endpoint}\n{identity}".encode()).hexdigest()[:32]
-        return self._folder / f"{name}.json"
+    def _entries(self, identity: Identifier) -> Iterator[tuple[Path, Entry]]:
+        with contextlib.suppress(OSError):
+            for path in sorted(self._folder.glob(f"{self._hash(str(identity))}-*.json")):
+                if entry := _read(path):
+                    yield path, entry
+
+    def _path(self, identity: Identifier, owner: str) -> Path:
+        return self._folder / f"{self._hash(str(identity))}-{self._hash(owner)}.json"
+
+    def _hash(self, text: str) -> str:
+        return hashlib.sha256(f"{self._endpoint}\n{text}".encode()).hexdigest()[:24]
+
+
+def _read(path: Path) -> Entry | None:
+    try:
+        entry = Entry(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    is_sound = isinstance(entry.owner, str) and isinstance(entry.made, int | None)
+    return entry if is_sound and isinstance(entry.began, int | float | None) else None
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _folder() -> Path:

@@ -29,8 +29,13 @@ class Ledger:
         """The resource that declares `identity`, or "" where none did in this run."""
         return self._owners.get(identity, "")
 
+    def keep(self, identity: Identifier, token: str) -> None:
+        """Notes the object by which the state held `identity` before this run, and is to hold it on."""
+        with self._lock:
+            self._tokens.setdefault(identity, token)
+
     def hold(self, identity: Identifier, token: str) -> None:
-        """Notes the object by which the state holds `identity` from now on."""
+        """Notes the object by which the state holds `identity` from now on: this run has created it."""
         with self._lock:
             self._tokens[identity] = token
 

@@ -26,6 +26,7 @@ class Listing:
         self._clock = clock
         self._lock = threading.Lock()
         self._until = float("-inf")
+        self._write, self._seen = object(), object()
         self._models: dict[Identifier, Json] = {}
         self._error: EnkryptError | None = None
 
@@ -35,7 +36,8 @@ class Listing:
         A model that the list lacks is asked for by itself before it is said to be gone: a list may lag.
         """
         with self._lock:
-            if self._clock() > self._until:
+            if self._clock() > self._until or self._seen is not self._write:
+                self._seen = self._write  # before the call: a write that ends during it makes the list old
                 self._fetch()
                 self._until = self._clock() + FRESH
             if self._error:
@@ -45,7 +47,7 @@ class Listing:
 
     def forget(self) -> None:
         """Must be called after every write."""
-        self._until = float("-inf")
+        self._write = object()
 
     def _fetch(self) -> None:
         # The threads that wait get the same error at once: each would only spend the same retries again.

@@ -30,7 +30,7 @@ def get_model(
     `opts.provider` names an `EnkryptProvider` whose settings are known when the program runs; with one whose
     key is an Output use `get_model_output`. Raises `ModelNotFound`, naming what comes near.
     """
-    return _get(_client(_settings()), name, version) if not _explicit(opts) else _refuse_outputs("get_model")
+    return _get(_client(_settings()), name, version) if _explicit(opts) is None else _refuse_outputs("get_model")
 
 
 def get_model_output(
@@ -48,7 +48,7 @@ def get_model_output(
 
 def list_models(name: str = "*", *, opts: pulumi.InvokeOptions | None = None) -> list[outputs.Model]:
     """The registrations whose name matches the pattern (`*` and `?`), in the order of their names."""
-    return _list(_client(_settings()), name) if not _explicit(opts) else _refuse_outputs("list_models")
+    return _list(_client(_settings()), name) if _explicit(opts) is None else _refuse_outputs("list_models")
 
 
 def list_models_output(
@@ -103,11 +103,12 @@ def _model(live: Live) -> outputs.Model:
     return typed
 
 
-def _explicit(opts: pulumi.InvokeOptions | None) -> dict[str, pulumi.Output[str]]:
+def _explicit(opts: pulumi.InvokeOptions | None) -> dict[str, pulumi.Output[str]] | None:
+    """The settings of an explicit provider, of which there may be none; None where there is no such provider."""
     provider = opts.provider if opts else None
     if provider is not None and not isinstance(provider, EnkryptProvider):
         raise ConfigurationError("opts.provider must be an EnkryptProvider")
-    return provider.settings if provider else {}
+    return provider.settings if provider else None
 
 
 def _refuse_outputs(name: str) -> Any:
@@ -115,7 +116,7 @@ def _refuse_outputs(name: str) -> Any:
 
 
 def _settings(explicit: Mapping[str, str] | None = None) -> Settings:
-    if explicit:
+    if explicit is not None:
         return Settings.from_config(explicit.get)
     config = pulumi.Config("enkrypt")
     return Settings.from_config(lambda key: config.get(key.partition(":")[2]))

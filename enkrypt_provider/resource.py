@@ -6,7 +6,7 @@ test holds both to the same fields.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final, TypeVar, overload
 
 import pulumi
@@ -396,6 +396,8 @@ _SECRET: Final = [path.rpartition(".")[2] for path in SECRETS]
 
 def _with_secrets(model_config: Any) -> Any:
     """`model_config` with what can hold a secret made secret, wherever it comes from and whatever its shape."""
+    if isinstance(model_config, Awaitable):
+        model_config = pulumi.Output.from_input(model_config)
     if isinstance(model_config, pulumi.Output):
         return model_config.apply(_with_secrets)
     if isinstance(model_config, ModelConfigArgs):

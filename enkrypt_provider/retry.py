@@ -30,6 +30,7 @@ class Then(Enum):
     """What follows."""
 
     AGAIN = "send again"
+    IN_DOUBT = "send again; where it then is refused, it may have been done before"
     LOOK_FIRST = "look whether it was done, then send again"
 
 
@@ -44,7 +45,7 @@ TABLE: Final[dict[tuple[str, Went], Then]] = {
     ("DELETE", Went.TURNED_AWAY): Then.AGAIN,
     ("DELETE", Went.LOST): Then.AGAIN,  # what is gone is done
     ("POST", Went.NEVER_SENT): Then.AGAIN,
-    ("POST", Went.TURNED_AWAY): Then.AGAIN,
+    ("POST", Went.TURNED_AWAY): Then.IN_DOUBT,  # by a gateway, whatever was done behind it
     ("POST", Went.LOST): Then.LOOK_FIRST,
 }
 
@@ -86,10 +87,12 @@ def persist(
     what: str,
     patience: Patience,
     look: Callable[[], T | None] = lambda: None,
+    doubt: Callable[[], None] = lambda: None,
 ) -> T:
     """Calls `attempt` until it returns, as the table and `patience` allow.
 
-    Where the table says so, `look` is asked first: what it returns, unless None, is the result.
+    Where the table says so, `look` is asked first: what it returns, unless None, is the result. `doubt` is
+    told as soon as the work may have been done without an answer.
     `what` names the operation in what a person reads. Raises the last failure's error for a person,
     and at once whatever else `attempt` or `look` raises.
     """
@@ -98,7 +101,10 @@ def persist(
         try:
             return attempt()
         except Failed as failed:
-            if TABLE[method, failed.went] is Then.LOOK_FIRST and (found := look()) is not None:
+            then = TABLE[method, failed.went]
+            if then is not Then.AGAIN:
+                doubt()
+            if then is Then.LOOK_FIRST and (found := look()) is not None:
                 return found
             raise
 

@@ -15,7 +15,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypeAlias, get_args
+from typing import Annotated, Any, ClassVar, Final, TypeAlias, get_args
 
 from pulumi.output import Unknown
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_ID
@@ -105,7 +105,8 @@ def _rule(kind: str, message: str) -> PydanticCustomError:
 def near_match(value: str, allowed: tuple[str, ...]) -> str:
     """`; did you mean "X"?` for the allowed value nearest to `value`, or nothing."""
     folded = {name.casefold().replace(" ", ""): name for name in allowed}
-    near = difflib.get_close_matches(value[:64].casefold().replace(" ", ""), folded, n=1, cutoff=0.5)
+    word = value[:64].casefold().replace(" ", "")
+    near = difflib.get_close_matches(word, folded, n=1, cutoff=0.5) if len(word) > 2 else []
     return f'; did you mean "{folded[near[0]]}"?' if near else ""
 
 
@@ -123,7 +124,8 @@ class OneOf:
     def __call__(self, value: str, info: ValidationInfo) -> str:
         mode = _mode(info)
         allowed = self.allowed(mode.dialect)
-        if mode.reading or value in allowed or (self.open_in_v2 and mode.dialect == "v2"):
+        is_open = self.open_in_v2 and mode.dialect == "v2" and value.isprintable() and bool(value.strip())
+        if mode.reading or value in allowed or is_open:
             return value
         hint = near_match(value, allowed)
         if self.more and value in self.more:
@@ -139,11 +141,15 @@ _HOST = re.compile(r"\A(?=.{1,253}\Z)(?:[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_]
 _IDENTITY = re.compile(r"\A[!-.0-~]([ -.0-~]*[!-.0-~])?\Z")
 
 
-def _matches(pattern: re.Pattern[str], message: str, *, wanted: bool = True) -> AfterValidator:
-    """A rule that holds for what is sent; what a server answers is taken as it is."""
+def _matches(
+    pattern: re.Pattern[str], message: str, *, wanted: bool = True, only: Dialect | None = None
+) -> AfterValidator:
+    """A rule that holds for what is sent, in one dialect or in both; what a server answers is taken as it is."""
 
     def check(value: str, info: ValidationInfo) -> str:
-        if not _mode(info).reading and bool(pattern.search(value)) is not wanted:
+        mode = _mode(info)
+        holds = not mode.reading and only in (None, mode.dialect)
+        if holds and bool(pattern.search(value)) is not wanted:
             raise _rule("pattern", message)
         return value
 
@@ -249,9 +255,13 @@ Host = Annotated[
         "must be a host name alone, such as api.together.xyz: scheme, port and path have fields of their own",
     ),
 ]
-Path = Annotated[
+_PATH: Final = re.compile(r"\A(/\S*)?\Z"), 'must be empty or start with "/" and hold no spaces, such as "/v1"'
+Path = Annotated[Line, _matches(*_PATH)]
+Route = Annotated[
     Line,
-    _matches(re.compile(r"\A(/\S*)?\Z"), 'must be empty or start with "/" and hold no spaces, such as "/v1"'),
+    _matches(*_PATH, only="v1"),
+    # [P] the official client's own defaults, such as "chat/completions", do not start with "/"
+    _matches(re.compile(r"\s"), "must hold no spaces", wanted=False),
 ]
 Key = Annotated[
     str,
@@ -284,6 +294,9 @@ class Document(BaseModel):
         extra="forbid", protected_namespaces=(), populate_by_name=False, hide_input_in_errors=True
     )
 
+    blank: ClassVar[Mapping[str, str]] = {}
+    """What is required, but read as empty where an answer leaves it out, as the official client does [P]."""
+
     @model_validator(mode="wrap")
     @classmethod
     def _without_nulls(
@@ -291,8 +304,10 @@ class Document(BaseModel):
     ) -> Document:
         if isinstance(value, Mapping):
             names = _names(cls)
-            tolerant = _mode(info).reading and cls.model_config["extra"] == "forbid"
-            value = {k: v for k, v in value.items() if v is not None and (not tolerant or k in names)}
+            reading = _mode(info).reading
+            tolerant = reading and cls.model_config["extra"] == "forbid"
+            found = {k: v for k, v in value.items() if v is not None and (not tolerant or k in names)}
+            value = {**cls.blank, **found} if reading else found
         return handler(value)
 
     @field_validator("*", mode="wrap")
@@ -331,10 +346,10 @@ class Endpoint(Document):
 class Paths(Document):
     """What is appended to the endpoint's `base_path` for each kind of request."""
 
-    completions: Path = "/completions"
-    chat: Path = "/chat/completions"
-    vision: Path | None = None  # [P] known to the official client, not to the document
-    embeddings: Path | None = None
+    completions: Route = "/completions"
+    chat: Route = "/chat/completions"
+    vision: Route | None = None  # [P] known to the official client, not to the document
+    embeddings: Route | None = None
 
 
 class AuthData(Document):
@@ -383,12 +398,16 @@ class Metadata(Document):
 class Header(Document):
     """One HTTP header, or another pair of a key and a value."""
 
+    blank = {"key": ""}
+
     key: Line
     value: Text = ""
 
 
 class JwtConfig(Document):
     """How Enkrypt AI fetches the token with which it calls the model."""
+
+    blank = {"jwt_url": ""}
 
     jwt_method: Annotated[str, AfterValidator(OneOf(("POST", "GET")))] = "POST"
     jwt_url: Line
@@ -399,6 +418,8 @@ class JwtConfig(Document):
 
 class Tool(Document):
     """A tool that the model may call, as a tester should know it."""
+
+    blank = {"name": ""}
 
     name: Line
     description: Text = ""
@@ -611,15 +632,16 @@ def read(answer: Json) -> Live:
         computed = _Computed.model_validate(dict(answer))
     except ValidationError as error:
         problems = "; ".join(str(p) for p in _problems(error)[:3])
-        raise UnexpectedResponse(f"the model that came back is not whole: {problems}") from None
+        raise UnexpectedResponse(f"answered with a model that is not whole: {problems}") from None
     quiet = frozenset(path for path in QUIET if _at(placed, path) is None)
     return Live(inputs, computed.model_dump(exclude_none=True), quiet)
 
 
 def is_whole(item: Json) -> bool:
-    """True for an item of a list that says everything `get-model` would say."""
+    """True for an item of a list that says which model it is, and everything that `get-model` would say."""
     config = item.get("model_config") if isinstance(item, Mapping) else None
-    return isinstance(config, Mapping) and isinstance(config.get("endpoint"), Mapping)
+    has_version = bool(_at(item, "model_version") or _at(config, "model_version"))
+    return isinstance(config, Mapping) and isinstance(config.get("endpoint"), Mapping) and has_version
 
 
 def from_engine(props: Mapping[str, Json]) -> Properties:
@@ -645,10 +667,10 @@ def _to_v2(body: Properties) -> Json:
     named = {"model_provider": config.pop("is_compatible_with")}
     version = config.pop("model_version")
     kept = {k: v for k, v in config.items() if k not in ("model_provider", "conversation_template")}
-    return {**root, "model_version": version, "model_config": {**_V2_EMPTY, **kept, **named}}
+    return {**root, "model_version": version, "model_config": {**V2_EMPTY, **kept, **named}}
 
 
-_V2_EMPTY: Final[Properties] = {
+V2_EMPTY: Final[Properties] = {
     "endpoint": {},
     "model_auth_type": "apikey",
     "model_jwt_config": None,
@@ -679,18 +701,23 @@ def _canonical(value: Any) -> Any:
 
 
 _CONFIG_NAMES: Final = frozenset(ModelConfig.model_fields)
+_ROOT_NAMES: Final = frozenset(_names(Registration)) - {"model_config", *OPTIONS}
 
 
 def _in_place(answer: Mapping[str, Json]) -> Properties:
     """The answer with every field where the document has it [P: v2 shows some at the root]."""
-    root = dict(answer)
-    nested = root.get("model_config")
+    said = {k: v for k, v in answer.items() if v is not None}
+    strays = {k: said.pop(k) for k in list(said) if k in _CONFIG_NAMES}
+    nested = said.pop("model_config", {} if strays else None)
     if not isinstance(nested, Mapping):
-        return root
-    strays = {k: root.pop(k) for k in list(root) if k in _CONFIG_NAMES}
+        return dict(answer)
     config = {**strays, **{k: v for k, v in nested.items() if v is not None}}
+    root = {**{k: config[k] for k in config if k in _ROOT_NAMES}, **said}
     if "is_compatible_with" not in config and "model_provider" in config:
         config["is_compatible_with"] = config.pop("model_provider")
+    endpoint = config.get("endpoint")
+    if endpoint == {} or (config.get("custom_curl_command") and _at(endpoint, "host") == ""):
+        del config["endpoint"]  # v2 sends it empty where there is none, and a server may fill in a port
     return {**root, "model_config": config}
 
 

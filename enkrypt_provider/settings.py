@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,11 @@ def _key(text: str, where: str | Path) -> Key:
     return Key(text)
 
 
+_PRINTABLE: Final = re.compile(r"[!-~]+")
+# What the HTTP client would refuse later, or read in another way than `urlsplit` does.
+_NETLOC: Final = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|\[[0-9A-Fa-f:.]+\])(?::\d*)?")
+
+
 def _endpoint(text: str) -> str | Path:
     if text == EMBEDDED or text.startswith(f"{EMBEDDED}:"):
         return Path(text.partition(":")[2] or EMBEDDED_DATABASE).absolute()
@@ -122,10 +128,12 @@ def _endpoint(text: str) -> str | Path:
         host, _ = url.hostname, url.port
     except ValueError:
         raise _wrong("endpoint", "is no URL") from None
-    if url.scheme not in ("https", "http") or not host:
+    if url.scheme not in ("https", "http") or not host or not _PRINTABLE.fullmatch(text):
         raise _wrong("endpoint", f'must be "{EMBEDDED}" or a URL such as {DEFAULT_ENDPOINT}')
-    if url.username or url.password or url.query or url.fragment:
+    if "@" in url.netloc or "?" in text or "#" in text:
         raise _wrong("endpoint", "must be a URL without user, password, query or fragment")
+    if not _NETLOC.fullmatch(url.netloc):
+        raise _wrong("endpoint", "is no URL")
     if url.scheme == "http" and not is_loopback(host):
         raise _wrong("endpoint", "must be https: the key is sent over plain http only to this machine (127.0.0.1)")
     return text.rstrip("/")

@@ -82,8 +82,10 @@ class Verbs:
 
     def diff(self, id_: str, olds: Properties, news: Properties) -> DiffResult:
         """Compares what the state holds with what is declared."""
-        self.account.ledger.hold(Identifier.parse(id_), _token(olds))
-        found = differences.changes(schema.from_engine(olds), schema.from_engine(news))
+        ledger, identity, inputs = self.account.ledger, Identifier.parse(id_), schema.from_engine(news)
+        if schema.known_identity(inputs) == identity:  # what this resource gives up, another may take
+            ledger.keep(identity, _token(olds))
+        found = differences.changes(schema.from_engine(olds), inputs)
         replaces = [c.path for c in found if c.rule is differences.Rule.REPLACE]
         if replaces:
             _refuse_if_protected(id_, olds)
@@ -127,7 +129,7 @@ class Verbs:
     def delete(self, id_: str, props: Properties) -> None:
         """Deletes the registration; one that is gone already is done."""
         _refuse_if_protected(id_, props)
-        self.account.delete(Identifier.parse(id_), _token(props))
+        self.account.delete(Identifier.parse(id_), _token(props), props.get("model_id"))
 
 
 def _outputs(inputs: Properties, computed: Properties, token: str) -> Properties:

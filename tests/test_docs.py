@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, Final, get_args
 
 import pytest
+from documents import everything, minimal
 
-from enkrypt_provider.fields import ONLY_IN, OPTIONS
-from enkrypt_provider.schema import Document, Registration
+from enkrypt_provider.fields import ONLY_IN, OPTIONS, Dialect
+from enkrypt_provider.schema import V2_EMPTY, Document, Registration, parse
 
 ROOT = Path(__file__).resolve().parent.parent
-ROW = re.compile(r"^\| `(?P<path>[a-z0-9_.]+)`(?P<required> \*)? \| (?P<v1>\w*) ?\| (?P<v2>\w*) ?\|", re.MULTILINE)
+ROW = re.compile(
+    r"^\| `(?P<path>[a-z0-9_.]+)`(?P<required> \*)? \| (?P<v1>\w*) ?\| (?P<v2>\w*) ?\| .* "
+    r"\| (?P<default>[^|]*?) ?\|$",
+    re.MULTILINE,
+)
 
 
 def documents_in(annotation: object) -> Iterator[type[Document]]:
@@ -44,3 +49,48 @@ def test_a_field_of_one_dialect_has_a_mark_in_that_column_alone(row: re.Match[st
     top = ".".join(row["path"].split(".")[:2])
     only = ONLY_IN.get(top)
     assert (bool(row["v1"]), bool(row["v2"])) == (only != "v2", only != "v1")
+
+
+def without(props: Any, path: str) -> Any:
+    """A copy of nested `props` without what is at a dotted path."""
+    name, _, rest = path.partition(".")
+    if not rest:
+        return {key: value for key, value in props.items() if key != name}
+    return {**props, name: without(props[name], rest)}
+
+
+@pytest.mark.parametrize("row", [*ROW.finditer((ROOT / "docs/api.md").read_text())], ids=lambda m: m["path"])
+def test_a_field_has_a_star_where_a_program_must_say_it(row: re.Match[str]) -> None:
+    """Without a field that docs/api.md marks as required, and without no other, a program is refused."""
+    dialect: Dialect = "v1" if row["v1"] else "v2"
+    _, problems = parse(without(everything(dialect), row["path"]), dialect)
+    assert [str(problem) for problem in problems] == ([f"{row['path']}: is required"] if row["required"] else [])
+
+
+HOLDERS: Final = ("model_config.metadata.gemini", "model_config.model_jwt_config", "model_config.context")
+LEAST: Final = minimal(
+    model_config__metadata={"gemini": {}}, model_config__model_jwt_config={"jwt_url": "u"}, model_config__context={}
+)
+"""The objects that are absent unless they are said, with as little in them as may be."""
+WORDS: Final[dict[str, tuple[Any, ...]]] = {"none": ([],), "empty": ("", {}), "true": (True,), "absent": (None,)}
+
+
+@pytest.mark.parametrize("row", [*ROW.finditer((ROOT / "docs/api.md").read_text())], ids=lambda m: m["path"])
+def test_a_field_that_is_not_said_has_the_default_that_is_shown(row: re.Match[str]) -> None:
+    """The defaults of docs/api.md are those of the schema, and in v2 what is sent for an absent field."""
+    value = default_of(row["path"])
+    shown = row["default"].replace("`", "").replace(",", " ").partition(" ")[0]
+    if shown:
+        assert value in WORDS.get(shown, (shown, int(shown) if shown.isdigit() else shown))
+    else:
+        assert row["required"] or isinstance(value, dict)
+
+
+def default_of(path: str) -> Any:
+    """What a field is where a program leaves it out; None where it is absent then."""
+    least = LEAST if path.rpartition(".")[0] in HOLDERS else minimal()
+    found: Any = parse(least, "v2")[0]
+    found = {**found, "model_config": {**V2_EMPTY, **found["model_config"]}}
+    for name in path.split("."):
+        found = found.get(name) if found else None
+    return found

@@ -96,7 +96,7 @@ class Ask:
 
     def model(self) -> Payload:
         """The body, checked, with its defaults."""
-        checked: Payload = rules.BODY[self.dialect](self.incoming.json, "")
+        checked: Payload = rules.BODY[self.dialect](self.incoming.json)
         return checked
 
     def shown(self, model: Model) -> Payload:

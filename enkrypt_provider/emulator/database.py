@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,7 +82,7 @@ class Database:
     def _create(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        with self.reading() as connection:
+        with self.connection() as connection:
             _check_mark(connection)
             _switch_to_wal(connection)
         with self.writing() as connection:
@@ -92,8 +92,8 @@ class Database:
                 connection.execute(statement)
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection for a single SELECT, or any that need not agree with each other."""
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection for a single statement, or several that need not agree with each other."""
         idle = self._idle.setdefault(os.getpid(), [])
         try:
             try:
@@ -110,7 +110,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that no other writer is in: kept whole at the end, undone whole on any exception."""
-        with self._one_writer, self.reading() as connection:
+        with self._one_writer, self.connection() as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
@@ -120,16 +120,25 @@ class Database:
                     connection.execute("ROLLBACK")
                 raise
 
+    def write(self, statement: str, values: Sequence[object] = ()) -> int | None:
+        """One statement in a transaction of its own; gives the number of the row that it made."""
+        with self._one_writer, self.connection() as connection:
+            return connection.execute(statement, values).lastrowid
+
     def close(self) -> None:
         """Gives the idle connections back; the next call opens new ones."""
         _close(self._idle)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-        # In WAL a killed process loses nothing with NORMAL; a power cut may cost the last commits, never the file.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        # A checkpoint waits for the disk; SQLite's own 1000 pages are hardly 200 new models.
-        connection.execute("PRAGMA wal_autocheckpoint = 8000")
+        try:
+            # In WAL a killed process loses nothing with this; a power cut may cost the last commits, never the file.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            # A checkpoint waits for the disk; SQLite's own 1000 pages are hardly 200 new models.
+            connection.execute("PRAGMA wal_autocheckpoint = 8000")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
 

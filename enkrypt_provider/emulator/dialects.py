@@ -7,6 +7,7 @@ or stores (store.py).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from .rules import DEFAULT_VERSION, Dialect
@@ -107,11 +108,16 @@ def _set_by_the_server(model: Model) -> Wire:
 def as_jsonb(value: Any) -> Any:
     """Objects with their keys as PostgreSQL's jsonb orders them: the document's response shows that order."""
     if isinstance(value, dict):
-        return _ordered({name: as_jsonb(item) for name, item in value.items()})
+        return {name: as_jsonb(value[name]) for name in _order(tuple(value))}
     if isinstance(value, list):
         return [as_jsonb(item) for item in value]
     return value
 
 
 def _ordered(value: Mapping[str, Any]) -> Wire:
-    return {name: value[name] for name in sorted(sorted(value), key=len)}
+    return {name: value[name] for name in _order(tuple(value))}
+
+
+@lru_cache(maxsize=1024)
+def _order(names: tuple[str, ...]) -> list[str]:
+    return sorted(sorted(names), key=len)

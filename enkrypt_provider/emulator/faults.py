@@ -164,12 +164,12 @@ class Dial:
 
     def setting(self) -> list[tuple[Fault, int]]:
         """Each fault, and how many calls it has met."""
-        with self._database.reading() as connection:
+        with self._database.connection() as connection:
             rows = connection.execute("SELECT fault, met FROM faults ORDER BY number").fetchall()
         return [(_fault(text), met) for text, met in rows]
 
     def is_set(self) -> bool:
-        with self._database.reading() as connection:
+        with self._database.connection() as connection:
             return connection.execute("SELECT 1 FROM faults").fetchone() is not None
 
     def fire(self, call: str, identity: Identity | None) -> list[Fault]:

@@ -41,24 +41,20 @@ class Journal:
     def record(self, entry: Entry) -> None:
         """A full disk costs the entry, not the answer."""
         try:
-            with self._database.writing() as connection:
-                number = connection.execute(
-                    "INSERT INTO requests (entry) VALUES (?)", (json.dumps(vars(entry)),)
-                ).lastrowid
-                if number and number % 256 == 0:
-                    connection.execute("DELETE FROM requests WHERE number <= ?", (number - KEPT,))
+            number = self._database.write("INSERT INTO requests (entry) VALUES (?)", (json.dumps(vars(entry)),))
+            if number and number % 256 == 0:
+                self._database.write("DELETE FROM requests WHERE number <= ?", (number - KEPT,))
         except DatabaseFailed:
             return
 
     def entries(self) -> list[dict[str, Any]]:
         """Oldest first."""
-        with self._database.reading() as connection:
+        with self._database.connection() as connection:
             rows = connection.execute("SELECT number, entry FROM requests ORDER BY number").fetchall()
         return [{"number": number, **json.loads(entry)} for number, entry in rows]
 
     def clear(self) -> None:
-        with self._database.writing() as connection:
-            connection.execute("DELETE FROM requests")
+        self._database.write("DELETE FROM requests")
 
 
 def masked(value: Any, *, secret: bool = False) -> Any:

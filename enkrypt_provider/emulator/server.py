@@ -6,6 +6,7 @@ Here: listening, which thread answers, how a connection is broken, stopping. Not
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import struct
 import threading
@@ -23,6 +24,7 @@ from waitress import wasyncore
 from .spoil import AnswerTruncated, ConnectionReset
 
 HOST = "127.0.0.1"  # never another: anyone who reaches it may read the keys
+BACKLOG = 1024
 THREADS = 16  # a delayed answer occupies one
 
 
@@ -72,12 +74,12 @@ class Listener:
     """Listens from its making on, `url` says where; answers while `run` runs. A taken port is an OSError."""
 
     def __init__(self, app: flask.Flask, port: int = 0) -> None:
-        self._map: dict[int, Any] = {}
         self.app = app
-        self._emulator = app.extensions["emulator"]
-        self._dispatcher = _Dispatcher(self._emulator.dial.is_set)
+        opened = _opened(port)
+        self._map: dict[int, Any] = {}
+        self._dispatcher = _Dispatcher(app.extensions["emulator"].dial.is_set)
         self._server = waitress.server.create_server(
-            app.wsgi_app, self._map, _dispatcher=self._dispatcher, host=HOST, port=port, **_ADJUSTMENTS
+            app.wsgi_app, self._map, _dispatcher=self._dispatcher, sockets=[opened], **_ADJUSTMENTS
         )
         self._server.adj.send_bytes = 2**16  # header and body in one packet
         self._server.channel_class = _Channel
@@ -95,9 +97,13 @@ class Listener:
         except (KeyboardInterrupt, SystemExit):
             pass
         finally:
-            self._dispatcher.shutdown()
-            wasyncore.close_all(self._map)
-            self._emulator.close()
+            self.close()
+
+    def close(self) -> None:
+        """Ends every connection, and lets answers that are being given finish."""
+        self._dispatcher.shutdown()
+        wasyncore.close_all(self._map)
+        self.app.extensions["emulator"].close()
 
     def stop(self) -> None:
         """Ends `run` from another thread."""
@@ -109,9 +115,16 @@ class Listener:
             self._server.trigger.pull_trigger()
 
 
+def _opened(port: int) -> socket.socket:
+    try:
+        return socket.create_server((HOST, port), backlog=BACKLOG)
+    except OSError as error:  # without the address, which Python adds to some
+        raise OSError(error.errno, os.strerror(error.errno or 0)) from error
+
+
 _ADJUSTMENTS: dict[str, Any] = {
     "ident": "",
-    "backlog": 1024,
+    "backlog": BACKLOG,
     "connection_limit": 1000,
     "clear_untrusted_proxy_headers": False,
     "outbuf_high_watermark": 2**40,  # above it a writer waits for the loop, which may be the writer itself

@@ -79,12 +79,12 @@ class Store:
 
     def find(self, account: str, identity: Identity) -> list[Model]:
         """The one model of this identity, or none."""
-        with self._database.reading() as connection:
+        with self._database.connection() as connection:
             return _find(connection, account, identity)
 
     def models(self, account: str) -> list[Model]:
         """Every model of the account, in the order of their making [G]."""
-        with self._database.reading() as connection:
+        with self._database.connection() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM models WHERE account = ? ORDER BY rowid",  # noqa: S608
                 (account,),
@@ -116,7 +116,7 @@ class Store:
 
     def find_before(self, account: str, identity: Identity) -> list[Model]:
         """As `find`, as of before the last write to that identity."""
-        with self._database.reading() as connection:
+        with self._database.connection() as connection:
             for undo in _undone(connection, account):
                 if identity in undo:
                     return [model for model in [undo[identity]] if model]
@@ -124,7 +124,7 @@ class Store:
 
     def models_before(self, account: str) -> list[Model]:
         """As `models`, as of before the account's last write."""
-        with self._database.reading() as connection:
+        with self._database.connection() as connection:
             undo = next(_undone(connection, account), {})
         now = {_identity(model): model for model in self.models(account)}
         before = {**now, **undo}
@@ -145,7 +145,7 @@ class Store:
         return models
 
     def _remembered(self, account: str, question: str) -> list[Model] | None:
-        with self._database.reading() as connection:
+        with self._database.connection() as connection:
             row = connection.execute(
                 "SELECT answer FROM cache WHERE account = ? AND question = ?", (account, question)
             ).fetchone()

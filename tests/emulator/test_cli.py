@@ -41,6 +41,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         transport = httpx.WSGITransport(app=listener.app)
         with httpx.Client(transport=transport, base_url="http://e") as client:
             requests[:] = [client.request(*request[:2], **request[2]) for request in requests]
+        listener.close()
         signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(Listener, "run", run)
@@ -149,4 +150,4 @@ def test_a_start_without_a_command_tells_what_there_is(
     monkeypatch.setattr(sys, "argv", ["enkrypt-provider"])
     with pytest.raises(SystemExit):
         start()
-    assert "serve" in capsys.readouterr().out
+    assert "serve" in "".join(capsys.readouterr())

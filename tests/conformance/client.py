@@ -1,0 +1,105 @@
+"""The official client, `enkryptai-sdk` from PyPI, as the tests use it: unmodified, in a process of its own.
+
+It needs a later Python than the provider and packages that must not come into the project's environment, so it has
+one of its own, made once per machine (e2e/interpreters.py). What runs there is driver.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from e2e.interpreters import THIS, Version, environment, others, spelt
+
+HERE: Final = Path(__file__).resolve().parent
+OLDEST: Final[Version] = (3, 11)
+"""The client's own requirement."""
+
+Json = Any
+
+
+class NoPython(Exception):
+    """This machine has no Python that is new enough for the official client."""
+
+
+class Raised(Exception):
+    """What the official client raised: the name of its class, and its message."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(f"{kind}: {message}")
+        self.kind = kind
+        self.message = message
+
+
+class OfficialClient:
+    """Calls of driver.py, by name. Raises what the client raises as `Raised`."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def __call__(self, call: str, **arguments: Json) -> Json:
+        assert self._process.stdin
+        assert self._process.stdout
+        print(json.dumps({"call": call, **arguments}), file=self._process.stdin, flush=True)
+        line = self._process.stdout.readline()
+        assert line, f"the driver of the official client has ended, exit code {self._process.wait()}: see above"
+        answer = json.loads(line)
+        if "kind" in answer:
+            raise Raised(answer["kind"], answer["message"])
+        return answer["ok"]
+
+
+@contextmanager
+def running() -> Iterator[OfficialClient]:
+    """The client, its environment made first if need be. Raises `NoPython`."""
+    command = [str(_python()), "-I", str(HERE / "driver.py")]
+    nobodys = {"PATH": os.defpath}  # no key, no proxy, no settings of whoever runs the tests
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=nobodys
+    ) as process:
+        try:
+            yield OfficialClient(process)
+        finally:
+            process.kill()
+
+
+def _python() -> Path:
+    able = {THIS: Path(sys.executable)} if THIS >= OLDEST else others()
+    if not (versions := [version for version in able if version >= OLDEST]):
+        raise NoPython(f"the official client needs Python {spelt(OLDEST)} or later: install one beside this one")
+    version = min(versions)
+    return environment(able[version], version, HERE / "requirements.txt", ("enkryptai-sdk",)) / "python"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who uses the official client with one API and one key."""
+
+    official: OfficialClient
+    url: str
+    key: str = field(repr=False)
+
+    def add(self, config: Json) -> Json:
+        return self._call("add_model", config=config)
+
+    def get(self, name: str, version: str) -> Json:
+        return self._call("get_model", name=name, version=version)
+
+    def models(self) -> Json:
+        return self._call("list_models")
+
+    def modify(self, config: Json, **old: str) -> Json:
+        return self._call("modify_model", config=config, **old)
+
+    def delete(self, name: str, version: str) -> Json:
+        return self._call("delete_model", name=name, version=version)
+
+    def _call(self, call: str, **arguments: Json) -> Json:
+        return self.official(call, url=self.url, key=self.key, **arguments)

@@ -1,0 +1,57 @@
+"""The official client, once a session, and the API that it meets: the emulator in v2 on a real socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from enkrypt_provider.emulator import create_app, serve_in_thread
+
+from .client import NoPython, OfficialClient, Person, running
+from .stack import Stack
+
+HERE = Path(__file__).parent
+KEY = "stand-in-key-of-the-account"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The client's environment may take minutes the first time, which no test's time limit counts."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.timeout(func_only=True))
+
+
+@pytest.fixture(scope="session")
+def official() -> Iterator[OfficialClient]:
+    """The client. There is no skipping: without it nothing here is proven."""
+    try:
+        with running() as client:
+            yield client
+    except NoPython as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "models.db"
+
+
+@pytest.fixture
+def url(database: Path) -> Iterator[str]:
+    """The API in dialect v2, which knows one key."""
+    with serve_in_thread(create_app(database, dialect="v2", keys={KEY: "default"})) as served:
+        yield served
+
+
+@pytest.fixture
+def person(official: OfficialClient, url: str) -> Person:
+    """A user of the official client."""
+    return Person(official, url, KEY)
+
+
+@pytest.fixture
+def stack(url: str) -> Stack:
+    """A stack in v2 at the same API."""
+    return Stack.configured("v2", url, KEY)

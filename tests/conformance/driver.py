@@ -1,0 +1,126 @@
+"""The official client in a process of its own: a JSON request a line comes in, a JSON answer a line goes out.
+
+Runs under the client's own environment (client.py). The client is used as it is; nothing here knows the provider
+or makes a claim.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from enkryptai_sdk import ModelClient, ModelProviders  # type: ignore[import-not-found]
+from enkryptai_sdk.dto import common, models  # type: ignore[import-not-found]
+
+Json = Any
+
+
+def release() -> Json:
+    """Which client this is, and those of its files that are not as its wheel says."""
+    distribution = importlib.metadata.distribution("enkryptai-sdk")
+    wanted = {file: file.hash.value for file in distribution.files or () if file.hash}
+    changed = [str(file) for file, digest in wanted.items() if _digest(Path(file.locate())) != digest]
+    return {"version": distribution.version, "files": len(wanted), "changed": changed}
+
+
+def _digest(file: Path) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(file.read_bytes()).digest()).rstrip(b"=").decode()
+
+
+def vocabulary() -> Json:
+    """The client's closed sets and the fields of its classes."""
+    sets = (ModelProviders, models.InputModality, models.OutputModality, common.ModelAuthTypeEnum)
+    shapes = (models.ModelConfig, models.ModelConfigDetails, models.PathsConfig, models.AuthData, models.ModelContext)
+    return {
+        **{kind.__name__: [str(item.value) for item in kind] for kind in (*sets, common.ModelJwtMethodEnum)},
+        **{
+            shape.__name__: [it.name for it in dataclasses.fields(shape)]
+            for shape in (*shapes, common.ModelJwtConfig)
+        },
+    }
+
+
+def payload(config: Json) -> Json:
+    """What the client makes of a user's dictionary; its objects as they say themselves."""
+    return ModelClient.prepare_model_payload(config)
+
+
+def read(answer: Json) -> Json:
+    """What the client makes of an answer to get-model."""
+    return models.ModelConfig.from_dict(answer).to_dict()
+
+
+def add_model(url: str, key: str, config: Json) -> Json:
+    return ModelClient(key, url).add_model(_sendable(config)).to_dict()
+
+
+def add_model_as_it_is(url: str, key: str, config: Json) -> Json:
+    """Without the detour of `_sendable`."""
+    return ModelClient(key, url).add_model(config).to_dict()
+
+
+def get_model(url: str, key: str, name: str, version: str) -> Json:
+    return ModelClient(key, url).get_model(name, version).to_dict()
+
+
+def list_models(url: str, key: str) -> Json:
+    """The collection; what the client answers in its place when it failed."""
+    found = ModelClient(key, url).get_model_list()
+    return found if isinstance(found, dict) else found.to_dict()
+
+
+def table_of_models(url: str, key: str) -> Json:
+    """The collection as the client's table."""
+    frame = ModelClient(key, url).get_model_list().to_dataframe()
+    return {"columns": list(frame.columns), "names": list(frame["model_saved_name"])}
+
+
+def modify_model(url: str, key: str, config: Json, **old: str) -> Json:
+    return ModelClient(key, url).modify_model(_sendable(config), **old).to_dict()
+
+
+def delete_model(url: str, key: str, name: str, version: str) -> Json:
+    return ModelClient(key, url).delete_model(name, version).to_dict()
+
+
+def _sendable(config: Json) -> Any:
+    # Its own object for JWT is none that it can send: a user must put the dictionary back.
+    jwt = config["model_config"].get("model_jwt_config")
+    model = models.ModelConfig.from_dict(config)
+    model.model_config.model_jwt_config = jwt
+    return model
+
+
+CALLS: Mapping[str, Callable[..., Json]] = {
+    call.__name__: call
+    for call in (
+        release, vocabulary, payload, read, add_model, add_model_as_it_is, get_model, list_models, table_of_models,
+        modify_model, delete_model,
+    )
+}  # fmt: skip
+
+
+def answer(request: Json) -> Json:
+    """`{"ok": …}`, or `{"kind": …, "message": …}` of what the client raised."""
+    try:
+        return {"ok": CALLS[request.pop("call")](**request)}
+    except Exception as error:  # noqa: BLE001 - the client raises what it likes, and the tests say what
+        return {"kind": type(error).__name__, "message": str(error)}
+
+
+def main() -> None:
+    """Answers until the last request."""
+    out, sys.stdout = sys.stdout, sys.stderr  # what the client prints is no answer
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line)), default=lambda found: found.to_dict()), file=out, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""A stack as the engine leads it through the provider's verbs, without the engine.
+
+What the state holds crosses the engine's own serialisation, and each claim about a difference is asked twice: of the
+documents, and of the verb. No test lives here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from documents import through_engine
+from pulumi.dynamic import CheckResult, Config, ConfigureRequest
+
+from enkrypt_provider import diff, schema
+from enkrypt_provider.account import Account
+from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.fields import Dialect
+from enkrypt_provider.provider import EnkryptModelProvider
+from enkrypt_provider.schema import Properties
+from enkrypt_provider.settings import Key, Settings
+from enkrypt_provider.verbs import Verbs
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a state holds of a resource."""
+
+    id: str
+    outs: Properties
+
+
+class Stack:
+    """The provider with a stack's settings: one run of the engine. Behind its back use a new one."""
+
+    def __init__(self, provider: EnkryptModelProvider | Verbs) -> None:
+        self.provider = provider
+
+    @classmethod
+    def configured(cls, dialect: Dialect, endpoint: str | Path, key: str = "") -> Stack:
+        """As a stack's configuration says: the API at a URL, or the emulator embedded over a file."""
+        where = f"embedded:{endpoint}" if isinstance(endpoint, Path) else endpoint
+        provider = EnkryptModelProvider()
+        settings = {"enkrypt:dialect": dialect, "enkrypt:endpoint": where, "enkrypt:apiKey": key}
+        provider.configure(ConfigureRequest(Config({k: v for k, v in settings.items() if v}, "conformance")))
+        return cls(provider)
+
+    @classmethod
+    def answered(cls, dialect: Dialect, api: Callable[[httpx.Request], httpx.Response]) -> Stack:
+        """Of an API that is a function."""
+        settings = Settings(Key("stand-in-key"), dialect=dialect, max_retries=0)
+        return cls(Verbs(Account(EnkryptClient(settings, transport=httpx.MockTransport(api)))))
+
+    def checked(self, program: Properties) -> CheckResult:
+        return self.provider.check({}, program)
+
+    def inputs(self, program: Properties) -> Properties:
+        """What `check` makes of a program without faults."""
+        result = self.checked(program)
+        assert not result.failures, [failure.reason for failure in result.failures]
+        inputs: Properties = dict(result.inputs)
+        return inputs
+
+    def create(self, program: Properties) -> Held:
+        made = self.provider.create(through_engine(self.inputs(program)))
+        return Held(made.id, _kept(made.outs))
+
+    def update(self, held: Held, program: Properties) -> Held:
+        made = self.provider.update(held.id, held.outs, through_engine(self.inputs(program)))
+        return Held(held.id, _kept(made.outs))
+
+    def holding(self, program: Properties) -> Held:
+        """The state of somebody who declared `program`, whoever registered it."""
+        inputs = self.inputs(program)
+        return Held(str(schema.identity(inputs)), through_engine(inputs))
+
+    def preview(self, held: Held, program: Properties) -> list[str]:
+        """The paths that an `up` would change."""
+        inputs = self.inputs(program)
+        found = diff.changes(schema.from_engine(held.outs), inputs)
+        shown = self.provider.diff(held.id, held.outs, through_engine(inputs))
+        assert shown.changes is bool(found)
+        assert shown.replaces == [change.path for change in found if change.rule is diff.Rule.REPLACE]
+        return [change.path for change in found]
+
+    def refresh(self, held: Held) -> Held | None:
+        """What the state holds after a refresh; None where the registration is gone."""
+        found = self.provider.read(held.id, held.outs)
+        return Held(found.id, _kept(found.outs)) if found.id else None
+
+    def drift(self, held: Held, program: Properties) -> list[str]:
+        """The paths that a refresh shows as changed, and the `up` after it would set back."""
+        refreshed = self.refresh(held)
+        assert refreshed is not None, "the registration is gone"
+        assert refreshed.id == held.id
+        paths = self.preview(refreshed, program)
+        is_same = schema.from_engine(refreshed.outs) == self.inputs(program)
+        assert is_same is not bool(paths), "the engine compares outputs as they are"
+        return paths
+
+    def imported(self, id_: str, program: Properties) -> list[str]:
+        """The paths that an `up` would change of what was imported by its id alone."""
+        found = self.provider.read(id_, {})
+        assert found.id == id_
+        return self.preview(Held(found.id, _kept(found.outs)), program)
+
+
+def _kept(outs: Properties | None) -> Properties:
+    return through_engine(dict(outs or {}))

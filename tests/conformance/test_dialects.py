@@ -1,0 +1,153 @@
+"""A stack may change its dialect: what is registered stays, and neither dialect destroys what only the other says."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from documents import Fields, document, everything, registrations
+from hypothesis import given, settings
+
+from enkrypt_provider import schema
+from enkrypt_provider.emulator import create_app
+from enkrypt_provider.errors import RequestRejected
+from enkrypt_provider.fields import ONLY_IN, Dialect
+from enkrypt_provider.schema import Properties, to_wire
+
+from .stack import Held, Stack
+
+Json = Any
+OTHER: dict[Dialect, Dialect] = {"v1": "v2", "v2": "v1"}
+MODELS = 30
+"""Generated, for each dialect that they are registered in."""
+
+_ONLY = [path.rpartition(".")[2] for path in ONLY_IN]
+
+
+def shared(program: Properties) -> Properties:
+    """The program without the arguments that only one dialect takes."""
+    config = {name: value for name, value in program["model_config"].items() if name not in _ONLY}
+    return {**{name: value for name, value in program.items() if name not in _ONLY}, "model_config": config}
+
+
+def without_vendor(program: Properties) -> Properties:
+    """The same without the vendor, which both dialects take but v2 never sends."""
+    return {**program, "model_config": {**program["model_config"], "model_provider": ""}}
+
+
+_SHARED = registrations("v1").map(shared)
+SHARED: dict[Dialect, Fields] = {"v1": _SHARED, "v2": _SHARED.map(without_vendor)}
+"""What may be declared in both, and is registered whole by the first."""
+
+
+def raw(database: Path, dialect: Dialect) -> httpx.Client:
+    """The API in a dialect, behind everybody's back."""
+    app = create_app(database, dialect=dialect)
+    return httpx.Client(transport=httpx.WSGITransport(app), base_url="http://h", headers={"apikey": "any"})
+
+
+def config_of(database: Path, dialect: Dialect, held: Held) -> Json:
+    """A registration's `model_config` as a dialect shows it."""
+    identity = schema.Identifier.parse(held.id)
+    headers = {"X-Enkrypt-Model": identity.name, "X-Enkrypt-Model-Version": identity.version}
+    return raw(database, dialect).get("/models/get-model", headers=headers).json()["model_config"]
+
+
+@pytest.mark.parametrize("dialect", OTHER)
+def test_changing_the_dialect_changes_nothing(database: Path, dialect: Dialect) -> None:
+    """Whatever both can say has no diff, no drift and no replacement in the other one, and none on the way back."""
+    first, second = (Stack.configured(it, database) for it in (dialect, OTHER[dialect]))
+    numbers = itertools.count()
+
+    @settings(max_examples=MODELS, derandomize=True, database=None)
+    @given(SHARED[dialect])
+    def agree(program: Properties) -> None:
+        program = {**program, "model_saved_name": f"model {next(numbers)}"}
+        held = first.create(program)
+        for stack in (second, first):
+            assert stack.inputs(program) == first.inputs(program)
+            assert stack.preview(held, program) == []
+            assert stack.drift(held, program) == []
+            refreshed = stack.refresh(held)
+            assert refreshed == held
+            held = refreshed
+
+    agree()
+
+
+def test_the_documents_model_lives_on_in_v2(database: Path) -> None:
+    """The document's own model, its vendor and all, is as declared in v2, and an update there keeps its vendor."""
+    old, new = Stack.configured("v1", database), Stack.configured("v2", database)
+    program = document()
+    held = old.create(program)
+    assert new.drift(held, program) == []
+
+    changed = document(model_config__system_prompt="Be brief.")
+    held = new.update(held, changed)
+    assert new.drift(held, changed) == []
+    assert config_of(database, "v1", held)["model_provider"] == "Mistral AI"
+    assert old.drift(held, changed) == []
+
+
+def test_a_vendor_that_was_declared_in_v2_is_sent_in_v1(database: Path) -> None:
+    """v2 has no field for it: kept in the state alone, it is registered by the first `up` after a refresh in v1."""
+    old, new, program = Stack.configured("v1", database), Stack.configured("v2", database), document()
+    held = new.create(program)
+    assert old.preview(held, program) == []
+    assert old.drift(held, program) == ["model_config.model_provider"]
+    assert old.drift(old.update(held, document(model_name="another")), document(model_name="another")) == []
+
+
+def test_an_update_in_v2_keeps_what_v1_alone_says(database: Path) -> None:
+    """The vendor, the template and the type that somebody registered in v1 survive a stack that speaks v2."""
+    said = {"model_provider": "Mistral AI", "conversation_template": "{{ messages }}"}
+    program = document(**{f"model_config__{name}": value for name, value in said.items()})
+    held = Stack.configured("v1", database).create(program)
+
+    declared = shared(
+        document(model_config__system_prompt="Be brief.", model_config__model_provider="", adopt_existing=True)
+    )
+    held = Stack.configured("v2", database).create(declared)
+    seen = config_of(database, "v1", held)
+    assert {name: seen[name] for name in said} == said
+    assert seen["system_prompt"] == "Be brief."
+
+
+def test_an_update_in_v1_keeps_what_v2_alone_says(database: Path) -> None:
+    """Tools, headers, the rate and all else that somebody registered in v2 survive a stack that speaks v1."""
+    whole = everything("v2")
+    held = Stack.configured("v2", database).create(whole)
+    before = config_of(database, "v2", held)
+
+    stack = Stack.configured("v1", database)
+    declared = {**without_vendor(shared(whole)), "deletion_protection": False}
+    assert stack.drift(stack.holding(declared), declared) == []
+    changed = {**declared, "model_config": {**declared["model_config"], "system_prompt": "Be kind."}}
+    held = stack.update(held, changed)
+    after = config_of(database, "v2", held)
+    assert after == {**before, "system_prompt": "Be kind."}
+
+
+@pytest.mark.parametrize("dialect", OTHER)
+def test_each_dialects_payload_is_refused_by_the_other(database: Path, dialect: Dialect) -> None:
+    """An API of the other dialect takes nothing that this one sends, and says which field it does not know."""
+    inputs, problems = schema.parse(document(), dialect)
+    assert not problems
+    answer = raw(database, OTHER[dialect]).post("/models/add-model", json=to_wire(inputs, dialect))
+    assert answer.status_code == 400
+    assert answer.json()["message"].endswith(f"is no field of this API (dialect {OTHER[dialect]})")
+
+
+@pytest.mark.parametrize(("dialect", "field"), [("v1", "model_type"), ("v2", "model_version")])
+def test_a_stack_of_the_wrong_dialect_is_told_so(database: Path, dialect: Dialect, field: str) -> None:
+    """Whoever speaks the wrong dialect reads so in one line, and nothing is registered."""
+    transport = httpx.WSGITransport(create_app(database, dialect=OTHER[dialect]))
+    stack = Stack.answered(dialect, transport.handle_request)
+    with pytest.raises(RequestRejected) as caught:
+        stack.create(document())
+    line = f"create Test_Model/1: 400: {field} is no field of this API (dialect {OTHER[dialect]}) (request id "
+    assert str(caught.value).startswith(line)
+    assert raw(database, "v1").get("/models/list-models").json() == {"models": []}

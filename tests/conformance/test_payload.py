@@ -1,0 +1,209 @@
+"""What the provider sends in v2 is what the official client sends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from documents import minimal
+from hypothesis import given, settings
+
+from enkrypt_provider import schema
+from enkrypt_provider.fields import ONLY_IN
+from enkrypt_provider.schema import Properties, to_wire
+
+from .client import OfficialClient, Raised
+from .stack import Stack
+from .translation import as_person, sayable
+
+Json = Any
+MODELS = 300
+"""Generated; some may be the same."""
+AT_LEAST = 200
+"""Different ones."""
+
+
+def differing(one: Json, other: Json, path: str = "") -> Iterator[str]:
+    """The paths in which two JSON documents differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in {**one, **other}:
+            yield from differing(one.get(name, ...), other.get(name, ...), f"{path}.{name}".removeprefix("."))
+    elif spelt(one) != spelt(other):
+        yield path
+
+
+def spelt(value: Json) -> str:
+    """As JSON tells it: 1 is neither 1.0 nor true."""
+    return "absent" if value is ... else json.dumps(value, sort_keys=True)
+
+
+def test_the_client_is_the_one_that_pypi_has(official: OfficialClient) -> None:
+    """Every file of the client is, byte for byte, as its wheel's own record says."""
+    found = official("release")
+    assert (found["version"], found["changed"]) == ("1.0.47", [])
+    assert found["files"] > 50
+
+
+def test_the_provider_sends_what_the_client_sends(official: OfficialClient) -> None:
+    """For at least 200 generated models the payloads are equal, field for field and type for type."""
+    compared = set()
+
+    @settings(max_examples=MODELS, derandomize=True, database=None)
+    @given(sayable())
+    def agree(inputs: Properties) -> None:
+        theirs = official("payload", config=as_person(inputs))
+        assert spelt(to_wire(inputs, "v2")) == spelt(theirs)
+        compared.add(spelt(theirs))
+
+    agree()
+    assert len(compared) >= AT_LEAST
+
+
+# ---- what one of the two has and the other has not
+
+
+def parsed(program: Properties) -> Properties:
+    """Canonical inputs of v2."""
+    inputs, problems = schema.parse(program, "v2")
+    assert not problems, problems
+    return inputs
+
+
+LEFT_OUT: dict[str, tuple[Json, Json]] = {
+    "testing_for": ("LLM", "foundationModels"),
+    "model_name": ("", "gpt-4o-mini"),
+    "model_config.model_source": ("", None),
+    "model_config.endpoint.base_path": ("", "/"),
+    "model_config.paths.completions": ("/completions", ""),
+    "model_config.paths.chat": ("/chat/completions", ""),
+}
+"""Where nobody says anything: what the provider sends, with the document's defaults, and what the client sends."""
+
+
+def test_defaults_differ_where_the_document_has_its_own(official: OfficialClient) -> None:
+    """Where nothing is said, both send the same but for the six fields of the table."""
+    ours = to_wire(parsed(minimal()), "v2")
+    config = {"model_provider": "openai", "endpoint_url": "https://h"}
+    theirs = official("payload", config={"model_saved_name": "small", "model_version": "v1", "model_config": config})
+    found = {path: (at(ours, path), at(theirs, path)) for path in differing(ours, theirs)}
+    assert found == LEFT_OUT
+
+
+def at(document: Json, path: str) -> Json:
+    for name in path.split("."):
+        document = document[name]
+    return document
+
+
+CONFIG = "model_config"
+BANK = {"system_description": "A bank."}
+UNSAID: list[tuple[str, Properties, Json, set[str]]] = [
+    ("several keys", {"apikeys": ["k1", "k2"]}, {"apikeys": ["k1", "k2"]}, {f"{CONFIG}.apikeys"}),
+    ("a context", {"context": BANK}, {"context": BANK}, {f"{CONFIG}.context"}),
+    ("a rate", {"rate_per_min": 30}, {"rate_per_min": 30}, {f"{CONFIG}.rate_per_min"}),
+    (
+        "a base path of two parts",
+        {"endpoint": {"host": "h", "base_path": "/openai/v1"}},
+        {"endpoint_url": "https://h/openai/v1/chat/completions"},
+        {f"{CONFIG}.endpoint.base_path", f"{CONFIG}.paths.chat"},
+    ),
+    (
+        "no base path",
+        {"endpoint": {"host": "h"}, "paths": {"completions": "", "chat": ""}},
+        {"endpoint_url": "https://h"},
+        {f"{CONFIG}.endpoint.base_path"},
+    ),
+    (
+        "a host in capitals",
+        {"endpoint": {"host": "Models.Example.COM", "base_path": "/v1"}},
+        {"endpoint_url": "https://Models.Example.COM/v1/chat/completions"},
+        {f"{CONFIG}.endpoint.host"},
+    ),
+    (
+        "paths that are no end of one URL",
+        {"endpoint": {"host": "h", "base_path": "/v1"}, "paths": {"completions": "/a", "chat": "/b"}},
+        {"endpoint_url": "https://h/v1", "paths": {"completions": "/a", "chat": "/b"}},
+        {f"{CONFIG}.paths.vision", f"{CONFIG}.paths.embeddings"},
+    ),
+]
+"""What the client cannot say: what a program says, what comes nearest to it, and in what the payloads differ then."""
+
+
+@pytest.mark.parametrize(("config", "nearest", "paths"), [pytest.param(*row[1:], id=row[0]) for row in UNSAID])
+def test_what_the_client_cannot_say(
+    official: OfficialClient, stack: Stack, config: Properties, nearest: Json, paths: set[str]
+) -> None:
+    """The provider says more than the client: the payloads differ in that alone, and the API takes and shows it."""
+    endpoint = {"host": "h", "base_path": "/v1"}
+    program = minimal(model_config={"is_compatible_with": "openai", "endpoint": endpoint, **config})
+    inputs = parsed(program)
+    person = as_person(inputs)
+    theirs = official("payload", config={**person, "model_config": {**person["model_config"], **nearest}})
+    assert set(differing(to_wire(inputs, "v2"), theirs)) == paths
+    assert stack.drift(stack.create(program), program) == []
+
+
+def test_the_client_refuses_a_provider_that_it_does_not_know(official: OfficialClient) -> None:
+    """The set is open on the wire, but closed in the client: it can neither register such a model nor read one."""
+    config = as_person(parsed(minimal(model_config__is_compatible_with="brand_new")))
+    with pytest.raises(Raised, match="Invalid model_provider: 'brand_new'"):
+        official("payload", config=config)
+
+
+def test_the_closed_sets_are_the_clients(official: OfficialClient) -> None:
+    """The values that this package knows are those that the client knows, no more and no fewer."""
+    known = official("vocabulary")
+    assert set(known["ModelProviders"]) == {*schema.PROTOCOLS, *schema.PROTOCOLS_V2}
+    assert known["InputModality"] == [*schema.MODALITIES_IN]
+    assert known["OutputModality"] == [*schema.MODALITIES_OUT]
+    assert known["ModelAuthTypeEnum"] == ["apikey", "jwt"]
+    assert known["ModelJwtMethodEnum"] == ["POST", "GET"]
+
+
+ELSEWHERE = {
+    "endpoint_url": "endpoint",
+    "apikey": "apikeys",
+    "model_name": "model_name, at the root",
+    "testing_for": "testing_for, at the root",
+    "model_id": "set by the server",
+}
+"""Fields of the client's configuration that are arguments under another name or in another place."""
+NEVER_SENT = {"model_api_value", "model_bearer_token", "model_api_key", "model_endpoint_url", "headers"}
+"""Fields that the client has and never sends: leftovers of an older API."""
+
+
+def test_every_field_of_the_client_is_an_argument(official: OfficialClient) -> None:
+    """What the client's classes hold can be declared, but for what the server sets and what is never sent."""
+    known = official("vocabulary")
+    config = {*known["ModelConfigDetails"]} - {"_extra_fields"} - ELSEWHERE.keys() - NEVER_SENT
+    assert config == {*schema.ModelConfig.model_fields} - {
+        "is_compatible_with",
+        "model_version",
+        "conversation_template",
+        "endpoint",
+        "apikeys",
+    }
+    for name, shape in (
+        ("PathsConfig", schema.Paths),
+        ("AuthData", schema.AuthData),
+        ("ModelContext", schema.Context),
+        ("ModelJwtConfig", schema.JwtConfig),
+    ):
+        assert {*known[name]} - {"_extra_fields"} == {*shape.model_fields}
+
+
+def test_what_the_client_never_sends_is_not_missed(official: OfficialClient) -> None:
+    """Its leftover fields are in no payload, whatever a user writes there."""
+    config = {"endpoint_url": "https://h", **dict.fromkeys(NEVER_SENT, "x")}
+    found = official("payload", config={"model_saved_name": "small", "model_config": config})
+    assert not NEVER_SENT & found["model_config"].keys()
+
+
+def test_what_v2_alone_has_is_what_the_client_has_and_the_document_has_not(official: OfficialClient) -> None:
+    """The table of the dialects' own arguments agrees with both sources."""
+    v2 = {path.removeprefix("model_config.") for path, dialect in ONLY_IN.items() if dialect == "v2"}
+    known = {*official("vocabulary")["ModelConfigDetails"]}
+    assert v2 <= known
+    assert not {"conversation_template", "model_type"} & known

@@ -1,0 +1,244 @@
+"""One registration, two owners: what the official client registers the provider reads as declared, and back."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+from documents import everything, minimal, registrations
+from hypothesis import given, settings
+
+from enkrypt_provider import schema
+from enkrypt_provider.emulator import create_app, serve_in_thread
+from enkrypt_provider.fields import COMPUTED
+from enkrypt_provider.schema import Properties
+
+from .client import OfficialClient, Person, Raised
+from .conftest import KEY
+from .people import written
+from .stack import Stack
+from .translation import as_person, as_seen, sayable
+
+Json = Any
+MODELS = 60
+"""Generated, for each direction."""
+
+# What a program says of each of people.py's models.
+PROGRAMS: dict[str, Properties] = {
+    "hosted": {
+        "model_saved_name": "hosted",
+        "testing_for": "foundationModels",
+        "model_name": "gpt-4o-mini",
+        "certifications": ["GDPR"],
+        "model_config": {
+            "is_compatible_with": "openai",
+            "model_source": "https://openai.com",
+            "system_prompt": "Be brief.",
+            "endpoint": {"host": "api.openai.com", "base_path": "/v1"},
+            "apikeys": ["stand-in-key"],
+            "input_modalities": ["text", "image"],
+            "output_modalities": ["text"],
+            "tools": [{"name": "search", "description": "Finds pages."}],
+            "metadata": {"max_tokens": 2048},
+        },
+    },
+    "custom": {
+        "model_saved_name": "custom",
+        "testing_for": "agents",
+        "model_name": "agent",
+        "model_config": {
+            "is_compatible_with": "custom",
+            "model_version": "2",
+            "endpoint": {"scheme": "http", "host": "agents.internal", "port": 8000, "base_path": "/api"},
+            "paths": {"completions": "/ask", "chat": "/ask"},
+            "auth_data": {"header_name": "X-Key", "header_prefix": "", "space_after_prefix": False},
+            "custom_headers": [{"key": "X-Team", "value": "stand-in-header-value"}],
+            "custom_payload": {"prompt": "{prompt}", "options": {"deep": [True, None, 1.5]}},
+            "custom_response_content_type": "json",
+            "custom_response_format": ".choices[0].text",
+        },
+    },
+    "curl": {
+        "model_saved_name": "curl",
+        "testing_for": "chatbotsAndCopilots",
+        "model_name": "behind a login",
+        "model_config": {
+            "is_compatible_with": "vg-curl",
+            "paths": {"completions": "", "chat": ""},
+            "custom_curl_command": "curl -H 'Authorization: stand-in-curl-key' https://h/ask -d '{prompt}'",
+            "custom_response_format": ".answer",
+        },
+    },
+    "jwt": {
+        "model_saved_name": "jwt",
+        "testing_for": "foundationModels",
+        "model_name": "gated",
+        "model_config": {
+            "is_compatible_with": "openai_compatible",
+            "endpoint": {"host": "llm.example.com", "base_path": "/v1"},
+            "model_auth_type": "jwt",
+            "model_jwt_config": {
+                "jwt_method": "GET",
+                "jwt_url": "https://id.example.com/token",
+                "jwt_headers": [{"key": "X-Client", "value": "stand-in-client-key"}],
+                "jwt_response_key": "access_token",
+            },
+        },
+    },
+}
+
+
+# ---- registered by the client
+
+
+@pytest.mark.parametrize("kind", PROGRAMS)
+def test_what_the_client_registers_the_provider_reads_as_declared(person: Person, stack: Stack, kind: str) -> None:
+    """Imported or refreshed, a model of the client has no diff with the program that declares the same."""
+    person.add(written(kind))
+    program = PROGRAMS[kind]
+    held = stack.holding(program)
+    assert stack.imported(held.id, program) == []
+    assert stack.drift(held, program) == []
+
+
+def test_what_the_client_registers_at_random_too(person: Person, stack: Stack) -> None:
+    """The same for whatever both can say."""
+    numbers = itertools.count()
+
+    @settings(max_examples=MODELS, derandomize=True, database=None)
+    @given(sayable())
+    def agree(inputs: Properties) -> None:
+        program = {**inputs, "model_saved_name": f"model {next(numbers)}"}
+        person.add(as_person(program))
+        held = stack.holding(program)
+        assert stack.imported(held.id, program) == []
+        assert stack.drift(held, program) == []
+
+    agree()
+    assert len(person.models()["models"]) == next(numbers)
+
+
+def test_the_clients_own_defaults_can_be_declared(person: Person, stack: Stack) -> None:
+    """Paths that the client fills in, without a leading "/", are no drift, and in v2 a program may say them too."""
+    config = written("hosted", paths={"completions": "/completions"})
+    person.add(config)
+    program = {**PROGRAMS["hosted"]}
+    paths = {"completions": "/completions", "chat": "chat/completions"}
+    program["model_config"] = {**program["model_config"], "paths": paths}
+    held = stack.holding(program)
+    assert stack.drift(held, program) == []
+    whole = {**paths, "vision": "images", "embeddings": "embeddings"}
+    program["model_config"] = {**program["model_config"], "paths": whole}
+    assert stack.imported(held.id, program) == []
+
+
+def test_what_the_client_changes_is_drift(person: Person, stack: Stack) -> None:
+    """A change by the client shows in the field that it changed, and the next `up` sets it back."""
+    program = PROGRAMS["hosted"]
+    held = stack.create(program)
+    person.modify(written("hosted", system_prompt="Be kind.", tools=[]))
+    assert stack.drift(held, program) == ["model_config.system_prompt", "model_config.tools"]
+    refreshed = stack.refresh(held)
+    assert refreshed
+    assert stack.drift(stack.update(refreshed, program), program) == []
+    assert person.get("hosted", "v1")["model_config"]["system_prompt"] == "Be brief."
+
+
+def test_what_the_client_renames_or_deletes_is_gone(person: Person, stack: Stack) -> None:
+    """To the provider a model is its name and version: under another it is another model."""
+    held = stack.create(PROGRAMS["hosted"])
+    person.modify({**written("hosted"), "model_saved_name": "renamed"}, old_model_saved_name="hosted")
+    assert stack.refresh(held) is None
+    assert stack.imported("renamed/v1", {**PROGRAMS["hosted"], "model_saved_name": "renamed"}) == []
+
+
+def test_a_name_that_the_client_took_is_adopted(person: Person, stack: Stack) -> None:
+    """With `adopt_existing` a model of the client becomes the stack's, changed to what is declared."""
+    person.add(written("hosted", system_prompt="Be kind."))
+    program = {**PROGRAMS["hosted"], "adopt_existing": True}
+    held = stack.create(program)
+    assert stack.drift(held, program) == []
+    assert person.get("hosted", "v1")["model_config"]["system_prompt"] == "Be brief."
+
+
+def test_the_provider_reads_past_a_cache_that_the_client_does_not_pass(
+    official: OfficialClient, database: Path
+) -> None:
+    """Behind the server's cache the client sees what was, the provider what is."""
+    with serve_in_thread(create_app(database, dialect="v2", cache_reads=True)) as url:
+        person, program = Person(official, url, KEY), PROGRAMS["hosted"]
+        held = Stack.configured("v2", url, KEY).create(program)
+        person.get("hosted", "v1")
+        person.modify(written("hosted", system_prompt="Be kind."))
+        assert person.get("hosted", "v1")["model_config"]["system_prompt"] == "Be brief."
+        assert Stack.configured("v2", url, KEY).drift(held, program) == ["model_config.system_prompt"]
+
+
+# ---- registered by the provider
+
+
+@pytest.mark.parametrize(
+    "program", [*PROGRAMS.values(), minimal(), everything("v2")], ids=[*PROGRAMS, "the least", "everything"]
+)
+def test_what_the_provider_registers_the_client_reads(person: Person, stack: Stack, program: Properties) -> None:
+    """The client's own classes hold a model of the provider, equal in every field that they know."""
+    held = stack.create(program)
+    assert _shown(person, held.id) == as_seen(stack.inputs(program))
+
+
+def test_what_the_provider_registers_at_random_too(person: Person, stack: Stack) -> None:
+    """The same for whatever a program may declare in v2, by `get` and in the list."""
+    inputs: dict[str, Properties] = {}
+
+    @settings(max_examples=MODELS, derandomize=True, database=None)
+    @given(registrations("v2"))
+    def agree(program: Properties) -> None:
+        program = {**program, "model_saved_name": f"model {len(inputs)}"}
+        held = stack.create(program)
+        inputs[held.id] = stack.inputs(program)
+        assert _shown(person, held.id) == as_seen(inputs[held.id])
+
+    agree()
+    listed = person.models()["models"]
+    assert [_without_the_servers(model) for model in listed] == [as_seen(it) for it in inputs.values()]
+
+
+def test_what_the_provider_does_the_client_sees(person: Person, stack: Stack) -> None:
+    """An update in place, and a deletion, by the provider are that for the client."""
+    program = PROGRAMS["custom"]
+    held = stack.create(program)
+    before = person.get("custom", "2")
+    changed = {**program, "certifications": ["SOC 3"]}
+    held = stack.update(held, changed)
+    after = person.get("custom", "2")
+    assert (after["model_id"], after["certifications"]) == (before["model_id"], ["SOC 3"])
+    stack.provider.delete(held.id, held.outs)
+    assert person.models() == {"models": []}
+
+
+def test_the_clients_reader_breaks_on_a_provider_that_it_does_not_know(person: Person, stack: Stack) -> None:
+    """Who declares a provider of the open set that the client lacks takes the client's list away: hence a warning."""
+    stack.create(minimal(model_config__is_compatible_with="brand_new"))
+    with pytest.raises(Raised, match="Invalid model_provider: 'brand_new'"):
+        person.get("small", "v1")
+    assert "Invalid model_provider: 'brand_new'" in person.models()["error"]
+
+
+def _shown(person: Person, id_: str) -> Json:
+    identity = schema.Identifier.parse(id_)
+    return _without_the_servers(person.get(identity.name, identity.version))
+
+
+_SERVERS = (*COMPUTED, "created_by", "updated_by", "is_sample")
+_LEFTOVERS = (
+    "model_id", "model_name", "testing_for", "headers", "model_api_value", "model_bearer_token", "model_api_key",
+    "model_endpoint_url",
+)  # fmt: skip
+
+
+def _without_the_servers(model: Json) -> Json:
+    """What a user says, in the client's words: without what the server sets, and what no call fills."""
+    config = {name: value for name, value in model["model_config"].items() if name not in _LEFTOVERS}
+    return {**{name: value for name, value in model.items() if name not in _SERVERS}, "model_config": config}

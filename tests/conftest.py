@@ -1,0 +1,24 @@
+"""What every test of this folder may rely on: no key and no state of the person who runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from command_line import project, start, typed
+from hypothesis import HealthCheck, settings
+
+__all__ = ["project", "start", "typed"]
+
+# No deadline: what a loaded machine takes longer for is no bug.
+settings.register_profile("tests", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobodys_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        for name in ("ENKRYPTAI_API_KEY", "ENKRYPT_API_KEY", "ENKRYPTAI_BASE_URL"):
+            patch.delenv(name, raising=False)
+        yield

@@ -1,0 +1,353 @@
+"""The API's document as data, and Hypothesis strategies of what a program may declare. No test lives here."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+from pulumi.runtime import rpc
+
+from enkrypt_provider import schema
+from enkrypt_provider.fields import Dialect
+
+DOCUMENT = """{
+  "model_saved_name": "Test_Model",
+  "testing_for": "LLM",
+  "model_name": "mistralai/Mixtral-8x7B-Instruct-v0.1",
+  "model_type": "text_2_text",
+  "certifications": [],
+  "model_config": {
+    "is_compatible_with": "openai",
+    "model_version": "1",
+    "hosting_type": "External",
+    "model_source": "https://together.ai",
+    "model_provider": "Mistral AI",
+    "system_prompt": "",
+    "conversation_template": "",
+    "endpoint": {
+      "scheme": "https",
+      "host": "api.together.xyz",
+      "port": 443,
+      "base_path": "/v1"
+    },
+    "paths": {
+      "completions": "/completions",
+      "chat": "/chat/completions"
+    },
+    "auth_data": {
+      "header_name": "Authorization",
+      "header_prefix": "Bearer",
+      "space_after_prefix": true
+    },
+    "apikeys": [
+      "xxxxx"
+    ],
+    "metadata": {},
+    "default_request_options": {}
+  }
+}"""
+"""The body of the document's `add-model` example, in its own order."""
+
+ANSWER = """{
+  "model_saved_name": "Test_Model",
+  "testing_for": "LLM",
+  "model_name": "mistralai/Mixtral-8x7B-Instruct-v0.1",
+  "model_type": "text_2_text",
+  "certifications": [],
+  "model_config": {
+    "paths": {
+      "chat": "/chat/completions",
+      "completions": "/completions"
+    },
+    "apikeys": [
+      "xxxxx"
+    ],
+    "endpoint": {
+      "host": "api.together.xyz",
+      "port": 443,
+      "scheme": "https",
+      "base_path": "/v1"
+    },
+    "metadata": {},
+    "auth_data": {
+      "header_name": "Authorization",
+      "header_prefix": "Bearer",
+      "space_after_prefix": true
+    },
+    "hosting_type": "External",
+    "model_source": "https://together.ai",
+    "model_version": "1",
+    "system_prompt": "",
+    "model_provider": "Mistral AI",
+    "is_compatible_with": "openai",
+    "conversation_template": "",
+    "default_request_options": {}
+  },
+  "created_at": "2024-10-15T17:22:47.872389+00:00",
+  "project_name": "default",
+  "updated_at": "2024-10-15T17:22:47.872389+00:00",
+  "model_id": 1234567890
+}"""
+"""The document's answer to it, without the envelope."""
+
+COMPUTED = {
+    "model_id": 1234567890,
+    "project_name": "default",
+    "created_at": "2024-10-15T17:22:47.872389+00:00",
+    "updated_at": "2024-10-15T17:22:47.872389+00:00",
+}
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """The document's payload, with fields replaced by their dotted path (`__` for each dot)."""
+    return _with(json.loads(DOCUMENT), changes)
+
+
+def answer(**changes: Any) -> dict[str, Any]:
+    """The document's answer, with fields replaced in the same way."""
+    return _with(json.loads(ANSWER), changes)
+
+
+def minimal(**changes: Any) -> dict[str, Any]:
+    """The least that a program can declare, with fields replaced in the same way."""
+    least = {"model_saved_name": "small", "model_config": {"is_compatible_with": "openai", "endpoint": {"host": "h"}}}
+    return _with(least, changes)
+
+
+def everything(dialect: Dialect = "v1") -> dict[str, Any]:
+    """A registration with every field of a dialect set, each to something other than its default.
+
+    In v2 with `model_type` and an empty conversation template, which it accepts and does not send.
+    """
+    if dialect == "v2":
+        whole = everything()
+        config = {**whole["model_config"], "conversation_template": "", **copy.deepcopy(_ONLY_V2)}
+        return {**whole, "model_config": config, "deletion_protection": True, "verify_health": True}
+    return document(
+        adopt_existing=True,
+        deletion_protection=True,
+        verify_health=True,
+        testing_for="Chatbot",
+        certifications=["GDPR", "SOC 2 Type II"],
+        model_config__hosting_type="Internal",
+        model_config__system_prompt="Be brief.",
+        model_config__conversation_template="{{ messages }}",
+        model_config__endpoint={"scheme": "http", "host": "llm.internal", "port": 8000, "base_path": "/v2"},
+        model_config__paths={"completions": "/c", "chat": "/m", "vision": "/v", "embeddings": "/e"},
+        model_config__auth_data={"header_name": "x-api-key", "header_prefix": "Key", "space_after_prefix": False},
+        model_config__apikeys=["stand-in-key-1", "stand-in-key-2"],
+        model_config__metadata={
+            "max_tokens": 2048,
+            "input_cost": 2.5,
+            "output_cost": 10,
+            "azure_instance": "enkrypt2024",
+            "azure_api_version": "2024-02-01",
+            "azure_deployment_id": "gpt3",
+            "anthropic_version": "2023-06-01",
+            "llama2_format": "openai",
+            "mistral_format": "ollama",
+            "gemini": {"api_endpoint": "eu.example.com", "project_id": "p", "location_id": "l"},
+            "owner": {"team": ["ml", "platform"]},
+        },
+        model_config__default_request_options={"temperature": 0.5, "stop": ["\n"], "nested": {"deep": True}},
+    )
+
+
+def canonical(props: dict[str, Any]) -> schema.Properties:
+    """`props` as `parse` gives them; they must break no rule."""
+    inputs, problems = schema.parse(props)
+    assert not problems, problems
+    return inputs
+
+
+def through_engine(props: dict[str, Any]) -> dict[str, Any]:
+    """`props` after a journey through the engine's own serialisation: numbers as floats, maps in any order."""
+    loop = asyncio.new_event_loop()
+    try:
+        sent = loop.run_until_complete(rpc.serialize_properties(props, {}))
+        found: dict[str, Any] = rpc.deserialize_properties(sent, True)
+        return found
+    finally:
+        loop.close()
+
+
+def leaves(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """The place of every value in `value`, itself included, the outermost first."""
+    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, item in below for place in leaves(item, (*path, key)))]
+
+
+def at(value: Any, place: tuple[str | int, ...]) -> Any:
+    """What is at `place`."""
+    for part in place:
+        value = value[part]
+    return value
+
+
+def put(value: Any, place: tuple[str | int, ...], item: Any) -> Any:
+    """A copy of `value` with `item` at `place`."""
+    if not place:
+        return item
+    fresh: Any = dict(value) if isinstance(value, dict) else list(value)
+    fresh[place[0]] = put(fresh[place[0]], place[1:], item)
+    return fresh
+
+
+def _with(props: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    for dotted, value in changes.items():
+        *parents, last = dotted.split("__")
+        target = props
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        target[last] = value
+    return props
+
+
+_ONLY_V2: dict[str, Any] = {
+    "model_auth_type": "jwt",
+    "model_jwt_config": {
+        "jwt_method": "GET",
+        "jwt_url": "https://id.example.com/token",
+        "jwt_headers": [{"key": "X-Client", "value": "stand-in-client-key"}],
+        "jwt_body": "stand-in-jwt-body",
+        "jwt_response_key": "access_token",
+    },
+    "tools": [{"name": "search", "description": "Finds pages."}],
+    "input_modalities": ["text", "image"],
+    "output_modalities": ["text"],
+    "custom_headers": [{"key": "X-Team", "value": "stand-in-header-value"}],
+    "custom_payload": {"prompt": "{prompt}"},
+    "custom_curl_command": "curl -H 'Authorization: stand-in-curl-key' https://h",
+    "custom_response_format": ".choices[0].text",
+    "custom_response_content_type": "application/json",
+    "rate_per_min": 30,
+    "context": {"system_description": "A bank.", "policy_description": "No advice."},
+}
+
+
+# ---- strategies
+
+_LINE = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=20)
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
+"""What a free map may hold as a text or a name."""
+_IDENTITY = st.from_regex(r"[!-.0-~]([ -.0-~]{0,20}[!-.0-~])?", fullmatch=True)
+_HOST = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?", fullmatch=True)
+_PATH = st.from_regex(r"(/[a-zA-Z0-9_.~%/-]{0,20})?", fullmatch=True)
+_KEY = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=30)
+_WHOLE = st.integers(1 - 2**53, 2**53 - 1)  # what a double holds
+_SCALAR = st.none() | st.booleans() | _WHOLE | st.floats(allow_nan=False, allow_infinity=False) | TEXT
+FREE = st.recursive(
+    _SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=8
+)
+"""Any JSON value that a free map may hold."""
+
+
+Fields = st.SearchStrategy[dict[str, Any]]
+
+
+def _some(required: dict[str, st.SearchStrategy[Any]], **fields: st.SearchStrategy[Any]) -> Fields:
+    """An object in which every optional field is there, absent, or null."""
+    return st.fixed_dictionaries(required, optional={name: st.none() | field for name, field in fields.items()})
+
+
+_METADATA: Fields = st.builds(
+    lambda known, others: {**others, **known},
+    _some(
+        {},
+        max_tokens=st.integers(1, 2**53 - 1),
+        input_cost=st.floats(0, 1e9) | st.integers(0, 10),
+        output_cost=st.floats(0, 1e9) | st.integers(0, 10),
+        azure_instance=_LINE,
+        azure_api_version=_LINE,
+        azure_deployment_id=_LINE,
+        anthropic_version=_LINE,
+        llama2_format=st.just("openai"),
+        mistral_format=st.sampled_from(["openai", "ollama"]),
+        gemini=_some({}, api_endpoint=_HOST, project_id=_LINE, location_id=_LINE),
+    ),
+    st.dictionaries(st.sampled_from(["owner", "é", "a b", ""]), FREE, max_size=2),
+)
+
+
+_HEADERS = st.lists(_some({"key": _LINE}, value=TEXT), max_size=2)
+_CONFIG_V2: dict[str, st.SearchStrategy[Any]] = {
+    "model_auth_type": st.sampled_from(["apikey", "jwt"]),
+    "model_jwt_config": _some(
+        {"jwt_url": _LINE},
+        jwt_method=st.sampled_from(["POST", "GET"]),
+        jwt_headers=_HEADERS,
+        jwt_body=TEXT,
+        jwt_response_key=_LINE,
+    ),
+    "tools": st.lists(_some({"name": _LINE}, description=TEXT), max_size=2),
+    "input_modalities": st.lists(st.sampled_from(schema.MODALITIES_IN), max_size=2),
+    "output_modalities": st.lists(st.sampled_from(schema.MODALITIES_OUT), max_size=2),
+    "custom_headers": _HEADERS,
+    "custom_payload": st.dictionaries(TEXT, FREE, max_size=2),
+    "custom_curl_command": TEXT,
+    "custom_response_format": TEXT,
+    "custom_response_content_type": _LINE,
+    "rate_per_min": st.integers(1, 10**6),
+    "context": _some({}, system_description=TEXT, policy_description=TEXT),
+}
+
+
+def registrations(dialect: Dialect = "v1") -> Fields:
+    """What a program may declare in a dialect, from the least to everything."""
+    only = {"conversation_template": TEXT} if dialect == "v1" else _CONFIG_V2
+    more = dialect == "v2"
+    config = _some(
+        {
+            "is_compatible_with": st.sampled_from(schema.PROTOCOLS + schema.PROTOCOLS_V2 * more),
+            "endpoint": _some(
+                {"host": _HOST},
+                scheme=st.sampled_from(["https", "http"]),
+                port=st.integers(1, 65535),
+                base_path=_PATH,
+            ),
+        },
+        model_version=_IDENTITY,
+        hosting_type=st.sampled_from(["External", "Internal"]),
+        model_source=_LINE,
+        model_provider=_LINE,
+        system_prompt=TEXT,
+        **only,
+        paths=_some({}, completions=_PATH, chat=_PATH, vision=_PATH, embeddings=_PATH),
+        auth_data=_some(
+            {},
+            header_name=st.sampled_from(["Authorization", "x-api-key", ""]),
+            header_prefix=_LINE,
+            space_after_prefix=st.booleans(),
+        ),
+        apikeys=st.lists(_KEY, max_size=3),
+        metadata=_METADATA,
+        default_request_options=st.dictionaries(TEXT, FREE, max_size=3),
+    )
+    return _some(
+        {"model_saved_name": _IDENTITY, "model_config": config},
+        testing_for=st.sampled_from(schema.PURPOSES + schema.PURPOSES_V2 * more),
+        model_name=_LINE,
+        model_type=st.just("text_2_text"),
+        certifications=st.lists(st.sampled_from(schema.CERTIFICATIONS), max_size=3),
+    )
+
+
+MARKER = "stand-in-marker-"
+
+
+def marked() -> st.SearchStrategy[Any]:
+    """Any value, in which every text that is not a field's name begins with `MARKER`."""
+    text = st.text(max_size=5).map(MARKER.__add__)
+    names = st.sampled_from(
+        ["model_saved_name", "model_config", "endpoint", "host", "port", "apikeys", "metadata", "gemini", "paths",
+         "testing_for", "certifications", "is_compatible_with", "auth_data", "other"]
+    )  # fmt: skip
+    scalar = (
+        st.none() | st.booleans() | st.integers() | st.floats() | text | st.binary(max_size=3) | st.just(object())
+    )
+    return st.recursive(
+        scalar, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4), max_leaves=8
+    )

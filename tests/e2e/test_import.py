@@ -1,0 +1,253 @@
+"""The import of registrations that nobody declared, from the first list to an `up` that changes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from enkrypt_provider import schema
+from enkrypt_provider.emulator import create_app, serve_in_thread
+from enkrypt_provider.fields import Dialect
+
+from .harness import REPOSITORY, TIME_LIMIT, Run, Stack, Story
+
+KEYS = 4
+"""How many of the models have a key: each costs a second, to encrypt it."""
+PROMPT = 'You are "kind".\nIt\'s said once.\n'
+
+
+def odd_models(story: Story, dialect: Dialect) -> list[dict[str, Any]]:
+    """Registrations of every kind that a person may have made by hand, as arguments."""
+    keys = [story.secrets.make(f"the key of model {number}") for number in range(KEYS)]
+    models = [
+        {"model_saved_name": "internal", "model_config": reached("http", "llm.internal", port=8000, base_path="/v2")},
+        {"model_saved_name": "Two Words: 4.1", "model_config": {**reached(), "model_version": "1e3"}},
+        {"model_saved_name": "again", "model_config": {**reached(), "model_version": "2024-08-06", "apikeys": keys[:2]}},
+        {"model_saved_name": "again", "model_config": {**reached(), "system_prompt": PROMPT}},
+        {"model_saved_name": "free", "model_config": {**reached(), "metadata": FREE, "apikeys": keys[2:3]}},
+        {"model_saved_name": "list", "testing_for": "Chatbot", "certifications": ["SOC 3", "GDPR"],
+         "model_config": {**reached(), "default_request_options": {"stop": ["END", "."], "temperature": 0.0}}},
+    ]  # fmt: skip
+    if dialect == "v2":
+        secret = story.secrets.make("a header's value")
+        curl = f"curl https://h -H 'Authorization: {story.secrets.make('the key of a curl command')}'"
+        only = {"tools": [{"name": "search"}], "input_modalities": ["text", "image"], "rate_per_min": 5,
+                "custom_headers": [{"key": "X-Team", "value": secret}, {"key": "Accept", "value": "*/*"}]}  # fmt: skip
+        models += [
+            {"model_saved_name": "headers", "testing_for": "agents", "model_config": {**reached(), **only}},
+            {
+                "model_saved_name": "curl",
+                "model_config": {"is_compatible_with": "vg-curl", "custom_curl_command": curl},
+            },
+        ]
+    usual = ({"model_saved_name": f"model-{number}", "model_config": reached()} for number in range(len(models), 25))
+    return [*models, *usual]
+
+
+FREE: Mapping[str, Any] = {
+    "max_tokens": 2048,
+    "owner": {"team": ["ml", 1.5, True], "since": "2024-01-01"},
+    "on": "yes",
+}
+
+
+def reached(scheme: str = "https", host: str = "api.example.com", **endpoint: Any) -> dict[str, Any]:
+    return {"is_compatible_with": "openai", "endpoint": {"scheme": scheme, "host": host, **endpoint}}
+
+
+@dataclass(frozen=True)
+class Account:
+    """The API with models that nobody declared, and the project that is to declare them."""
+
+    stack: Stack
+    story: Story
+    url: str
+    key: str
+
+    def type(self, script: str, *, given: str = "", fails: bool = False) -> Run:
+        """Types lines of shell in the project's folder; `given` answers what they ask."""
+        ran = subprocess.run(
+            ["sh", "-ec", script],
+            cwd=self.stack.folder,
+            env=dict(self.stack.environment),
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=TIME_LIMIT,
+            check=False,
+        )
+        run = Run(script, ran.returncode, ran.stdout, ran.stderr)
+        self.story.printed.append(run)
+        assert (run.code != 0) is fails, f"{run}\nshould have {'failed' if fails else 'succeeded'}"
+        return run
+
+    def calls(self) -> list[str]:
+        """What the API was asked since the last time."""
+        with httpx.Client(base_url=self.url) as http:
+            entries = http.get("/_emulator/requests").raise_for_status().json()
+            http.delete("/_emulator/requests").raise_for_status()
+        return [entry["call"] for entry in entries]
+
+
+@contextmanager
+def account(story: Story, stack: Stack, models: list[dict[str, Any]], **options: Any) -> Iterator[Account]:
+    """Registers `models`, given as arguments, and tells the stack where they are."""
+    dialect: Dialect = options.setdefault("dialect", "v1")
+    key = story.secrets.make("the API key")
+    app = create_app(story.folder / "account.db", keys={key: "default"}, record=True, **options)
+    with serve_in_thread(app) as url:
+        with httpx.Client(base_url=url, headers={"apikey": key}) as http:
+            for model in models:
+                inputs, problems = schema.parse(model, dialect)
+                assert problems == []
+                http.post("/models/add-model", json=schema.to_wire(inputs, dialect)).raise_for_status()
+        stack.config_set({"enkrypt:endpoint": url, "enkrypt:dialect": dialect}, secrets={"enkrypt:apiKey": key})
+        made = Account(stack, story, url, key)
+        made.calls()
+        yield made
+
+
+def next_commands(run: Run) -> list[str]:
+    """What an import says is to be typed next."""
+    return [line.strip() for line in run.stdout.partition("\nNext:\n")[2].splitlines()]
+
+
+@pytest.mark.parametrize("dialect", ["v1", "v2"])
+def test_25_models_become_a_catalogue(story: Story, dialect: Dialect) -> None:
+    """25 registrations of every kind are declared by one command, and those that it prints find nothing to change."""
+    stack = story.own_project("dev", {})
+    with account(story, stack, odd_models(story, dialect), dialect=dialect) as here:
+        done = here.type("python -m enkrypt_provider import --stack dev")
+        assert done.stderr == ""
+        assert stat.S_IMODE((stack.folder / "enkrypt-import.json").stat().st_mode) == 0o600
+        imported, removed, up = next_commands(done)
+        assert "= 25 imported" in here.type(imported).lines
+        here.type(removed)
+        here.calls()
+
+        assert "26 unchanged" in here.type(f"{up} --yes").lines
+        assert here.calls() == []  # neither a read nor a write
+        assert "26 unchanged" in stack.refresh("--diff").lines
+        stack.run("preview", "--expect-no-changes")
+        assert here.calls() == ["list_models"]
+        doctor = here.type("python -m enkrypt_provider doctor --stack dev")
+        assert [line for line in doctor.lines if not line.startswith("ok ")] == []
+
+
+@pytest.mark.parametrize("dialect", ["v1", "v2"])
+def test_25_models_become_a_module(story: Story, dialect: Dialect) -> None:
+    """The same in typed Python, without a file of keys; an `up` before the program declares them deletes none."""
+    stack = story.project("")
+    with account(story, stack, odd_models(story, dialect), dialect=dialect) as here:
+        done = here.type("python -m enkrypt_provider import --stack dev --python imported.py --run")
+        assert "= 25 imported" in done.lines
+        add, up = next_commands(done)
+        assert add == "add `import imported` to the program, before anything else"
+        here.calls()
+
+        early = stack.up(fails=True)
+        assert any("cannot be deleted" in line for line in early.errors)
+        stack.write("__main__.py", "import imported\n")
+        assert "26 unchanged" in here.type(f"{up} --yes").lines
+        assert here.calls() == []
+        assert "26 unchanged" in stack.refresh("--diff").lines
+
+        # Now the program has a say in everything, deletion included.
+        changed = (stack.folder / "imported.py").read_text().replace("2048", "1024")
+        stack.write("imported.py", changed)
+        assert "~ 1 updated" in stack.up().lines
+        assert here.calls() == ["list_models", "modify_model"]
+        stack.destroy()
+        assert here.calls() == ["delete_model"] * 25
+
+
+# ---- docs/import.md
+
+
+TITLE = re.compile(r"^## (.*)$", re.MULTILINE)
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DOCUMENT = (REPOSITORY / "docs" / "import.md").read_text()
+
+
+def blocks(title: str) -> list[str]:
+    """The commands of one section."""
+    sections = dict(zip(TITLE.findall(DOCUMENT), TITLE.split(DOCUMENT)[2::2], strict=True))
+    return BLOCK.findall(sections[title])
+
+
+def small(name: str, *keys: str) -> dict[str, Any]:
+    return {"model_saved_name": name, "model_config": {**reached(), "apikeys": list(keys)}}
+
+
+@pytest.mark.parametrize("title", ["At once", "With a file to look at", "Into a program instead of a catalogue"])
+def test_the_documents_commands_work_as_written(story: Story, title: str) -> None:
+    """Each section of docs/import.md takes a stack from nothing to an `up` that changes nothing."""
+    into_program = "program" in title
+    stack = story.project("") if into_program else story.own_project("dev", {})
+    key = story.secrets.make("the key of a model")
+    with account(story, stack, [small("gpt-4o", key), small("claude")]) as here:
+        (block,) = blocks(title)
+        assert "3 unchanged" in here.type(block).lines
+        assert here.calls() == ["list_models"]
+
+
+def test_the_documents_commands_for_masked_keys_work_as_written(story: Story) -> None:
+    """So it is where the API masks the keys, which stand in a file of the person's own."""
+    stack = story.own_project("dev", {})
+    first, rest = blocks("When the API masks the keys")
+    key = story.secrets.make("the key that the person knows")
+    models = [small("gpt-4o", key)]
+    with account(story, stack, models, mask_apikeys=True) as here:
+        done = here.type(first.replace("< key.txt", ""), given=key)
+        assert "  pulumi config set --secret enkrypt:gpt-4o_apikey --stack dev" in done.stdout.splitlines()
+        assert "2 unchanged" in done.lines
+        with httpx.Client(base_url=here.url, headers={"apikey": here.key}) as http:
+            for name in ("gpt-5", "gpt-6", "claude"):
+                inputs, _ = schema.parse(small(name, key))
+                http.post("/models/add-model", json=schema.to_wire(inputs)).raise_for_status()
+        done = here.type(rest.replace("< key.txt", ""), given=key)
+        assert "4 unchanged" in done.lines
+        assert "claude" not in stack.export()
+
+
+def test_a_document_for_a_parent_and_a_provider_works_as_written(story: Story) -> None:
+    """The names and the table that docs/import.md shows put a model below a component and a provider."""
+    program = "\n".join(
+        (
+            "import os",
+            "import pulumi",
+            "from enkrypt_provider import EnkryptModel, EnkryptProvider",
+            "config = pulumi.Config('enkrypt')",
+            "eu = EnkryptProvider('eu', endpoint=config.require('endpoint'), api_key=config.require_secret('apiKey'))",
+            "class Models(pulumi.ComponentResource):",
+            "    def __init__(self): super().__init__('shop:index:Models', 'models')",
+            "options = pulumi.ResourceOptions(parent=Models(), provider=eu)",
+            "if os.path.exists('imported'):",
+            "    reached = {'is_compatible_with': 'openai', 'endpoint': {'host': 'api.example.com'}}",
+            "    EnkryptModel('gpt-4o', model_saved_name='gpt-4o', model_config=reached, opts=options)",
+        )
+    )
+    stack = story.project(program)
+    with account(story, stack, [small("gpt-4o")]) as here:
+        stack.up()
+        here.type("python -m enkrypt_provider import --stack dev --python unused.py")
+        shown = json.loads(re.findall(r"^```json\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)[0])
+        document = json.loads((stack.folder / "enkrypt-import.json").read_text())
+        added = {name: shown["resources"][0][name] for name in ("parent", "provider")}
+        document["resources"] = [{**entry, **added} for entry in document["resources"]]
+        urns = {name: urn.replace("::shop::", "::story::") for name, urn in shown["nameTable"].items()}
+        stack.write("enkrypt-import.json", json.dumps({**document, "nameTable": urns}))
+        here.type("pulumi import --file enkrypt-import.json --generate-code=false --yes --stack dev")
+        stack.write("imported", "")
+        here.calls()
+        assert "4 unchanged" in stack.up("--expect-no-changes").lines
+        assert here.calls() == []

@@ -1,0 +1,59 @@
+"""How much is tried, from which seed, and the figures that come of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from e2e.conftest import engine, story  # noqa: F401 - fixtures
+
+from .world import World, world_of
+
+HERE = Path(__file__).parent
+FULL = os.environ.get("FAULTS") == "all"
+Count = Callable[[str, int], None]
+
+
+def pytest_configure() -> None:
+    """Workers inherit the seed; `make test` always has the same."""
+    os.environ.setdefault("FAULTS_SEED", str(int(time.time())) if FULL else "0")
+
+
+def pytest_report_header() -> str:
+    return f"faults: {'all' if FULL else 'a bounded part'}, seed {os.environ['FAULTS_SEED']}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.faults)
+
+
+@pytest.fixture
+def count(record_property: Callable[[str, object], None]) -> Count:
+    """Adds to a figure of the table that ends `make faults`."""
+    return lambda what, number: record_property(f"figure:{what}", number)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    figures: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, number in getattr(report, "user_properties", ()):
+                if name.startswith("figure:"):
+                    figures[name.removeprefix("figure:")] += number
+    if figures:
+        terminalreporter.section(f"figures, seed {os.environ['FAULTS_SEED']}")
+        for what, number in sorted(figures.items()):
+            terminalreporter.line(f"| {what} | {number:,} |")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """An embedded emulator for the stories of one module."""
+    with world_of(tmp_path_factory.mktemp("world")) as it:
+        yield it

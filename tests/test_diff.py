@@ -1,0 +1,256 @@
+"""diff.py: which difference means what, and what is no difference at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from documents import (
+    COMPUTED,
+    answer,
+    at,
+    canonical,
+    document,
+    everything,
+    leaves,
+    minimal,
+    put,
+    registrations,
+    through_engine,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from pulumi.output import UNKNOWN
+
+from enkrypt_provider import fields, schema
+from enkrypt_provider.diff import TABLE, Change, Rule, changes, differing, rule_of, settle
+from enkrypt_provider.fields import Dialect
+from enkrypt_provider.schema import Live, from_engine, read
+
+
+def whole(dialect: Dialect) -> schema.Properties:
+    """Everything that a dialect can declare, canonical."""
+    inputs, problems = schema.parse(everything(dialect), dialect)
+    assert not problems, problems
+    return inputs
+
+
+def live(inputs: schema.Properties) -> Live:
+    """What a server that echoes `inputs` answers."""
+    return read({**inputs, **COMPUTED})
+
+
+def field_places(inputs: schema.Properties) -> list[tuple[str, ...]]:
+    """The place of each single field: a list counts as one."""
+    names = [tuple(str(part) for part in place) for place in leaves(inputs) if not any(map(_is_index, place))]
+    return [place for place in names if place and not isinstance(at(inputs, place), dict)]
+
+
+def _is_index(part: str | int) -> bool:
+    return isinstance(part, int)
+
+
+def other(value: Any) -> Any:
+    """Another value of the same type."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, list | dict):
+        return {"other": 1} if isinstance(value, dict) else [*value, "other"]
+    return value + 1 if isinstance(value, int | float) else f"{value}x"
+
+
+ALL = whole("v2")
+FIELDS = field_places(ALL)
+
+
+# ---- what is a change
+
+
+@given(registrations())
+def test_nothing_differs_from_itself(props: dict[str, Any]) -> None:
+    """A registration compared with itself shows no change: an `up` without an edit does nothing."""
+    inputs = canonical(props)
+    assert changes(inputs, inputs) == []
+    assert differing(inputs, live(inputs)) == []
+
+
+@given(registrations())
+def test_the_engines_floats_are_no_change(props: dict[str, Any]) -> None:
+    """What the state gave back as floats, in any order of its maps, is what was declared."""
+    inputs = canonical(props)
+    assert changes(through_engine(inputs), inputs) == []
+    assert changes(from_engine(through_engine(inputs)), inputs) == []
+
+
+@given(st.permutations(schema.CERTIFICATIONS), st.permutations(schema.CERTIFICATIONS))
+def test_the_order_of_certifications_is_no_change(one: list[str], another: list[str]) -> None:
+    """Certifications are a set: in whatever order they are declared or answered, nothing changes."""
+    declared = canonical(document(certifications=one))
+    assert changes(declared, canonical(document(certifications=another))) == []
+    assert settle(declared, live(canonical(document(certifications=another)))) == declared
+
+
+def test_a_certification_twice_is_a_change() -> None:
+    """A set that a server would shorten is shown, rather than taken for the same."""
+    once, twice = canonical(document(certifications=["GDPR"])), canonical(document(certifications=["GDPR", "GDPR"]))
+    assert [change.path for change in changes(once, twice)] == ["certifications"]
+
+
+@pytest.mark.parametrize("place", FIELDS, ids=".".join)
+def test_a_changed_field_is_exactly_one_change(place: tuple[str, ...]) -> None:
+    """Each field by itself is one change, by its own path and by the table's rule for it."""
+    path = ".".join(place)
+    changed = put(ALL, place, other(at(ALL, place)))
+    expected = [Change(path, rule_of(path))]
+    assert changes(ALL, changed) == changes(changed, ALL) == expected
+
+
+@pytest.mark.parametrize("place", FIELDS, ids=".".join)
+def test_an_unknown_value_is_a_change(place: tuple[str, ...]) -> None:
+    """A value that is not known yet may become any: the preview says that it changes."""
+    assert [change.path for change in changes(ALL, put(ALL, place, UNKNOWN))] == [".".join(place)]
+
+
+@pytest.mark.parametrize(
+    "place", [("model_config",), ("model_config", "endpoint"), ("model_config", "metadata", "gemini")], ids=".".join
+)
+def test_an_unknown_object_is_one_change(place: tuple[str, ...]) -> None:
+    """Of an object that is not known yet only the object is named, for nothing is known of its fields."""
+    assert [change.path for change in changes(ALL, put(ALL, place, UNKNOWN))] == [".".join(place)]
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        ("model_saved_name", Rule.REPLACE),
+        ("model_config.model_version", Rule.REPLACE),
+        ("certifications", Rule.UNORDERED),
+        ("model_config.paths.vision", Rule.OPTIONAL),
+        ("model_config.rate_per_min", Rule.OPTIONAL),
+        ("model_config.apikeys", Rule.SECRET),
+        ("model_config.model_jwt_config", Rule.SECRET),
+        ("model_config.custom_headers", Rule.SECRET),
+        ("model_config.custom_curl_command", Rule.SECRET),
+        ("adopt_existing", Rule.OPTION),
+        ("model_id", Rule.SERVER),
+        ("model_config.endpoint.port", Rule.UPDATE),
+        ("model_config.metadata.anything", Rule.UPDATE),
+    ],
+)
+def test_the_table_decides(path: str, rule: Rule) -> None:
+    """Only the identity replaces; what is not in the table is changed in place."""
+    assert rule_of(path) is rule
+
+
+def test_the_table_names_only_fields_that_exist() -> None:
+    """A misspelt path in the table would be a rule that never applies."""
+    places = {".".join(str(part) for part in place) for place in leaves(ALL)} | {"model_config.conversation_template"}
+    assert set(TABLE) - places == set(fields.COMPUTED)
+
+
+@pytest.mark.parametrize("name", fields.COMPUTED)
+def test_what_the_server_sets_is_never_a_change(name: str) -> None:
+    """Outputs do not take part: a state that has them is compared with a program that cannot."""
+    assert changes({**ALL, name: 1}, ALL) == changes(ALL, {**ALL, name: 2}) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "paths"),
+    [
+        ({"a": True}, {"a": 1}, ["a"]),
+        ({"a": 1.0}, {"a": 1}, []),
+        ({"a": 0}, {"a": False}, ["a"]),
+        ({"a": {}}, {}, ["a"]),
+        ({}, {"a": {"b": 1}}, ["a"]),
+        ({"a": {"b": 1}}, {"a": {"c": 1}}, ["a.b", "a.c"]),
+        ({"a": {"b": 1}}, {"a": [1]}, ["a"]),
+        ({"a": ["x", "y"]}, {"a": ["y", "x"]}, ["a"]),
+    ],
+)
+def test_types_and_absence_are_differences(old: Any, new: Any, paths: list[str]) -> None:
+    """True is not 1, a float that is whole is, and what is gone or new is a change."""
+    assert [change.path for change in changes(old, new)] == paths
+
+
+def test_a_change_holds_no_value() -> None:
+    """A change can be printed: it names the field alone."""
+    (change,) = changes(canonical(document()), canonical(document(model_config__apikeys=["stand-in-key"])))
+    assert "stand-in-key" not in repr(change)
+
+
+# ---- what is drift
+
+
+def _answered(**changed: Any) -> Live:
+    return read(answer(**changed))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(_answered(), id="another order"),
+        pytest.param(_answered(model_config__apikeys=["*****"]), id="masked keys"),
+        pytest.param(_answered(model_config__apikeys=[]), id="keys left out"),
+        pytest.param(_answered(model_config__apikeys=None), id="null keys"),
+        pytest.param(_answered(model_config__apikeys=["a", "b"]), id="more keys"),
+        pytest.param(_answered(is_sample=False, created_by="me"), id="more fields"),
+        pytest.param(_answered(model_config__is_verified=True), id="more fields of model_config"),
+        pytest.param(_answered(model_config__endpoint__region="eu"), id="more fields of endpoint"),
+        pytest.param(_answered(model_config__paths__vision="/v"), id="a path without a default"),
+        pytest.param(_answered(model_config__rate_per_min=20), id="a field of v2"),
+        pytest.param(_answered(model_config__input_modalities=["text"]), id="another field of v2"),
+        pytest.param(_answered(model_config__model_jwt_config={"jwt_url": "https://h"}), id="a secret of v2"),
+        pytest.param(_answered(model_config__custom_curl_command=""), id="an empty secret of v2"),
+        pytest.param(_answered(model_config__endpoint__port=443.0), id="a float"),
+        pytest.param(_answered(model_type=None), id="a field that v2 has not"),
+        pytest.param(_answered(certifications=None), id="a null"),
+    ],
+)
+def test_what_a_server_masks_moves_or_adds_is_no_drift(found: Live) -> None:
+    """A refresh shows nothing where the server only says the same in another way."""
+    declared = canonical(document())
+    assert settle(declared, found) == declared
+    assert differing(declared, found) == []
+
+
+@pytest.mark.parametrize("place", FIELDS, ids=".".join)
+def test_drift_of_a_field_shows_as_that_field(place: tuple[str, ...]) -> None:
+    """What somebody changed behind our back is seen, field by field; secrets and our own options aside."""
+    path = ".".join(place)
+    unseen = path.startswith(fields.SECRETS) or path in fields.OPTIONS
+    drifted = Live(put(ALL, place, other(at(ALL, place))), COMPUTED)
+    assert differing(ALL, drifted) == ([] if unseen else [path])
+
+
+def test_a_secret_that_is_declared_outlives_an_answer_without_it() -> None:
+    """A server that leaves a secret out has not lost it."""
+    bare = {k: v for k, v in ALL["model_config"].items() if f"model_config.{k}" not in fields.SECRETS}
+    assert settle(ALL, Live({**ALL, "model_config": bare}, COMPUTED)) == ALL
+
+
+def test_a_secret_that_is_not_declared_does_not_come_in() -> None:
+    """What the server shows of a secret that the program does not declare stays out of the state."""
+    declared = canonical(minimal())
+    declared["model_config"].pop("apikeys")
+    found = read(answer(model_saved_name="small", model_config__custom_headers=[{"key": "k", "value": "v"}]))
+    assert not {"apikeys", "custom_headers"} & settle(declared, found)["model_config"].keys()
+
+
+def test_options_are_ours_not_the_servers() -> None:
+    """`adopt_existing` and its like stay as declared, whatever the server says of such a name."""
+    declared = canonical(document(adopt_existing=True))
+    assert settle(declared, _answered(adopt_existing=False))["adopt_existing"] is True
+
+
+def test_where_nothing_is_declared_the_live_registration_is_all() -> None:
+    """A `get` has no arguments: it shows what is there."""
+    found = _answered()
+    assert settle({}, found) == found.inputs
+
+
+def test_what_v2_cannot_say_is_kept_as_declared() -> None:
+    """An answer in v2 lacks the vendor and the template: that is not their loss."""
+    declared = canonical(document())
+    found = read(schema.to_wire(declared, "v2"))
+    assert found.inputs["model_config"]["model_provider"] == ""
+    assert settle(declared, found) == declared

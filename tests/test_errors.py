@@ -1,0 +1,84 @@
+"""errors.py: what a person can be told in one line."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import enkrypt_provider
+from enkrypt_provider.errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    EnkryptError,
+    ModelExists,
+    ModelNotFound,
+    RequestRejected,
+    ServiceUnavailable,
+    UnexpectedResponse,
+    plain,
+)
+
+
+@given(st.text(), st.integers(2, 50))
+def test_plain_is_one_bounded_printable_line(text: str, limit: int) -> None:
+    """No text, however odd, breaks the line, colours the terminal, or outgrows its limit."""
+    line = plain(text, limit)
+    assert line.isprintable()
+    assert len(line) == min(len(text), limit)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Test_Model/v1", "Test_Model/v1"),
+        ("two\nlines\tand \x1b[31mred", "two lines and  [31mred"),
+        ("left\u202eright", "left right"),
+        ("x" * 201, "x" * 199 + "…"),
+        ("x" * 200, "x" * 200),
+        (443, "443"),
+    ],
+)
+def test_plain_keeps_what_can_be_shown(text: object, shown: str) -> None:
+    """What is printable is shown as it is, the rest as a blank, and a cut is marked."""
+    assert plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("error", "parent"),
+    [
+        (ConfigurationError, EnkryptError),
+        (RequestRejected, EnkryptError),
+        (AuthenticationFailed, RequestRejected),
+        (ModelNotFound, RequestRejected),
+        (ModelExists, RequestRejected),
+        (ServiceUnavailable, EnkryptError),
+        (UnexpectedResponse, EnkryptError),
+    ],
+)
+def test_the_tree_is_by_who_is_to_blame(error: type[EnkryptError], parent: type[EnkryptError]) -> None:
+    """Each error can be caught by its own name or by its blame's, from the package's top."""
+    assert error.__bases__ == (parent,)
+    assert getattr(enkrypt_provider, error.__name__) is error
+
+
+def test_the_console_shows_a_short_public_name() -> None:
+    """The name that precedes a message is one that a person can import."""
+    assert f"{ModelNotFound.__module__}.{ModelNotFound.__qualname__}" == "enkrypt_provider.ModelNotFound"
+
+
+def test_a_rejection_ends_with_the_request_id() -> None:
+    """A request id is part of the line, so that a copied line is enough for support."""
+    error = RequestRejected("create a/v1: 400", status=400, request_id="abc\n123")
+    assert str(error) == "create a/v1: 400 (request id abc 123)"
+    assert (error.status, error.request_id) == (400, "abc\n123")
+
+
+def test_a_rejection_without_a_request_id_says_none() -> None:
+    """Where the API gives no id, nothing stands for one."""
+    assert str(RequestRejected("create a/v1: 400", status=400)) == "create a/v1: 400"
+
+
+def test_spent_retries_are_counted() -> None:
+    """A program can read how often a request was tried."""
+    assert ServiceUnavailable("list the models: no answer", attempts=6).attempts == 6

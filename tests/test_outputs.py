@@ -1,0 +1,78 @@
+"""outputs.py: what a program reads of a model has names and types all the way down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from documents import document, everything
+from mocked import run
+
+from enkrypt_provider import EnkryptModel, outputs
+
+
+def seen(read: Callable[[EnkryptModel], Any], **changed: Any) -> Any:
+    """What a program reads of a model of its own."""
+    whole = {**everything("v2"), **changed}
+    (found,) = run(lambda: read(EnkryptModel("m", **whole))).seen
+    return found
+
+
+@pytest.mark.parametrize(
+    ("read", "expected"),
+    [
+        (lambda m: m.id, "Test_Model/1"),
+        (lambda m: m.model_id, 1234567890),
+        (lambda m: m.certifications, ["GDPR", "SOC 2 Type II"]),
+        (lambda m: m.deletion_protection, True),
+        (lambda m: m.model_config.endpoint.host, "llm.internal"),
+        (lambda m: m.model_config.endpoint.port, 8000),
+        (lambda m: m.model_config.paths.vision, "/v"),
+        (lambda m: m.model_config.auth_data.space_after_prefix, False),
+        (lambda m: m.model_config.apikeys[0], "stand-in-key-1"),
+        (lambda m: m.model_config.metadata["azure_instance"], "enkrypt2024"),
+        (lambda m: m.model_config.default_request_options["nested"]["deep"], True),
+        (lambda m: m.model_config.tools[0].name, "search"),
+        (lambda m: m.model_config.custom_headers[0].key, "X-Team"),
+        (lambda m: m.model_config.model_jwt_config.jwt_headers[0].value, "stand-in-client-key"),
+        (lambda m: m.model_config.rate_per_min, 30),
+        (lambda m: m.model_config.context.policy_description, "No advice."),
+    ],
+)
+def test_an_output_has_its_name_and_its_type(read: Callable[[EnkryptModel], Any], expected: Any) -> None:
+    """A field is read by attributes down to its value; a whole number is an int, though the engine has floats."""
+    found = seen(read)
+    assert (found, type(found)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    ("read", "kind"),
+    [
+        (lambda m: m.model_config, outputs.ModelConfig),
+        (lambda m: m.model_config.endpoint, outputs.Endpoint),
+        (lambda m: m.model_config.paths, outputs.Paths),
+        (lambda m: m.model_config.auth_data, outputs.AuthData),
+        (lambda m: m.model_config.context, outputs.Context),
+        (lambda m: m.model_config.model_jwt_config, outputs.JwtConfig),
+        (lambda m: m.model_config.custom_headers[0], outputs.Header),
+        (lambda m: m.model_config.tools[0], outputs.Tool),
+    ],
+)
+def test_an_object_is_typed(read: Callable[[EnkryptModel], Any], kind: type) -> None:
+    """An object within a model is of its own class, not a bare dict."""
+    assert seen(lambda model: read(model).apply(lambda value: type(value).__name__)) == kind.__name__
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda m: m.model_config.paths.vision,
+        lambda m: m.model_config.rate_per_min,
+        lambda m: m.model_config.context,
+        lambda m: m.deletion_protection,
+    ],
+)
+def test_what_is_absent_is_none(read: Callable[[EnkryptModel], Any]) -> None:
+    """An optional field that nobody declared reads as None."""
+    assert run(lambda: read(EnkryptModel("m", **document()))).seen == [None]

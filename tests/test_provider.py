@@ -1,0 +1,219 @@
+"""provider.py: what every state names, and how an error looks in the console."""
+
+from __future__ import annotations
+
+import base64
+import pickletools
+import subprocess
+import sys
+import textwrap
+import traceback
+from pathlib import Path
+from typing import Any
+
+import dill  # type: ignore[import-untyped]
+import pytest
+from documents import canonical, document, through_engine
+from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
+from pulumi.dynamic.dynamic import serialize_provider
+
+from enkrypt_provider import provider as module
+from enkrypt_provider.errors import ConfigurationError, EnkryptError, ModelNotFound
+from enkrypt_provider.provider import EnkryptModelProvider
+from enkrypt_provider.verbs import Verbs
+
+STORED = "gASVOQAAAAAAAACMGWVua3J5cHRfcHJvdmlkZXIucHJvdmlkZXKUjBRFbmtyeXB0TW9kZWxQcm92aWRlcpSTlCmBlC4="
+"""What every state holds since version 0.1.0: a storage format."""
+
+
+def configured(**config: Any) -> EnkryptModelProvider:
+    """The provider as the engine's process configures it."""
+    provider = EnkryptModelProvider()
+    raw = {f"enkrypt:{name}": value for name, value in config.items()}
+    provider.configure(ConfigureRequest(Config(raw, "enkrypt")))
+    return provider
+
+
+@pytest.fixture
+def provider(tmp_path: Path) -> EnkryptModelProvider:
+    """A provider on an embedded emulator of its own."""
+    return configured(endpoint=f"embedded:{tmp_path}/emulator.sqlite")
+
+
+# ---- the pickle
+
+
+def test_the_pickle_is_the_one_that_states_hold() -> None:
+    """The provider pickles to the bytes that every state has: another would be a diff of every resource."""
+    assert serialize_provider(EnkryptModelProvider()) == STORED
+
+
+def test_the_pickle_names_the_class_and_nothing_else() -> None:
+    """The pickle holds a class's name: no code, no attribute, no setting."""
+    texts = [arg for _, arg, _ in pickletools.genops(base64.b64decode(STORED)) if isinstance(arg, str)]
+    assert texts == ["enkrypt_provider.provider", "EnkryptModelProvider"]
+
+
+def test_what_states_hold_can_be_read() -> None:
+    """The class that a state names is still there, and has nothing before it is configured."""
+    found = dill.loads(base64.b64decode(STORED))  # noqa: S301 - written above
+    assert type(found) is EnkryptModelProvider
+    assert vars(found) == {}
+
+
+def test_a_configured_provider_is_not_what_is_pickled(provider: EnkryptModelProvider) -> None:
+    """Configuring one provider leaves no trace in the next."""
+    assert provider is not None
+    assert serialize_provider(EnkryptModelProvider()) == STORED
+
+
+def test_declaring_loads_no_http_client() -> None:
+    """A program that only declares models pays for neither an HTTP client nor the schema."""
+    code = "import sys, enkrypt_provider; print(sorted({'httpx', 'pydantic', 'flask'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], cwd=_root(), capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
+
+
+def _root() -> Path:
+    return Path(__file__).parent.parent
+
+
+def test_the_pickle_is_not_secret() -> None:
+    """A class's name is nothing to encrypt in every state."""
+    assert EnkryptModelProvider.serialize_as_secret_always is False
+
+
+# ---- the verbs, as the engine calls them
+
+
+def test_a_life(provider: EnkryptModelProvider) -> None:
+    """From check to delete, each verb takes what the engine makes of what the one before gave."""
+    checked = provider.check({}, document())
+    assert checked.failures == []
+    created = provider.create(through_engine(checked.inputs))
+    assert created.id == "Test_Model/1"
+    outputs = through_engine(created.outs or {})
+    assert provider.diff(created.id, outputs, through_engine(checked.inputs)).changes is False
+    found = provider.read(created.id, outputs)
+    assert (found.id, found.inputs) == (created.id, checked.inputs)
+    assert found.outs == created.outs
+    changed = canonical(document(model_name="another"))
+    assert provider.diff(created.id, outputs, through_engine(changed)).changes is True
+    updated = provider.update(created.id, outputs, through_engine(changed))
+    assert (updated.outs or {})["model_name"] == "another"
+    provider.delete(created.id, through_engine(updated.outs or {}))
+    assert provider.read(created.id, outputs).id == ""
+
+
+@pytest.mark.parametrize("verb", ["check", "diff", "create", "read", "update", "delete"])
+def test_every_verb_of_the_engine_is_ours(verb: str) -> None:
+    """No verb falls back on the SDK's own, which would do nothing and say that all is well."""
+    assert vars(EnkryptModelProvider).get(verb) is not None
+    assert getattr(EnkryptModelProvider, verb) is not getattr(ResourceProvider, verb)
+
+
+# ---- what the console shows
+
+
+def _calls(provider: EnkryptModelProvider) -> dict[str, Any]:
+    return {
+        "diff": lambda: provider.diff("a/v1", document(), document()),
+        "create": lambda: provider.create(document()),
+        "read": lambda: provider.read("a/v1", document()),
+        "update": lambda: provider.update("a/v1", document(), document(model_name="x")),
+        "delete": lambda: provider.delete("a/v1", document()),
+    }
+
+
+def told(call: Any) -> str:
+    """What the engine's process would send to the console."""
+    try:
+        call()
+    except Exception:  # noqa: BLE001 - as the SDK does
+        return traceback.format_exc()
+    raise AssertionError("nothing went wrong")
+
+
+@pytest.mark.parametrize("verb", ["diff", "create", "read", "update", "delete"])
+def test_wrong_settings_are_one_line_of_every_verb(verb: str) -> None:
+    """A verb that cannot work says why in one line, without a traceback."""
+    provider = configured(endpoint="http://api.example.com", apiKey="stand-in-key")
+    assert told(_calls(provider)[verb]) == (
+        "enkrypt_provider.ConfigurationError: enkrypt:endpoint must be https: the key is sent over plain http only "
+        "to this machine (127.0.0.1)\n"
+    )
+
+
+def test_an_expected_error_is_one_line(provider: EnkryptModelProvider) -> None:
+    """What a person can be told is a line: the name of the error, what happened, what to do."""
+    line = told(lambda: provider.update("Test_Model/1", document(), document(model_name="x")))
+    assert line.startswith("enkrypt_provider.ModelNotFound: Test_Model/1 is gone: run `pulumi refresh`, ")
+    assert line.count("\n") == 1
+
+
+def test_a_bug_keeps_its_traceback(provider: EnkryptModelProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody expected shows where it happened, also right after an expected error."""
+
+    def bug(*_args: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    told(lambda: provider.update("Test_Model/1", document(), document(model_name="x")))
+    monkeypatch.setattr(Verbs, "read", bug)
+    shown = told(lambda: provider.read("a/v1", document()))
+    assert shown.startswith("Traceback (most recent call last):")
+    assert "in bug" in shown
+
+
+def test_the_next_call_gives_the_traceback_limit_back(provider: EnkryptModelProvider) -> None:
+    """The limit is process-wide and shared with other providers: it lasts until the next call, no longer."""
+    told(lambda: provider.update("Test_Model/1", document(), document(model_name="x")))
+    assert sys.tracebacklimit == 0
+    provider.check({}, document())
+    assert not hasattr(sys, "tracebacklimit")
+
+
+@pytest.fixture(autouse=True)
+def _unlimited_tracebacks() -> Any:
+    yield
+    vars(sys).pop("tracebacklimit", None)
+
+
+@pytest.mark.parametrize("kind", [EnkryptError, ModelNotFound, ConfigurationError])
+def test_an_expected_error_brings_no_chain(
+    provider: EnkryptModelProvider, monkeypatch: pytest.MonkeyPatch, kind: type[EnkryptError]
+) -> None:
+    """What led to an expected error is not printed before it."""
+
+    def fail(*_args: object) -> None:
+        try:
+            raise KeyError("behind it")
+        except KeyError:
+            raise kind("in front") from None
+
+    monkeypatch.setattr(Verbs, "read", fail)
+    assert told(lambda: provider.read("a/v1", document())) == f"enkrypt_provider.{kind.__name__}: in front\n"
+
+
+def test_the_engines_own_host_can_run_it(tmp_path: Path) -> None:
+    """The SDK's host, in a process of its own, finds the class by the state's bytes and runs a verb of it."""
+    config = {"enkrypt:endpoint": f"embedded:{tmp_path}/e.sqlite"}
+    code = f"""
+        import base64, dill
+        from pulumi.dynamic import Config, ConfigureRequest
+        provider = dill.loads(base64.b64decode({STORED!r}))
+        provider.configure(ConfigureRequest(Config({config!r}, "enkrypt")))
+        print(provider.create({document()!r}).id)
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], cwd=_root(), capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "Test_Model/1\n"
+
+
+def test_the_module_path_is_a_storage_format() -> None:
+    """The class is where every state looks for it."""
+    assert (EnkryptModelProvider.__module__, EnkryptModelProvider.__qualname__) == (
+        "enkrypt_provider.provider",
+        "EnkryptModelProvider",
+    )
+    assert module.EnkryptModelProvider is EnkryptModelProvider

@@ -1,0 +1,248 @@
+"""settings.py: where the API is, and that a key shows nowhere but where it is sent."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import pprint
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pulumi.output import UNKNOWN
+
+from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.errors import ConfigurationError
+from enkrypt_provider.settings import (
+    DEFAULT_ENDPOINT,
+    EMBEDDED_DATABASE,
+    NO_KEY,
+    Key,
+    Settings,
+    is_loopback,
+)
+
+SECRET = "stand-in-key"
+
+ASCII = "must be printable ASCII without spaces: was something else pasted with it?"
+URL = 'must be "embedded" or a URL such as https://api.enkryptai.com'
+BARE = "must be a URL without user, password, query or fragment"
+HTTPS = "must be https: the key is sent over plain http only to this machine (127.0.0.1)"
+
+
+def configured(environ: Mapping[str, str] | None = None, **config: Any) -> Settings:
+    """The settings in a stack's configuration, and in nobody's environment."""
+    given = {f"enkrypt:{name}": value for name, value in {"apiKey": SECRET, **config}.items()}
+    return Settings.from_config(given.get, environ or {})
+
+
+def refused(environ: Mapping[str, str] | None = None, **config: Any) -> str:
+    """The one line that refuses these settings."""
+    with pytest.raises(ConfigurationError) as caught:
+        configured(environ, **config)
+    return str(caught.value)
+
+
+def test_a_key_is_all_that_must_be_said() -> None:
+    """Every setting but the key has a default, and they are those that Pulumi.yaml declares."""
+    assert configured() == Settings(Key(SECRET), DEFAULT_ENDPOINT, None, "v1", 30.0, 5, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("endpoint", "https://eu.api.example.com/", "endpoint", "https://eu.api.example.com"),
+        ("endpoint", " https://eu.api.example.com/base// ", "endpoint", "https://eu.api.example.com/base"),
+        ("endpoint", "http://127.0.0.1:8787", "endpoint", "http://127.0.0.1:8787"),
+        ("endpoint", "http://localhost:8787", "endpoint", "http://localhost:8787"),
+        ("endpoint", "HTTP://[::1]:8787", "endpoint", "HTTP://[::1]:8787"),
+        ("endpoint", "embedded", "database", EMBEDDED_DATABASE.absolute()),
+        ("endpoint", "embedded:", "database", EMBEDDED_DATABASE.absolute()),
+        ("endpoint", "embedded:state/a.sqlite", "database", Path("state/a.sqlite").absolute()),
+        ("dialect", "v2", "dialect", "v2"),
+        ("timeout", "2.5", "timeout", 2.5),
+        ("timeout", 10, "timeout", 10.0),
+        ("maxRetries", "0", "max_retries", 0),
+        ("maxRetries", 20.0, "max_retries", 20),
+        ("checkOnline", "True", "check_online", True),
+        ("checkOnline", False, "check_online", False),
+        ("timeout", "", "timeout", 30.0),
+        ("timeout", UNKNOWN, "timeout", 30.0),
+        ("endpoint", None, "endpoint", DEFAULT_ENDPOINT),
+    ],
+)
+def test_a_setting_is_read_as_pulumi_hands_it_over(name: str, value: Any, field: str, expected: object) -> None:
+    """A setting may be a string, a number or empty; what is empty or not known yet has its default."""
+    assert getattr(configured(**{name: value}), field) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("apiKey", "stand-in key", f"enkrypt:apiKey {ASCII}"),
+        ("apiKey", "stand-in-kéy", f"enkrypt:apiKey {ASCII}"),
+        ("apiKey", "stand-in\nkey", f"enkrypt:apiKey {ASCII}"),
+        ("endpoint", "api.enkryptai.com", f"enkrypt:endpoint {URL}"),
+        ("endpoint", "ftp://api.enkryptai.com", f"enkrypt:endpoint {URL}"),
+        ("endpoint", "https://", f"enkrypt:endpoint {URL}"),
+        ("endpoint", "https://a b", f"enkrypt:endpoint {URL}"),
+        ("endpoint", "Embedded", f"enkrypt:endpoint {URL}"),
+        ("endpoint", "https://api.enkryptai.com:port", "enkrypt:endpoint is no URL"),
+        ("endpoint", "https://api.enkryptai.com:99999", "enkrypt:endpoint is no URL"),
+        ("endpoint", "https://[::1", "enkrypt:endpoint is no URL"),
+        ("endpoint", "https://a^b", "enkrypt:endpoint is no URL"),
+        ("endpoint", "https://me:secret@h", f"enkrypt:endpoint {BARE}"),
+        ("endpoint", "https://h?a=b", f"enkrypt:endpoint {BARE}"),
+        ("endpoint", "https://h?", f"enkrypt:endpoint {BARE}"),
+        ("endpoint", "https://h#a", f"enkrypt:endpoint {BARE}"),
+        ("endpoint", "http://api.enkryptai.com", f"enkrypt:endpoint {HTTPS}"),
+        ("endpoint", "http://10.0.0.1", f"enkrypt:endpoint {HTTPS}"),
+        ("endpoint", "http://localhost.example.com", f"enkrypt:endpoint {HTTPS}"),
+        ("dialect", "v3", 'enkrypt:dialect must be one of v1, v2'),
+        ("dialect", "old", "enkrypt:dialect must be one of v1, v2"),
+        ("timeout", "0", "enkrypt:timeout must be a number of seconds from 0.1 to 3600, not '0'"),
+        ("timeout", "3601", "enkrypt:timeout must be a number of seconds from 0.1 to 3600, not '3601'"),
+        ("timeout", "soon", "enkrypt:timeout must be a number of seconds from 0.1 to 3600, not 'soon'"),
+        ("timeout", "nan", "enkrypt:timeout must be a number of seconds from 0.1 to 3600, not 'nan'"),
+        ("maxRetries", "-1", "enkrypt:maxRetries must be a whole number from 0 to 20, not '-1'"),
+        ("maxRetries", "2.5", "enkrypt:maxRetries must be a whole number from 0 to 20, not '2.5'"),
+        ("maxRetries", "inf", "enkrypt:maxRetries must be a whole number from 0 to 20, not 'inf'"),
+        ("checkOnline", "yes", "enkrypt:checkOnline must be true or false"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named_with_its_rule(name: str, value: Any, line: str) -> None:
+    """What is wrong with a setting is one line: which, and what it may be."""
+    assert refused(**{name: value}) == line
+
+
+@pytest.mark.parametrize("key", ["", None, "  ", UNKNOWN])
+def test_without_a_key_the_way_out_is_told(key: object) -> None:
+    """Where there is no key, the line says how to set one without showing it."""
+    assert refused(apiKey=key) == NO_KEY
+
+
+@pytest.mark.parametrize(
+    ("environ", "config", "key"),
+    [
+        ({"ENKRYPTAI_API_KEY": "first", "ENKRYPT_API_KEY": "second"}, "of-the-stack", "of-the-stack"),
+        ({"ENKRYPTAI_API_KEY": "first", "ENKRYPT_API_KEY": "second"}, "", "first"),
+        ({"ENKRYPTAI_API_KEY": "", "ENKRYPT_API_KEY": "second"}, "", "second"),
+    ],
+)
+def test_the_stacks_key_comes_before_the_environments(environ: dict[str, str], config: str, key: str) -> None:
+    """A key in the stack's configuration wins; of the environment's two, the official client's own wins."""
+    assert configured(environ, apiKey=config).api_key == Key(key)
+
+
+def test_the_environment_may_name_the_endpoint() -> None:
+    """The official client's variable for the base URL is read, after the stack's own setting, by the same rules."""
+    environ = {"ENKRYPTAI_BASE_URL": "https://of.the.environment/"}
+    assert configured(environ).endpoint == "https://of.the.environment"
+    assert configured(environ, endpoint="https://of.the.stack").endpoint == "https://of.the.stack"
+    assert refused({"ENKRYPTAI_BASE_URL": "http://of.the.environment"}).startswith("enkrypt:endpoint must be https")
+
+
+def test_this_process_own_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an explicit environment, the process's own is read."""
+    monkeypatch.setenv("ENKRYPT_API_KEY", "of-the-process")
+    empty: dict[str, Any] = {}
+    assert Settings.from_config(empty.get).api_key == Key("of-the-process")
+
+
+def test_the_embedded_emulator_never_gets_a_key() -> None:
+    """The embedded emulator needs no key, so that a real one never reaches its database."""
+    settings = configured(endpoint="embedded:x.sqlite")
+    assert settings.api_key.reveal() == "embedded"
+    assert settings.shown_endpoint == f"the embedded emulator ({Path('x.sqlite').absolute()})"
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("localhost", True),
+        ("LocalHost", True),
+        ("0.0.0.0", False),  # noqa: S104 - every address of this machine is not this machine alone
+        ("10.0.0.1", False),
+        ("::", False),
+        ("127.0.0.1.example.com", False),
+        ("localhost.example.com", False),
+        ("2130706433", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_this_machine_alone(host: str, loopback: bool) -> None:
+    """Plain http is only for an address that cannot leave this machine."""
+    assert is_loopback(host) is loopback
+
+
+_PARTS = [
+    "https://", "http://", "api.enkryptai.com", "127.0.0.1", "localhost", "[::1]", ":80", ":", "/", "?", "#", "@",
+    "\\",
+    "%", "\n", "\t", " ", "é", "☃", "..", "-", "[", "]", "\0", ":99999", ":0", "//", ";", "|", "^", "<", "'", "%2e",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(_PARTS), min_size=1, max_size=6).map("".join))
+@example("https://☃")
+@example("http://127.0.0.1\\@evil.example")
+@example("http://localhost\t.evil.example")
+@example("https://h/\n")
+def test_an_endpoint_is_refused_or_reached_as_it_reads(endpoint: str) -> None:
+    """No spelling of a URL sends the key over plain http off this machine, or to a path other than the API's."""
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, stream=httpx.ByteStream(b'{"models": []}'))
+
+    try:
+        settings = configured(endpoint=endpoint)
+    except ConfigurationError:
+        return
+    EnkryptClient(settings, transport=httpx.MockTransport(answer)).list_models()
+    url = seen[0].url
+    assert url.scheme == "https" or is_loopback(url.host)
+    assert url.path.endswith("/models/list-models")
+    assert not url.query
+
+
+# ---- no key in any string
+
+
+def test_no_text_of_the_settings_shows_the_key(caplog: pytest.LogCaptureFixture) -> None:
+    """However settings are printed, logged or formatted, the key stays out of sight."""
+    settings = configured()
+    logging.getLogger("tests").warning("settings: %s %r", settings, settings)
+    shown = [repr(settings), str(settings), f"{settings}", pprint.pformat(settings), caplog.text]
+    shown += [repr(settings.api_key), str(settings.api_key), f"{settings.api_key!s:>40}", repr(vars(settings))]
+    assert not any(SECRET in text for text in shown)
+
+
+def test_keys_compare_and_hash_by_what_they_hold() -> None:
+    """A changed key makes other settings, an equal one the same."""
+    settings = configured()
+    assert settings == configured()
+    assert settings != replace(settings, api_key=Key("another"))
+    assert len({Key("a"), Key("a"), Key("b")}) == 2
+    assert Key("a") != "a"
+    assert copy.copy(settings.api_key).reveal() == SECRET
+
+
+@given(st.text(min_size=4, max_size=40).map("marker-".__add__))
+def test_no_refusal_shows_the_key(key: str) -> None:
+    """A key that is refused is not shown by the refusal."""
+    try:
+        configured(apiKey=key)
+    except ConfigurationError as error:
+        message = f"{error!s}{error!r}"
+    else:
+        message = ""
+    assert "marker-" not in message

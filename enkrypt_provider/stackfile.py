@@ -1,6 +1,7 @@
 """Declarations as entries of the catalogue in a stack's file: spelt in YAML, and put at the catalogue's end.
 
-A person wrote that file: nothing else of it changes, not a space, not a comment.
+A person wrote that file: nothing else of it changes, not a space, not a comment. What stands in braces where the
+entries go is written anew, a value to a line.
 """
 
 from __future__ import annotations
@@ -47,7 +48,11 @@ def extended(text: str, added: Mapping[str, Any]) -> str:
     Raises `ConfigurationError` where nobody could do that without touching the rest.
     """
     held = yaml.safe_load(text) or {}
-    new = _with(text, yaml.compose(text), held, CATALOGUE, added)
+    root = yaml.compose(text)
+    if root is not None and not _is_block(root):
+        text = spelt(held) if held else ""
+        root = yaml.compose(text)
+    new = _with(text, root, held, CATALOGUE, added)
     try:
         is_meant = yaml.safe_load(new) == _merged(held, CATALOGUE, added)
     except yaml.YAMLError:

@@ -97,7 +97,9 @@ class Emulator:
             answer = _problem(error).answer()
         else:
             answer = spoil.garbage(faults, payload) or json_answer(payload)
-        answer = spoil.reset(faults, "after") or spoil.status(faults) or answer
+        if lost := spoil.reset(faults, "after"):
+            return lost
+        answer = spoil.status(faults) or answer
         return spoil.truncated(answer) if any(fault.truncate for fault in faults) else answer
 
     def _ask(self, incoming: Incoming, faults: list[Fault]) -> Ask:

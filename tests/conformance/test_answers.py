@@ -372,6 +372,17 @@ def _in_v1(path: str, dialect: Dialect) -> str:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_item_without_a_version_is_no_model_of_the_default_version(answers: Answers, dialect: Dialect) -> None:
+    """In a list that says no versions another one's item is not taken for ours: ours is asked for by itself."""
+    ours = copy.deepcopy(answers[dialect, "least"])
+    another = put(f"{C}.system_prompt", "Of another version.")(copy.deepcopy(ours))
+    holder = another[C] if dialect == "v1" else another
+    del holder["model_version"]
+    stack = Stack.answered(dialect, _api(ours, [another]))
+    assert stack.drift(stack.holding(minimal()), minimal()) == []
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_without_what_makes_it_one_it_is_no_registration(answers: Answers, dialect: Dialect) -> None:
     """A server that leaves out the name, the protocol or the host has broken its contract, and is told so."""
     for path in REQUIRED[dialect][1:]:

@@ -171,6 +171,7 @@ def test_the_provider_reads_past_a_cache_that_the_client_does_not_pass(
         person, program = Person(official, url, KEY), PROGRAMS["hosted"]
         held = Stack.configured("v2", url, KEY).create(program)
         person.get("hosted", "v1")
+        person.models()
         person.modify(written("hosted", system_prompt="Be kind."))
         assert person.get("hosted", "v1")["model_config"]["system_prompt"] == "Be brief."
         assert Stack.configured("v2", url, KEY).drift(held, program) == ["model_config.system_prompt"]

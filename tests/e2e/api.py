@@ -76,6 +76,11 @@ class Api(Look):
         self._keys[key] = ACCOUNT
         return key
 
+    def fault(self, *faults: Json) -> None:
+        """Turns the fault dial."""
+        with httpx.Client(base_url=self.url) as http:
+            http.post("/_emulator/faults", json=list(faults)).raise_for_status()
+
     def calls(self) -> list[str]:
         """What the API was asked since the last time, in order: `add_model NAME/VERSION`."""
         with httpx.Client(base_url=self.url) as http:

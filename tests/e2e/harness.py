@@ -115,6 +115,10 @@ class Stack:
         """The same stack, used by somebody whose interpreter is the one in the folder `python`."""
         return replace(self, environment={**self.environment, "PATH": self.story.path(python)})
 
+    def with_environment(self, variables: Mapping[str, str]) -> Stack:
+        """The same stack, used by somebody who has these variables besides."""
+        return replace(self, environment={**self.environment, **variables})
+
     def _typed(self, *command: str) -> Run:
         # Its own process group: the engine's children outlive it when it is killed alone.
         with subprocess.Popen(
@@ -148,9 +152,9 @@ class Story:
         self._passphrase = self.secrets.make("the passphrase")
         self._running = ExitStack()
 
-    def api(self) -> Api:
-        """The API over HTTP with one key, until the story ends."""
-        database = self.folder / "api.db"
+    def api(self, name: str = "api.db") -> Api:
+        """The API over HTTP with one key, until the story ends; `name` is its database."""
+        database = self.folder / name
         keys = {self.secrets.make("the API key"): ACCOUNT}
         url = self._running.enter_context(serve_in_thread(create_app(database, keys=keys, record=True)))
         return Api(database, url, keys)

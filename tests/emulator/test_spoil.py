@@ -251,3 +251,21 @@ def test_garbage_needs_a_success(connect: Connect) -> None:
     client = connect()
     dial(client, garbage="html")
     assert ask(client, "get-model", headers=IDENTITY).status_code == 404
+
+
+def test_a_reset_goes_before_all_else(connect: Connect) -> None:
+    """Of what falls to one call after the work, a reset leaves nothing to spoil; a status goes before garbage."""
+    client = connect()
+    dial(client, reset="after", truncate=True, status=503, work=True, garbage="html")
+    with pytest.raises(RESET):
+        ask(client, "list-models")
+    dial(client, status=503, work=True, garbage="html")
+    assert ask(client, "list-models").status_code == 503
+
+
+def test_garbage_can_be_cut_short(connect: Connect) -> None:
+    """Half of a page, under the length of the whole."""
+    client = connect()
+    dial(client, garbage="html", truncate=True)
+    with client.stream("GET", "/models/list-models") as answer, pytest.raises(TRUNCATED):
+        answer.read()

@@ -18,7 +18,7 @@ import typer
 from .errors import EnkryptError
 
 if TYPE_CHECKING:
-    from .sources import Sources
+    from .commands.sources import Sources
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -93,7 +93,7 @@ def list_(
       python -m enkrypt_provider list --name 'gpt-*' --json
       python -m enkrypt_provider list | cut -f 1,2
     """
-    from . import printing, registry
+    from .commands import printing, registry
 
     found = registry.registrations(_client(stack, endpoint, dialect), name or (), printing.watching("Reading"))
     lives = list(registry.readable(found))
@@ -121,7 +121,7 @@ def show(
       python -m enkrypt_provider show gpt-4o-mini --stack prod
       python -m enkrypt_provider show support-copilot:2024-08-06 --json
     """
-    from . import printing, registry
+    from .commands import printing, registry
 
     live = registry.registration(_client(stack, endpoint, dialect), model)
     if as_json:
@@ -147,7 +147,7 @@ def health(
       python -m enkrypt_provider health gpt-4o-mini --stack prod
       python -m enkrypt_provider health support-copilot:2024-08-06 && echo well
     """
-    from . import printing, registry
+    from .commands import printing, registry
 
     client = _client(stack, endpoint, dialect)
     found = registry.health(client, registry.registration(client, model))
@@ -204,9 +204,9 @@ def import_(
       python -m enkrypt_provider import --stack prod --name 'gpt-*' --secret openaiApiKey --run
       python -m enkrypt_provider import --stack prod --all --python imported.py
     """
-    from . import dialogue, printing
-    from .sources import Sources
-    from .stack import Stack
+    from .commands import dialogue, printing
+    from .commands.sources import Sources
+    from .commands.stack import Stack
 
     if python and not python.stem.isidentifier():
         raise typer.BadParameter("a module's name must be an identifier", param_hint="--python")
@@ -241,16 +241,16 @@ def doctor(
       python -m enkrypt_provider doctor --stack prod
       python -m enkrypt_provider doctor --json
     """
-    from . import printing
-    from .doctor import examine
+    from .commands import printing
+    from .commands.doctor import examine
 
     is_well = printing.findings(examine(_sources(stack, endpoint, dialect)), as_json=as_json)
     raise typer.Exit(0 if is_well else 1)
 
 
 def _sources(stack: str | None, endpoint: str | None, dialect: DialectName | None) -> Sources:
-    from .sources import Sources
-    from .stack import Stack
+    from .commands.sources import Sources
+    from .commands.stack import Stack
 
     return Sources(Stack(stack) if stack else None, _overrides(endpoint, dialect))
 

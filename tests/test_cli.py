@@ -20,8 +20,8 @@ from documents import canonical, everything
 from fake_engine import Project, encrypted
 
 import enkrypt_provider.__main__ as start_up
-from enkrypt_provider import printing
 from enkrypt_provider.cli import commands
+from enkrypt_provider.commands import printing
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.fields import OPTIONS
 

@@ -13,11 +13,11 @@ import pytest
 from command_line import KEY, Api, Start, Type, model
 from fake_engine import Project, encrypted
 
-from enkrypt_provider import doctor
-from enkrypt_provider.doctor import Finding, examine, fingerprint
-from enkrypt_provider.import_file import pickled_provider
-from enkrypt_provider.sources import Sources
-from enkrypt_provider.stack import TYPE, Stack
+from enkrypt_provider.commands import doctor
+from enkrypt_provider.commands.doctor import Finding, examine, fingerprint
+from enkrypt_provider.commands.import_file import pickled_provider
+from enkrypt_provider.commands.sources import Sources
+from enkrypt_provider.commands.stack import TYPE, Stack
 
 ROOT = Path(__file__).resolve().parent.parent
 OTHER = "sk-of-long-ago"

@@ -10,12 +10,12 @@ from documents import COMPUTED, canonical, everything, minimal
 from test_declaring import answered, live
 
 from enkrypt_provider import schema
-from enkrypt_provider.declaring import Declaration, Secret, Secrets, declare
+from enkrypt_provider.commands.declaring import Declaration, Secret, Secrets, declare
+from enkrypt_provider.commands.import_file import document, drift, pickled_provider
+from enkrypt_provider.commands.stack import TYPE, revealed
 from enkrypt_provider.errors import ConfigurationError
 from enkrypt_provider.fields import OPTIONS, SECRETS, Dialect
-from enkrypt_provider.import_file import document, drift, pickled_provider
 from enkrypt_provider.schema import Live
-from enkrypt_provider.stack import TYPE, revealed
 
 
 @pytest.mark.parametrize("dialect", ["v1", "v2"])

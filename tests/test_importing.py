@@ -17,12 +17,12 @@ from documents import everything
 from fake_engine import Project, encrypted
 from typer.testing import CliRunner
 
-from enkrypt_provider import importing, printing
 from enkrypt_provider.cli import commands
+from enkrypt_provider.commands import importing, printing
+from enkrypt_provider.commands.stack import TYPE, revealed
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.errors import ConfigurationError
 from enkrypt_provider.fields import OPTIONS
-from enkrypt_provider.stack import TYPE, revealed
 
 FILE = Path("enkrypt-import.json")
 WHOLE = {name: value for name, value in everything().items() if name not in OPTIONS}
@@ -361,7 +361,7 @@ def test_entries_that_the_engine_misreads_are_taken_back(
 ) -> None:
     """Should the engine ever read an entry in another way, the file is what it was before."""
     begin(model("a", "sk-a"))
-    monkeypatch.setattr("enkrypt_provider.stackfile.extended", lambda before, _added: before)
+    monkeypatch.setattr("enkrypt_provider.commands.stackfile.extended", lambda before, _added: before)
     ran = typed("import")
     assert (ran.code, ran.err) == (1, "error: the engine reads a in another way: use --python\n")
     assert "enkrypt:models" not in project.config()

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_declaring import live
 
-from enkrypt_provider.declaring import Secrets, declare
+from enkrypt_provider.commands.declaring import Secrets, declare
+from enkrypt_provider.commands.stackfile import entries, extended, obstacle, spelt
 from enkrypt_provider.errors import ConfigurationError
-from enkrypt_provider.stackfile import entries, extended, obstacle, spelt
 
 ADDED = {"new": {"model_saved_name": "new", "apikeys": [{"secret": "new_apikey"}]}}
 SPELT = """\

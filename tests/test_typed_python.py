@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from test_declaring import answered, live
 
 from enkrypt_provider import resource
-from enkrypt_provider.declaring import Declaration, Secret, Secrets, declare
+from enkrypt_provider.commands.declaring import Declaration, Secret, Secrets, declare
+from enkrypt_provider.commands.typed_python import ARGS, module
 from enkrypt_provider.schema import Live
-from enkrypt_provider.typed_python import ARGS, module
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LONG = 'You are "kind".\n\nIt\'s said in one paragraph, ' + "and said again, " * 30 + "\n" + "y" * 150

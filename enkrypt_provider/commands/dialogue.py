@@ -13,12 +13,12 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from ..client import EnkryptClient
+from ..errors import ConfigurationError, counted, plain
+from ..settings import Settings
 from . import importing, printing, registry
-from .client import EnkryptClient
-from .errors import ConfigurationError, counted, plain
 from .importing import Plan, Target
 from .registry import Registration
-from .settings import Settings
 from .stack import Stack
 
 

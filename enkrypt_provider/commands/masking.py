@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from .fields import SECRETS
-from .schema import Properties
+from ..fields import SECRETS
+from ..schema import Properties
 
 STARS: Final = "***"
 

@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from pulumi.output import UNKNOWN
 
-from . import catalogue, schema
-from .fields import Dialect
+from .. import catalogue, schema
+from ..fields import Dialect
+from ..schema import Identifier, Live, Problem, Properties
 from .masking import is_masked, replaced
-from .schema import Identifier, Live, Problem, Properties
 
 LABELS: Final[Mapping[str, str]] = {
     "apikeys": "apikey",

@@ -11,14 +11,14 @@ from typing import Any
 
 from pulumi.dynamic.dynamic import serialize_provider
 
-from . import diff as differences
-from . import schema
+from .. import diff as differences
+from .. import schema
+from ..errors import ConfigurationError
+from ..fields import Dialect
+from ..provider import EnkryptModelProvider
+from ..schema import Properties
 from .declaring import Declaration
-from .errors import ConfigurationError
-from .fields import Dialect
 from .masking import FIELDS
-from .provider import EnkryptModelProvider
-from .schema import Properties
 from .stack import TYPE, secret
 
 Json = Any

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from .settings import ENDPOINT_VARIABLE, KEY_VARIABLES, Settings
+from ..settings import ENDPOINT_VARIABLE, KEY_VARIABLES, Settings
 from .stack import NAMESPACE, Stack
 
 VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {"apiKey": KEY_VARIABLES, "endpoint": (ENDPOINT_VARIABLE,)}

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from . import schema
-from .account import illness
-from .client import EnkryptClient, redacted, secrets_in
-from .errors import ModelNotFound, RequestRejected, UnexpectedResponse, plain
-from .schema import Identifier, Json, Live
+from .. import schema
+from ..account import illness
+from ..client import EnkryptClient, redacted, secrets_in
+from ..errors import ModelNotFound, RequestRejected, UnexpectedResponse, plain
+from ..schema import Identifier, Json, Live
 
 Watch = Callable[[Sequence[Any]], Iterable[Any]]
 """Goes through a sequence while somebody may be watching how far it is."""

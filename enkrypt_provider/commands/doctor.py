@@ -15,12 +15,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from . import __version__, schema
-from .client import EnkryptClient
-from .errors import ConfigurationError, EnkryptError, counted, plain
+from .. import __version__, schema
+from ..client import EnkryptClient
+from ..errors import ConfigurationError, EnkryptError, counted, plain
+from ..retry import Patience
+from ..settings import Settings
 from .import_file import pickled_provider
-from .retry import Patience
-from .settings import Settings
 from .sources import Sources
 from .stack import PROVIDER_TYPE, TYPE, Resource, revealed, run
 

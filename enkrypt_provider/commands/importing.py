@@ -16,12 +16,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from . import catalogue, import_file, stackfile, typed_python
+from .. import catalogue
+from ..errors import ConfigurationError, plain
+from ..fields import Dialect
+from ..schema import Identifier, Live
+from . import import_file, stackfile, typed_python
 from .declaring import Declaration, Secrets, declare, declared, names_for
-from .errors import ConfigurationError, plain
-from .fields import Dialect
 from .registry import matches
-from .schema import Identifier, Live
 from .stack import IMPORT, NAMESPACE, TYPE, Resource, Stack
 
 FILE: Final = Path("enkrypt-import.json")

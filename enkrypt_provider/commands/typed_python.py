@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from . import resource
+from .. import resource
 from .declaring import Declaration, Secret, numbered
 
 WIDTH: Final = 88

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import yaml  # type: ignore[import-untyped]
 
-from .errors import ConfigurationError, plain
+from ..errors import ConfigurationError, plain
 
 Json = Any
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import yaml  # type: ignore[import-untyped]
 
+from ..errors import ConfigurationError
 from .declaring import Declaration, filled
-from .errors import ConfigurationError
 
 Node = Any
 

@@ -17,10 +17,10 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from .errors import plain
+from ..errors import plain
+from ..schema import Live
 from .masking import shown
 from .registry import Watch
-from .schema import Live
 from .stackfile import spelt
 
 if TYPE_CHECKING:

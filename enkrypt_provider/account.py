@@ -28,7 +28,7 @@ from .errors import (
     UnexpectedResponse,
     plain,
 )
-from .journal import Entry, Journal
+from .journal import Entry, Journal, this_place
 from .ledger import Ledger
 from .listing import Listing
 from .schema import Identifier, Json, Live, Properties
@@ -77,12 +77,13 @@ class Account:
         client: EnkryptClient,
         *,
         journal: Journal | None = None,
+        ledger: Ledger | None = None,
         tell: Callable[[str], None] = announce,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.client = client
-        self.ledger = Ledger()
-        self.journal = journal or Journal(client.settings.shown_endpoint)
+        self.ledger = ledger or Ledger()
+        self.journal = journal or Journal(client.settings.shown_endpoint, place=this_place())
         self._dialect: Final = client.settings.dialect
         self._tell = tell
         self._now = now
@@ -263,14 +264,15 @@ class Account:
 
     def _taken(self, create: _Create, live: Live) -> str:
         maker = self.journal.maker(create.identity, live.computed.get("model_id"))
-        by = f", by {plain(maker)} on this machine" if maker else ""
+        by = f", by {_whose(maker)} on this machine" if maker else ""
         fields = differences.differing(create.inputs, live)
         differs = (
             f"it differs in {', '.join(fields[:8])}{' …' * (len(fields) > 8)}" if fields else "it looks the same"
         )
         return (
             f"{create.identity} is registered already ({_known(live)}{by}) and was not made by this create; "
-            f"{differs}. To take it over as declared set adopt_existing=True; to have both change model_version"
+            f"{differs}. {_renamed(maker, create.known)}To take it over as declared set adopt_existing=True; "
+            "to have both change model_version"
         )
 
     def _read(self, answer: Json, identity: Identifier) -> Live:
@@ -289,6 +291,20 @@ class _Settled(ModelExists):
 
 _Settled.__qualname__ = _Settled.__name__ = ModelExists.__name__
 _Settled.__module__ = ModelExists.__module__
+
+
+def _whose(maker: Entry) -> str:
+    folder = maker.place.partition("\n")[0]
+    return f"{plain(maker.owner)}{f' in {plain(folder)}' if folder else ''}"
+
+
+def _renamed(maker: Entry | None, owner: Entry) -> str:
+    """What to do where both are resources of one stack, or ""."""
+    stack, _, name = maker.owner.rpartition("/") if maker else ("", "", "")
+    if not maker or (stack, maker.place) != (owner.owner.rpartition("/")[0], owner.place):
+        return ""
+    was = repr(plain(name, 60))
+    return f"If this resource was {was} before, give it ResourceOptions(aliases=[Alias(name={was})]). "
 
 
 def _known(live: Live) -> str:

@@ -74,6 +74,15 @@ def differing(declared: Properties, live: Live) -> list[str]:
     return [change.path for change in changes(declared, settle(declared, live))]
 
 
+def without_secrets(declared: Properties) -> Properties:
+    """`declared` as if it had no secrets: what nobody can compare is then a difference from what has some."""
+    config = declared.get("model_config")
+    if not isinstance(config, Mapping):
+        return declared
+    kept = {name: value for name, value in config.items() if rule_of(f"model_config.{name}") is not Rule.SECRET}
+    return {**declared, "model_config": kept}
+
+
 def settle(declared: Properties, live: Live) -> Properties:
     """The live registration as the program would have written it: only real drift is left as a difference.
 

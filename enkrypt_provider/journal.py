@@ -26,20 +26,26 @@ class Entry:
     """What one resource, `PROJECT/STACK/NAME`, has to do with one identity.
 
     `made` is the API's number of the registration that it made or adopted last. `began` is since when it is making
-    one and has not heard what came of it: seconds since 1970 by this machine's clock.
+    one and has not heard what came of it: seconds since 1970 by this machine's clock. `place` tells apart stacks
+    of one name whose states are not the same.
     """
 
     owner: str
     made: int | None = None
     began: float | None = None
+    place: str = ""
 
 
 class Journal:
-    """The creates of one endpoint. Safe for many processes: each entry is a file, replaced as a whole."""
+    """The creates of one endpoint, as one `place` sees them. Safe for many processes: each entry is a file,
+    replaced as a whole."""
 
-    def __init__(self, endpoint: str, folder: Path | None = None, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, endpoint: str, folder: Path | None = None, now: Callable[[], float] = time.time, place: str = ""
+    ) -> None:
         self._endpoint = endpoint
-        self._folder = folder or _folder()
+        self._place = place
+        self._folder = folder or state_folder("creates")
         self._now = now
 
     def begin(self, identity: Identifier, owner: str) -> tuple[Entry, float]:
@@ -55,7 +61,7 @@ class Journal:
     def finish(self, identity: Identifier, owner: str, made: int | None) -> None:
         """To be called once the registration is the owner's for certain. Without its number the time is kept."""
         if made is not None:
-            self.write(identity, Entry(owner, made))
+            self.write(identity, Entry(owner, made, place=self._place))
 
     def forget(self, identity: Identifier, made: int | None = None) -> None:
         """To be called once the registration `made` is not there for certain; None is any."""
@@ -66,21 +72,22 @@ class Journal:
     def entry(self, identity: Identifier, owner: str) -> Entry:
         """What is known of `owner` and `identity`."""
         found = _read(self._path(identity, owner))
-        return found if found and found.owner == owner else Entry(owner)
+        nothing = Entry(owner, place=self._place)
+        return found if found and (found.owner, found.place) == (owner, self._place) else nothing
 
     def knows(self, identity: Identifier, owner: str) -> bool:
         """Whether `owner` has to do with `identity` at all."""
-        return self.entry(identity, owner) != Entry(owner)
+        return not _is_empty(self.entry(identity, owner))
 
-    def maker(self, identity: Identifier, made: object) -> str:
-        """The resource of this machine that made or adopted the registration `made`, or ""."""
-        owners = (entry.owner for _, entry in self._entries(identity) if made is not None and entry.made == made)
-        return next(owners, "")
+    def maker(self, identity: Identifier, made: object) -> Entry | None:
+        """What is known of the resource of this machine that made or adopted the registration `made`."""
+        entries = (entry for _, entry in self._entries(identity) if made is not None and entry.made == made)
+        return next(entries, None)
 
     def write(self, identity: Identifier, entry: Entry) -> None:
         """Puts `entry` in the place of its owner's; one that says nothing is none."""
         path = self._path(identity, entry.owner)
-        if entry == Entry(entry.owner) or not entry.owner:
+        if _is_empty(entry) or not entry.owner:
             return _remove(path)
         fresh = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         with contextlib.suppress(OSError):
@@ -96,7 +103,7 @@ class Journal:
                     yield path, entry
 
     def _path(self, identity: Identifier, owner: str) -> Path:
-        return self._folder / f"{self._hash(str(identity))}-{self._hash(owner)}.json"
+        return self._folder / f"{self._hash(str(identity))}-{self._hash(f'{self._place}{owner}')}.json"
 
     def _hash(self, text: str) -> str:
         return hashlib.sha256(f"{self._endpoint}\n{text}".encode()).hexdigest()[:24]
@@ -107,8 +114,12 @@ def _read(path: Path) -> Entry | None:
         entry = Entry(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    is_sound = isinstance(entry.owner, str) and isinstance(entry.made, int | None)
+    is_sound = isinstance(entry.owner, str) and isinstance(entry.place, str) and isinstance(entry.made, int | None)
     return entry if is_sound and isinstance(entry.began, int | float | None) else None
+
+
+def _is_empty(entry: Entry) -> bool:
+    return entry.made is None and entry.began is None
 
 
 def _remove(path: Path) -> None:
@@ -116,6 +127,17 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _folder() -> Path:
+def this_place() -> str:
+    """The project's folder, in which the engine runs us, and, hashed, the backend that the environment names: its
+    URL may hold a password."""
+    folder = ""
+    with contextlib.suppress(OSError):
+        folder = str(Path.cwd())
+    backend = os.environ.get("PULUMI_BACKEND_URL", "")
+    return f"{folder}\n{hashlib.sha256(backend.encode()).hexdigest()[:12]}" if backend else folder
+
+
+def state_folder(name: str) -> Path:
+    """Where this machine keeps what outlives a process."""
     state = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state")
-    return Path(state).expanduser() / "enkrypt-provider" / "creates"
+    return Path(state).expanduser() / "enkrypt-provider" / name

@@ -6,6 +6,7 @@ Each turns what the engine hands over into documents, asks `diff` or the `Accoun
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from .account import Account
 from .client import EnkryptClient, announce
 from .errors import ConfigurationError, DeletionProtected, plain
 from .fields import COMPUTED, OWNER, TOKEN
+from .ledger import Ledger, this_run
 from .schema import Identifier, Properties
 from .settings import Settings
 
@@ -43,7 +45,7 @@ class Verbs:
     def configured(cls, get: Callable[[str], Any]) -> Verbs:
         """The verbs for a stack's configuration, then the environment."""
         try:
-            return cls(Account(EnkryptClient(Settings.from_config(get))))
+            return cls(Account(EnkryptClient(Settings.from_config(get)), ledger=Ledger(this_run(sys.argv))))
         except ConfigurationError as error:
             return cls(error)
 
@@ -108,7 +110,10 @@ class Verbs:
         live = self.account.find(Identifier.parse(id_))
         if live is None:
             return ReadResult("", {})
-        inputs = schema.from_engine(differences.settle(schema.from_engine(props), live))
+        declared = schema.from_engine(props)
+        if props.get("model_id") not in (None, live.computed.get("model_id")):
+            declared = differences.without_secrets(declared)  # somebody made it anew, with keys of their own
+        inputs = schema.from_engine(differences.settle(declared, live))
         return ReadResult(str(live.identity), _outputs(inputs, live.computed, _token(props)), inputs)
 
     def update(self, id_: str, olds: Properties, news: Properties) -> UpdateResult:

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from pulumi.output import UNKNOWN
 
 from enkrypt_provider import fields, schema
-from enkrypt_provider.diff import TABLE, Change, Rule, changes, differing, rule_of, settle
+from enkrypt_provider.diff import TABLE, Change, Rule, changes, differing, rule_of, settle, without_secrets
 from enkrypt_provider.fields import Dialect
 from enkrypt_provider.schema import Live, from_engine, read
 
@@ -254,3 +254,11 @@ def test_what_v2_cannot_say_is_kept_as_declared() -> None:
     found = read(schema.to_wire(declared, "v2"))
     assert found.inputs["model_config"]["model_provider"] == ""
     assert settle(declared, found) == declared
+
+
+def test_without_its_secrets_a_declaration_differs_from_itself() -> None:
+    """Keys that nobody can compare count as a difference once they are taken out, and nothing else does."""
+    whole = canonical(document())
+    paths = [change.path for change in changes(schema.from_engine(without_secrets(whole)), whole)]
+    assert paths == ["model_config.apikeys"]
+    assert without_secrets({}) == {}

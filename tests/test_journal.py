@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from enkrypt_provider.journal import Entry, Journal
+from enkrypt_provider.journal import Entry, Journal, this_place
 from enkrypt_provider.schema import Identifier
 
 MODEL = Identifier("Test_Model", "1")
@@ -44,7 +44,8 @@ def test_a_finished_create_is_known_by_its_number(tmp_path: Path) -> None:
     written.begin(MODEL, "p/s/m")
     written.finish(MODEL, "p/s/m", 7)
     assert written.entry(MODEL, "p/s/m") == Entry("p/s/m", made=7)
-    assert (written.maker(MODEL, 7), written.maker(MODEL, 8), written.maker(MODEL, None)) == ("p/s/m", "", "")
+    assert written.maker(MODEL, 7) == Entry("p/s/m", made=7)
+    assert [written.maker(MODEL, other) for other in (8, None)] == [None, None]
 
 
 def test_the_number_outlives_the_next_create(tmp_path: Path) -> None:
@@ -95,7 +96,28 @@ def test_an_entry_is_of_one_model_of_one_endpoint(tmp_path: Path, endpoint: str,
     """Another API's or another model's create proves nothing."""
     journal(tmp_path).finish(MODEL, "p/s/m", 7)
     assert not journal(tmp_path, endpoint=endpoint).knows(identity, "p/s/m")
-    assert journal(tmp_path, endpoint=endpoint).maker(identity, 7) == ""
+    assert journal(tmp_path, endpoint=endpoint).maker(identity, 7) is None
+
+
+def test_a_stack_of_the_same_name_elsewhere_is_another(tmp_path: Path) -> None:
+    """Two checkouts of a project, or two states of it, are not the same owner, but can be told of each other."""
+    Journal("https://h", tmp_path, place="/one").finish(MODEL, "p/s/m", 7)
+    other = Journal("https://h", tmp_path, place="/other")
+    assert not other.knows(MODEL, "p/s/m")
+    assert other.maker(MODEL, 7) == Entry("p/s/m", made=7, place="/one")
+
+
+def test_a_place_is_a_folder_and_a_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project's folder tells its stacks apart, and so does the backend that holds their states."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    assert this_place() == str(tmp_path)
+    places = set()
+    for backend in ("postgres://u:stand-in-password@h/states", "s3://states"):
+        monkeypatch.setenv("PULUMI_BACKEND_URL", backend)
+        places.add(this_place())
+    assert len(places) == 2
+    assert all(place.startswith(f"{tmp_path}\n") and "stand-in-password" not in place for place in places)
 
 
 def test_a_resource_without_a_name_is_not_remembered(tmp_path: Path) -> None:

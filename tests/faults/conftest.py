@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -33,6 +34,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.faults)
 
 
+def chance(*where: object) -> random.Random:
+    """Chance that the seed decides, another one at each place."""
+    return random.Random(f"{os.environ['FAULTS_SEED']}:{where}")  # noqa: S311 - it must be foreseeable
+
+
 @pytest.fixture
 def count(record_property: Callable[[str, object], None]) -> Count:
     """Adds to a figure of the table that ends `make faults`."""
@@ -43,7 +49,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     figures: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
-            for name, number in getattr(report, "user_properties", ()):
+            # Setup and teardown report the same properties again.
+            for name, number in report.user_properties if getattr(report, "when", "") == "call" else ():
                 if name.startswith("figure:"):
                     figures[name.removeprefix("figure:")] += number
     if figures:

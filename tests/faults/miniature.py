@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,9 +98,8 @@ class Machine:
         """A provider as a process of its own would have it."""
         patience = Patience(self.settings.max_retries, sleep=self.waits.append, announce=self.shown.append)
         inner = self.transport()
-        client = EnkryptClient(
-            self.settings, transport=Wire(inner or httpx.HTTPTransport(), self.death), patience=patience
-        )
+        wire = Wire(inner, self.death) if inner else None
+        client = EnkryptClient(self.settings, transport=wire, patience=patience)
         journal = Journal(self.settings.shown_endpoint, folder=self.folder)
         provider = EnkryptModelProvider()
         provider._verbs = Verbs(Account(client, journal=journal, tell=self.shown.append))
@@ -210,6 +209,16 @@ def _floats(value: Any) -> Any:
     if isinstance(value, list):
         return [_floats(item) for item in value]
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def in_json(state: list[Object]) -> str:
+    """A state for another process."""
+    return json.dumps([asdict(it) for it in state])
+
+
+def out_of_json(text: str) -> list[Object]:
+    """What `in_json` wrote."""
+    return [Object(**it) for it in json.loads(text)]
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -13,7 +13,7 @@ from .world import Corner
 Fault = Mapping[str, Any]
 
 
-def model(name: str = "x", key: str = "", **changes: Any) -> Properties:
+def model(name: str, key: str = "", /, **changes: Any) -> Properties:
     """The arguments of a small model; `config__FIELD` is a field of its `model_config`."""
     config: Properties = {"is_compatible_with": "openai", "endpoint": {"host": f"{name}.example.com"}}
     if key:
@@ -63,39 +63,39 @@ def _up(corner: Corner, call: str, program: Program, **more: Any) -> Scene:
 
 def _settled(corner: Corner, **changes: Any) -> Properties:
     """A model that is registered, and in the state."""
-    arguments = model(key=_key(corner), **changes)
+    arguments = model("x", _key(corner), **changes)
     corner.engine.up({"a": arguments})
     return arguments
 
 
 def create(corner: Corner) -> Scene:
     """A model is registered."""
-    return _up(corner, "add_model", {"a": model(key=_key(corner))})
+    return _up(corner, "add_model", {"a": model("x", _key(corner))})
 
 
 def look_up(corner: Corner) -> Scene:
     """A create's answer is lost after the work, and the look-up fails."""
     lost = {"call": "add_model", "reset": "after", "first": 1}
-    return _up(corner, "get_model", {"a": model(key=_key(corner))}, beside=(lost,))
+    return _up(corner, "get_model", {"a": model("x", _key(corner))}, beside=(lost,))
 
 
 def look_up_nothing(corner: Corner) -> Scene:
     """A create's answer is lost before the work, and the look-up fails."""
     lost = {"call": "add_model", "reset": "before", "first": 1}
-    return _up(corner, "get_model", {"a": model(key=_key(corner))}, beside=(lost,))
+    return _up(corner, "get_model", {"a": model("x", _key(corner))}, beside=(lost,))
 
 
 def taken(corner: Corner) -> Scene:
     """A create meets somebody else's model, and the look at it fails."""
-    corner.world.add(corner.account, model(key=_key(corner), model_name="theirs"))
+    corner.world.add(corner.account, model("x", _key(corner), model_name="theirs"))
     kept = corner.registered()
-    return _up(corner, "get_model", {"a": model(key=_key(corner))}, ends_in="adopt_existing=True", untouched=kept)
+    return _up(corner, "get_model", {"a": model("x", _key(corner))}, ends_in="adopt_existing=True", untouched=kept)
 
 
 def adopt(corner: Corner) -> Scene:
     """A create adopts somebody else's model, and the change of it fails."""
-    corner.world.add(corner.account, model(key=_key(corner), model_name="theirs"))
-    return _up(corner, "modify_model", {"a": model(key=_key(corner), adopt_existing=True)})
+    corner.world.add(corner.account, model("x", _key(corner), model_name="theirs"))
+    return _up(corner, "modify_model", {"a": model("x", _key(corner), adopt_existing=True)})
 
 
 def update(corner: Corner) -> Scene:
@@ -177,7 +177,7 @@ def destroy_what_is_gone(corner: Corner) -> Scene:
 
 def health(corner: Corner) -> Scene:
     """A model is registered, and must answer."""
-    return _up(corner, "model_health", {"a": model(key=_key(corner), verify_health=True)})
+    return _up(corner, "model_health", {"a": model("x", _key(corner), verify_health=True)})
 
 
 SCENES: Final[tuple[Play, ...]] = (

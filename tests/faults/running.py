@@ -1,0 +1,135 @@
+"""Commands of the engine that run in the background, and the processes that they are made of.
+
+A command has a session of its own, so that all its processes are found by that, also those whose parent is dead;
+each is ended by its own id. No claim is made here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from e2e.harness import Run, Stack
+
+PATIENCE: Final = 120.0
+"""Seconds for anything that a test waits for: it takes a few, and so much more means that it hangs."""
+
+ROLES: Final[Mapping[str, str]] = {
+    "provider": "-m pulumi.dynamic",
+    "program": "pulumi-language-python-exec",
+    "language host": "pulumi-language-python",
+}
+"""What a process is to a command, by a part of its command line; the command's own process is the engine."""
+EVERYTHING: Final = "everything"
+
+
+@dataclass
+class Going:
+    """A command that runs."""
+
+    stack: Stack
+    process: subprocess.Popen[str]
+    command: str
+    folder: Path
+
+    def processes(self) -> dict[int, str]:
+        """Its living processes, and what each is to it."""
+        return {pid: self._role(pid) for pid in _in_session(self.process.pid)}
+
+    def kill(self, role: str) -> bool:
+        """kill -9 of each process of that role; whether there was one."""
+        pids = [pid for pid, it in self.processes().items() if role in (it, EVERYTHING)]
+        for pid in pids:
+            _signal(pid, signal.SIGKILL)
+        return bool(pids)
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        _signal(self.process.pid, signal.SIGINT)
+
+    def end(self, *, fails: bool | None = None) -> Run:
+        """Waits for the command, then for what it left behind; keeps what was printed."""
+        code = self.process.wait(PATIENCE)
+        self._clear()
+        texts = [(self.folder / name).read_text(errors="replace") for name in ("stdout", "stderr")]
+        run = Run(self.command, code, *texts)
+        self.stack.story.printed.append(run)
+        assert fails is None or (run.code != 0) is fails, f"{run}\nshould have {'failed' if fails else 'succeeded'}"
+        return run
+
+    def _clear(self) -> None:
+        """An engine that was killed leaves processes that wait for ever."""
+        until = time.monotonic() + 3
+        while (left := self.processes()) and time.monotonic() < until:
+            time.sleep(0.05)
+        for pid in left:
+            _signal(pid, signal.SIGKILL)
+        wait_for(lambda: not self.processes(), "the last process to end")
+
+    def _role(self, pid: int) -> str:
+        if pid == self.process.pid:
+            return "engine"
+        line = _command_line(pid)
+        return next((role for role, part in ROLES.items() if part in line), "another")
+
+
+@contextmanager
+def going(stack: Stack, *command: str) -> Iterator[Going]:
+    """Types a command and goes on; whatever still runs of it at the end is killed."""
+    words = ("pulumi", *command, "--non-interactive", "--color", "never")
+    folder = stack.story.folder / "going" / str(time.monotonic_ns())
+    folder.mkdir(parents=True)
+    with (folder / "stdout").open("w") as stdout, (folder / "stderr").open("w") as stderr:
+        process = subprocess.Popen(
+            words, cwd=stack.folder, env=dict(stack.environment), stdin=subprocess.DEVNULL, stdout=stdout,
+            stderr=stderr, text=True, start_new_session=True,
+        )  # fmt: skip
+    it = Going(stack, process, " ".join(("pulumi", *command)), folder)
+    try:
+        yield it
+    finally:
+        it.kill(EVERYTHING)
+        process.wait(PATIENCE)
+
+
+def wait_for(what: Callable[[], object], name: str, patience: float = PATIENCE) -> None:
+    """Waits until `what` is true."""
+    until = time.monotonic() + patience
+    while not what():
+        assert time.monotonic() < until, f"waited {patience:g} s for {name}"
+        time.sleep(0.02)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _in_session(leader: int) -> Iterator[int]:
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit() and _session(path) == leader:
+            yield int(path.name)
+
+
+def _session(process: Path) -> int | None:
+    """The session of a living process."""
+    try:
+        # After the name, which may hold anything: state, parent, group, session.
+        state, _, _, session = (process / "stat").read_text().rpartition(")")[2].split()[:4]
+    except OSError:
+        return None
+    return int(session) if state not in "ZX" else None
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return (Path("/proc") / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,119 @@
+"""A stack of the real engine in trouble: its program, its state as the engine wrote it, and what a person types after
+an interruption. No claim is made here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from e2e.api import Api
+from e2e.harness import Run, Stack, Story
+
+from .running import going
+
+PROGRAM: Final = """
+import json
+import os
+from pathlib import Path
+
+import pulumi
+from enkrypt_provider import EnkryptModel, EnkryptProvider
+
+said = json.loads(Path("program.json").read_text())
+account = EnkryptProvider("account", api_key=os.environ["API_KEY"], **said["account"]) if "account" in said else None
+made = {}
+for name, arguments in said["models"].items():
+    arguments["model_config"]["apikeys"] = [os.environ["MODEL_KEY"]]
+    after = [made[other] for other in said.get("after", {}).get(name, [])]
+    options = pulumi.ResourceOptions(depends_on=after, provider=account, **said.get("options", {}).get(name, {}))
+    made[name] = EnkryptModel(name, **arguments, opts=options)
+"""
+"""Registers the models of `program.json`, each after those that it names, by an account of its own if it says so."""
+
+Models = Mapping[str, Mapping[str, Any]]
+QUICK: Final = {"enkrypt:maxRetries": "8", "enkrypt:timeout": "5"}
+
+
+@dataclass
+class Troubled:
+    """A stack and its API."""
+
+    story: Story
+    api: Api
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stack: Stack = field(init=False)
+    models: dict[str, Any] = field(default_factory=dict)
+    key: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.key = self.story.secrets.make("the models' key")
+        keys = {"MODEL_KEY": self.key, "API_KEY": self.api.key, **self.environment}
+        self.stack = self.story.project(PROGRAM, self.api, environment=keys)
+        self.stack.config_set(QUICK)
+
+    def declare(self, models: Models, **more: Any) -> None:
+        self.models = dict(models)
+        self.stack.write("program.json", json.dumps({"models": models, **more}))
+
+    def urn(self, name: str) -> str:
+        return f"urn:pulumi:dev::story::pulumi-python:dynamic/enkrypt:EnkryptModel::{name}"
+
+    def state(self) -> list[dict[str, Any]]:
+        """The objects of the state as they are on disk, while a command runs too."""
+        try:
+            text = (self.story.folder / "state/.pulumi/stacks/story/dev.json").read_text()
+            resources = json.loads(text)["checkpoint"]["latest"].get("resources") or []
+        except (OSError, ValueError, KeyError, TypeError):
+            return []  # it is just being written
+        return [it for it in resources if it["type"].endswith("EnkryptModel")]
+
+    def objects(self, name: str) -> list[dict[str, Any]]:
+        return [it for it in self.state() if it["urn"].endswith(f"::{name}")]
+
+    def numbers(self) -> dict[str, int]:
+        """The number of each registration, by NAME/VERSION."""
+        return {id_: it["model_id"] for id_, it in self.api.models().items()}
+
+    def recover(self, *, refresh: bool = True) -> Run:
+        """What the README tells a person to type after an interruption; the last of it is an `up`."""
+        self.type("cancel", "--yes")  # an error where there is nothing to cancel
+        if refresh:
+            self.stack.refresh()
+        return self.stack.up()
+
+    def type(self, *command: str, fails: bool | None = None) -> Run:
+        """Any command, which may fail unless `fails` says."""
+        with going(self.stack, *command) as it:
+            return it.end(fails=fails)
+
+    def agree(self) -> list[str]:
+        """In what the API, the state and the program disagree."""
+        wanted = {_identity(it): it for it in self.models.values()}
+        live, found = self.api.models(), []
+        found += [f"{id_} is registered and not declared" for id_ in live.keys() - wanted.keys()]
+        found += [f"{id_} is declared and not registered" for id_ in wanted.keys() - live.keys()]
+        held = {it["id"]: it for it in self.state() if not it.get("delete")}
+        found += [f"the state holds two objects of {it['id']}" for it in self.state() if it.get("delete")]
+        found += [f"the state lacks {id_}" for id_ in wanted.keys() - held.keys()]
+        found += [f"the state holds {id_}" for id_ in held.keys() - wanted.keys()]
+        for id_ in wanted.keys() & live.keys() & held.keys():
+            if held[id_]["outputs"]["model_id"] != live[id_]["model_id"]:
+                found.append(f"the state's number of {id_} is not the API's")
+            if not _holds(live[id_], {k: v for k, v in wanted[id_].items() if k != "adopt_existing"}):
+                found.append(f"{id_} is not as declared")
+            if live[id_]["model_config"]["apikeys"] != [self.key]:
+                found.append(f"{id_} has other keys")
+        return sorted(found)
+
+
+def _identity(arguments: Mapping[str, Any]) -> str:
+    return f"{arguments['model_saved_name']}/{arguments['model_config'].get('model_version', 'v1')}"
+
+
+def _holds(live: Any, declared: Any) -> bool:
+    """Whether everything declared is there as it was declared; the rest are defaults."""
+    if isinstance(declared, Mapping):
+        return isinstance(live, Mapping) and all(_holds(live.get(name), it) for name, it in declared.items())
+    return bool(live == declared)

@@ -1,0 +1,53 @@
+"""Two commands at once: of two stacks that want one name, and of one stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from e2e.harness import Story, told
+
+from .running import going, wait_for
+from .scenes import model
+from .stacks import Troubled
+
+
+@pytest.mark.parametrize("where", ["one machine", "two machines"])
+def test_of_two_stacks_one_gets_the_name(story: Story, tmp_path: Path, engine: Path, where: str) -> None:
+    """Two ups at once that declare the same identity: one registers it, the other says who has it and what to do."""
+    home = {"XDG_STATE_HOME": str(tmp_path / "one machine")} if where == "one machine" else {}
+    api = story.api()
+    (tmp_path / "other").mkdir()
+    with told(tmp_path / "other", engine) as another:
+        stacks = [Troubled(story, api, home), Troubled(another, api, home)]
+        for troubled in stacks:
+            troubled.declare({"a": model("x")})
+        up = ("up", "--yes", "--skip-preview")
+        with going(stacks[0].stack, *up) as one, going(stacks[1].stack, *up) as other:
+            runs = [one.end(), other.end()]
+
+        assert sorted(run.code == 0 for run in runs) == [False, True]
+        winner, loser = sorted(zip(runs, stacks, strict=True), key=lambda it: it[0].code)
+        number = str(api.models()["x/v1"]["model_id"])
+        for part in ("x/v1 is registered already", number, "adopt_existing=True", "change model_version"):
+            assert part in loser[0].text
+        assert ("by story/dev/a in " in loser[0].text) <= (where == "one machine")
+        loser[1].stack.destroy()
+        assert str(api.models()["x/v1"]["model_id"]) == number
+        assert winner[1].objects("a")[0]["outputs"]["model_id"] == int(number)
+
+
+def test_of_two_ups_of_one_stack_the_second_waits_for_nothing(story: Story) -> None:
+    """While an up runs, another of the same stack is refused by the engine's lock, names it, and changes nothing."""
+    troubled = Troubled(story, story.api())
+    troubled.declare({"a": model("x")})
+    troubled.api.fault({"call": "add_model", "delay": 4})
+    with going(troubled.stack, "up", "--yes", "--skip-preview") as first:
+        locks = story.folder / "state/.pulumi/locks"
+        wait_for(lambda: any(locks.rglob("*.json")), "the lock")
+        second = troubled.type("up", "--yes", "--skip-preview", fails=True)
+        first.end(fails=False)
+
+    assert "the stack is currently locked by 1 lock(s)" in second.text
+    assert "pulumi cancel" in second.text
+    assert troubled.agree() == []

@@ -1,0 +1,82 @@
+"""Ctrl-C, and a disk that is full."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from e2e.harness import REPOSITORY, Story
+
+from .running import going, wait_for
+from .scenes import model
+from .stacks import Troubled
+
+FILL = """
+import json, resource, sys
+from pathlib import Path
+sys.path[:0] = [str(Path(sys.argv[1])), str(Path(sys.argv[1]) / "tests")]
+from enkrypt_provider.errors import EnkryptError
+from enkrypt_provider.settings import EMBEDDED, Key, Settings
+from faults.miniature import Engine, Machine, in_json, out_of_json
+from faults.scenes import model
+
+folder, state, limit = Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+machine = Machine(Settings(Key(EMBEDDED), "", folder / "full.sqlite", max_retries=1), lambda: None, folder)
+engine = Engine(machine, state=out_of_json(state.read_text()) if state.exists() else [])
+program = {f"m{n}": model(f"m{n}", config__system_prompt="x" * 4000) for n in range(120)}
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+said = ""
+try:
+    engine.up(program)
+except EnkryptError as error:
+    said = f"{type(error).__name__}: {error}"
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+state.write_text(in_json(engine.state))
+engine.refresh()
+print(json.dumps([said, len(engine.state), machine.shown]))
+"""
+"""One `up` of 120 models on the embedded emulator, whose files may grow to a limit and no further."""
+
+
+def test_ctrl_c_in_the_midst_loses_nothing(story: Story) -> None:
+    """The engine ends what it began and stops; the next up goes on, with nothing to cancel and nothing doubled."""
+    troubled = Troubled(story, story.api())
+    troubled.declare({f"m{number}": model(f"m{number}") for number in range(8)}, after={"m7": ["m0"]})
+    troubled.api.fault({"call": "add_model", "delay": 1.5})
+    with going(troubled.stack, "up", "--yes", "--skip-preview", "--parallel", "2") as command:
+        wait_for(troubled.numbers, "the first registration")
+        command.interrupt()
+        command.end(fails=True)
+    troubled.api.fault()
+    done = troubled.numbers()
+    assert 0 < len(done) < 8
+
+    troubled.stack.up()
+
+    assert done.items() <= troubled.numbers().items()
+    assert troubled.agree() == []
+
+
+def test_a_full_disk_under_the_embedded_database_loses_nothing(tmp_path: Path) -> None:
+    """When no byte more can be written, that is one line; what was registered stays, and later the up goes on."""
+    state = tmp_path / "state.json"
+
+    said, before, _ = _filled(tmp_path, state, limit=500_000)
+    assert said.startswith("ServiceUnavailable: create m")
+    assert "database" in said
+    assert 0 < before < 120
+
+    assert _filled(tmp_path, state, limit=0)[:2] == ["", 120]
+
+
+def _filled(folder: Path, state: Path, limit: int) -> list[Any]:
+    command = [sys.executable, "-c", FILL, str(REPOSITORY), str(folder), str(state), str(limit)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    found: list[Any] = json.loads(done.stdout)
+    return found

@@ -1,16 +1,19 @@
 """The catalogue: models declared in a stack's configuration, so that a program differs by its stack's file alone.
 
 Reads and validates `enkrypt:models` before anything is declared. A secret is never in it: `{secret: NAME}`,
-at any place, stands for the secret configuration value `enkrypt:NAME`.
+at any place, stands for the secret configuration value `enkrypt:NAME`; `{config: NAME}` for the plain one, so
+that one catalogue, in Pulumi.yaml, serves every stack.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import pulumi
 from pulumi.output import UNKNOWN
+from pulumi.runtime import is_config_secret
 
 from . import schema
 from .errors import ConfigurationError, plain
@@ -18,6 +21,9 @@ from .fields import COMPUTED, Dialect
 from .settings import Settings
 
 MODELS: Final = "models"
+SECRET: Final = "secret"  # noqa: S105
+VALUE: Final = "config"
+"""What a reference is called: `{secret: NAME}`, `{config: NAME}`."""
 
 
 def load(config: pulumi.Config | None = None) -> dict[str, dict[str, Any]]:
@@ -31,7 +37,8 @@ def load(config: pulumi.Config | None = None) -> dict[str, dict[str, Any]]:
     problems = [
         *_settings_problems(config),
         *_secret_problems(config, entries),
-        *_model_problems(entries, "v2" if config.get("dialect") == "v2" else "v1"),
+        *_value_problems(config, entries),
+        *_model_problems(config, entries, "v2" if config.get("dialect") == "v2" else "v1"),
     ]
     if problems:
         count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
@@ -57,24 +64,40 @@ def _settings_problems(config: pulumi.Config) -> Iterator[str]:
 
 
 def _secret_problems(config: pulumi.Config, entries: Mapping[str, Any]) -> Iterator[str]:
+    for name, users in _users(entries, SECRET):
+        if not config.get(name):
+            yield f"the secret of {users} is not set: run `pulumi config set --secret {_setting(name)}`"
+
+
+def _value_problems(config: pulumi.Config, entries: Mapping[str, Any]) -> Iterator[str]:
+    for name, users in _users(entries, VALUE):
+        if is_config_secret(config.full_key(name)):
+            yield f"the value of {users} is a secret: write {{secret: {plain(name, 60)}}} in place of {{config: …}}"
+        elif config.get(name) is None:
+            yield f"the value of {users} is not set: run `pulumi config set {_setting(name)}`"
+
+
+def _setting(name: str) -> str:
+    return f"enkrypt:{plain(name, 60)} --stack {pulumi.get_stack()}"
+
+
+def _users(entries: Mapping[str, Any], kind: str) -> Iterator[tuple[str, str]]:
+    """Each name that stands in a reference of this kind, and the entries in which it does."""
     wanted: dict[str, list[str]] = {}
-    for name, entry in entries.items():
-        for secret in _secrets(entry):
-            wanted.setdefault(secret, []).append(plain(name, 60))
-    for secret, users in wanted.items():
-        if not config.get(secret):
-            command = f"pulumi config set --secret enkrypt:{plain(secret, 60)} --stack {pulumi.get_stack()}"
-            yield f"the secret of {', '.join(dict.fromkeys(users))} is not set: run `{command}`"
+    for user, entry in entries.items():
+        for name in _references(entry, kind):
+            wanted.setdefault(name, []).append(plain(user, 60))
+    yield from ((name, ", ".join(dict.fromkeys(users))) for name, users in wanted.items())
 
 
-def _model_problems(entries: Mapping[str, Any], dialect: Dialect) -> Iterator[str]:
+def _model_problems(config: pulumi.Config, entries: Mapping[str, Any], dialect: Dialect) -> Iterator[str]:
     seen: dict[schema.Identifier, str] = {}
     for name, entry in entries.items():
         path = f"models.{plain(name, 60)}"
-        if not isinstance(entry, dict) or _secret_of(entry):
+        if not isinstance(entry, dict) or _reference(entry, SECRET) or _reference(entry, VALUE):
             yield f"{path}: must be an object"
             continue
-        inputs, problems = schema.parse(mapped(entry, lambda _secret: UNKNOWN), dialect)
+        inputs, problems = schema.parse(_known(entry, config), dialect)
         yield from (f"{path}.{problem}" for problem in problems)
         yield from (f"{path}.{field}: is set by the server: leave it out" for field in COMPUTED if field in entry)
         identity = None if problems else schema.known_identity(inputs)
@@ -82,27 +105,45 @@ def _model_problems(entries: Mapping[str, Any], dialect: Dialect) -> Iterator[st
             yield f"{path}: declares the same name and version as models.{plain(other, 60)}"
 
 
+def _known(entry: Any, config: pulumi.Config) -> Any:
+    def value(name: str) -> Any:
+        found = None if is_config_secret(config.full_key(name)) else config.get(name)
+        return UNKNOWN if found is None else meant(found)
+
+    return mapped(mapped(entry, VALUE, value), SECRET, lambda _name: UNKNOWN)
+
+
 def _resolved(entry: Any, config: pulumi.Config) -> Any:
-    return mapped(entry, config.require_secret)
+    return mapped(mapped(entry, VALUE, lambda name: meant(config.require(name))), SECRET, config.require_secret)
 
 
-def _secret_of(value: Any) -> str | None:
-    name = value.get("secret") if isinstance(value, dict) and len(value) == 1 else None
+def _reference(value: Any, kind: str) -> str | None:
+    name = value.get(kind) if isinstance(value, dict) and len(value) == 1 else None
     return name if isinstance(name, str) else None
 
 
-def _secrets(value: Any) -> Iterator[str]:
-    if (name := _secret_of(value)) is not None:
+def _references(value: Any, kind: str) -> Iterator[str]:
+    if (name := _reference(value, kind)) is not None:
         yield name
     elif isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
-            yield from _secrets(item)
+            yield from _references(item, kind)
 
 
-def mapped(value: Any, secret: Any) -> Any:
-    """`value` with `secret(NAME)` in the place of each `{secret: NAME}`."""
-    if (name := _secret_of(value)) is not None:
-        return secret(name)
+def mapped(value: Any, kind: str, put: Callable[[str], Any]) -> Any:
+    """`value` with `put(NAME)` in the place of each `{kind: NAME}`."""
+    if (name := _reference(value, kind)) is not None:
+        return put(name)
     if isinstance(value, dict):
-        return {k: mapped(v, secret) for k, v in value.items()}
-    return [mapped(v, secret) for v in value] if isinstance(value, list) else value
+        return {k: mapped(v, kind, put) for k, v in value.items()}
+    return [mapped(v, kind, put) for v in value] if isinstance(value, list) else value
+
+
+def meant(text: str) -> Any:
+    """What a configuration value means in a catalogue: a list, an object, true, false, or else its text."""
+    # No numbers: a version such as 1.10 is a text, and a text is good where a number is wanted.
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return found if isinstance(found, dict | list | bool) else text

@@ -367,6 +367,7 @@ class EnkryptProvider(pulumi.ProviderResource):
         timeout: pulumi.Input[float] | None = None,
         max_retries: pulumi.Input[int] | None = None,
         check_online: pulumi.Input[bool] | None = None,
+        require_https: pulumi.Input[bool] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Each argument is the setting of that name, see settings.py; `api_key` is always secret."""
@@ -377,6 +378,7 @@ class EnkryptProvider(pulumi.ProviderResource):
             "timeout": timeout,
             "maxRetries": max_retries,
             "checkOnline": check_online,
+            "requireHttps": require_https,
         }
         # The engine takes a provider's settings as strings.
         self.settings = {

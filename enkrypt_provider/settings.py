@@ -57,7 +57,7 @@ class Settings:
 
     `endpoint` is a base URL without a slash at its end, or "" where `database`, the file of the embedded
     emulator, is set; `timeout` is in seconds, for one request; `max_retries` counts the requests after the first;
-    `check_online` lets a preview ask the API what it would meet.
+    `check_online` lets a preview ask the API what it would meet; `require_https` refuses every other endpoint.
     """
 
     api_key: Key
@@ -67,6 +67,7 @@ class Settings:
     timeout: float = 30.0
     max_retries: int = 5
     check_online: bool = False
+    require_https: bool = False
 
     @property
     def shown_endpoint(self) -> str:
@@ -82,6 +83,9 @@ class Settings:
         env = os.environ if environ is None else environ
         found = {name: _text(get(f"enkrypt:{name}")) for name in _NAMES}
         where = _endpoint(found["endpoint"] or env.get(ENDPOINT_VARIABLE, "") or DEFAULT_ENDPOINT)
+        require_https = _switch("requireHttps", found["requireHttps"] or "false")
+        if require_https and not _is_https(where):
+            raise _wrong("endpoint", f"{_NOT_HTTPS} such as {DEFAULT_ENDPOINT}")
         return cls(
             api_key=_key(found["apiKey"] or next(filter(None, map(env.get, KEY_VARIABLES)), ""), where),
             endpoint="" if isinstance(where, Path) else where,
@@ -90,10 +94,12 @@ class Settings:
             timeout=_number("timeout", found["timeout"] or "30", 0.1, 3600),
             max_retries=int(_number("maxRetries", found["maxRetries"] or "5", 0, 20)),
             check_online=_switch("checkOnline", found["checkOnline"] or "false"),
+            require_https=require_https,
         )
 
 
-_NAMES: Final = ("apiKey", "endpoint", "dialect", "timeout", "maxRetries", "checkOnline")
+_NAMES: Final = ("apiKey", "endpoint", "dialect", "timeout", "maxRetries", "checkOnline", "requireHttps")
+_NOT_HTTPS: Final = "must be https here, since enkrypt:requireHttps is true: neither embedded nor http, but a URL"
 
 
 def _text(value: Any) -> str:
@@ -137,6 +143,10 @@ def _endpoint(text: str) -> str | Path:
     if url.scheme == "http" and not is_loopback(host):
         raise _wrong("endpoint", "must be https: the key is sent over plain http only to this machine (127.0.0.1)")
     return text.rstrip("/")
+
+
+def _is_https(where: str | Path) -> bool:
+    return isinstance(where, str) and urlsplit(where).scheme == "https"
 
 
 def is_loopback(host: str) -> bool:

@@ -51,6 +51,10 @@ class Project:
         found: dict[str, Json] = yaml.safe_load(text)["config"]
         return found
 
+    def defaults(self) -> dict[str, Json]:
+        declared = yaml.safe_load((self.folder / "Pulumi.yaml").read_text())["config"]
+        return {name: setting["default"] for name, setting in declared.items()}
+
     def state(self) -> list[Json]:
         file = self.folder / "state.json"
         return json.loads(file.read_text()) if file.exists() else []
@@ -119,9 +123,7 @@ def main(words: Sequence[str], here: Project) -> str:
         case ["config", "set", "--secret", "--raw", name, *_]:
             here.configure({**here.config(), name: encrypted(sys.stdin.read())})
         case ["config", "--json", *_]:
-            return json.dumps(
-                {name: _shown(value) for name, value in {"enkrypt:timeout": 30, **here.config()}.items()}
-            )
+            return json.dumps({name: _shown(value) for name, value in {**here.defaults(), **here.config()}.items()})
         case ["stack", "export", *_]:
             return json.dumps({"version": 3, "deployment": {"resources": here.state()}})
         case ["import", "--file", file, *_]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,7 +96,12 @@ def _marked(value: Json) -> Json:
 
 
 def run(
-    program: Callable[[], Any], *, config: dict[str, Json] | None = None, stack: str = "dev", preview: bool = False
+    program: Callable[[], Any],
+    *,
+    config: dict[str, Json] | None = None,
+    secret_names: Iterable[str] = (),
+    stack: str = "dev",
+    preview: bool = False,
 ) -> Run:
     """Runs a program in the project `enkrypt` to its end; what it returns, Outputs included, is `seen`."""
     made = Run()
@@ -104,7 +109,7 @@ def run(
     engine = _Engine(made, provider)
     pulumi.runtime.set_mocks(provider, project="enkrypt", stack=stack, preview=preview, monitor=engine)
     given = {f"enkrypt:{k}": v if isinstance(v, str) else json.dumps(v) for k, v in (config or {}).items()}
-    pulumi.runtime.set_all_config(given)
+    pulumi.runtime.set_all_config(given, [f"enkrypt:{name}" for name in secret_names])
 
     @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def whole() -> Any:

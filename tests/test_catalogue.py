@@ -187,6 +187,60 @@ def test_one_wrong_entry_declares_nothing() -> None:
     assert made == []
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "expected"),
+    [
+        ("llm.prod.example.com", "model_config__endpoint__host", "llm.prod.example.com"),
+        ("8443", "model_config__endpoint__port", "8443"),
+        ("1.10", "model_config__model_version", "1.10"),
+        ("true", "deletion_protection", True),
+        ("false", "deletion_protection", False),
+        ('["GDPR"]', "certifications", ["GDPR"]),
+        ('{"max_tokens": 5}', "model_config__metadata", {"max_tokens": 5}),
+        ("", "model_name", ""),
+    ],
+)
+def test_a_value_of_the_stack_may_stand_anywhere(text: str, place: str, expected: Any) -> None:
+    """`{config: NAME}` is what the stack's file says, so that one catalogue serves every stack; a number is text."""
+    made = declared({"m": minimal(**{place: {"config": "mine"}})}, mine=text).resources["m"]
+    found: Any = made.inputs
+    for part in place.split("__"):
+        found = found[part]
+    assert found == expected
+
+
+def test_a_protection_that_the_stack_sets_is_pulumis_own_too() -> None:
+    """What differs from stack to stack may be whether a registration can be deleted."""
+    models = {"m": minimal(deletion_protection={"config": "protected"})}
+    assert [declared(models, protected=text).resources["m"].protect for text in ("true", "false")] == [True, False]
+
+
+def test_a_missing_value_names_its_users_and_the_way_out() -> None:
+    """A value that a stack lacks is one line: whose it is, and the command."""
+    models = {"a": minimal(model_config__endpoint__host={"config": "llmHost"})}
+    assert refused(models) == [
+        HEAD.format("1 problem"),
+        "  the value of a is not set: run `pulumi config set enkrypt:llmHost --stack dev`",
+    ]
+
+
+def test_a_value_that_breaks_a_rule_is_named_as_a_field() -> None:
+    """What a stack's file says is checked as if it stood in the catalogue."""
+    models = {"a": minimal(model_config__endpoint__host={"config": "llmHost"})}
+    (line,) = refused(models, llmHost="https://llm.example.com")[1:]
+    assert line.startswith("  models.a.model_config.endpoint.host: must be a host name alone")
+
+
+def test_a_secret_is_never_taken_for_a_value() -> None:
+    """`{config: NAME}` of a secret would put it into the state in the clear: it is refused, and not shown."""
+    models = {"a": minimal(model_config__system_prompt={"config": "prompt"})}
+    with pytest.raises(pulumi.RunError) as caught:
+        run(catalogue.load, config={**KEY, "models": models, "prompt": "stand-in-secret"}, secret_names=["prompt"])
+    assert str(caught.value).split("\n")[1:] == [
+        "  the value of a is a secret: write {secret: prompt} in place of {config: …}"
+    ]
+
+
 def test_the_dialect_is_the_stacks() -> None:
     """In v2 a catalogue may say what v2 can say."""
     whole = everything("v2")

@@ -286,6 +286,26 @@ def test_what_cannot_be_declared_is_left_out(begin: Begin, project: Project, typ
     assert list(resources()) == ["a", "lost", "taken"]
 
 
+def test_a_catalogue_of_every_stack_is_not_hidden_by_one_of_this_stack(
+    begin: Begin, project: Project, typed: Type
+) -> None:
+    """Where the catalogue stands in Pulumi.yaml, what it declares is imported; for the rest there is --python."""
+    begin(model("a"), model("new"))
+    shared = model("a", model_config__endpoint={"host": {"config": "aHost"}})
+    project.configure({**project.config(), "enkrypt:aHost": "a.example.com"})
+    file = project.folder / "Pulumi.yaml"
+    settings = yaml.safe_load(file.read_text())
+    settings["config"]["enkrypt:models"] = {"default": {"first": shared}}
+    file.write_text(yaml.safe_dump(settings))
+
+    ran = typed("import")
+    assert (ran.code, list(resources())) == (1, ["first"])
+    assert ran.err.splitlines() == [
+        "left out: new/v1: the catalogue stands in Pulumi.yaml and is every stack's: use --python"
+    ]
+    assert "enkrypt:models" not in project.config()
+
+
 def test_what_another_dialect_registered_may_break_a_rule(begin: Begin, start: Start, typed: Type) -> None:
     """A protocol that only v2 knows cannot be declared in v1."""
     begin(model("a"))

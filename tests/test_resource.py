@@ -301,6 +301,7 @@ def test_an_explicit_provider_takes_its_settings_as_strings_and_its_key_as_a_sec
             timeout=2.5,
             max_retries=3,
             check_online=True,
+            require_https=True,
         ),
         "eu",
     )
@@ -312,6 +313,7 @@ def test_an_explicit_provider_takes_its_settings_as_strings_and_its_key_as_a_sec
         "enkrypt:timeout": "2.5",
         "enkrypt:maxRetries": "3",
         "enkrypt:checkOnline": "true",
+        "enkrypt:requireHttps": "true",
     }
 
 

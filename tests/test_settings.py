@@ -50,7 +50,7 @@ def refused(environ: Mapping[str, str] | None = None, **config: Any) -> str:
 
 def test_a_key_is_all_that_must_be_said() -> None:
     """Every setting but the key has a default, and they are those that Pulumi.yaml declares."""
-    assert configured() == Settings(Key(SECRET), DEFAULT_ENDPOINT, None, "v1", 30.0, 5, False)
+    assert configured() == Settings(Key(SECRET), DEFAULT_ENDPOINT, None, "v1", 30.0, 5, False, False)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,7 @@ def test_a_key_is_all_that_must_be_said() -> None:
         ("maxRetries", 20.0, "max_retries", 20),
         ("checkOnline", "True", "check_online", True),
         ("checkOnline", False, "check_online", False),
+        ("requireHttps", "true", "require_https", True),
         ("timeout", "", "timeout", 30.0),
         ("timeout", UNKNOWN, "timeout", 30.0),
         ("endpoint", None, "endpoint", DEFAULT_ENDPOINT),
@@ -113,11 +114,25 @@ def test_a_setting_is_read_as_pulumi_hands_it_over(name: str, value: Any, field:
         ("maxRetries", "2.5", "enkrypt:maxRetries must be a whole number from 0 to 20, not '2.5'"),
         ("maxRetries", "inf", "enkrypt:maxRetries must be a whole number from 0 to 20, not 'inf'"),
         ("checkOnline", "yes", "enkrypt:checkOnline must be true or false"),
+        ("requireHttps", "1", "enkrypt:requireHttps must be true or false"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_named_with_its_rule(name: str, value: Any, line: str) -> None:
     """What is wrong with a setting is one line: which, and what it may be."""
     assert refused(**{name: value}) == line
+
+
+@pytest.mark.parametrize("endpoint", ["embedded", "embedded:other.sqlite", "http://127.0.0.1:8787", "HTTP://[::1]"])
+@pytest.mark.parametrize("where", ["config", "environ"])
+def test_a_stack_that_requires_https_refuses_every_other_endpoint(endpoint: str, where: str) -> None:
+    """Wherever the endpoint comes from, a stack that others rely on speaks https or not at all."""
+    config, environ = ({"endpoint": endpoint}, {}) if where == "config" else ({}, {"ENKRYPTAI_BASE_URL": endpoint})
+    assert refused(environ, requireHttps="true", **config) == (
+        "enkrypt:endpoint must be https here, since enkrypt:requireHttps is true: neither embedded nor http, "
+        "but a URL such as https://api.enkryptai.com"
+    )
+    assert configured({}, requireHttps="true", endpoint="HTTPS://eu.example.com").require_https
+    assert not configured(environ, requireHttps="false", **config).require_https
 
 
 @pytest.mark.parametrize("key", ["", None, "  ", UNKNOWN])

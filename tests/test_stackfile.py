@@ -134,6 +134,7 @@ def test_an_entry_names_its_secrets() -> None:
     [
         ({"owner": {"secret": "x"}}, "an object in it would be read as a secret"),
         ({"owner": [{"secure": "x"}]}, "an object in it would be read as a secret"),
+        ({"owner": {"config": "x"}}, "an object in it would be read as a setting"),
         ({"owner": "\ntext"}, "a text of many lines that begins with white space"),
         ({"owner": [" a\nb"]}, "a text of many lines that begins with white space"),
         ({" a\nb": 1}, "a text of many lines that begins with white space"),

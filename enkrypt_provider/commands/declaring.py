@@ -178,7 +178,7 @@ def declare(live: Live, name: str, secrets: Secrets) -> Declaration:
 def declared(entries: Mapping[str, Any], lives: Mapping[Identifier, Live], dialect: Dialect) -> Iterator[Declaration]:
     """The declarations that a catalogue has already of these registrations."""
     for name, entry in entries.items():
-        arguments = catalogue.mapped(entry, Secret)
+        arguments = catalogue.mapped(entry, catalogue.SECRET, Secret)
         inputs, problems = schema.parse(filled(arguments, unknown), dialect) if isinstance(entry, dict) else ({}, [])
         identity = schema.known_identity(inputs) if inputs and not problems else None
         if live := lives.get(identity) if identity else None:

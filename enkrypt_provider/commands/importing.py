@@ -47,15 +47,26 @@ class Target:
 
     @property
     def entries(self) -> dict[str, Any]:
-        """The catalogue, where it declares what is imported."""
-        return _entries(self.stack) if self.in_catalogue else {}
+        """The catalogue, where it declares what is imported, with this stack's values in it."""
+        found = _entries(self.stack) if self.in_catalogue else {}
+        values = self.stack.values
+        filled: dict[str, Any] = catalogue.mapped(
+            found, catalogue.VALUE, lambda name: catalogue.meant(values.get(name, ""))
+        )
+        return filled
 
     def obstacle(self, declaration: Declaration) -> str:
         """Why something cannot be declared here, or ""."""
         if problems := declaration.problems(self.dialect):
             return str(problems[0])
-        why = stackfile.obstacle(declaration.arguments) if self.in_catalogue and declaration.is_new else ""
+        why = self._hindrance(declaration) if self.in_catalogue and declaration.is_new else ""
         return f"{why}: use --python" if why else ""
+
+    def _hindrance(self, declaration: Declaration) -> str:
+        name = f"{NAMESPACE}{catalogue.MODELS}"
+        if self.stack.get(name) not in ("", "{}") and self.stack.origin(name) != self.stack.file.name:
+            return "the catalogue stands in Pulumi.yaml and is every stack's"  # one in the stack's file would hide it
+        return stackfile.obstacle(declaration.arguments)
 
 
 @dataclass

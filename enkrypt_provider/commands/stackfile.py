@@ -22,6 +22,8 @@ Node = Any
 CATALOGUE: Final = ("config", "enkrypt:models")
 """Where it stands in the file."""
 WIDTH: Final = 118
+READ_AS: Final = {"secret": "secret", "secure": "secret", "config": "setting"}
+"""What an object of one such field means in a catalogue, or to the engine."""
 
 
 def entries(declarations: Iterable[Declaration]) -> dict[str, Any]:
@@ -32,8 +34,9 @@ def entries(declarations: Iterable[Declaration]) -> dict[str, Any]:
 def obstacle(arguments: Any) -> str:
     """Why a catalogue cannot hold these arguments, or ""."""
     if isinstance(arguments, Mapping):
-        if len(arguments) == 1 and isinstance(arguments.get("secret", arguments.get("secure")), str):
-            return "an object in it would be read as a secret"
+        for name, value in arguments.items() if len(arguments) == 1 else ():
+            if name in READ_AS and isinstance(value, str):
+                return f"an object in it would be read as a {READ_AS[name]}"
         return next(filter(None, map(obstacle, (*arguments, *arguments.values()))), "")
     if isinstance(arguments, list):
         return next(filter(None, map(obstacle, arguments)), "")

@@ -29,7 +29,6 @@ TIME_LIMIT: Final = 150.0
 """Seconds for one command of the engine: it takes one or two, and a hundred times that means it hangs."""
 LAST_WORDS: Final = ("update failed", "preview failed", "refresh failed", "an unhandled error occurred")
 """What the engine adds once an error was told."""
-PROJECT: Final = json.dumps({"name": "story", "runtime": "python"})
 
 
 @dataclass(frozen=True, repr=False)
@@ -115,6 +114,12 @@ class Stack:
         """The same stack, used by somebody whose interpreter is the one in the folder `python`."""
         return replace(self, environment={**self.environment, "PATH": self.story.path(python)})
 
+    def beside(self, name: str) -> Stack:
+        """A new stack of the same project."""
+        stack = self.with_environment({"PULUMI_STACK": name})
+        stack.run("stack", "init", name, "--no-select")
+        return stack
+
     def with_environment(self, variables: Mapping[str, str]) -> Stack:
         """The same stack, used by somebody who has these variables besides."""
         return replace(self, environment={**self.environment, **variables})
@@ -159,12 +164,21 @@ class Story:
         url = self._running.enter_context(serve_in_thread(create_app(database, keys=keys, record=True)))
         return Api(database, url, keys)
 
-    def project(self, program: str, api: Api | None = None, *, environment: Mapping[str, str] | None = None) -> Stack:
-        """A new project of one program, and its stack, which knows `api` and its key."""
-        folder = self.folder / "project"
+    def project(
+        self,
+        program: str,
+        api: Api | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        name: str = "story",
+        config: Json = None,
+    ) -> Stack:
+        """A new project of one program, and its stack `dev`, which knows `api` and its key; `config` is that of all
+        its stacks."""
+        folder = self.folder / name
         folder.mkdir()
         stack = self._stack(folder, environment)
-        stack.write("Pulumi.yaml", PROJECT)
+        stack.write("Pulumi.yaml", project(config, name))
         stack.write("__main__.py", program)
         stack.run("stack", "init", "dev")
         if api:
@@ -215,6 +229,11 @@ class Story:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
         return Stack(self, folder, {**variables, **(environment or {})})
+
+
+def project(config: Json = None, name: str = "story") -> str:
+    """A Pulumi.yaml, with the configuration of every stack."""
+    return json.dumps({"name": name, "runtime": "python", "config": config or {}})
 
 
 @contextmanager

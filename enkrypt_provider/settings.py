@@ -81,7 +81,7 @@ class Settings:
         Raises `ConfigurationError` naming the setting, its rule and the way out.
         """
         env = os.environ if environ is None else environ
-        found = {name: _text(get(f"enkrypt:{name}")) for name in _NAMES}
+        found = {name: _text(get(f"enkrypt:{name}")) for name in NAMES}
         where = _endpoint(found["endpoint"] or env.get(ENDPOINT_VARIABLE, "") or DEFAULT_ENDPOINT)
         require_https = _switch("requireHttps", found["requireHttps"] or "false")
         if require_https and not _is_https(where):
@@ -98,7 +98,7 @@ class Settings:
         )
 
 
-_NAMES: Final = ("apiKey", "endpoint", "dialect", "timeout", "maxRetries", "checkOnline", "requireHttps")
+NAMES: Final = ("apiKey", "endpoint", "dialect", "timeout", "maxRetries", "checkOnline", "requireHttps")
 _NOT_HTTPS: Final = "must be https here, since enkrypt:requireHttps is true: neither embedded nor http, but a URL"
 
 

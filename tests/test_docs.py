@@ -10,8 +10,10 @@ from typing import Any, Final, get_args
 import pytest
 from documents import everything, minimal
 
+from docs import generate
 from enkrypt_provider.fields import ONLY_IN, OPTIONS, Dialect
-from enkrypt_provider.schema import V2_EMPTY, Document, Registration, parse
+from enkrypt_provider.schema import V2_EMPTY, Document, Header, Registration, Tool, parse
+from enkrypt_provider.settings import NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
 ROW = re.compile(
@@ -94,3 +96,32 @@ def default_of(path: str) -> Any:
     for name in path.split("."):
         found = found.get(name) if found else None
     return found
+
+
+# ---- the reference
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    """docs/reference.md was written from the code as it is; otherwise: `python docs/generate.py`."""
+    assert generate.PAGE.read_text(encoding="utf-8") == generate.page()
+
+
+def test_the_reference_has_a_row_for_each_field_of_the_schema_and_no_other() -> None:
+    """Every argument stands in it, below the type that it is a field of."""
+    tables = re.split(r"^###? ", generate.page(), flags=re.MULTILINE)
+    prefixes = {"Arguments": "", **generate.HOLDERS}
+    rows = {
+        f"{prefixes[title]}{name}"
+        for title, _, table in (part.partition("\n") for part in tables)
+        for name in re.findall(r"^\| `(\w+)`", table, re.MULTILINE)
+        if title in prefixes
+    }
+    listed: dict[str, type[Document]] = {"model_config.tools": Tool, "model_config.custom_headers": Header}
+    items = {f"{path}.{name}" for path, shape in listed.items() for name in shape.model_fields}
+    assert rows == {*paths(Registration)} | items
+
+
+def test_no_setting_is_left_out_of_the_reference() -> None:
+    """The rows are exactly what there is to set."""
+    rows = re.findall(r"^\| `enkrypt:(\w+)` \|", generate.page(), re.MULTILINE)
+    assert sorted(rows) == sorted([*NAMES, "models"])

@@ -17,7 +17,7 @@ endif
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 PULUMI = engine=$$(.venv/bin/python engine/get.py) && PATH="$(CURDIR)/.venv/bin:$$engine:$$PATH" pulumi --stack $(STACK)
 
-.PHONY: up preview refresh destroy lint test bench clean
+.PHONY: up preview refresh destroy lint test faults bench clean
 
 up: stack  ## Registers what the stack declares
 	@$(PULUMI) up --yes
@@ -39,6 +39,10 @@ lint: .venv/ready  ## ruff and mypy
 test: .venv/ready  ## Every test, the real engine's included
 	@.venv/bin/python engine/get.py >/dev/null
 	@$(RUN) pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95
+
+faults: .venv/ready  ## The promise that nothing is lost, doubled or leaked, put to the test at length (SEED=0)
+	@.venv/bin/python engine/get.py >/dev/null
+	@$(RUN) FAULTS=all FAULTS_SEED=$(or $(SEED),0) pytest -n 2 --dist worksteal -v tests/faults
 
 bench: .venv/ready  ## Times it beside what people would use instead (PLAN=full, short or smoke)
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt

@@ -121,22 +121,7 @@ class EnkryptClient:
         self._sent: set[str] = set()  # every model's key so far: a later answer may echo it too
         self.clock_offset = 0.0
         """Seconds by which the API's clock is ahead of this machine's, as of its last answer."""
-        self._http = httpx.Client(
-            base_url=settings.endpoint or "http://embedded.invalid",
-            headers={
-                "apikey": settings.api_key.reveal(),
-                "Accept": "application/json",
-                # A compressed answer could be a bomb; a refused one costs a few bytes.
-                "Accept-Encoding": "identity",
-                "User-Agent": "enkrypt-provider (Pulumi)",
-            },
-            timeout=httpx.Timeout(settings.timeout, connect=min(settings.timeout, 10.0)),
-            transport=transport or _embedded(settings),
-            follow_redirects=False,  # the key never follows one
-            event_hooks={"response": [_put_location_aside]},
-            # A proxy is asked for a tunnel to https; plain http, this machine's own, must not leave it.
-            trust_env=settings.endpoint.casefold().startswith("https:"),
-        )
+        self._http = _connect(settings, transport or _embedded(settings))
 
     def __repr__(self) -> str:
         return f"EnkryptClient({self.settings.shown_endpoint!r})"
@@ -328,6 +313,34 @@ _REJECTIONS: Final[dict[int, tuple[type[RequestRejected], str]]] = {
     404: (ModelNotFound, ""),
     409: (ModelExists, ""),
 }
+
+
+def _connect(settings: Settings, transport: httpx.BaseTransport | None) -> httpx.Client:
+    try:
+        return httpx.Client(
+            base_url=settings.endpoint or "http://embedded.invalid",
+            headers={
+                "apikey": settings.api_key.reveal(),
+                "Accept": "application/json",
+                # A compressed answer could be a bomb; a refused one costs a few bytes.
+                "Accept-Encoding": "identity",
+                "User-Agent": "enkrypt-provider (Pulumi)",
+            },
+            timeout=httpx.Timeout(settings.timeout, connect=min(settings.timeout, 10.0)),
+            transport=transport,
+            follow_redirects=False,  # the key never follows one
+            event_hooks={"response": [_put_location_aside]},
+            # A proxy is asked for a tunnel to https; plain http, this machine's own, must not leave it.
+            trust_env=settings.endpoint.casefold().startswith("https:"),
+        )
+    except OSError:
+        wrong = "SSL_CERT_FILE must name a readable file of certificates (PEM)"
+    except ImportError:
+        wrong = "a SOCKS proxy needs one more package: pip install 'httpx[socks]'"
+    except (httpx.InvalidURL, ValueError):
+        wrong = "HTTPS_PROXY or ALL_PROXY holds no proxy's URL: percent-encode what is odd in its password"
+    # Outside of `except`: what httpx says repeats parts of the URL, a password perhaps, and must not be chained.
+    raise ConfigurationError(wrong)
 
 
 def _embedded(settings: Settings) -> httpx.BaseTransport | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, TypeAlias, get_args
@@ -112,11 +113,11 @@ def near_match(value: str, allowed: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True)
 class OneOf:
-    """A closed set of values; in v2 it has `more`, and where `open_in_v2` the server judges any other."""
+    """A closed set of values; in v2 it has `more`, and of what matches `open_in_v2` the server is the judge."""
 
     values: tuple[str, ...]
     more: tuple[str, ...] = ()
-    open_in_v2: bool = False
+    open_in_v2: re.Pattern[str] | None = None
 
     def allowed(self, dialect: Dialect) -> tuple[str, ...]:
         return self.values + self.more if dialect == "v2" else self.values
@@ -124,7 +125,7 @@ class OneOf:
     def __call__(self, value: str, info: ValidationInfo) -> str:
         mode = _mode(info)
         allowed = self.allowed(mode.dialect)
-        is_open = self.open_in_v2 and mode.dialect == "v2" and value.isprintable() and bool(value.strip())
+        is_open = mode.dialect == "v2" and self.open_in_v2 and self.open_in_v2.fullmatch(value)
         if mode.reading or value in allowed or is_open:
             return value
         hint = near_match(value, allowed)
@@ -219,6 +220,8 @@ def _plain_json(value: Any, depth: int, budget: Iterator[int]) -> Any:
 
 def _plain_number(value: int | float) -> int | float:
     if isinstance(value, int):
+        if abs(value) > sys.float_info.max:  # the engine's numbers are doubles
+            raise _rule("free", "must hold numbers of a sensible size")
         return value
     if not math.isfinite(value):
         raise _rule("free", "must not hold NaN or infinity")
@@ -248,13 +251,13 @@ Identity = Annotated[
 _DATE = _matches(re.compile(r"\d{4}-\d\d-\d\d[T ]00:00:00"), "is a date: in YAML, quote it", wanted=False)
 Name = Annotated[Identity, _limit(NAME_LIMIT)]
 Version = Annotated[Identity, _DATE, _limit(VERSION_LIMIT)]
-Host = Annotated[
-    str,
-    _matches(
-        _HOST,
-        "must be a host name alone, such as api.together.xyz: scheme, port and path have fields of their own",
-    ),
-]
+_ANY_LINE: Final = re.compile(rf"(?=.*\S){_CONTROL.pattern.replace('[', '[^', 1)}+")
+_HOST_ALONE: Final = (
+    "must be a host name alone, such as api.together.xyz: scheme, port and path have fields of their own"
+)
+Host = Annotated[str, _matches(_HOST, _HOST_ALONE)]
+HostOrEmpty = Annotated[str, _matches(re.compile(rf"\A\Z|{_HOST.pattern}"), _HOST_ALONE)]
+"""Empty, as the document's own example is."""
 _PATH: Final = re.compile(r"\A(/\S*)?\Z"), 'must be empty or start with "/" and hold no spaces, such as "/v1"'
 Path = Annotated[Line, _matches(*_PATH)]
 Route = Annotated[
@@ -369,7 +372,7 @@ class Gemini(Document):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[Annotated[str, AfterValidator(_plain_text)], Annotated[Any, AfterValidator(_free)]]
 
-    api_endpoint: Host | None = None
+    api_endpoint: HostOrEmpty | None = None
     project_id: Line | None = None
     location_id: Line | None = None
 
@@ -435,7 +438,7 @@ class Context(Document):
 class ModelConfig(Document):
     """How the model is reached and what it is. What has no default is absent unless declared."""
 
-    is_compatible_with: Annotated[str, AfterValidator(OneOf(PROTOCOLS, PROTOCOLS_V2, open_in_v2=True))]
+    is_compatible_with: Annotated[str, AfterValidator(OneOf(PROTOCOLS, PROTOCOLS_V2, re.compile("[!-~]+")))]
     model_version: Version = DEFAULT_VERSION
     hosting_type: Annotated[str, AfterValidator(OneOf(("External", "Internal")))] = "External"
     model_source: Line = ""
@@ -479,7 +482,7 @@ class Registration(Document):
     """A model as the API registers it."""
 
     model_saved_name: Name
-    testing_for: Annotated[str, AfterValidator(OneOf(PURPOSES, PURPOSES_V2, open_in_v2=True))] = "LLM"
+    testing_for: Annotated[str, AfterValidator(OneOf(PURPOSES, PURPOSES_V2, _ANY_LINE))] = "LLM"
     # `model_` is pydantic's; the field of that very name needs an alias.
     model_name: Line = ""
     model_type: Annotated[str, AfterValidator(OneOf(("text_2_text",)))] = "text_2_text"

@@ -113,14 +113,14 @@ def list_of(check: Check) -> Check:
     return check_list
 
 
-def mapping(known: Mapping[str, Check], other: Check | None = None) -> Check:
-    """An object of any names: the known ones are checked, the others too where `other` is given."""
+def mapping(known: Mapping[str, Check]) -> Check:
+    """An object of any names: the known ones are checked."""
 
     def check_mapping(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise Refused("must be an object")
         for name, item in value.items():
-            if check := known.get(name, other):
+            if check := known.get(name):
                 _at(name, check, item)
         return dict(value)
 
@@ -179,7 +179,7 @@ METADATA: Mapping[str, Check] = {  # [G] their place; see models-api.md
     "anthropic_version": text,
     "llama2_format": one_of("openai"),
     "mistral_format": one_of("openai", "ollama"),
-    "gemini": mapping({}, other=text),
+    "gemini": mapping(dict.fromkeys(("api_endpoint", "project_id", "location_id"), text)),
 }
 STANDARD_PORT = {"https": 443, "http": 80}
 

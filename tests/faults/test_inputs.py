@@ -1,0 +1,142 @@
+"""Argument trees by the thousand: valid, nearly valid, hostile. `check` answers each, and the API agrees with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from documents import FREE, at, everything, leaves, marked, put, registrations
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from pulumi.output import UNKNOWN
+
+from enkrypt_provider import schema
+from enkrypt_provider.account import Account
+from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.emulator import create_app
+from enkrypt_provider.fields import Dialect
+from enkrypt_provider.journal import Journal
+from enkrypt_provider.settings import Key, Settings
+from enkrypt_provider.verbs import Verbs
+
+from .conftest import FULL, Count
+from .world import NOWHERE
+
+CHUNKS = 42 if FULL else 4
+TREES = 500 if FULL else 125
+LINES = schema.PROBLEMS_SHOWN + 1
+
+HUGE = st.sampled_from(["x", "é", "\U0001f600", "\n", '"']).map(lambda text: text * 300_000)
+ODD_TEXTS = st.sampled_from(
+    ["", " ", "\0", "\ud800", "\u202e", "e\u0301", "\ufeff", "..", "${x}", "{rule}", "%s", "a/b", "'; --", "null",
+     "NaN", "1e999", "\r\nX: y", "\u2028", "١", "ﬃ", "<b>", "-1", "00", "true", "yes"]
+)  # fmt: skip
+ODD_NUMBERS = st.sampled_from(
+    [0, -0.0, -1, 1.5, 1e308, 2**53, 2**53 + 1, 10**400, float("nan"), float("inf"), 65535.0, 65536]
+)
+
+
+def _deep(levels: int) -> Any:
+    inner: Any = "end"
+    for _ in range(levels):
+        inner = {"a": [inner]}
+    return inner
+
+
+ODD = st.one_of(
+    ODD_TEXTS, ODD_NUMBERS, HUGE, marked(), FREE, st.booleans(), st.none(), st.just(UNKNOWN), st.binary(max_size=4),
+    st.integers(1, 300).map(_deep), st.integers(1, 30_000).map(lambda many: ["x"] * many),
+    st.integers(1, 3_000).map(lambda many: {f"f{n}": n for n in range(many)}),
+)  # fmt: skip
+
+
+@st.composite
+def nearly_valid(draw: st.DrawFn, dialect: Dialect) -> Any:
+    """A valid tree in which one to three places hold something else, are gone, or have another name."""
+    tree: Any = draw(st.just(everything(dialect)) | registrations(dialect))
+    for _ in range(draw(st.integers(1, 3))):
+        places = [place for place in leaves(tree) if place]
+        if not places:
+            break
+        place = draw(st.sampled_from(places))
+        tree = draw(st.sampled_from([_changed, _changed, _dropped, _renamed]))(draw, tree, place)
+    return tree
+
+
+Place = tuple[str | int, ...]
+
+
+def _changed(draw: st.DrawFn, tree: Any, place: Place) -> Any:
+    return put(tree, place, draw(ODD))
+
+
+def _dropped(_draw: st.DrawFn, tree: Any, place: Place) -> Any:
+    parent = at(tree, place[:-1])
+    kept = {k: v for k, v in parent.items() if k != place[-1]} if isinstance(parent, dict) else parent[: place[-1]]
+    return put(tree, place[:-1], kept)
+
+
+def _renamed(draw: st.DrawFn, tree: Any, place: Place) -> Any:
+    parent = at(tree, place[:-1])
+    if not isinstance(parent, dict):
+        return tree
+    name = draw(
+        st.sampled_from([str(place[-1])[:-1], str(place[-1]).upper(), "x", *schema.PROTOCOLS[:1]]) | ODD_TEXTS
+    )
+    return put(tree, place[:-1], {(name if k == place[-1] else k): v for k, v in parent.items()})
+
+
+def trees(dialect: Dialect) -> st.SearchStrategy[Any]:
+    """A third each: valid, nearly valid, hostile."""
+    hostile = st.dictionaries(ODD_TEXTS | st.sampled_from(["model_saved_name", "model_config"]), ODD, max_size=5)
+    return st.one_of(registrations(dialect), nearly_valid(dialect), hostile)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_check_answers_every_tree_and_the_api_agrees(tmp_path: Path, chunk: int, count: Count) -> None:
+    """Each tree gets an answer, of bounded size; what is accepted and known, the emulator registers."""
+    dialect: Dialect = "v2" if chunk % 2 else "v1"
+    given_ = Settings(Key("stand-in-key"), NOWHERE, dialect=dialect)
+    verbs = Verbs(Account(EnkryptClient(given_), journal=Journal(NOWHERE, folder=tmp_path)))
+    app = create_app(tmp_path / "api.sqlite", dialect=dialect)
+    api = httpx.Client(transport=httpx.WSGITransport(app=app), base_url=NOWHERE, headers={"apikey": "stand-in-key"})
+    counted: Counter[str] = Counter()
+    slowest = 0.0
+
+    @seed(int(os.environ["FAULTS_SEED"]) * 1000 + chunk)
+    @settings(
+        max_examples=TREES, deadline=None, database=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(trees(dialect))
+    def answered(tree: Any) -> None:
+        nonlocal slowest
+        began = time.process_time()
+        found = verbs.check({}, tree)
+        slowest = max(slowest, time.process_time() - began)
+        counted["all"] += 1
+        if found.failures:
+            counted["refused by check"] += 1
+            lines = [failure.reason for failure in found.failures]
+            assert len(lines) <= LINES
+            assert all(line.isprintable() and len(line) < 1000 for line in lines), lines
+            return
+        if any(schema.is_unknown(at(found.inputs, place)) for place in leaves(found.inputs)):
+            counted["accepted, with values that are not known yet"] += 1
+            return
+        counted["accepted, and registered by the emulator"] += 1
+        body = json.dumps(schema.to_wire(schema.from_engine(found.inputs), dialect), ensure_ascii=False).encode()
+        answer = api.post("/models/add-model", content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code in (200, 409), answer.text
+
+    answered()
+    for what, number in counted.items():
+        count(f"argument trees: {what}", number)
+    count("most:argument trees: the slowest answer of check, ms of CPU", round(slowest * 1000))

@@ -1,0 +1,239 @@
+"""TLS, proxies and bodies without end, over real sockets: who is trusted, what a proxy sees, what a bomb costs."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import trustme
+from e2e.leaks import Secrets
+from emulator.serving import serving
+from werkzeug.serving import make_server
+
+from enkrypt_provider import schema
+from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.emulator import create_app
+from enkrypt_provider.errors import ConfigurationError, EnkryptError, ServiceUnavailable, UnexpectedResponse
+from enkrypt_provider.retry import Patience
+from enkrypt_provider.schema import Identifier
+from enkrypt_provider.settings import Key, Settings
+
+from .scenes import model
+from .ways import MIB
+from .world import shown_by
+
+MODEL = Identifier("x", "v1")
+BODY = schema.to_wire(schema.parse(model("x", "stand-in-model-key"))[0])
+YESTERDAY = datetime.now(timezone.utc) - timedelta(days=1)
+BOMB = 50 * MIB
+ALLOWED = 36 * MIB
+"""What the refusal of an answer may cost: the limit of a list is 16 MiB, and an answer is held twice at most."""
+
+Issue = Callable[[trustme.CA], trustme.LeafCert]
+
+
+@pytest.fixture
+def authority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> trustme.CA:
+    """A certificate authority that this machine's settings trust, and nobody else does."""
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    return authority
+
+
+@pytest.fixture
+def secrets() -> Secrets:
+    return Secrets()
+
+
+@contextmanager
+def over_tls(folder: Path, leaf: trustme.LeafCert) -> Iterator[tuple[str, list[str]]]:
+    """The emulator behind a certificate; gives its URL, by the name localhost, and each call's path."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    leaf.configure_cert(context)
+    app, heard = create_app(folder / "api.sqlite"), list[str]()
+
+    def listen(environ: dict[str, Any], start_response: Any) -> Any:
+        heard.append(environ["PATH_INFO"])
+        return app(environ, start_response)
+
+    server = make_server("127.0.0.1", 0, listen, threaded=True, ssl_context=context)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"https://localhost:{server.server_port}", heard
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def tunnelling(answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> Iterator[tuple[str, list[bytes]]]:
+    """A proxy that tunnels; gives its address, and all that it is told."""
+    told: list[bytes] = []
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                told.append(data)
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def tunnel(client: socket.socket) -> None:
+        with client, suppress(OSError):
+            head = client.recv(65_536)
+            told.append(head)
+            client.sendall(answer)
+            host, port = head.split()[1].decode().rsplit(":", 1)
+            if b" 200 " in answer:
+                with socket.create_connection((host, int(port))) as there:
+                    back = threading.Thread(target=pump, args=(there, client), daemon=True)
+                    back.start()
+                    pump(client, there)
+                    back.join()
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=tunnel, args=(server.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    with server:
+        yield f"127.0.0.1:{server.getsockname()[1]}", told
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def connected(url: str, key: str) -> EnkryptClient:
+    return EnkryptClient(Settings(Key(key), url, timeout=10), patience=Patience(1, sleep=lambda _seconds: None))
+
+
+def test_a_custom_authority_is_trusted_by_httpxs_own_convention(
+    tmp_path: Path, authority: trustme.CA, secrets: Secrets
+) -> None:
+    """`SSL_CERT_FILE` names the authorities of a company's own gateway; a whole life over TLS."""
+    with over_tls(tmp_path, authority.issue_cert("localhost")) as (url, _):
+        client = connected(url, secrets.make("the API key"))
+        assert client.add_model(BODY, MODEL)["model_saved_name"] == "x"
+        assert client.get_model(MODEL)["model_id"] == client.list_models()[0]["model_id"]
+        assert client.modify_model(MODEL, BODY)["model_saved_name"] == "x"
+        client.delete_model(MODEL)
+        assert client.list_models() == []
+
+
+DISTRUSTED: dict[str, tuple[Issue, str]] = {
+    "of another authority": (lambda _: trustme.CA().issue_cert("localhost"), "certificate verify failed"),
+    "of another host": (lambda own: own.issue_cert("api.example.com"), "Hostname mismatch"),
+    "expired": (lambda own: own.issue_cert("localhost", not_after=YESTERDAY), "certificate has expired"),
+}
+
+
+@pytest.mark.parametrize(("issue", "line"), DISTRUSTED.values(), ids=DISTRUSTED)
+def test_a_certificate_that_proves_nothing_is_refused(
+    tmp_path: Path, authority: trustme.CA, secrets: Secrets, issue: Issue, line: str
+) -> None:
+    """Nothing is sent, the key least of all; the error is one line, and says that nothing was sent."""
+    key = secrets.make("the API key")
+    with over_tls(tmp_path, issue(authority)) as (url, heard), pytest.raises(ServiceUnavailable) as caught:
+        connected(url, key).add_model(BODY, MODEL)
+    assert str(caught.value).startswith(f"create x/v1: {url} cannot be reached (")
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert heard == []
+    _shows_none(secrets, caught.value)
+
+
+def test_a_proxy_tunnels_and_sees_neither_key_nor_body(
+    tmp_path: Path, authority: trustme.CA, secrets: Secrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through `HTTPS_PROXY` the calls work; all bytes that pass it are TLS."""
+    key = secrets.make("the API key")
+    with over_tls(tmp_path, authority.issue_cert("localhost")) as (url, heard), tunnelling() as (proxy, told):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
+        client = connected(url, key)
+        assert client.add_model(BODY, MODEL)["model_saved_name"] == "x"
+        client.close()
+    assert heard == ["/models/add-model"]
+    assert told[0].startswith(b"CONNECT localhost:")
+    passed = b"".join(told)
+    assert len(passed) > 2000
+    assert secrets.found_in(passed) == []
+    assert not any(part in passed for part in (b"stand-in-model-key", b"model_saved_name", b"apikey"))
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", b""])
+def test_a_proxy_that_refuses_is_said_without_its_password(
+    secrets: Secrets, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    """The password in a proxy's URL is a secret too."""
+    key, password = secrets.make("the API key"), secrets.make("the proxy's password")
+    quoted = quote(password, safe="")
+    with tunnelling(answer) as (proxy, _):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://somebody:{quoted}@{proxy}")
+        client = connected("https://localhost:1", key)
+        with pytest.raises(EnkryptError) as caught:
+            client.get_model(MODEL)
+    assert str(caught.value).startswith("read x/v1: ")
+    assert "\n" not in str(caught.value)
+    _shows_none(secrets, caught.value)
+
+
+UNUSABLE: dict[str, tuple[str, str, str]] = {
+    "a proxy's password as it is": ("HTTPS_PROXY", "http://somebody:{}/x@127.0.0.1:1", "percent-encode"),
+    "another kind of proxy": ("ALL_PROXY", "gopher://somebody:{}@127.0.0.1:1", "percent-encode"),
+    "a SOCKS proxy": ("HTTPS_PROXY", "socks5://somebody:{}@127.0.0.1:1", "pip install 'httpx[socks]'"),
+    "no file": ("SSL_CERT_FILE", "/nowhere/{}.pem", "SSL_CERT_FILE must name a readable file"),
+    "no certificates": ("SSL_CERT_FILE", __file__, "SSL_CERT_FILE must name a readable file"),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "line"), UNUSABLE.values(), ids=UNUSABLE)
+def test_an_unusable_setting_of_httpx_is_said_without_its_value(
+    secrets: Secrets, monkeypatch: pytest.MonkeyPatch, name: str, value: str, line: str
+) -> None:
+    """httpx itself would repeat a part of the password, which is a secret too."""
+    monkeypatch.setenv(name, value.format(quote(secrets.make("the proxy's password"), safe="")))
+    with pytest.raises(ConfigurationError, match=re.escape(line)) as caught:
+        connected("https://localhost:1", secrets.make("the API key"))
+    _shows_none(secrets, caught.value)
+
+
+@pytest.mark.parametrize("kind", ["huge", "gzip_bomb"])
+@pytest.mark.parametrize("call", ["get_model", "list_models", "modify_model"])
+def test_fifty_megabytes_cost_a_bounded_memory(tmp_path: Path, secrets: Secrets, kind: str, call: str) -> None:
+    """A body of 50 MiB, plain or compressed to a few bytes, is cut off: an error, and no memory to speak of."""
+    key = secrets.make("the API key")
+    calls: dict[str, Callable[[EnkryptClient], object]] = {
+        "get_model": lambda client: client.get_model(MODEL),
+        "list_models": lambda client: client.list_models(),
+        "modify_model": lambda client: client.modify_model(MODEL, BODY),
+    }
+    with serving(tmp_path / "api.sqlite", "--fault", f"{call}:garbage={kind},size={BOMB}") as server:
+        client = connected(server.url, key)
+        client.add_model(BODY, MODEL)
+        tracemalloc.start()
+        try:
+            with pytest.raises(UnexpectedResponse, match=r"\d,\d\d\d bytes"):
+                calls[call](client)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < ALLOWED
+
+
+def _shows_none(secrets: Secrets, error: BaseException) -> None:
+    found = {what for text in shown_by(error) for what in secrets.found_in(text.encode(errors="replace"))}
+    assert found == set()

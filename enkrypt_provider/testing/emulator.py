@@ -1,0 +1,119 @@
+"""The API that a test's program meets: the emulator, what it was asked, and a way in behind the program's back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import httpx
+
+if TYPE_CHECKING:
+    from ..emulator import Fault
+
+Json = Any
+
+ACCOUNT: Final = "default"
+"""The account of `Registry`, whatever its key."""
+KEY: Final = "stand-in-api-key"
+
+
+class Registry:
+    """The registrations in an emulator's database, seen and changed through the API behind a program's back."""
+
+    def __init__(self, database: Path) -> None:
+        from ..emulator import create_app
+
+        self.database = database
+        # A second application on the same file: its calls are not recorded with the program's.
+        self._http = httpx.Client(
+            transport=httpx.WSGITransport(create_app(database)), base_url="http://look", headers={"apikey": "look"}
+        )
+
+    @property
+    def endpoint(self) -> str:
+        """What `enkrypt:endpoint` must be to reach these registrations without a socket."""
+        return f"embedded:{self.database}"
+
+    def models(self) -> dict[str, Json]:
+        """Every registration, by NAME/VERSION."""
+        found = self._answer("GET", "/models/list-models")["models"]
+        return {f"{model['model_saved_name']}/{model['model_config']['model_version']}": model for model in found}
+
+    def add(self, model: Json) -> None:
+        """Registers a model, as somebody else would."""
+        self._answer("POST", "/models/add-model", json=model)
+
+    def change(self, identity: str, changed: Json) -> None:
+        """Changes the fields in `changed`, nested as they are."""
+        computed = ("model_id", "project_name", "created_at", "updated_at")
+        whole = {name: value for name, value in self.models()[identity].items() if name not in computed}
+        self._answer("PATCH", "/models/modify-model", headers=_headers(identity), json=_merged(whole, changed))
+
+    def delete(self, identity: str) -> None:
+        """Deletes the registration NAME/VERSION."""
+        self._answer("DELETE", "/models/delete-model", headers=_headers(identity))
+
+    def fault(self, *faults: Fault | Mapping[str, Json]) -> None:
+        """Turns the fault dial: these and no others from now on, none where none is given."""
+        dial = [dict(f) if isinstance(f, Mapping) else f.model_dump(exclude_defaults=True) for f in faults]
+        self._answer("POST", "/_emulator/faults", json=dial)
+
+    def _answer(self, method: str, path: str, **request: Any) -> Json:
+        return self._http.request(method, path, **request).raise_for_status().json()
+
+
+def _headers(identity: str) -> dict[str, str]:
+    name, _, version = identity.partition("/")
+    return {"X-Enkrypt-Model": name, "X-Enkrypt-Model-Version": version}
+
+
+def _merged(whole: Json, changed: Json) -> Json:
+    if not (isinstance(whole, dict) and isinstance(changed, dict)):
+        return changed
+    return {**whole, **{name: _merged(whole.get(name), value) for name, value in changed.items()}}
+
+
+class Emulator(Registry):
+    """The emulator on a port of this machine, and what it was asked."""
+
+    def __init__(self, database: Path, url: str, keys: dict[str, str]) -> None:
+        super().__init__(database)
+        self.url = url
+        self._keys = keys
+
+    @property
+    def key(self) -> str:
+        """The key that it accepts."""
+        return next(iter(self._keys))
+
+    def rotate(self, key: str) -> str:
+        """Accepts `key` from now on, and no longer the one before."""
+        self._keys.clear()
+        self._keys[key] = ACCOUNT
+        return key
+
+    def calls(self) -> list[str]:
+        """What it was asked over HTTP since the last time, in order: `add_model NAME/VERSION`."""
+        with httpx.Client(base_url=self.url) as http:
+            entries = http.get("/_emulator/requests").raise_for_status().json()
+            http.delete("/_emulator/requests").raise_for_status()
+        return [_spelt(entry) for entry in entries]
+
+
+def _spelt(entry: Mapping[str, Any]) -> str:
+    call = entry["call"] or f"{entry['method']} {entry['path']}"
+    name = entry["model_saved_name"]
+    return f"{call} {name}/{entry['model_version']}" if name else str(call)
+
+
+@contextmanager
+def emulator(database: Path, **options: Any) -> Iterator[Emulator]:
+    """An emulator on a free port until the block ends. `options` are those of `create_app`; `keys` is one
+    stand-in key where nothing else is said."""
+    from ..emulator import create_app, serve_in_thread
+
+    keys = cast(dict[str, str], options.setdefault("keys", {KEY: ACCOUNT}))
+    with serve_in_thread(create_app(database, record=True, **options)) as url:
+        yield Emulator(database, url, keys)

@@ -1,0 +1,211 @@
+"""Pulumi's mocks for programs with models: an `EnkryptModel` meets the provider itself, all else is passed through.
+
+The real `check`, `diff`, `create`, `read`, `update` and `delete` run, on an emulator; nothing is sent anywhere else,
+and no key is needed. Not here: running a program and what is remembered of it (stack).
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import pulumi
+from pulumi.runtime.config import CONFIG
+from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
+from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
+
+from .emulator import KEY, Registry
+
+if TYPE_CHECKING:
+    from ..verbs import Verbs
+
+Json = Any
+Change = Literal["create", "same", "update", "replace", "read", "delete"]
+Outputs = Mapping[str, Json] | Callable[[MockResourceArgs], Mapping[str, Json]]
+Answer = Mapping[str, Json] | Callable[[MockCallArgs], Mapping[str, Json]]
+
+MODEL: Final = "pulumi-python:dynamic/enkrypt:EnkryptModel"
+ACCOUNT: Final = "pulumi:providers:pulumi-python"
+
+
+class CheckFailed(Exception):
+    """What `pulumi preview` refuses: `problems`, one line for each."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True)
+class Held:
+    """A resource that exists, in the clear."""
+
+    type: str
+    name: str
+    id: str
+    inputs: dict[str, Json] = field(repr=False)
+    outputs: dict[str, Json] = field(repr=False)
+    provider: str = ""
+
+
+class EnkryptMocks(Mocks):
+    """For `pulumi.runtime.set_mocks`, and behind every `MockStack`.
+
+    `resources` says, by type, which outputs a resource has beside its inputs once it exists: a dict, or a function
+    of `MockResourceArgs`; an `id` among them is its id. `calls` says, by token, what a function of a provider
+    answers. `registry` is what is registered, by default an emulator of these mocks' own; `held` is what exists.
+    """
+
+    def __init__(
+        self,
+        resources: Mapping[str, Outputs] | None = None,
+        calls: Mapping[str, Answer] | None = None,
+        *,
+        registry: Registry | None = None,
+        held: Iterable[Held] = (),
+    ) -> None:
+        self.registry = registry or temporary_registry()
+        self.changes: dict[tuple[str, str], tuple[Change, tuple[str, ...]]] = {}
+        """What happens to a resource, by its type and name, and which fields of a model differ."""
+        self._resources = dict(resources or {})
+        self._calls = dict(calls or {})
+        self._held = {(it.type, it.name): it for it in held}
+        self._replaced: list[Held] = []
+        self._accounts = {it.name: it.inputs for it in self._held.values() if it.type == ACCOUNT}
+        self._connected: dict[str, Verbs] = {}
+        self._lock = threading.Lock()
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Json]]:
+        """The id and the outputs of a resource, as far as its provider would know them now."""
+        given = replaced_inputs(args, {name: _open(value) for name, value in args.inputs.items()})
+        if args.typ == ACCOUNT:
+            self._accounts[args.name] = given.inputs
+        held = self._held.get((args.typ, args.name))
+        return self._model(given, held) if args.typ == MODEL else self._other(given, held)
+
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Json], list[tuple[str, str]] | None]:
+        """The answer of a provider's function."""
+        if args.token not in self._calls:
+            raise LookupError(f"the program calls {args.token}: say in `calls` what it answers")
+        answer = self._calls[args.token]
+        return dict(answer(args) if callable(answer) else answer), []
+
+    def delete(self, gone: Iterable[Held]) -> None:
+        """Deletes models: what is no longer declared, and what was replaced."""
+        for held in (*self._replaced, *gone):
+            if held.type == MODEL:
+                self._verbs(held.provider).delete(held.id, held.outputs)
+
+    # ---- an EnkryptModel
+
+    def _model(self, args: MockResourceArgs, held: Held | None) -> tuple[str, dict[str, Json]]:
+        verbs = self._verbs(args.provider or "")
+        if args.resource_id:
+            return self._read(args, verbs)
+        checked = verbs.check(held.inputs if held else {}, args.inputs)
+        if checked.failures:
+            raise CheckFailed(
+                f"{args.typ} resource '{args.name}' has a problem: {f.reason}" for f in checked.failures
+            )
+        inputs = dict(checked.inputs)
+        change, changed = self._difference(verbs, held, inputs)
+        self._note(args, change, changed)
+        if held and change == "same":
+            return held.id, held.outputs
+        if pulumi.runtime.is_dry_run():
+            return (held.id if held and change == "update" else ""), inputs
+        if held and change == "update":
+            return held.id, dict(verbs.update(held.id, held.outputs, inputs).outs or {})
+        if held:
+            self._replaced.append(held)
+        created = verbs.create(inputs)
+        return created.id, dict(created.outs or {})
+
+    def _difference(self, verbs: Verbs, held: Held | None, inputs: dict[str, Json]) -> tuple[Change, tuple[str, ...]]:
+        from ..diff import changes
+        from ..schema import from_engine
+
+        if held is None:
+            return "create", ()
+        found = verbs.diff(held.id, held.outputs, inputs)
+        if not found.changes:
+            return "same", ()
+        paths = tuple(change.path for change in changes(from_engine(held.outputs), inputs))
+        return ("replace" if found.replaces else "update"), paths
+
+    def _read(self, args: MockResourceArgs, verbs: Verbs) -> tuple[str, dict[str, Json]]:
+        found = verbs.read(str(args.resource_id), args.inputs)
+        if not found.id:
+            raise CheckFailed([f"{args.typ} resource '{args.name}': {args.resource_id} does not exist"])
+        self._note(args, "read")
+        return found.id, dict(found.outs or {})
+
+    def _verbs(self, provider: str) -> Verbs:
+        """The verbs of a provider, by its reference URN::ID, or of the stack's own account."""
+        name = provider.split("::")[3] if provider else ""
+        with self._lock:
+            if name not in self._connected:
+                self._connected[name] = self._connect(name)
+            return self._connected[name]
+
+    def _connect(self, account: str) -> Verbs:
+        from ..account import Account
+        from ..client import EnkryptClient
+        from ..errors import ConfigurationError
+        from ..journal import Journal
+        from ..settings import EMBEDDED, Key, Settings
+        from ..verbs import Verbs
+
+        declared = {"enkrypt:apiKey": KEY, **(self._accounts.get(account, {}) if account else CONFIG.get())}
+        try:
+            settings = Settings.from_config(declared.get, {})
+        except ConfigurationError as error:
+            return Verbs(error)
+        first = self.registry.database
+        database = first.with_name(f"{account}.{first.name}") if account else first
+        here = replace(settings, api_key=Key(EMBEDDED), endpoint="", database=database)
+        journal = Journal(here.shown_endpoint, first.parent / "creates")
+        return Verbs(Account(EnkryptClient(here), journal=journal))
+
+    # ---- any other resource
+
+    def _other(self, args: MockResourceArgs, held: Held | None) -> tuple[str, dict[str, Json]]:
+        if args.custom is False:
+            return "", {}
+        if held and held.inputs == args.inputs:
+            self._note(args, "same")
+            return held.id, held.outputs
+        change: Change = "read" if args.custom is None else "update" if held else "create"
+        self._note(args, change)
+        if pulumi.runtime.is_dry_run() and change != "read":
+            return (held.id if held else ""), args.inputs
+        extra = self._resources.get(args.typ, {})
+        outputs = {**args.inputs, **(extra(args) if callable(extra) else extra)}
+        known = held.id if held else args.resource_id or f"{args.name}-id"
+        return str(outputs.pop("id", known)), outputs
+
+    def _note(self, args: MockResourceArgs, change: Change, changed: tuple[str, ...] = ()) -> None:
+        self.changes[args.typ, args.name] = (change, changed)
+
+
+def temporary_registry() -> Registry:
+    """An emulator's database of its own, removed with the object."""
+    folder = tempfile.mkdtemp(prefix="enkrypt-")
+    made = Registry(Path(folder) / "models.sqlite")
+    weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
+    return made
+
+
+def replaced_inputs(args: MockResourceArgs, inputs: dict[str, Json]) -> MockResourceArgs:
+    """The same resource with other inputs."""
+    return MockResourceArgs(args.typ, args.name, inputs, args.provider, args.resource_id, args.custom)
+
+
+def _open(value: Json) -> Json:
+    return unwrap_rpc_secret(value) if is_rpc_secret(value) else value

@@ -1,0 +1,311 @@
+"""A stack without the engine: runs a program under mocks and remembers what came of it.
+
+Here: what the engine is asked, what is secret in it, what exists. Not here: what a provider answers (mocks).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import json
+import logging
+import os
+import re
+import runpy
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from google.protobuf import empty_pb2  # type: ignore[import-untyped]
+from pulumi.runtime import Settings, configure, set_all_config
+from pulumi.runtime.mocks import MockEngine, MockMonitor, MockResourceArgs
+from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.stack import run_in_stack
+
+from .emulator import Registry
+from .marks import Json, Secret, clear, from_engine, hidden_as, to_engine
+from .mocks import Answer, Change, CheckFailed, EnkryptMocks, Held, Outputs, temporary_registry
+
+Program = Callable[[], Any] | str | Path
+STACK: Final = "pulumi:pulumi:Stack"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource as the engine knows it.
+
+    In `inputs`, which are as the program gave them, and `outputs` a secret is a `Secret`, and what a preview cannot
+    know is `UNKNOWN` or missing. `changed` names the fields of a model's update or replacement. `parent`, `provider`
+    and `dependencies` are URNs; `reasons` names the dependencies of each input.
+    """
+
+    urn: str
+    type: str
+    name: str
+    inputs: dict[str, Json]
+    outputs: dict[str, Json] = field(default_factory=dict)
+    id: str = ""
+    change: Change = "create"
+    changed: tuple[str, ...] = ()
+    parent: str = ""
+    provider: str = ""
+    dependencies: tuple[str, ...] = ()
+    reasons: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    secret_outputs: tuple[str, ...] = ()
+    protect: bool = False
+
+    @property
+    def held(self) -> Held:
+        """It, in the clear."""
+        return Held(self.type, self.name, self.id, clear(self.inputs), clear(self.outputs), self.provider)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a program.
+
+    `resources` are by their name, or TYPE::NAME where several have one name; `outputs` are the stack's, with `Secret`
+    and `UNKNOWN` in them; `messages` is what the program logged, such as `warning: …`; `deleted` are names too.
+    """
+
+    resources: dict[str, Resource]
+    outputs: dict[str, Json]
+    messages: list[str]
+    deleted: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> dict[str, Change]:
+        """What happens to each resource, by its name."""
+        gone: dict[str, Change] = dict.fromkeys(self.deleted, "delete")
+        return {**{name: found.change for name, found in self.resources.items()}, **gone}
+
+
+class MockStack:
+    """A stack of `program` without the engine: what `preview`, `up` and `destroy` would do, in milliseconds.
+
+    `program` is a function, a project's folder or a file. `config` is the stack's configuration, the project's own
+    without a namespace; a `Secret` in it is one. `resources`, `calls` and `registry` are those of `EnkryptMocks`. All
+    of them may be changed between two runs.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        *,
+        config: Mapping[str, Json] | None = None,
+        resources: Mapping[str, Outputs] | None = None,
+        calls: Mapping[str, Answer] | None = None,
+        registry: Registry | None = None,
+        stack: str = "dev",
+        project: str = "",
+    ) -> None:
+        self.program = program
+        self.config = dict(config or {})
+        self.resources = dict(resources or {})
+        self.calls = dict(calls or {})
+        self.registry = registry or temporary_registry()
+        self.stack = stack
+        self.project = project or _project_of(program)
+        self.state: dict[str, Resource] = {}
+        """What exists, by URN."""
+
+    def preview(self) -> Result:
+        """What an `up` would do. Raises `CheckFailed` for what the provider refuses, else what the program raises."""
+        return self._run(self.program, preview=True)
+
+    def up(self) -> Result:
+        """Previews, then does it. Raises too what the provider raises, such as `ModelExists`."""
+        return self._up(self.program)
+
+    def destroy(self) -> Result:
+        """Deletes all that exists."""
+        return self._up(_nothing)
+
+    def _up(self, program: Program) -> Result:
+        self._run(program, preview=True)
+        return self._run(program, preview=False)
+
+    def _run(self, program: Program, *, preview: bool) -> Result:
+        held = [it.held for it in self.state.values()]
+        mocks = EnkryptMocks(self.resources, self.calls, registry=self.registry, held=held)
+        engine = _Engine(mocks)
+        # In a context of its own: the SDK keeps all that it knows of a program in context variables.
+        try:
+            contextvars.Context().run(self._in_context, program, engine, preview)
+        except Exception as error:
+            if engine.problems:
+                raise CheckFailed(engine.problems) from error
+            raise
+        finally:
+            # The SDK makes what was set first in a context the default of all others.
+            contextvars.Context().run(Settings, project="project", stack="stack")
+        gone = [it for urn, it in self.state.items() if urn not in engine.found]
+        engine.problems += [_PROTECTED.format(it.urn) for it in gone if it.protect]
+        if engine.problems:
+            raise CheckFailed(engine.problems)
+        if not preview:
+            # The deletes need the stack's configuration too.
+            contextvars.Context().run(self._delete, mocks, [it.held for it in reversed(gone)])
+            self.state = {urn: it for urn, it in engine.found.items() if it.change != "read"}
+        return Result(_named(engine.found), engine.outputs, engine.messages, tuple(it.name for it in gone))
+
+    def _in_context(self, program: Program, engine: _Engine, preview: bool) -> None:
+        log = logging.Logger("pulumi", logging.INFO)
+        log.addHandler(_Kept(engine.messages))
+        told: Any = MockEngine(log)
+        configure(Settings(project=self.project, stack=self.stack, monitor=engine, engine=told, dry_run=preview))
+        self._configure()
+        asyncio.run(run_in_stack(lambda: _execute(program)))
+
+    def _delete(self, mocks: EnkryptMocks, gone: list[Held]) -> None:
+        self._configure()
+        mocks.delete(gone)
+
+    def _configure(self) -> None:
+        given = {name if ":" in name else f"{self.project}:{name}": value for name, value in self.config.items()}
+        texts = {name: _as_text(clear(value)) for name, value in given.items()}
+        set_all_config(texts, [name for name, value in given.items() if isinstance(value, Secret)])
+
+
+_PROTECTED: Final = "resource {} cannot be deleted because it is protected"
+
+
+class _Engine(MockMonitor):
+    """Notes what it is asked and what the mocks answer, secrets marked."""
+
+    def __init__(self, provider: EnkryptMocks) -> None:
+        super().__init__(provider)
+        self.found: dict[str, Resource] = {}
+        self.outputs: dict[str, Json] = {}
+        self.messages: list[str] = []
+        self.problems: list[str] = []
+        self._provider = provider
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        # As the engine does it: the stack's own type is not part of a URN.
+        return str(super().make_urn("" if f"::{STACK}::" in parent else parent, type_, name))
+
+    def RegisterResource(self, request: Any) -> Any:
+        if request.type == STACK:
+            return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        asked = Resource(
+            urn=self.make_urn(request.parent, request.type, request.name),
+            type=request.type,
+            name=request.name,
+            inputs=from_engine(request.object),
+            parent=request.parent,
+            provider=request.provider,
+            dependencies=tuple(request.dependencies),
+            reasons={name: tuple(found.urns) for name, found in request.propertyDependencies.items()},
+            secret_outputs=tuple(request.additionalSecretOutputs),
+            protect=bool(request.protect),
+        )
+        made = self._answered(asked, bool(request.custom), request.importId)
+        return resource_pb2.RegisterResourceResponse(urn=made.urn, id=made.id, object=to_engine(made.outputs))
+
+    def ReadResource(self, request: Any) -> Any:
+        asked = Resource(
+            urn=self.make_urn(request.parent, request.type, request.name),
+            type=request.type,
+            name=request.name,
+            inputs=from_engine(request.properties),
+            parent=request.parent,
+            provider=request.provider,
+            dependencies=tuple(request.dependencies),
+            secret_outputs=tuple(request.additionalSecretOutputs),
+        )
+        made = self._answered(asked, None, request.id)
+        return resource_pb2.ReadResourceResponse(urn=made.urn, properties=to_engine(made.outputs))
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:
+        outputs = from_engine(request.outputs)
+        if f"::{STACK}::" in request.urn:
+            self.outputs = outputs
+        elif request.urn in self.found:
+            self.found[request.urn] = replace(self.found[request.urn], outputs=outputs)
+        return empty_pb2.Empty()
+
+    def _answered(self, asked: Resource, custom: bool | None, id_: str) -> Resource:
+        inputs = clear(asked.inputs)
+        args = MockResourceArgs(asked.type, asked.name, inputs, asked.provider, id_, custom)
+        try:
+            known, outputs = self._provider.new_resource(args)
+        except CheckFailed as failed:
+            self.problems += failed.problems
+            known, outputs = "", inputs
+        marked = hidden_as(asked.inputs, outputs)
+        marked |= {name: _hidden(marked[name]) for name in asked.secret_outputs if name in marked}
+        change, changed = self._provider.changes.get((asked.type, asked.name), ("create", ()))
+        made = replace(asked, id=known, outputs=marked, change=change, changed=changed)
+        self.found[asked.urn] = made
+        self.resources[asked.urn] = MockMonitor.ResourceRegistration(asked.urn, known, outputs)
+        return made
+
+
+class _Kept(logging.Handler):
+    """Keeps what the program logs, as the console would show it."""
+
+    def __init__(self, messages: list[str]) -> None:
+        super().__init__()
+        self._messages = messages
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._messages.append(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
+def _hidden(value: Json) -> Secret:
+    return value if isinstance(value, Secret) else Secret(clear(value))
+
+
+def _named(resources: Mapping[str, Resource]) -> dict[str, Resource]:
+    often = Counter(it.name for it in resources.values())
+    return {it.name if often[it.name] == 1 else f"{it.type}::{it.name}": it for it in resources.values()}
+
+
+def _as_text(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+# ---- the program
+
+
+def _nothing() -> None:
+    """The program of a stack that declares nothing."""
+
+
+def _project_of(program: Program) -> str:
+    if callable(program):
+        return "project"
+    place = Path(program)
+    file = (place if place.is_dir() else place.parent) / "Pulumi.yaml"
+    found = re.search(r"^name:\s*[\"']?([^\s\"'#]+)", file.read_text(), re.MULTILINE) if file.exists() else None
+    return found[1] if found else "project"
+
+
+def _execute(program: Program) -> Any:
+    if callable(program):
+        return program()
+    place = Path(program).resolve()
+    with _inside(place if place.is_dir() else place.parent):
+        runpy.run_path(str(place), run_name="__main__")
+    return None
+
+
+@contextlib.contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    """As the language host runs a program: in its folder, which its imports come from, as if for the first time."""
+    before, modules, path = Path.cwd(), set(sys.modules), list(sys.path)
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        os.chdir(before)
+        sys.path[:] = path
+        for name in set(sys.modules) - modules:
+            if str(getattr(sys.modules[name], "__file__", None)).startswith(f"{folder}{os.sep}"):
+                del sys.modules[name]

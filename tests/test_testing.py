@@ -1,0 +1,644 @@
+"""testing/: the kit for users' tests refuses what a preview refuses, knows what a provider would, finds secrets."""
+
+from __future__ import annotations
+
+import base64
+import gc
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pulumi
+import pytest
+from documents import document, minimal
+
+from enkrypt_provider import (
+    DeletionProtected,
+    EnkryptModel,
+    EnkryptProvider,
+    ModelExists,
+    get_model_output,
+)
+from enkrypt_provider.emulator import Fault
+from enkrypt_provider.testing import (
+    UNKNOWN,
+    CheckFailed,
+    Emulator,
+    MockStack,
+    Registry,
+    Secret,
+    assert_no_secret,
+    emulator,
+)
+
+pytest_plugins = ["enkrypt_provider.testing"]
+
+ROOT = Path(__file__).parent.parent
+KEY = "stand-in-key/+of a model"
+SERVER = "test:index:Server"
+
+
+class Server(pulumi.CustomResource):
+    """A resource of another provider."""
+
+    address: pulumi.Output[str]
+
+    def __init__(self, name: str, size: int = 1, **properties: Any) -> None:
+        super().__init__(SERVER, name, {"size": size, "address": None, **properties})
+
+
+def declaring(*, server: bool = False, **changes: Any) -> Callable[[], None]:
+    """A program of one model, `m`, whose host may be that of a server."""
+
+    def program() -> None:
+        host = Server("s").address if server else "h"
+        given = minimal(model_config__endpoint={"host": host}, **changes)
+        model = EnkryptModel("m", **given)
+        pulumi.export("id", model.id)
+        pulumi.export("number", model.model_id)
+
+    return program
+
+
+def stack(program: Callable[[], Any] | Path | None = None, **options: Any) -> MockStack:
+    return MockStack(program or declaring(), resources={SERVER: {"address": "llm.example.com"}}, **options)
+
+
+# ---- what is refused
+
+
+def test_a_wrong_argument_fails_as_a_preview_does() -> None:
+    """Each problem is the line that the engine would show."""
+    wrong = declaring(testing_for="LMM", model_config__hosting_type="internal")
+    with pytest.raises(CheckFailed) as failed:
+        stack(wrong).preview()
+    begin = "pulumi-python:dynamic/enkrypt:EnkryptModel resource 'm' has a problem: "
+    assert failed.value.problems == [
+        f'{begin}testing_for: must be one of Copilot, LLM, Chatbot; did you mean "LLM"?',
+        f'{begin}model_config.hosting_type: must be one of External, Internal; did you mean "Internal"?',
+    ]
+
+
+def test_up_refuses_before_anything_is_registered() -> None:
+    """An `up` previews first: one wrong model of two, and none is registered."""
+
+    def two() -> None:
+        EnkryptModel("right", **minimal())
+        EnkryptModel("wrong", **minimal(model_saved_name="a/b"))
+
+    broken = stack(two)
+    with pytest.raises(CheckFailed, match="model_saved_name: must be printable ASCII"):
+        broken.up()
+    assert broken.registry.models() == {}
+
+
+def test_every_wrong_model_is_told() -> None:
+    """All problems of all models come at once."""
+
+    def three() -> None:
+        for number in range(3):
+            EnkryptModel(f"m{number}", **minimal(model_saved_name=f"m{number}/"))
+
+    with pytest.raises(CheckFailed) as failed:
+        stack(three).preview()
+    assert len(failed.value.problems) == 3
+
+
+def test_two_models_of_one_identity_are_refused() -> None:
+    """What `check` knows of the whole program is known here too."""
+
+    def twice() -> None:
+        for name in ("a", "b"):
+            EnkryptModel(name, **minimal())
+
+    with pytest.raises(CheckFailed, match=r"small/v1 is declared twice, here and as '[ab]'"):
+        stack(twice).preview()
+
+
+def test_a_wrong_setting_is_refused() -> None:
+    """The stack's configuration is read as the provider reads it."""
+    with pytest.raises(CheckFailed, match="enkrypt:endpoint must be https"):
+        stack(config={"enkrypt:endpoint": "http://api.example.com"}).preview()
+
+
+def test_the_dialect_is_the_configured_one() -> None:
+    """A field of dialect v2 is refused in v1 and taken in v2."""
+    program = declaring(model_config__rate_per_min=5)
+    with pytest.raises(CheckFailed, match="is of dialect v2"):
+        stack(program).preview()
+    made = stack(program, config={"enkrypt:dialect": "v2"}).up()
+    assert made.resources["m"].outputs["model_config"]["rate_per_min"] == 5
+
+
+def test_what_the_program_raises_is_raised() -> None:
+    """An error of the program's own is not dressed up."""
+
+    def program() -> None:
+        raise pulumi.RunError("no")
+
+    with pytest.raises(pulumi.RunError, match=r"^no$"):
+        stack(program).preview()
+
+
+def test_what_the_provider_raises_is_raised() -> None:
+    """An `up` fails as the provider fails: here a name is taken."""
+    taken = stack()
+    taken.registry.add(minimal(model_config__model_version="v1"))
+    with pytest.raises(ModelExists, match="is registered already"):
+        taken.up()
+
+
+# ---- what is known
+
+
+def test_a_preview_knows_what_a_provider_knows_before_it_has_made_it() -> None:
+    """Defaults are known, what a server sets is not, nor is a host that another resource gives."""
+    seen = stack(declaring(server=True)).preview()
+    model = seen.resources["m"]
+    assert model.inputs["model_config"]["endpoint"]["host"] is UNKNOWN
+    assert model.outputs["model_config"]["endpoint"]["port"] == 443
+    assert seen.outputs == {"id": UNKNOWN, "number": UNKNOWN}
+    assert "address" not in seen.resources["s"].outputs
+
+
+def test_an_up_gives_the_outputs_of_the_provider() -> None:
+    """What is registered is what the program sees: identity, number, defaults."""
+    one = stack(declaring(server=True))
+    made = one.up()
+    (registered,) = one.registry.models().values()
+    assert made.outputs == {"id": "small/v1", "number": registered["model_id"]}
+    assert registered["model_config"]["endpoint"]["host"] == "llm.example.com"
+    assert made.resources["m"].outputs["created_at"] == registered["created_at"]
+
+
+def test_a_preview_registers_nothing() -> None:
+    """A preview leaves no trace."""
+    one = stack()
+    one.preview()
+    assert (one.registry.models(), one.state) == ({}, {})
+
+
+def test_dependencies_are_told() -> None:
+    """Which resource waits for which, and for which argument."""
+    made = stack(declaring(server=True)).preview()
+    server = made.resources["s"].urn
+    assert made.resources["m"].dependencies == (server,)
+    assert made.resources["m"].reasons["model_config"] == (server,)
+    assert server == f"urn:pulumi:dev::project::{SERVER}::s"
+
+
+def test_secrets_are_marked() -> None:
+    """Keys are secrets in inputs and outputs, and what is exported of them is one."""
+
+    def program() -> None:
+        model = EnkryptModel("m", **minimal(model_config__apikeys=["stand-in-key"]))
+        pulumi.export("config", model.model_config)
+        pulumi.export("mine", pulumi.Output.secret("mine"))
+
+    for made in (stack(program).preview(), stack(program).up()):
+        model = made.resources["m"]
+        assert model.inputs["model_config"]["apikeys"] == Secret(["stand-in-key"])
+        assert model.outputs["model_config"]["apikeys"] == Secret(["stand-in-key"])
+        assert made.outputs["mine"] == Secret("mine")
+        assert isinstance(made.outputs["config"], Secret)
+        assert "stand-in-key" not in repr(made)
+
+
+def test_a_secret_of_the_configuration_is_one() -> None:
+    """Configuration is read by `pulumi.Config`, the project's own without a namespace."""
+
+    def program() -> None:
+        pulumi.export("own", pulumi.Config().require_object("sizes"))
+        pulumi.export("other", pulumi.Config("aws").require("region"))
+        pulumi.export("key", pulumi.Config().require_secret("key"))
+
+    config = {"sizes": [1, 2], "aws:region": "eu-central-1", "key": Secret("k")}
+    assert stack(program, config=config).up().outputs == {"own": [1, 2], "other": "eu-central-1", "key": Secret("k")}
+
+
+def test_what_the_program_logs_is_kept() -> None:
+    """Messages are as the console shows them."""
+
+    def program() -> None:
+        pulumi.log.warn("careful")
+        pulumi.log.info("by the way")
+
+    assert stack(program).preview().messages == ["warning: careful", "info: by the way"]
+
+
+# ---- what changes
+
+
+def test_a_second_run_changes_nothing() -> None:
+    """The same program is no difference, and what it exports is known in a preview."""
+    one = stack(declaring(server=True))
+    made = one.up()
+    again = one.preview()
+    assert again.changes == {"m": "same", "s": "same"}
+    assert again.outputs == made.outputs
+
+
+@pytest.mark.parametrize(
+    ("changes", "change", "fields"),
+    [
+        ({"model_name": "x"}, "update", ("model_name",)),
+        ({"model_config__apikeys": ["k"]}, "update", ("model_config.apikeys",)),
+        ({"model_config__model_version": "2"}, "replace", ("model_config.model_version",)),
+        ({"certifications": []}, "same", ()),
+    ],
+)
+def test_a_change_is_what_the_providers_diff_makes_of_it(
+    changes: dict[str, Any], change: str, fields: tuple[str, ...]
+) -> None:
+    """A preview says what an `up` does, and which fields are the reason; the `up` does it."""
+    one = stack()
+    one.up()
+    one.program = declaring(**changes)
+    for seen in (one.preview(), one.up()):
+        assert seen.changes == {"m": change}
+        assert seen.resources["m"].changed == fields
+    assert list(one.registry.models()) == ["small/2" if change == "replace" else "small/v1"]
+
+
+def test_what_is_no_longer_declared_is_deleted() -> None:
+    """So it is by an empty program, and by `destroy`."""
+    one = stack()
+    one.up()
+    one.program = lambda: None
+    assert one.preview().changes == {"m": "delete"}
+    assert list(one.registry.models()) == ["small/v1"]
+    assert one.destroy().changes == {"m": "delete"}
+    assert (one.registry.models(), one.state) == ({}, {})
+
+
+def test_what_is_protected_is_not_deleted() -> None:
+    """Neither by the engine, nor, where the program lifts that, by the provider."""
+    one = stack(declaring(deletion_protection=True))
+    one.up()
+    with pytest.raises(CheckFailed, match="::m cannot be deleted because it is protected"):
+        one.destroy()
+    one.program = declaring(deletion_protection=True, opts=pulumi.ResourceOptions(protect=False))
+    one.up()
+    with pytest.raises(DeletionProtected):
+        one.destroy()
+
+
+def test_another_resource_that_changes_is_an_update() -> None:
+    """Of a resource that changes a preview knows the id and the inputs."""
+    one = stack(lambda: pulumi.export("address", Server("s").address))
+    one.up()
+    one.program = lambda: pulumi.export("address", Server("s", size=2).address)
+    seen = one.preview()
+    assert seen.changes == {"s": "update"}
+    assert (seen.resources["s"].id, seen.outputs) == ("s-id", {"address": UNKNOWN})
+    assert one.up().outputs == {"address": "llm.example.com"}
+
+
+# ---- other resources
+
+
+def test_mocks_of_other_resources_are_dicts_or_functions() -> None:
+    """A function sees the resource's name and inputs; `id` is the resource's id."""
+    one = stack(lambda: pulumi.export("s", Server("s", size=3).address))
+    one.resources[SERVER] = lambda args: {"id": "i-1", "address": f"{args.name}-{args.inputs['size']:g}"}
+    made = one.up()
+    assert (made.outputs, made.resources["s"].id) == ({"s": "s-3"}, "i-1")
+
+
+def test_resources_of_one_name_are_told_apart() -> None:
+    """Where several have one name, it is TYPE::NAME."""
+
+    def program() -> None:
+        Server("m")
+        EnkryptModel("m", **minimal())
+
+    assert set(stack(program).preview().resources) == {
+        f"{SERVER}::m",
+        "pulumi-python:dynamic/enkrypt:EnkryptModel::m",
+    }
+
+
+def test_a_component_has_its_children() -> None:
+    """Components register outputs of their own; a child's URN names its parent's type."""
+
+    class Llm(pulumi.ComponentResource):
+        def __init__(self, name: str) -> None:
+            super().__init__("test:index:Llm", name)
+            self.model = EnkryptModel(name, opts=pulumi.ResourceOptions(parent=self), **minimal())
+            self.register_outputs({"id": self.model.id})
+
+    made = stack(lambda: pulumi.export("id", Llm("m").model.id)).up()
+    assert made.resources["test:index:Llm::m"].outputs == {"id": "small/v1"}
+    model = made.resources["pulumi-python:dynamic/enkrypt:EnkryptModel::m"]
+    assert "::test:index:Llm$pulumi-python:dynamic/enkrypt:EnkryptModel::m" in model.urn
+
+
+def test_a_providers_function_answers_what_the_test_says() -> None:
+    """A call that no test speaks of is an error which names it."""
+
+    def program() -> None:
+        pulumi.export("zone", pulumi.runtime.invoke("test:index:zone", {"n": 1}).value["zone"])
+
+    with pytest.raises(LookupError, match="test:index:zone"):
+        stack(program).preview()
+    assert stack(program, calls={"test:index:zone": {"zone": "a"}}).up().outputs == {"zone": "a"}
+    answer = stack(program, calls={"test:index:zone": lambda args: {"zone": args.args["n"]}})
+    assert answer.up().outputs == {"zone": 1}
+
+
+def test_each_explicit_provider_is_an_account() -> None:
+    """Two accounts hold one identity each, and the second has the dialect that it was given."""
+
+    def program() -> None:
+        eu = EnkryptProvider("eu", api_key="stand-in-key", dialect="v2")
+        EnkryptModel("here", **minimal())
+        EnkryptModel("there", opts=pulumi.ResourceOptions(provider=eu), **minimal(model_config__rate_per_min=5))
+
+    one = stack(program)
+    assert one.up().changes == {"eu": "create", "here": "create", "there": "create"}
+    assert one.preview().changes == {"eu": "same", "here": "same", "there": "same"}
+    assert list(one.registry.models()) == ["small/v1"]
+    one.destroy()
+
+
+def test_get_reads_what_is_registered() -> None:
+    """A registration that another stack manages is read, in a preview too; one that is not there is refused."""
+
+    def program() -> None:
+        found = EnkryptModel.get("m", "small/v1")
+        pulumi.export("number", found.model_id)
+        pulumi.export("config", found.model_config)
+
+    one = stack(program)
+    with pytest.raises(CheckFailed, match="small/v1 does not exist"):
+        one.preview()
+    one.registry.add(minimal(model_config__model_version="v1"))
+    number = one.registry.models()["small/v1"]["model_id"]
+    assert one.preview().outputs["number"] == number
+    made = one.up()
+    assert made.changes == {"m": "read"}
+    assert isinstance(made.outputs["config"], Secret)
+    one.destroy()
+    assert list(one.registry.models()) == ["small/v1"]
+
+
+# ---- programs and settings
+
+
+def project(folder: Path) -> Path:
+    (folder / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+    (folder / "hosts.py").write_text(f"HOST = {folder.name!r}\n")
+    (folder / "name.txt").write_text("from-a-file")
+    (folder / "__main__.py").write_text(
+        textwrap.dedent("""
+            import pulumi, hosts
+            from enkrypt_provider import EnkryptModel
+
+            name = open("name.txt").read()
+            config = {"is_compatible_with": "openai", "endpoint": {"host": hosts.HOST}}
+            EnkryptModel(name, model_saved_name=name, model_config=config)
+            pulumi.export("project", pulumi.get_project())
+        """)
+    )
+    return folder
+
+
+def test_a_project_runs_as_it_stands(tmp_path: Path) -> None:
+    """A folder with a Pulumi.yaml is a program: in its folder, with its modules and its name; nothing of it stays."""
+    before = (Path.cwd(), list(sys.path))
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        made = stack(project(tmp_path / name)).preview()
+        assert made.outputs == {"project": "shop"}
+        assert made.resources["from-a-file"].inputs["model_config"]["endpoint"]["host"] == name
+    assert (Path.cwd(), sys.path, "hosts" in sys.modules) == (*before, False)
+
+
+def test_neither_a_key_nor_the_environment_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stack whose configuration names the real API registers on its own emulator, whoever runs the test."""
+    monkeypatch.setenv("ENKRYPTAI_BASE_URL", "http://api.example.com")
+    one = stack(config={"enkrypt:endpoint": "https://api.enkryptai.com"})
+    one.up()
+    assert list(one.registry.models()) == ["small/v1"]
+
+
+def test_nothing_is_noted_on_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider's notes about creates stay with the emulator, which is removed with the stack."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    one = stack()
+    one.up()
+    folder = one.registry.database.parent
+    assert folder.exists()
+    assert not (tmp_path / "state").exists()
+    del one
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_two_stacks_share_nothing() -> None:
+    """Configuration, registrations and root resources are each stack's own."""
+    one, other = stack(config={"a": "1"}), stack(lambda: pulumi.export("a", pulumi.Config().get("a") or "none"))
+    one.up()
+    assert other.up().outputs == {"a": "none"}
+    assert other.registry.models() == {}
+
+
+def test_the_mocks_can_be_pulumis_own() -> None:
+    """`EnkryptMocks` works with `pulumi.runtime.set_mocks`, as Pulumi's documentation teaches it."""
+    code = """
+        import pulumi
+        from enkrypt_provider import EnkryptModel
+        from enkrypt_provider.testing import CheckFailed, EnkryptMocks
+
+        pulumi.runtime.set_mocks(EnkryptMocks())
+        config = {"is_compatible_with": "openai", "endpoint": {"host": "h"}, "apikeys": ["stand-in-key"]}
+        seen = []
+
+        @pulumi.runtime.test
+        def right():
+            model = EnkryptModel("m", model_saved_name="m", model_config=config)
+            return [model.id.apply(seen.append), model.model_config.apply(lambda c: seen.append(c.endpoint.port))]
+
+        @pulumi.runtime.test
+        def wrong():
+            EnkryptModel("n", model_saved_name="a/b", model_config=config)
+
+        right()
+        assert sorted(map(str, seen)) == ["443", "m/v1"], seen
+        try:
+            wrong()
+        except CheckFailed as failed:
+            print(failed)
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.startswith(
+        "pulumi-python:dynamic/enkrypt:EnkryptModel resource 'n' has a problem: model_saved_name"
+    )
+
+
+# ---- the emulator
+
+
+def test_the_emulator_is_served(enkrypt_emulator: Emulator) -> None:
+    """It answers over HTTP to its key alone, shows what is registered, and what it was asked."""
+    api = enkrypt_emulator
+    with httpx.Client(base_url=api.url) as http:
+        refused = http.get("/models/list-models", headers={"apikey": "another"})
+        added = http.post("/models/add-model", headers={"apikey": api.key}, json=document())
+    assert (refused.status_code, added.status_code) == (401, 200)
+    assert list(api.models()) == ["Test_Model/1"]
+    assert api.calls() == ["list_models", "add_model Test_Model/1"]
+    assert api.calls() == []
+
+
+def test_the_emulator_is_the_tests_own(enkrypt_emulator: Emulator) -> None:
+    """Nothing of another test is in it."""
+    assert (enkrypt_emulator.models(), enkrypt_emulator.calls()) == ({}, [])
+
+
+def test_the_dial_takes_faults_and_dicts(enkrypt_emulator: Emulator) -> None:
+    """A fault is one of `enkrypt_provider.emulator`, or a dict of its fields; none clears the dial."""
+    api = enkrypt_emulator
+    with httpx.Client(base_url=api.url, headers={"apikey": api.key}) as http:
+        for fault in (Fault(call="list_models", status=503), {"call": "list_models", "status": 503}):
+            api.fault(fault)
+            assert http.get("/models/list-models").status_code == 503
+        api.fault()
+        assert http.get("/models/list-models").status_code == 200
+
+
+def test_a_stack_can_meet_the_emulator_of_the_test(enkrypt_emulator: Emulator) -> None:
+    """`registry` says whose registrations a stack meets, faults included: an answer that is lost doubles nothing."""
+    enkrypt_emulator.fault({"call": "add_model", "reset": "after", "nth": 1})
+    stack(registry=enkrypt_emulator).up()
+    assert list(enkrypt_emulator.models()) == ["small/v1"]
+
+
+def test_a_program_can_look_up_on_the_emulator(enkrypt_emulator: Emulator) -> None:
+    """Look-ups go where `enkrypt:endpoint` says: over HTTP, or to the same registrations without a socket."""
+    enkrypt_emulator.add(document())
+
+    def program() -> None:
+        pulumi.export("number", get_model_output("Test_Model", "1").model_id)
+
+    number = enkrypt_emulator.models()["Test_Model/1"]["model_id"]
+    over_http = {"enkrypt:endpoint": enkrypt_emulator.url, "enkrypt:apiKey": Secret(enkrypt_emulator.key)}
+    for config in (over_http, {"enkrypt:endpoint": enkrypt_emulator.endpoint}):
+        assert stack(program, config=config).up().outputs == {"number": number}
+
+
+def test_an_emulator_takes_the_options_of_the_application(tmp_path: Path) -> None:
+    """Outside pytest's fixtures it is a context manager."""
+    with emulator(tmp_path / "m.db", keys={"stand-in-other-key": "team"}, mask_apikeys=True) as api:
+        assert api.key == "stand-in-other-key"
+        assert Registry(api.database).models() == {}
+
+
+# ---- the search for secrets
+
+
+SPELT = {
+    "plain": f"a {KEY} b",
+    "bytes": KEY.encode(),
+    "base64": base64.b64encode(f"xy{KEY}z".encode()).decode(),
+    "URL": f"https://h/?key={quote(KEY, safe='')}",
+    "JSON": json.dumps({"plaintext": json.dumps(KEY)}),
+    "a state": {"deployment": {"resources": [{"outputs": {"keys": [KEY]}}]}},
+    "a name": {KEY: 1},
+}
+
+
+@pytest.mark.parametrize("where", SPELT.values(), ids=SPELT)
+def test_a_secret_is_found_wherever_it_stands_and_never_shown(where: Any) -> None:
+    """The error says which, how and where, and shows nothing."""
+    with pytest.raises(AssertionError, match="secrets stand where anyone may read them:\n") as found:
+        assert_no_secret({"the model's key": KEY}, where)
+    assert "the model's key" in str(found.value)
+    assert KEY not in str(found.value)
+
+
+def test_the_place_of_a_secret_is_told() -> None:
+    """In a state it is a path, in a folder a file."""
+    with pytest.raises(AssertionError) as found:
+        assert_no_secret(["another-secret", KEY], SPELT["a state"])
+    assert str(found.value).splitlines()[1:] == ["  deployment.resources[0].outputs.keys[0]: secret 2, in the clear"]
+
+
+def test_files_and_folders_are_searched(tmp_path: Path) -> None:
+    """All files under a folder are, the emulator's databases aside: a server must know the keys."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/stack.json").write_text(json.dumps({"key": KEY}))
+    (tmp_path / "api.sqlite").write_text(KEY)
+    for where, told in ((tmp_path, "in/stack.json: the secret"), (tmp_path / "in/stack.json", "the secret")):
+        with pytest.raises(AssertionError, match=told):
+            assert_no_secret(KEY, where)
+    (tmp_path / "in/stack.json").unlink()
+    assert_no_secret(KEY, tmp_path)
+
+
+def test_what_is_marked_as_secret_may_hold_one() -> None:
+    """In what came of a program only what anyone may read is searched: outputs, resources, messages."""
+
+    def program(shown: str) -> None:
+        EnkryptModel("m", **minimal(model_config__apikeys=[KEY.replace(" ", "")], model_name=shown))
+        pulumi.log.info(shown)
+        pulumi.export("key", pulumi.Output.secret(KEY))
+
+    assert_no_secret(KEY.replace(" ", ""), stack(lambda: program("nothing")).up())
+    with pytest.raises(AssertionError) as found:
+        assert_no_secret(KEY, stack(lambda: program(KEY)).up())
+    places = {line.split(": ")[0].strip() for line in str(found.value).splitlines()[1:]}
+    assert {"resources.m.inputs.model_name", "resources.m.outputs.model_name", "messages[0]"} <= places
+
+
+def test_too_short_a_secret_is_refused() -> None:
+    """A search that would find anything, or nothing, is no search."""
+    for secret in ("", "xxxxx"):
+        with pytest.raises(ValueError, match="is shorter than 8 characters"):
+            assert_no_secret(secret, "text")
+
+
+# ---- the plugin
+
+
+def test_the_package_does_not_load_the_kit() -> None:
+    """A program pays nothing for it, and needs no pytest."""
+    code = "import sys, enkrypt_provider; print({'pytest', 'enkrypt_provider.testing'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("installed", [False, True])
+@pytest.mark.parametrize("named", [False, True])
+def test_the_fixture_is_there_where_the_plugin_is(tmp_path: Path, installed: bool, named: bool) -> None:
+    """By its entry point where the package is installed, by `pytest_plugins` where it is not, and by both."""
+    test = "def test(enkrypt_emulator):\n    assert enkrypt_emulator.models() == {}\n"
+    (tmp_path / "test_it.py").write_text('pytest_plugins = ["enkrypt_provider.testing"]\n' * named + test)
+    path = [str(ROOT)]
+    if installed:
+        info = tmp_path / "site" / "enkrypt_provider-0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: enkrypt-provider\nVersion: 0\n")
+        (info / "entry_points.txt").write_text(_entry_points())
+        path.append(str(info.parent))
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(tmp_path)],
+        cwd=tmp_path, env={"PYTHONPATH": ":".join(path), "PATH": ""}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (run.returncode == 0) is (installed or named), run.stdout + run.stderr
+
+
+def _entry_points() -> str:
+    """The plugin, as pyproject.toml has it."""
+    text = (ROOT / "pyproject.toml").read_text()
+    _, _, found = text.partition("[project.entry-points.pytest11]\n")
+    lines = [line.replace('"', "") for line in found.partition("\n\n")[0].splitlines() if not line.startswith("#")]
+    return "\n".join(["[pytest11]", *lines, ""])

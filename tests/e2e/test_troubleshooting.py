@@ -1,0 +1,77 @@
+"""docs/troubleshooting.md: what the engine itself says, and that the way out which the page gives is one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+
+from faults.running import EVERYTHING, going, wait_for
+from test_troubleshooting import ENGINE, is_quoted, sections
+
+from .harness import Run, Stack, Story
+from .programs import DECLARED, MODEL_KEY, model
+
+QUOTED = sections()[ENGINE]
+
+
+def found(run: Run) -> set[str]:
+    """The page's messages that a command printed."""
+    lines = [part for line in run.lines for part in (line, line.removeprefix("error: "))]
+    return {message for message in QUOTED if any(is_quoted(message, line) for line in lines)}
+
+
+def declared(story: Story, **environment: str) -> Stack:
+    """A stack with one model, not brought up yet."""
+    key = story.secrets.make("the model's key")
+    stack = story.project(DECLARED, story.api(), environment={MODEL_KEY: key, **environment})
+    stack.write("models.json", json.dumps({"chat": model("chat")}))
+    return stack
+
+
+def without(stack: Stack, name: str) -> Stack:
+    """The same stack, used by somebody who lacks that variable."""
+    kept: Mapping[str, str] = {key: value for key, value in stack.environment.items() if key != name}
+    return Stack(stack.story, stack.folder, kept)
+
+
+def test_an_up_that_was_killed_is_told_of_and_goes_on(story: Story) -> None:
+    """The lock is named with the way out, then what was pending; the same `up` makes the registration its own."""
+    api = story.api()
+    stack = story.project(DECLARED, api, environment={MODEL_KEY: story.secrets.make("the model's key")})
+    stack.write("models.json", json.dumps({"chat": model("chat")}))
+    api.fault({"call": "add_model", "delay": 5, "reset": "after", "nth": 1})
+    with going(stack, "up", "--yes", "--skip-preview") as command:
+        wait_for(lambda: "chat" in _pending(stack), "the create to be noted")
+        command.kill(EVERYTHING)
+        command.end(fails=True)
+    api.fault()
+
+    assert found(stack.up(fails=True)) == {message for message in QUOTED if "`pulumi cancel`" in message}
+    stack.run("cancel", "--yes")
+    assert found(stack.up()) == {message for message in QUOTED if "pending operations" in message}
+    assert sorted(api.models()) == ["chat/v1"]
+    assert found(stack.refresh("--clear-pending-creates")) == set()
+    assert "2 unchanged" in stack.up().lines
+
+
+def _pending(stack: Stack) -> list[str]:
+    """The names of what the state says was begun."""
+    (file,) = (stack.story.folder / "state/.pulumi/stacks").rglob("dev.json")
+    with suppress(ValueError):  # half written
+        latest = json.loads(file.read_text())["checkpoint"].get("latest") or {}
+        return [begun["resource"]["urn"].rpartition("::")[2] for begun in latest.get("pending_operations", [])]
+    return []
+
+
+def test_what_else_the_engine_says_is_on_the_page(story: Story) -> None:
+    """A wrong passphrase, none, a Python without the package, and the import that cannot be, each by its message."""
+    stack = declared(story)
+    said: set[str] = set()
+    said |= found(stack.with_environment({"PULUMI_CONFIG_PASSPHRASE": "another"}).preview(fails=True))
+    said |= found(without(stack, "PULUMI_CONFIG_PASSPHRASE").preview(fails=True))
+    said |= found(without(stack, "PYTHONPATH").preview(fails=True))
+    one = ("import", "pulumi-python:dynamic/enkrypt:EnkryptModel", "chat", "chat/v1", "--yes", "--skip-preview")
+    said |= found(stack.run(*one, fails=True))
+    killed = {message for message in QUOTED if "`pulumi cancel`" in message or "pending operations" in message}
+    assert said == set(QUOTED) - killed

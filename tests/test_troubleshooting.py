@@ -1,0 +1,311 @@
+"""docs/troubleshooting.md: each message in it is what the code says, and each class of error has its place there.
+
+What the engine itself says is in tests/e2e/test_troubleshooting.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pulumi
+import pytest
+from documents import minimal
+from mocked import run
+
+import enkrypt_provider
+from enkrypt_provider import catalogue, get_model
+from enkrypt_provider.account import Account
+from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
+from enkrypt_provider.errors import EnkryptError
+from enkrypt_provider.fields import OWNER
+from enkrypt_provider.retry import Patience
+from enkrypt_provider.schema import Identifier, parse, to_wire
+from enkrypt_provider.settings import Key, Settings
+from enkrypt_provider.verbs import Verbs
+
+PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "troubleshooting.md"
+REFUSED: Final = "The preview refuses an argument"
+TOLD: Final = "What it says without failing"
+ENGINE: Final = "The engine says"
+CHAT: Final = minimal(model_saved_name="chat", model_config__apikeys=["stand-in-model-key"])
+IDENTITY: Final = Identifier("chat", "v1")
+
+
+def sections() -> dict[str, list[str]]:
+    """The messages on the page, by the heading above them."""
+    parts = re.split(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found = dict(zip(parts[1::2], parts[2::2], strict=True))
+    return {title: re.findall(r"^```text\n(.+)\n```$", text, re.MULTILINE) for title, text in found.items()}
+
+
+def is_quoted(message: str, line: str) -> bool:
+    """Whether a printed line is the page's `message`, where `…` stands for anything and a request id may follow."""
+    return bool(re.fullmatch(".+".join(map(re.escape, message.split("…"))) + r"( \(request id \w+\))?", line))
+
+
+class World:
+    """An emulator out of order, the verbs on it, and what they told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = folder / "api.sqlite"
+        self.told: list[str] = []
+        self.transport: httpx.BaseTransport | None = None
+
+    def account(self, *faults: Fault, url: str = "http://127.0.0.1", keys: Any = None, **settings: Any) -> Account:
+        app = create_app(self.database, faults=faults, keys=keys)
+        given = Settings(Key("stand-in-key"), url, **settings)
+        patience = Patience(given.max_retries, sleep=lambda _seconds: None, announce=self.told.append)
+        client = EnkryptClient(given, transport=self.transport or httpx.WSGITransport(app), patience=patience)
+        return Account(client, tell=self.told.append)
+
+    def verbs(self, *faults: Fault, **settings: Any) -> Verbs:
+        return Verbs(self.account(*faults, max_retries=2, **settings))
+
+    def registered(self) -> dict[str, Any]:
+        """The state after a create that went well."""
+        return self.verbs().create(declared()).outs or {}
+
+
+def declared(**changed: Any) -> dict[str, Any]:
+    """The canonical inputs of a model."""
+    inputs, problems = parse({**CHAT, **changed})
+    assert problems == []
+    return inputs
+
+
+Scene = Callable[[World], Any]
+
+
+def configured(**settings: str) -> Scene:
+    return lambda _world: Settings.from_config({f"enkrypt:{k}": v for k, v in settings.items()}.get, {})
+
+
+def in_the_catalogue(secret_names: tuple[str, ...] = (), **config: str) -> Scene:
+    """A stack with a model whose host and key its file gives, or does not."""
+    host = {"is_compatible_with": "openai", "endpoint": {"host": {"config": "llmHost"}}}
+    models = {"chat": {"model_saved_name": "chat", "model_config": {**host, "apikeys": [{"secret": "llmKey"}]}}}
+
+    def load(_world: World) -> None:
+        run(catalogue.load, config={"endpoint": "embedded", "models": models, **config}, secret_names=secret_names)
+
+    return load
+
+
+def checked(olds: dict[str, Any] | None = None, **changed: Any) -> Scene:
+    return lambda world: _failing(world.verbs(), {**CHAT, **changed}, olds or {})
+
+
+def _failing(verbs: Verbs, news: dict[str, Any], olds: dict[str, Any] | None = None) -> None:
+    failures = verbs.check(olds or {}, news).failures
+    if failures:
+        raise pulumi.RunError("\n".join(failure.reason for failure in failures))
+
+
+def declared_twice(world: World) -> None:
+    verbs = world.verbs()
+    _failing(verbs, {**CHAT, OWNER: "shop/dev/first"})
+    _failing(verbs, {**CHAT, OWNER: "shop/dev/second"})
+
+
+def met_online(world: World) -> None:
+    world.account().client.add_model(to_wire(declared()), IDENTITY)
+    _failing(world.verbs(check_online=True), {**CHAT, OWNER: "shop/dev/chat"})
+
+
+def registered_by_another(world: World) -> None:
+    world.account().client.add_model(to_wire(declared()), IDENTITY)
+    world.verbs().create(declared())
+
+
+def adopting(world: World) -> None:
+    world.account().client.add_model(to_wire(declared()), IDENTITY)
+    world.verbs().create(declared(adopt_existing=True))
+
+
+def creating(*faults: Fault, **settings: Any) -> Scene:
+    return lambda world: world.verbs(*faults, **settings).create(declared())
+
+
+def listing(*faults: Fault, **settings: Any) -> Scene:
+    return lambda world: world.account(*faults, **{"max_retries": 2, **settings}).client.list_models()
+
+
+def after_a_create(then: Callable[[World, dict[str, Any]], Any]) -> Scene:
+    return lambda world: then(world, world.registered())
+
+
+def updating(*faults: Fault) -> Callable[[World, dict[str, Any]], Any]:
+    return lambda world, state: world.verbs(*faults).update("chat/v1", state, declared(model_name="other"))
+
+
+def behind_our_back(world: World, state: dict[str, Any]) -> None:
+    world.account().client.delete_model(IDENTITY)
+    updating()(world, state)
+
+
+def looked_up(world: World, _state: dict[str, Any]) -> None:
+    run(lambda: get_model("chta") and None, config={"endpoint": f"embedded:{world.database}"})
+
+
+def protected(world: World, state: dict[str, Any]) -> None:
+    world.verbs().delete("chat/v1", {**state, "deletion_protection": True})
+
+
+def ill(world: World) -> None:
+    answer = {"status": "unhealthy", "message": "no route to host"}
+
+    def health(request: httpx.Request) -> httpx.Response:
+        found = answer if request.url.path.endswith("health") else {"data": to_wire(declared())}
+        return httpx.Response(200, stream=httpx.ByteStream(json.dumps(found).encode()))
+
+    world.transport = httpx.MockTransport(health)
+    world.verbs().create(declared(verify_health=True))
+
+
+def killed(world: World) -> None:
+    """The create was done, and the engine was killed before it heard of it."""
+    owner = "shop/dev/chat"
+    for _ in range(2):
+        account = world.account()
+        account.ledger.declare(IDENTITY, owner)
+        Verbs(account).create(declared())
+
+
+def keys_change(world: World, state: dict[str, Any]) -> None:
+    changed = {**CHAT["model_config"], "apikeys": ["another-stand-in"]}
+    world.verbs().diff("chat/v1", state, declared(model_config=changed))
+
+
+def replaced_by_force(world: World) -> None:
+    account = world.account()
+    account.ledger.declare(IDENTITY, "shop/dev/chat")
+    verbs = Verbs(account)
+    before = verbs.create(declared()).outs or {}
+    verbs.create(declared())
+    verbs.delete("chat/v1", before)
+
+
+def not_ours(world: World) -> None:
+    notes = world.database.with_name("notes.txt")
+    notes.parent.mkdir(parents=True)
+    notes.write_text("buy milk" * 100)
+    EnkryptClient(Settings(Key("k"), "", notes))
+
+
+def wrong_address(world: World) -> None:
+    nowhere = httpx.ByteStream(b'{"message": "no such page"}')
+    world.transport = httpx.MockTransport(lambda _request: httpx.Response(404, stream=nowhere))
+    world.account().client.list_models()
+
+
+def slow(world: World) -> None:
+    late = Fault(call="add_model", delay=1.5, status=503)
+    with serve_in_thread(create_app(world.database, faults=[late])) as url:
+        settings = Settings(Key("stand-in-key"), url, timeout=0.2)
+        client = EnkryptClient(settings, patience=Patience(2, sleep=lambda _seconds: None))
+        Verbs(Account(client)).create(declared())
+
+
+SCENES: Final[dict[str, list[Scene]]] = {
+    "ConfigurationError": [
+        configured(),
+        configured(endpoint="http://api.enkryptai.com"),
+        configured(endpoint="embedded", requireHttps="true"),
+        configured(endpoint="api.enkryptai.com"),
+        configured(apiKey="two words"),
+        configured(apiKey="k", timeout="soon"),
+        not_ours,
+    ],
+    REFUSED: [
+        checked(model_config={**CHAT["model_config"], "endpoint": {"host": "https://llm.example.com/v1"}}),
+        checked(model_config={**CHAT["model_config"], "endpoint": {"host": "h", "hots": "h"}}),
+        checked(model_config={**CHAT["model_config"], "tools": [{"name": "search"}]}),
+        declared_twice,
+        met_online,
+        in_the_catalogue(llmHost="llm.example.com"),
+        in_the_catalogue(llmKey="stand-in-model-key"),
+        in_the_catalogue(("llmHost",), llmHost="stand-in", llmKey="stand-in-model-key"),
+    ],
+    "AuthenticationFailed": [
+        listing(keys={"another": "account"}),
+        creating(Fault(call="add_model", status=403)),
+    ],
+    "ModelExists": [registered_by_another, creating(Fault(call="add_model", status=409))],
+    "ModelNotFound": [after_a_create(behind_our_back), after_a_create(looked_up)],
+    "DeletionProtected": [after_a_create(protected)],
+    "ModelUnhealthy": [
+        lambda world: world.verbs(Fault(call="model_health", status=502)).create(declared(verify_health=True)),
+        ill,
+    ],
+    "RequestRejected": [
+        after_a_create(updating(Fault(call="modify_model", status=400))),
+        wrong_address,
+        listing(Fault(call="list_models", location="https://login.example.com/")),
+    ],
+    "ServiceUnavailable": [
+        lambda _world: EnkryptClient(Settings(Key("k"), "http://127.0.0.1:9", max_retries=0)).list_models(),
+        creating(Fault(call="add_model", status=503)),
+        slow,
+        creating(Fault(call="add_model", reset="before")),
+    ],
+    "UnexpectedResponse": [
+        listing(Fault(call="list_models", garbage="html")),
+        after_a_create(updating(Fault(call="modify_model", garbage="missing_data"))),
+    ],
+    TOLD: [
+        adopting,
+        killed,
+        after_a_create(keys_change),
+        creating(Fault(call="add_model", reset="after", nth=1)),
+        replaced_by_force,
+        creating(Fault(call="add_model", status=503, nth=1)),
+    ],
+}
+
+
+def lines(title: str, folder: Path) -> Iterator[str]:
+    """Everything that the scenes below a heading say; what they raise is of the class that the heading names."""
+    expected = getattr(enkrypt_provider, title, pulumi.RunError)
+    for number, scene in enumerate(SCENES[title]):
+        world = World(folder / str(number))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_STATE_HOME", str(folder / str(number)))
+            if title == TOLD:
+                with suppress(EnkryptError):
+                    scene(world)
+                yield from world.told
+            else:
+                with pytest.raises(expected) as caught:
+                    scene(world)
+                yield from (line.strip() for line in str(caught.value).splitlines())
+
+
+@pytest.mark.parametrize("title", [title for title in sections() if title != ENGINE])
+def test_each_message_on_the_page_is_what_the_code_says(
+    title: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a person reads in the console is found on the page, letter by letter."""
+    said = [*lines(title, tmp_path), *capsys.readouterr().err.splitlines()]
+    quoted = sections()[title]
+    assert quoted
+    assert [message for message in quoted if not any(is_quoted(message, line) for line in said)] == [], said
+
+
+def test_each_class_of_error_has_a_heading() -> None:
+    """Whoever meets an error finds its class on the page."""
+    classes = {name for name in enkrypt_provider.__all__ if isinstance(getattr(enkrypt_provider, name), type)}
+    errors = {name for name in classes if issubclass(getattr(enkrypt_provider, name), EnkryptError)}
+    assert errors - {"EnkryptError"} == set(sections()) - {REFUSED, TOLD, ENGINE}
+
+
+def test_no_message_on_the_page_is_quoted_twice() -> None:
+    """A person who searches for one finds one."""
+    quoted = [message for messages in sections().values() for message in messages]
+    assert len(quoted) == len(set(quoted))

@@ -1,0 +1,56 @@
+"""What every example's test may rely on: no key and no state of the person who runs it, and the engine.
+
+The programs are tested as a user would: with `enkrypt_provider.testing`, and, by the fixture `engine`, for real.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from os import defpath, pathsep
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def engine_folder() -> Path:
+    """The folder with the engine, which is got once. There is no skipping: without it nothing is proven."""
+    get = subprocess.run(
+        [sys.executable, str(REPOSITORY / "engine" / "get.py")], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if get.returncode:
+        pytest.fail(f"engine/get.py found no engine (exit code {get.returncode}): see above", pytrace=False)
+    return Path(get.stdout.strip())
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
+    for name in ("ENKRYPTAI_API_KEY", "ENKRYPT_API_KEY", "ENKRYPTAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def engine(engine_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The real engine on PATH, with a home and a backend of this test's own: for `pulumi` and the Automation API.
+
+    It gives the folder of the state.
+    """
+    state = tmp_path / "state"
+    state.mkdir()
+    python = Path(sys.executable).parent
+    for name, value in {
+        "PATH": pathsep.join([str(python), str(engine_folder), *defpath.split(pathsep)]),
+        "PYTHONPATH": str(REPOSITORY),
+        "PULUMI_HOME": str(tmp_path / "home"),
+        "PULUMI_BACKEND_URL": state.as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": "",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return state

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from pulumi.output import UNKNOWN
 
+from ..marks import Secret
 from .emulator import Emulator, Registry, emulator
 from .leaks import Secrets, assert_no_secret
-from .marks import Secret
 from .mocks import CheckFailed, EnkryptMocks
 from .stack import MockStack, Resource, Result
 

@@ -26,8 +26,8 @@ from pulumi.runtime.mocks import MockEngine, MockMonitor, MockResourceArgs
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
+from ..marks import Json, Secret, clear, from_engine, hidden_as, to_engine
 from .emulator import Registry
-from .marks import Json, Secret, clear, from_engine, hidden_as, to_engine
 from .mocks import Answer, Change, CheckFailed, EnkryptMocks, Held, Outputs, temporary_registry
 
 Program = Callable[[], Any] | str | Path

@@ -269,7 +269,7 @@ def _client(stack: str | None, endpoint: str | None, dialect: DialectName | None
 def serve(
     port: Annotated[int, typer.Option(help="0 picks a free one.", min=0, max=65535)] = 8787,
     db: Annotated[Path, typer.Option(help="The SQLite file, made where it is missing.")] = Path(
-        ".enkrypt/emulator.db"
+        ".enkrypt/emulator.sqlite"
     ),
     dialect: Annotated[DialectName, typer.Option(help="v1: the document. v2: the official client.")] = DialectName.v1,
     key: Annotated[
@@ -287,7 +287,10 @@ def serve(
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides the faults that fall by chance.")] = 0,
 ) -> None:
-    """Serve the Models API on 127.0.0.1, with nothing but a file behind it."""
+    """Serve the Models API on 127.0.0.1, with nothing but a file behind it.
+
+    At / it shows a browser on this machine what is registered. The file is that of `enkrypt:endpoint: embedded`.
+    """
     from enkrypt_provider.emulator import FaultError, create_app, spelled_fault
     from enkrypt_provider.emulator.database import NotOurs
     from enkrypt_provider.emulator.server import Listener
@@ -301,6 +304,7 @@ def serve(
             cache_reads=cache_reads,
             list_details=list_details,
             record=record,
+            page=True,
             faults=[spelled_fault(text) for text in fault] if fault else None,
             seed=seed,
         )
@@ -314,6 +318,7 @@ def serve(
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _end)
     typer.echo(f"Models API emulator ({dialect.value}) on {listener.url}, database {db.absolute()}")
+    typer.echo(f"To see what is registered, open {listener.url} in a browser on this machine.")
     sys.stdout.flush()
     listener.run()
 

@@ -183,6 +183,7 @@ def create_app(
     cache_reads: bool = False,
     list_details: bool = True,
     record: bool = False,
+    page: bool = False,
     faults: Iterable[Fault] | None = None,
     seed: int = 0,
     clock: Clock = lambda: datetime.now(timezone.utc),
@@ -193,14 +194,22 @@ def create_app(
     `keys` maps each accepted API key to its account; None accepts any key, for the account "default".
     `mask_apikeys` answers "xxxxx" for every key; `cache_reads` answers reads from a cache that only
     `X-Enkrypt-Refresh-Cache: true` renews; `list_details=False` lists without `model_config`.
-    `record` keeps the last requests for `GET /_emulator/requests`. `faults` turns the dial, which all processes on
+    `record` keeps the last requests for `GET /_emulator/requests`; `page` shows a browser on this machine what is
+    registered, at `/`. `faults` turns the dial, which all processes on
     the file share: None leaves it as it is, and the same faults again go on counting.
     """
     settings = Settings(dialect, mask_apikeys, cache_reads, list_details)
-    emulator = Emulator(Database(db), settings, keys, record=record, seed=seed, clock=clock, sleep=sleep)
+    database = Database(db)
+    emulator = Emulator(database, settings, keys, record=record, seed=seed, clock=clock, sleep=sleep)
     if faults is not None:
         emulator.dial.turn(faults, anew=False)
-    return _routed(emulator)
+    app = _routed(emulator)
+    if page:
+        from .page import page_of
+
+        about = f"dialect {dialect}, database {database.path}"
+        app.register_blueprint(page_of(database, emulator.dial, emulator.journal, about))
+    return app
 
 
 def _routed(emulator: Emulator) -> flask.Flask:

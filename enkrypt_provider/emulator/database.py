@@ -1,7 +1,7 @@
 """One SQLite file, shared by any number of threads and processes: its tables, its connections, its transactions.
 
 Here: WAL, waiting for others, one connection for each call in progress, what a full disk is called. Not here: what
-the rows mean (store, faults, journal).
+the rows mean (store, history, faults, journal).
 """
 
 from __future__ import annotations
@@ -32,11 +32,13 @@ CREATE TABLE IF NOT EXISTS cache (
     answer TEXT NOT NULL,
     PRIMARY KEY (account, question)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS writes (
+CREATE TABLE IF NOT EXISTS changes (
     number INTEGER PRIMARY KEY,
     account TEXT NOT NULL,
+    at TEXT NOT NULL,
     undo TEXT NOT NULL
 );
+DROP TABLE IF EXISTS writes;
 CREATE TABLE IF NOT EXISTS faults (
     number INTEGER PRIMARY KEY,
     fault TEXT NOT NULL,
@@ -106,6 +108,16 @@ class Database:
                 idle.append(connection)
         except sqlite3.OperationalError as error:
             raise _failure(error) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A transaction in which all statements see one state, whatever others write meanwhile."""
+        with self.connection() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("ROLLBACK")
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

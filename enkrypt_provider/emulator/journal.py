@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,8 +17,14 @@ from .database import Database, DatabaseFailed
 
 KEPT = 10_000  # requests
 MASK = "xxxxx"
+RECOGNIZED = 8  # characters; a shorter secret is too likely part of something else
 # Wider than the known fields: a key in a misspelt one must not come out either.
-_SECRET = re.compile(r"key|secret|token|passw|jwt|curl|custom_headers|credential", re.IGNORECASE)
+_SECRET = re.compile(r"key|secret|token|passw|jwt|curl|custom_headers|credential|authorization|cookie", re.IGNORECASE)
+
+_FOUND = """(?1 = '' OR instr(lower(
+    json_extract(entry, '$.method', '$.path', '$.call', '$.status', '$.faults')
+    || ' ' || coalesce(json_extract(entry, '$.model_saved_name') || '/' || json_extract(entry, '$.model_version'), '')
+), lower(?1)))"""
 
 
 @dataclass(frozen=True)
@@ -53,17 +60,68 @@ class Journal:
             rows = connection.execute("SELECT number, entry FROM requests ORDER BY number").fetchall()
         return [{"number": number, **json.loads(entry)} for number, entry in rows]
 
+    def last(self, words: str, limit: int, offset: int) -> list[dict[str, Any]]:
+        """Those that `words` stand in, bodies aside; the newest first."""
+        with self._database.connection() as connection:
+            rows = connection.execute(
+                f"SELECT number, entry FROM requests WHERE {_FOUND} ORDER BY number DESC LIMIT ?2 OFFSET ?3",  # noqa: S608
+                (words, limit, offset),
+            ).fetchall()
+        return [{"number": number, **json.loads(entry)} for number, entry in rows]
+
+    def count(self, words: str = "") -> int:
+        """How many there are that `words` stand in."""
+        with self._database.connection() as connection:
+            query = f"SELECT count(*) FROM requests WHERE {_FOUND}"  # noqa: S608
+            (count,) = connection.execute(query, (words,)).fetchone()
+        return int(count)
+
+    def about(self, name: str, version: str, limit: int) -> list[dict[str, Any]]:
+        """The last about one model, the newest first."""
+        kept = json.dumps({"model_saved_name": name, "model_version": version})[1:-1]
+        # The text is found ten times as fast as the field, which then decides.
+        query = (
+            "SELECT number, entry FROM requests WHERE instr(entry, ?)"
+            " AND json_extract(entry, '$.model_saved_name') = ? AND json_extract(entry, '$.model_version') = ?"
+            " ORDER BY number DESC LIMIT ?"
+        )
+        with self._database.connection() as connection:
+            rows = connection.execute(query, (kept, name, version, limit)).fetchall()
+        return [{"number": number, **json.loads(entry)} for number, entry in rows]
+
     def clear(self) -> None:
         self._database.write("DELETE FROM requests")
 
 
-def masked(value: Any, *, secret: bool = False) -> Any:
-    """A JSON value with every string under a secret name masked."""
+def masked(value: Any) -> Any:
+    """A JSON value with every string under a secret name masked, and those of some length wherever they stand."""
+    secrets = {text for text in _secrets(value) if len(text) >= RECOGNIZED}
+    return _masked(value, secrets)
+
+
+def _secrets(value: Any, *, secret: bool = False) -> Iterator[str]:
     if isinstance(value, dict):
-        return {name: masked(item, secret=secret or _is_secret(name)) for name, item in value.items()}
+        for name, item in value.items():
+            yield from _secrets(item, secret=secret or _is_secret(name))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _secrets(item, secret=secret)
+    elif secret and isinstance(value, str):
+        yield value
+
+
+def _masked(value: Any, secrets: Set[str], *, secret: bool = False) -> Any:
+    if isinstance(value, dict):
+        return {name: _masked(item, secrets, secret=secret or _is_secret(name)) for name, item in value.items()}
     if isinstance(value, list):
-        return [masked(item, secret=secret) for item in value]
-    return MASK if secret and isinstance(value, str) else value
+        return [_masked(item, secrets, secret=secret) for item in value]
+    if not isinstance(value, str):
+        return value
+    if secret:
+        return MASK
+    for text in secrets:
+        value = value.replace(text, MASK)
+    return value
 
 
 @lru_cache(maxsize=1024)

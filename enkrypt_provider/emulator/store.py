@@ -18,8 +18,8 @@ from .database import Database
 Clock = Callable[[], datetime]
 Document = dict[str, Any]
 PROJECT = "default"
-UNDOABLE = 1000  # writes; what is older is never read stale
-_COLUMNS = "model_saved_name, model_version, project_name, model_id, created_at, updated_at, document"
+UNDOABLE = 1000  # changes; what is older is never read stale, and in no history
+COLUMNS = "model_saved_name, model_version, project_name, model_id, created_at, updated_at, document"
 _IDENTITY = "account = ? AND model_saved_name = ? AND model_version = ? AND project_name = ?"
 
 
@@ -54,6 +54,10 @@ class Model:
     document: Document
 
 
+Undo = Mapping[Identity, Model | None]
+"""What a change replaced: each identity that it touched, and the model that had it before."""
+
+
 class Store:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -67,29 +71,29 @@ class Store:
                 model = Model(*_key(identity), _random_id(), now, now, document)
                 try:
                     connection.execute(
-                        f"INSERT INTO models (account, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+                        f"INSERT INTO models (account, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
                         (account, *_key(identity), model.model_id, now, now, kept),
                     )
                 except sqlite3.IntegrityError as error:
                     if not str(error).endswith("models.model_id"):
                         raise Taken(str(identity)) from error
                 else:
-                    _can_undo(connection, account, {identity: None})
+                    _can_undo(connection, account, now, {identity: None})
                     return model
 
     def find(self, account: str, identity: Identity) -> list[Model]:
         """The one model of this identity, or none."""
         with self._database.connection() as connection:
-            return _find(connection, account, identity)
+            return find_in(connection, account, identity)
 
     def models(self, account: str) -> list[Model]:
         """Every model of the account, in the order of their making [G]."""
         with self._database.connection() as connection:
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM models WHERE account = ? ORDER BY rowid",  # noqa: S608
+                f"SELECT {COLUMNS} FROM models WHERE account = ? ORDER BY rowid",  # noqa: S608
                 (account,),
             )
-            return [_model(row) for row in rows]
+            return [model_of(row) for row in rows]
 
     def modify(self, account: str, old: Identity, new: Identity, change: Callable[[Document], Document]) -> Model:
         """Replaces the document, and the identity where `new` is another: `Taken` where that is someone else's."""
@@ -104,14 +108,14 @@ class Store:
                 )
             except sqlite3.IntegrityError as error:
                 raise Taken(str(new)) from error
-            _can_undo(connection, account, {new: None, old: before})
+            _can_undo(connection, account, model.updated_at, {new: None, old: before})
             return model
 
     def delete(self, account: str, identity: Identity) -> Model:
         with self._database.writing() as connection:
             model = _one(connection, account, identity)
             connection.execute(f"DELETE FROM models WHERE {_IDENTITY}", (account, *_key(identity)))  # noqa: S608
-            _can_undo(connection, account, {identity: model})
+            _can_undo(connection, account, self._now(), {identity: model})
             return model
 
     def find_before(self, account: str, identity: Identity) -> list[Model]:
@@ -120,7 +124,7 @@ class Store:
             for undo in _undone(connection, account):
                 if identity in undo:
                     return [model for model in [undo[identity]] if model]
-            return _find(connection, account, identity)
+            return find_in(connection, account, identity)
 
     def models_before(self, account: str) -> list[Model]:
         """As `models`, as of before the account's last write."""
@@ -163,40 +167,46 @@ def _key(identity: Identity) -> tuple[str, str, str]:
     return identity.model_saved_name, identity.model_version, identity.project_name
 
 
-def _model(row: Sequence[Any]) -> Model:
+def model_of(row: Sequence[Any]) -> Model:
+    """From the values of `COLUMNS`."""
     *columns, document = row
     return Model(*(*columns, json.loads(document)))
 
 
-def _find(connection: sqlite3.Connection, account: str, identity: Identity) -> list[Model]:
+def find_in(connection: sqlite3.Connection, account: str, identity: Identity) -> list[Model]:
+    """As `Store.find`, within a transaction."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM models WHERE {_IDENTITY}",  # noqa: S608
+        f"SELECT {COLUMNS} FROM models WHERE {_IDENTITY}",  # noqa: S608
         (account, *_key(identity)),
     )
-    return [_model(row) for row in rows]
+    return [model_of(row) for row in rows]
 
 
 def _one(connection: sqlite3.Connection, account: str, identity: Identity) -> Model:
-    if not (found := _find(connection, account, identity)):
+    if not (found := find_in(connection, account, identity)):
         raise Unknown(str(identity))
     return found[0]
 
 
-def _can_undo(connection: sqlite3.Connection, account: str, before: Mapping[Identity, Model | None]) -> None:
-    """Remembers what a write replaced, for stale reads."""
+def _can_undo(connection: sqlite3.Connection, account: str, at: str, before: Undo) -> None:
+    """Remembers what a change replaced, for stale reads and the history."""
     undo = [(_key(identity), model and vars(model)) for identity, model in before.items()]
     number = connection.execute(
-        "INSERT INTO writes (account, undo) VALUES (?, ?)", (account, json.dumps(undo))
+        "INSERT INTO changes (account, at, undo) VALUES (?, ?, ?)", (account, at, json.dumps(undo))
     ).lastrowid
     if number and number % 64 == 0:
-        connection.execute("DELETE FROM writes WHERE number <= ?", (number - UNDOABLE,))
+        connection.execute("DELETE FROM changes WHERE number <= ?", (number - UNDOABLE,))
 
 
-def _undone(connection: sqlite3.Connection, account: str) -> Iterator[dict[Identity, Model | None]]:
-    """What each write of the account replaced, the last one first."""
-    rows = connection.execute("SELECT undo FROM writes WHERE account = ? ORDER BY number DESC", (account,))
-    for (undo,) in rows:
-        yield {Identity(*key): model and Model(**model) for key, model in json.loads(undo)}
+def _undone(connection: sqlite3.Connection, account: str) -> Iterator[Undo]:
+    """What each change of the account replaced, the last one first."""
+    rows = connection.execute("SELECT undo FROM changes WHERE account = ? ORDER BY number DESC", (account,))
+    return (undo_of(undo) for (undo,) in rows)
+
+
+def undo_of(text: str) -> Undo:
+    """What a change replaced, as it is kept."""
+    return {Identity(*key): model and Model(**model) for key, model in json.loads(text)}
 
 
 def _identity(model: Model) -> Identity:

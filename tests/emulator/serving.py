@@ -14,6 +14,7 @@ from pathlib import Path
 class Served:
     process: subprocess.Popen[str]
     announced: str
+    page: str
 
     @property
     def url(self) -> str:
@@ -27,6 +28,6 @@ def serving(database: Path, *options: str) -> Iterator[Served]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             assert process.stdout
-            yield Served(process, process.stdout.readline())
+            yield Served(process, process.stdout.readline(), process.stdout.readline())
         finally:
             process.kill()

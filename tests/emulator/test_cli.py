@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from enkrypt_provider.cli import commands, main
 from enkrypt_provider.emulator.server import Listener
+from enkrypt_provider.settings import Settings
 
 from .conftest import NO_TLS, PATIENCE
 from .document import v1, v2
@@ -55,18 +56,31 @@ def invoke(*arguments: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_it_is_told_to_end(tmp_path: Path, ending: signal.Signals) -> None:
-    """One line when it really listens; then it answers; then SIGTERM or Ctrl-C ends it with 0 and no other word."""
+    """Two lines when it really listens; then it answers; then SIGTERM or Ctrl-C ends it with 0 and no other word."""
     database = tmp_path / "deep" / "models.db"
     with serving(database) as served:
         assert re.fullmatch(
             rf"Models API emulator \(v1\) on http://127\.0\.0\.1:\d+, database {database}\n", served.announced
         )
+        assert served.page == f"To see what is registered, open {served.url} in a browser on this machine.\n"
         with httpx.Client(base_url=served.url, headers={"apikey": "k"}, verify=NO_TLS, timeout=PATIENCE) as client:
             assert client.post("/models/add-model", json=v1()).status_code == 200
+            assert "1 model" in client.get("/").text
             served.process.send_signal(ending)
             assert served.process.wait(PATIENCE) == 0
         assert served.process.stdout
         assert served.process.stdout.read() == ""
+
+
+def test_the_file_is_that_of_the_embedded_emulator(
+    tmp_path: Path, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without --db it serves what a stack with `enkrypt:endpoint: embedded` registered in the same folder."""
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.from_config({"enkrypt:endpoint": "embedded"}.get)
+    status, said = invoke("--port", "0")
+    assert (status, said.splitlines()[0].partition("database ")[2]) == (0, str(settings.database))
+    assert asked == []
 
 
 def test_a_taken_port_is_one_line(tmp_path: Path) -> None:

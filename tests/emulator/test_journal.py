@@ -119,3 +119,12 @@ def test_emulators_on_one_file_share_the_journal(connect: Connect) -> None:
     one, other = connect(record=True), connect(record=True)
     ask(one, "list-models")
     assert len(journal(other)) == 1
+
+
+def test_a_key_is_masked_wherever_it_was_pasted(connect: Connect) -> None:
+    """A secret in its place is recognized elsewhere in the body; one of few characters is left, for it is a word."""
+    client = connect(record=True)
+    ask(client, "add-model", json=v1(apikeys=["key-of-eight", "me"], system_prompt="key-of-eight is for me"))
+    (entry,) = journal(client)
+    assert entry["body"]["model_config"]["system_prompt"] == "xxxxx is for me"
+    assert entry["body"]["model_config"]["apikeys"] == ["xxxxx", "xxxxx"]

@@ -1,0 +1,176 @@
+"""The page for a person's eyes: what is registered, what became of it, what was asked.
+
+Only for this machine, only to read, and no key is on it. Here: routes and headers. What a value looks like is in
+showing; where it is read, in history and journal.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import flask
+from werkzeug.exceptions import Forbidden, HTTPException, NotFound
+
+from ..database import Database, DatabaseFailed
+from ..faults import Dial
+from ..history import History
+from ..journal import Journal
+from . import showing
+
+ROWS = 50  # on one page of a table
+REQUESTS = 10  # on the page of a model
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+SHOWN = {
+    show.__name__: show
+    for show in (
+        showing.differences,
+        showing.endpoint,
+        showing.fields,
+        showing.indented,
+        showing.kind,
+        showing.moment,
+    )
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which rows of a table are shown: `number` of `count` pages, for `words` and an account."""
+
+    words: str
+    account: str
+    total: int
+    asked: int
+
+    @property
+    def count(self) -> int:
+        return max(1, -(-self.total // ROWS))
+
+    @property
+    def number(self) -> int:
+        return min(max(1, self.asked), self.count)
+
+    @property
+    def offset(self) -> int:
+        return (self.number - 1) * ROWS
+
+    @property
+    def last(self) -> int:
+        """The number of its last row."""
+        return min(self.offset + ROWS, self.total)
+
+    def query(self, page: int) -> dict[str, str | int]:
+        """The address of another page."""
+        found = {"q": self.words, "account": self.account, "page": page if page > 1 else ""}
+        return {name: value for name, value in found.items() if value}
+
+
+def _part(count: Callable[..., int], account: str = "") -> Part:
+    asked = flask.request.args
+    words = asked.get("q", "").strip()
+    total = count(account, words) if account else count(words=words)
+    return Part(words, account, total, asked.get("page", 1, type=int))
+
+
+class Page:
+    def __init__(self, database: Database, dial: Dial, journal: Journal | None) -> None:
+        self._history = History(database)
+        self._dial = dial
+        self._journal = journal
+
+    def models(self) -> str:
+        part = _part(self._history.count, flask.request.args.get("account", ""))
+        found = self._history.models(part.account, part.words, ROWS, part.offset)
+        return flask.render_template(
+            "models.html", part=part, models=found, accounts=self._history.accounts(), all=self._history.count()
+        )
+
+    def model(self, model_id: int) -> str:
+        """Also a deleted one, as long as its history is kept."""
+        if model_id >= 2**63:  # SQLite's largest
+            raise NotFound
+        found, changes = self._history.find(model_id), self._history.changes_of(model_id)
+        if not found and not changes:
+            raise NotFound
+        account, model = (found[0].account, found[0].model) if found else (changes[0].account, changes[0].model)
+        name, version = model.model_saved_name, model.model_version
+        asked = self._journal.about(name, version, REQUESTS) if self._journal else None
+        return flask.render_template(
+            "model.html", model=model, account=account, is_there=bool(found), changes=changes, requests=asked
+        )
+
+    def changes(self) -> str:
+        changes = self._history.changes()
+        part = _part(lambda **_: len(changes))
+        return flask.render_template(
+            "changes.html",
+            part=part,
+            changes=changes[part.offset : part.last],
+            accounts=len({change.account for change in changes}),
+        )
+
+    def requests(self) -> str:
+        if not self._journal:
+            return flask.render_template("requests.html", part=None, requests=[], dial=[])
+        part = _part(self._journal.count)
+        found = self._journal.last(part.words, ROWS, part.offset)
+        return flask.render_template("requests.html", part=part, requests=found, dial=self._dial.setting())
+
+
+def page_of(database: Database, dial: Dial, journal: Journal | None, about: str) -> flask.Blueprint:
+    """The routes of the page, for an application of its own origin; `about` stands at its foot."""
+    routes = flask.Blueprint(
+        "page", __name__, template_folder="templates", static_folder="static", static_url_path="/page"
+    )
+    page = Page(database, dial, journal)
+    for path, view in (
+        ("/", page.models),
+        ("/model/<int:model_id>", page.model),
+        ("/changes", page.changes),
+        ("/requests", page.requests),
+    ):
+        routes.add_url_rule(path, view.__name__, view)
+    routes.before_request(_for_this_machine)
+    routes.after_request(_with_headers)
+    for error in (HTTPException, DatabaseFailed):
+        routes.register_error_handler(error, _told)
+    routes.context_processor(lambda: {**SHOWN, "about": about})
+    return routes
+
+
+def _for_this_machine() -> None:
+    """Refuses other machines, and another site's script, to which this address was given as its own."""
+    host = urlsplit(f"//{flask.request.host}").hostname or ""
+    if not (_is_loopback(flask.request.remote_addr or "") and (host == "localhost" or _is_loopback(host))):
+        raise Forbidden("This page is for a browser on the machine that serves it.")
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _with_headers(answer: flask.Response) -> flask.Response:
+    """A page that did not change is not sent again."""
+    answer.headers.update(HEADERS)
+    if answer.mimetype == "text/html":
+        answer.add_etag()
+        answer.make_conditional(flask.request)
+    return answer
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    code = error.code or 500 if isinstance(error, HTTPException) else 500
+    return flask.render_template("error.html", error=error, code=code), code

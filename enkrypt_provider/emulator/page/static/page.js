@@ -1,0 +1,52 @@
+// Keeps the page up to date: asks for it again, and puts in its place what has changed.
+"use strict";
+
+const EVERY = 2000; // milliseconds
+const live = document.getElementById("live");
+const status = document.getElementById("status");
+const pause = document.getElementById("pause");
+let etag = "";
+let isPaused = false;
+
+function put(text) {
+  const fresh = new DOMParser().parseFromString(text, "text/html");
+  const after = fresh.getElementById("status");
+  if (status.innerHTML !== after.innerHTML) status.replaceChildren(...after.childNodes);
+  const change = fresh.getElementById("live");
+  if (live.innerHTML === change.innerHTML) return;
+  const focused = live.contains(document.activeElement) ? document.activeElement.closest("[id]") : null;
+  const open = [...live.querySelectorAll("details[open]")].map((details) => details.id);
+  live.replaceChildren(...change.childNodes);
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  if (focused) {
+    const again = document.getElementById(focused.id);
+    (again?.matches("details") ? again.firstElementChild : again)?.focus({ preventScroll: true });
+  }
+}
+
+async function update() {
+  if (isPaused || document.hidden) return;
+  try {
+    const answer = await fetch(location.href, { headers: etag ? { "If-None-Match": etag } : {} });
+    if (answer.status === 304) return;
+    etag = answer.headers.get("ETag") ?? "";
+    put(await answer.text());
+  } catch {
+    etag = "";
+    status.textContent = "The emulator does not answer: this is what was there.";
+  }
+}
+
+async function keepUpdating() {
+  await update();
+  setTimeout(keepUpdating, EVERY);
+}
+
+pause.hidden = false;
+pause.addEventListener("click", () => {
+  isPaused = !isPaused;
+  pause.setAttribute("aria-pressed", String(isPaused));
+  update();
+});
+document.addEventListener("visibilitychange", update);
+setTimeout(keepUpdating, EVERY);

@@ -1,0 +1,396 @@
+"""The page as it is sent: what is on it, what never is, and to whom it is given."""
+
+from __future__ import annotations
+
+import html
+import re
+import sqlite3
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from enkrypt_provider.emulator import Fault
+from enkrypt_provider.emulator import store as store_module
+
+from .conftest import Clock, Connect
+from .document import IDENTITY, called, v1, v2
+from .test_app import ask
+
+PATHS = ["/", "/changes", "/requests"]
+HERE = {"Host": "127.0.0.1:8787"}
+HOSTILE = "<script>window.hacked=1</script>"
+"""Fits into a name."""
+ALSO_HOSTILE = "\"'><img src=x onerror=window.hacked=1>{{ 'wo' * 3 }}{% raw %}&lt;"
+
+
+@pytest.fixture
+def page(embedded: Connect) -> httpx.Client:
+    client = embedded(page=True, record=True, clock=Clock())
+    client.headers.update(HERE)
+    return client
+
+
+def seen(client: httpx.Client, path: str = "/") -> str:
+    """The text of a page, without its tags and with single spaces."""
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.text
+    text = re.sub(r"<(head|script)\b.*?</\1>", " ", answer.text, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+
+
+def address(client: httpx.Client, name: str, version: str = "1") -> str:
+    """The address of a model's page."""
+    return f"/model/{ask(client, 'get-model', headers=called(name, version)).json()['model_id']}"
+
+
+class Markup(HTMLParser):
+    """What a browser takes for markup."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [name for name, _ in attrs]
+
+
+def everywhere(client: httpx.Client) -> Iterator[str]:
+    """The HTML of every page that can be reached from the first."""
+    left, found = list(PATHS), set(PATHS)
+    while left:
+        text = client.get(left.pop()).text
+        yield text
+        links = {html.unescape(link) for link in re.findall(r'<a [^>]*href="(/[^"]*)"', text)} - found
+        left += links
+        found |= links
+
+
+def test_it_shows_what_is_registered(page: httpx.Client) -> None:
+    """Each model is a row by name, with its version, endpoint and protocol."""
+    ask(page, "add-model", json=v1("beta", endpoint={"host": "b.example.com", "scheme": "http", "port": 8000}))
+    ask(page, "add-model", json={**v1("Alpha", hosting_type="Internal"), "model_name": "org/alpha"})
+    text = seen(page)
+    assert "2 models" in text
+    assert "Alpha org/alpha 1 https://api.together.xyz openai, hosted internally LLM 2024-10-15 17:22:" in text
+    assert "beta 1 http://b.example.com:8000 openai LLM 2024-10-15 17:22:" in text
+    assert text.index("Alpha") < text.index("beta")
+
+
+def test_an_empty_emulator_tells_how_to_fill_it(page: httpx.Client) -> None:
+    """Where nothing is registered there is no table but the commands that register something, at this address."""
+    assert "pulumi config set enkrypt:endpoint http://127.0.0.1:8787" in seen(page)
+    assert "<table" not in page.get("/").text
+    assert "Nothing has been registered" in seen(page, "/changes")
+    assert "No request has come in yet." in seen(page, "/requests")
+
+
+def test_every_account_is_shown(embedded: Connect) -> None:
+    """The page needs no key, names the accounts where there are several, and shows one of them when asked."""
+    keys = {"key-1": "team-a", "key-2": "team-b"}
+    one, other, nobody = (embedded(page=True, keys=keys, apikey=key) for key in [*keys, ""])
+    for client in (one, nobody):
+        client.headers.update(HERE)
+    ask(one, "add-model", json=v1("of-one"))
+    assert "Account" not in seen(one)
+    ask(other, "add-model", json=v1("of-other"))
+    assert "of-one 1 team-a" in seen(nobody)
+    assert "of-other 1 team-b" in seen(nobody)
+    assert "of-one 1 team-a" not in seen(nobody, "/?account=team-b")
+    assert "1 model of 2 found" in seen(nobody, "/?account=team-b")
+    assert "the account “<b>”" in seen(nobody, "/?account=<b>")
+
+
+SECRET_PLACES: list[tuple[str, Any]] = [
+    ("v1", v1("a", apikeys=["sk-SECRET-1"], system_prompt="the key is sk-SECRET-1")),
+    ("v1", v1("a", metadata={"aws_secret": "sk-SECRET-2", "session": {"token": ["sk-SECRET-2"]}})),
+    ("v1", v1("a", default_request_options={"extra_headers": {"Authorization": "Bearer SECRET-3"}})),
+    ("v1", v1("a", apikey="sk-SECRET-4")),
+    ("v1", {**v1("a"), "api_key": "sk-SECRET-5"}),
+    ("v1", {**v1("a"), "model_config": {"apikeys": "sk-SECRET-6"}}),
+    ("v2", v2("b", custom_headers=[{"key": "X-Key", "value": "sk-SECRET-7"}])),
+    ("v2", v2("b", custom_curl_command="curl -H 'Authorization: SECRET-8'")),
+    ("v2", v2("b", model_jwt_config={"jwt_body": "SECRET-9", "jwt_headers": [{"key": "a", "value": "SECRET-9"}]})),
+    ("v2", v2("b", custom_payload={"password": "SECRET-10"})),
+]
+
+
+def test_no_key_is_on_any_page(embedded: Connect) -> None:
+    """Wherever a key was put, accepted or refused, changed or deleted: no page shows it, and the API key neither."""
+    clients = {name: embedded(page=True, record=True, dialect=name, apikey="sk-SECRET-0") for name in ("v1", "v2")}
+    for client in clients.values():
+        client.headers.update(HERE)
+    for dialect, body in SECRET_PLACES:
+        client, name = clients[dialect], called(body["model_saved_name"])
+        ask(client, "add-model", json=body)
+        ask(client, "modify-model", headers=name, json=body)
+        client.get("/models/list-models?apikey=sk-SECRET-0")
+    ask(clients["v2"], "delete-model", headers=called("b"))
+    pages = list(everywhere(clients["v1"]))
+    assert len(pages) == len(PATHS) + 2
+    assert [re.findall(r".*SECRET.*", text) for text in pages if "SECRET" in text] == []
+    assert sum(text.count("xxxxx") for text in pages) > 20
+
+
+def test_a_changed_key_is_told_and_not_shown(page: httpx.Client) -> None:
+    """The history says that a key became another, and neither of them."""
+    ask(page, "add-model", json=v1(apikeys=["sk-SECRET-1"]))
+    ask(page, "modify-model", headers=IDENTITY, json=v1(apikeys=["sk-SECRET-2"]))
+    text = seen(page, address(page, "Test_Model"))
+    assert "model_config.apikeys xxxxx → became another value, which is not shown" in text
+    assert "SECRET" not in page.get(address(page, "Test_Model")).text
+
+
+def test_everything_is_escaped(page: httpx.Client) -> None:
+    """No text that anyone sent is markup, wherever it stands; nothing that is typed is a template."""
+    body = v1(HOSTILE, system_prompt=ALSO_HOSTILE, metadata={ALSO_HOSTILE: ALSO_HOSTILE})
+    body["model_name"] = ALSO_HOSTILE
+    body["model_config"].update(model_version=ALSO_HOSTILE, endpoint={"host": "<svg"}, apikeys=[HOSTILE])
+    assert ask(page, "add-model", json=body).status_code == 200
+    body["model_config"].update(system_prompt=HOSTILE)
+    ask(page, "modify-model", headers=called(HOSTILE, ALSO_HOSTILE), json=body)
+    ask(page, "get-model", headers=called(ALSO_HOSTILE))
+    page.get(f"/{HOSTILE}")
+    page.post("/_emulator/faults", json=[{"call": "*", "status": 503, "body": HOSTILE, "model": "nobody"}])
+    pages = [*everywhere(page)]
+    pages += [page.get(f"{path}?q={quote(ALSO_HOSTILE)}&account={quote(HOSTILE)}").text for path in PATHS]
+    for text in pages:
+        markup = Markup(text)
+        assert markup.tags.count("script") == markup.tags.count("link") - 1 == 1
+        assert {"img", "svg", "style", "iframe"}.isdisjoint(markup.tags)
+        assert not {name for name in markup.attributes if name.startswith("on") or name == "style"}
+        assert "wowowo" not in text
+    assert sum(html.escape(HOSTILE) in text for text in pages) > 5
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/model/1", "/page/page.css", "/page/page.js", "/page/icon.svg"])
+def test_nothing_from_elsewhere_and_nothing_inline(page: httpx.Client, path: str) -> None:
+    """The policy allows this origin's own files alone; no page is kept, framed or tells where it was left from."""
+    answer = page.get(path)
+    policy = dict(rule.split(" ", 1) for rule in answer.headers["Content-Security-Policy"].split("; "))
+    assert policy.pop("default-src") == policy.pop("frame-ancestors") == policy.pop("base-uri") == "'none'"
+    assert set(policy.values()) == {"'self'"}
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert not re.search(r"https?:", re.sub(r"http://(www\.w3\.org/2000/svg|127\.0\.0\.1:8787)\b", "", answer.text))
+
+
+@pytest.mark.parametrize(
+    ("client", "host", "status"),
+    [
+        ("127.0.0.1", "127.0.0.1:8787", 200),
+        ("127.0.0.1", "localhost:8787", 200),
+        ("::1", "[::1]:8787", 200),
+        ("10.0.0.7", "127.0.0.1", 403),
+        ("", "127.0.0.1", 403),
+        ("127.0.0.1", "rebound.example.com", 403),
+        ("127.0.0.1", "127.0.0.1.example.com", 403),
+        ("127.0.0.1", "[", 403),
+    ],
+)
+@pytest.mark.parametrize("path", [*PATHS, "/model/1", "/page/page.js"])
+def test_only_this_machine_sees_it(embedded: Connect, client: str, host: str, status: int, path: str) -> None:
+    """Another machine is refused, and so is a browser to which another site gave this address as its own."""
+    app = _application(embedded(page=True))
+    answer = app.test_client().get(path, headers={"Host": host}, environ_base={"REMOTE_ADDR": client})
+    assert answer.status_code == (404 if (status, path) == (200, "/model/1") else status)
+    assert ("text/html" in answer.headers["Content-Type"]) or status == 200
+
+
+def _application(client: httpx.Client) -> Any:
+    transport = client._transport
+    assert isinstance(transport, httpx.WSGITransport)
+    return transport.app
+
+
+def test_it_is_shown_only_where_it_was_asked_for(embedded: Connect) -> None:
+    """The emulator inside a provider has no page."""
+    answer = embedded().get("/", headers=HERE)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/json")
+
+
+def test_it_is_only_to_read(page: httpx.Client) -> None:
+    """No method but GET and HEAD is answered."""
+    assert {page.request(method, path).status_code for method in ("POST", "PUT", "DELETE") for path in PATHS} == {405}
+
+
+def test_looking_leaves_no_trace(embedded: Connect) -> None:
+    """A look at the page is no request of the API: no fault falls to it, and it is in no log."""
+    client = embedded(page=True, record=True, faults=[Fault(status=503)])
+    client.headers.update(HERE)
+    assert len([*everywhere(client)]) == len(PATHS)
+    assert client.get("/_emulator/requests").json() == []
+    assert client.get("/_emulator/faults").json()[0]["met"] == 0
+
+
+def test_many_models_are_paged(page: httpx.Client) -> None:
+    """Of 120 models each is on one of three pages, with links from page to page; a wrong number is the nearest."""
+    names = [f"m{number:03}" for number in range(120)]
+    for name in names:
+        ask(page, "add-model", json=v1(name))
+    pages = [re.findall(r"\bm\d{3}\b", seen(page, path)) for path in ("/", "/?page=2", "/?page=3")]
+    assert [name for rows in pages for name in rows] == names
+    assert [len(rows) for rows in pages] == [50, 50, 20]
+    assert "51 to 100 of 120" in seen(page, "/?page=2")
+    assert re.findall(r'id="(?:next|previous)".*?href="([^"]*)"', page.get("/?page=2").text) == ["/", "/?page=3"]
+    assert seen(page, "/?page=99") == seen(page, "/?page=3")
+    assert seen(page, "/?page=-1") == seen(page, "/?page=x") == seen(page)
+    assert len(re.findall(r"\bm\d{3}/1", seen(page, "/changes?page=3"))) == 20
+    assert len(re.findall(r"\bm\d{3}/1", seen(page, "/requests?page=2"))) == 50
+
+
+@pytest.mark.parametrize("words", ["HAT", "2024-08", "azure_OPENAI", "gpt-4o", "host.example", " chat "])
+def test_models_are_found(page: httpx.Client, words: str) -> None:
+    """By a part of name, version, own name, protocol or host, in any case; the search stays in the links."""
+    wanted = v1("chat", model_version="2024-08-06", is_compatible_with="azure_openai")
+    wanted["model_config"]["endpoint"] = {"host": "host.example.com"}
+    ask(page, "add-model", json={**wanted, "model_name": "GPT-4o"})
+    ask(page, "add-model", json=v1("other", apikeys=["HAT gpt-4o"], system_prompt="HAT 2024-08"))
+    text = seen(page, f"/?q={quote(words)}")
+    assert "1 model of 2 found" in text
+    assert "chat" in text
+    assert "other" not in text
+    assert "No model has “100%” in its name" in seen(page, "/?q=100%25")
+    ask(page, "add-model", json=v1("100%"))
+    assert "1 model of 3 found" in seen(page, "/?q=100%25")
+
+
+def test_a_model_has_its_page(page: httpx.Client) -> None:
+    """All fields by the API's own names, what the server set, its history, and what was asked about it."""
+    ask(
+        page,
+        "add-model",
+        json=v1(metadata={"owner": "ml", "limits": {"day": 5}}, default_request_options={"stop": []}),
+    )
+    ask(page, "modify-model", headers=IDENTITY, json=v1(system_prompt="Be fair.", paths={"vision": "/see"}))
+    ask(page, "add-model", json=v1("Test_Model_2"))
+    text = seen(page, address(page, "Test_Model"))
+    assert "model_saved_name Test_Model model_version 1 testing_for LLM" in text
+    assert "model_config.system_prompt Be fair." in text
+    assert "model_config.endpoint.port 443" in text
+    assert "model_config.model_source empty" in text
+    assert "account default project_name default model_id" in text
+    history = text.partition("History")[2].partition("Last requests")[0]
+    assert re.findall("registered|changed|deleted", history) == ["changed", "registered"]
+    for difference in (
+        "model_config.system_prompt empty → became Be fair.",
+        "model_config.paths.vision absent → became /see",
+        "model_config.metadata.owner ml → became absent",
+        "model_config.metadata.limits.day 5 → became absent",
+        "model_config.default_request_options.stop empty → became absent",
+    ):
+        assert difference in history
+    assert "model_config.metadata empty" not in history
+    requests = text.partition("Last requests")[2]
+    assert re.findall(r"\w+_model\b", requests) == ["get_model", "modify_model", "add_model"]
+
+
+def test_a_renamed_and_a_deleted_model_keep_their_history(page: httpx.Client) -> None:
+    """The page goes with the model: through another name, and beyond its deletion, which it says."""
+    ask(page, "add-model", json=v1())
+    there = address(page, "Test_Model")
+    ask(page, "modify-model", headers=IDENTITY, json=v1("New_Name"))
+    assert "model_saved_name Test_Model → became New_Name" in seen(page, there)
+    ask(page, "delete-model", headers=called("New_Name"))
+    ask(page, "add-model", json=v1("New_Name"))
+    text = seen(page, there)
+    assert re.search(r"Deleted 2024-10-15 17:22:\d\d : this is what it was", text)
+    history = text.partition("History")[2].partition("Last requests")[0]
+    assert re.findall("registered|changed|deleted", history) == ["deleted", "changed", "registered"]
+    assert address(page, "New_Name") != there
+    assert seen(page, "/changes").count("New_Name") == 4
+    assert "0 models" not in seen(page)
+
+
+def test_the_same_sent_again_is_told(page: httpx.Client) -> None:
+    """A change that changed nothing says so."""
+    ask(page, "add-model", json=v1())
+    ask(page, "modify-model", headers=IDENTITY, json=v1())
+    assert "nothing: the same was sent again" in seen(page, "/changes")
+
+
+def test_a_history_that_is_cut_says_so(page: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a model whose registration is no longer kept, the time of it is still told."""
+    monkeypatch.setattr(store_module, "UNDOABLE", 3)
+    ask(page, "add-model", json=v1("old"))
+    for number in range(63):
+        ask(page, "modify-model", headers=called("old"), json=v1("old", system_prompt=str(number)))
+    text = seen(page, address(page, "old"))
+    assert text.count("became") == 3
+    assert "registered what changed between is no longer kept" in text
+
+
+@pytest.mark.parametrize("path", ["/model/1", f"/model/{10**30}"])
+def test_a_model_that_never_was_is_not_found(page: httpx.Client, path: str) -> None:
+    """The answer is a page with status 404."""
+    answer = page.get(path)
+    assert (answer.status_code, "Nothing is here" in answer.text) == (404, True)
+
+
+def test_requests_are_shown_with_their_faults(page: httpx.Client) -> None:
+    """Each request with its answer, its faults and its masked body; the dial as it stands; a search."""
+    page.post("/_emulator/faults", json=[{"call": "add_model", "status": 503, "first": 1}])
+    for _ in range(2):
+        ask(page, "add-model", json=v1(apikeys=["sk-1"]))
+    ask(page, "delete-model", headers=called("Nobody"))
+    page.get("/elsewhere")
+    text = seen(page, "/requests")
+    assert "4 requests" in text
+    assert "Faults that are set Fault Calls that it has met add_model:first=1,status=503 2" in text
+    assert re.search(r"4 \S+ \S+ GET /elsewhere – 404 [\d.]+ ms – – 3", text)
+    assert re.search(r"3 \S+ \S+ delete_model Nobody/1 404 [\d.]+ ms – –", text)
+    assert re.search(r"1 \S+ \S+ add_model Test_Model/1 503 [\d.]+ ms add_model:first=1,status=503 JSON", text)
+    assert '"apikeys": [ "xxxxx" ]' in text
+    for words, count in (("503", 1), ("TEST_model/1", 2), ("delete", 1), ("apikeys", 0), ("elsewhere", 1)):
+        assert f"{count} request{'s' * (count != 1)} found" in seen(page, f"/requests?q={words}")
+
+
+def test_a_reset_is_no_answer(page: httpx.Client) -> None:
+    """A request whose connection was reset says so in place of a status."""
+    page.post("/_emulator/faults", json=[{"call": "list_models", "reset": "after"}])
+    with pytest.raises(ConnectionResetError):
+        ask(page, "list-models")
+    assert re.search(r"1 \S+ \S+ list_models – reset [\d.]+ ms list_models:reset=after", seen(page, "/requests"))
+
+
+def test_without_a_log_the_page_says_so(embedded: Connect) -> None:
+    """Where requests are not recorded, their page tells by which option; a model's page leaves them out."""
+    client = embedded(page=True)
+    client.headers.update(HERE)
+    ask(client, "add-model", json=v1())
+    assert "Requests are not recorded: it runs with --no-record ." in seen(client, "/requests")
+    assert "request" not in seen(client, address(client, "Test_Model")).partition("History")[2]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_did_not_change_is_not_sent_again(page: httpx.Client, path: str) -> None:
+    """A page with the tag of what is there is a 304 without a body, and whole again after a change."""
+    tag = {"If-None-Match": page.get(path).headers["ETag"]}
+    assert (page.get(path, headers=tag).status_code, page.get(path, headers=tag).content) == (304, b"")
+    ask(page, "add-model", json=v1())
+    assert page.get(path, headers=tag).status_code == 200
+
+
+def test_a_broken_database_is_a_page(page: httpx.Client, database: Path) -> None:
+    """What SQLite says is told, with status 500."""
+    with sqlite3.connect(database) as connection:
+        connection.execute("DROP TABLE changes")
+    connection.close()
+    answer = page.get("/changes")
+    assert (answer.status_code, "no such table: changes" in answer.text) == (500, True)
+
+
+def test_what_an_earlier_emulator_left_is_shown(page: httpx.Client, embedded: Connect) -> None:
+    """What was registered without a page, as a provider's embedded emulator does, is on it with its history."""
+    ask(embedded(), "add-model", json=v1("of-the-provider"))
+    assert "of-the-provider" in seen(page)
+    assert "registered of-the-provider/1" in seen(page, "/changes")
+    assert "No request about it" in seen(page, re.findall(r"/model/\d+", page.get("/").text)[0])

@@ -17,7 +17,7 @@ from typing import Final
 
 from . import diff as differences
 from . import schema
-from .client import VISIBILITY_WAITS, EnkryptClient, announce, redacted, secrets_in
+from .client import VISIBILITY_WAITS, EnkryptClient, announce
 from .errors import (
     AuthenticationFailed,
     EnkryptError,
@@ -31,6 +31,7 @@ from .errors import (
 from .journal import Entry, Journal, this_place
 from .ledger import Ledger
 from .listing import Listing
+from .redaction import redacted, secrets_in
 from .schema import Identifier, Json, Live, Properties
 
 CLOCK_SLACK: Final = 5.0

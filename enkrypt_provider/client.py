@@ -7,93 +7,47 @@ line without the keys that were sent.
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import json
+import os
 import sys
+import threading
 import time
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
-from typing import Final, NoReturn, TypeVar
-from urllib.parse import quote, urlsplit
-
-import httpx
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 from . import schema
 from .errors import (
     AuthenticationFailed,
-    ConfigurationError,
     ModelExists,
     ModelNotFound,
     RequestRejected,
     UnexpectedResponse,
     plain,
 )
-from .fields import SECRETS
+from .redaction import redacted, secrets_in
+from .request import ASIDE, LIST_LIMIT, Answer, Request, timestamp
 from .retry import Failed, Patience, Went, persist
 from .schema import Identifier, Json
 from .settings import Settings
 
+if TYPE_CHECKING:
+    import httpx
+
+    from .wire import Wire
+
 T = TypeVar("T")
 
-ANSWER_LIMIT: Final = 4 * 2**20
-LIST_LIMIT: Final = 16 * 2**20
-"""Bytes of one answer, decompressed; as objects they can be thirty times that. What a longer list says is asked for
-model by model."""
 VISIBILITY_WAITS: Final = (0.0, 0.5, 1.0, 2.0)
 """Seconds before each look-up of a model whose creation was not answered: replicas lag."""
 
-_NEVER_SENT: Final = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)
+
+_PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
-@dataclass(frozen=True)
-class Request:
-    """One call of the API. `what` names it to a person; `secrets` must not come back in an error."""
-
-    method: str
-    path: str
-    what: str
-    identity: Identifier | None = None
-    body: Json = None
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-    limit: int = ANSWER_LIMIT
-
-    @property
-    def headers(self) -> dict[str, str]:
-        headers = {"X-Enkrypt-Refresh-Cache": "true"} if self.method == "GET" else {}
-        if self.identity:
-            headers["X-Enkrypt-Model"] = self.identity.name
-            headers["X-Enkrypt-Model-Version"] = self.identity.version
-        return headers
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back: a status, the headers, the whole body."""
-
-    status: int
-    headers: httpx.Headers
-    body: bytes
-
-    def json(self) -> Json:
-        """The body's JSON. Raises `UnexpectedResponse` where it is none."""
-        try:
-            return json.loads(self.body, parse_constant=_no_constant)
-        except (ValueError, RecursionError):
-            start = "HTML" if self.body.lstrip()[:1] == b"<" else "a body that is not JSON"
-            raise UnexpectedResponse(f"answered {self.status} with {start if self.body else 'nothing'}") from None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+def _is_environment_odd() -> bool:
+    authorities = os.environ.get("SSL_CERT_FILE")
+    return any(map(os.environ.get, _PROXIES)) or bool(authorities and not os.access(authorities, os.R_OK))
 
 
 def announce(line: str) -> None:
@@ -104,7 +58,9 @@ def announce(line: str) -> None:
 class EnkryptClient:
     """The five calls and the health check of one account. Safe for many threads; one per process is enough.
 
-    `transport` stands in for the network; `patience` and `clock` for time.
+    It connects when it is first used: an `up` that changes nothing needs no HTTP client. `transport` stands in for
+    the network; `patience` and `clock` for time. Raises `ConfigurationError`, at the latest when it connects, where
+    the environment's proxy or certificates, or the embedded database, cannot be used.
     """
 
     def __init__(
@@ -119,16 +75,24 @@ class EnkryptClient:
         self.patience = patience or Patience(settings.max_retries, announce=announce)
         self._clock = clock
         self._sent: set[str] = set()  # every model's key so far: a later answer may echo it too
-        self.clock_offset = 0.0
-        """Seconds by which the API's clock is ahead of this machine's, as of its last answer."""
-        self._http = _connect(settings, transport or _embedded(settings))
+        self._transport = transport
+        self._connecting = threading.Lock()
+        self._connected: Wire | None = None
+        if settings.database or _is_environment_odd():
+            self._wire()  # what is wrong with them is to be told by a preview already
 
     def __repr__(self) -> str:
         return f"EnkryptClient({self.settings.shown_endpoint!r})"
 
     def close(self) -> None:
         """Closes the connections."""
-        self._http.close()
+        if self._connected:
+            self._connected.close()
+
+    @property
+    def clock_offset(self) -> float:
+        """Seconds by which the API's clock is ahead of this machine's, as of its last answer."""
+        return self._connected.clock_offset if self._connected else 0.0
 
     def add_model(
         self,
@@ -226,45 +190,18 @@ class EnkryptClient:
         )
 
     def _exchange(self, request: Request) -> Answer:
-        try:
-            answer = self._send(request)
-        except _NEVER_SENT as error:
-            raise Failed(Went.NEVER_SENT, f"{self._reach(error)}") from None
-        except httpx.TimeoutException:
-            raise Failed(Went.LOST, f"no answer within {self.settings.timeout:g} s") from None
-        except (httpx.TransportError, ConnectionError) as error:
-            raise Failed(Went.LOST, f"the connection broke ({type(error).__name__})") from None
+        answer = self._wire().send(request)
         if answer.status >= 300:
             self._refuse(request, answer)
         return answer
 
-    def _send(self, request: Request) -> Answer:
-        content = None if request.body is None else _encode(request.body)
-        headers = request.headers | ({"Content-Type": "application/json"} if content is not None else {})
-        until = self._clock() + self.settings.timeout
-        with self._http.stream(request.method, request.path, content=content, headers=headers) as response:
-            self._note_clock(response.headers.get("date"))
-            body = self._receive(response, request.limit, until)
-            return Answer(response.status_code, response.headers, body)
+    def _wire(self) -> Wire:
+        with self._connecting:
+            if self._connected is None:
+                from .wire import Wire
 
-    def _receive(self, response: httpx.Response, limit: int, until: float) -> bytes:
-        body = bytearray()
-        for chunk in response.iter_raw():  # a size would gather a slow drip before the clock is read
-            body += chunk
-            if len(body) > limit:
-                raise UnexpectedResponse(f"answered {response.status_code} with more than {limit:,} bytes")
-            if self._clock() > until:
-                raise httpx.ReadTimeout("the answer as a whole")
-        return _decompressed(bytes(body), response.headers.get("content-encoding", ""), limit)
-
-    def _note_clock(self, date: str | None) -> None:
-        with contextlib.suppress(ValueError, TypeError, OverflowError):
-            self.clock_offset = _timestamp(date) - time.time() if date else self.clock_offset
-
-    def _reach(self, error: Exception) -> str:
-        reason = plain(redacted(str(error), [self.settings.api_key.reveal()]), 160)
-        where = f"{self.settings.shown_endpoint} cannot be reached ({reason or type(error).__name__})"
-        return f"{where}: check enkrypt:endpoint, the network and HTTPS_PROXY"
+                self._connected = Wire(self.settings, self._transport, self._clock)
+            return self._connected
 
     # ---- what a status means
 
@@ -315,65 +252,6 @@ _REJECTIONS: Final[dict[int, tuple[type[RequestRejected], str]]] = {
 }
 
 
-def _connect(settings: Settings, transport: httpx.BaseTransport | None) -> httpx.Client:
-    try:
-        return httpx.Client(
-            base_url=settings.endpoint or "http://embedded.invalid",
-            headers={
-                "apikey": settings.api_key.reveal(),
-                "Accept": "application/json",
-                # A compressed answer could be a bomb; a refused one costs a few bytes.
-                "Accept-Encoding": "identity",
-                "User-Agent": "enkrypt-provider (Pulumi)",
-            },
-            timeout=httpx.Timeout(settings.timeout, connect=min(settings.timeout, 10.0)),
-            transport=transport,
-            follow_redirects=False,  # the key never follows one
-            event_hooks={"response": [_put_location_aside]},
-            # A proxy is asked for a tunnel to https; plain http, this machine's own, must not leave it.
-            trust_env=settings.endpoint.casefold().startswith("https:"),
-        )
-    except OSError:
-        wrong = "SSL_CERT_FILE must name a readable file of certificates (PEM)"
-    except ImportError:
-        wrong = "a SOCKS proxy needs one more package: pip install 'httpx[socks]'"
-    except (httpx.InvalidURL, ValueError):
-        wrong = "HTTPS_PROXY or ALL_PROXY holds no proxy's URL: percent-encode what is odd in its password"
-    # Outside of `except`: what httpx says repeats parts of the URL, a password perhaps, and must not be chained.
-    raise ConfigurationError(wrong)
-
-
-def _embedded(settings: Settings) -> httpx.BaseTransport | None:
-    if settings.database is None:
-        return None
-    from .emulator import create_app
-    from .emulator.database import NotOurs
-
-    try:
-        return httpx.WSGITransport(app=create_app(settings.database, dialect=settings.dialect))
-    except NotOurs as error:
-        raise ConfigurationError(f"enkrypt:endpoint: {plain(error, 400)}") from None
-
-
-def _encode(body: Json) -> bytes:
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-
-
-def _decompressed(body: bytes, encoding: str, limit: int) -> bytes:
-    if encoding.lower() in ("", "identity"):
-        return body
-    if encoding.lower() not in ("gzip", "deflate"):
-        raise UnexpectedResponse(f"answered in the encoding {plain(encoding, 20)!r}, which was not asked for")
-    try:
-        unzip = zlib.decompressobj(wbits=47)  # 47: gzip or zlib, by its header
-        whole = unzip.decompress(body, limit + 1)
-    except zlib.error:
-        raise UnexpectedResponse("answered with a compressed body that is broken") from None
-    if len(whole) > limit or not unzip.eof:
-        raise UnexpectedResponse(f"answered with a compressed body that is cut short or over {limit:,} bytes")
-    return whole
-
-
 # ---- reading an answer
 
 
@@ -405,30 +283,17 @@ def _retry_after(value: str | None) -> float | None:
     if value is None:
         return None
     try:
-        return float(value) if value.strip().isdigit() else max(0.0, _timestamp(value) - time.time())
+        return float(value) if value.strip().isdigit() else max(0.0, timestamp(value) - time.time())
     except (ValueError, TypeError, OverflowError):
         return None
 
 
-def _timestamp(date: str) -> float:
-    return parsedate_to_datetime(date).timestamp()
-
-
 def _redirected(request: Request, answer: Answer) -> str:
-    where = _host_in(answer.headers.get(_ASIDE, "")) or "another place"
+    where = _host_in(answer.headers.get(ASIDE, "")) or "another place"
     return (
         f"{request.what}: {answer.status} to {plain(where, 100)}: redirects are not followed, since the key would "
         "go with them; if that is the API's address, set enkrypt:endpoint to it"
     )
-
-
-_ASIDE: Final = "x-not-followed"
-
-
-def _put_location_aside(response: httpx.Response) -> None:
-    """The HTTP client would prepare to follow it all the same, and fail where it leads nowhere."""
-    if place := response.headers.pop("location", None):
-        response.headers[_ASIDE] = place
 
 
 def _host_in(url: str) -> str:
@@ -448,37 +313,6 @@ def _request_id(answer: Answer, secrets: list[str]) -> str:
     in_body = found.get("request_id") if isinstance(found, dict) else None
     text = in_body if isinstance(in_body, str) else answer.headers.get("x-enkrypt-correlation-id", "")
     return redacted(text, secrets)
-
-
-# ---- keys stay out of sight
-
-
-def secrets_in(body: Mapping[str, Json]) -> tuple[str, ...]:
-    """Every text in a body that a person must never see."""
-    config = body.get("model_config")
-    hidden = ([config.get(path.rpartition(".")[2]) for path in SECRETS]) if isinstance(config, Mapping) else []
-    return tuple(_texts(hidden))
-
-
-def _texts(value: Json) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping | list):
-        for item in value.values() if isinstance(value, Mapping) else value:
-            yield from _texts(item)
-
-
-def redacted(text: str, secrets: Iterable[str]) -> str:
-    """`text` with `***` for each secret, in the clear, URL-encoded or in base64."""
-    shapes = {shape for secret in secrets for shape in (secret, quote(secret, safe=""), _base64(secret))}
-    for shape in sorted(shapes, key=len, reverse=True):  # one secret may begin another
-        if len(shape) > 3:
-            text = text.replace(shape, "***")
-    return text
-
-
-def _base64(secret: str) -> str:
-    return base64.b64encode(secret.encode()).decode().rstrip("=")
 
 
 def _colon(text: str) -> str:

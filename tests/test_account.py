@@ -107,7 +107,7 @@ def test_a_create_that_was_cut_off_is_known_by_what_it_sent(machine: Machine) ->
 def test_a_create_that_never_arrived_leaves_no_claim(machine: Machine) -> None:
     """Where nothing was sent, what somebody registers afterwards is not ours."""
     unsent = machine.account()
-    unsent.client._http._transport = httpx.MockTransport(_refused)
+    unsent.client._wire()._http._transport = httpx.MockTransport(_refused)
     assert isinstance(refusal(unsent), ServiceUnavailable)
     Machine.account(machine, owner="p/s/other").create(BODY)
     assert isinstance(refusal(machine.account()), ModelExists)

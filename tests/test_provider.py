@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import pickletools
 import subprocess
 import sys
@@ -72,6 +73,25 @@ def test_declaring_loads_no_http_client() -> None:
     code = "import sys, enkrypt_provider; print(sorted({'httpx', 'pydantic', 'flask'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], cwd=_root(), capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+def test_an_up_without_a_change_needs_no_http_client() -> None:
+    """check and diff load the schema, and connect to nothing."""
+    code = (
+        "import sys\n"
+        "from enkrypt_provider.provider import EnkryptModelProvider\n"
+        "from types import SimpleNamespace as Given\n"
+        "provider = EnkryptModelProvider()\n"
+        "provider.configure(Given(config={'enkrypt:apiKey': 'stand-in-key'}))\n"
+        "config = {'is_compatible_with': 'openai', 'endpoint': {'host': 'h'}}\n"
+        "model = {'model_saved_name': 'x', 'model_config': config}\n"
+        "inputs = provider.check({}, model).inputs\n"
+        "assert not provider.diff('x/v1', inputs, inputs).changes\n"
+        "print(sorted({'httpx', 'flask'} & set(sys.modules)))"
+    )
+    quiet = {name: text for name, text in os.environ.items() if not name.lower().endswith("_proxy")}
+    done = subprocess.run([sys.executable, "-c", code], env=quiet, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def _root() -> Path:

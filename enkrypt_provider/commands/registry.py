@@ -12,8 +12,9 @@ from typing import Any
 
 from .. import schema
 from ..account import illness
-from ..client import EnkryptClient, redacted, secrets_in
+from ..client import EnkryptClient
 from ..errors import ModelNotFound, RequestRejected, UnexpectedResponse, plain
+from ..redaction import redacted, secrets_in
 from ..schema import Identifier, Json, Live
 
 Watch = Callable[[Sequence[Any]], Iterable[Any]]

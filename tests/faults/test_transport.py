@@ -207,7 +207,7 @@ def test_an_unusable_setting_of_httpx_is_said_without_its_value(
     """httpx itself would repeat a part of the password, which is a secret too."""
     monkeypatch.setenv(name, value.format(quote(secrets.make("the proxy's password"), safe="")))
     with pytest.raises(ConfigurationError, match=re.escape(line)) as caught:
-        connected("https://localhost:1", secrets.make("the API key"))
+        connected("https://localhost:1", secrets.make("the API key")).get_model(MODEL)
     _shows_none(secrets, caught.value)
 
 

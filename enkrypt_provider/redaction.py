@@ -1,0 +1,38 @@
+"""Keys stay out of sight: which texts of a body are secret, and texts without them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import quote
+
+from .fields import SECRETS
+from .schema import Json
+
+
+def secrets_in(body: Mapping[str, Json]) -> tuple[str, ...]:
+    """Every text in a body that a person must never see."""
+    config = body.get("model_config")
+    hidden = ([config.get(path.rpartition(".")[2]) for path in SECRETS]) if isinstance(config, Mapping) else []
+    return tuple(_texts(hidden))
+
+
+def _texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(item)
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """`text` with `***` for each secret, in the clear, URL-encoded or in base64."""
+    shapes = {shape for secret in secrets for shape in (secret, quote(secret, safe=""), _base64(secret))}
+    for shape in sorted(shapes, key=len, reverse=True):  # one secret may begin another
+        if len(shape) > 3:
+            text = text.replace(shape, "***")
+    return text
+
+
+def _base64(secret: str) -> str:
+    return base64.b64encode(secret.encode()).decode().rstrip("=")

@@ -185,6 +185,11 @@ class Story:
             stack.config_set({"enkrypt:endpoint": api.url}, secrets={"enkrypt:apiKey": api.key})
         return stack
 
+    def empty(self, name: str) -> Stack:
+        """A new folder with nothing in it yet, for somebody who follows a page."""
+        (self.folder / name).mkdir()
+        return self._stack(self.folder / name, None)
+
     def own_project(self, name: str, config: Json = None, *, environment: Mapping[str, str] | None = None) -> Stack:
         """A copy of the repository's own project, and its stack `name`: as it is, or one with this `config`."""
         folder = self.folder / "project"

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import trustme
-from werkzeug.serving import make_server
 
-from enkrypt_provider.emulator import create_app
-
-from .api import ACCOUNT, Api, Look
+from .api import Look
 from .harness import REPOSITORY, Stack, Story, project
+from .tls import over_tls
 
 PROGRAM = (REPOSITORY / "__main__.py").read_text()
 
@@ -48,23 +43,6 @@ def with_prompt(text: str) -> dict[str, Any]:
     """The catalogue with a change to be promoted."""
     chat = CATALOGUE["chat"]
     return {**CATALOGUE, "chat": {**chat, "model_config": {**chat["model_config"], "system_prompt": text}}}
-
-
-@contextmanager
-def over_tls(api: Api, database: Path, authority: trustme.CA) -> Iterator[str]:
-    """The registrations of `api`, behind a certificate for localhost; gives its https URL."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    app = create_app(database, keys={api.key: ACCOUNT}, record=True)
-    server = make_server("127.0.0.1", 0, app, threaded=True, ssl_context=context)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield f"https://localhost:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,168 @@
+"""docs/installation.md and docs/how-to/: who writes each file and types each command gets what the page says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import pytest
+import trustme
+
+from .harness import REPOSITORY, TIME_LIMIT, Run, Stack, Story
+from .tls import over_tls
+
+DOCS: Final = REPOSITORY / "docs"
+LIVE: Final = "https://api.enkryptai.com"
+BLOCK: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SHELL: Final = """
+set -euo pipefail
+pulumi() {
+  case "$*" in
+    up*|refresh*|destroy*) command pulumi "$@" --yes --skip-preview ;;
+    "config set --secret "*) command pulumi "$@" <<< "$TYPED" ;;
+    *) command pulumi "$@" ;;
+  esac
+}
+"""
+"""A person at a terminal says yes, and types a secret where one is asked for."""
+
+
+@dataclass
+class Reader:
+    """Follows a page in the folder of `stack`. `instead` is where the page's address of the API leads, by the file
+    that names it; `typed` is what the reader types where a secret is asked for."""
+
+    stack: Stack
+    typed: str
+    instead: Mapping[str, str] = field(default_factory=dict)
+    printed: list[str] = field(default_factory=list)
+
+    def follow(self, text: str) -> None:
+        for kind, content in BLOCK.findall(text):
+            if kind == "sh":
+                self._type(content)
+            else:
+                first, _, rest = content.partition("\n")
+                self._write(first.removeprefix("# "), rest)
+
+    def _write(self, name: str, content: str) -> None:
+        file = self.stack.folder / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(content.replace(LIVE, self.instead.get(name, LIVE)), encoding="utf-8")
+
+    def _type(self, commands: str) -> None:
+        done = subprocess.run(
+            ["/bin/bash", "-c", SHELL + commands],
+            cwd=self.stack.folder,
+            env={**self.stack.environment, "TYPED": self.typed},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIME_LIMIT * 4,
+            check=False,
+        )
+        run = Run(commands, done.returncode, done.stdout, done.stderr)
+        self.stack.story.printed.append(run)
+        self.printed += run.lines
+        assert run.code == 0, run
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def section(text: str, title: str) -> str:
+    """What stands below one heading."""
+    return re.split(r"^## ", text.partition(f"## {title}\n")[2], flags=re.MULTILINE)[0]
+
+
+def test_the_first_program_works_as_the_page_says(story: Story) -> None:
+    """From an empty folder to a registration on the emulator, and on to an account with a key."""
+    api = story.api()
+    folder = story.empty("first")
+    reader = Reader(folder.with_environment({"ENKRYPTAI_BASE_URL": api.url}), api.key)
+    reader.follow(section(page("installation.md"), "A first program"))
+    assert any(line.startswith("chat v1") for line in reader.printed)
+    assert api.models() == {}
+    reader.follow(section(page("installation.md"), "The account"))
+    assert "2 unchanged" in reader.printed
+
+
+def test_environments(story: Story) -> None:
+    """The page's catalogue is registered in each environment with what its file says, and prod's is protected."""
+    staging, prod = story.api("staging.db"), story.api("prod.db")
+    key = staging.key
+    prod.rotate(key)
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(story.folder / "ca.pem"))
+    stack = story.empty("models").with_environment({"SSL_CERT_FILE": str(story.folder / "ca.pem")})
+    with over_tls(prod, story.folder / "prod.db", authority) as https:
+        addresses = {"Pulumi.staging.yaml": staging.url, "Pulumi.prod.yaml": https}
+        reader = Reader(stack, key, instead=addresses)
+        reader.follow(page("how-to/environments.md"))
+    hosts = [api.models()["chat/1"]["model_config"]["endpoint"]["host"] for api in (staging, prod)]
+    assert hosts == ["llm.staging.example.com", "llm.prod.example.com"]
+    assert 'guarded: "chat/1"' in reader.printed
+
+
+def test_many_accounts(story: Story) -> None:
+    """A model in each of the page's accounts, and what is looked up there."""
+    api = story.api()
+    stack = story.project("", environment={"ENKRYPTAI_BASE_URL": api.url})
+    Reader(stack, api.key).follow(page("how-to/many-accounts.md"))
+    numbers = {name: model["model_id"] for name, model in api.models().items()}
+    assert stack.outputs() == {"eu": numbers["chat-eu/v1"], "us": numbers["chat-us/v1"]}
+
+
+def test_rotate_keys(story: Story) -> None:
+    """After the page's commands the new keys are in use; what the preview says of them is what the page quotes."""
+    api = story.api()
+    program = re.sub("openaiApiKey", "llmKey", _first_program())
+    stack = story.project(program, api)
+    stack.config_set(secrets={"enkrypt:llmKey": story.secrets.make("the first key")})
+    stack.up()
+    text = page("how-to/rotate-keys.md")
+
+    Reader(stack, api.rotate(story.secrets.make("the new API key"))).follow(section(text, "The account's API key"))
+    reader = Reader(stack, story.secrets.make("the model's new key"))
+    reader.follow(section(text, "A model's own keys"))
+    (quoted,) = re.findall(r"`(chat/v1: .+?)`", text)
+    assert any(quoted in line for line in reader.printed)
+    assert api.models()["chat/v1"]["model_config"]["apikeys"] == [reader.typed]
+
+
+def test_private_endpoint(story: Story) -> None:
+    """The page's model is registered with its port, its paths and its header, and its health is asked for."""
+    api = story.api()
+    stack = story.project("", api)
+    Reader(stack, story.secrets.make("the gateway's key")).follow(page("how-to/private-endpoint.md"))
+    assert api.calls() == ["add_model chat/v1", "model_health chat/v1"]
+    config = api.models()["chat/v1"]["model_config"]
+    assert (config["endpoint"]["port"], config["paths"]["completions"], config["auth_data"]["header_name"]) == (
+        8443,
+        "",
+        "X-Gateway-Key",
+    )
+
+
+def _first_program() -> str:
+    text = section(page("installation.md"), "A first program")
+    return next(str(content) for kind, content in BLOCK.findall(text) if kind == "python")
+
+
+FOLLOWED: Final[dict[str, Callable[[Story], None]]] = {
+    "environments.md": test_environments,
+    "many-accounts.md": test_many_accounts,
+    "rotate-keys.md": test_rotate_keys,
+    "private-endpoint.md": test_private_endpoint,
+}
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("how-to/*.md")), ids=lambda path: path.name)
+def test_each_page_with_a_snippet_is_followed_by_a_test(path: Path) -> None:
+    """No page has commands that nobody has typed."""
+    assert not BLOCK.search(path.read_text(encoding="utf-8")) or path.name in FOLLOWED

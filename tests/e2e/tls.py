@@ -1,0 +1,33 @@
+"""The API of a story behind a certificate, for what speaks https alone."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import trustme
+from werkzeug.serving import make_server
+
+from enkrypt_provider.emulator import create_app
+
+from .api import ACCOUNT, Api
+
+
+@contextmanager
+def over_tls(api: Api, database: Path, authority: trustme.CA) -> Iterator[str]:
+    """The registrations of `api`, behind a certificate for localhost; gives its https URL."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    app = create_app(database, keys={api.key: ACCOUNT}, record=True)
+    server = make_server("127.0.0.1", 0, app, threaded=True, ssl_context=context)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"https://localhost:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -902,6 +902,7 @@ def test_a_database_that_cannot_be_is_a_wrong_setting(tmp_path: Path, spoil: str
 def test_a_closed_client_holds_no_connection() -> None:
     """After `close` nothing more is sent."""
     client = Wire(says(answer())).client()
+    client.get_model(MODEL)
     client.close()
     with pytest.raises(RuntimeError, match="closed"):
         client.get_model(MODEL)

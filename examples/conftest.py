@@ -5,8 +5,11 @@ The programs are tested as a user would: with `enkrypt_provider.testing`, and, b
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from os import defpath, pathsep
 from pathlib import Path
 
@@ -54,3 +57,32 @@ def engine(engine_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     }.items():
         monkeypatch.setenv(name, value)
     return state
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of an example, with which `pulumi` is typed."""
+
+    folder: Path
+
+    def run(self, *words: str, fails: bool = False) -> str:
+        """What `pulumi WORDS` prints; it must succeed, or fail where `fails`."""
+        command = ["pulumi", *words, "--non-interactive", "--color", "never"]
+        typed = subprocess.run(
+            command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        assert (typed.returncode != 0) is fails, f"$ {' '.join(command)}\n{typed.stdout}"
+        return typed.stdout
+
+
+@pytest.fixture
+def project(engine: Path, tmp_path: Path) -> Callable[[Path], Project]:
+    """A copy of an example's folder, so that nothing of a run stays in it."""
+    assert engine.is_dir()
+
+    def copied(example: Path) -> Project:
+        folder = tmp_path / example.name
+        shutil.copytree(example, folder, ignore=shutil.ignore_patterns("__pycache__", ".enkrypt", ".venv"))
+        return Project(folder)
+
+    return copied

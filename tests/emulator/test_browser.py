@@ -1,0 +1,215 @@
+"""The page in a browser: it keeps itself up to date, for everyone, and nothing on it runs that is not its own."""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+from selenium.webdriver import Chrome, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from enkrypt_provider.emulator import create_app, serve_in_thread
+from enkrypt_provider.emulator import page as page_module
+
+from .browser import opened, resize
+from .conftest import NO_TLS, PATIENCE
+from .document import IDENTITY, called, v1
+from .test_app import ask
+from .test_page import ALSO_HOSTILE, HOSTILE, PATHS
+
+AXE: Final = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text()
+WIDE, NARROW = 1200, 320
+"""CSS pixels; at the narrow one a person reads a page of 1280 pixels at 400 %."""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    with opened(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def api(database: Path) -> Iterator[httpx.Client]:
+    with serve_in_thread(create_app(database, page=True, record=True)) as url, _client(url) as client:
+        yield client
+
+
+def _client(url: str) -> httpx.Client:
+    return httpx.Client(base_url=url, headers={"apikey": "k"}, verify=NO_TLS, timeout=PATIENCE, trust_env=False)
+
+
+def look(browser: Chrome, api: httpx.Client, path: str = "/") -> None:
+    browser.get(str(api.base_url).rstrip("/") + path)
+
+
+def find(browser: Chrome, selector: str) -> WebElement:
+    return browser.find_element(By.CSS_SELECTOR, selector)
+
+
+def shows(browser: Chrome, text: str) -> bool:
+    return text in find(browser, "main").text
+
+
+def wait_for(browser: Chrome, text: str) -> None:
+    WebDriverWait(browser, PATIENCE, 0.1, [Exception]).until(lambda it: shows(it, text), text)
+
+
+def test_it_keeps_itself_up_to_date(browser: Chrome, api: httpx.Client) -> None:
+    """What others register, change and delete shows without a reload, and is said to a screen reader."""
+    look(browser, api)
+    wait_for(browser, "Nothing is registered yet.")
+    browser.execute_script("window.isTheSame = true")
+    ask(api, "add-model", json=v1())
+    wait_for(browser, "https://api.together.xyz")
+    assert find(browser, "[role=status]").text == "1 model"
+    ask(api, "modify-model", headers=IDENTITY, json=v1(endpoint={"host": "another.example.com"}))
+    wait_for(browser, "https://another.example.com")
+    ask(api, "delete-model", headers=IDENTITY)
+    wait_for(browser, "Nothing is registered yet.")
+    assert browser.execute_script("return window.isTheSame")
+
+
+def test_an_update_disturbs_nobody(browser: Chrome, api: httpx.Client) -> None:
+    """What has the focus keeps it, what is typed stays, and what was opened stays open."""
+    ask(api, "add-model", json=v1("m1"))
+    look(browser, api)
+    find(browser, "input[type=search]").send_keys("half typ")
+    find(browser, "tbody a").send_keys(Keys.NULL)
+    browser.execute_script("document.querySelector('tbody a').focus()")
+    ask(api, "add-model", json=v1("a-new-one"))
+    wait_for(browser, "a-new-one")
+    assert browser.switch_to.active_element.text == "m1"
+    assert find(browser, "input[type=search]").get_property("value") == "half typ"
+
+    look(browser, api, "/requests")
+    find(browser, "#body-1 summary").click()
+    ask(api, "add-model", json=v1("a-newer-one"))
+    wait_for(browser, "a-newer-one")
+    assert find(browser, "#body-1 pre").is_displayed()
+    assert browser.switch_to.active_element.tag_name == "summary"
+
+
+def test_updates_can_be_paused(browser: Chrome, api: httpx.Client) -> None:
+    """While it is paused nothing moves; then all shows that came meanwhile."""
+    look(browser, api)
+    find(browser, "#pause").click()
+    assert find(browser, "#pause").get_attribute("aria-pressed") == "true"
+    ask(api, "add-model", json=v1())
+    # Asks at once, as it does when its tab is opened again; an answer to that would come before this one.
+    browser.execute_script("document.dispatchEvent(new Event('visibilitychange'))")
+    browser.execute_async_script("fetch('/').then(answer => answer.text()).then(arguments[0])")
+    assert not shows(browser, "Test_Model")
+    find(browser, "#pause").click()
+    wait_for(browser, "Test_Model")
+
+
+def test_a_server_that_ends_is_told(browser: Chrome, database: Path) -> None:
+    """The page keeps what it showed and says that it is old; with the server back it goes on."""
+    with serve_in_thread(create_app(database, page=True)) as url, _client(url) as api:
+        ask(api, "add-model", json=v1())
+        look(browser, api)
+    wait_for(browser, "The emulator does not answer: this is what was there.")
+    assert shows(browser, "Test_Model")
+    with serve_in_thread(create_app(database, page=True), int(url.rpartition(":")[2])):
+        wait_for(browser, "1 model")
+
+
+ROWS = 4
+"""On one page of a table, in place of many."""
+
+
+@pytest.fixture
+def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_module, "ROWS", ROWS)
+
+
+def furnished(api: httpx.Client) -> list[str]:
+    """An emulator with everything that a page can show; gives the addresses of its pages."""
+    long = "long-" * 6
+    ask(
+        api,
+        "add-model",
+        json=v1(long, model_version=long * 20, system_prompt=f"{long * 99}\n\n{long}", apikeys=["k"]),
+    )
+    ask(
+        api,
+        "add-model",
+        json={**v1("other", hosting_type="Internal", metadata={long * 9: long}), "model_name": long * 9},
+    )
+    ask(api, "modify-model", headers=called("other"), json=v1("other", endpoint={"host": long * 20}))
+    for number in range(ROWS):
+        ask(api, "add-model", json=v1(f"m{number}"))
+    ask(api, "delete-model", headers=called("m0"))
+    api.post("/_emulator/faults", json=[{"call": "model_health", "status": 503, "body": long * 30}])
+    api.post("/rt/model/model-health", headers=called("other"))
+    api.get(f"/{long * 30}")
+    ask(api, "add-model", content=b"{")
+    ids = [it["model_id"] for it in ask(api, "list-models").json()["models"][:3]]
+    searches = ["/?q=m1", "/?q=nothing", "/changes?page=2", "/requests?q=nothing", "/?page=2", "/model/1"]
+    return [*PATHS, *(f"/model/{id_}" for id_ in ids), *searches]
+
+
+@pytest.mark.usefixtures("few_rows")
+def test_everyone_can_use_it(browser: Chrome, api: httpx.Client) -> None:
+    """axe finds no fault with any page: light on a wide screen, and dark on a narrow one."""
+    look(browser, api)
+    faults = _faults(browser)
+    for path in furnished(api):
+        for width, dark in ((WIDE, False), (NARROW, True)):
+            resize(browser, width, 900, dark=dark)
+            look(browser, api, path)
+            faults += [f"{path} {width}: {fault}" for fault in _faults(browser)]
+    assert faults == []
+
+
+def _faults(browser: Chrome) -> list[str]:
+    browser.execute_script(AXE)
+    found: Any = browser.execute_async_script("axe.run().then(arguments[0])")
+    assert len(found["passes"]) > 15
+    return [f"{it['id']} {node['html'][:200]}" for it in found["violations"] for node in it["nodes"]]
+
+
+@pytest.mark.usefixtures("few_rows")
+def test_no_page_is_wider_than_its_screen(browser: Chrome, api: httpx.Client) -> None:
+    """With values of any length only a table scrolls sideways, never the page."""
+    paths = furnished(api)
+    for width in (WIDE, NARROW):
+        resize(browser, width, 900)
+        for path in paths:
+            look(browser, api, path)
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= width, path
+
+
+def test_nothing_runs_that_is_not_its_own(browser: Chrome, api: httpx.Client) -> None:
+    """What is sent as a script or an event handler is text, and the browser finds nothing to complain of."""
+    body = v1(HOSTILE, system_prompt=ALSO_HOSTILE, metadata={ALSO_HOSTILE: HOSTILE})
+    ask(api, "add-model", json=body)
+    ask(api, "modify-model", headers=called(HOSTILE), json=v1(HOSTILE, system_prompt=HOSTILE))
+    browser.get_log("browser")  # type: ignore[no-untyped-call]
+    number = ask(api, "list-models").json()["models"][0]["model_id"]
+    for path in (*PATHS, f"/model/{number}", f"/?q={HOSTILE}"):
+        look(browser, api, path)
+        assert shows(browser, HOSTILE)
+        assert browser.execute_script("return [window.hacked, document.scripts.length]") == [None, 1]
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+
+
+def test_it_is_whole_without_scripts(api: httpx.Client, tmp_path: Path) -> None:
+    """Where no script runs the page is all there, its search works, and it renews itself; no button does nothing."""
+    for number in range(60):
+        ask(api, "add-model", json=v1(f"m{number}"))
+    with opened(tmp_path, scripts=False) as browser:
+        look(browser, api)
+        assert not find(browser, "#pause").is_displayed()
+        find(browser, "#next").click()
+        assert shows(browser, "Page 2 of 2")
+        find(browser, "input[type=search]").send_keys("m59", Keys.ENTER)
+        wait_for(browser, "1 model of 60 found")
+        ask(api, "add-model", json=v1("m59", model_version="2"))
+        wait_for(browser, "2 models of 61 found")

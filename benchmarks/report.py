@@ -8,6 +8,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import parts
+
 OPERATIONS = ("up", "up, no change", "preview", "refresh", "destroy")
 NAMES = {"ours": "this provider", "floor": "the floor", "naive": "the naive one"}
 Key = tuple[str, int, int, str]
@@ -93,7 +95,7 @@ def write(results: Path) -> None:
     """Writes table.md and plot.png beside samples.json."""
     kept = json.loads((results / "samples.json").read_text())
     found = medians(kept["samples"])
-    (results / "table.md").write_text(f"{kept['machine']}\n\n{table(found)}\n")
+    (results / "table.md").write_text(f"{kept['machine']}\n\n{table(found)}\n\n{parts.table(kept['parts'])}\n")
     plot(found, results / "plot.png")
 
 

@@ -190,6 +190,8 @@ class EnkryptClient:
         )
 
     def _exchange(self, request: Request) -> Answer:
+        if request.identity and not request.identity.is_sendable:
+            raise ModelNotFound(f"{plain(request.what)}: no model has a name or version that is not printable ASCII")
         answer = self._wire().send(request)
         if answer.status >= 300:
             self._refuse(request, answer)

@@ -1,6 +1,6 @@
 """What may be sent again, by method and by what went wrong: a table, and the loop that follows it.
 
-The loop is tenacity's. Clock, sleep and chance come in as arguments; nothing here knows HTTP or the API.
+The loop is tenacity's. What waits comes in as an argument; nothing here knows HTTP or the API.
 """
 
 from __future__ import annotations

@@ -139,6 +139,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 _NOT_TEXT: Final = "must not hold NUL characters or half surrogate pairs"
 _HOST = re.compile(r"\A(?=.{1,253}\Z)(?:[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|\[[0-9A-Fa-f:.]+\])\Z")
+_SENDABLE = re.compile(r"\A[!-~]([ -~]*[!-~])?\Z")
 _IDENTITY = re.compile(r"\A[!-.0-~]([ -.0-~]*[!-.0-~])?\Z")
 
 
@@ -549,6 +550,11 @@ class Identifier:
         """The identity in a resource's id; `NAME` alone means the default version."""
         name, _, version = id_.partition("/")
         return cls(name, version or DEFAULT_VERSION)
+
+    @property
+    def is_sendable(self) -> bool:
+        """Whether it survives in HTTP headers as it is; what does not names no model."""
+        return all(_SENDABLE.match(part) for part in (self.name, self.version))
 
 
 def identity(props: Mapping[str, Json]) -> Identifier:

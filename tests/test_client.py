@@ -899,6 +899,19 @@ def test_a_database_that_cannot_be_is_a_wrong_setting(tmp_path: Path, spoil: str
     assert str(caught.value).startswith(f"enkrypt:endpoint: {database} cannot be the emulator's database: ")
 
 
+@pytest.mark.parametrize(
+    "identity", [Identifier("modèle", "1"), Identifier("a", "1\n2"), Identifier(" a", "1"), Identifier("", "1")]
+)
+def test_what_no_header_can_say_names_no_model(identity: Identifier) -> None:
+    """An id that somebody typed is not found, without a call, whatever stands in it."""
+    wire = Wire(says(answer()))
+    with pytest.raises(ModelNotFound, match="not printable ASCII") as caught:
+        wire.client().get_model(identity)
+    assert wire.client().find_model(identity) is None
+    assert "\n" not in str(caught.value)
+    assert wire.sent == []
+
+
 def test_a_closed_client_holds_no_connection() -> None:
     """After `close` nothing more is sent."""
     client = Wire(says(answer())).client()

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
 import pytest
 
 from .api import Look
-from .harness import REPOSITORY, Story
+from .harness import REPOSITORY, Run, Stack, Story
 
 
 def test_dev_works_without_an_account(story: Story) -> None:
-    """The dev stack registers its catalogue in the embedded emulator, does nothing the second time, and goes."""
+    """The dev stack registers its catalogue in the embedded emulator, does nothing the second time, and goes.
+
+    What it registered is on the page of the command that it tells.
+    """
     stack = story.own_project("dev", environment={"PULUMI_CONFIG_PASSPHRASE": ""})
     config = json.loads(stack.reveal("config", "--json", "--show-secrets"))
     for name, entry in config.items():
@@ -36,8 +41,25 @@ def test_dev_works_without_an_account(story: Story) -> None:
     assert set(registered) == declared
     assert f"{len(declared) + 1} unchanged" in second.lines
     assert look.models() == registered  # the times of change too
+    page = looked_at(stack, first)
+    assert all(model["model_saved_name"] in page for model in registered.values())
     stack.destroy()
     assert look.models() == {}
+
+
+def looked_at(stack: Stack, run: Run) -> str:
+    """The page of the command that a run told, typed where it ran."""
+    (told,) = {line.partition("what is registered: ")[2] for line in run.lines if "A page shows" in line}
+    command = [*told.split(), "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=stack.folder, env=dict(stack.environment), stdout=subprocess.PIPE, text=True
+    ) as serving:
+        try:
+            assert serving.stdout
+            (url,) = re.findall(r"on (http://\S+),", serving.stdout.readline())
+            return httpx.get(url, timeout=60, trust_env=False).text
+        finally:
+            serving.kill()
 
 
 @pytest.mark.parametrize("name", ["staging", "prod"])

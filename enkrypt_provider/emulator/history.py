@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import cast
 
 from .database import Database
@@ -46,7 +47,7 @@ _TEXT = " || ' ' || ".join(
         for path in ("model_name", "model_config.is_compatible_with", "model_config.endpoint.host")
     ]
 )
-_WHERE = f"WHERE (?1 = '' OR account = ?1) AND instr(lower({_TEXT}), lower(?2))"
+_WHERE = f"WHERE (?1 = '' OR account = ?1) AND (?2 = '' OR instr(lower({_TEXT}), lower(?2)))"
 
 
 class History:
@@ -80,10 +81,15 @@ class History:
             rows = connection.execute(f"SELECT account, {COLUMNS} FROM models WHERE model_id = ?", (model_id,))  # noqa: S608
             return [Registered(row[0], model_of(row[1:])) for row in rows]
 
-    def changes(self) -> list[Change]:
+    def count_changes(self) -> int:
+        """How many are kept."""
+        with self._database.connection() as connection:
+            return int(connection.execute("SELECT count(*) FROM changes").fetchone()[0])
+
+    def changes(self, limit: int | None = None, offset: int = 0) -> list[Change]:
         """The last changes, the newest first."""
         with self._database.reading() as connection:
-            return list(_changes(connection))
+            return list(islice(_changes(connection), offset, None if limit is None else offset + limit))
 
     def changes_of(self, model_id: int) -> list[Change]:
         """The same of one model."""

@@ -7,7 +7,6 @@ showing; where it is read, in history and journal.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -75,11 +74,12 @@ class Part:
         return {name: value for name, value in found.items() if value}
 
 
-def _part(count: Callable[..., int], account: str = "") -> Part:
-    asked = flask.request.args
-    words = asked.get("q", "").strip()
-    total = count(account, words) if account else count(words=words)
-    return Part(words, account, total, asked.get("page", 1, type=int))
+def _asked(name: str) -> str:
+    return flask.request.args.get(name, "").strip()
+
+
+def _part(total: int, words: str = "", account: str = "") -> Part:
+    return Part(words, account, total, flask.request.args.get("page", 1, type=int))
 
 
 class Page:
@@ -89,8 +89,9 @@ class Page:
         self._journal = journal
 
     def models(self) -> str:
-        part = _part(self._history.count, flask.request.args.get("account", ""))
-        found = self._history.models(part.account, part.words, ROWS, part.offset)
+        words, account = _asked("q"), _asked("account")
+        part = _part(self._history.count(account, words), words, account)
+        found = self._history.models(account, words, ROWS, part.offset)
         return flask.render_template(
             "models.html", part=part, models=found, accounts=self._history.accounts(), all=self._history.count()
         )
@@ -110,20 +111,17 @@ class Page:
         )
 
     def changes(self) -> str:
-        changes = self._history.changes()
-        part = _part(lambda **_: len(changes))
-        return flask.render_template(
-            "changes.html",
-            part=part,
-            changes=changes[part.offset : part.last],
-            accounts=len({change.account for change in changes}),
-        )
+        part = _part(self._history.count_changes())
+        changes = self._history.changes(ROWS, part.offset)
+        several = len({change.account for change in changes}) > 1
+        return flask.render_template("changes.html", part=part, changes=changes, several=several)
 
     def requests(self) -> str:
         if not self._journal:
             return flask.render_template("requests.html", part=None, requests=[], dial=[])
-        part = _part(self._journal.count)
-        found = self._journal.last(part.words, ROWS, part.offset)
+        words = _asked("q")
+        part = _part(self._journal.count(words), words)
+        found = self._journal.last(words, ROWS, part.offset)
         return flask.render_template("requests.html", part=part, requests=found, dial=self._dial.setting())
 
 

@@ -303,6 +303,22 @@ def test_another_resource_that_changes_is_an_update() -> None:
 # ---- other resources
 
 
+def test_an_output_that_no_mock_gives_is_no_difference() -> None:
+    """It is None after an `up`, and the next preview changes nothing for it; a value that gets lost is a change."""
+
+    def program() -> None:
+        first = Server("first")
+        Server("second", addresses=[{"of": first.address}, 1])
+
+    one = MockStack(program)
+    one.up()
+    assert one.preview().changes == {"first": "same", "second": "same"}
+    two = stack(program)
+    two.up()
+    two.program = lambda: Server("second", addresses=[{"of": Server("another").address}, 1])
+    assert two.preview().changes == {"another": "create", "second": "update", "first": "delete"}
+
+
 def test_mocks_of_other_resources_are_dicts_or_functions() -> None:
     """A function sees the resource's name and inputs; `id` is the resource's id."""
     one = stack(lambda: pulumi.export("s", Server("s", size=3).address))

@@ -1,0 +1,53 @@
+"""What a model costs, in exact numbers: calls of the API, bytes of state. Seconds are `make bench`'s."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+
+from .harness import REPOSITORY, Stack, Story
+
+BENCHMARKS = REPOSITORY / "benchmarks"
+MODELS = 2
+BYTES = 2_176
+"""Inputs and outputs of one whole model in the state, its secrets encrypted."""
+MORE_THAN_THE_FLOOR = 1.10
+
+
+def test_a_model_costs_one_call_and_little_more_state_than_itself(story: Story) -> None:
+    """The benchmark's model, by this provider and by one that calls nothing."""
+    api = story.api()
+    ours = _benchmark(story, "ours")
+    ours.config_set({"enkrypt:endpoint": api.url}, secrets={"enkrypt:apiKey": api.key})
+    names = [f"bench-{number}/1" for number in range(MODELS)]
+
+    expected: dict[str, tuple[Callable[[], object], list[str]]] = {
+        "up": (ours.up, [f"add_model {name}" for name in names]),
+        "up, no change": (ours.up, []),
+        "preview": (ours.preview, []),
+        "refresh": (ours.refresh, ["list_models"]),
+    }
+    for what, (command, calls) in expected.items():
+        command()
+        assert (what, sorted(api.calls())) == (what, calls)
+    floor = _benchmark(story, "floor")
+    floor.up()
+
+    assert _bytes(ours) == BYTES
+    assert _bytes(ours) <= MORE_THAN_THE_FLOOR * _bytes(floor)
+
+
+def _benchmark(story: Story, system: str) -> Stack:
+    paths = os.pathsep.join(map(str, (REPOSITORY, BENCHMARKS, BENCHMARKS / system)))
+    program = (BENCHMARKS / system / "__main__.py").read_text()
+    stack = story.project(program, environment={"PYTHONPATH": paths}, name=system)
+    stack.config_set({"models": str(MODELS)})
+    return stack
+
+
+def _bytes(stack: Stack) -> int:
+    """Of the last model; a time has as many digits as it needs, so those of the server are left out."""
+    model = stack.export()[f"model-{MODELS - 1}"]
+    outputs = {name: value for name, value in model["outputs"].items() if not name.endswith("_at")}
+    return len(json.dumps([model["inputs"], outputs]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -232,3 +234,30 @@ def test_a_rule_may_hold_in_some_stacks_alone(name: str, refused: bool) -> None:
         assert lines(one) == ['m: certifications must hold "SOC 2 Type II" (policy certified, mandatory)']
     else:
         assert one.preview().changes == {"m": "create"}
+
+
+# ---- the page
+
+PAGE = (Path(__file__).parent.parent / "docs/policy.md").read_text()
+
+
+def test_the_page_says_what_its_program_shows() -> None:
+    """The program of docs/policy.md breaks two rules, and shows what the page says."""
+    (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (shown,) = re.findall(r"\n\n```\n(.*?)```", PAGE, re.DOTALL)
+    told: list[str] = []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pulumi.log, "warn", lambda line: told.append(f"warning: {line}"))
+        patch.setattr(pulumi.log, "error", lambda line: told.append(f"error: {line}"))
+        with pytest.raises(PolicyViolation) as violation:
+            MockStack(lambda: exec(program, {})).preview()  # noqa: S102
+    assert [*told, f"error: {violation.value}"] == shown.splitlines()
+
+
+def test_the_page_names_every_rule_of_the_library() -> None:
+    """Each public function that is a rule, or makes one, has its row."""
+    public = {name for name, value in vars(policy).items() if callable(value) and value.__module__ == policy.__name__}
+    rules = {name for name in public if name.islower() and not name.startswith("_")} - {"enforce"}
+    assert rules == {"https_only", "certified", "owned", "in_stacks"}
+    assert rules <= set(re.findall(r"^\| `(\w+)", PAGE, re.MULTILINE))

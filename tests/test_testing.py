@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gc
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -658,3 +659,21 @@ def _entry_points() -> str:
     _, _, found = text.partition("[project.entry-points.pytest11]\n")
     lines = [line.replace('"', "") for line in found.partition("\n\n")[0].splitlines() if not line.startswith("#")]
     return "\n".join(["[pytest11]", *lines, ""])
+
+
+# ---- the page
+
+BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs/testing.md").read_text(), re.DOTALL)
+
+
+def test_every_test_of_the_page_passes(tmp_path: Path) -> None:
+    """docs/testing.md holds five files of tests, which pytest runs as they stand."""
+    assert len(BLOCKS) == 5
+    for number, block in enumerate(BLOCKS):
+        (tmp_path / f"test_block_{number}.py").write_text(block)
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(tmp_path)],
+        cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": ""}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "7 passed" in run.stdout

@@ -125,3 +125,34 @@ def test_no_setting_is_left_out_of_the_reference() -> None:
     """The rows are exactly what there is to set."""
     rows = re.findall(r"^\| `enkrypt:(\w+)` \|", generate.page(), re.MULTILINE)
     assert sorted(rows) == sorted([*NAMES, "models"])
+
+
+# ---- links
+
+PAGES: Final = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
+LINK: Final = re.compile(r"\]\((?!https?:)([^)\s#]*)(?:#([^)\s]+))?\)")
+
+
+def anchors(page: Path) -> set[str]:
+    """What a heading of a page is linked by."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """Each relative link names a file that is there, and a heading in it."""
+    broken = []
+    for name, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        target = (page.parent / name).resolve() if name else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(f"{name}#{anchor}")
+    assert broken == []
+
+
+def test_the_index_names_every_page() -> None:
+    """docs/README.md leads to each page of docs/."""
+    index = ROOT / "docs/README.md"
+    linked = {(index.parent / name).resolve() for name, _ in LINK.findall(index.read_text(encoding="utf-8"))}
+    assert {page for page in PAGES if "docs" in page.parts and page != index} - linked == set()

@@ -62,7 +62,7 @@ deployment = apps.v1.Deployment(
             ),
         ),
     ),
-    # The engine's own patience is ten minutes.
+    # It loads the model first: the default is ten minutes.
     opts=pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="20m", update="20m")),
 )
 service = core.v1.Service(

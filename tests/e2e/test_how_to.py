@@ -13,6 +13,7 @@ import pytest
 import trustme
 
 from .harness import REPOSITORY, TIME_LIMIT, Run, Stack, Story
+from .programs import model
 from .tls import over_tls
 
 DOCS: Final = REPOSITORY / "docs"
@@ -147,6 +148,26 @@ def test_private_endpoint(story: Story) -> None:
         "",
         "X-Gateway-Key",
     )
+
+
+def test_the_look_ups_of_the_guides(story: Story) -> None:
+    """What the guides' program finds is what is registered, keys as secrets; a preview does without what is not."""
+    api = story.api()
+    key = story.secrets.make("the model's key")
+    for name in ("chat", "prod-a", "prod-b", "dev-a"):
+        api.add(model(name, apikeys=[key]))
+    stack = story.project("", api)
+    Reader(stack, "").follow(section(page("guides.md"), "Look-ups"))
+    stack.preview()
+    stack.up()
+    numbers = {name: found["model_id"] for name, found in api.models().items()}
+    assert stack.outputs() == {
+        "host": "chat.example.com",
+        "key": "[secret]",
+        "prod": ["prod-a", "prod-b"],
+        "shared": numbers["chat/v1"],
+        "judge": numbers["judge/v1"],
+    }
 
 
 def _first_program() -> str:

@@ -31,7 +31,7 @@ from .errors import (
 from .journal import Entry, Journal, this_place
 from .ledger import Ledger
 from .listing import Listing
-from .redaction import redacted, secrets_in
+from .redaction import is_masked, redacted, secrets_in
 from .schema import Identifier, Json, Live, Properties
 
 CLOCK_SLACK: Final = 5.0
@@ -255,6 +255,7 @@ class Account:
         """Identical, made since we began, and by no other resource that this machine knows of."""
         return (
             not differences.differing(create.inputs, live)
+            and not _has_other_keys(create.inputs, live)
             and self._made_since(live, create.began)
             and not self.journal.maker(create.identity, live.computed.get("model_id"))
         )
@@ -267,6 +268,7 @@ class Account:
         maker = self.journal.maker(create.identity, live.computed.get("model_id"))
         by = f", by {_whose(maker)} on this machine" if maker else ""
         fields = differences.differing(create.inputs, live)
+        fields += ["model_config.apikeys"] * _has_other_keys(create.inputs, live)
         differs = (
             f"it differs in {', '.join(fields[:8])}{' …' * (len(fields) > 8)}" if fields else "it looks the same"
         )
@@ -292,6 +294,12 @@ class _Settled(ModelExists):
 
 _Settled.__qualname__ = _Settled.__name__ = ModelExists.__name__
 _Settled.__module__ = ModelExists.__module__
+
+
+def _has_other_keys(inputs: Properties, live: Live) -> bool:
+    """Whether the API shows the model's keys in the clear, and they are not those of `inputs`."""
+    shown = live.inputs["model_config"].get("apikeys")
+    return bool(shown) and not any(map(is_masked, shown)) and shown != inputs["model_config"].get("apikeys")
 
 
 def _whose(maker: Entry) -> str:

@@ -1,13 +1,19 @@
-"""Keys stay out of sight: which texts of a body are secret, and texts without them."""
+"""Keys stay out of sight: which texts of a body are secret, texts without them, and how an API hides them."""
 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 from urllib.parse import quote
 
 from .fields import SECRETS
 from .schema import Json
+
+_MASK: Final = re.compile(
+    r"[xX]{4}|[*•]{2}|\.{3}|…|\A[xX*•]*\Z|\A\W?(masked|redacted|hidden|secret)\W?\Z", re.IGNORECASE
+)
 
 
 def secrets_in(body: Mapping[str, Json]) -> tuple[str, ...]:
@@ -36,3 +42,11 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 
 def _base64(secret: str) -> str:
     return base64.b64encode(secret.encode()).decode().rstrip("=")
+
+
+def is_masked(text: str) -> bool:
+    """True for what an API answers in the place of a secret, such as `xxxxx`.
+
+    It rather takes a real one for masked, which is then asked for, than keeps a mask for real.
+    """
+    return bool(_MASK.search(text))

@@ -180,6 +180,24 @@ def test_what_was_there_before_a_lost_create_is_not_ours(machine: Machine, tmp_p
     assert "it looks the same" in str(error)
 
 
+@pytest.mark.parametrize(("keys", "differs"), [("stand-in-other-key", True), ("xxxxx", False)])
+def test_what_another_made_in_the_same_second_is_told_by_its_keys(
+    machine: Machine, tmp_path: Path, keys: str, differs: bool
+) -> None:
+    """Younger than a lost create and otherwise the same: keys that the API shows decide, a mask says nothing."""
+    ours = document(model_config__apikeys=["stand-in-key-of-ours"])
+    Machine(tmp_path, name="elsewhere").account().create(canonical(document(model_config__apikeys=[keys])))
+    account = machine.account(Fault(call="add_model", reset="before", first=1))
+    if not differs:
+        account.create(canonical(ours))
+        return
+    error = refusal(account, model_config__apikeys=["stand-in-key-of-ours"])
+    assert "it differs in model_config.apikeys." in str(error)
+    assert account.create(canonical({**ours, "adopt_existing": True})).inputs["model_config"]["apikeys"] == [
+        "stand-in-key-of-ours"
+    ]
+
+
 # ---- a taken name
 
 

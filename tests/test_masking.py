@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enkrypt_provider import schema
-from enkrypt_provider.commands.masking import is_masked, replaced, shown
+from enkrypt_provider.commands.masking import replaced, shown
+from enkrypt_provider.redaction import is_masked
 
 
 @pytest.mark.parametrize(

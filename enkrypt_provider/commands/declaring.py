@@ -17,8 +17,9 @@ from pulumi.output import UNKNOWN
 
 from .. import catalogue, schema
 from ..fields import Dialect
+from ..redaction import is_masked
 from ..schema import Identifier, Live, Problem, Properties
-from .masking import is_masked, replaced
+from .masking import replaced
 
 LABELS: Final[Mapping[str, str]] = {
     "apikeys": "apikey",

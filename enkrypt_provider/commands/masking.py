@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -18,19 +17,8 @@ STARS: Final = "***"
 FIELDS: Final = tuple(path.rpartition(".")[2] for path in SECRETS)
 """The fields of `model_config` that can hold secrets."""
 
-_MASK: Final = re.compile(
-    r"[xX]{4}|[*•]{2}|\.{3}|…|\A[xX*•]*\Z|\A\W?(masked|redacted|hidden|secret)\W?\Z", re.IGNORECASE
-)
 _HARMLESS: Final = ("key", "jwt_method", "jwt_response_key")
 _HARMLESS_HEADERS: Final = ("accept", "content-type", "user-agent")
-
-
-def is_masked(text: str) -> bool:
-    """True for what an API answers in the place of a secret, such as `xxxxx`.
-
-    It rather takes a real one for masked, which is then asked for, than keeps a mask for real.
-    """
-    return bool(_MASK.search(text))
 
 
 def replaced(inputs: Properties, place: Callable[[str, str], Any]) -> Properties:

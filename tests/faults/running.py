@@ -50,6 +50,10 @@ class Going:
             _signal(pid, signal.SIGKILL)
         return bool(pids)
 
+    def wait_for(self, role: str) -> None:
+        """Until a process of that role lives, or the command is over."""
+        wait_for(lambda: role in self.processes().values() or self.process.poll() is not None, f"the {role}")
+
     def interrupt(self) -> None:
         """Ctrl-C."""
         _signal(self.process.pid, signal.SIGINT)

@@ -33,7 +33,7 @@ for name, arguments in said["models"].items():
 """Registers the models of `program.json`, each after those that it names, by an account of its own if it says so."""
 
 Models = Mapping[str, Mapping[str, Any]]
-QUICK: Final = {"enkrypt:maxRetries": "8", "enkrypt:timeout": "5"}
+QUICK: Final = {"enkrypt:maxRetries": "3", "enkrypt:timeout": "5"}
 
 
 @dataclass

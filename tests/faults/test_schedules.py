@@ -15,15 +15,15 @@ from e2e.harness import Story
 from emulator.serving import Served, serving
 
 from .conftest import FULL, Count, chance
-from .running import EVERYTHING, going
+from .running import EVERYTHING, ROLES, going
 from .scenes import model
 from .stacks import Troubled
 
 MODELS: Final = 20
 ROUNDS: Final = 5 if FULL else 1
 SCHEDULES: Final = range(6 if FULL else 1)
-KILLS: Final = range(5 if FULL else 1)
-VICTIMS: Final = ("engine", "provider", "program", "language host", "server", EVERYTHING)
+KILLS: Final = range(6 if FULL else 1)
+VICTIMS: Final = ("engine", *ROLES, "server", EVERYTHING)
 FAULTS: Final[tuple[Mapping[str, Any], ...]] = (
     {"status": 429, "retry_after": 0}, {"status": 503, "retry_after": 0}, {"status": 503, "retry_after": 1},
     {"status": 503, "retry_after": 0, "work": True}, {"status": 500}, {"status": 502, "work": True},
@@ -73,15 +73,17 @@ def test_a_kill_costs_at_most_one_more_up(story: Story, number: int, count: Coun
         for round_ in range(ROUNDS):
             dice = chance("kill", number, round_)
             _change(troubled, dice)
-            victim, moment = dice.choice(VICTIMS), dice.uniform(0.5, 6)
+            victim, moment = dice.choice(VICTIMS), dice.uniform(0, 4)
             with going(troubled.stack, "up", "--yes", "--skip-preview") as command:
+                if victim in ROLES:
+                    command.wait_for(victim)
                 with suppress(subprocess.TimeoutExpired):
                     command.process.wait(moment)
                 if victim == "server":
                     server = running.enter_context(_restarted(server, database))
                 hit = victim == "server" or command.kill(victim)
                 command.end()
-            count(f"kill -9 in the midst of a real up: {victim}", int(hit))
+            count(f"kill -9 in the midst of a real up: {victim}" if hit else "kill -9 that came too late", 1)
             troubled.recover()
             assert troubled.agree() == [], f"{number}.{round_}"
     count("commands of the real engine whose output was searched for secrets", len(story.printed))

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from enkrypt_provider.emulator import create_app, serve_in_thread
 
@@ -157,11 +157,11 @@ class Story:
         self._passphrase = self.secrets.make("the passphrase")
         self._running = ExitStack()
 
-    def api(self, name: str = "api.db") -> Api:
-        """The API over HTTP with one key, until the story ends; `name` is its database."""
+    def api(self, name: str = "api.db", **options: Any) -> Api:
+        """The API over HTTP with one key, until the story ends; `name` is its database, `options` the emulator's."""
         database = self.folder / name
         keys = {self.secrets.make("the API key"): ACCOUNT}
-        url = self._running.enter_context(serve_in_thread(create_app(database, keys=keys, record=True)))
+        url = self._running.enter_context(serve_in_thread(create_app(database, keys=keys, record=True, **options)))
         return Api(database, url, keys)
 
     def project(

@@ -1,0 +1,133 @@
+"""A team that shares the state of a stack: two at once, one that was killed, and what the shared state holds."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import httpx
+import pytest
+from faults.running import EVERYTHING, PATIENCE, going, wait_for
+
+from .api import Api
+from .backends import Backend, Shared, postgres, s3
+from .harness import Run, Stack, Story
+from .programs import MODEL_KEY
+
+LOCKED = (
+    "the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or "
+    "delete the lock file with `pulumi cancel`."
+)
+UP = ("up", "--yes", "--skip-preview")
+PROGRAM = """
+import os
+
+import pulumi
+from enkrypt_provider import EnkryptModel
+
+before = []
+for name in ("m0", "m1", "m2"):
+    config = {"is_compatible_with": "openai", "endpoint": {"host": f"{name}.example.com"}}
+    config["apikeys"] = [os.environ["MODEL_KEY"]]
+    options = pulumi.ResourceOptions(depends_on=before)
+    before = [EnkryptModel(name, model_saved_name=name, model_config=config, opts=options)]
+"""
+"""Registers three models, one after the other."""
+
+
+@dataclass
+class Team:
+    """Two people with a machine each, one stack between them, and an API that can be held up."""
+
+    story: Story
+    shared: Shared
+    gate: threading.Event = field(default_factory=threading.Event)
+    api: Api = field(init=False)
+    ann: Stack = field(init=False)
+    bob: Stack = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.api = self.story.api(sleep=lambda _: self.gate.wait(PATIENCE))
+        key = {MODEL_KEY: self.story.secrets.make("the models' key")}
+        shared = {"PULUMI_BACKEND_URL": self.shared.url, **self.shared.environment}
+        self.ann = self.story.project(PROGRAM, self.api, environment={**key, **shared})
+        self.ann.config_set({"enkrypt:timeout": str(PATIENCE)})
+        self.bob = self._on_another_machine(self.ann)
+        self.api.fault({"call": "add_model", "model": "m2", "first": 1, "delay": 1})
+
+    def _on_another_machine(self, stack: Stack) -> Stack:
+        """The same project and stack, checked out by somebody else."""
+        home = self.story.folder / "bob"
+        shutil.copytree(stack.folder, home / "project")
+        mine = {"HOME": str(home), "PULUMI_HOME": str(home / "pulumi")}
+        bob = replace(stack, folder=home / "project", environment={**stack.environment, **mine})
+        bob.run("stack", "select", "dev")
+        return bob
+
+    def wait_for_the_last(self) -> None:
+        """Until the API holds up the registration of m2."""
+        wait_for(self._is_held_up, "the last registration")
+
+    def _is_held_up(self) -> bool:
+        with httpx.Client(base_url=self.api.url) as http:
+            return bool(http.get("/_emulator/faults").json()[0]["met"])
+
+    def numbers(self) -> dict[str, int]:
+        return {identity: found["model_id"] for identity, found in self.api.models().items()}
+
+    def leaks(self) -> list[str]:
+        """Which secrets the shared state holds in the clear."""
+        stored = self.shared.stored()
+        assert any(b"m2.example.com" in content for content in stored.values())
+        return [f"{name}: {it}" for name, content in stored.items() for it in self.story.secrets.found_in(content)]
+
+
+@pytest.fixture(params=[s3, postgres], ids=["s3", "postgres"])
+def team(request: pytest.FixtureRequest, story: Story) -> Iterator[Team]:
+    backend: Backend = request.param
+    with backend(story.secrets) as shared:
+        yield Team(story, shared)
+
+
+def is_refused(run: Run) -> bool:
+    """By the lock, with the name of who holds it."""
+    who = r"\.pulumi/locks/organization/story/dev/[-0-9a-f]+\.json\S*: created by \S+@\S+ \(pid \d+\) at \S+Z$"
+    return run.errors == [LOCKED] and any(re.search(who, line) for line in run.lines)
+
+
+def test_of_two_ups_at_once_the_second_is_refused(team: Team) -> None:
+    """The lock holds over two machines: the second up changes nothing and names the first, which ends well."""
+    with going(team.ann, *UP) as first:
+        team.wait_for_the_last()
+        assert is_refused(team.bob.up(fails=True))
+        team.gate.set()
+        assert "+ 4 created" in first.end(fails=False).lines
+
+    assert team.api.calls() == ["add_model m0/v1", "add_model m1/v1", "add_model m2/v1"]
+    assert "4 unchanged" in team.bob.up().lines
+    assert team.leaks() == []
+
+
+def test_a_killed_up_leaves_a_lock_and_loses_nothing(team: Team) -> None:
+    """After `cancel` the one whose up was killed goes on where it was; to the other it is told who has the name."""
+    with going(team.ann, *UP) as killed:
+        team.wait_for_the_last()
+        killed.kill(EVERYTHING)
+    team.gate.set()
+    wait_for(lambda: len(team.numbers()) == 3, "the registration whose answer nobody heard")
+    made = team.numbers()
+
+    assert is_refused(team.ann.up(fails=True))
+    assert "The currently running update for 'dev' has been canceled!" in team.bob.run("cancel", "--yes").lines
+    (error,) = team.bob.up(fails=True).errors
+    assert "m2/v1 is registered already" in error
+    assert "and was not made by this create; it looks the same. To take it over" in error
+    team.ann.refresh()
+    assert "m2/v1 is registered: this resource had made it" in team.ann.up().lines
+
+    assert team.numbers() == made
+    assert "4 unchanged" in team.bob.up().lines
+    assert team.leaks() == []

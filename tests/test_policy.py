@@ -180,9 +180,9 @@ def test_what_is_not_known_yet_is_judged_when_it_is() -> None:
         one.up()
     assert broken.value.violations == ["m: model_config.endpoint.scheme must be https (policy https_only, mandatory)"]
     assert one.registry.models() == {}
-    one.resources["test:index:Server"] = {"scheme": "https"}
-    one.up()
-    assert list(one.registry.models()) == ["small/v1"]
+    other = MockStack(program, resources={"test:index:Server": {"scheme": "https"}})
+    other.up()
+    assert list(other.registry.models()) == ["small/v1"]
 
 
 @pytest.mark.parametrize("path", ["model_config.endpoint", "model_config.endpoint.scheme", "model_config"])

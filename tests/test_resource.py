@@ -283,7 +283,7 @@ def test_get_reads_without_managing() -> None:
     """`get` names an id and declares nothing; what it finds is secret where keys are."""
     made = registered(lambda: EnkryptModel.get("m", "Test_Model/1"))
     assert made.id == "Test_Model/1"
-    assert made.secret_outputs == ["model_config"]
+    assert made.secret_outputs == ("model_config",)
     assert {name for name in made.inputs if not name.startswith("__")} == set()
 
 

@@ -155,6 +155,22 @@ def test_what_the_provider_raises_is_raised() -> None:
         taken.up()
 
 
+def test_what_was_made_before_an_up_failed_is_there() -> None:
+    """The next `up` goes on from there, as after a real one."""
+
+    def two() -> None:
+        first = EnkryptModel("first", **minimal())
+        second = minimal(model_saved_name="second", model_config__model_version="v1")
+        EnkryptModel("second", opts=pulumi.ResourceOptions(depends_on=[first]), **second)
+
+    one = stack(two)
+    one.registry.add(minimal(model_saved_name="second", model_config__model_version="v1"))
+    with pytest.raises(ModelExists):
+        one.up()
+    one.registry.delete("second/v1")
+    assert one.up().changes == {"first": "same", "second": "create"}
+
+
 # ---- what is known
 
 

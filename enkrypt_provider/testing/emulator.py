@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -23,13 +24,15 @@ class Registry:
     """The registrations in an emulator's database, seen and changed through the API behind a program's back."""
 
     def __init__(self, database: Path) -> None:
+        self.database = database
+
+    @cached_property
+    def _http(self) -> httpx.Client:
         from ..emulator import create_app
 
-        self.database = database
         # A second application on the same file: its calls are not recorded with the program's.
-        self._http = httpx.Client(
-            transport=httpx.WSGITransport(create_app(database)), base_url="http://look", headers={"apikey": "look"}
-        )
+        transport = httpx.WSGITransport(create_app(self.database))
+        return httpx.Client(transport=transport, base_url="http://look", headers={"apikey": "look"})
 
     @property
     def endpoint(self) -> str:

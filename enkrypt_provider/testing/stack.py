@@ -130,13 +130,14 @@ class MockStack:
         return self._run(program, preview=False)
 
     def _run(self, program: Program, *, preview: bool) -> Result:
-        held = [it.held for it in self.state.values()]
-        mocks = EnkryptMocks(self.resources, self.calls, registry=self.registry, held=held)
+        mocks = self._mocks()
         engine = _Engine(mocks)
         # In a context of its own: the SDK keeps all that it knows of a program in context variables.
         try:
             contextvars.Context().run(self._in_context, program, engine, preview)
         except Exception as error:
+            if not preview:  # what was made is there, as in the engine's state
+                self.state |= {urn: it for urn, it in engine.found.items() if it.id and it.change != "read"}
             if engine.problems:
                 raise CheckFailed(engine.problems) from error
             raise
@@ -152,6 +153,10 @@ class MockStack:
             contextvars.Context().run(self._delete, mocks, [it.held for it in reversed(gone)])
             self.state = {urn: it for urn, it in engine.found.items() if it.change != "read"}
         return Result(_named(engine.found), engine.outputs, engine.messages, tuple(it.name for it in gone))
+
+    def _mocks(self) -> EnkryptMocks:
+        held = [it.held for it in self.state.values()]
+        return EnkryptMocks(self.resources, self.calls, registry=self.registry, held=held)
 
     def _in_context(self, program: Program, engine: _Engine, preview: bool) -> None:
         log = logging.Logger("pulumi", logging.INFO)

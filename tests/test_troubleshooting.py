@@ -19,15 +19,17 @@ from documents import minimal
 from mocked import run
 
 import enkrypt_provider
-from enkrypt_provider import catalogue, get_model
+from enkrypt_provider import EnkryptModel, catalogue, get_model, policy
 from enkrypt_provider.account import Account
 from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.commands.stack import Stack, project_file
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.fields import OWNER
 from enkrypt_provider.retry import Patience
 from enkrypt_provider.schema import Identifier, parse, to_wire
-from enkrypt_provider.settings import Key, Settings
+from enkrypt_provider.settings import DEFAULT_ENDPOINT, Key, Settings
+from enkrypt_provider.testing import MockStack
 from enkrypt_provider.verbs import Verbs
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "troubleshooting.md"
@@ -58,7 +60,7 @@ class World:
         self.told: list[str] = []
         self.transport: httpx.BaseTransport | None = None
 
-    def account(self, *faults: Fault, url: str = "http://127.0.0.1", keys: Any = None, **settings: Any) -> Account:
+    def account(self, *faults: Fault, url: str = DEFAULT_ENDPOINT, keys: Any = None, **settings: Any) -> Account:
         app = create_app(self.database, faults=faults, keys=keys)
         given = Settings(Key("stand-in-key"), url, **settings)
         patience = Patience(given.max_retries, sleep=lambda _seconds: None, announce=self.told.append)
@@ -199,6 +201,21 @@ def not_ours(world: World) -> None:
     EnkryptClient(Settings(Key("k"), "", notes))
 
 
+def without_an_engine(world: World) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(world.database.parent))
+        Stack.selected()
+
+
+def breaking_a_rule(_world: World) -> None:
+    def program() -> None:
+        policy.enforce(policy.https_only)
+        endpoint = {"host": "llm.example.com", "scheme": "http"}
+        EnkryptModel("chat", model_saved_name="chat", model_config={**CHAT["model_config"], "endpoint": endpoint})
+
+    MockStack(program).preview()
+
+
 def wrong_address(world: World) -> None:
     nowhere = httpx.ByteStream(b'{"message": "no such page"}')
     world.transport = httpx.MockTransport(lambda _request: httpx.Response(404, stream=nowhere))
@@ -222,6 +239,8 @@ SCENES: Final[dict[str, list[Scene]]] = {
         configured(apiKey="two words"),
         configured(apiKey="k", timeout="soon"),
         not_ours,
+        without_an_engine,
+        lambda world: project_file(world.database.parent),
     ],
     REFUSED: [
         checked(model_config={**CHAT["model_config"], "endpoint": {"host": "https://llm.example.com/v1"}}),
@@ -240,6 +259,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
     "ModelExists": [registered_by_another, creating(Fault(call="add_model", status=409))],
     "ModelNotFound": [after_a_create(behind_our_back), after_a_create(looked_up)],
     "DeletionProtected": [after_a_create(protected)],
+    "PolicyViolation": [breaking_a_rule],
     "ModelUnhealthy": [
         lambda world: world.verbs(Fault(call="model_health", status=502)).create(declared(verify_health=True)),
         ill,
@@ -272,7 +292,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
 
 def lines(title: str, folder: Path) -> Iterator[str]:
     """Everything that the scenes below a heading say; what they raise is of the class that the heading names."""
-    expected = getattr(enkrypt_provider, title, pulumi.RunError)
+    expected = getattr(policy, title, getattr(enkrypt_provider, title, pulumi.RunError))
     for number, scene in enumerate(SCENES[title]):
         world = World(folder / str(number))
         with pytest.MonkeyPatch.context() as patch:
@@ -302,7 +322,7 @@ def test_each_class_of_error_has_a_heading() -> None:
     """Whoever meets an error finds its class on the page."""
     classes = {name for name in enkrypt_provider.__all__ if isinstance(getattr(enkrypt_provider, name), type)}
     errors = {name for name in classes if issubclass(getattr(enkrypt_provider, name), EnkryptError)}
-    assert errors - {"EnkryptError"} == set(sections()) - {REFUSED, TOLD, ENGINE}
+    assert errors - {"EnkryptError"} | {"PolicyViolation"} == set(sections()) - {REFUSED, TOLD, ENGINE}
 
 
 def test_no_message_on_the_page_is_quoted_twice() -> None:

@@ -156,3 +156,13 @@ def test_the_index_names_every_page() -> None:
     index = ROOT / "docs/README.md"
     linked = {(index.parent / name).resolve() for name, _ in LINK.findall(index.read_text(encoding="utf-8"))}
     assert {page for page in PAGES if "docs" in page.parts and page != index} - linked == set()
+
+
+def test_the_installation_names_each_extra() -> None:
+    """The table of extras is that of pyproject.toml, but for the developers' own."""
+    declared = re.search(
+        r"^\[project.optional-dependencies\]\n(.*?)^\[", (ROOT / "pyproject.toml").read_text(), re.M | re.S
+    )
+    assert declared
+    extras = set(re.findall(r"^(\w+) = \[", declared[1], re.MULTILINE)) - {"dev"}
+    assert set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/installation.md").read_text(), re.MULTILINE)) == extras

@@ -14,13 +14,16 @@ from faults.running import EVERYTHING, PATIENCE, going, wait_for
 
 from .api import Api
 from .backends import Backend, Shared, postgres, s3
-from .harness import Run, Stack, Story
+from .harness import REPOSITORY, Run, Stack, Story
 from .programs import MODEL_KEY
 
 LOCKED = (
     "the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or "
     "delete the lock file with `pulumi cancel`."
 )
+CANCELED = "The currently running update for 'dev' has been canceled!"
+TAKEN = "and was not made by this create; it looks the same. To take it over as declared set adopt_existing=True"
+MADE = "m2/v1 is registered: this resource had made it"
 UP = ("up", "--yes", "--skip-preview")
 PROGRAM = """
 import os
@@ -89,7 +92,9 @@ class Team:
 def team(request: pytest.FixtureRequest, story: Story) -> Iterator[Team]:
     backend: Backend = request.param
     with backend(story.secrets) as shared:
-        yield Team(story, shared)
+        team = Team(story, shared)
+        yield team
+        team.gate.set()
 
 
 def is_refused(run: Run) -> bool:
@@ -99,10 +104,11 @@ def is_refused(run: Run) -> bool:
 
 
 def test_of_two_ups_at_once_the_second_is_refused(team: Team) -> None:
-    """The lock holds over two machines: the second up changes nothing and names the first, which ends well."""
+    """The lock holds over two machines: the second up changes nothing and names the first; a preview may look."""
     with going(team.ann, *UP) as first:
         team.wait_for_the_last()
         assert is_refused(team.bob.up(fails=True))
+        assert "+ 1 to create" in team.bob.preview().lines
         team.gate.set()
         assert "+ 4 created" in first.end(fails=False).lines
 
@@ -121,13 +127,19 @@ def test_a_killed_up_leaves_a_lock_and_loses_nothing(team: Team) -> None:
     made = team.numbers()
 
     assert is_refused(team.ann.up(fails=True))
-    assert "The currently running update for 'dev' has been canceled!" in team.bob.run("cancel", "--yes").lines
+    assert CANCELED in team.bob.run("cancel", "--yes").lines
     (error,) = team.bob.up(fails=True).errors
     assert "m2/v1 is registered already" in error
-    assert "and was not made by this create; it looks the same. To take it over" in error
+    assert TAKEN in error
     team.ann.refresh()
-    assert "m2/v1 is registered: this resource had made it" in team.ann.up().lines
+    assert MADE in team.ann.up().lines
 
     assert team.numbers() == made
     assert "4 unchanged" in team.bob.up().lines
     assert team.leaks() == []
+
+
+@pytest.mark.parametrize("said", [LOCKED, CANCELED, "m2/v1 is registered already", TAKEN, MADE])
+def test_the_guide_quotes_what_is_said(said: str) -> None:
+    """docs/teams.md has the messages word for word, by which people find it."""
+    assert said in (REPOSITORY / "docs/teams.md").read_text()

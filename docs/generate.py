@@ -21,7 +21,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "reference.md"
 sys.path.insert(0, str(ROOT))  # as a script it knows docs/ alone
 
-from enkrypt_provider import lookup, resource  # noqa: E402
+from enkrypt_provider import catalogue, lookup, resource  # noqa: E402
 from enkrypt_provider.commands.sources import VARIABLES  # noqa: E402
 from enkrypt_provider.diff import Rule, rule_of  # noqa: E402
 from enkrypt_provider.fields import COMPUTED, SECRETS  # noqa: E402
@@ -45,7 +45,7 @@ LOOK_UPS: Final = (lookup.get_model, lookup.get_model_output, lookup.list_models
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *_model(), *_look_ups(), *_provider(), *_settings(), *_types()])
+    return "\n".join([HEAD, *_model(), *_look_ups(), *_catalogue(), *_provider(), *_settings(), *_types()])
 
 
 HEAD: Final = """\
@@ -82,6 +82,13 @@ def _look_ups() -> Iterator[str]:
     for found in (resource.EnkryptModel.get, *LOOK_UPS):
         yield from _titled(3, found)
         yield from _signature(found.__name__, _parameters(found), inspect.signature(found).return_annotation)
+
+
+def _catalogue() -> Iterator[str]:
+    yield from _paragraph("## Catalogue")
+    yield from _paragraph(inspect.getdoc(catalogue) or "")
+    yield from _titled(3, catalogue.load)
+    yield from _signature("load", _parameters(catalogue.load), inspect.signature(catalogue.load).return_annotation)
 
 
 def _provider() -> Iterator[str]:

@@ -28,7 +28,7 @@ class LocalServerProvider(ResourceProvider):
         key = secrets.token_urlsafe(24)
         with socket.create_server((HOST, 0)) as listening:  # a socket that is handed over: nobody can take its port
             # Nothing of our own environment: the passphrase of the stack may be in it.
-            subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-I", str(SERVER), str(listening.fileno()), props["serves"]],
                 env={"SERVER_KEY": key},
                 pass_fds=[listening.fileno()],
@@ -41,6 +41,7 @@ class LocalServerProvider(ResourceProvider):
         outputs = {"serves": props["serves"], "host": HOST, "port": port, "key": key}
         outputs["url"] = f"http://{HOST}:{port}/v1"
         if _ask(outputs, "/v1/models") is None:
+            process.kill()
             raise RuntimeError(f"the server did not start: run `{sys.executable} {SERVER.name}` to see why")
         return CreateResult(f"{HOST}:{port}", outputs)
 

@@ -1,0 +1,151 @@
+"""The kit for users' tests says what the engine does: one program, run by both, is the same stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from enkrypt_provider.fields import COMPUTED
+from enkrypt_provider.marks import Json, clear
+from enkrypt_provider.testing import CheckFailed, MockStack, Registry, Result, Secret
+
+from .harness import Stack, Story
+
+PROGRAM = """
+import pulumi
+from enkrypt_provider import EnkryptModel, EnkryptProvider
+
+config = pulumi.Config()
+
+
+def declared(name, host, **fields):
+    keys = [config.require_secret("key")]
+    endpoint = {"host": host, "port": config.get_int("port") or 443}
+    config_of_model = {"is_compatible_with": "openai", "endpoint": endpoint, "apikeys": keys, **fields}
+    return {"model_saved_name": name, "model_config": config_of_model}
+
+
+class Team(pulumi.ComponentResource):
+    def __init__(self, name):
+        super().__init__("shop:index:Team", name)
+        self.model = EnkryptModel(f"{name}-model", opts=pulumi.ResourceOptions(parent=self), **declared(name, "team"))
+        self.register_outputs({"model": self.model.id})
+
+
+first = EnkryptModel("first", **declared("first", "first.example.com"))
+second = EnkryptModel(
+    "second",
+    model_name=pulumi.Output.concat("after ", first.created_at),
+    certifications=["GDPR"],
+    deletion_protection=config.get_bool("protected"),
+    **declared("second", first.model_id.apply(lambda number: f"host-{number}.example.com")),
+)
+third = EnkryptModel("third", opts=pulumi.ResourceOptions(depends_on=[second]), **declared("third", "h"))
+team = Team("team")
+pulumi.export("ids", [first.id, second.id, team.model.id])
+pulumi.export("config", second.model_config)
+pulumi.export("key", config.require_secret("key"))
+"""
+ENVELOPE = "4dabf18193072939515e22adb298388d"
+
+
+def both(story: Story, program: str = PROGRAM, **config: str) -> tuple[Stack, MockStack]:
+    """The program as a stack of the engine, and as one of the kit."""
+    real = story.project(program, story.api())
+    key = story.secrets.make("the models' key")
+    real.config_set({f"story:{name}": value for name, value in config.items()}, secrets={"story:key": key})
+    return real, MockStack(Path(real.folder), project="story", config={**config, "key": Secret(key)})
+
+
+def in_state(stack: Stack) -> dict[str, Json]:
+    """What the engine keeps of each resource of a program, the stack itself and providers aside."""
+    return {
+        it["urn"]: {
+            "id": it.get("id", ""),
+            "outputs": _comparable(it.get("outputs", {})),
+            "dependencies": sorted(it.get("dependencies") or []),
+            "reasons": {name: sorted(of) for name, of in (it.get("propertyDependencies") or {}).items() if of},
+            "parent": it["parent"],
+            "protect": it.get("protect", False),
+        }
+        for it in stack.export().values()
+        if not it["type"].startswith("pulumi:")
+    }
+
+
+def in_kit(made: Result) -> dict[str, Json]:
+    """The same of the kit's."""
+    return {
+        it.urn: {
+            "id": it.id,
+            "outputs": _comparable(it.outputs),
+            "dependencies": sorted(it.dependencies),
+            "reasons": {name: sorted(of) for name, of in it.reasons.items() if of},
+            "parent": it.parent,
+            "protect": it.protect,
+        }
+        for it in made.resources.values()
+    }
+
+
+def _comparable(value: Any) -> Any:
+    """Without what differs by nature: what a server sets, what is ours alone, and how a secret is kept."""
+    if isinstance(value, Secret) or (isinstance(value, dict) and ENVELOPE in value):
+        return "[secret]"
+    if isinstance(value, dict):
+        skipped = {*COMPUTED, "model_name"}
+        return {k: _comparable(v) for k, v in value.items() if not k.startswith("__") and k not in skipped}
+    if isinstance(value, list):
+        return [_comparable(item) for item in value]
+    return "host-N.example.com" if isinstance(value, str) and value.startswith("host-") else value
+
+
+def test_an_up_is_the_same_stack(story: Story) -> None:
+    """Ids, outputs, defaults, secrets, dependencies, parents and protection are those that the engine writes down."""
+    real, kit = both(story, protected="true")
+    real.up()
+    made = kit.up()
+    assert len(made.resources) == 5
+    assert in_kit(made) == in_state(real)
+    assert _comparable(made.outputs) == {
+        name: _comparable(value) for name, value in real.export()["story-dev"]["outputs"].items()
+    }
+    assert made.changes == dict.fromkeys(made.resources, "create")
+
+
+def test_a_wrong_argument_is_the_same_line(story: Story) -> None:
+    """What the kit refuses is, word for word, among what the engine's preview shows."""
+    real, kit = both(story, port="99999")
+    with pytest.raises(CheckFailed) as refused:
+        kit.preview()
+    shown = real.preview(fails=True).errors
+    assert shown
+    assert set(shown) <= set(refused.value.problems)
+
+
+def test_a_change_is_the_same_step(story: Story) -> None:
+    """After a change of the configuration both plan the same steps."""
+    real, kit = both(story)
+    real.up()
+    kit.up()
+    real.config_set({"story:port": "8443"})
+    kit.config["port"] = "8443"
+    seen = kit.preview()
+    lines = real.preview().lines
+    for name, change in seen.changes.items():
+        planned = [line for line in lines if f" {name} " in f"{line} "]
+        assert any(" update" in line for line in planned) is (change == "update"), (name, change, planned)
+    assert seen.changes["first"] == "update"
+
+
+def test_a_registration_is_the_same_document(story: Story) -> None:
+    """What the kit registers on its emulator is what the engine registers over HTTP."""
+    real, kit = both(story)
+    real.up()
+    kit.up()
+    over_http = Registry(story.folder / "api.db").models()
+    assert {name: _comparable(clear(it)) for name, it in kit.registry.models().items()} == {
+        name: _comparable(it) for name, it in over_http.items()
+    }

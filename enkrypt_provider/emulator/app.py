@@ -207,7 +207,7 @@ def create_app(
     if page:
         from .page import page_of
 
-        about = f"dialect {dialect}, database {database.path}"
+        about = f"Dialect {dialect}, database {database.path}"
         app.register_blueprint(page_of(database, emulator.dial, emulator.journal, about))
     return app
 

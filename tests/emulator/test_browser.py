@@ -64,15 +64,21 @@ def test_it_keeps_itself_up_to_date(browser: Chrome, api: httpx.Client) -> None:
     """What others register, change and delete shows without a reload, and is said to a screen reader."""
     look(browser, api)
     wait_for(browser, "Nothing is registered yet.")
-    browser.execute_script("window.isTheSame = true")
+    browser.execute_script("window.isTheSame = 1")
     ask(api, "add-model", json=v1())
     wait_for(browser, "https://api.together.xyz")
     assert find(browser, "[role=status]").text == "1 model"
     ask(api, "modify-model", headers=IDENTITY, json=v1(endpoint={"host": "another.example.com"}))
     wait_for(browser, "https://another.example.com")
-    ask(api, "delete-model", headers=IDENTITY)
-    wait_for(browser, "Nothing is registered yet.")
-    assert browser.execute_script("return window.isTheSame")
+    assert browser.execute_script("return window.isTheSame") == 1
+    find(browser, "tbody a").click()
+    browser.execute_script("window.isTheSame = 2")
+    ask(api, "modify-model", headers=IDENTITY, json=v1("New_Name"))
+    wait_for(browser, "New_Name/1\nRegistered")
+    assert browser.title.startswith("New_Name/1")
+    ask(api, "delete-model", headers=called("New_Name"))
+    wait_for(browser, "New_Name/1\nDeleted")
+    assert browser.execute_script("return window.isTheSame") == 2
 
 
 def test_an_update_disturbs_nobody(browser: Chrome, api: httpx.Client) -> None:

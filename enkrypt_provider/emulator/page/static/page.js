@@ -10,8 +10,11 @@ let isPaused = false;
 
 function put(text) {
   const fresh = new DOMParser().parseFromString(text, "text/html");
-  const after = fresh.getElementById("status");
-  if (status.innerHTML !== after.innerHTML) status.replaceChildren(...after.childNodes);
+  document.title = fresh.title;
+  for (const id of ["heading", "status"]) {
+    const [before, after] = [document.getElementById(id), fresh.getElementById(id)];
+    if (before.innerHTML !== after.innerHTML) before.replaceChildren(...after.childNodes);
+  }
   const change = fresh.getElementById("live");
   if (live.innerHTML === change.innerHTML) return;
   const focused = live.contains(document.activeElement) ? document.activeElement.closest("[id]") : null;

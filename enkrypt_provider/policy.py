@@ -82,6 +82,7 @@ def enforce(*rules: Rule, advisory: Iterable[Rule] = ()) -> None:
         gate = pulumi.Output.all(props["model_saved_name"], verdict).apply(lambda both: both[0])
         return pulumi.ResourceTransformationResult({**props, "model_saved_name": gate}, args.opts)
 
+    # Not `register_resource_transform`: what that raises in the engine's callback is shown as a traceback.
     pulumi.runtime.register_stack_transformation(judge)
 
 

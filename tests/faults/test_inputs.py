@@ -7,7 +7,7 @@ import os
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -56,16 +56,21 @@ ODD = st.one_of(
 )  # fmt: skip
 
 
+VALID: dict[Dialect, st.SearchStrategy[Any]] = {
+    dialect: st.just(everything(dialect)) | registrations(dialect) for dialect in get_args(Dialect)
+}
+
+
 @st.composite
 def nearly_valid(draw: st.DrawFn, dialect: Dialect) -> Any:
     """A valid tree in which one to three places hold something else, are gone, or have another name."""
-    tree: Any = draw(st.just(everything(dialect)) | registrations(dialect))
-    for _ in range(draw(st.integers(1, 3))):
+    tree: Any = draw(VALID[dialect])
+    for _ in range(draw(TIMES)):
         places = [place for place in leaves(tree) if place]
         if not places:
             break
         place = draw(st.sampled_from(places))
-        tree = draw(st.sampled_from([_changed, _changed, _dropped, _renamed]))(draw, tree, place)
+        tree = draw(WAYS)(draw, tree, place)
     return tree
 
 
@@ -92,10 +97,14 @@ def _renamed(draw: st.DrawFn, tree: Any, place: Place) -> Any:
     return put(tree, place[:-1], {(name if k == place[-1] else k): v for k, v in parent.items()})
 
 
+TIMES = st.integers(1, 3)
+WAYS = st.sampled_from([_changed, _changed, _dropped, _renamed])
+
+
 def trees(dialect: Dialect) -> st.SearchStrategy[Any]:
     """A third each: valid, nearly valid, hostile."""
     hostile = st.dictionaries(ODD_TEXTS | st.sampled_from(["model_saved_name", "model_config"]), ODD, max_size=5)
-    return st.one_of(registrations(dialect), nearly_valid(dialect), hostile)
+    return st.one_of(VALID[dialect], nearly_valid(dialect), hostile)
 
 
 @pytest.mark.timeout(300)

@@ -3,8 +3,9 @@
 
 const EVERY = 2000; // milliseconds
 const live = document.getElementById("live");
-const status = document.getElementById("status");
+const state = document.getElementById("status");
 const pause = document.getElementById("pause");
+let shown = live.innerHTML; // as it came: a person may have opened some of it since
 let etag = "";
 let isPaused = false;
 
@@ -16,7 +17,8 @@ function put(text) {
     if (before.innerHTML !== after.innerHTML) before.replaceChildren(...after.childNodes);
   }
   const change = fresh.getElementById("live");
-  if (live.innerHTML === change.innerHTML) return;
+  if (shown === change.innerHTML) return;
+  shown = change.innerHTML;
   const focused = live.contains(document.activeElement) ? document.activeElement.closest("[id]") : null;
   const open = [...live.querySelectorAll("details[open]")].map((details) => details.id);
   live.replaceChildren(...change.childNodes);
@@ -36,7 +38,7 @@ async function update() {
     put(await answer.text());
   } catch {
     etag = "";
-    status.textContent = "The emulator does not answer: this is what was there.";
+    state.textContent = "The emulator does not answer: this is what was there.";
   }
 }
 

@@ -18,6 +18,7 @@ import httpx
 import pulumi
 import pytest
 from documents import document, minimal
+from pulumi.automation import OutputValue
 
 from enkrypt_provider import (
     DeletionProtected,
@@ -430,10 +431,11 @@ def project(folder: Path) -> Path:
     (folder / "name.txt").write_text("from-a-file")
     (folder / "__main__.py").write_text(
         textwrap.dedent("""
+            from pathlib import Path
             import pulumi, hosts
             from enkrypt_provider import EnkryptModel
 
-            name = open("name.txt").read()
+            name = Path("name.txt").read_text()
             config = {"is_compatible_with": "openai", "endpoint": {"host": hosts.HOST}}
             EnkryptModel(name, model_saved_name=name, model_config=config)
             pulumi.export("project", pulumi.get_project())
@@ -630,6 +632,13 @@ def test_what_is_marked_as_secret_may_hold_one() -> None:
         assert_no_secret(KEY, stack(lambda: program(KEY)).up())
     places = {line.split(": ")[0].strip() for line in str(found.value).splitlines()[1:]}
     assert {"resources.m.inputs.model_name", "resources.m.outputs.model_name", "messages[0]"} <= places
+
+
+def test_outputs_of_the_automation_api_are_searched() -> None:
+    """What it marks as secret may hold one, what it shows may not."""
+    assert_no_secret(KEY, {"key": OutputValue(KEY, secret=True)})
+    with pytest.raises(AssertionError, match="key: the secret, in the clear"):
+        assert_no_secret(KEY, {"key": OutputValue(KEY, secret=False)})
 
 
 def test_too_short_a_secret_is_refused() -> None:

@@ -1,0 +1,41 @@
+"""Every example is whole, and its program is typed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+EXAMPLES = sorted(path.parent for path in HERE.glob("*/Pulumi.yaml"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_it_is_whole(example: Path) -> None:
+    """A program, what it needs, a page with the picture, a test of its own name; the index leads to it."""
+    names = {path.name for path in example.iterdir()}
+    test = f"test_{example.name.replace('-', '_')}_example.py"
+    assert {"__main__.py", "requirements.txt", "README.md", "graph.svg", test} <= names
+    assert "](graph.svg)" in (example / "README.md").read_text()
+    assert f"({example.name}/README.md)" in (HERE / "README.md").read_text()
+    assert re.search(r"^name: enkrypt-", (example / "Pulumi.yaml").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_its_program_is_typed(example: Path) -> None:
+    """mypy is strict with it, as with all else: all programs are `__main__`, so that it takes them one by one."""
+    program = str(example / "__main__.py")
+    run = subprocess.run(
+        [sys.executable, "-m", "mypy", "--exclude", "^$", program],
+        cwd=HERE.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout
+    assert "Success: no issues found in 1 source file" in run.stdout
+
+
+def test_there_are_examples() -> None:
+    """The folders are found."""
+    assert len(EXAMPLES) >= 5

@@ -60,6 +60,8 @@ class _Create:
     began: float
     known: Entry
     in_doubt: bool = False
+    is_settled: bool = False
+    """Whether it was there already, and became ours."""
 
     @property
     def may_be_done(self) -> bool:
@@ -149,6 +151,8 @@ class Account:
         finally:
             self._listing.forget()
         self.journal.finish(identity, known.owner, live.computed.get("model_id"))
+        if create.is_settled:
+            self.journal.take_over(identity, known.owner, live.computed.get("model_id"))
         return live
 
     def update(self, identity: Identifier, inputs: Properties) -> Live:
@@ -163,7 +167,14 @@ class Account:
             ) from None
         finally:
             self._listing.forget()
-        return self._read(answer, identity)
+        live, owner = self._read(answer, identity), self.ledger.owner(identity)
+        if self.has_lost(identity):
+            self.journal.take_over(identity, owner, live.computed.get("model_id"))
+        return live
+
+    def has_lost(self, identity: Identifier) -> bool:
+        """Whether another resource of this machine took the registration over since: it may have other keys."""
+        return self.journal.entry(identity, self.ledger.owner(identity)).lost
 
     def verify_health(self, identity: Identifier, inputs: Properties) -> None:
         """Raises `ModelUnhealthy` where the model, registered with `inputs`, does not answer."""
@@ -241,6 +252,7 @@ class Account:
         if claim is not _Claim.SENT:  # it may have other keys, which nobody can compare
             found = self.client.modify_model(create.identity, schema.to_wire(create.inputs, self._dialect))
         self._tell(f"{create.identity} {claim.value}")
+        create.is_settled = True
         return found
 
     def _claim(self, create: _Create, live: Live) -> _Claim | None:

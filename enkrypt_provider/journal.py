@@ -27,13 +27,14 @@ class Entry:
 
     `made` is the API's number of the registration that it made or adopted last. `began` is since when it is making
     one and has not heard what came of it: seconds since 1970 by this machine's clock. `place` tells apart stacks
-    of one name whose states are not the same.
+    of one name whose states are not the same. `lost` is true once another resource took it over.
     """
 
     owner: str
     made: int | None = None
     began: float | None = None
     place: str = ""
+    lost: bool = False
 
 
 class Journal:
@@ -63,6 +64,13 @@ class Journal:
         if made is not None:
             self.write(identity, Entry(owner, made, place=self._place))
 
+    def take_over(self, identity: Identifier, owner: str, made: object) -> None:
+        """To be called once `owner` has the registration `made`, keys and all: every other resource has lost it."""
+        for path, entry in self._entries(identity):
+            if made is not None and entry.made == made:
+                is_other = (entry.owner, entry.place) != (owner, self._place)
+                self._put(path, replace(entry, lost=is_other))
+
     def forget(self, identity: Identifier, made: int | None = None) -> None:
         """To be called once the registration `made` is not there for certain; None is any."""
         for path, entry in self._entries(identity):
@@ -82,19 +90,21 @@ class Journal:
     def maker(self, identity: Identifier, made: object) -> Entry | None:
         """What is known of the resource of this machine that made or adopted the registration `made`."""
         entries = (entry for _, entry in self._entries(identity) if made is not None and entry.made == made)
-        return next(entries, None)
+        return min(entries, key=lambda entry: entry.lost, default=None)
 
     def write(self, identity: Identifier, entry: Entry) -> None:
         """Puts `entry` in the place of its owner's; one that says nothing is none."""
         path = self._path(identity, entry.owner)
         if _is_empty(entry) or not entry.owner:
             return _remove(path)
+        return self._put(path, entry)
+
+    def _put(self, path: Path, entry: Entry) -> None:
         fresh = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             fresh.write_text(json.dumps(asdict(entry)))
             fresh.replace(path)
-        return None
 
     def _entries(self, identity: Identifier) -> Iterator[tuple[Path, Entry]]:
         with contextlib.suppress(OSError):
@@ -114,8 +124,9 @@ def _read(path: Path) -> Entry | None:
         entry = Entry(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    is_sound = isinstance(entry.owner, str) and isinstance(entry.place, str) and isinstance(entry.made, int | None)
-    return entry if is_sound and isinstance(entry.began, int | float | None) else None
+    is_known = isinstance(entry.owner, str) and isinstance(entry.place, str) and isinstance(entry.lost, bool)
+    is_sound = isinstance(entry.made, int | None) and isinstance(entry.began, int | float | None)
+    return entry if is_known and is_sound else None
 
 
 def _is_empty(entry: Entry) -> bool:

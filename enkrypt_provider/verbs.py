@@ -87,7 +87,7 @@ class Verbs:
         ledger, identity, inputs = self.account.ledger, Identifier.parse(id_), schema.from_engine(news)
         if schema.known_identity(inputs) == identity:  # what this resource gives up, another may take
             ledger.keep(identity, _token(olds))
-        found = differences.changes(schema.from_engine(olds), inputs)
+        found = differences.changes(self._held(identity, olds), inputs)
         replaces = [c.path for c in found if c.rule is differences.Rule.REPLACE]
         if replaces:
             _refuse_if_protected(id_, olds)
@@ -119,13 +119,18 @@ class Verbs:
     def update(self, id_: str, olds: Properties, news: Properties) -> UpdateResult:
         """Sends the whole object."""
         inputs, identity = schema.from_engine(news), Identifier.parse(id_)
-        found = differences.changes(schema.from_engine(olds), inputs)
+        found = differences.changes(self._held(identity, olds), inputs)
         if all(change.rule is differences.Rule.OPTION for change in found):
             return UpdateResult(_outputs(inputs, _computed(olds), _token(olds)))
         live = self.account.update(identity, inputs)
         if any(change.path.startswith(REACHED_BY) for change in found):
             self._verify(identity, inputs)
         return UpdateResult(_outputs(inputs, live.computed, _token(olds)))
+
+    def _held(self, identity: Identifier, olds: Properties) -> Properties:
+        """What the state holds, without keys where they are another's by now: so they are sent again."""
+        held = schema.from_engine(olds)
+        return differences.without_secrets(held) if self.account.has_lost(identity) else held
 
     def _verify(self, identity: Identifier, inputs: Properties) -> None:
         if inputs.get("verify_health"):

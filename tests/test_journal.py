@@ -107,6 +107,18 @@ def test_a_stack_of_the_same_name_elsewhere_is_another(tmp_path: Path) -> None:
     assert other.maker(MODEL, 7) == Entry("p/s/m", made=7, place="/one")
 
 
+def test_who_takes_over_is_the_one_that_has_it(tmp_path: Path) -> None:
+    """Of all that had to do with a registration the last one has it; the others know that they lost it."""
+    written = journal(tmp_path)
+    for owner in ("p/s/a", "p/s/b"):
+        written.finish(MODEL, owner, 7)
+    written.take_over(MODEL, "p/s/b", 7)
+    assert [written.entry(MODEL, owner).lost for owner in ("p/s/a", "p/s/b")] == [True, False]
+    assert written.maker(MODEL, 7) == Entry("p/s/b", made=7)
+    written.take_over(MODEL, "p/s/a", 7)
+    assert [written.entry(MODEL, owner).lost for owner in ("p/s/a", "p/s/b")] == [False, True]
+
+
 def test_a_place_is_a_folder_and_a_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A project's folder tells its stacks apart, and so does the backend that holds their states."""
     monkeypatch.chdir(tmp_path)

@@ -27,6 +27,7 @@ from enkrypt_provider.errors import (
 from enkrypt_provider.fields import COMPUTED as COMPUTED_NAMES
 from enkrypt_provider.fields import OWNER, TOKEN
 from enkrypt_provider.retry import Patience
+from enkrypt_provider.schema import Identifier
 from enkrypt_provider.settings import Key, Settings
 from enkrypt_provider.verbs import Verbs
 
@@ -332,6 +333,30 @@ def test_update_sends_the_whole_object(verbs: Verbs, make: Make) -> None:
     assert {k: outs[k] for k in wanted} == wanted
     assert (outs["model_id"], outs[TOKEN]) == (state["model_id"], state[TOKEN])
     assert make().read("Test_Model/1", outs).inputs == wanted
+
+
+def test_what_another_resource_took_over_is_sent_again(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two resources had one registration: the one that has it again sends its keys, which nobody could compare."""
+
+    def run(name: str, **changes: Any) -> tuple[Verbs, Properties]:
+        verbs = make()
+        news = verbs.check({}, {**document(adopt_existing=True, **changes), OWNER: f"p/s/{name}"}).inputs
+        return verbs, dict(news)
+
+    verbs, a = run("a", model_config__apikeys=["stand-in-key-a"])
+    held = through_engine(verbs.create(a).outs or {})
+    verbs, b = run("b", model_config__apikeys=["stand-in-key-b"])
+    verbs.create(b)
+
+    verbs, a = run("a", model_config__apikeys=["stand-in-key-a"])
+    assert verbs.diff("Test_Model/1", held, a).changes
+    verbs.update("Test_Model/1", held, a)
+
+    assert "its keys change (model_config.apikeys)" in capsys.readouterr().err
+    live = verbs.account.find(Identifier("Test_Model", "1"))
+    assert live is not None
+    assert live.inputs["model_config"]["apikeys"] == ["stand-in-key-a"]
+    assert not verbs.diff("Test_Model/1", held, a).changes
 
 
 @pytest.mark.parametrize("option", ["adopt_existing", "deletion_protection", "verify_health"])

@@ -46,10 +46,10 @@ ALL = ("ours", "floor", "naive")
 PLANS = {
     "full": [
         (1000, 0, 1, ("ours", "floor")),  # the naive one would take most of an hour
-        (300, 100, 3, ALL),
-        (300, 0, 3, ALL),
+        (300, 100, 1, ALL),
+        (300, 0, 1, ALL),
         (100, 100, 5, ALL),
-        (100, 20, 5, ALL),
+        (100, 20, 1, ALL),
         (100, 0, 5, ALL),
         (10, 0, 5, ALL),
         (1, 0, 5, ALL),

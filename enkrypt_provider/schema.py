@@ -439,7 +439,7 @@ class Context(Document):
 class ModelConfig(Document):
     """How the model is reached and what it is. What has no default is absent unless declared."""
 
-    is_compatible_with: Annotated[str, AfterValidator(OneOf(PROTOCOLS, PROTOCOLS_V2, re.compile("[!-~]+")))]
+    is_compatible_with: Annotated[str, AfterValidator(OneOf(PROTOCOLS, PROTOCOLS_V2, _ANY_LINE))]
     model_version: Version = DEFAULT_VERSION
     hosting_type: Annotated[str, AfterValidator(OneOf(("External", "Internal")))] = "External"
     model_source: Line = ""

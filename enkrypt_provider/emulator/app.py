@@ -7,6 +7,7 @@ does (spoil).
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -203,13 +204,18 @@ def create_app(
     emulator = Emulator(database, settings, keys, record=record, seed=seed, clock=clock, sleep=sleep)
     if faults is not None:
         emulator.dial.turn(faults, anew=False)
-    app = _routed(emulator)
-    if page:
-        from .page import page_of
+    with _ROUTING:
+        app = _routed(emulator)
+        if page:
+            from .page import page_of
 
-        about = f"Dialect {dialect}, database {database.path}"
-        app.register_blueprint(page_of(database, emulator.dial, emulator.journal, about))
+            about = f"Dialect {dialect}, database {database.path}"
+            app.register_blueprint(page_of(database, emulator.dial, emulator.journal, about))
     return app
+
+
+# werkzeug compiles routes; in CPython 3.11 two threads that do so at once fail ("AST constructor recursion depth").
+_ROUTING = threading.Lock()
 
 
 def _routed(emulator: Emulator) -> flask.Flask:

@@ -291,7 +291,9 @@ V2 = _v2(
             _v2(
                 {
                     **_in_both(_v2, Field(_host_or_none, "")),  # [G] a custom_curl_command needs no host
-                    "model_provider": Field(text_like(r"[!-~]+", "the name of a protocol")),  # an open set [P]
+                    "model_provider": Field(
+                        text_like(r"(?=.*\S)[^\x00-\x1f\x7f]+", "the name of a protocol")
+                    ),  # an open set [P]
                     **{name: Field(check, Default.ABSENT) for name, check in _ONLY_V2.items()},
                 }
             ),

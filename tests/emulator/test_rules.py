@@ -142,7 +142,7 @@ IN_V2 = [
     ("model_type", "text_2_text", "is no field of this API (dialect v2)"),
     ("testing_for", 5, "must be a string"),
     ("model_config.model_provider", ..., "is required"),
-    ("model_config.model_provider", "Mistral AI", "must be the name of a protocol"),
+    ("model_config.model_provider", " ", "must be the name of a protocol"),
     ("model_config.is_compatible_with", "openai", "is no field of this API (dialect v2)"),
     ("model_config.conversation_template", "", "is no field of this API (dialect v2)"),
     ("model_config.model_version", "1", "is no field of this API (dialect v2)"),

@@ -30,7 +30,9 @@ CELLS = "cells of the matrix: a verb, a fault, before or after the work, once or
 def test_no_fault_costs_a_registration(world: World, play: Play, count: Count) -> None:
     """Whatever fails, once or for ever, before or after the work: nothing is doubled, lost or leaked, what passes
     is not noticed, and one more command makes the API, the state and the program agree."""
-    assert not _problems(world, play, WAYS, count)
+    # A third of the ways, another one for each scene.
+    ways = WAYS if FULL else WAYS[SCENES.index(play) % 3 :: 3]
+    assert not _problems(world, play, ways, count)
 
 
 @pytest.mark.parametrize("play", SCENES if FULL else (scenes.create, scenes.destroy), ids=lambda play: play.__name__)

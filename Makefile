@@ -45,9 +45,9 @@ faults: .venv/ready  ## The promise that nothing is lost, doubled or leaked, put
 	@.venv/bin/python engine/get.py >/dev/null
 	@$(RUN) FAULTS=all FAULTS_SEED=$(or $(SEED),0) pytest -n 2 --dist worksteal -v tests/faults
 
-bench: .venv/ready  ## Times it beside what people would use instead (PLAN=full, short or smoke)
+bench: .venv/ready  ## Times it beside what people would use instead (PLAN=full or short)
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
-	@$(RUN) python benchmarks/run.py --plan $(or $(PLAN),full)
+	@$(RUN) PYTHONPATH=$(CURDIR) python benchmarks/run.py --plan $(or $(PLAN),full)
 
 .PHONY: stack
 stack: .venv/ready

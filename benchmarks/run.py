@@ -42,19 +42,21 @@ OPERATIONS: dict[str, list[str]] = {
 BARE = "bare httpx, 8 connections"
 
 ALL = ("ours", "floor", "naive")
+BEYOND = ("ours", "floor")
+"""Who can hold more than some 180 models: the SDK's pickling of a class in the program ends in a RecursionError."""
 # (models, milliseconds of the API, repetitions, systems): what `make bench` measures, the longest first.
 PLANS = {
     "full": [
-        (1000, 0, 1, ("ours", "floor")),  # the naive one would take most of an hour
-        (300, 100, 1, ALL),
-        (300, 0, 1, ALL),
+        (1000, 0, 1, BEYOND),
+        (300, 100, 1, BEYOND),
+        (300, 0, 1, BEYOND),
         (100, 100, 5, ALL),
         (100, 20, 1, ALL),
         (100, 0, 5, ALL),
         (10, 0, 5, ALL),
         (1, 0, 5, ALL),
     ],
-    "short": [(300, 100, 1, ALL), (100, 100, 3, ALL), (100, 0, 5, ALL), (10, 0, 5, ALL), (1, 0, 5, ALL)],
+    "short": [(300, 100, 1, BEYOND), (100, 100, 3, ALL), (100, 0, 5, ALL), (10, 0, 5, ALL), (1, 0, 5, ALL)],
     "smoke": [(3, 0, 1, ALL)],
 }
 

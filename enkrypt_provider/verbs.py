@@ -84,10 +84,12 @@ class Verbs:
 
     def diff(self, id_: str, olds: Properties, news: Properties) -> DiffResult:
         """Compares what the state holds with what is declared."""
-        ledger, identity, inputs = self.account.ledger, Identifier.parse(id_), schema.from_engine(news)
-        if schema.known_identity(inputs) == identity:  # what this resource gives up, another may take
-            ledger.keep(identity, _token(olds))
-        found = differences.changes(self._held(identity, olds), inputs)
+        identity, lost = Identifier.parse(id_), self.account.has_lost(Identifier.parse(id_))
+        if schema.known_identity(news) == identity:  # what this resource gives up, another may take
+            self.account.ledger.keep(identity, _token(olds))
+        if not lost and _is_same(olds, news):
+            return DiffResult(changes=False)
+        found = differences.changes(_held(olds, lost), schema.from_engine(news))
         replaces = [c.path for c in found if c.rule is differences.Rule.REPLACE]
         if replaces:
             _refuse_if_protected(id_, olds)
@@ -119,18 +121,13 @@ class Verbs:
     def update(self, id_: str, olds: Properties, news: Properties) -> UpdateResult:
         """Sends the whole object."""
         inputs, identity = schema.from_engine(news), Identifier.parse(id_)
-        found = differences.changes(self._held(identity, olds), inputs)
+        found = differences.changes(_held(olds, self.account.has_lost(identity)), inputs)
         if all(change.rule is differences.Rule.OPTION for change in found):
             return UpdateResult(_outputs(inputs, _computed(olds), _token(olds)))
         live = self.account.update(identity, inputs)
         if any(change.path.startswith(REACHED_BY) for change in found):
             self._verify(identity, inputs)
         return UpdateResult(_outputs(inputs, live.computed, _token(olds)))
-
-    def _held(self, identity: Identifier, olds: Properties) -> Properties:
-        """What the state holds, without keys where they are another's by now: so they are sent again."""
-        held = schema.from_engine(olds)
-        return differences.without_secrets(held) if self.account.has_lost(identity) else held
 
     def _verify(self, identity: Identifier, inputs: Properties) -> None:
         if inputs.get("verify_health"):
@@ -146,6 +143,18 @@ def _outputs(inputs: Properties, computed: Properties, token: str) -> Properties
     # What was declared, not its echo: the server may mask a key or spell a number differently.
     # A fresh dict: the engine's host writes into it.
     return {**inputs, **computed, **({TOKEN: token} if token else {})}
+
+
+def _held(olds: Properties, lost: bool) -> Properties:
+    """What the state holds, without keys where they are another's by now: so they are sent again."""
+    held = schema.from_engine(olds)
+    return differences.without_secrets(held) if lost else held
+
+
+def _is_same(olds: Properties, news: Properties) -> bool:
+    """Whether nothing was touched at all, the most frequent case by far: it needs no schema."""
+    # By repr: True is not 1.
+    return repr(schema.declared(olds)) == repr(schema.declared(news))
 
 
 def _computed(olds: Properties) -> Properties:

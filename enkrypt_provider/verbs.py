@@ -88,7 +88,7 @@ class Verbs:
         if schema.known_identity(news) == identity:  # what this resource gives up, another may take
             self.account.ledger.keep(identity, _token(olds))
         if not lost and _is_same(olds, news):
-            return DiffResult(changes=False)
+            return DiffResult(changes=False, replaces=[], delete_before_replace=False)
         found = differences.changes(_held(olds, lost), schema.from_engine(news))
         replaces = [c.path for c in found if c.rule is differences.Rule.REPLACE]
         if replaces:

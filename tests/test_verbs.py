@@ -186,7 +186,7 @@ def test_without_an_edit_there_is_no_diff(verbs: Verbs) -> None:
     """An `up` without an edit changes nothing, whatever the engine made of the numbers."""
     state = created(verbs)
     found = verbs.diff("Test_Model/1", state, through_engine(canonical(document())))
-    assert (found.changes, found.replaces or []) == (False, [])
+    assert (found.changes, found.replaces) == (False, [])
 
 
 @pytest.mark.parametrize(

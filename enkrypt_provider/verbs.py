@@ -84,7 +84,8 @@ class Verbs:
 
     def diff(self, id_: str, olds: Properties, news: Properties) -> DiffResult:
         """Compares what the state holds with what is declared."""
-        identity, lost = Identifier.parse(id_), self.account.has_lost(Identifier.parse(id_))
+        identity = Identifier.parse(id_)
+        lost = self.account.has_lost(identity)
         if schema.known_identity(news) == identity:  # what this resource gives up, another may take
             self.account.ledger.keep(identity, _token(olds))
         if not lost and _is_same(olds, news):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -58,7 +58,7 @@ class Journal:
         """Oldest first."""
         with self._database.connection() as connection:
             rows = connection.execute("SELECT number, entry FROM requests ORDER BY number").fetchall()
-        return [{"number": number, **json.loads(entry)} for number, entry in rows]
+        return _told(rows)
 
     def last(self, words: str, limit: int, offset: int) -> list[dict[str, Any]]:
         """Those that `words` stand in, bodies aside; the newest first."""
@@ -67,7 +67,7 @@ class Journal:
                 f"SELECT number, entry FROM requests WHERE {_FOUND} ORDER BY number DESC LIMIT ?2 OFFSET ?3",  # noqa: S608
                 (words, limit, offset),
             ).fetchall()
-        return [{"number": number, **json.loads(entry)} for number, entry in rows]
+        return _told(rows)
 
     def count(self, words: str = "") -> int:
         """How many there are that `words` stand in."""
@@ -87,10 +87,14 @@ class Journal:
         )
         with self._database.connection() as connection:
             rows = connection.execute(query, (kept, name, version, limit)).fetchall()
-        return [{"number": number, **json.loads(entry)} for number, entry in rows]
+        return _told(rows)
 
     def clear(self) -> None:
         self._database.write("DELETE FROM requests")
+
+
+def _told(rows: Iterable[tuple[int, str]]) -> list[dict[str, Any]]:
+    return [{"number": number, **json.loads(entry)} for number, entry in rows]
 
 
 def masked(value: Any) -> Any:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
 
+from ..fields import COMPUTED
+
 if TYPE_CHECKING:
     from ..emulator import Fault
 
@@ -50,8 +52,7 @@ class Registry:
 
     def change(self, identity: str, changed: Json) -> None:
         """Changes the fields in `changed`, nested as they are."""
-        computed = ("model_id", "project_name", "created_at", "updated_at")
-        whole = {name: value for name, value in self.models()[identity].items() if name not in computed}
+        whole = {name: value for name, value in self.models()[identity].items() if name not in COMPUTED}
         self._answer("PATCH", "/models/modify-model", headers=_headers(identity), json=_merged(whole, changed))
 
     def delete(self, identity: str) -> None:

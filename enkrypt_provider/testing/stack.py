@@ -197,33 +197,16 @@ class _Engine(MockMonitor):
     def RegisterResource(self, request: Any) -> Any:
         if request.type == STACK:
             return super().RegisterResource(request)  # type: ignore[no-untyped-call]
-        asked = Resource(
-            urn=self.make_urn(request.parent, request.type, request.name),
-            type=request.type,
-            name=request.name,
-            inputs=from_engine(request.object),
-            parent=request.parent,
-            provider=request.provider,
-            dependencies=tuple(request.dependencies),
+        asked = replace(
+            self._asked(request, request.object),
             reasons={name: tuple(found.urns) for name, found in request.propertyDependencies.items()},
-            secret_outputs=tuple(request.additionalSecretOutputs),
             protect=bool(request.protect),
         )
         made = self._answered(asked, bool(request.custom), request.importId)
         return resource_pb2.RegisterResourceResponse(urn=made.urn, id=made.id, object=to_engine(made.outputs))
 
     def ReadResource(self, request: Any) -> Any:
-        asked = Resource(
-            urn=self.make_urn(request.parent, request.type, request.name),
-            type=request.type,
-            name=request.name,
-            inputs=from_engine(request.properties),
-            parent=request.parent,
-            provider=request.provider,
-            dependencies=tuple(request.dependencies),
-            secret_outputs=tuple(request.additionalSecretOutputs),
-        )
-        made = self._answered(asked, None, request.id)
+        made = self._answered(self._asked(request, request.properties), None, request.id)
         return resource_pb2.ReadResourceResponse(urn=made.urn, properties=to_engine(made.outputs))
 
     def Invoke(self, request: Any) -> Any:
@@ -240,6 +223,19 @@ class _Engine(MockMonitor):
         elif request.urn in self.found:
             self.found[request.urn] = replace(self.found[request.urn], outputs=outputs)
         return empty_pb2.Empty()
+
+    def _asked(self, request: Any, inputs: Any) -> Resource:
+        """What both requests say alike."""
+        return Resource(
+            urn=self.make_urn(request.parent, request.type, request.name),
+            type=request.type,
+            name=request.name,
+            inputs=from_engine(inputs),
+            parent=request.parent,
+            provider=request.provider,
+            dependencies=tuple(request.dependencies),
+            secret_outputs=tuple(request.additionalSecretOutputs),
+        )
 
     def _answered(self, asked: Resource, custom: bool | None, id_: str) -> Resource:
         inputs = clear(asked.inputs)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import trustme
 from werkzeug.serving import make_server
@@ -15,13 +16,23 @@ from enkrypt_provider.emulator import create_app
 
 from .api import ACCOUNT, Api
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
 
 @contextmanager
 def over_tls(api: Api, database: Path, authority: trustme.CA) -> Iterator[str]:
     """The registrations of `api`, behind a certificate for localhost; gives its https URL."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
     app = create_app(database, keys={api.key: ACCOUNT}, record=True)
+    with certified(app, authority.issue_cert("localhost")) as url:
+        yield url
+
+
+@contextmanager
+def certified(app: WSGIApplication, leaf: trustme.LeafCert) -> Iterator[str]:
+    """An application behind a certificate, while the block runs; gives its URL, by the name localhost."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    leaf.configure_cert(context)
     server = make_server("127.0.0.1", 0, app, threaded=True, ssl_context=context)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()

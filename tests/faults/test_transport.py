@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import ssl
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -17,8 +16,8 @@ from urllib.parse import quote
 import pytest
 import trustme
 from e2e.leaks import Secrets
+from e2e.tls import certified
 from emulator.serving import serving
-from werkzeug.serving import make_server
 
 from enkrypt_provider import schema
 from enkrypt_provider.client import EnkryptClient
@@ -61,23 +60,14 @@ def secrets() -> Secrets:
 @contextmanager
 def over_tls(folder: Path, leaf: trustme.LeafCert) -> Iterator[tuple[str, list[str]]]:
     """The emulator behind a certificate; gives its URL, by the name localhost, and each call's path."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    leaf.configure_cert(context)
     app, heard = create_app(folder / "api.sqlite"), list[str]()
 
     def listen(environ: dict[str, Any], start_response: Any) -> Any:
         heard.append(environ["PATH_INFO"])
         return app(environ, start_response)
 
-    server = make_server("127.0.0.1", 0, listen, threaded=True, ssl_context=context)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield f"https://localhost:{server.server_port}", heard
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with certified(listen, leaf) as url:
+        yield url, heard
 
 
 @contextmanager

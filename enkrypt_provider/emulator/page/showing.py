@@ -10,9 +10,9 @@ from typing import Any
 
 from ..history import Change
 from ..journal import masked
+from ..rules import STANDARD_PORT
 from ..store import Document, Model
 
-STANDARD_PORT = {"https": 443, "http": 80}
 HIDDEN = "another value, which is not shown"
 
 

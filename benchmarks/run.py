@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -122,6 +122,12 @@ ROLES = (
 )
 
 
+def engine_folder() -> str:
+    """The folder with the engine, which is got once."""
+    get = [sys.executable, str(ROOT / "engine/get.py")]
+    return subprocess.run(get, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()  # noqa: S603
+
+
 def environment(folder: Path, engine: str) -> dict[str, str]:
     keep = {k: v for k, v in os.environ.items() if not k.startswith(("PULUMI_", "ENKRYPT"))}
     return keep | {
@@ -161,18 +167,23 @@ def workplace() -> Iterator[Path]:
         yield Path(name)
 
 
+def stack_of(system: str, name: str, project: Path, settings: Mapping[str, object], env: dict[str, str]) -> Path:
+    """A new stack of a system's program, in the folder `project`."""
+    shutil.copytree(HERE / system, project)
+    run(["pulumi", "stack", "init", name], project, env)
+    for key, value in settings.items():
+        run(["pulumi", "config", "set", key, str(value)], project, env)
+    run(["pulumi", "config", "set", "--secret", "enkrypt:apiKey", "stand-in-account-key"], project, env)
+    return project
+
+
 def life(system: str, models: int, latency: int, engine: str) -> Iterator[Sample]:
     """One stack from its first `up` to its `destroy`."""
     with workplace() as folder:
-        project = folder / "project"
-        shutil.copytree(HERE / system, project)
         env, api = environment(folder, engine), Api(folder, latency)
         try:
             settings = {"bench:models": models, "enkrypt:endpoint": api.url}
-            run(["pulumi", "stack", "init", "bench"], project, env)
-            for name, value in settings.items():
-                run(["pulumi", "config", "set", name, str(value)], project, env)
-            run(["pulumi", "config", "set", "--secret", "enkrypt:apiKey", "stand-in-account-key"], project, env)
+            project = stack_of(system, "bench", folder / "project", settings, env)
             api.calls()
             for operation, arguments in OPERATIONS.items():
                 wall, cpu, seen = run(["pulumi", *arguments, "--stack", "bench"], project, env)
@@ -228,9 +239,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plan", choices=PLANS, default="full")
     arguments = parser.parse_args()
-    engine = subprocess.run(  # noqa: S603
-        [sys.executable, str(ROOT / "engine/get.py")], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout.strip()
+    engine = engine_folder()
     RESULTS.mkdir(exist_ok=True)
     samples: list[Sample] = []
     print("parts", flush=True)

@@ -5,10 +5,7 @@ Each way is a whole life, `up` and `destroy`, of the same models; the ways take 
 
 from __future__ import annotations
 
-import shutil
 import statistics
-import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from run import HERE, RESULTS, environment, workplace
-from serving import ROOT, Api
+from run import RESULTS, engine_folder, environment, run, stack_of, workplace
+from serving import Api
 
 REPETITIONS = 3
 
@@ -57,32 +54,20 @@ def life(way: Way, engine: str) -> dict[str, float]:
 
 
 def _stack(way: Way, number: int, folder: Path, env: dict[str, str], url: str) -> Path:
-    project = folder / f"project{number}"
-    shutil.copytree(HERE / "ours", project)
     each = way.models // way.stacks
     settings = {"enkrypt:endpoint": url, "bench:models": each, "bench:first": number * each, **way.settings}
-    _type(["stack", "init", f"bench{number}"], project, env)
-    for name, value in settings.items():
-        _type(["config", "set", name, str(value)], project, env)
-    _type(["config", "set", "--secret", "enkrypt:apiKey", "stand-in-account-key"], project, env)
-    return project
+    return stack_of("ours", f"bench{number}", folder / f"project{number}", settings, env)
 
 
 def _at_once(arguments: list[str], projects: Sequence[Path], env: dict[str, str]) -> float:
     began = time.perf_counter()
     with ThreadPoolExecutor(len(projects)) as pool:
-        list(pool.map(lambda project: _type(arguments, project, env), projects))
+        list(pool.map(lambda project: run(["pulumi", *arguments], project, env), projects))
     return time.perf_counter() - began
 
 
-def _type(arguments: list[str], project: Path, env: dict[str, str]) -> None:
-    subprocess.run(["pulumi", *arguments], cwd=project, env=env, check=True, capture_output=True)  # noqa: S603, S607
-
-
 def main() -> None:
-    engine = subprocess.run(  # noqa: S603
-        [sys.executable, str(ROOT / "engine/get.py")], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout.strip()
+    engine = engine_folder()
     found: dict[str, defaultdict[str, list[float]]] = {way.name: defaultdict(list) for way in WAYS}
     lives = [(repetition, way) for repetition in range(REPETITIONS) for way in WAYS]
     for repetition, way in lives:

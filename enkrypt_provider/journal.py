@@ -2,8 +2,8 @@
 
 The engine writes a new resource to the state only after `create` has returned. Killed in between, the next
 `up` finds a registration that nobody seems to own; an entry here proves that this very resource made it.
-The entries are one small file each under `$XDG_STATE_HOME/enkrypt-provider/creates`: no key, no field of the
-model but its identity, and that hashed. Where nothing can be written, nothing is remembered.
+The entries are one small file each, in a folder for each identity under `$XDG_STATE_HOME/enkrypt-provider/creates`:
+no key, no field of the model but its identity, and that hashed. Where nothing can be written, nothing is remembered.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import contextlib
 import hashlib
 import json
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from .schema import Identifier
+
+_APPEND: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class Entry:
 
 
 class Journal:
-    """The creates of one endpoint, as one `place` sees them. Safe for many processes: each entry is a file,
-    replaced as a whole."""
+    """The creates of one endpoint, as one `place` sees them. Safe for many processes: each resource has a file for
+    each identity, whose last line is its entry."""
 
     def __init__(
         self, endpoint: str, folder: Path | None = None, now: Callable[[], float] = time.time, place: str = ""
@@ -100,20 +102,17 @@ class Journal:
         return self._put(path, entry)
 
     def _put(self, path: Path, entry: Entry) -> None:
-        fresh = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         with contextlib.suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fresh.write_text(json.dumps(asdict(entry)))
-            fresh.replace(path)
+            append(path, f"\n{json.dumps(vars(entry))}\n")  # a full disk may have cut the line before
 
     def _entries(self, identity: Identifier) -> Iterator[tuple[Path, Entry]]:
         with contextlib.suppress(OSError):
-            for path in sorted(self._folder.glob(f"{self._hash(str(identity))}-*.json")):
+            for path in sorted((self._folder / self._hash(str(identity))).glob("*.json")):
                 if entry := _read(path):
                     yield path, entry
 
     def _path(self, identity: Identifier, owner: str) -> Path:
-        return self._folder / f"{self._hash(str(identity))}-{self._hash(f'{self._place}{owner}')}.json"
+        return self._folder / self._hash(str(identity)) / f"{self._hash(f'{self._place}{owner}')}.json"
 
     def _hash(self, text: str) -> str:
         return hashlib.sha256(f"{self._endpoint}\n{text}".encode()).hexdigest()[:24]
@@ -121,12 +120,28 @@ class Journal:
 
 def _read(path: Path) -> Entry | None:
     try:
-        entry = Entry(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
+        lines = _bytes(path).splitlines()
+    except OSError:
+        return None
+    return next(filter(None, map(_entry, reversed(lines))), None)
+
+
+def _entry(line: bytes) -> Entry | None:
+    try:
+        entry = Entry(**json.loads(line))
+    except (ValueError, TypeError):
         return None
     is_known = isinstance(entry.owner, str) and isinstance(entry.place, str) and isinstance(entry.lost, bool)
     is_sound = isinstance(entry.made, int | None) and isinstance(entry.began, int | float | None)
     return entry if is_known and is_sound else None
+
+
+def _bytes(path: Path) -> bytes:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(file, os.fstat(file).st_size)
+    finally:
+        os.close(file)
 
 
 def _is_empty(entry: Entry) -> bool:
@@ -136,6 +151,7 @@ def _is_empty(entry: Entry) -> bool:
 def _remove(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.unlink()
+        path.parent.rmdir()  # where others have no entry
 
 
 def this_place() -> str:
@@ -146,6 +162,29 @@ def this_place() -> str:
         folder = str(Path.cwd())
     backend = os.environ.get("PULUMI_BACKEND_URL", "")
     return f"{folder}\n{hashlib.sha256(backend.encode()).hexdigest()[:12]}" if backend else folder
+
+
+def append(path: Path, line: str) -> None:
+    """Adds a line to a file for its owner alone, both made where they are missing. Raises OSError.
+
+    It is one write: a process that is killed leaves the line whole or none of it.
+    """
+    file = _opened(path)
+    try:
+        os.write(file, line.encode())
+    finally:
+        os.close(file)
+
+
+def _opened(path: Path, tries: int = 3) -> int:
+    try:
+        return os.open(path, _APPEND, 0o600)
+    except FileNotFoundError:
+        if not tries:
+            raise
+        path.parent.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        return _opened(path, tries - 1)  # another process may remove the folder, empty still, in between
 
 
 def state_folder(name: str) -> Path:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from .journal import state_folder
+from .journal import append, state_folder
 from .schema import Identifier
 
 KEPT: Final = 86_400.0
@@ -65,9 +65,7 @@ class Ledger:
     def _share(self, identity: Identifier, token: str) -> None:
         if self._run:
             with contextlib.suppress(OSError):
-                self._run.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                with self._run.open("a") as file:
-                    file.write(f"{_hashed(identity)} {token}\n")
+                append(self._run, f"{_hashed(identity)} {token}\n")
 
     def _shared(self, identity: Identifier) -> str | None:
         """What the other processes of this run said last."""

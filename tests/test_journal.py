@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,7 +144,7 @@ def test_a_resource_without_a_name_is_not_remembered(tmp_path: Path) -> None:
 def test_no_file_shows_more_than_the_owner(tmp_path: Path) -> None:
     """Neither the names nor the contents of the files tell a model or an endpoint."""
     journal(tmp_path / "creates").begin(MODEL, "p/s/m")
-    (file,) = (tmp_path / "creates").iterdir()
+    (file,) = (tmp_path / "creates").rglob("*.json")
     assert "Test_Model" not in file.name + file.read_text()
     assert (tmp_path / "creates").stat().st_mode & 0o077 == 0
 
@@ -157,7 +158,7 @@ def test_a_spoilt_entry_is_none(tmp_path: Path, spoilt: str) -> None:
     """A file that is half written or of another version is as if it were not there."""
     written = journal(tmp_path)
     written.begin(MODEL, "p/s/m")
-    next(tmp_path.iterdir()).write_text(spoilt)
+    next(tmp_path.rglob("*.json")).write_text(spoilt)
     assert not written.knows(MODEL, "p/s/m")
     assert written.begin(MODEL, "p/s/m") == (NOBODY, 1000.0)
 
@@ -176,4 +177,40 @@ def test_the_entries_live_in_the_users_state(tmp_path: Path, monkeypatch: pytest
     """Without a folder of its own, the journal is where the platform keeps such state."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     Journal("https://h").begin(MODEL, "p/s/m")
-    assert len(list((tmp_path / "enkrypt-provider" / "creates").iterdir())) == 1
+    assert len(list((tmp_path / "enkrypt-provider" / "creates").rglob("*.json"))) == 1
+
+
+def test_a_line_that_a_full_disk_cut_hides_neither_the_one_before_nor_the_one_after(tmp_path: Path) -> None:
+    noted = journal(tmp_path)
+    noted.finish(MODEL, "p/s/m", 5)
+    (file,) = tmp_path.rglob("*.json")
+    with file.open("a") as cut:
+        cut.write('{"owner": "p/s')
+    assert noted.entry(MODEL, "p/s/m").made == 5
+    noted.finish(MODEL, "p/s/m", 6)
+    assert noted.entry(MODEL, "p/s/m").made == 6
+
+
+def test_what_is_forgotten_leaves_nothing_behind(tmp_path: Path) -> None:
+    noted = journal(tmp_path)
+    noted.finish(MODEL, "p/s/m", 5)
+    noted.forget(MODEL, 5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_another_process_removes_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last entry of an identity takes the folder with it, perhaps just when another is about to be written."""
+    make = Path.mkdir
+    made: list[Path] = []
+
+    def removed_once(folder: Path, *arguments: Any, **options: Any) -> None:
+        make(folder, *arguments, **options)
+        if folder.parent == tmp_path and not made:
+            made.append(folder)
+            folder.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", removed_once)
+    noted = journal(tmp_path)
+    noted.finish(MODEL, "p/s/m", 5)
+    assert made
+    assert noted.entry(MODEL, "p/s/m").made == 5

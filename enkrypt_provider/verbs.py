@@ -88,7 +88,7 @@ class Verbs:
         lost = self.account.has_lost(identity)
         if schema.known_identity(news) == identity:  # what this resource gives up, another may take
             self.account.ledger.keep(identity, _token(olds))
-        if not lost and _is_same(olds, news):
+        if not lost and _is_same(schema.declared(olds), schema.declared(news)):
             return DiffResult(changes=False, replaces=[], delete_before_replace=False)
         found = differences.changes(_held(olds, lost), schema.from_engine(news))
         replaces = [c.path for c in found if c.rule is differences.Rule.REPLACE]
@@ -152,10 +152,15 @@ def _held(olds: Properties, lost: bool) -> Properties:
     return differences.without_secrets(held) if lost else held
 
 
-def _is_same(olds: Properties, news: Properties) -> bool:
+def _is_same(one: object, other: object) -> bool:
     """Whether nothing was touched at all, the most frequent case by far: it needs no schema."""
-    # By repr: True is not 1.
-    return repr(schema.declared(olds)) == repr(schema.declared(news))
+    if type(one) is not type(other):  # True is not 1
+        return False
+    if isinstance(one, dict) and isinstance(other, dict):  # the engine gives names in any order
+        return one.keys() == other.keys() and all(_is_same(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    return one == other
 
 
 def _computed(olds: Properties) -> Properties:

@@ -180,6 +180,13 @@ def leaves(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int
     return [path, *(place for key, item in below for place in leaves(item, (*path, key)))]
 
 
+def upside_down(value: Any) -> Any:
+    """With every object in another order."""
+    if isinstance(value, dict):
+        return {name: upside_down(value[name]) for name in reversed(value)}
+    return [upside_down(item) for item in value] if isinstance(value, list) else value
+
+
 def at(value: Any, place: tuple[str | int, ...]) -> Any:
     """What is at `place`."""
     for part in place:

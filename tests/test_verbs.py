@@ -9,9 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-from documents import COMPUTED, canonical, document, everything, minimal, put, through_engine
+from documents import COMPUTED, canonical, document, everything, minimal, put, through_engine, upside_down
 from pulumi.output import UNKNOWN
 
+from enkrypt_provider import schema
 from enkrypt_provider.account import Account
 from enkrypt_provider.client import EnkryptClient
 from enkrypt_provider.emulator import Fault, create_app
@@ -187,6 +188,20 @@ def test_without_an_edit_there_is_no_diff(verbs: Verbs) -> None:
     state = created(verbs)
     found = verbs.diff("Test_Model/1", state, through_engine(canonical(document())))
     assert (found.changes, found.replaces) == (False, [])
+
+
+def test_what_was_not_touched_is_not_parsed(verbs: Verbs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most diffs are of models that nobody touched: they need no schema, in whatever order the engine gives names."""
+    state, news = through_engine(created(verbs)), through_engine(canonical(document()))
+    monkeypatch.setattr(schema, "from_engine", None)
+    assert verbs.diff("Test_Model/1", upside_down(state), news).changes is False
+
+
+@pytest.mark.parametrize(("was", "is_"), [(True, 1.0), ([1.0, 2.0], [2.0, 1.0]), ({"a": 1.0}, {}), ("1", 1.0)])
+def test_what_only_looks_the_same_is_a_difference(verbs: Verbs, was: Any, is_: Any) -> None:
+    state = canonical(document(model_config__metadata={"mine": was}))
+    news = canonical(document(model_config__metadata={"mine": is_}))
+    assert verbs.diff("Test_Model/1", state, news).changes is True
 
 
 @pytest.mark.parametrize(

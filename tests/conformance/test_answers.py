@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from documents import at, everything, leaves, minimal
+from documents import at, everything, leaves, minimal, upside_down
 
 from enkrypt_provider.emulator import create_app
 from enkrypt_provider.errors import UnexpectedResponse
@@ -122,13 +122,6 @@ def in_the_config(*names: str) -> Shape:
         return answer
 
     return shaped
-
-
-def upside_down(value: Json) -> Json:
-    """With every object in another order."""
-    if isinstance(value, dict):
-        return {name: upside_down(value[name]) for name in reversed(value)}
-    return [upside_down(item) for item in value] if isinstance(value, list) else value
 
 
 def in_floats(value: Json) -> Json:

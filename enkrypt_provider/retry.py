@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, TypeVar
-
-import tenacity
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from .errors import EnkryptError, ServiceUnavailable
+
+if TYPE_CHECKING:
+    import tenacity
 
 T = TypeVar("T")
 
@@ -108,6 +109,25 @@ def persist(
                 return found
             raise
 
+    began = time.monotonic()
+    try:
+        return once()
+    except Failed as failed:
+        first = failed
+    return _again(once, first, time.monotonic() - began, what, patience)
+
+
+def _again(attempt: Callable[[], T], first: Failed, spent: float, what: str, patience: Patience) -> T:
+    """Goes on after the first attempt, which failed and has `spent` seconds."""
+    import tenacity  # not before something fails: its import takes as long as some models
+
+    failures = [first]
+
+    def once() -> T:
+        if failures:
+            raise failures.pop()
+        return attempt()
+
     def announce(state: tenacity.RetryCallState) -> None:
         failed = state.outcome.exception() if state.outcome else None
         wait = state.next_action.sleep if state.next_action else 0.0
@@ -116,8 +136,9 @@ def persist(
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(Failed),
-        stop=tenacity.stop_after_attempt(patience.max_retries + 1) | tenacity.stop_before_delay(patience.overall),
-        wait=_wait(patience),
+        stop=tenacity.stop_after_attempt(patience.max_retries + 1)
+        | tenacity.stop_before_delay(patience.overall - spent),
+        wait=_wait(tenacity.wait_random_exponential(multiplier=patience.first_wait, max=patience.longest_wait)),
         sleep=patience.sleep,
         before_sleep=announce,
         reraise=True,
@@ -128,9 +149,7 @@ def persist(
         raise failed.spent(what, int(retrying.statistics.get("attempt_number", 1))) from None
 
 
-def _wait(patience: Patience) -> Callable[[tenacity.RetryCallState], float]:
-    backoff = tenacity.wait_random_exponential(multiplier=patience.first_wait, max=patience.longest_wait)
-
+def _wait(backoff: Callable[[tenacity.RetryCallState], float]) -> Callable[[tenacity.RetryCallState], float]:
     def wait(state: tenacity.RetryCallState) -> float:
         failed = state.outcome.exception() if state.outcome else None
         asked = failed.retry_after if isinstance(failed, Failed) else None

@@ -14,25 +14,25 @@ from .errors import (
     ServiceUnavailable,
     UnexpectedResponse,
 )
-from .resource import (
-    AuthDataArgs,
-    ContextArgs,
-    EndpointArgs,
-    EnkryptModel,
-    EnkryptModelArgs,
-    EnkryptProvider,
-    GeminiArgs,
-    HeaderArgs,
-    JwtConfigArgs,
-    MetadataArgs,
-    ModelConfigArgs,
-    PathsArgs,
-    ToolArgs,
-)
 
 if TYPE_CHECKING:
     from . import catalogue
     from .lookup import get_model, get_model_output, list_models, list_models_output
+    from .resource import (
+        AuthDataArgs,
+        ContextArgs,
+        EndpointArgs,
+        EnkryptModel,
+        EnkryptModelArgs,
+        EnkryptProvider,
+        GeminiArgs,
+        HeaderArgs,
+        JwtConfigArgs,
+        MetadataArgs,
+        ModelConfigArgs,
+        PathsArgs,
+        ToolArgs,
+    )
 
 __version__ = "0.1.0"
 
@@ -69,6 +69,7 @@ __all__ = [
 ]
 
 _LATER = {
+    **dict.fromkeys(__all__, "resource"),
     "catalogue": "catalogue",
     "get_model": "lookup",
     "get_model_output": "lookup",
@@ -78,7 +79,7 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    # They need pydantic and an HTTP client: only a program that uses them pays for the import.
+    # Look-ups need pydantic and an HTTP client, the provider's process no resource: only who uses them waits.
     from importlib import import_module
 
     if name not in _LATER:

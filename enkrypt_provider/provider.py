@@ -8,6 +8,7 @@ imported there alone: a program that only declares models needs neither an HTTP 
 from __future__ import annotations
 
 import functools
+import gc
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -58,8 +59,13 @@ class EnkryptModelProvider(ResourceProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         """Takes the stack's configuration."""
-        from .verbs import Verbs
+        gc.disable()  # what is imported is never garbage: the collector need not walk it, now or later
+        try:
+            from .verbs import Verbs
 
+            gc.freeze()
+        finally:
+            gc.enable()
         self._verbs = Verbs.configured(req.config.get)
 
     @_one_line

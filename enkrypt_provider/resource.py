@@ -6,7 +6,8 @@ test holds both to the same fields.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar, overload
 
 import pulumi
@@ -246,6 +247,24 @@ class EnkryptModelArgs:
     does not, the registration stays and the error says what failed. Default: false."""
 
 
+def _with_getters(cls: type[T]) -> type[T]:
+    """Makes properties of annotated outputs: the SDK works out their types once, those of annotations anew for
+    each resource."""
+    for name, shape in inspect.get_annotations(cls).items():
+        setattr(cls, name, property(_getter(name, shape)))
+    cls.__annotations__ = {}
+    return cls
+
+
+def _getter(name: str, shape: Any) -> Callable[[pulumi.Resource], Any]:
+    def get(self: pulumi.Resource) -> Any:
+        return pulumi.get(self, name)
+
+    get.__annotations__["return"] = shape
+    return pulumi.getter(name=name)(get)
+
+
+@_with_getters
 class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
     """A model registered with Enkrypt AI.
 

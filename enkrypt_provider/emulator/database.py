@@ -167,8 +167,9 @@ def _failure(error: sqlite3.OperationalError) -> DatabaseFailed:
 
 
 def _check_mark(connection: sqlite3.Connection) -> None:
-    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    # In this order: another process may make the file between the two, and gives it its mark with its tables.
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    (mark,) = connection.execute("PRAGMA application_id").fetchone()
     if mark != MARK and (mark or tables):
         raise sqlite3.DatabaseError("it belongs to something else")
 

@@ -1,4 +1,4 @@
-"""Ctrl-C, and a disk that is full."""
+"""Ctrl-C, a kill where the engine writes no checkpoints, and a disk that is full."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from e2e.harness import REPOSITORY, Story
 
-from .running import going, wait_for
+from .running import EVERYTHING, going, wait_for
 from .scenes import model
 from .stacks import Troubled
 
@@ -57,6 +57,27 @@ def test_ctrl_c_in_the_midst_loses_nothing(story: Story) -> None:
     assert 0 < len(done) < 8
 
     troubled.stack.up()
+
+    assert done.items() <= troubled.numbers().items()
+    assert troubled.agree() == []
+
+
+def test_a_kill_without_checkpoints_loses_nothing_here(story: Story) -> None:
+    """With PULUMI_SKIP_CHECKPOINTS the engine forgets whatever a killed `up` made: on the same machine the provider
+    knows its own, and the next up takes them into the state as they are."""
+    troubled = Troubled(story, story.api(), environment={"PULUMI_SKIP_CHECKPOINTS": "true"})
+    troubled.declare({f"m{number}": model(f"m{number}") for number in range(12)})
+    troubled.api.fault({"call": "add_model", "delay": 0.5})
+    with going(troubled.stack, "up", "--yes", "--skip-preview", "--parallel", "2") as command:
+        wait_for(lambda: len(troubled.numbers()) > 3, "some registrations")
+        command.kill(EVERYTHING)
+        command.end(fails=True)
+    troubled.api.fault()
+    done = troubled.numbers()
+    assert 3 < len(done) < 12
+    assert troubled.state() == []
+
+    troubled.recover()
 
     assert done.items() <= troubled.numbers().items()
     assert troubled.agree() == []

@@ -15,7 +15,7 @@ from pulumi.dynamic import Resource
 from typing_extensions import dataclass_transform
 
 from . import outputs
-from .fields import COMPUTED, OWNER, SECRETS
+from .fields import COMPUTED, OPTIONS, OWNER, SECRETS
 from .provider import EnkryptModelProvider
 
 T = TypeVar("T")
@@ -258,7 +258,8 @@ def _with_getters(cls: type[T]) -> type[T]:
 
 def _getter(name: str, shape: Any) -> Callable[[pulumi.Resource], Any]:
     def get(self: pulumi.Resource) -> Any:
-        return pulumi.get(self, name)
+        found = pulumi.get(self, name)
+        return pulumi.Output.from_input(None) if found is None else found
 
     get.__annotations__["return"] = shape
     return pulumi.getter(name=name)(get)
@@ -339,7 +340,8 @@ class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
         elif properties:
             raise TypeError("give either args or keywords, not both")
         owner = f"{pulumi.get_project()}/{pulumi.get_stack()}/{resource_name}"
-        properties = {**vars(args), "model_config": _with_secrets(args.model_config), OWNER: owner}
+        given = {name: value for name, value in vars(args).items() if value is not None}
+        properties = {**given, "model_config": _with_secrets(args.model_config), OWNER: owner}
         if args.deletion_protection is True:
             # The engine refuses before anything is changed; the provider could do so only in the middle.
             opts = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(protect=True), opts)
@@ -364,8 +366,9 @@ class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
 
 
 def _outputs() -> dict[str, Any]:
-    """Every output: it must be named to exist, also where no argument gives it; the engine fills it in."""
-    return dict.fromkeys((*EnkryptModelArgs.__annotations__, *COMPUTED))
+    """Every output that has a value also where no argument gives it: it must be named to exist, and the engine fills
+    it in. Each takes a part of a program's time, so an option that is not given is not among them."""
+    return {name: None for name in (*EnkryptModelArgs.__annotations__, *COMPUTED) if name not in OPTIONS}
 
 
 class EnkryptProvider(pulumi.ProviderResource):

@@ -9,6 +9,8 @@ export PULUMI_BACKEND_URL ?= file://$(STATE)
 export PULUMI_SKIP_UPDATE_CHECK ?= true
 # The engine's host asks pip for its packages: no need for pip to look for a newer self.
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+# .venv holds packages of other providers, for examples: the engine would get their plugins, which no stack here uses.
+export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION ?= true
 ifeq ($(STACK),dev)
 # Nothing in dev is worth a passphrase: its secrets stand for keys.
 export PULUMI_CONFIG_PASSPHRASE ?=
@@ -17,7 +19,7 @@ endif
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 PULUMI = engine=$$(.venv/bin/python engine/get.py) && PATH="$(CURDIR)/.venv/bin:$$engine:$$PATH" pulumi --stack $(STACK)
 
-.PHONY: up preview refresh destroy lint test faults bench clean
+.PHONY: up preview refresh destroy lint test faults bench scaling clean
 
 up: stack  ## Registers what the stack declares
 	@$(PULUMI) up --yes
@@ -45,9 +47,11 @@ faults: .venv/ready  ## The promise that nothing is lost, doubled or leaked, put
 	@.venv/bin/python engine/get.py >/dev/null
 	@$(RUN) FAULTS=all FAULTS_SEED=$(or $(SEED),0) pytest -n 2 --dist worksteal -v tests/faults
 
-bench: .venv/ready  ## Times it beside what people would use instead (PLAN=full or short)
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
+bench: .venv/bench-ready  ## Times it beside what people would use instead (PLAN=full or short)
 	@$(RUN) PYTHONPATH=$(CURDIR) python benchmarks/run.py --plan $(or $(PLAN),full)
+
+scaling: .venv/bench-ready  ## Times what a team with many models can do
+	@$(RUN) PYTHONPATH=$(CURDIR) python benchmarks/scaling.py
 
 .PHONY: stack
 stack: .venv/ready
@@ -60,6 +64,10 @@ stack: .venv/ready
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed: make PYTHON=python3.x …")'
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+.venv/bench-ready: .venv/ready benchmarks/requirements.txt
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
 	@touch $@
 
 clean:  ## Removes the environment and caches, not the state

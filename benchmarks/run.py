@@ -10,53 +10,48 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 from document import document
 from parts import parts
-from serving import ROOT, Api
+from serving import Api
+from systems import KEY, has_terraform, installed, laid, workplace
+from watching import run
 
-HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results"
-OPERATIONS: dict[str, list[str]] = {
-    "up": ["up", "--yes", "--skip-preview"],
-    "up, no change": ["up", "--yes", "--skip-preview"],
-    "preview": ["preview"],
-    "refresh": ["refresh", "--yes", "--skip-preview"],
-    "destroy": ["destroy", "--yes", "--skip-preview"],
-}
+RESULTS = Path(__file__).resolve().parent / "results"
 BARE = "bare httpx, 8 connections"
 
-ALL = ("ours", "floor", "naive")
-BEYOND = ("ours", "floor")
-"""Who can hold more than some 180 models: the SDK's pickling of a class in the program ends in a RecursionError."""
+ALL = ("ours", "floor", "naive", "terraform")
+MANY = ("ours", "floor", "terraform")
+"""Without the naive one: 300 take it 90 s, and that grows with the square."""
+
 # (models, milliseconds of the API, repetitions, systems): what `make bench` measures, the longest first.
 PLANS = {
     "full": [
-        (1000, 0, 1, BEYOND),
-        (300, 100, 1, BEYOND),
-        (300, 0, 1, BEYOND),
+        (1000, 0, 1, MANY),
+        (300, 100, 1, ALL),
+        (300, 0, 1, ALL),
         (100, 100, 5, ALL),
-        (100, 20, 1, ALL),
+        (100, 20, 3, ALL),
         (100, 0, 5, ALL),
+        (10, 100, 3, ALL),
+        (10, 20, 3, ALL),
         (10, 0, 5, ALL),
+        (1, 100, 3, ALL),
+        (1, 20, 3, ALL),
         (1, 0, 5, ALL),
     ],
-    "short": [(300, 100, 1, BEYOND), (100, 100, 3, ALL), (100, 0, 5, ALL), (10, 0, 5, ALL), (1, 0, 5, ALL)],
+    "short": [(300, 100, 1, ALL), (100, 100, 3, ALL), (100, 0, 5, ALL), (10, 0, 5, ALL), (1, 0, 5, ALL)],
     "smoke": [(3, 0, 1, ALL)],
 }
 
@@ -78,136 +73,25 @@ class Sample:
     state: int = 0
 
 
-class Watch(threading.Thread):
-    """Peak memory and CPU of every process under `pid`, by what it is, sampled 10 times a second."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self.root, self.over = psutil.Process(pid), threading.Event()
-        self.peak: dict[str, float] = {}
-        self.cpu: dict[str, dict[int, float]] = {}
-        self.start()
-
-    def seconds(self) -> dict[str, float]:
-        """CPU, as of the last sample."""
-        return {name: round(sum(each.values()), 2) for name, each in self.cpu.items()}
-
-    def run(self) -> None:
-        while not self.over.wait(0.1):
-            try:
-                processes = [self.root, *self.root.children(recursive=True)]
-            except psutil.Error:
-                return
-            for process in processes:
-                self._note(process)
-
-    def _note(self, process: psutil.Process) -> None:
-        try:
-            command = " ".join(process.cmdline())
-            memory = process.memory_info().rss / 2**20
-            spent = process.cpu_times()
-        except psutil.Error:
-            return
-        name = next((shown for part, shown in ROLES if part in command), "other")
-        self.peak[name] = max(self.peak.get(name, 0.0), memory)
-        self.cpu.setdefault(name, {})[process.pid] = spent.user + spent.system
-
-
-ROLES = (
-    ("pulumi.dynamic", "provider"),
-    ("dynamic", "provider"),
-    ("language-python-exec", "program"),
-    ("pulumi-language-python", "language host"),
-    ("pulumi", "engine"),
-)
-
-
-def engine_folder() -> str:
-    """The folder with the engine, which is got once."""
-    get = [sys.executable, str(ROOT / "engine/get.py")]
-    return subprocess.run(get, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()  # noqa: S603
-
-
-def environment(folder: Path, engine: str) -> dict[str, str]:
-    keep = {k: v for k, v in os.environ.items() if not k.startswith(("PULUMI_", "ENKRYPT"))}
-    return keep | {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), engine, os.environ["PATH"]]),
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)]),
-        "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
-        "PULUMI_CONFIG_PASSPHRASE": "bench",
-        "PULUMI_HOME": str(folder / "home"),
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "XDG_STATE_HOME": str(folder / "xdg"),
-    }
-
-
-def run(command: list[str], cwd: Path, env: dict[str, str]) -> tuple[float, float, Watch]:
-    """Seconds, seconds of CPU with all children, and what was seen of each process."""
-    with (cwd / "log").open("ab") as log:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, cwd=cwd, env=env, stdout=log, stderr=log)  # noqa: S603
-        watch = Watch(process.pid)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    watch.over.set()
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{(cwd / 'log').read_text()[-3000:]}")
-    return wall, usage.ru_utime + usage.ru_stime, watch
-
-
-def state_bytes(folder: Path) -> int:
-    return (folder / "state/.pulumi/stacks/bench/bench.json").stat().st_size
-
-
-@contextmanager
-def workplace() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        (Path(name) / "state").mkdir()
-        yield Path(name)
-
-
-def stack_of(system: str, name: str, project: Path, settings: Mapping[str, object], env: dict[str, str]) -> Path:
-    """A new stack of a system's program, in the folder `project`."""
-    shutil.copytree(HERE / system, project)
-    run(["pulumi", "stack", "init", name], project, env)
-    for key, value in settings.items():
-        run(["pulumi", "config", "set", key, str(value)], project, env)
-    run(["pulumi", "config", "set", "--secret", "enkrypt:apiKey", "stand-in-account-key"], project, env)
-    return project
-
-
-def life(system: str, models: int, latency: int, engine: str) -> Iterator[Sample]:
+def life(system: str, models: int, latency: int, path: str) -> Iterator[Sample]:
     """One stack from its first `up` to its `destroy`."""
-    with workplace() as folder:
-        env, api = environment(folder, engine), Api(folder, latency)
-        try:
-            settings = {"bench:models": models, "enkrypt:endpoint": api.url}
-            project = stack_of(system, "bench", folder / "project", settings, env)
-            api.calls()
-            for operation, arguments in OPERATIONS.items():
-                wall, cpu, seen = run(["pulumi", *arguments, "--stack", "bench"], project, env)
-                yield Sample(
-                    system, models, latency, operation, wall, cpu, seen.seconds(), seen.peak, api.calls(),
-                    state_bytes(folder) // models,
-                )  # fmt: skip
-        finally:
-            api.close()
+    with workplace() as folder, closing(Api(folder, latency, gateway=system == "terraform")) as api:
+        stack = laid(system, models, api, folder, path)
+        api.calls()
+        for operation, command in stack.commands.items():
+            wall, cpu, seen = run(command, stack.folder, stack.env)
+            each, calls, state = seen.seconds(), api.calls(), stack.state.stat().st_size // models
+            yield Sample(system, models, latency, operation, wall, cpu, each, seen.peak, calls, state)
 
 
 def bare(models: int, latency: int) -> Iterator[Sample]:
     """What the API alone costs: add, list, delete over 8 kept connections."""
-    with workplace() as folder:
-        api = Api(folder, latency)
-        key = {"apikey": "stand-in-account-key"}
+    with workplace() as folder, closing(Api(folder, latency)) as api:
         limits = httpx.Limits(max_connections=8)
-        try:
-            with httpx.Client(base_url=api.url, headers=key, limits=limits, timeout=60) as client:
-                yield timed(BARE, models, latency, "up", lambda n: add(client, n))
-                yield timed(BARE, 1, latency, "refresh", lambda _n: client.get("/models/list-models"), shown=models)
-                yield timed(BARE, models, latency, "destroy", lambda n: remove(client, n))
-        finally:
-            api.close()
+        with httpx.Client(base_url=api.url, headers={"apikey": KEY}, limits=limits, timeout=60) as client:
+            yield timed(BARE, models, latency, "up", lambda n: add(client, n))
+            yield timed(BARE, 1, latency, "refresh", lambda _n: client.get("/models/list-models"), shown=models)
+            yield timed(BARE, models, latency, "destroy", lambda n: remove(client, n))
 
 
 def add(client: httpx.Client, number: int) -> None:
@@ -226,12 +110,14 @@ def timed(system: str, models: int, latency: int, operation: str, call: Any, sho
     return Sample(system, shown or models, latency, operation, time.perf_counter() - began, calls=models)
 
 
-def measure(plan: list[tuple[int, int, int, tuple[str, ...]]], engine: str) -> Iterator[Sample]:
+def measure(plan: list[tuple[int, int, int, tuple[str, ...]]], had: set[str], path: str) -> Iterator[Sample]:
+    """The samples of a plan, by the systems that are `had` here."""
     for models, latency, repetitions, systems in plan:
         for repetition in range(repetitions):
             for system in systems:
-                print(f"{models} models, {latency} ms, {system}, {repetition + 1}/{repetitions}", flush=True)
-                yield from life(system, models, latency, engine)
+                if system in had:
+                    print(f"{models} models, {latency} ms, {system}, {repetition + 1}/{repetitions}", flush=True)
+                    yield from life(system, models, latency, path)
             yield from bare(models, latency)
 
 
@@ -239,19 +125,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plan", choices=PLANS, default="full")
     arguments = parser.parse_args()
-    engine = engine_folder()
-    RESULTS.mkdir(exist_ok=True)
+    results = RESULTS if arguments.plan == "full" else RESULTS / arguments.plan
+    results.mkdir(parents=True, exist_ok=True)
+    had = {*ALL} if has_terraform() else {*ALL} - {"terraform"}
     samples: list[Sample] = []
-    print("parts", flush=True)
-    found = list(parts())
-    for sample in measure(PLANS[arguments.plan], engine):
-        samples.append(sample)
-        machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-        kept = {"machine": machine, "parts": found}
-        (RESULTS / "samples.json").write_text(json.dumps({**kept, "samples": [asdict(s) for s in samples]}))
+    with tempfile.TemporaryDirectory(prefix="bench-") as user:
+        path = installed(Path(user))
+        print("parts", flush=True)
+        found = list(parts(Path(user) / "bin/python"))
+        for sample in measure(PLANS[arguments.plan], had, path):
+            samples.append(sample)
+            machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+            kept = {"machine": machine, "parts": found}
+            (results / "samples.json").write_text(json.dumps({**kept, "samples": [asdict(s) for s in samples]}))
     from report import write
 
-    write(RESULTS)
+    write(results)
     print(statistics.median([s.wall for s in samples]), "s, the median of all operations", file=sys.stderr)
 
 

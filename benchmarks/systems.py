@@ -77,6 +77,8 @@ def environment(folder: Path, path: str) -> dict[str, str]:
         "PULUMI_CONFIG_PASSPHRASE": "bench",
         "PULUMI_HOME": str(folder / "home"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        # Nothing that is timed may wait for another machine: a name server that is slow would be everybody's time.
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "XDG_STATE_HOME": str(folder / "xdg"),
         "CHECKPOINT_DISABLE": "true",  # Terraform's own check for updates
     }

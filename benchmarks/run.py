@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import statistics
 import sys
 import tempfile
@@ -47,7 +48,7 @@ PLANS = {
         (100, 20, 1, ALL),
         (1000, 0, 1, MANY),
     ],
-    "short": [(300, 100, 1, ALL), (100, 0, 3, ALL), (100, 100, 1, ALL), (10, 0, 3, ALL), (1, 0, 3, ALL)],
+    "short": [(100, 0, 3, ALL), (300, 100, 1, MANY)],
     "smoke": [(3, 0, 1, ALL)],
 }
 
@@ -121,6 +122,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plan", choices=PLANS, default="full")
     arguments = parser.parse_args()
+    # A shell's background job ignores it, and so would its children: the engine would wait 5 s for its language host.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     results = RESULTS if arguments.plan == "full" else RESULTS / arguments.plan
     results.mkdir(parents=True, exist_ok=True)
     had = {*ALL} if has_terraform() else {*ALL} - {"terraform"}

@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import platform
-import signal
 import statistics
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from document import document
 from parts import parts
 from serving import Api
 from systems import KEY, has_terraform, installed, laid, workplace
-from watching import run
+from watching import heed_interrupts, run
 
 RESULTS = Path(__file__).resolve().parent / "results"
 BARE = "bare httpx, 8 connections"
@@ -122,8 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plan", choices=PLANS, default="full")
     arguments = parser.parse_args()
-    # A shell's background job ignores it, and so would its children: the engine would wait 5 s for its language host.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    heed_interrupts()
     results = RESULTS if arguments.plan == "full" else RESULTS / arguments.plan
     results.mkdir(parents=True, exist_ok=True)
     had = {*ALL} if has_terraform() else {*ALL} - {"terraform"}

@@ -19,9 +19,7 @@ from cloud import Cloud
 from run import RESULTS
 from serving import Api
 from systems import environment, installed, stack_of, workplace
-from watching import run
-
-REPETITIONS = 3
+from watching import heed_interrupts, run
 
 
 @dataclass(frozen=True)
@@ -85,6 +83,7 @@ def _run(arguments: list[str], projects: Sequence[Path], env: dict[str, str], at
 
 
 def main() -> None:
+    heed_interrupts()
     found: list[defaultdict[str, list[float]]] = [defaultdict(list) for _ in WAYS]
     RESULTS.mkdir(exist_ok=True)
     turns = range(1, 1 + max(way.repetitions for way in WAYS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -13,7 +14,6 @@ from pathlib import Path
 import psutil
 
 ROLES = (
-    ("pulumi.dynamic", "provider"),
     ("dynamic", "provider"),
     ("terraform-provider", "provider"),
     ("language-python-exec", "program"),
@@ -61,6 +61,12 @@ class Watch(threading.Thread):
         name = next((shown for part, shown in ROLES if part in command), "other")
         self.peak[name] = max(self.peak.get(name, 0.0), memory)
         self._spent[process.pid] = name, spent.user + spent.system
+
+
+def heed_interrupts() -> None:
+    """Lets what is run be interrupted. A shell's background job ignores that, and so would all that it starts: the
+    engine interrupts its language host at the end, and would wait 5 s for it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def run(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> tuple[float, float, Watch]:

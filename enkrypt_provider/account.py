@@ -97,8 +97,7 @@ class Account:
 
     def find(self, identity: Identifier) -> Live | None:
         """The live registration, or None where it is gone."""
-        found = self._listing.find(identity)
-        return None if found is None else self._read(found, identity)
+        return self._listing.find(identity)
 
     def meet(self, identity: Identifier, *, adopt: bool) -> str:
         """What a create of `identity` would meet now, by one list for all that ask: a problem, or ""."""
@@ -143,7 +142,7 @@ class Account:
         known, began = self.journal.begin(identity, self.ledger.owner(identity))
         create = _Create(inputs, identity, began, known)
         try:
-            live = self._read(self._sent(create), identity)
+            live = self._sent(create)
         except EnkryptError:
             if not create.in_doubt:
                 self.journal.write(identity, known)
@@ -158,7 +157,7 @@ class Account:
     def update(self, identity: Identifier, inputs: Properties) -> Live:
         """Replaces the registration's fields. Raises `ModelNotFound` where it is gone."""
         try:
-            answer = self.client.modify_model(identity, schema.to_wire(inputs, self._dialect))
+            live = self.client.modify_model(identity, schema.to_wire(inputs, self._dialect))
         except ModelNotFound as error:
             raise ModelNotFound(
                 f"{identity} is gone: run `pulumi refresh`, then `pulumi up` to register it again",
@@ -167,9 +166,8 @@ class Account:
             ) from None
         finally:
             self._listing.forget()
-        live, owner = self._read(answer, identity), self.ledger.owner(identity)
         if self.has_lost(identity):
-            self.journal.take_over(identity, owner, live.computed.get("model_id"))
+            self.journal.take_over(identity, self.ledger.owner(identity), live.computed.get("model_id"))
         return live
 
     def has_lost(self, identity: Identifier) -> bool:
@@ -214,7 +212,7 @@ class Account:
 
     # ---- create
 
-    def _sent(self, create: _Create) -> Json:
+    def _sent(self, create: _Create) -> Live:
         try:
             body = schema.to_wire(create.inputs, self._dialect)
             return self.client.add_model(body, create.identity, lambda: self._look(create), create.doubt)
@@ -225,12 +223,12 @@ class Account:
                 raise
             return self._refused(create, error)
 
-    def _look(self, create: _Create) -> Json | None:
+    def _look(self, create: _Create) -> Live | None:
         """After a lost answer: what is registered, where it is ours; None where nothing is."""
         found = self.client.find_model(create.identity, VISIBILITY_WAITS)
         return None if found is None else self._settled(create, found)
 
-    def _refused(self, create: _Create, error: RequestRejected) -> Json:
+    def _refused(self, create: _Create, error: RequestRejected) -> Live:
         found = self.client.find_model(create.identity, _MAY_BE_TAKEN[error.status])
         if found is not None:
             return self._settled(create, found)
@@ -243,17 +241,16 @@ class Account:
             request_id=error.request_id,
         )
 
-    def _settled(self, create: _Create, found: Json) -> Json:
+    def _settled(self, create: _Create, live: Live) -> Live:
         """The registration that stands under our identity, where this resource may have it."""
-        live = self._read(found, create.identity)
         claim = self._claim(create, live)
         if claim is None:
             raise _Settled(self._taken(create, live))
         if claim is not _Claim.SENT:  # it may have other keys, which nobody can compare
-            found = self.client.modify_model(create.identity, schema.to_wire(create.inputs, self._dialect))
+            live = self.client.modify_model(create.identity, schema.to_wire(create.inputs, self._dialect))
         self._tell(f"{create.identity} {claim.value}")
         create.is_settled = True
-        return found
+        return live
 
     def _claim(self, create: _Create, live: Live) -> _Claim | None:
         number = live.computed.get("model_id")
@@ -289,12 +286,6 @@ class Account:
             f"{differs}. {_renamed(maker, create.known)}To take it over as declared set adopt_existing=True; "
             "to have both change model_version"
         )
-
-    def _read(self, answer: Json, identity: Identifier) -> Live:
-        try:
-            return schema.read(answer)
-        except UnexpectedResponse as error:
-            raise UnexpectedResponse(f"{identity}: {error}") from None
 
 
 class _Settled(ModelExists):

@@ -1,7 +1,7 @@
 """The Models API: one method per call, and one choke point (`_exchange`) through which every request goes.
 
-Sends what it is given and answers the API's own JSON; what a document means is schema.py's to say, what may
-be sent again retry.py's. Every answer is bounded in size and time, and no error says more of it than one
+Sends what it is given and answers models as schema.py reads them, lists as the API's own JSON; what may be sent
+again is retry.py's to say. Every answer is bounded in size and time, and no error says more of it than one
 line without the keys that were sent.
 """
 
@@ -28,7 +28,7 @@ from .errors import (
 from .redaction import redacted, secrets_in
 from .request import ASIDE, LIST_LIMIT, Answer, Request, timestamp
 from .retry import Failed, Patience, Went, persist
-from .schema import Identifier, Json
+from .schema import Identifier, Json, Live
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -98,9 +98,9 @@ class EnkryptClient:
         self,
         body: Mapping[str, Json],
         identity: Identifier,
-        look: Callable[[], Json | None] = lambda: None,
+        look: Callable[[], Live | None] = lambda: None,
         doubt: Callable[[], None] = lambda: None,
-    ) -> Json:
+    ) -> Live:
         """POST `/models/add-model`: the model as the server has it.
 
         Where the answer is lost, `look` is asked whether the work was done: what it returns is the answer,
@@ -110,8 +110,8 @@ class EnkryptClient:
         request = Request("POST", "/models/add-model", f"create {identity}", body=body, secrets=secrets_in(body))
         return self._persist(request, lambda answer: _data_of(answer.json(), identity), look, doubt)
 
-    def get_model(self, identity: Identifier) -> Json:
-        """GET `/models/get-model`, past the server's cache: the bare object. Raises `ModelNotFound`."""
+    def get_model(self, identity: Identifier) -> Live:
+        """GET `/models/get-model`, past the server's cache. Raises `ModelNotFound`."""
         request = Request("GET", "/models/get-model", f"read {identity}", identity)
         return self._persist(request, lambda answer: _of(answer.json(), identity))
 
@@ -120,7 +120,7 @@ class EnkryptClient:
         request = Request("GET", "/models/list-models", "list the models", limit=LIST_LIMIT)
         return self._persist(request, lambda answer: _models_of(answer.json()))
 
-    def modify_model(self, identity: Identifier, body: Mapping[str, Json]) -> Json:
+    def modify_model(self, identity: Identifier, body: Mapping[str, Json]) -> Live:
         """PATCH `/models/modify-model` with the whole object: the model as the server has it.
 
         Raises `ModelNotFound`.
@@ -140,7 +140,7 @@ class EnkryptClient:
         request = Request("POST", "/rt/model/model-health", f"check the health of {identity}", identity)
         return self._persist(request, Answer.json)
 
-    def find_model(self, identity: Identifier, waits: tuple[float, ...] = (0.0,)) -> Json | None:
+    def find_model(self, identity: Identifier, waits: tuple[float, ...] = (0.0,)) -> Live | None:
         """The model, or None where it is not there, looked for once after each of `waits`, seconds."""
         try:
             return self.visible(lambda: self.get_model(identity), waits)
@@ -257,11 +257,11 @@ _REJECTIONS: Final[dict[int, tuple[type[RequestRejected], str]]] = {
 # ---- reading an answer
 
 
-def _data_of(found: Json, identity: Identifier) -> Json:
+def _data_of(found: Json, identity: Identifier) -> Live:
     return _of(found.get("data") if isinstance(found, dict) else None, identity)
 
 
-def _of(found: Json, identity: Identifier) -> Json:
+def _of(found: Json, identity: Identifier) -> Live:
     """The model in an answer, where it is the one that was asked for; one without a version is taken for that."""
     if not isinstance(found, dict) or not isinstance(found.get("model_saved_name"), str):
         raise UnexpectedResponse("answered without the model's data")
@@ -269,8 +269,7 @@ def _of(found: Json, identity: Identifier) -> Json:
     version = (config.get("model_version") if isinstance(config, dict) else None) or found.get("model_version")
     if (found["model_saved_name"], version or identity.version) != (identity.name, identity.version):
         raise UnexpectedResponse(f"answered with another model, {found['model_saved_name']}")
-    schema.read(found)  # what is not whole is no answer
-    return found if version else {**found, "model_version": identity.version}
+    return schema.read(found if version else {**found, "model_version": identity.version})
 
 
 def _models_of(found: Json) -> list[Json]:

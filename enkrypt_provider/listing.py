@@ -12,7 +12,7 @@ from typing import Final
 
 from .client import EnkryptClient
 from .errors import EnkryptError, UnexpectedResponse
-from .schema import Identifier, Json, identity_in, is_whole
+from .schema import Identifier, Json, Live, identity_in, is_whole, read
 
 FRESH: Final = 5.0
 """Seconds for which a list may be read."""
@@ -30,7 +30,7 @@ class Listing:
         self._models: dict[Identifier, Json] = {}
         self._error: EnkryptError | None = None
 
-    def find(self, identity: Identifier) -> Json | None:
+    def find(self, identity: Identifier) -> Live | None:
         """The registration, or None where it is not there.
 
         A model that the list lacks is asked for by itself before it is said to be gone: a list may lag.
@@ -43,7 +43,12 @@ class Listing:
             if self._error:
                 raise self._error
             found = self._models.get(identity)
-        return found if found is not None else self._client.find_model(identity)
+        if found is None:
+            return self._client.find_model(identity)
+        try:
+            return read(found)
+        except UnexpectedResponse as error:
+            raise UnexpectedResponse(f"{identity}: {error}") from None
 
     def forget(self) -> None:
         """Must be called after every write."""

@@ -77,7 +77,7 @@ def _get(client: EnkryptClient, name: str, version: str) -> outputs.Model:
         known = tuple(str(live.identity) for live in _all(client))
         near = schema.near_match(str(identity), known)
         raise ModelNotFound(f"no model {plain(identity)} is registered with this account{near}", status=404)
-    return _model(schema.read(found))
+    return _model(found)
 
 
 def _list(client: EnkryptClient, pattern: str) -> list[outputs.Model]:
@@ -86,11 +86,11 @@ def _list(client: EnkryptClient, pattern: str) -> list[outputs.Model]:
 
 
 def _all(client: EnkryptClient) -> list[Live]:
-    return [schema.read(_whole(client, item)) for item in client.list_models()]
+    return [_read(client, item) for item in client.list_models()]
 
 
-def _whole(client: EnkryptClient, item: Json) -> Json:
-    return item if schema.is_whole(item) else client.get_model(schema.identity_in(item))
+def _read(client: EnkryptClient, item: Json) -> Live:
+    return schema.read(item) if schema.is_whole(item) else client.get_model(schema.identity_in(item))
 
 
 def _model(live: Live) -> outputs.Model:

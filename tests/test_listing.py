@@ -16,7 +16,7 @@ from enkrypt_provider.client import EnkryptClient
 from enkrypt_provider.errors import AuthenticationFailed, EnkryptError, ServiceUnavailable
 from enkrypt_provider.listing import FRESH, Listing
 from enkrypt_provider.retry import Patience
-from enkrypt_provider.schema import Identifier
+from enkrypt_provider.schema import Identifier, read
 from enkrypt_provider.settings import Key, Settings
 
 
@@ -65,7 +65,7 @@ def test_one_list_answers_for_every_model() -> None:
     """A refresh of many models costs one call."""
     api = Api(*(model(f"m{n}") for n in range(50)))
     found = [api.listing.find(identity(f"m{n}")) for n in range(50)]
-    assert [item["model_saved_name"] for item in found if item] == [f"m{n}" for n in range(50)]
+    assert [live.identity.name for live in found if live] == [f"m{n}" for n in range(50)]
     assert api.calls == ["list-models"]
 
 
@@ -80,7 +80,7 @@ def test_one_list_answers_for_all_threads_at_once() -> None:
 
     with ThreadPoolExecutor(16) as pool:
         found = list(pool.map(find, range(16)))
-    assert [item["model_saved_name"] for item in found] == [f"m{n}" for n in range(16)]
+    assert [live.identity.name for live in found] == [f"m{n}" for n in range(16)]
     assert api.calls == ["list-models"]
 
 
@@ -89,14 +89,14 @@ def test_a_version_is_part_of_the_name() -> None:
     api = Api(model("m", model_config__model_version="1"), model("m", model_config__model_version="2"))
     found = api.listing.find(identity("m", "2"))
     assert found is not None
-    assert found["model_config"]["model_version"] == "2"
+    assert found.identity == identity("m", "2")
 
 
 def test_the_version_of_dialect_v2_is_found_at_the_root() -> None:
     """An item with its version at the root is found by it."""
     item = {**model("m", model_config__model_version=None), "model_version": "7"}
     api = Api(item)
-    assert api.listing.find(identity("m", "7")) == item
+    assert api.listing.find(identity("m", "7")) == read(item)
     assert api.calls == ["list-models"]
 
 
@@ -108,7 +108,7 @@ def test_a_write_ends_the_list() -> None:
     api.listing.forget()
     found = api.listing.find(identity("m"))
     assert found is not None
-    assert found["model_name"] == "after"
+    assert found.inputs["model_name"] == "after"
     assert api.calls == ["list-models", "list-models"]
 
 
@@ -127,7 +127,7 @@ def test_a_write_that_ends_while_the_list_comes_ends_it_too() -> None:
     api.listing.find(identity("m"))
     found = api.listing.find(identity("m"))
     assert found is not None
-    assert found["model_name"] == "after"
+    assert found.inputs["model_name"] == "after"
 
 
 @pytest.mark.parametrize(("later", "calls"), [(0.0, 1), (FRESH, 1), (FRESH + 0.1, 2)])
@@ -144,7 +144,7 @@ def test_a_model_that_the_list_lacks_is_asked_for_by_itself() -> None:
     """A list may lag: only `get-model` says that a model is gone."""
     api = Api(model("m"))
     api.listed = lambda: _json({"models": []})
-    assert api.listing.find(identity("m")) == model("m")
+    assert api.listing.find(identity("m")) == read(model("m"))
     assert api.listing.find(identity("other")) is None
     assert api.calls == ["list-models", "get-model", "get-model"]
 
@@ -165,8 +165,8 @@ def test_a_list_without_details_costs_one_call_for_each_model(listed: Any) -> No
     """What a list does not say in full is asked for one by one, and the list itself only once."""
     api = Api(model("m"), model("n"))
     api.listed = lambda: _json(listed)
-    assert api.listing.find(identity("m")) == model("m")
-    assert api.listing.find(identity("n")) == model("n")
+    assert api.listing.find(identity("m")) == read(model("m"))
+    assert api.listing.find(identity("n")) == read(model("n"))
     assert api.calls == ["list-models", "get-model", "get-model"]
 
 
@@ -193,4 +193,4 @@ def test_an_error_is_not_for_ever(passed: str) -> None:
         api.now += FRESH + 1
     else:
         api.listing.forget()
-    assert api.listing.find(identity("m")) == model("m")
+    assert api.listing.find(identity("m")) == read(model("m"))

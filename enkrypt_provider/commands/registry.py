@@ -58,7 +58,7 @@ def registration(client: EnkryptClient, typed: str) -> Live:
         known = tuple(str(schema.identity_in(item)) for item in client.list_models() if isinstance(item, dict))
         near = schema.near_match(str(identity), known)
         raise ModelNotFound(f"no model {plain(identity)} is registered with this account{near}", status=404)
-    return schema.read(found)
+    return found
 
 
 def named(typed: str) -> Identifier:
@@ -85,7 +85,7 @@ def health(client: EnkryptClient, live: Live) -> Health:
 
 def _fetched(client: EnkryptClient, identity: Identifier) -> Registration:
     try:
-        return _read(identity, client.get_model(identity))
+        return Registration(identity, client.get_model(identity))
     except RequestRejected as error:
         return Registration(identity, problem=str(error))
 

@@ -117,9 +117,9 @@ def test_a_custom_authority_is_trusted_by_httpxs_own_convention(
     """`SSL_CERT_FILE` names the authorities of a company's own gateway; a whole life over TLS."""
     with over_tls(tmp_path, authority.issue_cert("localhost")) as (url, _):
         client = connected(url, secrets.make("the API key"))
-        assert client.add_model(BODY, MODEL)["model_saved_name"] == "x"
-        assert client.get_model(MODEL)["model_id"] == client.list_models()[0]["model_id"]
-        assert client.modify_model(MODEL, BODY)["model_saved_name"] == "x"
+        assert client.add_model(BODY, MODEL).identity == MODEL
+        assert client.get_model(MODEL).computed["model_id"] == client.list_models()[0]["model_id"]
+        assert client.modify_model(MODEL, BODY).identity == MODEL
         client.delete_model(MODEL)
         assert client.list_models() == []
 
@@ -154,7 +154,7 @@ def test_a_proxy_tunnels_and_sees_neither_key_nor_body(
     with over_tls(tmp_path, authority.issue_cert("localhost")) as (url, heard), tunnelling() as (proxy, told):
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
         client = connected(url, key)
-        assert client.add_model(BODY, MODEL)["model_saved_name"] == "x"
+        assert client.add_model(BODY, MODEL).identity == MODEL
         client.close()
     assert heard == ["/models/add-model"]
     assert told[0].startswith(b"CONNECT localhost:")

@@ -698,15 +698,20 @@ def _inputs(document: Registration) -> Properties:
     return dict(_canonical(document))
 
 
+_LEAVES: Final = (str, int, float, dict, type(None))
+
+
 def _canonical(value: Any) -> Any:
     # pydantic's own model_dump would turn an unknown object into {}.
+    if isinstance(value, _LEAVES):  # first: to ask whether something is a `Document` takes long
+        return value
     if isinstance(value, list):
         return [_canonical(v) for v in value]
     if not isinstance(value, Document):
         return value
-    fields = zip(_names(type(value)), type(value).model_fields, strict=True)
-    found = {alias: _canonical(getattr(value, name)) for alias, name in fields}
-    return {k: v for k, v in (found | (value.model_extra or {})).items() if v is not None}
+    fields = zip(_names(type(value)), vars(value).values(), strict=True)
+    found = {alias: _canonical(held) for alias, held in fields if held is not None}
+    return found | {k: v for k, v in (value.model_extra or {}).items() if v is not None}
 
 
 _CONFIG_NAMES: Final = frozenset(ModelConfig.model_fields)

@@ -6,12 +6,14 @@ test holds both to the same fields.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar, overload
 
 import pulumi
 from pulumi.dynamic import Resource
+from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
 from typing_extensions import dataclass_transform
 
 from . import outputs
@@ -345,7 +347,14 @@ class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
         if args.deletion_protection is True:
             # The engine refuses before anything is changed; the provider could do so only in the middle.
             opts = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(protect=True), opts)
-        super().__init__(EnkryptModelProvider(), resource_name, {**_outputs(), **properties}, opts)
+        # Not `super()`: the SDK takes the line that calls the third `__init__` for the program's.
+        pulumi.CustomResource.__init__(
+            self,
+            f"pulumi-python:{self._resource_type_name}",
+            resource_name,
+            {**_outputs(), **properties, PROVIDER_KEY: _serialized()},
+            opts,
+        )
 
     @staticmethod
     def get(resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None) -> EnkryptModel:
@@ -363,6 +372,13 @@ class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
             pulumi.ResourceOptions.merge(opts, ours),
         )
         return found
+
+
+@functools.cache
+def _serialized() -> str:
+    """What every state holds of the provider, as `Resource` of the SDK makes it for each resource anew."""
+    serialized: str = serialize_provider(EnkryptModelProvider())
+    return serialized
 
 
 def _outputs() -> dict[str, Any]:

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, TypeAlias, get_args
 
@@ -295,7 +297,11 @@ class Document(BaseModel):
 
     # Inputs hidden: a chained ValidationError, printed by whoever holds our error, must not show a key.
     model_config = ConfigDict(
-        extra="forbid", protected_namespaces=(), populate_by_name=False, hide_input_in_errors=True
+        extra="forbid",
+        protected_namespaces=(),
+        populate_by_name=False,
+        hide_input_in_errors=True,
+        defer_build=True,  # see `_without_plugins`
     )
 
     blank: ClassVar[Mapping[str, str]] = {}
@@ -499,12 +505,30 @@ class Registration(Document):
 class _Computed(BaseModel):
     """What the server sets: outputs, never inputs. A server that leaves one out is read all the same."""
 
-    model_config = ConfigDict(extra="ignore", protected_namespaces=(), hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", protected_namespaces=(), hide_input_in_errors=True, defer_build=True)
 
     model_id: int | None = None
     project_name: str | None = None
     created_at: str | None = None
     updated_at: str | None = None
+
+
+@contextmanager
+def _without_plugins() -> Iterator[None]:
+    """pydantic's plugins, tracers such as Logfire's, are handed what is validated by what is built: keys, here."""
+    before = os.environ.get("PYDANTIC_DISABLE_PLUGINS")
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
+    try:
+        yield
+    finally:
+        del os.environ["PYDANTIC_DISABLE_PLUGINS"]
+        if before is not None:
+            os.environ["PYDANTIC_DISABLE_PLUGINS"] = before
+
+
+with _without_plugins():
+    for _shape in (Registration, Paths, AuthData, Metadata, _Computed):  # those that anything is validated by
+        _shape.model_rebuild()
 
 
 # ---- in and out

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, get_args
 
 import httpx
@@ -39,6 +43,7 @@ from enkrypt_provider.errors import UnexpectedResponse
 from enkrypt_provider.fields import Dialect
 from enkrypt_provider.schema import Identifier, from_engine, is_whole, parse, read, to_wire
 
+ROOT = Path(__file__).resolve().parents[1]
 PROTOCOLS = ", ".join(schema.PROTOCOLS)
 CERTIFICATIONS = ", ".join(schema.CERTIFICATIONS)
 STRING = "must be a string (in YAML, quote it)"
@@ -911,3 +916,49 @@ def test_v2_too_is_accepted_by_the_api(tmp_path_factory: pytest.TempPathFactory,
     assert problems == []
     status, said = _add(tmp_path_factory, to_wire(inputs, "v2"), "v2")
     assert status in (200, 409), said
+
+
+SPY = """
+SEEN = []
+
+class Spy:
+    def new_schema_validator(self, schema, schema_type, schema_type_path, *rest):
+        SEEN.append(schema_type_path.name)
+        return None, None, None
+
+spy = Spy()
+"""
+
+WATCHED = """
+import json, os, sys
+import spy
+from enkrypt_provider import schema
+document = json.load(sys.stdin)
+inputs, problems = schema.parse(document)
+schema.read(schema.to_wire(inputs))
+import pydantic
+pydantic.create_model("Theirs", id=int)
+assert not problems
+print(json.dumps([spy.SEEN, os.environ.get("PYDANTIC_DISABLE_PLUGINS")]))
+"""
+
+
+@pytest.mark.parametrize("setting", [None, "another"])
+def test_no_plugin_of_pydantics_sees_a_document(tmp_path: Path, setting: str | None) -> None:
+    """A tracer that is installed beside this package is handed what others validate, never a model with its keys."""
+    described = tmp_path / "spy-1.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: spy\nVersion: 1\n")
+    (described / "entry_points.txt").write_text("[pydantic]\nspy = spy:spy\n")
+    (tmp_path / "spy.py").write_text(SPY)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    environment |= {} if setting is None else {"PYDANTIC_DISABLE_PLUGINS": setting}
+    ran = subprocess.run(
+        [sys.executable, "-c", WATCHED],
+        env=environment,
+        input=json.dumps(everything()),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(ran.stdout) == [["Theirs"], setting]

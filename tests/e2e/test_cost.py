@@ -34,6 +34,7 @@ def test_a_model_costs_one_call_and_little_more_state_than_itself(story: Story) 
     floor = _benchmark(story, "floor")
     floor.up()
 
+    assert ours.export()["model-0"]["sourcePosition"] == f"project:///__main__.py#{_line('EnkryptModel(')}"
     assert _bytes(ours) == BYTES
     assert _bytes(ours) <= MORE_THAN_THE_FLOOR * _bytes(floor)
 
@@ -44,6 +45,12 @@ def _benchmark(story: Story, system: str) -> Stack:
     stack = story.project(program, environment={"PYTHONPATH": paths}, name=system)
     stack.config_set({"models": str(MODELS)})
     return stack
+
+
+def _line(call: str) -> int:
+    """The number of the line that declares the models, as the engine is to show it."""
+    lines = (BENCHMARKS / "ours" / "__main__.py").read_text().splitlines()
+    return next(number for number, line in enumerate(lines, 1) if call in line)
 
 
 def _bytes(stack: Stack) -> int:

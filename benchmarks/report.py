@@ -31,11 +31,18 @@ def _median(group: list[dict[str, Any]]) -> dict[str, Any]:
     engine = statistics.median([s["peak"].get("engine", 0.0) for s in group])
     own = statistics.median([s["each"].get("provider", 0.0) for s in group])
     engine_cpu = statistics.median([s["each"].get("engine", 0.0) for s in group])
-    return {**figures, "provider": provider, "engine": engine, "own": own, "engine_cpu": engine_cpu, "n": len(group)}
+    return {
+        **figures,
+        "walls": [s["wall"] for s in group],
+        "provider": provider,
+        "engine": engine,
+        "own": own,
+        "engine_cpu": engine_cpu,
+    }
 
 
 def table(found: dict[Key, dict[str, Any]]) -> str:
-    """A row for each size, latency and operation; the ratios are of medians."""
+    """A row for each size, latency and operation; a ratio of times is the median of the repetitions' ratios."""
     ratios = " | ".join(f"÷ {NAMES[other]}" for other in OTHERS)
     lines = [
         f"| models | API | operation | n | this provider | {ratios} | calls, the naive one's, Terraform's | CPU | "
@@ -55,21 +62,26 @@ def _row(models: int, latency: int, operation: str, ours: Any, each: dict[str, A
         f"{models:,}",
         f"{latency} ms",
         operation,
-        str(ours["n"]),
+        str(len(ours["walls"])),
         f"{ours['wall']:.1f} s",
-        *(_ratio(ours, each[other], "wall") for other in OTHERS),
+        *(_ratio(ours, each[other]) for other in OTHERS),
         ", ".join(f"{each[s]['calls']:,.0f}" if each[s] else "–" for s in ("ours", "naive", "terraform")),
         f"{ours['cpu']:.1f} s",
         f"{ours['own']:.1f} s",
         f"{ours['provider']:.0f}, {ours['engine']:.0f} MiB",
         f"{ours['state']:,.0f} bytes" if operation != "destroy" else "–",
-        _ratio(ours, each["floor"], "state") if operation != "destroy" else "–",
+        f"{ours['state'] / each['floor']['state']:.2f}" if each["floor"] and operation != "destroy" else "–",
     )
     return f"| {' | '.join(cells)} |"
 
 
-def _ratio(ours: Any, other: Any, figure: str) -> str:
-    return f"{ours[figure] / other[figure]:.2f}" if other and other[figure] else "–"
+def _ratio(ours: Any, other: Any) -> str:
+    """Of repetitions that ran one after the other: the machine's pace changes more than the systems differ."""
+    if not other:
+        return "–"
+    ratios = [one / another for one, another in zip(ours["walls"], other["walls"], strict=False)]
+    spread = f" ({min(ratios):.2f} to {max(ratios):.2f})" if len(ratios) > 1 else ""
+    return f"{statistics.median(ratios):.2f}{spread}"
 
 
 PLOTTED = ("up", "up, no change", "refresh", "destroy")
@@ -128,7 +140,10 @@ def write(results: Path) -> None:
     """Writes table.md and plot.png beside samples.json."""
     kept = json.loads((results / "samples.json").read_text())
     found = medians(kept["samples"])
-    about = f"{kept['machine']}. The machine was shared: ratios count, not seconds."
+    about = (
+        f"{kept['machine']}. The machine was shared: ratios count, not seconds. Each is the median of the ratios of "
+        "n repetitions, in which the systems ran one after the other; in brackets the lowest and the highest."
+    )
     (results / "table.md").write_text(f"{about}\n\n{table(found)}\n\n{parts.table(kept['parts'])}\n")
     plot(found, results / "plot.png")
 

@@ -49,7 +49,7 @@ def imports(python: Path) -> float:
 
 def _cpu(python: Path, code: str) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([str(python), "-c", code], check=True)  # noqa: S603
+    subprocess.run([str(python), "-c", code], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -58,7 +58,7 @@ def verbs() -> Iterator[tuple[str, float, str, str]]:
     """As the engine calls them: whole numbers are floats, and nothing is sent."""
     provider = EnkryptModelProvider()
     config: Any = {"enkrypt:apiKey": "stand-in-account-key"}
-    provider.configure(SimpleNamespace(config=config))  # type: ignore[arg-type]
+    provider.configure(SimpleNamespace(config=config))  # type: ignore[arg-type]  # a stand-in
     news = document(1)
     news["model_config"]["endpoint"]["port"] = 443.0
     inputs = provider.check({}, news).inputs
@@ -99,7 +99,7 @@ def served() -> float:
                         headers = {"apikey": "stand-in-key", "Content-Type": "application/json"}
                         client.request("POST", "/models/add-model", body, headers)
                         answer = client.getresponse()
-                        assert answer.status == 200, answer.read()  # noqa: S101
+                        assert answer.status == 200, answer.read()
                         answer.read()
 
                 def round_() -> None:

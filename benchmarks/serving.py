@@ -17,7 +17,7 @@ class Served:
 
     def __init__(self, command: Sequence[str], folder: Path) -> None:
         with (folder / "served.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT)  # noqa: S603
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT)
         self.said = self.process.stdout.readline().strip() if self.process.stdout else ""
 
     def close(self) -> None:

@@ -59,11 +59,11 @@ def installed(folder: Path) -> str:
     """The search path of a user, made in `folder`: the engine, and a Python with this package, what it needs, and
     nothing else. The engine asks pip for its packages, and looks for the plugin of each."""
     print("installing this package as a user would", flush=True)
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--constraint", str(ROOT / "requirements.txt"), str(ROOT)], check=True)  # noqa: S603
+    subprocess.run([*pip, "--constraint", str(ROOT / "requirements.txt"), str(ROOT)], check=True)
     get = [sys.executable, str(ROOT / "engine/get.py")]
-    engine = subprocess.run(get, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()  # noqa: S603
+    engine = subprocess.run(get, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     return os.pathsep.join([str(folder / "bin"), engine])
 
 
@@ -132,7 +132,7 @@ def built() -> bool:
     """Builds the provider, once, into a mirror such as Terraform reads."""
     module, version = RESTAPI
     go = ["go", "env", "GOOS", "GOARCH"]
-    kind = "_".join(subprocess.run(go, check=True, stdout=subprocess.PIPE, text=True).stdout.split())  # noqa: S603
+    kind = "_".join(subprocess.run(go, check=True, stdout=subprocess.PIPE, text=True).stdout.split())
     home = mirror()
     provider = home / "registry.terraform.io/mastercard/restapi" / version / kind
     binary = provider / f"terraform-provider-restapi_v{version}"
@@ -140,7 +140,7 @@ def built() -> bool:
         print(f"building {module} {version} for Terraform", flush=True)
         build = ["go", "build", "-mod=readonly", "-trimpath", "-o", str(binary), module]
         env = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
-        if subprocess.run(build, env=env, cwd=HERE / "terraform").returncode:  # noqa: S603
+        if subprocess.run(build, env=env, cwd=HERE / "terraform").returncode:
             print("Terraform is left out: its provider cannot be built", flush=True)
             return False
     (home / "terraform.rc").write_text(f'provider_installation {{\n  filesystem_mirror {{ path = "{home}" }}\n}}\n')

@@ -15,16 +15,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "reference.md"
 sys.path.insert(0, str(ROOT))  # as a script it knows docs/ alone
 
-from enkrypt_provider import catalogue, lookup, resource  # noqa: E402
-from enkrypt_provider.commands.sources import VARIABLES  # noqa: E402
-from enkrypt_provider.diff import Rule, rule_of  # noqa: E402
-from enkrypt_provider.fields import COMPUTED, SECRETS  # noqa: E402
+from enkrypt_provider import catalogue, lookup, resource  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.commands.sources import VARIABLES  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.diff import Rule, rule_of  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.fields import COMPUTED, SECRETS  # noqa: E402 - after the path that it is found by
 
 HOLDERS: Final = {
     "EnkryptModelArgs": "",

@@ -136,7 +136,7 @@ class Steps:
         """
         self.begin(step)
         try:
-            child = subprocess.Popen(  # noqa: S603
+            child = subprocess.Popen(  # noqa: S603 - a list of words, by no shell
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -21,7 +21,7 @@ from .fields import COMPUTED, Dialect
 from .settings import Settings
 
 MODELS: Final = "models"
-SECRET: Final = "secret"  # noqa: S105
+SECRET: Final = "secret"  # noqa: S105 - a name, no password
 VALUE: Final = "config"
 """What a reference is called: `{secret: NAME}`, `{config: NAME}`."""
 

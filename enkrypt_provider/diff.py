@@ -19,7 +19,7 @@ class Rule(Enum):
 
     UPDATE = "changed in place, by PATCH with the whole object"
     REPLACE = "part of the identity: a new registration, made before the old one is deleted"
-    SECRET = "compared with what was declared, never with what the server answers"  # noqa: S105
+    SECRET = "compared with what was declared, never with what the server answers"  # noqa: S105 - a name, no password
     UNORDERED = "a set: its order is no difference"
     OPTIONAL = "has no default: where it is not declared, the server's value is no drift"
     OPTION = "said to this provider: the API is not told"

@@ -53,5 +53,5 @@ QUIET: Final = (
 OWNER: Final = "__owner"
 """An input for `check` alone, the resource as PROJECT/STACK/NAME: never in the state."""
 
-TOKEN: Final = "__token"  # noqa: S105
+TOKEN: Final = "__token"  # noqa: S105 - a name, no password
 """An output that no person sees: which create wrote this object into the state. A storage format."""

@@ -12,7 +12,7 @@ import pulumi
 
 
 @pulumi.output_type
-class Endpoint(dict):  # type: ignore[type-arg]
+class Endpoint(dict):
     """Where the model answers."""
 
     scheme: str
@@ -22,7 +22,7 @@ class Endpoint(dict):  # type: ignore[type-arg]
 
 
 @pulumi.output_type
-class Paths(dict):  # type: ignore[type-arg]
+class Paths(dict):
     """The path of each kind of request."""
 
     completions: str
@@ -32,7 +32,7 @@ class Paths(dict):  # type: ignore[type-arg]
 
 
 @pulumi.output_type
-class AuthData(dict):  # type: ignore[type-arg]
+class AuthData(dict):
     """How a key is presented to the model."""
 
     header_name: str
@@ -41,7 +41,7 @@ class AuthData(dict):  # type: ignore[type-arg]
 
 
 @pulumi.output_type
-class Header(dict):  # type: ignore[type-arg]
+class Header(dict):
     """One HTTP header."""
 
     key: str
@@ -49,7 +49,7 @@ class Header(dict):  # type: ignore[type-arg]
 
 
 @pulumi.output_type
-class JwtConfig(dict):  # type: ignore[type-arg]
+class JwtConfig(dict):
     """How the model's token is fetched."""
 
     jwt_method: str
@@ -60,7 +60,7 @@ class JwtConfig(dict):  # type: ignore[type-arg]
 
 
 @pulumi.output_type
-class Tool(dict):  # type: ignore[type-arg]
+class Tool(dict):
     """A tool that the model may call."""
 
     name: str
@@ -68,7 +68,7 @@ class Tool(dict):  # type: ignore[type-arg]
 
 
 @pulumi.output_type
-class Context(dict):  # type: ignore[type-arg]
+class Context(dict):
     """What grounds the tests of the model."""
 
     system_description: str | None
@@ -76,7 +76,7 @@ class Context(dict):  # type: ignore[type-arg]
 
 
 @pulumi.output_type
-class ModelConfig(dict):  # type: ignore[type-arg]
+class ModelConfig(dict):
     """How the model is reached and what it is."""
 
     is_compatible_with: str
@@ -107,7 +107,7 @@ class ModelConfig(dict):  # type: ignore[type-arg]
 
 
 @pulumi.output_type
-class Model(dict):  # type: ignore[type-arg]
+class Model(dict):
     """A registration, as a look-up finds it. What can hold a secret in `model_config` is a secret Output."""
 
     model_saved_name: str

@@ -21,7 +21,7 @@ from .fields import SECRETS
 from .marks import clear, from_engine
 from .resource import EnkryptModel
 
-SECRET: Final = "[secret]"  # noqa: S105
+SECRET: Final = "[secret]"  # noqa: S105 - a name, no password
 """What a rule sees in the place of keys."""
 
 

@@ -27,7 +27,7 @@ from enkrypt_provider.fields import OPTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 WHOLE = {name: value for name, value in everything().items() if name not in OPTIONS}
-COMMANDS: dict[str, Any] = typer.main.get_command(commands).commands  # type: ignore[attr-defined]
+COMMANDS: dict[str, Any] = typer.main.get_command(commands).commands  # type: ignore[attr-defined]  # a part that the stubs do not know
 OURS = [name for name in COMMANDS if name != "serve"]
 
 
@@ -300,7 +300,7 @@ def test_the_reference_has_every_command_and_exit_code() -> None:
     text = (ROOT / "docs" / "cli.md").read_text()
     assert re.findall(r"^\| \[`(\w+)`\]", text, re.MULTILINE) == list(COMMANDS)
     codes = {code: " ".join(says.split()) for code, says in re.findall(r"^\| (\d) \| (.*) \|$", text, re.MULTILINE)}
-    told = typer.main.get_command(commands).help.partition("Exit codes:")[2]  # type: ignore[union-attr]
+    told = typer.main.get_command(commands).help.partition("Exit codes:")[2]  # type: ignore[union-attr]  # a part that the stubs do not know
     found = {code: " ".join(says.split()) for code, says in re.findall(r"(?ms)^ *(\d)  (.*?)(?=^ *\d  |\Z)", told)}
     assert codes == found
     assert list(codes) == ["0", "1", "2"]

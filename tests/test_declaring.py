@@ -226,7 +226,7 @@ def test_other_entries_of_a_catalogue_are_passed_over(entry: Any) -> None:
 def test_a_declared_registration_keeps_its_name_and_arguments() -> None:
     """An entry for the model is used as it stands, its secrets too."""
     found = live(ENTRY)
-    config = {**ENTRY["model_config"], "apikeys": [{"secret": "vendor"}], "model_version": "v1"}  # type: ignore[dict-item]
+    config = {**ENTRY["model_config"], "apikeys": [{"secret": "vendor"}], "model_version": "v1"}  # type: ignore[dict-item]  # the entry is a stand-in
     (one,) = declared({"mine": {**ENTRY, "model_config": config}}, {found.identity: found}, "v1")
     assert (one.name, one.is_new, one.secrets, one.live) == ("mine", False, ["vendor"], found)
     assert one.arguments["model_config"]["apikeys"] == [Secret("vendor")]

@@ -11,7 +11,7 @@ from typing import Any
 
 import fake_engine
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 from command_line import KEY, Api, Start, Type, Typed, model
 from documents import everything
 from fake_engine import Project, encrypted

@@ -9,7 +9,7 @@ from typing import Any
 
 import pulumi
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 from documents import document, minimal
 from mocked import Run, Secret, run
 

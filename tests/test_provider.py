@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import dill  # type: ignore[import-untyped]
+import dill
 import pytest
 from documents import canonical, document, through_engine
 from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider

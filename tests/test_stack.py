@@ -84,7 +84,7 @@ def test_the_engines_error_is_told() -> None:
     with pytest.raises(
         ConfigurationError, match=r"^`pulumi config --json .*--stack nope` failed: no stack named 'nope' found$"
     ):
-        Stack("nope").config  # noqa: B018
+        Stack("nope").config  # noqa: B018 - reading it is what fails
     with pytest.raises(ConfigurationError, match=r"failed: see above$"):
         Stack("nope").import_({})
 
@@ -118,4 +118,4 @@ def test_the_stacks_file_is_found(tmp_path: Path, name: str, text: str, where: s
 def test_outside_a_project_there_is_no_stacks_file(tmp_path: Path) -> None:
     """The error says that there is no project here."""
     with pytest.raises(ConfigurationError, match=r"no Pulumi\.yaml in this folder or above it"):
-        Stack("dev", tmp_path).file  # noqa: B018
+        Stack("dev", tmp_path).file  # noqa: B018 - reading it is what fails

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 from documents import FREE, everything, minimal
 from hypothesis import given
 from hypothesis import strategies as st

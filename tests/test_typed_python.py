@@ -49,7 +49,7 @@ def run(text: str) -> dict[str, Any]:
     classes = {shape.__name__: dict for shape in ARGS.values()}
     pulumi = type("pulumi", (), {"Config": Config})
     body = re.sub(r"^(import pulumi|from enkrypt_provider import (\([^)]*\)|.*))$", "", text, flags=re.MULTILINE)
-    exec(body, {**classes, "EnkryptModel": declare_model, "pulumi": pulumi})  # noqa: S102
+    exec(body, {**classes, "EnkryptModel": declare_model, "pulumi": pulumi})  # noqa: S102 - a program of our own docs or tests
     return declared
 
 

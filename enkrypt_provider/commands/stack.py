@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from ..errors import ConfigurationError, plain
 
@@ -27,7 +27,7 @@ NAMESPACE: Final = "enkrypt:"
 
 # How the engine writes a secret in a state and in an import file.
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
+SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a name, no password
 
 IMPORT: Final = ("--generate-code=false", "--yes")
 """What `pulumi import --file` needs besides: a dynamic resource has no schema to generate code from. What it
@@ -147,7 +147,7 @@ def run(*words: str, folder: Path | None = None, given: str = "", shown: bool = 
     pulumi = shutil.which("pulumi")
     if pulumi is None:
         raise ConfigurationError("there is no `pulumi` on PATH: https://www.pulumi.com/docs/install/")
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(  # noqa: S603 - a list of words, by no shell
         [pulumi, *words, "--non-interactive"],
         cwd=folder,
         input=given,

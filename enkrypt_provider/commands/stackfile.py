@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from ..errors import ConfigurationError
 from .declaring import Declaration, filled
@@ -71,7 +71,7 @@ def spelt(value: Any, indent: int = 0) -> str:
     return textwrap.indent(text, " " * indent)
 
 
-class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # the base has no types
     def ignore_aliases(self, _data: Any) -> bool:
         return True
 

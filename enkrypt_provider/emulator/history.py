@@ -62,14 +62,14 @@ class History:
     def count(self, account: str = "", words: str = "") -> int:
         """How many models there are whose names, protocol or host hold `words`: of one account, or of all."""
         with self._database.connection() as connection:
-            (count,) = connection.execute(f"SELECT count(*) FROM models {_WHERE}", (account, words)).fetchone()  # noqa: S608
+            (count,) = connection.execute(f"SELECT count(*) FROM models {_WHERE}", (account, words)).fetchone()
         return int(count)
 
     def models(self, account: str, words: str, limit: int, offset: int) -> list[Registered]:
         """Those models, by name."""
         with self._database.connection() as connection:
             rows = connection.execute(
-                f"SELECT account, {COLUMNS} FROM models {_WHERE}"  # noqa: S608
+                f"SELECT account, {COLUMNS} FROM models {_WHERE}"
                 " ORDER BY lower(model_saved_name), model_version, account LIMIT ?3 OFFSET ?4",
                 (account, words, limit, offset),
             )
@@ -78,7 +78,7 @@ class History:
     def find(self, model_id: int) -> list[Registered]:
         """The one model of this number, or none."""
         with self._database.connection() as connection:
-            rows = connection.execute(f"SELECT account, {COLUMNS} FROM models WHERE model_id = ?", (model_id,))  # noqa: S608
+            rows = connection.execute(f"SELECT account, {COLUMNS} FROM models WHERE model_id = ?", (model_id,))
             return [Registered(row[0], model_of(row[1:])) for row in rows]
 
     def count_changes(self) -> int:

@@ -64,7 +64,7 @@ class Journal:
         """Those that `words` stand in, bodies aside; the newest first."""
         with self._database.connection() as connection:
             rows = connection.execute(
-                f"SELECT number, entry FROM requests WHERE {_FOUND} ORDER BY number DESC LIMIT ?2 OFFSET ?3",  # noqa: S608
+                f"SELECT number, entry FROM requests WHERE {_FOUND} ORDER BY number DESC LIMIT ?2 OFFSET ?3",
                 (words, limit, offset),
             ).fetchall()
         return _told(rows)
@@ -72,7 +72,7 @@ class Journal:
     def count(self, words: str = "") -> int:
         """How many there are that `words` stand in."""
         with self._database.connection() as connection:
-            query = f"SELECT count(*) FROM requests WHERE {_FOUND}"  # noqa: S608
+            query = f"SELECT count(*) FROM requests WHERE {_FOUND}"
             (count,) = connection.execute(query, (words,)).fetchone()
         return int(count)
 

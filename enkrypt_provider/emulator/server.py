@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import flask
-import waitress.channel  # type: ignore[import-untyped]
-import waitress.server  # type: ignore[import-untyped]
-import waitress.task  # type: ignore[import-untyped]
+import waitress.channel
+import waitress.server
+import waitress.task
 from waitress import wasyncore
 
 from .spoil import AnswerTruncated, ConnectionReset
@@ -28,7 +28,7 @@ BACKLOG = 1024
 THREADS = 16  # a delayed answer occupies one
 
 
-class _Task(waitress.task.WSGITask):  # type: ignore[misc]
+class _Task(waitress.task.WSGITask):  # type: ignore[misc]  # the base has no types
     """Does to the socket what the fault dial wants."""
 
     def execute(self) -> None:
@@ -42,11 +42,11 @@ class _Task(waitress.task.WSGITask):  # type: ignore[misc]
             self.close_on_finish = True
 
 
-class _Channel(waitress.channel.HTTPChannel):  # type: ignore[misc]
+class _Channel(waitress.channel.HTTPChannel):  # type: ignore[misc]  # the base has no types
     task_class = _Task
 
 
-class _Dispatcher(waitress.task.ThreadedTaskDispatcher):  # type: ignore[misc]
+class _Dispatcher(waitress.task.ThreadedTaskDispatcher):  # type: ignore[misc]  # the base has no types
     """Answers in the loop's own thread, which is thrice as fast; in others while an answer may be delayed."""
 
     queue_logger = logging.Logger("a full queue is no news", logging.CRITICAL)

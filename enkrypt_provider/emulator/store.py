@@ -71,7 +71,7 @@ class Store:
                 model = Model(*_key(identity), _random_id(), now, now, document)
                 try:
                     connection.execute(
-                        f"INSERT INTO models (account, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+                        f"INSERT INTO models (account, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                         (account, *_key(identity), model.model_id, now, now, kept),
                     )
                 except sqlite3.IntegrityError as error:
@@ -90,7 +90,7 @@ class Store:
         """Every model of the account, in the order of their making [G]."""
         with self._database.connection() as connection:
             rows = connection.execute(
-                f"SELECT {COLUMNS} FROM models WHERE account = ? ORDER BY rowid",  # noqa: S608
+                f"SELECT {COLUMNS} FROM models WHERE account = ? ORDER BY rowid",
                 (account,),
             )
             return [model_of(row) for row in rows]
@@ -102,7 +102,7 @@ class Store:
             model = replace(before, **vars(new), updated_at=self._now(), document=change(before.document))
             try:
                 connection.execute(
-                    "UPDATE models SET model_saved_name = ?, model_version = ?, project_name = ?,"  # noqa: S608
+                    "UPDATE models SET model_saved_name = ?, model_version = ?, project_name = ?,"
                     f" updated_at = ?, document = ? WHERE {_IDENTITY}",
                     (*_key(new), model.updated_at, json.dumps(model.document), account, *_key(old)),
                 )
@@ -114,7 +114,7 @@ class Store:
     def delete(self, account: str, identity: Identity) -> Model:
         with self._database.writing() as connection:
             model = _one(connection, account, identity)
-            connection.execute(f"DELETE FROM models WHERE {_IDENTITY}", (account, *_key(identity)))  # noqa: S608
+            connection.execute(f"DELETE FROM models WHERE {_IDENTITY}", (account, *_key(identity)))
             _can_undo(connection, account, self._now(), {identity: model})
             return model
 
@@ -176,7 +176,7 @@ def model_of(row: Sequence[Any]) -> Model:
 def find_in(connection: sqlite3.Connection, account: str, identity: Identity) -> list[Model]:
     """As `Store.find`, within a transaction."""
     rows = connection.execute(
-        f"SELECT {COLUMNS} FROM models WHERE {_IDENTITY}",  # noqa: S608
+        f"SELECT {COLUMNS} FROM models WHERE {_IDENTITY}",
         (account, *_key(identity)),
     )
     return [model_of(row) for row in rows]

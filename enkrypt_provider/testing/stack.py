@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from google.protobuf import empty_pb2  # type: ignore[import-untyped]
+from google.protobuf import empty_pb2
 from pulumi.runtime import Settings, configure, set_all_config
 from pulumi.runtime.mocks import MockCallArgs, MockEngine, MockMonitor, MockResourceArgs
 from pulumi.runtime.proto import resource_pb2
@@ -196,7 +196,7 @@ class _Engine(MockMonitor):
 
     def RegisterResource(self, request: Any) -> Any:
         if request.type == STACK:
-            return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+            return super().RegisterResource(request)  # type: ignore[no-untyped-call]  # the library has no types
         asked = replace(
             self._asked(request, request.object),
             reasons={name: tuple(found.urns) for name, found in request.propertyDependencies.items()},
@@ -211,7 +211,7 @@ class _Engine(MockMonitor):
 
     def Invoke(self, request: Any) -> Any:
         if request.tok == "pulumi:pulumi:getResource":
-            return super().Invoke(request)  # type: ignore[no-untyped-call]
+            return super().Invoke(request)  # type: ignore[no-untyped-call]  # the library has no types
         # Not Pulumi's own, which leaves an event loop open in each thread.
         answer, _ = self._provider.call(MockCallArgs(request.tok, clear(from_engine(request.args)), request.provider))
         return resource_pb2.ResourceInvokeResponse(**{"return": to_engine(answer)})

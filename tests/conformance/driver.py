@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from enkryptai_sdk import ModelClient, ModelProviders  # type: ignore[import-not-found]
-from enkryptai_sdk.dto import common, models  # type: ignore[import-not-found]
+from enkryptai_sdk import ModelClient, ModelProviders
+from enkryptai_sdk.dto import common, models
 
 Json = Any
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from pwd import getpwnam
 from typing import Any, Final
 
-import boto3  # type: ignore[import-untyped]
+import boto3
 import pytest
 from faults.running import wait_for
 from moto.server import ThreadedMotoServer

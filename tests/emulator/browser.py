@@ -16,7 +16,7 @@ from typing import Final
 
 import httpx
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 

@@ -196,13 +196,13 @@ def test_nothing_runs_that_is_not_its_own(browser: Chrome, api: httpx.Client) ->
     body = v1(HOSTILE, system_prompt=ALSO_HOSTILE, metadata={ALSO_HOSTILE: HOSTILE})
     ask(api, "add-model", json=body)
     ask(api, "modify-model", headers=called(HOSTILE), json=v1(HOSTILE, system_prompt=HOSTILE))
-    browser.get_log("browser")  # type: ignore[no-untyped-call]
+    browser.get_log("browser")  # type: ignore[no-untyped-call]  # the library has no types
     number = ask(api, "list-models").json()["models"][0]["model_id"]
     for path in (*PATHS, f"/model/{number}", f"/?q={HOSTILE}"):
         look(browser, api, path)
         assert shows(browser, HOSTILE)
         assert browser.execute_script("return [window.hacked, document.scripts.length]") == [None, 1]
-    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]  # the library has no types
 
 
 def test_it_is_whole_without_scripts(api: httpx.Client, tmp_path: Path) -> None:

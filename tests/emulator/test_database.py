@@ -169,7 +169,7 @@ def test_a_switch_to_wal_that_meets_another_is_tried_again() -> None:
             if error := next(tries):
                 raise error
 
-    database_module._switch_to_wal(Refusing())  # type: ignore[arg-type]
+    database_module._switch_to_wal(Refusing())  # type: ignore[arg-type]  # a stand-in
     with pytest.raises(StopIteration):
         next(tries)
 
@@ -182,7 +182,7 @@ def test_another_failure_of_the_switch_is_told() -> None:
             raise sqlite3.OperationalError("disk I/O error")
 
     with pytest.raises(sqlite3.OperationalError, match="disk I/O"):
-        database_module._switch_to_wal(Broken())  # type: ignore[arg-type]
+        database_module._switch_to_wal(Broken())  # type: ignore[arg-type]  # a stand-in
 
 
 def test_json_is_stored_once_for_both_dialects(database: Path, embedded: Connect) -> None:

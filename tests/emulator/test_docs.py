@@ -23,7 +23,7 @@ def blocks(language: str) -> list[str]:
 def test_every_program_runs(program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program of the documentation works as it stands."""
     monkeypatch.chdir(tmp_path)
-    exec(compile(program, "docs/emulator.md", "exec"), {})  # noqa: S102
+    exec(compile(program, "docs/emulator.md", "exec"), {})  # noqa: S102 - a program of our own docs or tests
 
 
 def test_every_fault_can_be_set() -> None:

@@ -132,7 +132,7 @@ def test_many_connections_are_served_at_once(url: str) -> None:
     """A hundred open connections each get their answer."""
     connections = [connected(url) for _ in range(100)]
     for number, opened in enumerate(connections):
-        opened.thing.sendall(post(v1(f"m{number}")))  # type: ignore[attr-defined]
+        opened.thing.sendall(post(v1(f"m{number}")))  # type: ignore[attr-defined]  # a part that the stubs do not know
     for opened in connections:
         with opened as connection:
             assert answer(connection)[0] == 200

@@ -113,7 +113,7 @@ def _adopted(scene: Scene) -> Iterator[str]:
     if not isinstance(last, ModelExists) or "adopt_existing=True" not in str(last):
         yield f"the way out was not told: {last!r}"
     program = {name: {**copy.deepcopy(it), "adopt_existing": True} for name, it in scene.program.items()}
-    adopt: Callable[[], None] = lambda: scene.corner.engine.up(program)  # noqa: E731
+    adopt: Callable[[], None] = lambda: scene.corner.engine.up(program)  # noqa: E731 - shorter than a function of its own
     if (last := scene.corner.failure(adopt)) is not None:
         yield f"could not be adopted: {last!r}"
     yield from scene.corner.wrong(program)

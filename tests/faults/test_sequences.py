@@ -189,7 +189,7 @@ class Lives(RuleBasedStateMachine):
 
     def _up(self, trouble: Trouble, forced: Collection[str] = ()) -> None:
         wanted = set(self.model.identities())
-        go = lambda: self.engine.up(self.model.program, replace=forced)  # noqa: E731
+        go = lambda: self.engine.up(self.model.program, replace=forced)  # noqa: E731 - shorter than a function of its own
         if self._run(go, trouble, may_go=None, stay=wanted) is None and not self.disturbed:
             self._is_as_declared()
 

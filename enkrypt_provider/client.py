@@ -147,6 +147,15 @@ class EnkryptClient:
         except ModelNotFound:
             return None
 
+    def registered(self, identity: Identifier) -> Live:
+        """The model that a person named. Raises `ModelNotFound`, naming what comes near."""
+        found = self.find_model(identity)
+        if found is None:
+            known = tuple(str(schema.identity_in(item)) for item in self.list_models() if isinstance(item, dict))
+            near = schema.near_match(str(identity), known)
+            raise ModelNotFound(f"no model {plain(identity)} is registered with this account{near}", status=404)
+        return found
+
     def visible(self, call: Callable[[], T], waits: tuple[float, ...] = VISIBILITY_WAITS) -> T:
         """What `call` answers once it finds its model, tried after each of `waits`, seconds: replicas lag.
 

@@ -15,7 +15,7 @@ from pulumi.runtime.rpc import translate_output_properties
 
 from . import outputs, schema
 from .client import EnkryptClient
-from .errors import ConfigurationError, ModelNotFound, plain
+from .errors import ConfigurationError
 from .fields import SECRETS
 from .resource import EnkryptProvider
 from .schema import DEFAULT_VERSION, Identifier, Json, Live
@@ -71,13 +71,7 @@ def _once_made(asked: pulumi.Output[dict[str, Any]]) -> pulumi.Output[dict[str, 
 
 
 def _get(client: EnkryptClient, name: str, version: str) -> outputs.Model:
-    identity = Identifier(name, version)
-    found = client.find_model(identity)
-    if found is None:
-        known = tuple(str(live.identity) for live in _all(client))
-        near = schema.near_match(str(identity), known)
-        raise ModelNotFound(f"no model {plain(identity)} is registered with this account{near}", status=404)
-    return _model(found)
+    return _model(client.registered(Identifier(name, version)))
 
 
 def _list(client: EnkryptClient, pattern: str) -> list[outputs.Model]:

@@ -13,7 +13,7 @@ from typing import Any
 from .. import schema
 from ..account import illness
 from ..client import EnkryptClient
-from ..errors import ModelNotFound, RequestRejected, UnexpectedResponse, plain
+from ..errors import RequestRejected, UnexpectedResponse, plain
 from ..redaction import redacted, secrets_in
 from ..schema import Identifier, Json, Live
 
@@ -52,13 +52,7 @@ def readable(found: Iterable[Registration]) -> Iterator[Live]:
 
 def registration(client: EnkryptClient, typed: str) -> Live:
     """The registration that a person named. Raises `ModelNotFound`, naming what comes near."""
-    identity = named(typed)
-    found = client.find_model(identity)
-    if found is None:
-        known = tuple(str(schema.identity_in(item)) for item in client.list_models() if isinstance(item, dict))
-        near = schema.near_match(str(identity), known)
-        raise ModelNotFound(f"no model {plain(identity)} is registered with this account{near}", status=404)
-    return found
+    return client.registered(named(typed))
 
 
 def named(typed: str) -> Identifier:

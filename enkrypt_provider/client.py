@@ -23,6 +23,7 @@ from .errors import (
     ModelNotFound,
     RequestRejected,
     UnexpectedResponse,
+    near_match,
     plain,
 )
 from .redaction import redacted, secrets_in
@@ -152,7 +153,7 @@ class EnkryptClient:
         found = self.find_model(identity)
         if found is None:
             known = tuple(str(schema.identity_in(item)) for item in self.list_models() if isinstance(item, dict))
-            near = schema.near_match(str(identity), known)
+            near = near_match(str(identity), known)
             raise ModelNotFound(f"no model {plain(identity)} is registered with this account{near}", status=404)
         return found
 

@@ -6,6 +6,8 @@ No message here may hold a key, a header's value or a request's body. Names and 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pulumi
 
 _SHOWN = 200
@@ -20,6 +22,27 @@ def plain(text: object, limit: int = _SHOWN) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 model`, `2 models`."""
     return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def near_match(value: str, allowed: tuple[str, ...]) -> str:
+    """`; did you mean "X"?` for the allowed value nearest to `value`, or nothing."""
+    import difflib  # only a mistake needs it
+
+    folded = {name.casefold().replace(" ", ""): name for name in allowed}
+    word = value[:64].casefold().replace(" ", "")
+    near = difflib.get_close_matches(word, folded, n=1, cutoff=0.5) if len(word) > 2 else []
+    return f'; did you mean "{folded[near[0]]}"?' if near else ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One field that breaks a rule. `str()` is one line without any value."""
+
+    path: str
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.rule}" if self.path else self.rule
 
 
 class EnkryptError(pulumi.RunError):

@@ -50,6 +50,22 @@ QUIET: Final = (
 )
 """What an answer may leave out without having lost it: v2 knows no name for it, or does not echo it [P]."""
 
+DEFAULT_VERSION: Final = "v1"
+PROTOCOLS: Final = (
+    "openai", "together", "huggingface", "groq", "azure_openai", "anthropic", "cohere", "bedrock", "gemini",
+    "ai21", "fireworks", "alibaba", "portkey", "deepseek", "mistral", "llama", "openai_compatible",
+    "cohere_compatible", "anthropic_compatible",
+)  # fmt: skip
+PROTOCOLS_V2: Final = (
+    "custom", "hr", "url", "enkryptai", "sierra", "boxai", "nutanix", "sofitest", "xactly", "xactly-cortex",
+    "xactly-intelligence", "mattel", "kastle", "vg-curl", "vg-login", "marriott", "supermoon",
+)  # fmt: skip
+PURPOSES: Final = ("Copilot", "LLM", "Chatbot")
+PURPOSES_V2: Final = ("foundationModels", "chatbotsAndCopilots", "agents", "URL")
+CERTIFICATIONS: Final = ("GDPR", "CCPA", "HIPAA", "SOC 2 Type II", "SOC 3")
+MODALITIES_IN: Final = ("text", "image", "audio")
+MODALITIES_OUT: Final = ("text",)
+
 OWNER: Final = "__owner"
 """An input for `check` alone, the resource as PROJECT/STACK/NAME: never in the state."""
 

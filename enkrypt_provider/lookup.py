@@ -16,9 +16,9 @@ from pulumi.runtime.rpc import translate_output_properties
 from . import outputs, schema
 from .client import EnkryptClient
 from .errors import ConfigurationError
-from .fields import SECRETS
+from .fields import DEFAULT_VERSION, SECRETS
 from .resource import EnkryptProvider
-from .schema import DEFAULT_VERSION, Identifier, Json, Live
+from .schema import Identifier, Json, Live
 from .settings import Settings
 
 

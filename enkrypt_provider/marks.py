@@ -25,6 +25,11 @@ class Secret:
     value: Json = field(repr=False)
 
 
+def is_unknown(value: object) -> bool:
+    """True for a value that Pulumi does not know yet: at preview, another resource's output."""
+    return isinstance(value, Unknown) or (isinstance(value, str) and value == UNKNOWN_TEXT)
+
+
 def from_engine(message: struct_pb2.Struct) -> dict[str, Json]:
     """A message's properties, with `Secret` and `UNKNOWN` in them."""
     found: dict[str, Json] = _marked(json_format.MessageToDict(message))

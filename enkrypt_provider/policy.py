@@ -18,7 +18,7 @@ from pulumi.runtime import rpc
 from . import schema
 from .errors import EnkryptError, counted, plain
 from .fields import SECRETS
-from .marks import clear, from_engine
+from .marks import clear, from_engine, is_unknown
 from .resource import EnkryptModel
 
 SECRET: Final = "[secret]"  # noqa: S105 - a name, no password
@@ -54,7 +54,7 @@ class Model:
         """The value at a dotted path. Raises `NotKnownYet` at preview, where another resource will give it."""
         found: Any = self.inputs
         for part in path.split("."):
-            found = found.get(part) if isinstance(found, Mapping) else found if schema.is_unknown(found) else None
+            found = found.get(part) if isinstance(found, Mapping) else found if is_unknown(found) else None
         if _any_unknown(found):
             raise NotKnownYet(path)
         return found
@@ -154,11 +154,11 @@ def _model(name: str, declared: dict[str, Any]) -> Model:
     config = shown.get("model_config")
     if isinstance(config, dict):
         keys = {path.rpartition(".")[2] for path in SECRETS}
-        config = {k: SECRET if k in keys and v and not schema.is_unknown(v) else v for k, v in config.items()}
+        config = {k: SECRET if k in keys and v and not is_unknown(v) else v for k, v in config.items()}
     return Model(name, pulumi.get_project(), pulumi.get_stack(), {**shown, "model_config": config})
 
 
 def _any_unknown(value: Any) -> bool:
     if isinstance(value, dict | list):
         return any(map(_any_unknown, value.values() if isinstance(value, dict) else value))
-    return schema.is_unknown(value)
+    return is_unknown(value)

@@ -2,13 +2,12 @@
 
 The module path of `EnkryptModelProvider` is a storage format: never move or rename it, and give it no attribute
 before `configure()`, which runs in the engine's process, after the pickle is read. The verbs are in verbs.py,
-imported there alone: a program that only declares models needs neither an HTTP client nor the schema.
+imported there alone: a program that only declares models needs none of what they need.
 """
 
 from __future__ import annotations
 
 import functools
-import gc
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -59,13 +58,8 @@ class EnkryptModelProvider(ResourceProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         """Takes the stack's configuration."""
-        gc.disable()  # what is imported is never garbage: the collector need not walk it, now or later
-        try:
-            from .verbs import Verbs
+        from .verbs import Verbs
 
-            gc.freeze()
-        finally:
-            gc.enable()
         self._verbs = Verbs.configured(req.config.get)
 
     @_one_line

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Final, cast, get_args
 from urllib.parse import urlsplit
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, near_match
 from .fields import Dialect
-from .schema import is_unknown, near_match
+from .marks import is_unknown
 
 DEFAULT_ENDPOINT: Final = "https://api.enkryptai.com"
 EMBEDDED: Final = "embedded"

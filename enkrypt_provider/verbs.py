@@ -61,12 +61,15 @@ class Verbs:
         if isinstance(self._connected, ConfigurationError):
             return CheckResult(dict(news), [_failure(self._connected)])
         dialect = self._connected.client.settings.dialect
-        inputs, problems = schema.parse(news, dialect)
+        untouched = schema.untouched(olds, news, dialect)
+        inputs, problems = (untouched, []) if untouched else schema.parse(news, dialect)
         if problems:
             return CheckResult(inputs, [_failure(problem) for problem in problems])
         for doubt in schema.doubts(inputs, dialect):
             announce(f"warning: {schema.known_identity(inputs) or 'a model'}: {doubt}")
-        trouble = self._declared_twice(inputs, str(news.get(OWNER, ""))) or self._met_online(inputs, olds)
+        trouble = self._declared_twice(inputs, str(news.get(OWNER, "")))
+        if not trouble and not untouched:
+            trouble = self._met_online(inputs, olds)
         return CheckResult(inputs, [_failure(trouble)] if trouble else [])
 
     def _met_online(self, inputs: Properties, olds: Properties) -> str:
@@ -88,7 +91,7 @@ class Verbs:
         lost = self.account.has_lost(identity)
         if schema.known_identity(news) == identity:  # what this resource gives up, another may take
             self.account.ledger.keep(identity, _token(olds))
-        if not lost and _is_same(schema.declared(olds), schema.declared(news)):
+        if not lost and schema.is_same(schema.declared(olds), schema.declared(news)):
             return DiffResult(changes=False, replaces=[], delete_before_replace=False)
         found = differences.changes(_held(olds, lost), schema.from_engine(news))
         replaces = [c.path for c in found if c.rule is differences.Rule.REPLACE]
@@ -150,17 +153,6 @@ def _held(olds: Properties, lost: bool) -> Properties:
     """What the state holds, without keys where they are another's by now: so they are sent again."""
     held = schema.from_engine(olds)
     return differences.without_secrets(held) if lost else held
-
-
-def _is_same(one: object, other: object) -> bool:
-    """Whether nothing was touched at all, the most frequent case by far: it needs no schema."""
-    if type(one) is not type(other):  # True is not 1
-        return False
-    if isinstance(one, dict) and isinstance(other, dict):  # the engine gives names in any order
-        return one.keys() == other.keys() and all(_is_same(one[name], other[name]) for name in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_is_same, one, other))
-    return one == other
 
 
 def _computed(olds: Properties) -> Properties:

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 from pulumi.runtime import rpc
 
-from enkrypt_provider import schema
+from enkrypt_provider import fields, schema
 from enkrypt_provider.fields import Dialect
 
 DOCUMENT = """{
@@ -290,8 +290,8 @@ _CONFIG_V2: dict[str, st.SearchStrategy[Any]] = {
         jwt_response_key=_LINE,
     ),
     "tools": st.lists(_some({"name": _LINE}, description=TEXT), max_size=2),
-    "input_modalities": st.lists(st.sampled_from(schema.MODALITIES_IN), max_size=2),
-    "output_modalities": st.lists(st.sampled_from(schema.MODALITIES_OUT), max_size=2),
+    "input_modalities": st.lists(st.sampled_from(fields.MODALITIES_IN), max_size=2),
+    "output_modalities": st.lists(st.sampled_from(fields.MODALITIES_OUT), max_size=2),
     "custom_headers": _HEADERS,
     "custom_payload": st.dictionaries(TEXT, FREE, max_size=2),
     "custom_curl_command": TEXT,
@@ -308,7 +308,7 @@ def registrations(dialect: Dialect = "v1") -> Fields:
     more = dialect == "v2"
     config = _some(
         {
-            "is_compatible_with": st.sampled_from(schema.PROTOCOLS + schema.PROTOCOLS_V2 * more),
+            "is_compatible_with": st.sampled_from(fields.PROTOCOLS + fields.PROTOCOLS_V2 * more),
             "endpoint": _some(
                 {"host": _HOST},
                 scheme=st.sampled_from(["https", "http"]),
@@ -335,10 +335,10 @@ def registrations(dialect: Dialect = "v1") -> Fields:
     )
     return _some(
         {"model_saved_name": _IDENTITY, "model_config": config},
-        testing_for=st.sampled_from(schema.PURPOSES + schema.PURPOSES_V2 * more),
+        testing_for=st.sampled_from(fields.PURPOSES + fields.PURPOSES_V2 * more),
         model_name=_LINE,
         model_type=st.just("text_2_text"),
-        certifications=st.lists(st.sampled_from(schema.CERTIFICATIONS), max_size=3),
+        certifications=st.lists(st.sampled_from(fields.CERTIFICATIONS), max_size=3),
     )
 
 

@@ -82,7 +82,7 @@ def test_the_engines_floats_are_no_change(props: dict[str, Any]) -> None:
     assert changes(from_engine(through_engine(inputs)), inputs) == []
 
 
-@given(st.permutations(schema.CERTIFICATIONS), st.permutations(schema.CERTIFICATIONS))
+@given(st.permutations(fields.CERTIFICATIONS), st.permutations(fields.CERTIFICATIONS))
 def test_the_order_of_certifications_is_no_change(one: list[str], another: list[str]) -> None:
     """Certifications are a set: in whatever order they are declared or answered, nothing changes."""
     declared = canonical(document(certifications=one))

@@ -12,8 +12,9 @@ from documents import everything, minimal
 
 from docs import generate
 from enkrypt_provider.fields import ONLY_IN, OPTIONS, Dialect
-from enkrypt_provider.schema import V2_EMPTY, Document, Header, Registration, Tool, parse
+from enkrypt_provider.schema import V2_EMPTY, parse
 from enkrypt_provider.settings import NAMES
+from enkrypt_provider.shapes import Document, Header, Registration, Tool
 
 ROOT = Path(__file__).resolve().parent.parent
 ROW = re.compile(

@@ -30,20 +30,21 @@ from enkrypt_provider import (
     fields,
     outputs,
     schema,
+    shapes,
 )
 
-SHAPES: list[tuple[type, type[schema.Document]]] = [
-    (EnkryptModelArgs, schema.Registration),
-    (ModelConfigArgs, schema.ModelConfig),
-    (EndpointArgs, schema.Endpoint),
-    (PathsArgs, schema.Paths),
-    (AuthDataArgs, schema.AuthData),
-    (MetadataArgs, schema.Metadata),
-    (GeminiArgs, schema.Gemini),
-    (HeaderArgs, schema.Header),
-    (JwtConfigArgs, schema.JwtConfig),
-    (ToolArgs, schema.Tool),
-    (ContextArgs, schema.Context),
+SHAPES: list[tuple[type, type[shapes.Document]]] = [
+    (EnkryptModelArgs, shapes.Registration),
+    (ModelConfigArgs, shapes.ModelConfig),
+    (EndpointArgs, shapes.Endpoint),
+    (PathsArgs, shapes.Paths),
+    (AuthDataArgs, shapes.AuthData),
+    (MetadataArgs, shapes.Metadata),
+    (GeminiArgs, shapes.Gemini),
+    (HeaderArgs, shapes.Header),
+    (JwtConfigArgs, shapes.JwtConfig),
+    (ToolArgs, shapes.Tool),
+    (ContextArgs, shapes.Context),
 ]
 """Each `…Args` and the shape that enforces its rules."""
 
@@ -62,7 +63,7 @@ NAMED: list[tuple[type, type]] = [
 """Each `…Args` and the typed output of the same thing."""
 
 
-def names(shape: type[schema.Document]) -> set[str]:
+def names(shape: type[shapes.Document]) -> set[str]:
     return {field.alias or name for name, field in shape.model_fields.items()}
 
 
@@ -71,7 +72,7 @@ def args_of(cls: type) -> set[str]:
 
 
 @pytest.mark.parametrize(("args", "shape"), SHAPES, ids=lambda cls: cls.__name__)
-def test_arguments_and_rules_have_the_same_fields(args: type, shape: type[schema.Document]) -> None:
+def test_arguments_and_rules_have_the_same_fields(args: type, shape: type[shapes.Document]) -> None:
     """What a program may write and what is enforced cannot drift apart: each has exactly the other's fields."""
     assert args_of(args) == names(shape)
 
@@ -91,7 +92,7 @@ def test_every_args_class_is_public() -> None:
 
 
 @pytest.mark.parametrize(("args", "shape"), SHAPES, ids=lambda cls: cls.__name__)
-def test_what_is_required_is_required_of_both(args: Any, shape: type[schema.Document]) -> None:
+def test_what_is_required_is_required_of_both(args: Any, shape: type[shapes.Document]) -> None:
     """A field without a default in the rules has none in the arguments; `endpoint` gives way in v2 alone."""
     required = {f.alias or name for name, f in shape.model_fields.items() if f.is_required()} - {"endpoint"}
     with pytest.raises(TypeError) if required else _nothing():

@@ -36,7 +36,7 @@ from hypothesis import strategies as st
 from pulumi.output import UNKNOWN
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_ID
 
-from enkrypt_provider import fields, schema
+from enkrypt_provider import fields, schema, shapes
 from enkrypt_provider.diff import differing
 from enkrypt_provider.emulator import create_app
 from enkrypt_provider.errors import UnexpectedResponse
@@ -44,8 +44,8 @@ from enkrypt_provider.fields import Dialect
 from enkrypt_provider.schema import Identifier, from_engine, is_whole, parse, read, to_wire
 
 ROOT = Path(__file__).resolve().parents[1]
-PROTOCOLS = ", ".join(schema.PROTOCOLS)
-CERTIFICATIONS = ", ".join(schema.CERTIFICATIONS)
+PROTOCOLS = ", ".join(fields.PROTOCOLS)
+CERTIFICATIONS = ", ".join(fields.CERTIFICATIONS)
 STRING = "must be a string (in YAML, quote it)"
 LINE = "must be one line, without control characters"
 NOT_TEXT = "must not hold NUL characters or half surrogate pairs"
@@ -234,12 +234,12 @@ BROKEN_V2: list[tuple[str, Any, str]] = [
     ("model_config.context.system_description", "x" * 2001, "must be at most 2,000 characters, this one has 2,001"),
     ("model_config.context.policy_description", "x" * 5001, "must be at most 5,000 characters, this one has 5,001"),
     ("testing_for", 5, STRING),
-    ("testing_for", " ", f"must be one of {', '.join(schema.PURPOSES + schema.PURPOSES_V2)}"),
-    ("testing_for", "a\nb", f"must be one of {', '.join(schema.PURPOSES + schema.PURPOSES_V2)}"),
+    ("testing_for", " ", f"must be one of {', '.join(fields.PURPOSES + fields.PURPOSES_V2)}"),
+    ("testing_for", "a\nb", f"must be one of {', '.join(fields.PURPOSES + fields.PURPOSES_V2)}"),
     (
         "model_config.is_compatible_with",
         "",
-        f"must be one of {', '.join(schema.PROTOCOLS + schema.PROTOCOLS_V2)}",
+        f"must be one of {', '.join(fields.PROTOCOLS + fields.PROTOCOLS_V2)}",
     ),
     ("model_config.is_compatible_with", 5, STRING),
 ]
@@ -293,20 +293,20 @@ def test_the_tables_have_a_row_for_every_field() -> None:
 
 def test_everything_means_every_field() -> None:
     """The example that the tables start from leaves no field of any shape out."""
-    shapes: list[type[schema.Document]] = [
-        schema.Registration,
-        schema.ModelConfig,
-        schema.Endpoint,
-        schema.Paths,
-        schema.AuthData,
-        schema.Metadata,
-        schema.Gemini,
-        schema.JwtConfig,
-        schema.Header,
-        schema.Tool,
-        schema.Context,
+    all_shapes: list[type[shapes.Document]] = [
+        shapes.Registration,
+        shapes.ModelConfig,
+        shapes.Endpoint,
+        shapes.Paths,
+        shapes.AuthData,
+        shapes.Metadata,
+        shapes.Gemini,
+        shapes.JwtConfig,
+        shapes.Header,
+        shapes.Tool,
+        shapes.Context,
     ]
-    names = {field.alias or name for shape in shapes for name, field in shape.model_fields.items()}
+    names = {field.alias or name for shape in all_shapes for name, field in shape.model_fields.items()}
     assert names <= {part for place in PLACES for part in place}
 
 
@@ -591,7 +591,7 @@ DIALECTS = st.sampled_from(get_args(Dialect))
 def test_any_input_is_answered(props: Any, dialect: Dialect) -> None:
     """Whatever a program passes in, the answer is a bounded number of lines, none of which shows a value."""
     lines = _said(props, dialect)
-    assert len(lines) <= schema.PROBLEMS_SHOWN + 1
+    assert len(lines) <= shapes.PROBLEMS_SHOWN + 1
     assert all(line.isprintable() and MARKER not in line for line in lines)
 
 
@@ -668,6 +668,62 @@ def test_the_chained_error_shows_no_value_either() -> None:
     behind = caught.value.__context__
     assert behind is not None
     assert "stand-in-key" not in f"{behind!s}{behind!r}"
+
+
+# ---- what is not touched
+
+
+def _untouched(held: dict[str, Any], given: dict[str, Any], dialect: Dialect) -> dict[str, Any] | None:
+    """What `untouched` says once the engine has handed both over, with its own entries beside them."""
+    olds = {**through_engine(held), "__provider": "stand-in"}
+    return schema.untouched(olds, {**through_engine(given), "__owner": "p/s/x", "__provider": "stand-in"}, dialect)
+
+
+@pytest.mark.parametrize("dialect", get_args(Dialect))
+@pytest.mark.parametrize("shape", ["least", "http", "document", "everything", "in other order"])
+def test_what_a_program_says_again_is_known_without_the_shapes(dialect: Dialect, shape: str) -> None:
+    """Defaults, the port of the scheme and the order of names included, it is what parsing it gives."""
+    given: dict[str, Any] = {
+        "least": minimal(),
+        "http": put(minimal(), ("model_config", "endpoint"), {"host": "h", "scheme": "http"}),
+        "document": document(),
+        "everything": everything(dialect),
+        "in other order": dict(reversed(document().items())),
+    }[shape]
+    inputs, problems = parse(given, dialect)
+    assert not problems
+    assert _untouched(inputs, given, dialect) == inputs
+
+
+@given(registrations() | registrations("v2"), DIALECTS, DIALECTS)
+def test_what_is_not_touched_is_what_parsing_gives(props: dict[str, Any], before: Dialect, now: Dialect) -> None:
+    """Also where the stack has another dialect by now: what that one refuses is left to `parse`."""
+    held, problems = parse(props, before)
+    found = None if problems else _untouched(held, props, now)
+    assert found is None or (found, []) == parse(props, now)
+
+
+@pytest.mark.parametrize("dialect", get_args(Dialect))
+def test_whatever_is_touched_is_parsed(dialect: Dialect) -> None:
+    """Each value of the example that has every field, changed or left out; true is not 1."""
+    held, _ = parse(everything(dialect), dialect)
+    for place in leaves(everything(dialect))[1:]:
+        value: Any
+        for value in ("changed", None, 1, True, [], {}, UNKNOWN):
+            props = put(everything(dialect), place, value)
+            if found := _untouched(held, props, dialect):
+                inputs, problems = parse(props, dialect)
+                assert (_exactly(found), []) == (_exactly(inputs), problems), (place, value)
+
+
+def _exactly(inputs: dict[str, Any]) -> str:
+    return json.dumps(through_engine(inputs), sort_keys=True)
+
+
+@pytest.mark.parametrize("held", [{}, {"model_config": 1}, {"model_config": {"endpoint": []}}, {"model_config": {}}])
+def test_what_is_no_registration_is_parsed(held: dict[str, Any]) -> None:
+    """A state that holds nothing, or something odd, proves nothing."""
+    assert _untouched(held, held, "v1") is None
 
 
 # ---- what a server answers

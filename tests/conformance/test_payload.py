@@ -10,7 +10,7 @@ import pytest
 from documents import minimal
 from hypothesis import given, settings
 
-from enkrypt_provider import schema
+from enkrypt_provider import fields, schema, shapes
 from enkrypt_provider.fields import ONLY_IN
 from enkrypt_provider.schema import Properties, to_wire
 
@@ -155,9 +155,9 @@ def test_the_client_refuses_a_provider_that_it_does_not_know(official: OfficialC
 def test_the_closed_sets_are_the_clients(official: OfficialClient) -> None:
     """The values that this package knows are those that the client knows, no more and no fewer."""
     known = official("vocabulary")
-    assert set(known["ModelProviders"]) == {*schema.PROTOCOLS, *schema.PROTOCOLS_V2}
-    assert known["InputModality"] == [*schema.MODALITIES_IN]
-    assert known["OutputModality"] == [*schema.MODALITIES_OUT]
+    assert set(known["ModelProviders"]) == {*fields.PROTOCOLS, *fields.PROTOCOLS_V2}
+    assert known["InputModality"] == [*fields.MODALITIES_IN]
+    assert known["OutputModality"] == [*fields.MODALITIES_OUT]
     assert known["ModelAuthTypeEnum"] == ["apikey", "jwt"]
     assert known["ModelJwtMethodEnum"] == ["POST", "GET"]
 
@@ -178,7 +178,7 @@ def test_every_field_of_the_client_is_an_argument(official: OfficialClient) -> N
     """What the client's classes hold can be declared, but for what the server sets and what is never sent."""
     known = official("vocabulary")
     config = {*known["ModelConfigDetails"]} - {"_extra_fields"} - ELSEWHERE.keys() - NEVER_SENT
-    assert config == {*schema.ModelConfig.model_fields} - {
+    assert config == {*shapes.ModelConfig.model_fields} - {
         "is_compatible_with",
         "model_version",
         "conversation_template",
@@ -186,10 +186,10 @@ def test_every_field_of_the_client_is_an_argument(official: OfficialClient) -> N
         "apikeys",
     }
     for name, shape in (
-        ("PathsConfig", schema.Paths),
-        ("AuthData", schema.AuthData),
-        ("ModelContext", schema.Context),
-        ("ModelJwtConfig", schema.JwtConfig),
+        ("PathsConfig", shapes.Paths),
+        ("AuthData", shapes.AuthData),
+        ("ModelContext", shapes.Context),
+        ("ModelJwtConfig", shapes.JwtConfig),
     ):
         assert {*known[name]} - {"_extra_fields"} == {*shape.model_fields}
 

@@ -9,8 +9,8 @@ import pytest
 from documents import document, everything, minimal
 from pulumi.output import UNKNOWN
 
-from enkrypt_provider.fields import ONLY_IN, Dialect
-from enkrypt_provider.schema import PROTOCOLS, PROTOCOLS_V2, PURPOSES, PURPOSES_V2, Properties
+from enkrypt_provider.fields import ONLY_IN, PROTOCOLS, PROTOCOLS_V2, PURPOSES, PURPOSES_V2, Dialect
+from enkrypt_provider.schema import Properties
 
 from .stack import Stack
 

@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 from hypothesis.errors import FlakyStrategyDefinition
 from pulumi.output import UNKNOWN
 
-from enkrypt_provider import schema
+from enkrypt_provider import fields, schema, shapes
 from enkrypt_provider.account import Account
 from enkrypt_provider.client import EnkryptClient
 from enkrypt_provider.emulator import create_app
 from enkrypt_provider.fields import Dialect
 from enkrypt_provider.journal import Journal
+from enkrypt_provider.marks import is_unknown
 from enkrypt_provider.settings import Key, Settings
 from enkrypt_provider.verbs import Verbs
 
@@ -33,7 +34,7 @@ from .world import NOWHERE
 
 CHUNKS = 42 if FULL else 4
 TREES = 500 if FULL else 125
-LINES = schema.PROBLEMS_SHOWN + 1
+LINES = shapes.PROBLEMS_SHOWN + 1
 
 HUGE = st.sampled_from(["x", "é", "\U0001f600", "\n", '"']).map(lambda text: text * 300_000)
 ODD_TEXTS = st.sampled_from(
@@ -95,7 +96,7 @@ def _renamed(draw: st.DrawFn, tree: Any, place: Place) -> Any:
     if not isinstance(parent, dict):
         return tree
     name = draw(
-        st.sampled_from([str(place[-1])[:-1], str(place[-1]).upper(), "x", *schema.PROTOCOLS[:1]]) | ODD_TEXTS
+        st.sampled_from([str(place[-1])[:-1], str(place[-1]).upper(), "x", *fields.PROTOCOLS[:1]]) | ODD_TEXTS
     )
     return put(tree, place[:-1], {(name if k == place[-1] else k): v for k, v in parent.items()})
 
@@ -140,7 +141,7 @@ def test_check_answers_every_tree_and_the_api_agrees(tmp_path: Path, chunk: int,
             assert len(lines) <= LINES
             assert all(line.isprintable() and len(line) < 1000 for line in lines), lines
             return
-        if any(schema.is_unknown(at(found.inputs, place)) for place in leaves(found.inputs)):
+        if any(is_unknown(at(found.inputs, place)) for place in leaves(found.inputs)):
             counted["accepted, with values that are not known yet"] += 1
             return
         counted["accepted, and registered by the emulator"] += 1

@@ -64,6 +64,7 @@ def verbs() -> Iterator[tuple[str, float, str, str]]:
     inputs = provider.check({}, news).inputs
     olds = _turned({**inputs, "model_id": 1.0, "project_name": "default"})
     yield "`check` of one model", _microseconds(lambda: provider.check({}, news)), "µs", "≤ 300"
+    yield "`check` of one that is not touched", _microseconds(lambda: provider.check(olds, news)), "µs", "≤ 300"
     yield "`diff` of one model", _microseconds(lambda: provider.diff("bench-1/1", olds, inputs)), "µs", "≤ 300"
 
 

@@ -14,7 +14,7 @@ from .client import EnkryptClient
 from .errors import EnkryptError, UnexpectedResponse
 from .schema import Identifier, Json, Live, identity_in, is_whole, read
 
-FRESH: Final = 5.0
+FRESH: Final = 10.0
 """Seconds for which a list may be read."""
 
 

@@ -1,4 +1,4 @@
-"""schema.py: what a program may declare, what a server may answer, and that both meet in one canonical form."""
+"""schema.py and shapes.py: what a program may declare, what a server may answer, and that both meet in one canonical form."""
 
 from __future__ import annotations
 

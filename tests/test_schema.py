@@ -1,4 +1,4 @@
-"""schema.py and shapes.py: what a program may declare, what a server may answer, and that both meet in one canonical form."""
+"""schema.py, shapes.py: what a program may declare, what a server may answer, and the one canonical form of both."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import parts
+from systems import OPERATIONS
 
-OPERATIONS = ("up", "up, no change", "preview", "refresh", "destroy")
 NAMES = {"ours": "this provider", "floor": "the floor", "naive": "the naive one", "terraform": "Terraform"}
 COLOURS = {"ours": "C3", "floor": "C1", "naive": "C2", "terraform": "C4"}
 OTHERS = ("floor", "naive", "terraform")
@@ -42,7 +42,7 @@ def _median(group: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def table(found: dict[Key, dict[str, Any]]) -> str:
-    """A row for each size, latency and operation; a ratio of times is the median of the repetitions' ratios."""
+    """A row for each size, latency and operation; a ratio of times is the median of the pairs' ratios."""
     ratios = " | ".join(f"÷ {NAMES[other]}" for other in OTHERS)
     lines = [
         f"| models | API | operation | n | this provider | {ratios} | calls, the naive one's, Terraform's | CPU | "
@@ -76,7 +76,7 @@ def _row(models: int, latency: int, operation: str, ours: Any, each: dict[str, A
 
 
 def _ratio(ours: Any, other: Any) -> str:
-    """Of repetitions that ran one after the other: the machine's pace changes more than the systems differ."""
+    """Of pairs that ran one after the other: the machine's pace changes more than the systems differ."""
     if not other:
         return "–"
     ratios = [one / another for one, another in zip(ours["walls"], other["walls"], strict=False)]
@@ -142,7 +142,7 @@ def write(results: Path) -> None:
     found = medians(kept["samples"])
     about = (
         f"{kept['machine']}. The machine was shared: ratios count, not seconds. Each is the median of the ratios of "
-        "n repetitions, in which the systems ran one after the other; in brackets the lowest and the highest."
+        "n pairs of commands that ran one after the other; in brackets the lowest and the highest."
     )
     (results / "table.md").write_text(f"{about}\n\n{table(found)}\n\n{parts.table(kept['parts'])}\n")
     plot(found, results / "plot.png")

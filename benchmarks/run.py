@@ -1,7 +1,7 @@
 """Times this provider beside what people would use instead, and writes a table, a plot and the raw figures.
 
-`make bench` runs it. One run on one machine: the systems take turns, repetition by repetition, so that a slow
-minute of the machine is everybody's. Medians of their ratios are what is claimed; seconds are for orientation.
+`make bench` runs it. One run on one machine: the systems take turns, command by command, so that a slow minute of
+the machine is everybody's. Medians of their ratios are what is claimed; seconds are for orientation.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ import httpx
 from document import document
 from parts import parts
 from serving import Api
-from systems import KEY, has_terraform, installed, laid, workplace
+from systems import KEY, OPERATIONS, Laid, has_terraform, installed, laid, workplace
 from watching import heed_interrupts, run
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -37,25 +37,28 @@ MANY = ("ours", "floor", "terraform")
 PAIR = ("ours", "floor")
 """They differ by less than the machine does from one minute to the next: only many pairs tell."""
 
-# (models, milliseconds of the API, repetitions, systems): what `make bench` measures, in this order.
+# (models, milliseconds of the API, repetitions, how often each asks what changes nothing, systems): what
+# `make bench` measures, in this order.
 PLANS = {
     "full": [
-        (100, 0, 5, ALL),
-        (100, 0, 6, PAIR),
-        (1, 0, 5, ALL),
-        (1, 0, 10, PAIR),
-        (10, 0, 5, ALL),
-        (10, 0, 10, PAIR),
-        (100, 100, 3, ALL),
-        (300, 0, 1, MANY),
-        (300, 0, 2, PAIR),
-        (300, 100, 1, ALL),
-        (100, 20, 1, ALL),
-        (1000, 0, 1, MANY),
+        (100, 0, 5, 1, ALL),
+        (100, 0, 10, 2, PAIR),
+        (1, 0, 5, 1, ALL),
+        (1, 0, 10, 2, PAIR),
+        (10, 0, 5, 1, ALL),
+        (10, 0, 10, 2, PAIR),
+        (100, 100, 3, 2, ALL),
+        (300, 0, 1, 3, MANY),
+        (300, 0, 2, 3, PAIR),
+        (300, 100, 1, 5, ALL),
+        (100, 20, 1, 5, ALL),
+        (1000, 0, 1, 7, MANY),
     ],
-    "short": [(100, 0, 3, ALL), (300, 100, 1, MANY)],
-    "smoke": [(3, 0, 1, ALL)],
+    "short": [(100, 0, 3, 1, ALL), (300, 100, 1, 1, MANY)],
+    "smoke": [(3, 0, 1, 1, ALL)],
 }
+AGAIN = ("up, no change", "preview", "refresh")
+"""What finds nothing to change."""
 
 
 @dataclass
@@ -75,15 +78,27 @@ class Sample:
     state: int = 0
 
 
-def life(system: str, models: int, latency: int, path: str) -> Iterator[Sample]:
-    """One stack from its first `up` to its `destroy`."""
-    with workplace() as folder, closing(Api(folder, latency, gateway=system == "terraform")) as api:
-        stack = laid(system, models, api, folder, path)
-        api.calls()
-        for operation, command in stack.commands.items():
-            wall, cpu, seen = run(command, stack.folder, stack.env)
-            each, calls, state = seen.seconds(), api.calls(), stack.state.stat().st_size // models
-            yield Sample(system, models, latency, operation, wall, cpu, each, seen.peak, calls, state)
+def lives(systems: Sequence[str], models: int, latency: int, times: int, path: str) -> Iterator[Sample]:
+    """A stack of each system, from its first `up` to its `destroy`, side by side: each operation is asked of all of
+    them in turn, one command at a time; what changes nothing, so many `times`."""
+    with ExitStack() as held:
+        stacks = {}
+        for system in systems:
+            folder = held.enter_context(workplace())
+            api = held.enter_context(closing(Api(folder, latency, gateway=system == "terraform")))
+            stacks[system] = api, laid(system, models, api, folder, path)
+        for operation in OPERATIONS:
+            for turn in range(times if operation in AGAIN else 1):
+                for system in systems[:: -1 if turn % 2 else 1]:  # who comes first has no advantage
+                    yield sampled(system, models, latency, operation, *stacks[system])
+
+
+def sampled(system: str, models: int, latency: int, operation: str, api: Api, stack: Laid) -> Sample:
+    api.calls()
+    wall, cpu, seen = run(stack.commands[operation], stack.folder, stack.env)
+    print(f"{models} models, {latency} ms, {operation}, {system}: {wall:.1f} s", flush=True)
+    each, calls, state = seen.seconds(), api.calls(), stack.state.stat().st_size // models
+    return Sample(system, models, latency, operation, wall, cpu, each, seen.peak, calls, state)
 
 
 def bare(models: int, latency: int) -> Iterator[Sample]:
@@ -112,14 +127,13 @@ def timed(system: str, models: int, latency: int, operation: str, call: Any, sho
     return Sample(system, shown or models, latency, operation, time.perf_counter() - began, calls=models)
 
 
-def measure(plan: list[tuple[int, int, int, tuple[str, ...]]], had: set[str], path: str) -> Iterator[Sample]:
+def measure(plan: list[tuple[int, int, int, int, tuple[str, ...]]], had: set[str], path: str) -> Iterator[Sample]:
     """The samples of a plan, by the systems that are `had` here."""
-    for models, latency, repetitions, systems in plan:
+    for models, latency, repetitions, times, systems in plan:
+        here = [system for system in systems if system in had]
         for repetition in range(repetitions):
-            for system in systems[:: -1 if repetition % 2 else 1]:  # who comes first has no advantage
-                if system in had:
-                    print(f"{models} models, {latency} ms, {system}, {repetition + 1}/{repetitions}", flush=True)
-                    yield from life(system, models, latency, path)
+            print(f"{models} models, {latency} ms, {', '.join(here)}, {repetition + 1}/{repetitions}", flush=True)
+            yield from lives(here[:: -1 if repetition % 2 else 1], models, latency, times, path)
             yield from bare(models, latency)
 
 

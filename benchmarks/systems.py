@@ -22,6 +22,7 @@ KEY = "stand-in-account-key"
 RESTAPI = "github.com/Mastercard/terraform-provider-restapi", "1.20.0"
 """The generic REST provider of Terraform, as a Go module, and its version: terraform/go.mod pins it, by hash."""
 
+OPERATIONS = ("up", "up, no change", "preview", "refresh", "destroy")
 PULUMI = {
     "up": ["pulumi", "up", "--yes", "--skip-preview"],
     "up, no change": ["pulumi", "up", "--yes", "--skip-preview"],

@@ -6,6 +6,7 @@ test holds both to the same fields.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -444,5 +445,20 @@ def _with_secrets(model_config: Any) -> Any:
         model_config = {k: v for k, v in vars(model_config).items() if v is not None}
     if not isinstance(model_config, Mapping):
         return model_config
-    hidden = {k: pulumi.Output.secret(model_config[k]) for k in _SECRET if model_config.get(k) is not None}
+    hidden = {k: _secret(model_config[k]) for k in _SECRET if model_config.get(k) is not None}
     return {**model_config, **hidden}
+
+
+def _secret(value: Any) -> pulumi.Output[Any]:
+    """`Output.secret`, which makes an output of every item too: of plain keys that is a part of a program's time."""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        value = [*value]
+    elif not isinstance(value, str):
+        return pulumi.Output.secret(value)
+    return pulumi.Output(set(), _done(value), _done(True), _done(True))
+
+
+def _done(value: T) -> asyncio.Future[T]:
+    done: asyncio.Future[T] = asyncio.Future()
+    done.set_result(value)
+    return done

@@ -201,6 +201,17 @@ def test_a_whole_configuration_may_be_secret() -> None:
     assert isinstance(made.inputs["model_config"], Secret)
 
 
+def test_a_list_of_keys_may_be_used_again() -> None:
+    """What a program does to a list of keys after it declared a model is of no consequence to that model."""
+
+    def program() -> None:
+        keys = ["stand-in-one"]
+        EnkryptModel("m", **minimal(model_config__apikeys=keys))
+        keys.append("stand-in-two")
+
+    assert registered(program).inputs["model_config"]["apikeys"] == Secret(["stand-in-one"])
+
+
 def test_without_keys_nothing_is_made_up() -> None:
     """What is not declared is not there for the engine: no null, no default, no secret."""
     made = registered(lambda: EnkryptModel("m", **minimal()))

@@ -112,7 +112,7 @@ class Journal:
                     yield path, entry
 
     def _path(self, identity: Identifier, owner: str) -> Path:
-        return self._folder / self._hash(str(identity)) / f"{self._hash(f'{self._place}{owner}')}.json"
+        return self._folder / f"{self._hash(str(identity))}/{self._hash(f'{self._place}{owner}')}.json"
 
     def _hash(self, text: str) -> str:
         return hashlib.sha256(f"{self._endpoint}\n{text}".encode()).hexdigest()[:24]
@@ -176,15 +176,21 @@ def append(path: Path, line: str) -> None:
         os.close(file)
 
 
-def _opened(path: Path, tries: int = 3) -> int:
+def _opened(path: Path, tries: int = 4) -> int:
     try:
         return os.open(path, _APPEND, 0o600)
     except FileNotFoundError:
         if not tries:
             raise
-        path.parent.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.parent.mkdir(exist_ok=True, mode=0o700)
+        _make(path.parent)
         return _opened(path, tries - 1)  # another process may remove the folder, empty still, in between
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True, mode=0o700)
+    except FileNotFoundError:
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def state_folder(name: str) -> Path:

@@ -41,6 +41,7 @@ class Wire:
         """Seconds by which the API's clock is ahead of this machine's, as of its last answer."""
         self._clock = clock
         self._http = _connect(settings, transport or _embedded(settings))
+        self._urls: dict[str, httpx.URL] = {}  # to parse one takes a part of a call's time
 
     def close(self) -> None:
         """Closes the connections."""
@@ -61,10 +62,15 @@ class Wire:
         content = None if request.body is None else _encode(request.body)
         headers = request.headers | ({"Content-Type": "application/json"} if content is not None else {})
         until = self._clock() + self.settings.timeout
-        with self._http.stream(request.method, request.path, content=content, headers=headers) as response:
+        with self._http.stream(request.method, self._url(request.path), content=content, headers=headers) as response:
             self._note_clock(response.headers.get("date"))
             body = self._receive(response, request.limit, until)
             return Answer(response.status_code, response.headers, body)
+
+    def _url(self, path: str) -> httpx.URL:
+        if path not in self._urls:
+            self._urls[path] = self._http.build_request("GET", path).url
+        return self._urls[path]
 
     def _receive(self, response: httpx.Response, limit: int, until: float) -> bytes:
         body = bytearray()

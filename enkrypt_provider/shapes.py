@@ -6,8 +6,6 @@ here shows a value: any may be a secret.
 [P] proven, [I] inferred, [G] guessed: what is known of the API and how, see docs/api.md.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import re
@@ -120,16 +118,23 @@ _IDENTITY = re.compile(r"\A[!-.0-~]([ -.0-~]*[!-.0-~])?\Z")
 
 
 def _matches(
-    pattern: re.Pattern[str], message: str, *, wanted: bool = True, only: Dialect | None = None
+    pattern: re.Pattern[str],
+    message: str,
+    *,
+    wanted: bool = True,
+    only: Dialect | None = None,
+    limit: int | None = None,
 ) -> AfterValidator:
-    """A rule that holds for what is sent, in one dialect or in both; what a server answers is taken as it is."""
+    """A rule that holds for what is sent, in one dialect or in both, and a limit, in characters; what a server
+    answers is taken as it is."""
 
     def check(value: str, info: ValidationInfo) -> str:
         mode = _mode(info)
-        holds = not mode.reading and only in (None, mode.dialect)
-        if holds and bool(pattern.search(value)) is not wanted:
+        if mode.reading or only not in (None, mode.dialect):
+            return value
+        if bool(pattern.search(value)) is not wanted:
             raise _rule("pattern", message)
-        return value
+        return _limited(value, limit)
 
     return AfterValidator(check)
 
@@ -158,11 +163,15 @@ def _at_most(items: int) -> BeforeValidator:
 
 def _limit(characters: int) -> AfterValidator:
     def check(value: str, info: ValidationInfo) -> str:
-        if not _mode(info).reading and len(value) > characters:
-            raise _rule("too_long", f"must be at most {characters:,} characters, this one has {len(value):,}")
-        return value
+        return value if _mode(info).reading else _limited(value, characters)
 
     return AfterValidator(check)
+
+
+def _limited(value: str, characters: int | None) -> str:
+    if characters is not None and len(value) > characters:
+        raise _rule("too_long", f"must be at most {characters:,} characters, this one has {len(value):,}")
+    return value
 
 
 def _not_bool(value: Any) -> Any:
@@ -217,8 +226,8 @@ def _plain_text(value: Any) -> str:
 
 # ---- the types of one value
 
-Text = Annotated[str, _matches(_NO_TEXT, _NOT_TEXT, wanted=False), _limit(TEXT_LIMIT)]
-Line = Annotated[str, _matches(_CONTROL, "must be one line, without control characters", wanted=False), _limit(4_000)]
+Text = Annotated[str, _matches(_NO_TEXT, _NOT_TEXT, wanted=False, limit=TEXT_LIMIT)]
+Line = Annotated[str, _matches(_CONTROL, "must be one line, without control characters", wanted=False, limit=4_000)]
 Identity = Annotated[
     str,
     # [G] it travels in an HTTP header and in the resource's id, NAME/VERSION
@@ -248,8 +257,8 @@ Key = Annotated[
     _matches(
         re.compile(r"\A[^\s\x00-\x1f\x7f\ud800-\udfff]+\Z"),
         "must not be empty or hold spaces or line breaks (a pasted key?)",
+        limit=8_000,
     ),
-    _limit(8_000),
 ]
 Whole = Annotated[int, BeforeValidator(_not_bool)]
 Number = Annotated[
@@ -284,9 +293,9 @@ class Document(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _without_nulls(
-        cls, value: Any, handler: ModelWrapValidatorHandler[Document], info: ValidationInfo
-    ) -> Document:
-        if isinstance(value, Mapping):
+        cls, value: Any, handler: "ModelWrapValidatorHandler[Document]", info: ValidationInfo
+    ) -> "Document":
+        if isinstance(value, (dict, Mapping)):  # a dict first: what is none takes long to tell
             names = _names(cls)
             reading = _mode(info).reading
             tolerant = reading and cls.model_config["extra"] == "forbid"
@@ -321,7 +330,7 @@ class Endpoint(Document):
     base_path: Path = ""
 
     @model_validator(mode="after")
-    def _port_of_the_scheme(self) -> Endpoint:
+    def _port_of_the_scheme(self) -> "Endpoint":
         if self.port is None and not is_unknown(self.scheme):
             self.port = 80 if self.scheme == "http" else 443
         return self
@@ -395,7 +404,7 @@ class JwtConfig(Document):
 
     jwt_method: Annotated[str, AfterValidator(OneOf(("POST", "GET")))] = "POST"
     jwt_url: Line
-    jwt_headers: Annotated[list[Annotated[Header, Known]], _at_most(100)] = Field(default_factory=list)
+    jwt_headers: Annotated[list[Annotated[Header, Known]], _at_most(100)] = []
     jwt_body: Text = ""
     jwt_response_key: Line = ""
 
@@ -429,11 +438,11 @@ class ModelConfig(Document):
     # Before `endpoint`, which is not required beside it.
     custom_curl_command: Text | None = None
     endpoint: Annotated[Endpoint | None, Field(validate_default=True)] = None
-    paths: Paths = Field(default_factory=Paths)
-    auth_data: AuthData = Field(default_factory=AuthData)
-    apikeys: Annotated[list[Annotated[Key, Known]], _at_most(100)] = Field(default_factory=list)
-    metadata: Metadata = Field(default_factory=lambda: Metadata.model_validate({}))
-    default_request_options: FreeMap = Field(default_factory=dict)
+    paths: Paths = Field(default_factory=Paths.model_construct)
+    auth_data: AuthData = Field(default_factory=AuthData.model_construct)
+    apikeys: Annotated[list[Annotated[Key, Known]], _at_most(100)] = []
+    metadata: Metadata = Field(default_factory=Metadata.model_construct)
+    default_request_options: FreeMap = {}
     model_auth_type: Annotated[str, AfterValidator(OneOf(("apikey", "jwt")))] | None = None
     model_jwt_config: JwtConfig | None = None
     tools: Annotated[list[Annotated[Tool, Known]], _at_most(100)] | None = None
@@ -467,9 +476,7 @@ class Registration(Document):
     # `model_` is pydantic's; the field of that very name needs an alias.
     model_name: Line = ""
     model_type: Annotated[str, AfterValidator(OneOf(("text_2_text",)))] = "text_2_text"
-    certifications: Annotated[list[Annotated[str, AfterValidator(OneOf(CERTIFICATIONS)), Known]], _at_most(100)] = (
-        Field(default_factory=list)
-    )
+    certifications: Annotated[list[Annotated[str, AfterValidator(OneOf(CERTIFICATIONS)), Known]], _at_most(100)] = []
     config: ModelConfig = Field(alias="model_config")
     adopt_existing: Option = None
     deletion_protection: Option = None
@@ -501,7 +508,7 @@ def _without_plugins() -> Iterator[None]:
 
 
 with _without_plugins():
-    for _shape in (Registration, Paths, AuthData, Metadata, _Computed):  # those that anything is validated by
+    for _shape in (Registration, _Computed):  # those that anything is validated by
         _shape.model_rebuild()
 
 

@@ -109,7 +109,7 @@ class EnkryptClient:
         `ModelExists` where the identity is taken.
         """
         request = Request("POST", "/models/add-model", f"create {identity}", body=body, secrets=secrets_in(body))
-        return self._persist(request, lambda answer: _data_of(answer.json(), identity), look, doubt)
+        return self._persist(request, lambda answer: _data_of(answer.json(), identity, body), look, doubt)
 
     def get_model(self, identity: Identifier) -> Live:
         """GET `/models/get-model`, past the server's cache. Raises `ModelNotFound`."""
@@ -129,7 +129,7 @@ class EnkryptClient:
         request = Request(
             "PATCH", "/models/modify-model", f"update {identity}", identity, body, secrets=secrets_in(body)
         )
-        return self._persist(request, lambda answer: _data_of(answer.json(), identity))
+        return self._persist(request, lambda answer: _data_of(answer.json(), identity, body))
 
     def delete_model(self, identity: Identifier) -> None:
         """DELETE `/models/delete-model`. Raises `ModelNotFound`. The answer's body says nothing of use [G]."""
@@ -267,11 +267,11 @@ _REJECTIONS: Final[dict[int, tuple[type[RequestRejected], str]]] = {
 # ---- reading an answer
 
 
-def _data_of(found: Json, identity: Identifier) -> Live:
-    return _of(found.get("data") if isinstance(found, dict) else None, identity)
+def _data_of(found: Json, identity: Identifier, sent: Json) -> Live:
+    return _of(found.get("data") if isinstance(found, dict) else None, identity, sent)
 
 
-def _of(found: Json, identity: Identifier) -> Live:
+def _of(found: Json, identity: Identifier, sent: Json = None) -> Live:
     """The model in an answer, where it is the one that was asked for; one without a version is taken for that."""
     if not isinstance(found, dict) or not isinstance(found.get("model_saved_name"), str):
         raise UnexpectedResponse("answered without the model's data")
@@ -279,7 +279,7 @@ def _of(found: Json, identity: Identifier) -> Live:
     version = (config.get("model_version") if isinstance(config, dict) else None) or found.get("model_version")
     if (found["model_saved_name"], version or identity.version) != (identity.name, identity.version):
         raise UnexpectedResponse(f"answered with another model, {found['model_saved_name']}")
-    return schema.read(found if version else {**found, "model_version": identity.version})
+    return schema.read(found if version else {**found, "model_version": identity.version}, sent)
 
 
 def _models_of(found: Json) -> list[Json]:

@@ -216,20 +216,23 @@ def doubts(inputs: Properties, dialect: Dialect) -> list[Problem]:
 
 def _foreign(inputs: Properties, dialect: Dialect) -> Iterator[Problem]:
     for path, only in ONLY_IN.items():
+        if only == dialect:
+            continue
         value = _at(inputs, path)
-        if only != dialect and not is_unknown(value) and value not in (None, _at(DEFAULTS, path)):
+        if value is not None and not is_unknown(value) and value != _at(DEFAULTS, path):
             yield Problem(path, f"is of dialect {only}: leave it out, or set enkrypt:dialect to {only}")
 
 
 def _at(document: Any, path: str) -> Any:
     for name in path.split("."):
-        document = document.get(name) if isinstance(document, Mapping) else None
+        # A dict first: what is none takes long to tell.
+        document = document.get(name) if isinstance(document, (dict, Mapping)) else None
     return document
 
 
-def read(answer: Json) -> Live:
+def read(answer: Json, sent: Json = None) -> Live:
     """A registration out of an answer, in either dialect: values at the root or in `model_config`, extra and
-    missing fields.
+    missing fields. Where it says what was `sent`, which was parsed already, no shape is asked.
 
     Raises `UnexpectedResponse` where it is no registration.
     """
@@ -237,8 +240,10 @@ def read(answer: Json) -> Live:
         raise UnexpectedResponse(f"expected a model, got {_KINDS.get(type(answer), 'something else')}")
     shapes = _shapes()
     placed = _in_place(answer, shapes.ROOT_NAMES, shapes.CONFIG_NAMES)
+    said = {name: value for name, value in placed.items() if name in shapes.ROOT_NAMES or name == "model_config"}
     try:
-        inputs, computed = shapes.canonical(placed, shapes.Mode(reading=True)), shapes.computed(answer)
+        inputs = sent if is_same(said, sent) else shapes.canonical(placed, shapes.Mode(reading=True))
+        computed = shapes.computed(answer)
     except shapes.ValidationError as error:
         problems = "; ".join(str(p) for p in shapes.problems(error)[:3])
         raise UnexpectedResponse(f"answered with a model that is not whole: {problems}") from None

@@ -40,6 +40,7 @@ class Verbs:
 
     def __init__(self, connected: Account | ConfigurationError) -> None:
         self._connected = connected
+        self._checked: dict[Identifier, Properties] = {}
 
     @classmethod
     def configured(cls, get: Callable[[str], Any]) -> Verbs:
@@ -65,8 +66,11 @@ class Verbs:
         inputs, problems = (untouched, []) if untouched else schema.parse(news, dialect)
         if problems:
             return CheckResult(inputs, [_failure(problem) for problem in problems])
+        identity = schema.known_identity(inputs)
+        if identity and not untouched:
+            self._checked[identity] = dict(inputs)  # a copy: the engine's host writes into what it is given
         for doubt in schema.doubts(inputs, dialect):
-            announce(f"warning: {schema.known_identity(inputs) or 'a model'}: {doubt}")
+            announce(f"warning: {identity or 'a model'}: {doubt}")
         trouble = self._declared_twice(inputs, str(news.get(OWNER, "")))
         if not trouble and not untouched:
             trouble = self._met_online(inputs, olds)
@@ -104,12 +108,18 @@ class Verbs:
 
     def create(self, props: Properties) -> CreateResult:
         """Registers the model, once."""
-        inputs = schema.from_engine(props)
+        inputs = self._as_checked(props)
         live = self.account.create(inputs)
         self._verify(live.identity, inputs)
         token = secrets.token_hex(4)
         self.account.ledger.hold(live.identity, token)
         return CreateResult(str(live.identity), _outputs(inputs, live.computed, token))
+
+    def _as_checked(self, props: Properties) -> Properties:
+        """What `check` made of the arguments, where they are these; parsed anew where they are not."""
+        identity = schema.known_identity(props)
+        checked = self._checked.pop(identity, None) if identity else None
+        return checked if checked and schema.is_same(schema.declared(props), checked) else schema.from_engine(props)
 
     def read(self, id_: str, props: Properties) -> ReadResult:
         """The live registration, as outputs and as inputs, so that drift shows; an empty id where it is gone."""

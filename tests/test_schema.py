@@ -30,6 +30,7 @@ from documents import (
     put,
     registrations,
     through_engine,
+    upside_down,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -738,9 +739,24 @@ def test_the_documents_answer_reads_as_what_was_sent() -> None:
 
 @given(registrations())
 def test_what_was_sent_reads_back_the_same(props: dict[str, Any]) -> None:
-    """A server that echoes a registration shows no drift."""
+    """A server that echoes a registration shows no drift, in any order, and whether or not we remember it."""
     inputs = canonical(props)
-    assert read({**inputs, **COMPUTED}).inputs == inputs
+    echo = upside_down({**inputs, **COMPUTED})
+    assert read(echo).inputs == inputs
+    assert read(echo, to_wire(inputs)) == read(echo)
+
+
+_SENT = to_wire(canonical(everything()))
+
+
+@pytest.mark.parametrize("path", [p for p in leaves(_SENT) if not isinstance(at(_SENT, p), dict | list)])
+def test_an_answer_is_believed_whatever_was_sent(path: tuple[str | int, ...]) -> None:
+    """Any value that a server made another is read, not remembered."""
+    was = at(_SENT, path)
+    answered = {**put(_SENT, path, not was if isinstance(was, bool) else was * 2 or "another"), **COMPUTED}
+    found = read(answered, _SENT)
+    assert found == read(answered)
+    assert found.inputs != _SENT
 
 
 def _without(*path: str) -> dict[str, Any]:
@@ -777,6 +793,7 @@ def _at_the_root(*names: str) -> dict[str, Any]:
 def test_reading_is_tolerant(found: dict[str, Any]) -> None:
     """What a server adds, leaves out, nulls or moves to the root is no difference."""
     assert read(found).inputs == canonical(document())
+    assert read(found, to_wire(canonical(document()))) == read(found)
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,23 @@ def test_create_gives_what_was_declared_and_what_the_server_set(verbs: Verbs) ->
     assert isinstance(outs["model_id"], int)
 
 
+def test_a_create_registers_what_it_is_given_whatever_was_checked(verbs: Verbs) -> None:
+    """What `check` saw of an identity is not taken for what `create` is told."""
+    verbs.check({}, document())
+    checked = verbs.check({}, document()).inputs
+    state = verbs.create(through_engine({**checked, "model_name": "another"})).outs or {}
+    assert read(verbs, state)["model_name"] == state["model_name"] == "another"
+
+
+def test_a_create_keeps_what_was_checked_from_what_the_engine_makes_of_it(verbs: Verbs) -> None:
+    """The engine's host writes into what `check` gives, and makes whole numbers floats: neither is registered."""
+    checked = verbs.check({}, document()).inputs
+    checked["__provider"] = "of the host"
+    outs = verbs.create(through_engine(checked)).outs or {}
+    assert isinstance(outs["model_config"]["endpoint"]["port"], int)
+    assert "__provider" not in outs
+
+
 def test_a_server_that_masks_keys_does_not_reach_the_state(make: Make) -> None:
     """The state keeps the keys that were declared, not what the server shows of them."""
     state = created(make(Fault(mask_apikeys=True)), model_config__apikeys=["stand-in-key-1", "stand-in-key-2"])

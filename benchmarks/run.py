@@ -52,13 +52,13 @@ PLANS = {
         (300, 0, 2, 3, PAIR),
         (300, 100, 1, 5, ALL),
         (100, 20, 1, 5, ALL),
-        (1000, 0, 1, 7, MANY),
+        (1000, 0, 1, 5, MANY),
     ],
     "short": [(100, 0, 3, 1, ALL), (300, 100, 1, 1, MANY)],
     "smoke": [(3, 0, 1, 1, ALL)],
 }
-AGAIN = ("up, no change", "preview", "refresh")
-"""What finds nothing to change."""
+AGAIN = ("up, no change", "refresh")
+"""What changes nothing and has a goal."""
 
 
 @dataclass

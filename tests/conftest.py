@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,10 @@ from command_line import project, start, typed
 from hypothesis import HealthCheck, settings
 
 __all__ = ["project", "start", "typed"]
+
+# A shell's background job ignores interrupts, and so would all that the tests start: the engine, for one, interrupts
+# its language host at the end, and would wait 5 s for it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: what a loaded machine takes longer for is no bug.
 settings.register_profile("tests", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

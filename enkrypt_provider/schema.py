@@ -240,15 +240,23 @@ def read(answer: Json, sent: Json = None) -> Live:
         raise UnexpectedResponse(f"expected a model, got {_KINDS.get(type(answer), 'something else')}")
     shapes = _shapes()
     placed = _in_place(answer, shapes.ROOT_NAMES, shapes.CONFIG_NAMES)
-    said = {name: value for name, value in placed.items() if name in shapes.ROOT_NAMES or name == "model_config"}
     try:
-        inputs = sent if is_same(said, sent) else shapes.canonical(placed, shapes.Mode(reading=True))
+        is_echo = _says(placed, sent, shapes.ROOT_NAMES)
+        inputs = sent if is_echo else shapes.canonical(placed, shapes.Mode(reading=True))
         computed = shapes.computed(answer)
     except shapes.ValidationError as error:
         problems = "; ".join(str(p) for p in shapes.problems(error)[:3])
         raise UnexpectedResponse(f"answered with a model that is not whole: {problems}") from None
     quiet = frozenset(path for path in QUIET if _at(placed, path) is None)
     return Live(inputs, computed, quiet)
+
+
+def _says(placed: Properties, sent: Json, root_names: frozenset[str]) -> bool:
+    """Whether an answer, the server's own fields aside, is what was sent."""
+    if sent is None:
+        return False
+    said = {name: value for name, value in placed.items() if name in root_names or name == "model_config"}
+    return is_same(said, sent)
 
 
 def is_whole(item: Json) -> bool:

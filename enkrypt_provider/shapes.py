@@ -6,6 +6,8 @@ here shows a value: any may be a secret.
 [P] proven, [I] inferred, [G] guessed: what is known of the API and how, see docs/api.md.
 """
 
+from __future__ import annotations
+
 import math
 import os
 import re
@@ -293,8 +295,8 @@ class Document(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _without_nulls(
-        cls, value: Any, handler: "ModelWrapValidatorHandler[Document]", info: ValidationInfo
-    ) -> "Document":
+        cls, value: Any, handler: ModelWrapValidatorHandler[Document], info: ValidationInfo
+    ) -> Document:
         if isinstance(value, (dict, Mapping)):  # a dict first: what is none takes long to tell
             names = _names(cls)
             reading = _mode(info).reading
@@ -330,7 +332,7 @@ class Endpoint(Document):
     base_path: Path = ""
 
     @model_validator(mode="after")
-    def _port_of_the_scheme(self) -> "Endpoint":
+    def _port_of_the_scheme(self) -> Endpoint:
         if self.port is None and not is_unknown(self.scheme):
             self.port = 80 if self.scheme == "http" else 443
         return self

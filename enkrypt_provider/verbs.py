@@ -71,21 +71,19 @@ class Verbs:
             self._checked[identity] = dict(inputs)  # a copy: the engine's host writes into what it is given
         for doubt in schema.doubts(inputs, dialect):
             announce(f"warning: {identity or 'a model'}: {doubt}")
-        trouble = self._declared_twice(inputs, str(news.get(OWNER, "")))
+        trouble = self._declared_twice(identity, str(news.get(OWNER, "")))
         if not trouble and not untouched:
-            trouble = self._met_online(inputs, olds)
+            trouble = self._met_online(identity, inputs, olds)
         return CheckResult(inputs, [_failure(trouble)] if trouble else [])
 
-    def _met_online(self, inputs: Properties, olds: Properties) -> str:
+    def _met_online(self, identity: Identifier | None, inputs: Properties, olds: Properties) -> str:
         """What the API says of a create to come, where `enkrypt:checkOnline` wants it asked."""
-        identity = schema.known_identity(inputs)
         if identity is None or not self.account.client.settings.check_online:
             return ""
         held = bool(olds) and schema.known_identity(schema.from_engine(olds)) == identity
         return "" if held else self.account.meet(identity, adopt=inputs.get("adopt_existing") is True)
 
-    def _declared_twice(self, inputs: Properties, owner: str) -> str:
-        identity = schema.known_identity(inputs)
+    def _declared_twice(self, identity: Identifier | None, owner: str) -> str:
         first = self.account.ledger.declare(identity, owner) if identity and owner else owner
         return "" if first == owner else f"{identity} is declared twice, here and as {_name_in(first)}"
 

@@ -87,14 +87,19 @@ def lives(systems: Sequence[str], models: int, latency: int, times: int, path: s
             folder = held.enter_context(workplace())
             api = held.enter_context(closing(Api(folder, latency, gateway=system == "terraform")))
             stacks[system] = api, laid(system, models, api, folder, path)
+            api.calls()
         for operation in OPERATIONS:
             for turn in range(times if operation in AGAIN else 1):
-                for system in systems[:: -1 if turn % 2 else 1]:  # who comes first has no advantage
+                for system in in_turn(systems, turn):
                     yield sampled(system, models, latency, operation, *stacks[system])
 
 
+def in_turn(systems: Sequence[str], turn: int) -> Sequence[str]:
+    """In the other order every other time: who comes first has no advantage."""
+    return systems[::-1] if turn % 2 else systems
+
+
 def sampled(system: str, models: int, latency: int, operation: str, api: Api, stack: Laid) -> Sample:
-    api.calls()
     wall, cpu, seen = run(stack.commands[operation], stack.folder, stack.env)
     print(f"{models} models, {latency} ms, {operation}, {system}: {wall:.1f} s", flush=True)
     each, calls, state = seen.seconds(), api.calls(), stack.state.stat().st_size // models
@@ -133,7 +138,7 @@ def measure(plan: list[tuple[int, int, int, int, tuple[str, ...]]], had: set[str
         here = [system for system in systems if system in had]
         for repetition in range(repetitions):
             print(f"{models} models, {latency} ms, {', '.join(here)}, {repetition + 1}/{repetitions}", flush=True)
-            yield from lives(here[:: -1 if repetition % 2 else 1], models, latency, times, path)
+            yield from lives(in_turn(here, repetition), models, latency, times, path)
             yield from bare(models, latency)
 
 

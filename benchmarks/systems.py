@@ -22,7 +22,6 @@ KEY = "stand-in-account-key"
 RESTAPI = "github.com/Mastercard/terraform-provider-restapi", "1.20.0"
 """The generic REST provider of Terraform, as a Go module, and its version: terraform/go.mod pins it, by hash."""
 
-OPERATIONS = ("up", "up, no change", "preview", "refresh", "destroy")
 PULUMI = {
     "up": ["pulumi", "up", "--yes", "--skip-preview"],
     "up, no change": ["pulumi", "up", "--yes", "--skip-preview"],
@@ -30,6 +29,7 @@ PULUMI = {
     "refresh": ["pulumi", "refresh", "--yes", "--skip-preview"],
     "destroy": ["pulumi", "destroy", "--yes", "--skip-preview"],
 }
+OPERATIONS = tuple(PULUMI)
 TERRAFORM = {
     "up": ["terraform", "apply", "-auto-approve"],
     "up, no change": ["terraform", "apply", "-auto-approve"],

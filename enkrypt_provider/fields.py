@@ -67,7 +67,4 @@ MODALITIES_IN: Final = ("text", "image", "audio")
 MODALITIES_OUT: Final = ("text",)
 
 OWNER: Final = "__owner"
-"""An input for `check` alone, the resource as PROJECT/STACK/NAME: never in the state."""
-
-TOKEN: Final = "__token"  # noqa: S105 - a name, no password
-"""An output that no person sees: which create wrote this object into the state. A storage format."""
+"""An input for `check` alone, the resource as ORGANIZATION/URN: never in the state."""

@@ -342,16 +342,17 @@ class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
             args = EnkryptModelArgs(**properties)
         elif properties:
             raise TypeError("give either args or keywords, not both")
-        owner = f"{pulumi.get_project()}/{pulumi.get_stack()}/{resource_name}"
         given = {name: value for name, value in vars(args).items() if value is not None}
-        properties = {**given, "model_config": _with_secrets(args.model_config), OWNER: owner}
+        properties = {**given, "model_config": _with_secrets(args.model_config)}
         if args.deletion_protection is True:
             # The engine refuses before anything is changed; the provider could do so only in the middle.
             opts = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(protect=True), opts)
+        type_ = f"pulumi-python:{self._resource_type_name}"
+        properties[OWNER] = _urn(resource_name, type_, opts)
         # Not `super()`: the SDK takes the line that calls the third `__init__` for the program's.
         pulumi.CustomResource.__init__(
             self,
-            f"pulumi-python:{self._resource_type_name}",
+            type_,
             resource_name,
             {**_outputs(), **properties, PROVIDER_KEY: _serialized()},
             opts,
@@ -373,6 +374,14 @@ class EnkryptModel(Resource, module="enkrypt", name="EnkryptModel"):
             pulumi.ResourceOptions.merge(opts, ours),
         )
         return found
+
+
+def _urn(name: str, type_: str, opts: pulumi.ResourceOptions | None) -> pulumi.Output[Any]:
+    """Return the resource's URN, with the organization before it, for `check`, which the host does not tell it."""
+    urn = pulumi.create_urn(name, type_, opts.parent if opts else None)
+    organization = pulumi.get_organization()
+    # A future: an output of a parent would make the resource depend on it, and so on itself.
+    return pulumi.Output.from_input(urn.future()).apply(lambda known: f"{organization}/{known}" if known else None)
 
 
 @functools.cache

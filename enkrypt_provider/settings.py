@@ -30,6 +30,22 @@ NO_KEY: Final = (
 )
 
 
+@dataclass(frozen=True)
+class Rate:
+    """At most `calls` in any `seconds`."""
+
+    calls: int
+    seconds: float
+
+
+Rates = tuple[Rate, ...]
+OFF: Final[Rates] = ()
+VENDOR_RATES: Final[Rates] = (Rate(3, 1.0), Rate(100, 60.0))
+"""What the vendor's lower tiers allow an account [P]."""
+VENDOR_RT_RATES: Final[Rates] = (Rate(5, 60.0),)
+"""What every plan allows for `/rt/*` [P]."""
+
+
 class Key:
     """A key that no repr, log or traceback shows; `reveal()` is called where it is sent, nowhere else."""
 
@@ -57,7 +73,8 @@ class Settings:
 
     `endpoint` is a base URL without a slash at its end, or "" where `database`, the file of the embedded
     emulator, is set; `timeout` is in seconds, for one request; `max_retries` counts the requests after the first;
-    `check_online` lets a preview ask the API what it would meet; `require_https` refuses every other endpoint.
+    `check_online` lets a preview ask the API what it would meet; `require_https` refuses every other endpoint;
+    `rate_limit` is kept by all calls of the process.
     """
 
     api_key: Key
@@ -68,6 +85,19 @@ class Settings:
     max_retries: int = 5
     check_online: bool = False
     require_https: bool = False
+    rate_limit: Rates = OFF
+
+    @property
+    def account(self) -> str:
+        """The account in a state: a storage format. Another key of the same endpoint may be another project's."""
+        if self.database:
+            from .emulator import database_id
+
+            return f"emulator:{database_id(self.database)}"
+        url = urlsplit(self.endpoint)
+        port = "" if url.port in (None, _PORTS[url.scheme]) else f":{url.port}"
+        host = f"[{url.hostname}]" if ":" in (url.hostname or "") else (url.hostname or "").rstrip(".")
+        return f"{url.scheme}://{host}{port}{url.path.rstrip('/')}"
 
     @property
     def shown_endpoint(self) -> str:
@@ -95,10 +125,16 @@ class Settings:
             max_retries=int(_number("maxRetries", found["maxRetries"] or "5", 0, 20)),
             check_online=_switch("checkOnline", found["checkOnline"] or "false"),
             require_https=require_https,
+            rate_limit=_rates(found["rateLimit"], where),
         )
 
 
-NAMES: Final = ("apiKey", "endpoint", "dialect", "timeout", "maxRetries", "checkOnline", "requireHttps")
+NAMES: Final = (
+    "apiKey", "endpoint", "dialect", "timeout", "maxRetries", "checkOnline", "requireHttps", "rateLimit",
+)  # fmt: skip
+_PORTS: Final = {"https": 443, "http": 80}
+_RATE: Final = re.compile(r"(\d{1,6})/(s|min|h)")
+_SECONDS: Final = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _NOT_HTTPS: Final = "must be https here, since enkrypt:requireHttps is true: neither embedded nor http, but a URL"
 
 
@@ -169,6 +205,19 @@ def _switch(name: str, text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise _wrong(name, "must be true or false")
     return text.lower() == "true"
+
+
+def _rates(text: str, where: str | Path) -> Rates:
+    if not text:
+        host = "" if isinstance(where, Path) else urlsplit(where).hostname or ""
+        return VENDOR_RATES if f".{host}".rstrip(".").endswith(".enkryptai.com") else OFF
+    if text == "off":
+        return OFF
+    matches = [_RATE.fullmatch(part.strip()) for part in text.split(",")]
+    rates = tuple(Rate(int(match[1]), _SECONDS[match[2]]) for match in matches if match)
+    if len(rates) != len(matches) or any(rate.calls == 0 for rate in rates):
+        raise _wrong("rateLimit", 'must be "off" or calls for each s, min or h, such as 3/s,100/min')
+    return rates
 
 
 def _number(name: str, text: str, lowest: float, highest: float) -> float:

@@ -1,4 +1,4 @@
-"""One call of the API, and what came back: plain data."""
+"""One request to the API, and its response: plain data."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Final, NoReturn
 
-from .errors import UnexpectedResponse
-from .schema import Identifier, Json
+from ..errors import UnexpectedResponse
+from ..schema import Identifier, Json
 
-ANSWER_LIMIT: Final = 4 * 2**20
+RESPONSE_LIMIT: Final = 4 * 2**20
 LIST_LIMIT: Final = 16 * 2**20
-"""Bytes of one answer, decompressed; as objects they can be thirty times that. What a longer list says is asked for
-model by model."""
-ASIDE: Final = "x-not-followed"
-"""The header under which a redirect's place is kept."""
+"""Bytes of one response, decompressed; parsed, they can take thirty times that. The models of a longer list are read
+one by one."""
+NOT_FOLLOWED: Final = "x-not-followed"
+"""The header in which the place of a redirect is kept."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One call of the API. `what` names it to a person; `secrets` must not come back in an error."""
+    """One request. `what` names it to a person; `secrets` must not come back in an error."""
 
     method: str
     path: str
@@ -29,7 +29,12 @@ class Request:
     identity: Identifier | None = None
     body: Json = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    limit: int = ANSWER_LIMIT
+    limit: int = RESPONSE_LIMIT
+
+    @property
+    def family(self) -> str:
+        """The family of calls that share a rate limit."""
+        return "rt" if self.path.startswith("/rt/") else "models"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -41,15 +46,15 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back: a status, the headers, the whole body."""
+class Response:
+    """A status, the headers, the whole body."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> Json:
-        """The body's JSON. Raises `UnexpectedResponse` where it is none."""
+        """Return the body's JSON. Raise `UnexpectedResponse` where it is none."""
         try:
             return json.loads(self.body, parse_constant=_no_constant)
         except (ValueError, RecursionError):
@@ -62,5 +67,5 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def timestamp(date: str) -> float:
-    """An HTTP date as seconds since 1970. Raises `ValueError`, `TypeError` or `OverflowError` where it is none."""
+    """Return an HTTP date as seconds since 1970. Raise `ValueError`, `TypeError` or `OverflowError` where it is none."""
     return parsedate_to_datetime(date).timestamp()

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from .fields import COMPUTED, ONLY_IN, OPTIONS, SECRETS
-from .schema import V2_EMPTY, Live, Properties
+from ..fields import COMPUTED, ONLY_IN, OPTIONS, SECRETS
+from ..schema import V2_EMPTY, Live, Properties
 
 
 class Rule(Enum):

@@ -1,4 +1,4 @@
-"""The wire: one HTTP exchange after another, bounded in size and time. Alone in importing the HTTP client."""
+"""HTTP exchanges, bounded in size and time. The only module that imports the HTTP client."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Final
 
 import httpx
 
-from .errors import ConfigurationError, UnexpectedResponse, plain
+from ..errors import ConfigurationError, UnexpectedResponse, plain
 from .redaction import redacted
-from .request import ASIDE, Answer, Request, timestamp
-from .retry import Failed, Went
-from .schema import Json
-from .settings import Settings
+from .request import NOT_FOLLOWED, Request, Response, timestamp
+from .retry import Failed, Failure
+from ..schema import Json
+from ..settings import Settings
 
-_NEVER_SENT: Final = (
+_NOT_SENT: Final = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
@@ -28,49 +28,43 @@ _NEVER_SENT: Final = (
 )
 
 
-class Wire:
-    """The connections to one API, kept alive. Safe for many threads.
+class Transport:
+    """The connections to one API, kept alive. Safe for threads.
 
-    Raises `ConfigurationError` where the environment's proxy or certificates, or the embedded database, cannot be
+    Raise `ConfigurationError` where the environment's proxy or certificates, or the embedded database, cannot be
     used.
     """
 
     def __init__(self, settings: Settings, transport: httpx.BaseTransport | None, clock: Callable[[], float]) -> None:
         self.settings = settings
         self.clock_offset = 0.0
-        """Seconds by which the API's clock is ahead of this machine's, as of its last answer."""
+        """Seconds by which the API's clock is ahead of this machine's, as of its last response."""
         self._clock = clock
         self._http = _connect(settings, transport or _embedded(settings))
-        self._urls: dict[str, httpx.URL] = {}  # to parse one takes a part of a call's time
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._http.close()
 
-    def send(self, request: Request) -> Answer:
-        """What came back, whatever its status. Raises `Failed`, or `UnexpectedResponse` for what is too much."""
+    def send(self, request: Request) -> Response:
+        """Return the response, whatever its status. Raise `Failed`, or `UnexpectedResponse` for one that is too large."""
         try:
             return self._send(request)
-        except _NEVER_SENT as error:
-            raise Failed(Went.NEVER_SENT, f"{self._reach(error)}") from None
+        except _NOT_SENT as error:
+            raise Failed(Failure.NOT_SENT, f"{self._reach(error)}") from None
         except httpx.TimeoutException:
-            raise Failed(Went.LOST, f"no answer within {self.settings.timeout:g} s") from None
+            raise Failed(Failure.LOST, f"no response within {self.settings.timeout:g} s") from None
         except (httpx.TransportError, ConnectionError) as error:
-            raise Failed(Went.LOST, f"the connection broke ({type(error).__name__})") from None
+            raise Failed(Failure.LOST, f"the connection broke ({type(error).__name__})") from None
 
-    def _send(self, request: Request) -> Answer:
+    def _send(self, request: Request) -> Response:
         content = None if request.body is None else _encode(request.body)
         headers = request.headers | ({"Content-Type": "application/json"} if content is not None else {})
         until = self._clock() + self.settings.timeout
-        with self._http.stream(request.method, self._url(request.path), content=content, headers=headers) as response:
+        with self._http.stream(request.method, request.path, content=content, headers=headers) as response:
             self._note_clock(response.headers.get("date"))
             body = self._receive(response, request.limit, until)
-            return Answer(response.status_code, response.headers, body)
-
-    def _url(self, path: str) -> httpx.URL:
-        if path not in self._urls:
-            self._urls[path] = self._http.build_request("GET", path).url
-        return self._urls[path]
+            return Response(response.status_code, response.headers, body)
 
     def _receive(self, response: httpx.Response, limit: int, until: float) -> bytes:
         body = bytearray()
@@ -79,7 +73,7 @@ class Wire:
             if len(body) > limit:
                 raise UnexpectedResponse(f"answered {response.status_code} with more than {limit:,} bytes")
             if self._clock() > until:
-                raise httpx.ReadTimeout("the answer as a whole")
+                raise httpx.ReadTimeout("the response as a whole")
         return _decompressed(bytes(body), response.headers.get("content-encoding", ""), limit)
 
     def _note_clock(self, date: str | None) -> None:
@@ -100,7 +94,7 @@ def _connect(settings: Settings, transport: httpx.BaseTransport | None) -> httpx
             headers={
                 "apikey": settings.api_key.reveal(),
                 "Accept": "application/json",
-                # A compressed answer could be a bomb; a refused one costs a few bytes.
+                # A compressed response could be a bomb.
                 "Accept-Encoding": "identity",
                 "User-Agent": "enkrypt-provider (Pulumi)",
             },
@@ -109,7 +103,7 @@ def _connect(settings: Settings, transport: httpx.BaseTransport | None) -> httpx
             # Plain http needs no certificates, and to read them takes as long as a few calls: it trusts nobody.
             verify=True if is_https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             follow_redirects=False,  # the key never follows one
-            event_hooks={"response": [_put_location_aside]},
+            event_hooks={"response": [_hide_location]},
             # A proxy is asked for a tunnel to https; plain http, this machine's own, must not leave it.
             trust_env=is_https,
         )
@@ -126,8 +120,8 @@ def _connect(settings: Settings, transport: httpx.BaseTransport | None) -> httpx
 def _embedded(settings: Settings) -> httpx.BaseTransport | None:
     if settings.database is None:
         return None
-    from .emulator import create_app
-    from .emulator.database import NotOurs
+    from ..emulator import create_app
+    from ..emulator.database import NotOurs
 
     try:
         return httpx.WSGITransport(app=create_app(settings.database, dialect=settings.dialect))
@@ -154,7 +148,7 @@ def _decompressed(body: bytes, encoding: str, limit: int) -> bytes:
     return whole
 
 
-def _put_location_aside(response: httpx.Response) -> None:
-    """The HTTP client would prepare to follow it all the same, and fail where it leads nowhere."""
+def _hide_location(response: httpx.Response) -> None:
+    """Keep the client from preparing to follow a redirect, which fails where it leads nowhere."""
     if place := response.headers.pop("location", None):
-        response.headers[ASIDE] = place
+        response.headers[NOT_FOLLOWED] = place

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import quote
 
-from .fields import SECRETS
-from .schema import Json
+from ..fields import SECRETS
+from ..schema import Json
 
 _MASK: Final = re.compile(
     r"[xX]{4}|[*•]{2}|\.{3}|…|\A[xX*•]*\Z|\A\W?(masked|redacted|hidden|secret)\W?\Z", re.IGNORECASE

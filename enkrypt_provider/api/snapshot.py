@@ -1,0 +1,94 @@
+"""One list for many reads: fetched once, shared by the threads that wait for it, read for a few seconds.
+
+A list that is older than a call of ours that changed something is not read for what a registration says.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..errors import EnkryptError, UnexpectedResponse
+from ..schema import Identifier, Json, Live, identity_in, is_whole, read
+from .client import EnkryptClient
+
+FRESH: Final = 10.0
+"""Seconds for which a list is read."""
+NUMBERS_FRESH: Final = 60.0
+"""Seconds for which a list is read for the numbers alone, whatever we changed ourselves."""
+
+
+@dataclass
+class _List:
+    models: dict[Identifier, Json] = field(default_factory=dict)
+    known: frozenset[Identifier] = frozenset()
+    error: EnkryptError | None = None
+    read_at: float = float("-inf")
+    changes: int = -1
+    """How often we had changed something when it was asked for."""
+
+
+class Snapshot:
+    """The account's registrations as of a moment ago. Safe for threads."""
+
+    def __init__(self, client: EnkryptClient, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._changes = 0
+        self._list = _List()
+
+    def find(self, identity: Identifier) -> Live | None:
+        """Return the registration, or None where it is not there.
+
+        A model that the list lacks is read by itself before it is said to be gone: a list may lag.
+        """
+        found = self._current(FRESH, ours_too=True).models.get(identity)
+        if found is None:
+            return self._client.find_model(identity)
+        try:
+            return read(found)
+        except UnexpectedResponse as error:
+            raise UnexpectedResponse(f"{identity}: {error}") from None
+
+    def has_number(self, identity: Identifier, number: object) -> bool:
+        """Whether the list shows the registration with this number. False means that it must be read by itself."""
+        item = self._current(NUMBERS_FRESH, ours_too=False).models.get(identity)
+        return item is not None and number is not None and item.get("model_id") == number
+
+    def identities(self) -> Iterable[Identifier]:
+        """Return the identities that the list shows."""
+        return self._current(FRESH, ours_too=True).known
+
+    def changed(self) -> None:
+        """Must be called after every call that may have changed something."""
+        self._changes += 1
+
+    def _current(self, seconds: float, *, ours_too: bool) -> _List:
+        """Return the list, fetched anew where it is older than `seconds` or, with `ours_too`, than our changes."""
+        with self._lock:
+            is_old = self._clock() > self._list.read_at + (FRESH if self._list.error else seconds)
+            if is_old or (ours_too and self._list.changes != self._changes):
+                changes = self._changes  # before the call: a change during it makes the list old
+                self._list = self._fetch()
+                self._list.read_at, self._list.changes = self._clock(), changes
+            if self._list.error:
+                raise self._list.error
+            return self._list
+
+    def _fetch(self) -> _List:
+        # Threads that wait get the same error at once: each would only spend the same retries again.
+        try:
+            items = self._client.list_models()
+        except UnexpectedResponse:
+            return _List()  # each model is read by itself
+        except EnkryptError as error:
+            return _List(error=error)
+        models = [item for item in items if isinstance(item, dict)]
+        return _List(
+            {identity_in(item): item for item in models if is_whole(item)},
+            frozenset(identity_in(item) for item in models),
+        )

@@ -286,15 +286,25 @@ def serve(
         typer.Option(metavar="CALL:HOW", help="As add_model:status=503,retry_after=2,first=3; may be repeated."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides the faults that fall by chance.")] = 0,
+    rate: Annotated[
+        str, typer.Option(metavar="3/s,100/min", help="Refuse a key that asks faster, and lock it out.")
+    ] = "",
+    rt_rate: Annotated[str, typer.Option(metavar="5/min", help="The same for /rt/*, the health check.")] = "",
+    lockout: Annotated[float, typer.Option(help="Seconds of a lock-out.")] = 60,
+    like_vendor: Annotated[
+        bool, typer.Option("--like-vendor", help="--rate 3/s,100/min --rt-rate 5/min --lockout 60")
+    ] = False,
 ) -> None:
     """Serve the Models API on 127.0.0.1, with nothing but a file behind it.
 
     At / it shows a browser on this machine what is registered. The file is that of `enkrypt:endpoint: embedded`.
     """
-    from enkrypt_provider.emulator import FaultError, create_app, spelled_fault
+    from enkrypt_provider.emulator import LIKE_VENDOR, FaultError, LimitError, create_app, spelled_fault
     from enkrypt_provider.emulator.database import NotOurs
+    from enkrypt_provider.emulator.limits import limits_in
     from enkrypt_provider.emulator.server import Listener
 
+    asked = {"rate": rate, "rt_rate": rt_rate, "lockout": lockout}
     try:
         app = create_app(
             db,
@@ -307,10 +317,13 @@ def serve(
             page=True,
             faults=[spelled_fault(text) for text in fault] if fault else None,
             seed=seed,
+            limits=LIKE_VENDOR if like_vendor else limits_in(asked),
         )
         listener = Listener(app, port)
     except FaultError as error:
         raise typer.BadParameter(str(error), param_hint="--fault") from error
+    except LimitError as error:
+        raise typer.BadParameter(str(error)) from error
     except NotOurs as error:
         _fail(str(error))
     except OSError as error:

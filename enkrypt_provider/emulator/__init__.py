@@ -6,14 +6,18 @@ from the API's document alone. For users: docs/emulator.md.
 
 from .app import create_app
 from .faults import Fault, FaultError, spelled_fault
+from .limits import LIKE_VENDOR, LimitError, Limits
 from .server import serve_in_thread
 from .spoil import AnswerTruncated, ConnectionReset
 
 __all__ = [
+    "LIKE_VENDOR",
     "AnswerTruncated",
     "ConnectionReset",
     "Fault",
     "FaultError",
+    "LimitError",
+    "Limits",
     "create_app",
     "serve_in_thread",
     "spelled_fault",

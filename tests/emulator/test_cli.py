@@ -135,10 +135,28 @@ def test_any_key_is_good_and_the_journal_is_kept_by_default(tmp_path: Path, aske
 
 
 @pytest.mark.parametrize(
+    ("arguments", "limits"),
+    [
+        (["--like-vendor"], {"rate": "3/s,100/min", "rt_rate": "5/min", "lockout": 60}),
+        (["--rate", "9/s", "--rt-rate", "1/h", "--lockout", "5"], {"rate": "9/s", "rt_rate": "1/h", "lockout": 5}),
+        ([], {"rate": "", "rt_rate": "", "lockout": 60}),
+    ],
+)
+def test_limits_reach_the_emulator(
+    tmp_path: Path, asked: list[Any], arguments: list[str], limits: dict[str, Any]
+) -> None:
+    """One option for the vendor's limits, or one for each; none without."""
+    asked += [("GET", "/_emulator/limits", {})]
+    assert invoke("--port", "0", "--db", str(tmp_path / "a.db"), *arguments)[0] == 0
+    assert asked[0].json() == {**limits, "violations": 0, "locked_out": 0}
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--fault", "add_model:state=503"], "state: Extra inputs are not permitted"),
         (["--key", "key-without-account"], "a key is given as KEY=ACCOUNT"),
+        (["--rate", "3"], "rate: is given as 3/s,100/min"),
         (["--dialect", "v3"], "Invalid value for '--dialect'"),
         (["--port", "65536"], "Invalid value for '--port'"),
     ],

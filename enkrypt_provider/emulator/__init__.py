@@ -5,6 +5,7 @@ from the API's document alone. For users: docs/emulator.md.
 """
 
 from .app import create_app
+from .database import NotOurs, database_id
 from .faults import Fault, FaultError, spelled_fault
 from .limits import LIKE_VENDOR, LimitError, Limits
 from .server import serve_in_thread
@@ -18,7 +19,9 @@ __all__ = [
     "FaultError",
     "LimitError",
     "Limits",
+    "NotOurs",
     "create_app",
+    "database_id",
     "serve_in_thread",
     "spelled_fault",
 ]

@@ -252,10 +252,9 @@ def create_app(
     `mask_apikeys` answers "xxxxx" for every key; `cache_reads` answers reads from a cache that only
     `X-Enkrypt-Refresh-Cache: true` renews; `list_details=False` lists without `model_config`.
     `record` keeps the last requests for `GET /_emulator/requests`; `page` shows a browser on this machine what is
-    registered, at `/`. `faults` turns the dial, which all processes on
-    the file share: None leaves it as it is, and the same faults again go on counting.
-    `limits` refuses what a key asks too fast, as `LIKE_VENDOR` does; `monotonic` is the time, in seconds, that they
-    go by.
+    registered, at `/`. `faults` turns the dial, which all processes on the file share: None leaves it as it is, and
+    the same faults again go on counting. `limits` refuses what a key asks too fast, as `LIKE_VENDOR` does;
+    `monotonic` is the time, in seconds, that they go by. `config["DATABASE_ID"]` of the result is the file's id.
     """
     settings = Settings(dialect, mask_apikeys, cache_reads, list_details)
     database = Database(db)
@@ -265,6 +264,7 @@ def create_app(
         emulator.dial.turn(faults, anew=False)
     with _ROUTING:
         app = _routed(emulator)
+        app.config["DATABASE_ID"] = database.id
         if page:
             from .page import page_of
 

@@ -280,6 +280,9 @@ def serve(
         bool, typer.Option(help="Answer reads from a cache until X-Enkrypt-Refresh-Cache: true.")
     ] = False,
     list_details: Annotated[bool, typer.Option(help="List whole models, or names alone.")] = True,
+    quirks: Annotated[
+        str, typer.Option(metavar="NAME,NAME", help="Normalise responses, as host,slash,order: see docs/emulator.md.")
+    ] = "",
     record: Annotated[bool, typer.Option(help="Keep the last requests for GET /_emulator/requests.")] = True,
     fault: Annotated[
         list[str] | None,
@@ -299,7 +302,7 @@ def serve(
 
     At / it shows a browser on this machine what is registered. The file is that of `enkrypt:endpoint: embedded`.
     """
-    from enkrypt_provider.emulator import LIKE_VENDOR, FaultError, LimitError, create_app, spelled_fault
+    from enkrypt_provider.emulator import LIKE_VENDOR, FaultError, LimitError, QuirkError, create_app, spelled_fault
     from enkrypt_provider.emulator.database import NotOurs
     from enkrypt_provider.emulator.limits import limits_in
     from enkrypt_provider.emulator.server import Listener
@@ -313,6 +316,7 @@ def serve(
             mask_apikeys=mask_apikeys,
             cache_reads=cache_reads,
             list_details=list_details,
+            quirks=quirks,
             record=record,
             page=True,
             faults=[spelled_fault(text) for text in fault] if fault else None,
@@ -322,6 +326,8 @@ def serve(
         listener = Listener(app, port)
     except FaultError as error:
         raise typer.BadParameter(str(error), param_hint="--fault") from error
+    except QuirkError as error:
+        raise typer.BadParameter(str(error), param_hint="--quirks") from error
     except LimitError as error:
         raise typer.BadParameter(str(error)) from error
     except NotOurs as error:

@@ -8,6 +8,7 @@ from .app import create_app
 from .database import NotOurs, database_id
 from .faults import Fault, FaultError, spelled_fault
 from .limits import LIKE_VENDOR, LimitError, Limits
+from .quirks import QuirkError
 from .server import serve_in_thread
 from .spoil import AnswerTruncated, ConnectionReset
 
@@ -20,6 +21,7 @@ __all__ = [
     "LimitError",
     "Limits",
     "NotOurs",
+    "QuirkError",
     "create_app",
     "database_id",
     "serve_in_thread",

@@ -26,6 +26,7 @@ from .database import Database, DatabaseFailed, DatabaseFull
 from .faults import Dial, Fault, FaultError, as_json, faults_in
 from .journal import Entry, Journal
 from .limits import NO_LIMITS, Limiter, LimitError, Limits, Refusal, limits_in
+from .quirks import quirks_in
 from .rules import Dialect, Refused
 from .store import Clock, Store, Taken, Unknown
 
@@ -237,6 +238,7 @@ def create_app(
     mask_apikeys: bool = False,
     cache_reads: bool = False,
     list_details: bool = True,
+    quirks: str = "",
     record: bool = False,
     page: bool = False,
     faults: Iterable[Fault] | None = None,
@@ -251,12 +253,13 @@ def create_app(
     `keys` maps each accepted API key to its account; None accepts any key, for the account "default".
     `mask_apikeys` answers "xxxxx" for every key; `cache_reads` answers reads from a cache that only
     `X-Enkrypt-Refresh-Cache: true` renews; `list_details=False` lists without `model_config`.
+    `quirks` are names of `quirks.NAMES` with commas between them, for a server that normalises what it was sent.
     `record` keeps the last requests for `GET /_emulator/requests`; `page` shows a browser on this machine what is
     registered, at `/`. `faults` turns the dial, which all processes on the file share: None leaves it as it is, and
     the same faults again go on counting. `limits` refuses what a key asks too fast, as `LIKE_VENDOR` does;
     `monotonic` is the time, in seconds, that they go by. `config["DATABASE_ID"]` of the result is the file's id.
     """
-    settings = Settings(dialect, mask_apikeys, cache_reads, list_details)
+    settings = Settings(dialect, mask_apikeys, cache_reads, list_details, quirks=quirks_in(quirks))
     database = Database(db)
     limiter = Limiter(limits, monotonic)
     emulator = Emulator(database, settings, keys, record=record, seed=seed, limiter=limiter, clock=clock, sleep=sleep)

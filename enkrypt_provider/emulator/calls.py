@@ -18,6 +18,7 @@ from . import rules
 from .answers import Payload, Problem, json_in
 from .dialects import identity_of, to_document, to_summary, to_wire
 from .journal import masked
+from .quirks import enveloped, with_quirks
 from .rules import Dialect
 from .store import PROJECT, Identity, Model, Store, Unknown
 
@@ -29,6 +30,7 @@ class Settings:
     cache_reads: bool = False
     list_details: bool = True
     stale: bool = False
+    quirks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,12 @@ class Ask:
         return checked
 
     def shown(self, model: Model) -> Payload:
-        return to_wire(self.dialect, model, mask_apikeys=self.settings.mask_apikeys)
+        shown = to_wire(self.dialect, model, mask_apikeys=self.settings.mask_apikeys)
+        return with_quirks(self.settings.quirks, shown)
+
+    def wrote(self, what: str, data: Payload) -> Payload:
+        """The envelope around what a write answers."""
+        return enveloped(self.settings.quirks, f"Model details {what} successfully", data)
 
     def find(self, identity: Identity) -> Model:
         if self.settings.stale:
@@ -142,7 +149,7 @@ class Ask:
 def add_model(ask: Ask) -> Payload:
     body = ask.model()
     model = ask.store.add(ask.account, ask.identity_in(body), to_document(ask.dialect, body))
-    return {"message": "Model details added successfully", "data": ask.shown(model)}
+    return ask.wrote("added", ask.shown(model))
 
 
 def get_model(ask: Ask) -> Payload:
@@ -160,14 +167,14 @@ def modify_model(ask: Ask) -> Payload:
     old, body = ask.identity(), ask.model()
     change = partial(to_document, ask.dialect, body)
     model = ask.store.modify(ask.account, old, ask.identity_in(body), change)
-    return {"message": "Model details updated successfully", "data": ask.shown(model)}
+    return ask.wrote("updated", ask.shown(model))
 
 
 def delete_model(ask: Ask) -> Payload:
     """The shape of `data` is a guess [G]."""
     gone = ask.store.delete(ask.account, ask.identity())
     data = {"model_saved_name": gone.model_saved_name, "model_version": gone.model_version}
-    return {"message": "Model details deleted successfully", "data": data}
+    return ask.wrote("deleted", data)
 
 
 def model_health(ask: Ask) -> Payload:

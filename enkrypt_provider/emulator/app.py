@@ -25,6 +25,8 @@ from .calls import CALLS, Ask, Incoming, Settings
 from .database import Database, DatabaseFailed, DatabaseFull
 from .faults import Dial, Fault, FaultError, as_json, faults_in
 from .journal import Entry, Journal
+from .limits import NO_LIMITS, Limiter, LimitError, Limits, Refusal, limits_in
+from .quirks import quirks_in
 from .rules import Dialect, Refused
 from .store import Clock, Store, Taken, Unknown
 
@@ -38,6 +40,7 @@ BODY_LIMIT = 8 * 2**20  # bytes [G]
 PROBLEMS: Mapping[type[Exception], tuple[int, str]] = {
     Refused: (400, "{}"),
     FaultError: (400, "{}"),
+    LimitError: (400, "{}"),
     RecursionError: (400, "the body is nested too deeply"),  # [G]
     Unknown: (404, "no model {} is registered"),
     Taken: (409, "a model {} is already registered"),  # [G] the status
@@ -70,10 +73,12 @@ class Emulator:
         *,
         record: bool,
         seed: int,
+        limiter: Limiter,
         clock: Clock,
         sleep: Callable[[float], object],
     ) -> None:
         self.close = database.close
+        self.limiter = limiter
         self.dial = Dial(database, seed)
         self.journal = Journal(database) if record else None
         self._store = Store(database, clock)
@@ -86,10 +91,20 @@ class Emulator:
         began = time.perf_counter()
         body = request.get_data(cache=False)
         incoming = Incoming(request.method, request.path, request.headers, body)
+        if refusal := self._over_limit(incoming):
+            response = json_answer({"message": "Minute Rate limit exceeded"}, 429)
+            self._record(began, incoming, name, [refusal.rule], response)
+            return response
         faults = self.dial.fire(name, incoming.about(name))
         response = self._answer(name, incoming, faults)
-        self._record(began, incoming, name, faults, response)
+        self._record(began, incoming, name, [fault.spelled() for fault in faults], response)
         return response
+
+    def _over_limit(self, incoming: Incoming) -> Refusal | None:
+        """A key that is not accepted is told so, and counts for nothing."""
+        apikey = incoming.headers.get("apikey", "")
+        is_accepted = apikey and (self._keys is None or self._keys.get(apikey))
+        return self.limiter.refuse(apikey, incoming.path) if is_accepted else None
 
     def _answer(self, name: str, incoming: Incoming, faults: list[Fault]) -> flask.Response:
         if delay := sum(fault.delay for fault in faults):
@@ -121,7 +136,7 @@ class Emulator:
         return answer
 
     def _record(
-        self, began: float, incoming: Incoming, call: str | None, faults: list[Fault], answer: flask.Response
+        self, began: float, incoming: Incoming, call: str | None, faults: list[str], answer: flask.Response
     ) -> None:
         if not self.journal:
             return
@@ -136,7 +151,7 @@ class Emulator:
                 model_saved_name=about.model_saved_name if about else None,
                 model_version=about.model_version if about else None,
                 status=None if spoil.is_reset(answer) else answer.status_code,
-                faults=[fault.spelled() for fault in faults],
+                faults=faults,
                 body=incoming.masked,
             )
         )
@@ -194,6 +209,18 @@ def dial_call(emulator: Emulator) -> flask.Response:
     return json_answer(as_json(emulator.dial.setting()))
 
 
+def limits_call(emulator: Emulator) -> flask.Response:
+    """Not part of the API: POST sets the rate limits, DELETE takes them away, GET reads them and counts what they
+    refused."""
+    limiter = emulator.limiter
+    if flask.request.method == "POST":
+        limiter.set(limits_in(json_in(flask.request.get_data())))
+    elif flask.request.method == "DELETE":
+        limiter.set(NO_LIMITS)
+    counts = {"violations": limiter.counts["violation"], "locked_out": limiter.counts["lockout"]}
+    return json_answer({**limiter.limits.model_dump(), **counts})
+
+
 def journal_call(emulator: Emulator) -> flask.Response:
     """Not part of the API: GET gives the last requests, oldest first; DELETE forgets them."""
     if not (journal := emulator.journal):
@@ -211,10 +238,13 @@ def create_app(
     mask_apikeys: bool = False,
     cache_reads: bool = False,
     list_details: bool = True,
+    quirks: str = "",
     record: bool = False,
     page: bool = False,
     faults: Iterable[Fault] | None = None,
     seed: int = 0,
+    limits: Limits = NO_LIMITS,
+    monotonic: Callable[[], float] = time.monotonic,
     clock: Clock = lambda: datetime.now(timezone.utc),
     sleep: Callable[[float], object] = time.sleep,
 ) -> flask.Flask:
@@ -223,17 +253,21 @@ def create_app(
     `keys` maps each accepted API key to its account; None accepts any key, for the account "default".
     `mask_apikeys` answers "xxxxx" for every key; `cache_reads` answers reads from a cache that only
     `X-Enkrypt-Refresh-Cache: true` renews; `list_details=False` lists without `model_config`.
+    `quirks` are names of `quirks.NAMES` with commas between them, for a server that normalises what it was sent.
     `record` keeps the last requests for `GET /_emulator/requests`; `page` shows a browser on this machine what is
-    registered, at `/`. `faults` turns the dial, which all processes on
-    the file share: None leaves it as it is, and the same faults again go on counting.
+    registered, at `/`. `faults` turns the dial, which all processes on the file share: None leaves it as it is, and
+    the same faults again go on counting. `limits` refuses what a key asks too fast, as `LIKE_VENDOR` does;
+    `monotonic` is the time, in seconds, that they go by. `config["DATABASE_ID"]` of the result is the file's id.
     """
-    settings = Settings(dialect, mask_apikeys, cache_reads, list_details)
+    settings = Settings(dialect, mask_apikeys, cache_reads, list_details, quirks=quirks_in(quirks))
     database = Database(db)
-    emulator = Emulator(database, settings, keys, record=record, seed=seed, clock=clock, sleep=sleep)
+    limiter = Limiter(limits, monotonic)
+    emulator = Emulator(database, settings, keys, record=record, seed=seed, limiter=limiter, clock=clock, sleep=sleep)
     if faults is not None:
         emulator.dial.turn(faults, anew=False)
     with _ROUTING:
         app = _routed(emulator)
+        app.config["DATABASE_ID"] = database.id
         if page:
             from .page import page_of
 
@@ -254,6 +288,7 @@ def _routed(emulator: Emulator) -> flask.Flask:
     for name, (method, path, _) in CALLS.items():
         add(path, name, partial(emulator.answer, name, flask.request), methods=[method])
     add("/_emulator/faults", "dial", partial(dial_call, emulator), methods=["GET", "POST", "DELETE"])
+    add("/_emulator/limits", "limits", partial(limits_call, emulator), methods=["GET", "POST", "DELETE"])
     add("/_emulator/requests", "journal", partial(journal_call, emulator), methods=["GET", "DELETE"])
     for error in _REFUSED:
         app.register_error_handler(error, partial(emulator.refuse, flask.request))

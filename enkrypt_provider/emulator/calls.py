@@ -1,4 +1,4 @@
-"""The six calls of the API, one function each, in the order of a model's life.
+"""The calls of the API, one function each, in the order of a model's life.
 
 Here: which headers and bodies a call takes, what it answers. Not here: HTTP's way in and out (app), what a body may
 hold (rules), what the dialects call it (dialects), how it is kept (store).
@@ -6,8 +6,9 @@ hold (rules), what the dialects call it (dialects), how it is kept (store).
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -17,8 +18,9 @@ from . import rules
 from .answers import Payload, Problem, json_in
 from .dialects import identity_of, to_document, to_summary, to_wire
 from .journal import masked
+from .quirks import enveloped, with_quirks
 from .rules import Dialect
-from .store import Identity, Model, Store, Unknown
+from .store import PROJECT, Identity, Model, Store, Unknown
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Settings:
     cache_reads: bool = False
     list_details: bool = True
     stale: bool = False
+    quirks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Incoming:
         if call == "add_model":
             return _identity_within(self.json_or_none)
         name = self.headers.get("X-Enkrypt-Model")
-        return self.identity() if name and call != "list_models" else None
+        return self.identity() if name and call not in ("list_models", "consumer_info") else None
 
     def identity(self) -> Identity:
         """The model that the headers name; the version is the official client's default where there is none."""
@@ -91,6 +94,18 @@ class Ask:
     settings: Settings
 
     @property
+    def project(self) -> str:
+        """The part of the account behind a slash: a key of the account `acme/prod` is one of the project `prod`."""
+        return self.account.partition("/")[2] or PROJECT
+
+    def identity(self) -> Identity:
+        """The model that the headers name."""
+        return replace(self.incoming.identity(), project_name=self.project)
+
+    def identity_in(self, body: Payload) -> Identity:
+        return replace(identity_of(self.dialect, body), project_name=self.project)
+
+    @property
     def dialect(self) -> Dialect:
         return self.settings.dialect
 
@@ -100,7 +115,12 @@ class Ask:
         return checked
 
     def shown(self, model: Model) -> Payload:
-        return to_wire(self.dialect, model, mask_apikeys=self.settings.mask_apikeys)
+        shown = to_wire(self.dialect, model, mask_apikeys=self.settings.mask_apikeys)
+        return with_quirks(self.settings.quirks, shown)
+
+    def wrote(self, what: str, data: Payload) -> Payload:
+        """The envelope around what a write answers."""
+        return enveloped(self.settings.quirks, f"Model details {what} successfully", data)
 
     def find(self, identity: Identity) -> Model:
         if self.settings.stale:
@@ -128,13 +148,13 @@ class Ask:
 
 def add_model(ask: Ask) -> Payload:
     body = ask.model()
-    model = ask.store.add(ask.account, identity_of(ask.dialect, body), to_document(ask.dialect, body))
-    return {"message": "Model details added successfully", "data": ask.shown(model)}
+    model = ask.store.add(ask.account, ask.identity_in(body), to_document(ask.dialect, body))
+    return ask.wrote("added", ask.shown(model))
 
 
 def get_model(ask: Ask) -> Payload:
     """Answers the bare object. That the cache also remembers what was not there is a guess [G]."""
-    return ask.shown(ask.find(ask.incoming.identity()))
+    return ask.shown(ask.find(ask.identity()))
 
 
 def list_models(ask: Ask) -> Payload:
@@ -144,23 +164,35 @@ def list_models(ask: Ask) -> Payload:
 
 def modify_model(ask: Ask) -> Payload:
     """Replaces the whole object [G]; the headers name the old identity, the body the new."""
-    old, body = ask.incoming.identity(), ask.model()
+    old, body = ask.identity(), ask.model()
     change = partial(to_document, ask.dialect, body)
-    model = ask.store.modify(ask.account, old, identity_of(ask.dialect, body), change)
-    return {"message": "Model details updated successfully", "data": ask.shown(model)}
+    model = ask.store.modify(ask.account, old, ask.identity_in(body), change)
+    return ask.wrote("updated", ask.shown(model))
 
 
 def delete_model(ask: Ask) -> Payload:
     """The shape of `data` is a guess [G]."""
-    gone = ask.store.delete(ask.account, ask.incoming.identity())
+    gone = ask.store.delete(ask.account, ask.identity())
     data = {"model_saved_name": gone.model_saved_name, "model_version": gone.model_version}
-    return {"message": "Model details deleted successfully", "data": data}
+    return ask.wrote("deleted", data)
 
 
 def model_health(ask: Ask) -> Payload:
     """Every registered model is well. The body is a guess [G]."""
-    ask.find(ask.incoming.identity())
+    ask.find(ask.identity())
     return {"status": "healthy", "message": "Model is healthy", "data": {}}
+
+
+def consumer_info(ask: Ask) -> Payload:
+    """Whose key it is, and of which project. What the values look like is a guess [G]."""
+    organization, _, project = ask.account.partition("/")
+    return {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, ask.account)),
+        "username": ask.account,
+        "custom_id": f"member|{organization}|limits|limits|{project}" if project else organization,
+        "project_name": ask.project,
+        "is_project_user": bool(project),
+    }
 
 
 CALLS: Mapping[str, tuple[str, str, Callable[[Ask], Payload]]] = {
@@ -170,4 +202,5 @@ CALLS: Mapping[str, tuple[str, str, Callable[[Ask], Payload]]] = {
     "modify_model": ("PATCH", "/models/modify-model", modify_model),
     "delete_model": ("DELETE", "/models/delete-model", delete_model),
     "model_health": ("POST", "/rt/model/model-health", model_health),
+    "consumer_info": ("GET", "/consumer-info", consumer_info),
 }

@@ -12,6 +12,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 SCHEMA = """
@@ -47,7 +48,11 @@ CREATE TABLE IF NOT EXISTS faults (
 CREATE TABLE IF NOT EXISTS requests (
     number INTEGER PRIMARY KEY,
     entry TEXT NOT NULL
-)
+);
+CREATE TABLE IF NOT EXISTS account (
+    id TEXT NOT NULL
+);
+INSERT INTO account SELECT lower(hex(randomblob(8))) WHERE NOT EXISTS (SELECT * FROM account)
 """
 PATIENCE = 30.0  # seconds that a call waits for the other processes on the file
 
@@ -137,6 +142,12 @@ class Database:
         with self._one_writer, self.connection() as connection:
             return connection.execute(statement, values).lastrowid
 
+    @cached_property
+    def id(self) -> str:
+        """16 hex digits, made once with the file, which it keeps wherever it is moved."""
+        with self.connection() as connection:
+            return str(connection.execute("SELECT id FROM account").fetchone()[0])
+
     def close(self) -> None:
         """Gives the idle connections back; the next call opens new ones."""
         _close(self._idle)
@@ -152,6 +163,15 @@ class Database:
             connection.close()
             raise
         return connection
+
+
+def database_id(path: str | os.PathLike[str]) -> str:
+    """The id of the emulator's database at `path`, which is made where it is missing; `NotOurs` for another file."""
+    database = Database(path)
+    try:
+        return database.id
+    finally:
+        database.close()
 
 
 def _close(idle: dict[int, list[sqlite3.Connection]]) -> None:

@@ -15,7 +15,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from .database import Database
 from .store import Identity
 
-CallName = Literal["add_model", "get_model", "list_models", "modify_model", "delete_model", "model_health", "*"]
+CallName = Literal[
+    "add_model", "get_model", "list_models", "modify_model", "delete_model", "model_health", "consumer_info", "*"
+]  # fmt: skip
 Garbage = Literal["html", "empty", "wrong_types", "missing_data", "another_model", "huge", "deep", "gzip_bomb"]
 MIB = 2**20
 _HeaderText = Annotated[str, Field(pattern=r"^[!-~]([ -~]*[!-~])?$")]

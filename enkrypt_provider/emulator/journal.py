@@ -106,7 +106,7 @@ def masked(value: Any) -> Any:
 def _secrets(value: Any, *, secret: bool = False) -> Iterator[str]:
     if isinstance(value, dict):
         for name, item in value.items():
-            yield from _secrets(item, secret=secret or _is_secret(name))
+            yield from _secrets(item, secret=secret or is_secret(name))
     elif isinstance(value, list):
         for item in value:
             yield from _secrets(item, secret=secret)
@@ -116,7 +116,7 @@ def _secrets(value: Any, *, secret: bool = False) -> Iterator[str]:
 
 def _masked(value: Any, secrets: Set[str], *, secret: bool = False) -> Any:
     if isinstance(value, dict):
-        return {name: _masked(item, secrets, secret=secret or _is_secret(name)) for name, item in value.items()}
+        return {name: _masked(item, secrets, secret=secret or is_secret(name)) for name, item in value.items()}
     if isinstance(value, list):
         return [_masked(item, secrets, secret=secret) for item in value]
     if not isinstance(value, str):
@@ -129,5 +129,5 @@ def _masked(value: Any, secrets: Set[str], *, secret: bool = False) -> Any:
 
 
 @lru_cache(maxsize=1024)
-def _is_secret(name: str) -> bool:
+def is_secret(name: str) -> bool:
     return bool(_SECRET.search(name))

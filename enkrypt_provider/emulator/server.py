@@ -21,9 +21,10 @@ import waitress.server
 import waitress.task
 from waitress import wasyncore
 
+from .origin import LocalOnly
 from .spoil import AnswerTruncated, ConnectionReset
 
-HOST = "127.0.0.1"  # never another: anyone who reaches it may read the keys
+HOST = "127.0.0.1"  # never another: who reaches it may read the keys
 BACKLOG = 1024
 THREADS = 16  # a delayed answer occupies one
 
@@ -79,7 +80,7 @@ class Listener:
         self._map: dict[int, Any] = {}
         self._dispatcher = _Dispatcher(app.extensions["emulator"].dial.is_set)
         self._server = waitress.server.create_server(
-            app.wsgi_app, self._map, _dispatcher=self._dispatcher, sockets=[opened], **_ADJUSTMENTS
+            LocalOnly(app.wsgi_app), self._map, _dispatcher=self._dispatcher, sockets=[opened], **_ADJUSTMENTS
         )
         self._server.adj.send_bytes = 2**16  # header and body in one packet
         self._server.channel_class = _Channel

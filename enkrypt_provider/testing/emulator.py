@@ -105,6 +105,16 @@ class Emulator(Registry):
             http.delete("/_emulator/requests").raise_for_status()
         return [_spelt(entry) for entry in entries]
 
+    def limit(self, rate: str = "", rt_rate: str = "", lockout: float = 60) -> None:
+        """Sets these rate limits, such as `3/s,100/min`, from now on; none where none is given."""
+        limits = {"rate": rate, "rt_rate": rt_rate, "lockout": lockout}
+        httpx.post(f"{self.url}/_emulator/limits", json=limits).raise_for_status()
+
+    def violations(self) -> int:
+        """How many requests exceeded a rate limit since it was set, those of locked out keys aside."""
+        found = httpx.get(f"{self.url}/_emulator/limits").raise_for_status().json()
+        return int(found["violations"])
+
 
 def _spelt(entry: Mapping[str, Any]) -> str:
     call = entry["call"] or f"{entry['method']} {entry['path']}"

@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from enkrypt_provider.emulator import Fault
+
 from .conftest import Clock, Connect
 from .document import IDENTITY, REQUEST, RESPONSE, called, v1
 
@@ -20,6 +22,7 @@ CALLS = {
     "modify-model": ("PATCH", "/models/modify-model"),
     "delete-model": ("DELETE", "/models/delete-model"),
     "model-health": ("POST", "/rt/model/model-health"),
+    "consumer-info": ("GET", "/consumer-info"),
 }
 
 
@@ -155,6 +158,38 @@ def test_every_registered_model_is_healthy(connect: Connect) -> None:
     assert ask(client, "model-health", headers=IDENTITY).status_code == 404
     ask(client, "add-model", content=REQUEST)
     assert ask(client, "model-health", headers=IDENTITY).json()["status"] == "healthy"
+
+
+def test_a_key_tells_whose_it_is(connect: Connect) -> None:
+    """consumer-info names the account and the project of the key; of an account without one it is `default`."""
+    client = connect(keys={"a": "acme", "b": "acme/prod"})
+    told = [ask(client, "consumer-info", headers={"apikey": key}).json() for key in "ab"]
+    assert [sorted(each) for each in told] == [["custom_id", "id", "is_project_user", "project_name", "username"]] * 2
+    assert [(each["username"], each["project_name"], each["is_project_user"]) for each in told] == [
+        ("acme", "default", False),
+        ("acme/prod", "prod", True),
+    ]
+    assert told[1]["custom_id"] == "member|acme|limits|limits|prod"
+    assert told[0]["id"] != told[1]["id"]
+
+
+def test_a_model_is_of_its_keys_project(connect: Connect) -> None:
+    """Every call of a project's key is about the models of that project alone."""
+    client = connect(keys={"a": "acme", "b": "acme/prod"})
+    for key, project in (("a", "default"), ("b", "prod")):
+        headers = {"apikey": key, **IDENTITY}
+        assert ask(client, "add-model", headers=headers, json=v1()).json()["data"]["project_name"] == project
+        assert ask(client, "modify-model", headers=headers, json=v1()).json()["data"]["project_name"] == project
+        assert ask(client, "get-model", headers=headers).json()["project_name"] == project
+        assert len(ask(client, "list-models", headers=headers).json()["models"]) == 1
+        assert ask(client, "delete-model", headers=headers).status_code == 200
+
+
+def test_a_fault_takes_consumer_info_away(connect: Connect) -> None:
+    """A server without that call answers 404, as the vendor's chart for one's own cluster does."""
+    client = connect(faults=[Fault(call="consumer_info", status=404)])
+    assert ask(client, "consumer-info", headers=IDENTITY).status_code == 404
+    assert ask(client, "list-models").status_code == 200
 
 
 def test_the_version_is_v1_where_none_is_named(connect: Connect) -> None:

@@ -112,12 +112,14 @@ def test_options_reach_the_emulator(tmp_path: Path, asked: list[Any]) -> None:
     ]
     status, said = invoke(
         "--port", "0", "--db", str(tmp_path / "a.db"), "--dialect", "v2", "--key", "key=1=team-a", "--mask-apikeys",
-        "--cache-reads", "--no-list-details", "--fault", "add_model:status=503,first=1", "--fault", "*:delay=0.001",
+        "--cache-reads", "--no-list-details", "--quirks", "root",
+        "--fault", "add_model:status=503,first=1", "--fault", "*:delay=0.001",
         "--seed", "3",
     )  # fmt: skip
     assert (status, said.startswith("Models API emulator (v2) on ")) == (0, True)
     assert [answer.status_code for answer in asked] == [401, 503, 200, 200, 200]
     assert asked[2].json()["data"]["model_config"]["apikeys"] == ["xxxxx"]
+    assert asked[2].json()["data"]["hosting_type"] == "External"
     assert "model_config" not in asked[3].json()["models"][0]
     assert len(asked[4].json()) == 4
 
@@ -135,10 +137,29 @@ def test_any_key_is_good_and_the_journal_is_kept_by_default(tmp_path: Path, aske
 
 
 @pytest.mark.parametrize(
+    ("arguments", "limits"),
+    [
+        (["--like-vendor"], {"rate": "3/s,100/min", "rt_rate": "5/min", "lockout": 60}),
+        (["--rate", "9/s", "--rt-rate", "1/h", "--lockout", "5"], {"rate": "9/s", "rt_rate": "1/h", "lockout": 5}),
+        ([], {"rate": "", "rt_rate": "", "lockout": 60}),
+    ],
+)
+def test_limits_reach_the_emulator(
+    tmp_path: Path, asked: list[Any], arguments: list[str], limits: dict[str, Any]
+) -> None:
+    """One option for the vendor's limits, or one for each; none without."""
+    asked += [("GET", "/_emulator/limits", {})]
+    assert invoke("--port", "0", "--db", str(tmp_path / "a.db"), *arguments)[0] == 0
+    assert asked[0].json() == {**limits, "violations": 0, "locked_out": 0}
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--fault", "add_model:state=503"], "state: Extra inputs are not permitted"),
         (["--key", "key-without-account"], "a key is given as KEY=ACCOUNT"),
+        (["--quirks", "host,hosts"], "there is no 'hosts'; there are host, slash, "),
+        (["--rate", "3"], "rate: is given as 3/s,100/min"),
         (["--dialect", "v3"], "Invalid value for '--dialect'"),
         (["--port", "65536"], "Invalid value for '--port'"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import sqlite3
 import stat
 import threading
@@ -12,13 +13,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from enkrypt_provider.emulator import create_app
+from enkrypt_provider.emulator import NotOurs, create_app, database_id
 from enkrypt_provider.emulator import database as database_module
-from enkrypt_provider.emulator.database import Database, NotOurs
+from enkrypt_provider.emulator.database import Database
 
 from .conftest import NO_TLS, PATIENCE, Connect
 from .document import IDENTITY, called, v1
-from .processes import register, together
+from .processes import read_id, register, together
 from .serving import serving
 from .test_app import ask
 
@@ -36,6 +37,40 @@ def test_many_processes_make_and_share_one_file(database: Path, embedded: Connec
     models = ask(client, "list-models").json()["models"]
     assert len({model["model_id"] for model in models}) == len(models) == PROCESSES * EACH + 1
     assert len(client.get("/_emulator/requests").json()) == PROCESSES * (EACH + 1) + 1
+
+
+def test_a_database_has_an_id_for_good(tmp_path: Path) -> None:
+    """16 hex digits, another for each file, the same in a moved folder and for an application on it."""
+    ids = [database_id(tmp_path / name / "models.db") for name in ("one", "two")]
+    assert all(re.fullmatch("[0-9a-f]{16}", each) for each in ids)
+    assert ids[0] != ids[1]
+    (tmp_path / "one").rename(tmp_path / "moved")
+    assert database_id(tmp_path / "moved" / "models.db") == ids[0]
+    assert create_app(tmp_path / "moved" / "models.db").config["DATABASE_ID"] == ids[0]
+
+
+def test_an_earlier_database_gets_an_id(database: Path) -> None:
+    """The file of an emulator that had none is given one, once."""
+    create_app(database)
+    with sqlite3.connect(database) as connection:
+        connection.execute("DROP TABLE account")
+    connection.close()
+    assert database_id(database) == database_id(database) != ""
+
+
+def test_processes_agree_on_the_id_of_a_new_file(database: Path) -> None:
+    """Whoever makes it, all of them read one id."""
+    ids = together(read_id, [database] * PROCESSES)
+    assert ids == [[int(database_id(database), 16)]] * PROCESSES
+
+
+def test_another_programs_file_has_no_id(tmp_path: Path) -> None:
+    """It is refused, and stays as it was."""
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database")
+    with pytest.raises(NotOurs, match="file is not a database"):
+        database_id(path)
+    assert path.read_text() == "not a database"
 
 
 def _keep_adding(url: str, known: list[str], enough: threading.Event) -> None:

@@ -21,12 +21,14 @@ from enkrypt_provider.emulator.server import Listener
 from .conftest import NO_TLS, PATIENCE
 from .document import v1
 
-LIST = b"GET /models/list-models HTTP/1.1\r\nHost: emulator\r\napikey: k\r\n\r\n"
+LIST = b"GET /models/list-models HTTP/1.1\r\nHost: localhost\r\napikey: k\r\n\r\n"
 
 
 def post(body: object) -> bytes:
     content = json.dumps(body).encode()
-    head = f"POST /models/add-model HTTP/1.1\r\nHost: emulator\r\napikey: k\r\nContent-Length: {len(content)}\r\n\r\n"
+    head = (
+        f"POST /models/add-model HTTP/1.1\r\nHost: localhost\r\napikey: k\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
     return head.encode() + content
 
 
@@ -151,6 +153,32 @@ def test_a_taken_port_is_an_error(url: str, database: Path) -> None:
     with pytest.raises(OSError, match="in use"):
         Listener(create_app(database), urlsplit(url).port or 0)
     assert httpx.get(f"{url}/models/list-models", headers={"apikey": "k"}, verify=NO_TLS).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (("Host", "127.0.0.1"), 200),
+        (("Host", "localhost:1"), 200),
+        (("Host", "[::1]:8787"), 200),
+        (("Host", "rebound.example.com"), 403),
+        (("Host", "127.0.0.1.example.com:80"), 403),
+        (("Host", "10.0.0.7"), 403),
+        (("Host", "["), 403),
+        (("Origin", "http://localhost:3000"), 200),
+        (("Origin", "https://other.example.com"), 403),
+        (("Origin", "null"), 403),
+    ],
+)
+@pytest.mark.parametrize("path", ["/models/list-models", "/_emulator/requests", "/"])
+def test_another_sites_page_reads_nothing(database: Path, header: tuple[str, str], status: int, path: str) -> None:
+    """A name that was given this machine's address, and a script of another site, are refused by every path."""
+    with serve_in_thread(create_app(database, record=True, page=True)) as url:
+        headers = dict([("apikey", "k"), header])
+        answer = httpx.get(url + path, headers=headers, verify=NO_TLS, trust_env=False)
+        assert (answer.status_code, f"{header[0]} names another" in answer.text) == (status, status == 403)
+        entries = httpx.get(f"{url}/_emulator/requests", verify=NO_TLS, trust_env=False).json()
+        assert len(entries) == (path == "/models/list-models" and status == 200)
 
 
 def test_the_end_frees_the_port(database: Path) -> None:

@@ -6,13 +6,12 @@ showing; where it is read, in history and journal.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import flask
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound
 
+from .. import origin
 from ..database import Database, DatabaseFailed
 from ..faults import Dial
 from ..history import History
@@ -147,17 +146,9 @@ def page_of(database: Database, dial: Dial, journal: Journal | None, about: str)
 
 
 def _for_this_machine() -> None:
-    """Refuses other machines, and another site's script, to which this address was given as its own."""
-    host = urlsplit(f"//{flask.request.host}").hostname or ""
-    if not (_is_loopback(flask.request.remote_addr or "") and (host == "localhost" or _is_loopback(host))):
+    """Refuses other machines and other sites, also where no server of ours does."""
+    if origin.refusal(flask.request.environ) or not origin.is_loopback(flask.request.remote_addr or ""):
         raise Forbidden("This page is for a browser on the machine that serves it.")
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 def _with_headers(answer: flask.Response) -> flask.Response:

@@ -22,7 +22,7 @@ from document import document
 from serving import Api
 
 from enkrypt_provider import schema
-from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.provider import EnkryptModelProvider
 from enkrypt_provider.settings import Key, Settings
 

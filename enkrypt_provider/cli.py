@@ -260,7 +260,7 @@ def _overrides(endpoint: str | None, dialect: DialectName | None) -> dict[str, s
 
 
 def _client(stack: str | None, endpoint: str | None, dialect: DialectName | None) -> Any:
-    from .client import EnkryptClient
+    from .api.client import EnkryptClient
 
     return EnkryptClient(_sources(stack, endpoint, dialect).settings)
 

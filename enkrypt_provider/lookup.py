@@ -14,7 +14,7 @@ import pulumi
 from pulumi.runtime.rpc import translate_output_properties
 
 from . import outputs, schema
-from .client import EnkryptClient
+from .api.client import EnkryptClient
 from .errors import ConfigurationError
 from .fields import DEFAULT_VERSION, SECRETS
 from .resource import EnkryptProvider

@@ -10,7 +10,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, TypeVar, cast, overload
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -381,7 +381,8 @@ def _urn(name: str, type_: str, opts: pulumi.ResourceOptions | None) -> pulumi.O
     urn = pulumi.create_urn(name, type_, opts.parent if opts else None)
     organization = pulumi.get_organization()
     # A future: an output of a parent would make the resource depend on it, and so on itself.
-    return pulumi.Output.from_input(urn.future()).apply(lambda known: f"{organization}/{known}" if known else None)
+    known: pulumi.Output[Any] = pulumi.Output.from_input(cast(Any, urn.future()))
+    return known.apply(lambda text: f"{organization}/{text}" if text else None)
 
 
 @functools.cache

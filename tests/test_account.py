@@ -12,8 +12,10 @@ import httpx
 import pytest
 from documents import canonical, document
 
-from enkrypt_provider.account import Account, illness
-from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.retry import Patience
+from enkrypt_provider.core.journal import Journal
+from enkrypt_provider.core.reconcile import Account, illness
 from enkrypt_provider.emulator import Fault, create_app
 from enkrypt_provider.errors import (
     AuthenticationFailed,
@@ -24,8 +26,6 @@ from enkrypt_provider.errors import (
     ServiceUnavailable,
     UnexpectedResponse,
 )
-from enkrypt_provider.journal import Journal
-from enkrypt_provider.retry import Patience
 from enkrypt_provider.schema import Identifier
 from enkrypt_provider.settings import Key, Settings
 

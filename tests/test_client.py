@@ -24,7 +24,10 @@ from documents import ANSWER, DOCUMENT, answer, canonical, document, everything
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.redaction import redacted, secrets_in
+from enkrypt_provider.api.request import ANSWER_LIMIT, LIST_LIMIT
+from enkrypt_provider.api.retry import Patience
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
 from enkrypt_provider.errors import (
     AuthenticationFailed,
@@ -36,9 +39,6 @@ from enkrypt_provider.errors import (
     ServiceUnavailable,
     UnexpectedResponse,
 )
-from enkrypt_provider.redaction import redacted, secrets_in
-from enkrypt_provider.request import ANSWER_LIMIT, LIST_LIMIT
-from enkrypt_provider.retry import Patience
 from enkrypt_provider.schema import Identifier, read
 from enkrypt_provider.settings import Key, Settings
 

@@ -10,8 +10,9 @@ from documents import canonical, everything, minimal, registrations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enkrypt_provider import diff, schema
+from enkrypt_provider import schema
 from enkrypt_provider.commands.declaring import Declaration, Secret, Secrets, declare, declared, names_for
+from enkrypt_provider.core import diff
 from enkrypt_provider.emulator import create_app
 from enkrypt_provider.fields import OPTIONS, Dialect
 from enkrypt_provider.schema import Identifier, Live

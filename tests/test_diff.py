@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from pulumi.output import UNKNOWN
 
 from enkrypt_provider import fields, schema
-from enkrypt_provider.diff import TABLE, Change, Rule, changes, differing, rule_of, settle, without_secrets
+from enkrypt_provider.core.diff import TABLE, Change, Rule, changes, differing, rule_of, settle, without_secrets
 from enkrypt_provider.fields import Dialect
 from enkrypt_provider.schema import Live, from_engine, read
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from enkrypt_provider.journal import Entry, Journal, this_place
+from enkrypt_provider.core.journal import Entry, Journal, this_place
 from enkrypt_provider.schema import Identifier
 
 MODEL = Identifier("Test_Model", "1")

@@ -6,7 +6,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from enkrypt_provider.ledger import Ledger, this_run
+from enkrypt_provider.core.run_ownership import Ledger, this_run
 from enkrypt_provider.schema import Identifier
 
 MODEL = Identifier("Test_Model", "1")

@@ -12,10 +12,10 @@ import httpx
 import pytest
 from documents import answer
 
-from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.retry import Patience
+from enkrypt_provider.api.snapshot import FRESH, Listing
 from enkrypt_provider.errors import AuthenticationFailed, EnkryptError, ServiceUnavailable
-from enkrypt_provider.listing import FRESH, Listing
-from enkrypt_provider.retry import Patience
 from enkrypt_provider.schema import Identifier, read
 from enkrypt_provider.settings import Key, Settings
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enkrypt_provider import schema
+from enkrypt_provider.api.redaction import is_masked
 from enkrypt_provider.commands.masking import replaced, shown
-from enkrypt_provider.redaction import is_masked
 
 
 @pytest.mark.parametrize(

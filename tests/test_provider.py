@@ -21,9 +21,9 @@ from pulumi.dynamic.dynamic import serialize_provider
 
 from enkrypt_provider import provider as module
 from enkrypt_provider import schema
+from enkrypt_provider.core.controller import Verbs
 from enkrypt_provider.errors import ConfigurationError, EnkryptError, ModelNotFound
 from enkrypt_provider.provider import EnkryptModelProvider
-from enkrypt_provider.verbs import Verbs
 
 STORED = "gASVOQAAAAAAAACMGWVua3J5cHRfcHJvdmlkZXIucHJvdmlkZXKUjBRFbmtyeXB0TW9kZWxQcm92aWRlcpSTlCmBlC4="
 """What every state holds since version 0.1.0: a storage format."""

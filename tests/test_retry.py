@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from enkrypt_provider.api.retry import RETRY_AFTER_LIMIT, TABLE, Failed, Patience, Went, persist
 from enkrypt_provider.errors import ModelExists, RequestRejected, ServiceUnavailable, UnexpectedResponse
-from enkrypt_provider.retry import RETRY_AFTER_LIMIT, TABLE, Failed, Patience, Went, persist
 
 METHODS = ("GET", "PATCH", "DELETE", "POST")
 

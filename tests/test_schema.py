@@ -38,7 +38,7 @@ from pulumi.output import UNKNOWN
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_ID
 
 from enkrypt_provider import fields, schema, shapes
-from enkrypt_provider.diff import differing
+from enkrypt_provider.core.diff import differing
 from enkrypt_provider.emulator import create_app
 from enkrypt_provider.errors import UnexpectedResponse
 from enkrypt_provider.fields import Dialect

@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pulumi.output import UNKNOWN
 
-from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.errors import ConfigurationError
 from enkrypt_provider.settings import (
     DEFAULT_ENDPOINT,

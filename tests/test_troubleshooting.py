@@ -20,17 +20,17 @@ from mocked import run
 
 import enkrypt_provider
 from enkrypt_provider import EnkryptModel, catalogue, get_model, policy
-from enkrypt_provider.account import Account
-from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.retry import Patience
 from enkrypt_provider.commands.stack import Stack, project_file
+from enkrypt_provider.core.controller import Verbs
+from enkrypt_provider.core.reconcile import Account
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.fields import OWNER
-from enkrypt_provider.retry import Patience
 from enkrypt_provider.schema import Identifier, parse, to_wire
 from enkrypt_provider.settings import DEFAULT_ENDPOINT, Key, Settings
 from enkrypt_provider.testing import MockStack
-from enkrypt_provider.verbs import Verbs
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "troubleshooting.md"
 REFUSED: Final = "The preview refuses an argument"

@@ -13,8 +13,10 @@ from documents import COMPUTED, canonical, document, everything, minimal, put, t
 from pulumi.output import UNKNOWN
 
 from enkrypt_provider import schema
-from enkrypt_provider.account import Account
-from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.retry import Patience
+from enkrypt_provider.core.controller import Verbs
+from enkrypt_provider.core.reconcile import Account
 from enkrypt_provider.emulator import Fault, create_app
 from enkrypt_provider.errors import (
     ConfigurationError,
@@ -27,10 +29,8 @@ from enkrypt_provider.errors import (
 )
 from enkrypt_provider.fields import COMPUTED as COMPUTED_NAMES
 from enkrypt_provider.fields import OWNER, TOKEN
-from enkrypt_provider.retry import Patience
 from enkrypt_provider.schema import Identifier
 from enkrypt_provider.settings import Key, Settings
-from enkrypt_provider.verbs import Verbs
 
 Properties = dict[str, Any]
 Make = Callable[..., Verbs]

@@ -25,6 +25,7 @@ SLOWEST: Final = 8
 WORTH_A_LINE: Final = 5.0
 """Seconds of waiting for a turn that are told."""
 
+
 class Pace:
     """The turns of one account's calls. Safe for threads.
 

@@ -67,5 +67,5 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def timestamp(date: str) -> float:
-    """Return an HTTP date as seconds since 1970. Raise `ValueError`, `TypeError` or `OverflowError` where it is none."""
+    """Return an HTTP date as seconds since 1970. Raise `ValueError`, `TypeError` or `OverflowError`."""
     return parsedate_to_datetime(date).timestamp()

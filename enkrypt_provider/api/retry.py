@@ -112,7 +112,7 @@ def retry(
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(Failed),
-        stop=tenacity.stop_after_attempt(policy.max_retries + 1) | _time_is_up(),
+        stop=_stop(policy.max_retries + 1),
         wait=_wait(tenacity.wait_random_exponential(multiplier=policy.first_wait, max=policy.longest_wait)),
         sleep=policy.sleep,
         before_sleep=_report(what, policy.max_retries + 1),
@@ -124,16 +124,16 @@ def retry(
         raise failed.final(what, int(retrying.statistics.get("attempt_number", 1))) from None
 
 
-def _time_is_up() -> Callable[[tenacity.RetryCallState], bool]:
-    """Return a stop condition. Time spent waiting for a turn does not count."""
+def _stop(attempts: int) -> Callable[[tenacity.RetryCallState], bool]:
+    """Return a condition: no attempt is left, or no time. Waiting for a turn is not counted."""
     current = operation.current()
     began, waited = time.monotonic(), current.waited
 
-    def is_up(state: tenacity.RetryCallState) -> bool:
+    def is_over(state: tenacity.RetryCallState) -> bool:
         worked = time.monotonic() - began - (current.waited - waited)
-        return worked + state.upcoming_sleep >= current.time_limit
+        return state.attempt_number >= attempts or worked + state.upcoming_sleep >= current.time_limit
 
-    return is_up
+    return is_over
 
 
 def _wait(backoff: Callable[[tenacity.RetryCallState], float]) -> Callable[[tenacity.RetryCallState], float]:

@@ -13,11 +13,11 @@ from typing import Final
 import httpx
 
 from ..errors import ConfigurationError, UnexpectedResponse, plain
+from ..schema import Json
+from ..settings import Settings
 from .redaction import redacted
 from .request import NOT_FOLLOWED, Request, Response, timestamp
 from .retry import Failed, Failure
-from ..schema import Json
-from ..settings import Settings
 
 _NOT_SENT: Final = (
     httpx.ConnectError,
@@ -47,7 +47,7 @@ class Transport:
         self._http.close()
 
     def send(self, request: Request) -> Response:
-        """Return the response, whatever its status. Raise `Failed`, or `UnexpectedResponse` for one that is too large."""
+        """Return the response, whatever its status. Raise `Failed`, or `UnexpectedResponse` where it is huge."""
         try:
             return self._send(request)
         except _NOT_SENT as error:

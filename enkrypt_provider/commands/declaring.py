@@ -16,9 +16,9 @@ from typing import Any, Final
 from pulumi.output import UNKNOWN
 
 from .. import catalogue, schema
+from ..api.redaction import is_masked
 from ..errors import Problem
 from ..fields import Dialect
-from ..redaction import is_masked
 from ..schema import Identifier, Live, Properties
 from .masking import replaced
 

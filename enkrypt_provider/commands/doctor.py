@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from .. import __version__, schema
-from ..client import EnkryptClient
+from ..api.client import EnkryptClient
+from ..api.retry import RetryPolicy
 from ..errors import ConfigurationError, EnkryptError, counted, plain
-from ..retry import Patience
 from ..settings import Settings
 from .import_file import pickled_provider
 from .sources import Sources
@@ -140,7 +140,7 @@ def _access(settings: Settings) -> Iterator[Finding]:
     if settings.database and importlib.util.find_spec("flask") is None:
         yield Finding("access", "the embedded emulator is not installed", ok=False, do="install the extra `emulator`")
         return
-    client = EnkryptClient(replace(settings, max_retries=0), patience=Patience(0))
+    client = EnkryptClient(replace(settings, max_retries=0), retry=RetryPolicy(0))
     try:
         models = client.list_models()
     except EnkryptError as error:

@@ -11,8 +11,8 @@ from typing import Any
 
 from pulumi.dynamic.dynamic import serialize_provider
 
-from .. import diff as differences
 from .. import schema
+from ..core import diff as differences
 from ..errors import ConfigurationError
 from ..fields import Dialect
 from ..provider import EnkryptModelProvider

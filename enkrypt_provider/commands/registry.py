@@ -11,10 +11,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from .. import schema
-from ..account import illness
-from ..client import EnkryptClient
+from ..api.client import EnkryptClient
+from ..api.redaction import redacted, secrets_in
+from ..core.reconcile import illness
 from ..errors import RequestRejected, UnexpectedResponse, plain
-from ..redaction import redacted, secrets_in
 from ..schema import Identifier, Json, Live
 
 Watch = Callable[[Sequence[Any]], Iterable[Any]]

@@ -120,7 +120,7 @@ class Controller:
     # ---- check
 
     def check(self, request: Request) -> CheckResult:
-        """Parse a program's arguments, some of them not known yet. Call nothing unless `enkrypt:checkOnline` is set."""
+        """Parse a program's arguments, some not known yet. Call nothing unless `enkrypt:checkOnline` is set."""
         if isinstance(self._connected, ConfigurationError):
             return CheckResult(dict(request.inputs), [str(self._connected)])
         with _running(request):

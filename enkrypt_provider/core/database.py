@@ -21,11 +21,10 @@ CREATE TABLE IF NOT EXISTS journal (
     PRIMARY KEY (account, place, urn)
 );
 CREATE INDEX IF NOT EXISTS journal_number ON journal (account, number);
-CREATE TABLE IF NOT EXISTS declared (run TEXT, account TEXT, identity TEXT, urn TEXT, PRIMARY KEY (run, account, identity));
-CREATE TABLE IF NOT EXISTS held (run TEXT, account TEXT, number TEXT, urn TEXT, PRIMARY KEY (run, account, number));
-CREATE TABLE IF NOT EXISTS released (run TEXT, account TEXT, number TEXT, PRIMARY KEY (run, account, number));
+CREATE TABLE IF NOT EXISTS claims (
+    run TEXT, account TEXT, claim TEXT, subject TEXT, urn TEXT, PRIMARY KEY (run, account, claim, subject)
+);
 """  # a storage format
-_RUN_TABLES: Final = ("declared", "held", "released")
 _BUSY: Final = 5.0
 """Seconds that one process waits for another's write."""
 
@@ -51,10 +50,9 @@ class Database:
         return []
 
     def _forget_past_runs(self) -> None:
-        for table in _RUN_TABLES:
-            for (run,) in self.rows(f"SELECT DISTINCT run FROM {table}"):
-                if not _is_alive(run):
-                    self.write(f"DELETE FROM {table} WHERE run = ?", run)
+        for (run,) in self.rows("SELECT DISTINCT run FROM claims"):
+            if run != self.run and not _is_alive(run):
+                self.write("DELETE FROM claims WHERE run = ?", run)
 
 
 def this_run() -> str:
@@ -104,4 +102,3 @@ def _connected(where: Path | str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-

@@ -21,8 +21,8 @@ Sent = Literal["create", "update"]
 class Entry:
     """What one resource sent last.
 
-    `number` is the API's number of the registration, or "" where no response told it. `began` is in seconds since 1970
-    by this machine's clock. `updated_at` is the API's, or "" where no response came.
+    `number` is the API's number of the registration, or "" where no response told it. `began` is in seconds since
+    1970 by this machine's clock. `updated_at` is the API's, or "" where no response came.
     """
 
     operation: Sent
@@ -91,9 +91,7 @@ class Journal:
     def forget(self, number: object) -> None:
         """Forget every entry of a registration: it is gone, or was just written as a whole."""
         if number is not None:
-            self._database.write(
-                "DELETE FROM journal WHERE account = ? AND number = ?", self._account, _text(number)
-            )
+            self._database.write("DELETE FROM journal WHERE account = ? AND number = ?", self._account, _text(number))
 
     def confirm(self, identity: Identifier, number: object, updated_at: object) -> None:
         """Forget the entries that a state shows: of the same write, or a create of an identity that it holds."""
@@ -114,9 +112,7 @@ class Journal:
 
     def is_of_another(self, urn: str, number: object) -> bool:
         """Whether another resource of this machine wrote the registration, and no state has shown that yet."""
-        return bool(
-            self._database.rows(f"{_SELECT} AND number = ? AND urn != ?", self._account, _text(number), urn)
-        )
+        return bool(self._database.rows(f"{_SELECT} AND number = ? AND urn != ?", self._account, _text(number), urn))
 
     def _key(self, urn: str) -> tuple[str, str, str]:
         return self._account, self._place, urn

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def current_backend() -> str:
-    """Return a hash of the backend's URL, which may hold a password: the environment's, the project's, the login's."""
+    """Return a hash of the backend's URL, which may hold a password: of the environment, the project or the login."""
     url = os.environ.get("PULUMI_BACKEND_URL") or _of_project(Path.cwd()) or _of_login()
     return hashlib.sha256(url.encode()).hexdigest()[:12] if url else ""
 

@@ -14,14 +14,15 @@ import httpx
 from documents import through_engine
 from pulumi.dynamic import CheckResult, Config, ConfigureRequest
 
-from enkrypt_provider import diff, schema
-from enkrypt_provider.account import Account
-from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider import schema
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.core import diff
+from enkrypt_provider.core.controller import Verbs
+from enkrypt_provider.core.reconcile import Account
 from enkrypt_provider.fields import Dialect
 from enkrypt_provider.provider import EnkryptModelProvider
 from enkrypt_provider.schema import Properties
 from enkrypt_provider.settings import Key, Settings
-from enkrypt_provider.verbs import Verbs
 
 
 @dataclass(frozen=True)

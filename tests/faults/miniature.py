@@ -17,15 +17,15 @@ from typing import Any, Final
 import httpx
 from pulumi.dynamic import CheckResult
 
-from enkrypt_provider.account import Account
-from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.retry import Patience
+from enkrypt_provider.core.controller import Verbs
+from enkrypt_provider.core.journal import Journal
+from enkrypt_provider.core.reconcile import Account
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.fields import OWNER
-from enkrypt_provider.journal import Journal
 from enkrypt_provider.provider import EnkryptModelProvider
-from enkrypt_provider.retry import Patience
 from enkrypt_provider.settings import Settings
-from enkrypt_provider.verbs import Verbs
 
 Properties = dict[str, Any]
 Program = Mapping[str, Properties]

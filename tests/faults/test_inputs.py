@@ -20,14 +20,14 @@ from hypothesis.errors import FlakyStrategyDefinition
 from pulumi.output import UNKNOWN
 
 from enkrypt_provider import fields, schema, shapes
-from enkrypt_provider.account import Account
-from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.core.controller import Verbs
+from enkrypt_provider.core.journal import Journal
+from enkrypt_provider.core.reconcile import Account
 from enkrypt_provider.emulator import create_app
 from enkrypt_provider.fields import Dialect
-from enkrypt_provider.journal import Journal
 from enkrypt_provider.marks import is_unknown
 from enkrypt_provider.settings import Key, Settings
-from enkrypt_provider.verbs import Verbs
 
 from .conftest import FULL, Count
 from .world import NOWHERE

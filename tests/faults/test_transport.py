@@ -20,10 +20,10 @@ from e2e.tls import certified
 from emulator.serving import serving
 
 from enkrypt_provider import schema
-from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.retry import Patience
 from enkrypt_provider.emulator import create_app
 from enkrypt_provider.errors import ConfigurationError, EnkryptError, ServiceUnavailable, UnexpectedResponse
-from enkrypt_provider.retry import Patience
 from enkrypt_provider.schema import Identifier
 from enkrypt_provider.settings import Key, Settings
 

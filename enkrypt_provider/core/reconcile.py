@@ -129,7 +129,7 @@ class Registrations:
         before = self.journal.entry(urn)
         interrupted = before if before and (before.operation, before.identity) == ("create", str(identity)) else None
         if before and before.operation == "create" and not interrupted:
-            self._abandon(urn, before)
+            self._name_left_behind(before)
         create = Create(urn, inputs, identity, self.journal.begin(urn, "create", identity), interrupted)
         try:
             live = self._register(create)
@@ -147,16 +147,15 @@ class Registrations:
         self.journal.finish(create.urn, "create", create.identity, number, updated_at)
         self.run.hold(number, create.urn)
 
-    def _abandon(self, urn: str, entry: Entry) -> None:
-        """Take back what an interrupted create of this resource made under another identity: it is in no state."""
+    def _name_left_behind(self, entry: Entry) -> None:
+        """Name what an earlier create of this resource made under another identity, where no state may hold it.
+
+        It is not deleted: a forced replacement comes here too, and its state does hold it.
+        """
         identity = Identifier.parse(entry.identity)
         live = self.client.find_model(identity)
-        if live is not None and entry.number and str(live.computed.get("model_id")) == entry.number:
-            self.delete(Holding(identity, live.computed.get("model_id")))
-            operation.report("info", f"{identity} is deleted: an interrupted run had made it")
-        elif live is not None:
-            operation.report("warning", self.left_behind(identity))
-        self.journal.remove(urn)
+        if live is not None and not self.run.is_held(live.computed.get("model_id")):
+            operation.report("warning", f"if the last `pulumi up` was interrupted: {self.left_behind(identity)}")
 
     def take_back(self, create: Create, live: Live) -> str:
         """Undo a create that cannot stay. Return what is registered now, for a person."""

@@ -13,7 +13,7 @@ from typing import Any
 from .. import schema
 from ..api.client import EnkryptClient
 from ..api.redaction import redacted, secrets_in
-from ..core.reconcile import illness
+from ..core.health import illness
 from ..errors import RequestRejected, UnexpectedResponse, plain
 from ..schema import Identifier, Json, Live
 

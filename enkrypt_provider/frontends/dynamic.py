@@ -32,7 +32,7 @@ class DynamicFrontend:
         return cls(Controller.configured(get, place=current_backend()))
 
     def check(self, olds: Properties, news: Properties) -> CheckResult:
-        request = Request(urn=str(news.get(OWNER, "")), inputs=_without_ours(news), state=olds, report=self._report)
+        request = Request(urn=str(news.get(OWNER) or ""), inputs=_without_ours(news), state=olds, report=self._report)
         result = self.controller.check(request)
         # With a property's name the engine would print the property's value, secrets in the clear.
         return CheckResult(result.inputs, [CheckFailure("", problem) for problem in result.problems])

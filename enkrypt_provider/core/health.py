@@ -1,0 +1,46 @@
+"""Does a registered model answer?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ..api.client import EnkryptClient
+from ..api.redaction import redacted, secrets_in
+from ..errors import EnkryptError, ModelUnhealthy, plain
+from ..schema import Identifier, Json, Properties
+
+_REACHED_BY: Final = (
+    "model_config.endpoint",
+    "model_config.paths",
+    "model_config.auth_data",
+    "model_config.apikeys",
+    "model_config.is_compatible_with",
+    "model_config.model_auth_type",
+    "model_config.model_jwt_config",
+    "model_config.custom_",
+)
+"""The fields of which a change can make a model unreachable."""
+
+
+def may_change_by(paths: Iterable[str]) -> bool:
+    """Whether a change of these fields can make a model unreachable."""
+    return any(path.startswith(_REACHED_BY) for path in paths)
+
+
+def verify(client: EnkryptClient, identity: Identifier, inputs: Properties) -> None:
+    """Raise `ModelUnhealthy` where the model, registered with `inputs`, does not answer."""
+    try:
+        health = client.until_visible(lambda: client.model_health(identity))
+    except EnkryptError as error:
+        raise ModelUnhealthy(f"{identity}: its health could not be verified: {error}") from None
+    if reason := redacted(illness(health), secrets_in(inputs)):
+        raise ModelUnhealthy(f"{identity} does not answer: {reason}")
+
+
+def illness(health: Json) -> str:
+    """Return what a response of the health check says is wrong, or "". The shape of that response is a guess [G]."""
+    status = health.get("status") if isinstance(health, dict) else None
+    if not isinstance(status, str) or status.casefold() in ("healthy", "ok", "success", "up"):
+        return ""
+    return plain(f"{status}: {health.get('message') or health.get('error') or 'no reason given'}", 300)

@@ -1,0 +1,110 @@
+"""redaction.py: no secret is left in a text, and nothing harmless is taken out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from documents import everything
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from enkrypt_provider.api.redaction import is_masked, redacted, secrets_in
+
+LETTERS = st.characters(codec="utf-8", exclude_categories=["Cs"])
+KEYS = st.text("abcdefghijkXYZ0189+/=._-", min_size=8, max_size=20)
+
+
+@given(st.lists(st.text(LETTERS, min_size=8, max_size=20), min_size=1, max_size=4), st.data())
+@example(["aaaaaaaaa", "aaaaaaaa"], None)
+def test_of_several_secrets_none_is_left(secrets: Sequence[str], data: st.DataObject | None) -> None:
+    """One may begin, hold or overlap another."""
+    parts = st.lists(st.sampled_from([*secrets, " ", "why: "]), max_size=6)
+    text = data.draw(parts.map("".join)) if data else "aaaaaaaaaaaaa"
+    left = redacted(text, secrets)
+    assert not [secret for secret in secrets if secret in left and "***" not in secret]
+
+
+@given(KEYS, st.data())
+def test_of_a_key_no_eight_characters_are_left(key: str, data: st.DataObject) -> None:
+    """A server may repeat a part of it."""
+    start = data.draw(st.integers(0, len(key) - 8))
+    end = data.draw(st.integers(start + 8, len(key)))
+    assert redacted(f"<{key[start:end]}>", [key]) == "<***>"
+
+
+@given(st.text(LETTERS, min_size=8, max_size=20))
+def test_a_secret_is_found_escaped_once_and_twice(secret: str) -> None:
+    """JSON in JSON, as a gateway that logs a body shows it."""
+    once = json.dumps({"sent": secret}, ensure_ascii=False)
+    assert redacted(once, [secret]) == '{"sent": "***"}'
+    assert redacted(json.dumps(once, ensure_ascii=False), [secret]) == '"{\\"sent\\": \\"***\\"}"'
+
+
+@pytest.mark.parametrize("secret", ["443", "none", "POST", "v1", "", "openai"])
+def test_a_text_that_is_too_short_to_be_a_key_is_left(secret: str) -> None:
+    """A model without a key has `none`, by the vendor's own examples: reasons must stay readable."""
+    line = "none of POST, openai, v1 works on port 443"
+    assert redacted(line, [secret]) == line
+
+
+def test_of_a_command_the_whole_and_its_keys_are_hidden_and_plain_words_are_not() -> None:
+    """A server that names a header of it does not blot itself out."""
+    command = "curl -H 'Authorization: Bearer stand-in-4f7a1b' https://example.com/chat -d '{prompt}'"
+    line = f"no Authorization by stand-in-4f7a1b for {command}"
+    assert redacted(line, [command]) == "no Authorization by *** for ***"
+
+
+def test_every_secret_field_of_a_body_is_secret() -> None:
+    """All that can hold a secret, in either dialect; names of headers, methods and addresses are none."""
+    expected = {
+        "stand-in-key-1",
+        "stand-in-key-2",
+        "stand-in-client-key",
+        "stand-in-jwt-body",
+        "stand-in-header-value",
+        "curl -H 'Authorization: stand-in-curl-key' https://h",
+    }
+    assert set(secrets_in(everything("v2"))) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [("https://a/token", ()), ("https://a?key=1", ("https://a?key=1",)), ("https://u:p@a", ("https://u:p@a",))],
+)
+def test_a_token_url_is_secret_where_it_can_hold_one(url: str, found: tuple[str, ...]) -> None:
+    """In its query or before its host."""
+    assert secrets_in({"model_config": {"model_jwt_config": {"jwt_url": url}}}) == found
+
+
+@pytest.mark.parametrize("body", [{}, {"model_config": None}, {"model_config": {"apikeys": [1, None, {"a": []}]}}])
+def test_a_body_without_secrets_has_none(body: Any) -> None:
+    """Whatever else it holds."""
+    assert secrets_in(body) == ()
+
+
+# ---- masks
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["xxxxx", "x", "XXXX", "", "*", "********", "sk-****abcd", "sk-xxxxxxxx1234", "sk-...abcd", "sk-…abcd", "••••",
+     "<redacted>", "[MASKED]", "hidden"],
+)  # fmt: skip
+def test_a_mask_is_known(text: str) -> None:
+    """Whatever an API may show in the place of a key."""
+    assert is_masked(text)
+
+
+@pytest.mark.parametrize("text", ["sk-proj-4fGh", "AIzaSyD-x_x1", "a", "hidden-away-key", "gsk_xxx1"])
+def test_a_key_is_no_mask(text: str) -> None:
+    """It is not asked for again."""
+    assert not is_masked(text)
+
+
+@given(st.binary(min_size=12, max_size=40))
+def test_no_hexadecimal_key_is_a_mask(random: bytes) -> None:
+    """As many vendors make them."""
+    assert not is_masked(f"sk-{random.hex()}")

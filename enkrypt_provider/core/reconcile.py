@@ -314,7 +314,7 @@ class Registrations:
         One that another object of this run stands for as well, or that somebody else made anew, is kept.
         """
         if held.number is not None and self.run.is_held(held.number):
-            return operation.report("info", f"{held.identity} is kept: another entry of the state stands for it now")
+            return operation.report("info", f"{held.identity} is kept: another object of the state stands for it")
         is_there = self.snapshot.has_number(held.identity, held.number)
         live = None if is_there else self.client.find_model(held.identity)
         if live is not None and not self._is_ours(held, live):

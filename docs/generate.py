@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))  # as a script it knows docs/ alone
 
 from enkrypt_provider import catalogue, lookup, resource  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.commands.sources import VARIABLES  # noqa: E402 - after the path that it is found by
-from enkrypt_provider.diff import Rule, rule_of  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.core.diff import Rule, rule_of  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.fields import COMPUTED, SECRETS  # noqa: E402 - after the path that it is found by
 
 HOLDERS: Final = {

@@ -15,9 +15,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from . import diff as differences
 from . import schema
 from .client import VISIBILITY_WAITS, EnkryptClient, announce
+from .core import diff as differences
 from .errors import (
     AuthenticationFailed,
     EnkryptError,

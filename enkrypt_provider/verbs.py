@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 
-from . import diff as differences
 from . import schema
 from .account import Account
 from .client import EnkryptClient, announce
+from .core import diff as differences
 from .errors import ConfigurationError, DeletionProtected, plain
 from .fields import COMPUTED, OWNER, TOKEN
 from .ledger import Ledger, this_run

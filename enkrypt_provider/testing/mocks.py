@@ -129,7 +129,7 @@ class EnkryptMocks(Mocks):
         return created.id, dict(created.outs or {})
 
     def _difference(self, verbs: Verbs, held: Held | None, inputs: dict[str, Json]) -> tuple[Change, tuple[str, ...]]:
-        from ..diff import changes
+        from ..core.diff import changes
         from ..schema import from_engine
 
         if held is None:

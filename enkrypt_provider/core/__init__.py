@@ -1,0 +1,1 @@
+"""What is to be done: decisions about registrations, whoever asks for them."""

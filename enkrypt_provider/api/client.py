@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
-from .. import schema
 from ..errors import (
     AuthenticationFailed,
     ModelExists,
@@ -24,7 +23,9 @@ from ..errors import (
     near_match,
     plain,
 )
-from ..schema import Identifier, Json, Live
+from ..kinds import codec
+from ..kinds.kind import Identifier, Json, Live
+from ..kinds.model import MODEL
 from ..settings import OFF, VENDOR_RT_RATES, Settings
 from .pace import Pace
 from .redaction import redacted, secrets_in
@@ -119,7 +120,7 @@ class EnkryptClient:
         identity is taken.
         """
         request = Request("POST", "/models/add-model", f"create {identity}", body=body, secrets=secrets_in(body))
-        return self._send(request, lambda response: _data_of(response.json(), identity, body), look_up, doubt)
+        return self._send(request, lambda response: _data_of(response.json(), identity), look_up, doubt)
 
     def get_model(self, identity: Identifier) -> Live:
         """GET `/models/get-model`, past the server's cache. Raise `ModelNotFound`."""
@@ -139,7 +140,7 @@ class EnkryptClient:
         request = Request(
             "PATCH", "/models/modify-model", f"update {identity}", identity, body, secrets=secrets_in(body)
         )
-        return self._send(request, lambda response: _data_of(response.json(), identity, body))
+        return self._send(request, lambda response: _data_of(response.json(), identity))
 
     def delete_model(self, identity: Identifier) -> None:
         """DELETE `/models/delete-model`. Raise `ModelNotFound`. The response's body says nothing of use [G]."""
@@ -173,7 +174,7 @@ class EnkryptClient:
         """Return the model that a person named. Raise `ModelNotFound` with the nearest name."""
         found = self.find_model(identity)
         if found is None:
-            known = tuple(str(schema.identity_in(item)) for item in self.list_models() if isinstance(item, dict))
+            known = tuple(str(MODEL.identity_in(item)) for item in self.list_models() if isinstance(item, dict))
             near = near_match(str(identity), known)
             raise ModelNotFound(f"no model {plain(identity)} is registered with this account{near}", status=404)
         return found
@@ -299,11 +300,11 @@ def _is_environment_odd() -> bool:
 # ---- reading a response
 
 
-def _data_of(found: Json, identity: Identifier, sent: Json) -> Live:
-    return _model_in(found.get("data") if isinstance(found, dict) else None, identity, sent)
+def _data_of(found: Json, identity: Identifier) -> Live:
+    return _model_in(found.get("data") if isinstance(found, dict) else None, identity)
 
 
-def _model_in(found: Json, identity: Identifier, sent: Json = None) -> Live:
+def _model_in(found: Json, identity: Identifier) -> Live:
     """Return the model that was asked for; one without a version is taken for that."""
     if not isinstance(found, dict) or not isinstance(found.get("model_saved_name"), str):
         raise UnexpectedResponse("answered without the model's data")
@@ -311,7 +312,7 @@ def _model_in(found: Json, identity: Identifier, sent: Json = None) -> Live:
     version = (config.get("model_version") if isinstance(config, dict) else None) or found.get("model_version")
     if (found["model_saved_name"], version or identity.version) != (identity.name, identity.version):
         raise UnexpectedResponse(f"answered with another model, {found['model_saved_name']}")
-    return schema.read(found if version else {**found, "model_version": identity.version}, sent)
+    return codec.read(MODEL, found if version else {**found, "model_version": identity.version})
 
 
 def _models_in(found: Json) -> list[Json]:

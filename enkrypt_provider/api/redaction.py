@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import quote
 
-from ..fields import SECRETS
-from ..schema import Json
+from ..kinds.kind import Json
+from ..kinds.model import MODEL
 
 _MASK: Final = re.compile(
     r"[xX]{4}|[*•]{2}|\.{3}|…|\A[xX*•]*\Z|\A\W?(masked|redacted|hidden|secret)\W?\Z", re.IGNORECASE
@@ -19,7 +19,7 @@ _MASK: Final = re.compile(
 def secrets_in(body: Mapping[str, Json]) -> tuple[str, ...]:
     """Every text in a body that a person must never see."""
     config = body.get("model_config")
-    hidden = ([config.get(path.rpartition(".")[2]) for path in SECRETS]) if isinstance(config, Mapping) else []
+    hidden = ([config.get(path.rpartition(".")[2]) for path in MODEL.secrets]) if isinstance(config, Mapping) else []
     return tuple(_texts(hidden))
 
 

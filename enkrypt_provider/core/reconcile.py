@@ -13,10 +13,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from .. import schema
 from ..api import operation
 from ..api.client import VISIBILITY_WAITS, EnkryptClient
-from ..api.redaction import is_masked, redacted, secrets_in
+from ..api.redaction import redacted, secrets_in
 from ..api.snapshot import Snapshot
 from ..errors import (
     EnkryptError,
@@ -27,7 +26,10 @@ from ..errors import (
     UnexpectedResponse,
     plain,
 )
-from ..schema import Identifier, Json, Live, Properties
+from ..kinds import codec
+from ..kinds.kind import Identifier, Json, Live, Properties
+from ..kinds.model import MODEL
+from ..kinds.secrets import is_masked
 from . import diff as differences
 from .journal import Entry, Journal
 from .run_ownership import RunOwnership
@@ -125,7 +127,7 @@ class Registrations:
         Raise `ModelExists` where the identity is taken by a registration that is not this resource's, unless
         `inputs` say `adopt_existing`.
         """
-        identity = schema.identity(inputs)
+        identity = MODEL.identity_of(inputs)
         before = self.journal.entry(urn)
         interrupted = before if before and (before.operation, before.identity) == ("create", str(identity)) else None
         if before and before.operation == "create" and not interrupted:
@@ -167,7 +169,7 @@ class Registrations:
                 return "it was deleted again"
             if create.replaced is None:
                 return "it was there before and stays, as declared: its former keys are not known"
-            self.client.modify_model(identity, schema.to_wire(create.replaced, self._dialect))
+            self.client.modify_model(identity, codec.body(MODEL, create.replaced, self._dialect))
             self.journal.remove(create.urn)
             return "it was set back to what it was"
         except EnkryptError as error:
@@ -176,7 +178,7 @@ class Registrations:
             self.snapshot.changed()
 
     def _register(self, create: Create) -> Live:
-        body = schema.to_wire(create.inputs, self._dialect)
+        body = codec.body(MODEL, create.inputs, self._dialect)
         try:
             return self.client.add_model(body, create.identity, lambda: self._look_up(create), create.doubt)
         except _Taken:
@@ -214,7 +216,7 @@ class Registrations:
             raise _Taken(_taken(create, live), status=409)
         if create.claim is not Claim.SENT:  # it may have other keys, which nobody can compare
             create.replaced = None if _hides_keys(live) else live.inputs
-            live = self.client.modify_model(create.identity, schema.to_wire(create.inputs, self._dialect))
+            live = self.client.modify_model(create.identity, codec.body(MODEL, create.inputs, self._dialect))
         operation.report("info", f"{create.identity} {create.claim.value}")
         return live
 
@@ -267,7 +269,7 @@ class Registrations:
         before = self.journal.entry(urn)
         self.journal.begin(urn, "update", held.identity, held.number)
         try:
-            live = self.client.modify_model(held.identity, schema.to_wire(inputs, self._dialect))
+            live = self.client.modify_model(held.identity, codec.body(MODEL, inputs, self._dialect))
         except RequestRejected as error:
             self.journal.put(urn, before)
             if error.status == 404:
@@ -281,7 +283,7 @@ class Registrations:
     def set_back(self, urn: str, held: Holding, inputs: Properties) -> str:
         """Undo an update that cannot stay. Return what is registered now, for a person."""
         try:
-            self.client.modify_model(held.identity, schema.to_wire(inputs, self._dialect))
+            self.client.modify_model(held.identity, codec.body(MODEL, inputs, self._dialect))
         except EnkryptError as error:
             return f"and could not be set back ({error}): the next `pulumi up` on this machine sends it again"
         self.journal.remove(urn)

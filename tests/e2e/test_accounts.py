@@ -165,7 +165,7 @@ def test_equal_names_in_two_accounts_do_not_meet(story: Story) -> None:
 
 
 def test_each_command_may_run_on_another_machine(here: tuple[Stack, Api]) -> None:
-    """What a machine remembers is never needed: update, rename, refresh and destroy work on one that knows nothing."""
+    """What a machine remembers is not needed: update, rename, refresh and destroy work on a new one."""
     stack, api = here
     first = number(api, "chat/v1")
     declare(stack, chat=model("chat", system_prompt="Be fair."))
@@ -239,7 +239,7 @@ def test_two_resources_swap_their_names(story: Story) -> None:
 
 
 def test_a_forced_replacement_without_proof_is_refused_with_the_way_that_works(here: tuple[Stack, Api]) -> None:
-    """The engine does not say that the new object is the old one's: nothing is lost, and the message says what to do."""
+    """The engine does not say that both objects are one resource: nothing is lost, and the message says what to do."""
     stack, api = here
     before = api.models()
 

@@ -246,9 +246,7 @@ def test_half_an_answer_to_an_update_names_the_model(machine: Machine) -> None:
     """What comes back of an update, but is not whole, is the server's mistake, with the model's name."""
     machine.account().create(BODY)
     wrong = Fault(call="modify_model", status=200, work=True, body=HALF)
-    with pytest.raises(
-        UnexpectedResponse, match=r"^update Test_Model/1: .* answered with a model that is not whole: "
-    ):
+    with pytest.raises(UnexpectedResponse, match=r"^update Test_Model/1: .* returned a model that is not whole: "):
         machine.account(wrong).update(MODEL, BODY)
 
 
@@ -375,5 +373,5 @@ def test_a_listed_model_that_is_not_whole_is_named(machine: Machine) -> None:
     """An item of a list that is no registration is the server's mistake, with the model's name."""
     half = {"model_saved_name": "Test_Model", "model_config": {"model_version": "1", "endpoint": {"port": 443}}}
     broken = machine.account(Fault(call="list_models", status=200, body=json.dumps({"models": [half]})))
-    with pytest.raises(UnexpectedResponse, match=r"^Test_Model/1: answered with a model that is not whole: "):
+    with pytest.raises(UnexpectedResponse, match=r"^Test_Model/1: returned a model that is not whole: "):
         broken.find(MODEL)

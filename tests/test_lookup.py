@@ -24,7 +24,8 @@ from enkrypt_provider import (
     outputs,
 )
 from enkrypt_provider.emulator import create_app
-from enkrypt_provider.schema import to_wire
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.model import MODEL
 
 
 @pytest.fixture
@@ -34,7 +35,9 @@ def account(tmp_path: Path) -> dict[str, str]:
     api = httpx.Client(transport=httpx.WSGITransport(app=create_app(database)), base_url="http://h")
     declared = [everything(), minimal(model_saved_name="small"), minimal(model_saved_name="smaller")]
     for body in declared:
-        found = api.post("/models/add-model", json=to_wire(canonical(body)), headers={"apikey": "stand-in-key"})
+        found = api.post(
+            "/models/add-model", json=codec.body(MODEL, canonical(body)), headers={"apikey": "stand-in-key"}
+        )
         assert found.status_code == 200
     return {"endpoint": f"embedded:{database}"}
 

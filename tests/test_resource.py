@@ -27,24 +27,25 @@ from enkrypt_provider import (
     ModelConfigArgs,
     PathsArgs,
     ToolArgs,
-    fields,
     outputs,
-    schema,
-    shapes,
 )
+from enkrypt_provider.fields import OWNER
+from enkrypt_provider.kinds import codec, model
+from enkrypt_provider.kinds.document import Document
+from enkrypt_provider.kinds.model import MODEL
 
-SHAPES: list[tuple[type, type[shapes.Document]]] = [
-    (EnkryptModelArgs, shapes.Registration),
-    (ModelConfigArgs, shapes.ModelConfig),
-    (EndpointArgs, shapes.Endpoint),
-    (PathsArgs, shapes.Paths),
-    (AuthDataArgs, shapes.AuthData),
-    (MetadataArgs, shapes.Metadata),
-    (GeminiArgs, shapes.Gemini),
-    (HeaderArgs, shapes.Header),
-    (JwtConfigArgs, shapes.JwtConfig),
-    (ToolArgs, shapes.Tool),
-    (ContextArgs, shapes.Context),
+SHAPES: list[tuple[type, type[Document]]] = [
+    (EnkryptModelArgs, model.Registration),
+    (ModelConfigArgs, model.ModelConfig),
+    (EndpointArgs, model.Endpoint),
+    (PathsArgs, model.Paths),
+    (AuthDataArgs, model.AuthData),
+    (MetadataArgs, model.Metadata),
+    (GeminiArgs, model.Gemini),
+    (HeaderArgs, model.Header),
+    (JwtConfigArgs, model.JwtConfig),
+    (ToolArgs, model.Tool),
+    (ContextArgs, model.Context),
 ]
 """Each `…Args` and the shape that enforces its rules."""
 
@@ -63,8 +64,8 @@ NAMED: list[tuple[type, type]] = [
 """Each `…Args` and the typed output of the same thing."""
 
 
-def names(shape: type[shapes.Document]) -> set[str]:
-    return {field.alias or name for name, field in shape.model_fields.items()}
+def names(shape: type[Document]) -> set[str]:
+    return {field.alias or name for name, field in shape.model_fields.items()} - {*MODEL.computed}
 
 
 def args_of(cls: type) -> set[str]:
@@ -72,7 +73,7 @@ def args_of(cls: type) -> set[str]:
 
 
 @pytest.mark.parametrize(("args", "shape"), SHAPES, ids=lambda cls: cls.__name__)
-def test_arguments_and_rules_have_the_same_fields(args: type, shape: type[shapes.Document]) -> None:
+def test_arguments_and_rules_have_the_same_fields(args: type, shape: type[Document]) -> None:
     """What a program may write and what is enforced cannot drift apart: each has exactly the other's fields."""
     assert args_of(args) == names(shape)
 
@@ -81,8 +82,8 @@ def test_arguments_and_rules_have_the_same_fields(args: type, shape: type[shapes
 def test_arguments_and_outputs_have_the_same_fields(args: type, output: type) -> None:
     """Whatever can be declared can be read back under the same name; beside it there is only what the server sets."""
     readable = {name for name, value in vars(output).items() if isinstance(value, property)}
-    assert args_of(args) - readable <= (set(fields.OPTIONS) if output is outputs.Model else set())
-    assert readable - args_of(args) <= (set(fields.COMPUTED) if args is EnkryptModelArgs else set())
+    assert args_of(args) - readable <= (set(MODEL.options) if output is outputs.Model else set())
+    assert readable - args_of(args) <= (set(MODEL.computed) if args is EnkryptModelArgs else set())
 
 
 def test_every_args_class_is_public() -> None:
@@ -92,7 +93,7 @@ def test_every_args_class_is_public() -> None:
 
 
 @pytest.mark.parametrize(("args", "shape"), SHAPES, ids=lambda cls: cls.__name__)
-def test_what_is_required_is_required_of_both(args: Any, shape: type[shapes.Document]) -> None:
+def test_what_is_required_is_required_of_both(args: Any, shape: type[Document]) -> None:
     """A field without a default in the rules has none in the arguments; `endpoint` gives way in v2 alone."""
     required = {f.alias or name for name, f in shape.model_fields.items() if f.is_required()} - {"endpoint"}
     with pytest.raises(TypeError) if required else _nothing():
@@ -171,7 +172,7 @@ def test_every_spelling_declares_the_same(spelling: str) -> None:
     given = {**WHOLE, "model_config": None}
     made = registered(lambda: EnkryptModel("m", **{**given, "model_config": SPELLINGS[spelling]()}))
     inputs = {k: v for k, v in cleared(made.inputs).items() if not k.startswith("__")}
-    assert schema.parse(inputs, "v2") == schema.parse(WHOLE, "v2")
+    assert codec.parse(MODEL, inputs, "v2") == codec.parse(MODEL, WHOLE, "v2")
 
 
 @pytest.mark.parametrize("preview", [True, False])
@@ -181,7 +182,7 @@ def test_keys_are_secret_in_every_spelling(spelling: str, preview: bool) -> None
     made = registered(lambda: EnkryptModel("m", **{**WHOLE, "model_config": SPELLINGS[spelling]()}), preview=preview)
     shown = _open(made.inputs["model_config"])
     assert "stand-in" not in json.dumps(shown)
-    for path in fields.SECRETS:
+    for path in MODEL.secrets:
         assert isinstance(made.inputs["model_config"][path.rpartition(".")[2]], Secret)
     assert shown["endpoint"] == PLAIN["endpoint"]
 
@@ -237,7 +238,7 @@ def test_the_provider_is_a_class_by_its_name() -> None:
 
 def test_a_resource_says_whose_it_is() -> None:
     """`check` is told the resource as PROJECT/STACK/NAME, to tell two of one identity apart."""
-    assert registered(lambda: EnkryptModel("m", **document())).inputs[fields.OWNER] == "enkrypt/dev/m"
+    assert registered(lambda: EnkryptModel("m", **document())).inputs[OWNER] == "enkrypt/dev/m"
 
 
 def _untyped(cls: Any) -> Any:
@@ -350,4 +351,4 @@ def test_computed_outputs_are_known_after_an_up() -> None:
 
 
 def _computed(model: EnkryptModel) -> Any:
-    return {name: getattr(model, name) for name in fields.COMPUTED}
+    return {name: getattr(model, name) for name in MODEL.computed}

@@ -19,7 +19,7 @@ from test_declaring import answered, live
 from enkrypt_provider import resource
 from enkrypt_provider.commands.declaring import Declaration, Secret, Secrets, declare
 from enkrypt_provider.commands.typed_python import ARGS, module
-from enkrypt_provider.schema import Live
+from enkrypt_provider.kinds.kind import Live
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LONG = 'You are "kind".\n\nIt\'s said in one paragraph, ' + "and said again, " * 30 + "\n" + "y" * 150

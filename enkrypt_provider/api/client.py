@@ -13,9 +13,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from .. import schema
 from ..errors import ModelNotFound, RequestRejected, ServiceUnavailable, UnexpectedResponse, near_match, plain
-from ..schema import Identifier, Json, Live
+from ..kinds.kind import Identifier, Json, Live
+from ..kinds.model import MODEL
 from ..settings import Settings
 from . import responses
 from .pace import Pace, new_pace, shared_pace
@@ -91,7 +91,7 @@ class EnkryptClient:
         identity is taken.
         """
         request = Request("POST", "/models/add-model", f"create {identity}", body=body, secrets=secrets_in(body))
-        return self._send(request, partial(responses.written_model, identity=identity, sent=body), look_up, doubt)
+        return self._send(request, partial(responses.written_model, identity=identity), look_up, doubt)
 
     def get_model(self, identity: Identifier) -> Live:
         """GET `/models/get-model`, past the server's cache. Raise `ModelNotFound`."""
@@ -111,7 +111,7 @@ class EnkryptClient:
         request = Request(
             "PATCH", "/models/modify-model", f"update {identity}", identity, body, secrets=secrets_in(body)
         )
-        return self._send(request, partial(responses.written_model, identity=identity, sent=body))
+        return self._send(request, partial(responses.written_model, identity=identity))
 
     def delete_model(self, identity: Identifier) -> None:
         """DELETE `/models/delete-model`. Raise `ModelNotFound`. The response's body says nothing of use [G]."""
@@ -143,7 +143,7 @@ class EnkryptClient:
         """Return the model that a person named. Raise `ModelNotFound` with the nearest name."""
         found = self.find_model(identity)
         if found is None:
-            known = tuple(str(schema.identity_in(item)) for item in self.list_models() if isinstance(item, dict))
+            known = tuple(str(MODEL.identity_in(item)) for item in self.list_models() if isinstance(item, dict))
             near = near_match(str(identity), known)
             raise ModelNotFound(f"no model {plain(identity)} is registered with this account{near}", status=404)
         return found

@@ -1,4 +1,4 @@
-"""Keys stay out of sight: which texts of a body are secret, texts without them, and how an API hides them."""
+"""Keys stay out of sight: which texts of a body are secret, and texts without them."""
 
 from __future__ import annotations
 
@@ -6,41 +6,24 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Final
 from urllib.parse import quote
 
-from ..fields import SECRETS
-from ..schema import Json
+from ..kinds.kind import Json
+from ..kinds.model import MODEL
 
 SHORTEST: Final = 8
 """Characters of the shortest secret, or part of one, that is hidden: without "none" or "POST" nothing is readable."""
 
-_MASK: Final = re.compile(
-    r"[xX]{4}|[*•]{2}|\.{3}|…|\A[xX*•]*\Z|\A\W?(masked|redacted|hidden|secret)\W?\Z", re.IGNORECASE
-)
 _KEY: Final = re.compile(r"[\w.~+/=-]+")
 _WORD: Final = re.compile(r"[\w.~+=-]*\d[\w.~+=-]*")
-_HARMLESS: Final = ("key", "jwt_method", "jwt_response_key")
 
 
 def secrets_in(body: Mapping[str, Json]) -> tuple[str, ...]:
     """Return every text in a body that a person must never see."""
-    config = body.get("model_config")
-    fields = [path.rpartition(".")[2] for path in SECRETS]
-    return tuple(_texts({name: config.get(name) for name in fields})) if isinstance(config, Mapping) else ()
-
-
-def _texts(value: Json, name: str = "") -> Iterator[str]:
-    if isinstance(value, str) and name not in _HARMLESS and not (name == "jwt_url" and not set("?@") & set(value)):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _texts(item, key)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item, name)
+    return MODEL.secret_texts(dict(body))
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
@@ -51,11 +34,12 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
     """
     parts: set[str] = set()
     for secret in secrets:
-        words = () if _KEY.fullmatch(secret) else _WORD.findall(secret)
+        is_key = bool(_KEY.fullmatch(secret))
         for form in _forms(secret):
-            size = max(SHORTEST, len(form)) if words != () else SHORTEST
+            size = SHORTEST if is_key else max(SHORTEST, len(form))
             parts.update(form[at : at + size] for at in range(len(form) - size + 1))
-        parts.update(word for word in words if len(word) >= SHORTEST)
+        if not is_key:
+            parts.update(word for word in _WORD.findall(secret) if len(word) >= SHORTEST)
     return _without(text, parts)
 
 
@@ -86,11 +70,3 @@ def _without(text: str, parts: set[str]) -> str:
                 hidden[at : at + size] = b"\1" * size
     runs = groupby(zip(text, hidden, strict=True), key=lambda pair: pair[1])
     return "".join("***" if is_hidden else "".join(char for char, _ in run) for is_hidden, run in runs)
-
-
-def is_masked(text: str) -> bool:
-    """Whether a text is what an API shows in the place of a secret, such as `xxxxx`.
-
-    It rather takes a real one for masked, which is then asked for, than keeps a mask for real.
-    """
-    return bool(_MASK.search(text))

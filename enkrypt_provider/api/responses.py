@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
-from .. import schema
 from ..errors import AuthenticationFailed, ModelExists, ModelNotFound, RequestRejected, UnexpectedResponse, plain
-from ..schema import Identifier, Json, Live
+from ..kinds import codec
+from ..kinds.kind import Identifier, Json, Live
+from ..kinds.model import MODEL
 from .request import NOT_FOLLOWED, Request, Response, timestamp
 from .retry import Failed, Failure
 
@@ -127,9 +128,9 @@ def model(response: Response, identity: Identifier) -> Live:
     return _model(response.json(), identity)
 
 
-def written_model(response: Response, identity: Identifier, sent: Json) -> Live:
-    """Return the model in the response to a write of `sent`."""
-    return _model(_field(response.json(), "data"), identity, sent)
+def written_model(response: Response, identity: Identifier) -> Live:
+    """Return the model in the response to a write."""
+    return _model(_field(response.json(), "data"), identity)
 
 
 def models(response: Response) -> list[Json]:
@@ -140,7 +141,7 @@ def models(response: Response) -> list[Json]:
     return items
 
 
-def _model(found: Json, identity: Identifier, sent: Json = None) -> Live:
+def _model(found: Json, identity: Identifier) -> Live:
     """Return the model of this identity; one without a version is taken for it."""
     if not isinstance(found, dict) or not isinstance(found.get("model_saved_name"), str):
         raise UnexpectedResponse("answered without the model's data")
@@ -148,4 +149,4 @@ def _model(found: Json, identity: Identifier, sent: Json = None) -> Live:
     version = (config.get("model_version") if isinstance(config, dict) else None) or found.get("model_version")
     if (found["model_saved_name"], version or identity.version) != (identity.name, identity.version):
         raise UnexpectedResponse(f"answered with another model, {found['model_saved_name']}")
-    return schema.read(found if version else {**found, "model_version": identity.version}, sent)
+    return codec.read(MODEL, found if version else {**found, "model_version": identity.version})

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..errors import EnkryptError, UnexpectedResponse
-from ..schema import Identifier, Json, Live, identity_in, is_whole, read
+from ..kinds import codec
+from ..kinds.kind import Identifier, Json, Live
+from ..kinds.model import MODEL
 from . import operation
 from .client import EnkryptClient
 
@@ -51,7 +53,7 @@ class Snapshot:
         if found is None:
             return self._client.find_model(identity)
         try:
-            return read(found)
+            return codec.read(MODEL, found)
         except UnexpectedResponse as error:
             raise UnexpectedResponse(f"{identity}: {error}") from None
 
@@ -92,6 +94,6 @@ class Snapshot:
             return _List(error=error)
         models = [item for item in items if isinstance(item, dict)]
         return _List(
-            {identity_in(item): item for item in models if is_whole(item)},
-            frozenset(identity_in(item) for item in models),
+            {MODEL.identity_in(item): item for item in models if codec.is_whole(MODEL, item)},
+            frozenset(MODEL.identity_in(item) for item in models),
         )

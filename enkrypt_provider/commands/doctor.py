@@ -15,10 +15,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from .. import __version__, schema
+from .. import __version__
 from ..api.client import EnkryptClient
 from ..api.retry import RetryPolicy
 from ..errors import ConfigurationError, EnkryptError, counted, plain
+from ..kinds import codec
+from ..kinds.model import MODEL
 from ..settings import Settings
 from .import_file import pickled_provider
 from .sources import Sources
@@ -157,7 +159,7 @@ def _access(settings: Settings) -> Iterator[Finding]:
 
 def _dialect(item: Any) -> str:
     """The dialect of an item of the list, or "" where it does not show."""
-    if not schema.is_whole(item):
+    if not codec.is_whole(MODEL, item):
         return ""
     return "v1" if "is_compatible_with" in item["model_config"] else "v2"
 

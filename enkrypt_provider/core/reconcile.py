@@ -13,10 +13,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from .. import schema
 from ..api import operation
 from ..api.client import VISIBILITY_WAITS, EnkryptClient
-from ..api.redaction import is_masked, redacted, secrets_in
+from ..api.redaction import redacted, secrets_in
 from ..api.snapshot import Snapshot
 from ..errors import (
     EnkryptError,
@@ -27,7 +26,10 @@ from ..errors import (
     UnexpectedResponse,
     plain,
 )
-from ..schema import Identifier, Json, Live, Properties
+from ..kinds import codec
+from ..kinds.kind import Identifier, Json, Live, Properties
+from ..kinds.model import MODEL
+from ..kinds.secrets import is_masked
 from . import diff as differences
 from .journal import Entry, Journal
 from .run_ownership import RunOwnership
@@ -125,11 +127,11 @@ class Registrations:
         Raise `ModelExists` where the identity is taken by a registration that is not this resource's, unless
         `inputs` say `adopt_existing`.
         """
-        identity = schema.identity(inputs)
+        identity = MODEL.identity_of(inputs)
         before = self.journal.entry(urn)
         interrupted = before if before and (before.operation, before.identity) == ("create", str(identity)) else None
         if before and before.operation == "create" and not interrupted:
-            self._abandon(urn, before)
+            self._name_left_behind(before)
         create = Create(urn, inputs, identity, self.journal.begin(urn, "create", identity), interrupted)
         try:
             live = self._register(create)
@@ -147,16 +149,15 @@ class Registrations:
         self.journal.finish(create.urn, "create", create.identity, number, updated_at)
         self.run.hold(number, create.urn)
 
-    def _abandon(self, urn: str, entry: Entry) -> None:
-        """Take back what an interrupted create of this resource made under another identity: it is in no state."""
+    def _name_left_behind(self, entry: Entry) -> None:
+        """Name what an earlier create of this resource made under another identity, where no state may hold it.
+
+        It is not deleted: a forced replacement comes here too, and its state does hold it.
+        """
         identity = Identifier.parse(entry.identity)
         live = self.client.find_model(identity)
-        if live is not None and entry.number and str(live.computed.get("model_id")) == entry.number:
-            self.delete(Holding(identity, live.computed.get("model_id")))
-            operation.report("info", f"{identity} is deleted: an interrupted run had made it")
-        elif live is not None:
-            operation.report("warning", self.left_behind(identity))
-        self.journal.remove(urn)
+        if live is not None and not self.run.is_held(live.computed.get("model_id")):
+            operation.report("warning", f"if the last `pulumi up` was interrupted: {self.left_behind(identity)}")
 
     def take_back(self, create: Create, live: Live) -> str:
         """Undo a create that cannot stay. Return what is registered now, for a person."""
@@ -168,7 +169,7 @@ class Registrations:
                 return "it was deleted again"
             if create.replaced is None:
                 return "it was there before and stays, as declared: its former keys are not known"
-            self.client.modify_model(identity, schema.to_wire(create.replaced, self._dialect))
+            self.client.modify_model(identity, codec.body(MODEL, create.replaced, self._dialect))
             self.journal.remove(create.urn)
             return "it was set back to what it was"
         except EnkryptError as error:
@@ -177,7 +178,7 @@ class Registrations:
             self.snapshot.changed()
 
     def _register(self, create: Create) -> Live:
-        body = schema.to_wire(create.inputs, self._dialect)
+        body = codec.body(MODEL, create.inputs, self._dialect)
         try:
             return self.client.add_model(body, create.identity, lambda: self._look_up(create), create.doubt)
         except _Taken:
@@ -215,7 +216,7 @@ class Registrations:
             raise _Taken(_taken(create, live), status=409)
         if create.claim is not Claim.SENT:  # it may have other keys, which nobody can compare
             create.replaced = None if _hides_keys(live) else live.inputs
-            live = self.client.modify_model(create.identity, schema.to_wire(create.inputs, self._dialect))
+            live = self.client.modify_model(create.identity, codec.body(MODEL, create.inputs, self._dialect))
         operation.report("info", f"{create.identity} {create.claim.value}")
         return live
 
@@ -268,7 +269,7 @@ class Registrations:
         before = self.journal.entry(urn)
         self.journal.begin(urn, "update", held.identity, held.number)
         try:
-            live = self.client.modify_model(held.identity, schema.to_wire(inputs, self._dialect))
+            live = self.client.modify_model(held.identity, codec.body(MODEL, inputs, self._dialect))
         except RequestRejected as error:
             self.journal.put(urn, before)
             if error.status == 404:
@@ -282,7 +283,7 @@ class Registrations:
     def set_back(self, urn: str, held: Holding, inputs: Properties) -> str:
         """Undo an update that cannot stay. Return what is registered now, for a person."""
         try:
-            self.client.modify_model(held.identity, schema.to_wire(inputs, self._dialect))
+            self.client.modify_model(held.identity, codec.body(MODEL, inputs, self._dialect))
         except EnkryptError as error:
             return f"and could not be set back ({error}): the next `pulumi up` on this machine sends it again"
         self.journal.remove(urn)
@@ -315,7 +316,7 @@ class Registrations:
         One that another object of this run stands for as well, or that somebody else made anew, is kept.
         """
         if held.number is not None and self.run.is_held(held.number):
-            return operation.report("info", f"{held.identity} is kept: another entry of the state stands for it now")
+            return operation.report("info", f"{held.identity} is kept: another object of the state stands for it")
         is_there = self.snapshot.has_number(held.identity, held.number)
         live = None if is_there else self.client.find_model(held.identity)
         if live is not None and not self._is_ours(held, live):

@@ -7,9 +7,11 @@ from typing import Any
 
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 
+from ..api.operation import Report, print_line
 from ..core.controller import Controller, Request
 from ..fields import OWNER
 from .backend import current_backend
+from .property_values import with_unknown, without_unknown
 
 Properties = dict[str, Any]
 
@@ -21,8 +23,9 @@ class DynamicFrontend:
     without it.
     """
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, report: Report = print_line) -> None:
         self.controller = controller
+        self._report = report
 
     @classmethod
     def configured(cls, get: Callable[[str], Any]) -> DynamicFrontend:
@@ -30,29 +33,32 @@ class DynamicFrontend:
         return cls(Controller.configured(get, place=current_backend()))
 
     def check(self, olds: Properties, news: Properties) -> CheckResult:
-        request = Request(urn=str(news.get(OWNER, "")), inputs=_without_ours(news), state=olds)
+        given = {name: value for name, value in news.items() if name != OWNER}
+        request = self._request("", olds, given, urn=str(news.get(OWNER, "")))
         result = self.controller.check(request)
         # With a property's name the engine would print the property's value, secrets in the clear.
-        return CheckResult(result.inputs, [CheckFailure("", problem) for problem in result.problems])
+        return CheckResult(with_unknown(result.inputs), [CheckFailure("", problem) for problem in result.problems])
 
     def diff(self, id_: str, olds: Properties, news: Properties) -> DiffResult:
-        result = self.controller.diff(Request(id=id_, state=olds, inputs=news))
+        result = self.controller.diff(self._request(id_, olds, news))
         return DiffResult(changes=bool(result.changes), replaces=result.replaces, delete_before_replace=False)
 
     def create(self, props: Properties) -> CreateResult:
-        created = self.controller.create(Request(inputs=props))
+        created = self.controller.create(self._request(inputs=props))
         return CreateResult(created.id, created.state)
 
     def read(self, id_: str, props: Properties) -> ReadResult:
-        found = self.controller.read(Request(id=id_, state=props))
+        found = self.controller.read(self._request(id_, props))
         return ReadResult(found.id, found.state, found.inputs) if found.id else ReadResult("", {})
 
     def update(self, id_: str, olds: Properties, news: Properties) -> UpdateResult:
-        return UpdateResult(self.controller.update(Request(id=id_, state=olds, inputs=news)).state)
+        return UpdateResult(self.controller.update(self._request(id_, olds, news)).state)
 
     def delete(self, id_: str, props: Properties) -> None:
-        self.controller.delete(Request(id=id_, state=props))
+        self.controller.delete(self._request(id_, props))
 
-
-def _without_ours(news: Properties) -> Properties:
-    return {name: value for name, value in news.items() if name != OWNER}
+    def _request(
+        self, id_: str = "", state: Properties | None = None, inputs: Properties | None = None, urn: str = ""
+    ) -> Request:
+        known = without_unknown(inputs or {})
+        return Request(urn=urn, id=id_, state=without_unknown(state or {}), inputs=known, report=self._report)

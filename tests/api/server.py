@@ -16,7 +16,7 @@ from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.api.operation import Operation
 from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.errors import EnkryptError
-from enkrypt_provider.schema import Identifier
+from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.settings import Key, Settings
 
 KEY = "stand-in-key+/=of-the-account"

@@ -25,7 +25,9 @@ from enkrypt_provider.errors import (
     ServiceUnavailable,
     UnexpectedResponse,
 )
-from enkrypt_provider.schema import Identifier, read
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Identifier
+from enkrypt_provider.kinds.model import MODEL as KIND
 
 from .server import BODY, CALLS, GOOD, HOST, KEY, MODEL, Handler, Server, error_of, every_call, says
 
@@ -118,7 +120,7 @@ def test_any_2xx_is_a_success(name: str, status: int) -> None:
         "delete Test_Model/1": None,
         "check the health of Test_Model/1": GOOD["check the health of Test_Model/1"],
     }
-    assert CALLS[name](Server(says(GOOD[name], status)).client()) == expected.get(name, read(answer()))
+    assert CALLS[name](Server(says(GOOD[name], status)).client()) == expected.get(name, codec.read(KIND, answer()))
 
 
 @pytest.mark.parametrize(("body", "status"), [(b"", 204), (b"<html>", 200)])
@@ -139,7 +141,7 @@ def test_a_delete_needs_no_body(body: bytes, status: int) -> None:
 )
 def test_the_version_may_stand_at_the_root_or_be_left_out(found: Any) -> None:
     """A response without a version is about the model that was asked for."""
-    assert Server(says(found)).client().get_model(MODEL) == read(answer())
+    assert Server(says(found)).client().get_model(MODEL) == codec.read(KIND, answer())
 
 
 # ---- a refusal
@@ -336,7 +338,7 @@ def test_a_create_is_looked_up_where_it_may_have_been_done(reply: Handler, look_
     """Where it was turned away it is sent again at once."""
     looked_up: list[str] = []
     server = Server(reply, says(GOOD["create Test_Model/1"]))
-    assert server.client(retries=1).add_model(BODY, MODEL, lambda: looked_up.append("")) == read(answer())
+    assert server.client(retries=1).add_model(BODY, MODEL, lambda: looked_up.append("")) == codec.read(KIND, answer())
     assert (len(server.sent), len(looked_up)) == (2, look_ups)
 
 
@@ -346,7 +348,7 @@ def test_a_create_is_looked_up_where_it_may_have_been_done(reply: Handler, look_
 def test_a_model_that_appears_late_is_found_after_the_waits_that_were_asked_for() -> None:
     """No more is waited than needed."""
     server = Server(says(b"", 404), says(b"", 404), says(answer()))
-    assert server.client().find_model(MODEL, (0.0, 0.5, 1.0, 2.0)) == read(answer())
+    assert server.client().find_model(MODEL, (0.0, 0.5, 1.0, 2.0)) == codec.read(KIND, answer())
     assert (len(server.sent), server.slept) == (3, [0.5, 1.0])
 
 
@@ -365,7 +367,7 @@ def test_a_refused_look_up_does_not_mean_that_the_model_is_gone() -> None:
 
 def test_a_model_that_a_person_named_and_is_not_there_brings_the_nearest_name() -> None:
     """The list is asked for it, and items without a name are passed over."""
-    assert Server(says(answer())).client().registered(MODEL) == read(answer())
+    assert Server(says(answer())).client().registered(MODEL) == codec.read(KIND, answer())
     server = Server(says(b"", 404), says({"models": [answer(), answer(model_saved_name="other"), "odd"]}))
     with pytest.raises(ModelNotFound) as caught:
         server.client().registered(Identifier("Test_Modl", "1"))

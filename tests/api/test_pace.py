@@ -33,7 +33,7 @@ from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.emulator import LIKE_VENDOR, Limits, create_app
 from enkrypt_provider.emulator.limits import Limiter
 from enkrypt_provider.errors import ServiceUnavailable
-from enkrypt_provider.schema import Identifier
+from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.settings import OFF, VENDOR_RATES, VENDOR_RT_RATES, Key, Rate, Rates, Settings
 
 from .server import HOST, Server, says

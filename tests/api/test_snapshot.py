@@ -18,7 +18,9 @@ from enkrypt_provider.api.operation import Operation
 from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.api.snapshot import FRESH, NUMBERS_FRESH, Snapshot
 from enkrypt_provider.errors import AuthenticationFailed, EnkryptError, ServiceUnavailable, UnexpectedResponse
-from enkrypt_provider.schema import Identifier, read
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Identifier
+from enkrypt_provider.kinds.model import MODEL as KIND
 from enkrypt_provider.settings import Key, Settings
 
 
@@ -98,7 +100,7 @@ def test_a_version_at_the_root_is_found_too() -> None:
     """Dialect v2 has it there."""
     item = {**model("m", model_config__model_version=None), "model_version": "7"}
     api = Api(item)
-    assert api.snapshot.find(identity("m", "7")) == read(item)
+    assert api.snapshot.find(identity("m", "7")) == codec.read(KIND, item)
     assert api.calls == ["list-models"]
 
 
@@ -146,7 +148,7 @@ def test_a_model_that_the_list_lacks_is_read_by_itself() -> None:
     """A list may lag: only `get-model` says that a model is gone."""
     api = Api(model("m"))
     api.listed = lambda: _json({"models": []})
-    assert api.snapshot.find(identity("m")) == read(model("m"))
+    assert api.snapshot.find(identity("m")) == codec.read(KIND, model("m"))
     assert api.snapshot.find(identity("other")) is None
     assert api.calls == ["list-models", "get-model", "get-model"]
 
@@ -167,8 +169,8 @@ def test_a_list_without_details_costs_one_call_for_each_model(listed: Any) -> No
     """And the list itself is asked for only once."""
     api = Api(model("m"), model("n"))
     api.listed = lambda: _json(listed)
-    assert api.snapshot.find(identity("m")) == read(model("m"))
-    assert api.snapshot.find(identity("n")) == read(model("n"))
+    assert api.snapshot.find(identity("m")) == codec.read(KIND, model("m"))
+    assert api.snapshot.find(identity("n")) == codec.read(KIND, model("n"))
     assert api.calls == ["list-models", "get-model", "get-model"]
 
 
@@ -195,7 +197,7 @@ def test_an_error_is_kept_as_long_as_a_list(passed: str) -> None:
         api.now += FRESH + 1
     else:
         api.snapshot.changed()
-    assert api.snapshot.find(identity("m")) == read(model("m"))
+    assert api.snapshot.find(identity("m")) == codec.read(KIND, model("m"))
 
 
 # ---- numbers

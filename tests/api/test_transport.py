@@ -28,7 +28,8 @@ from enkrypt_provider.errors import (
     ServiceUnavailable,
     UnexpectedResponse,
 )
-from enkrypt_provider.schema import read
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.model import MODEL as KIND
 from enkrypt_provider.settings import Key, Settings
 
 from .server import BODY, CALLS, GOOD, HOST, KEY, MODEL, Server, drips, error_of, every_call, says
@@ -73,10 +74,10 @@ def test_only_a_create_that_was_sent_is_looked_up(failure: Exception, unsent: bo
 
     def look_up() -> Any:
         looked_up.append("")
-        return read(answer())
+        return codec.read(KIND, answer())
 
     server = Server(failure, says(GOOD["create Test_Model/1"]))
-    assert server.client(retries=1).add_model(BODY, MODEL, look_up) == read(answer())
+    assert server.client(retries=1).add_model(BODY, MODEL, look_up) == codec.read(KIND, answer())
     assert (len(server.sent), len(looked_up)) == ((2, 0) if unsent else (1, 1))
 
 
@@ -147,7 +148,7 @@ def test_a_compressed_body_that_swells_or_breaks_is_an_error(body: bytes, encodi
 )
 def test_a_proxy_may_compress_what_was_asked_for_plain(body: bytes, encoding: str) -> None:
     """A small compressed body is read."""
-    assert Server(says(body, content_encoding=encoding)).client().get_model(MODEL) == read(answer())
+    assert Server(says(body, content_encoding=encoding)).client().get_model(MODEL) == codec.read(KIND, answer())
 
 
 @pytest.mark.parametrize("size", [1, 65_536])
@@ -252,7 +253,7 @@ def test_plain_http_never_leaves_this_machine_by_a_proxy(monkeypatch: pytest.Mon
         for name in ("NO_PROXY", "no_proxy"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv(variable, proxy)
-        assert connected(url).get_model(MODEL) == read(answer())
+        assert connected(url).get_model(MODEL) == codec.read(KIND, answer())
     assert (len(heads), strangers) == (1, [])
 
 

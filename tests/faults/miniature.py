@@ -8,6 +8,7 @@ in which every number is a float. No claim is made here.
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,12 +19,12 @@ import httpx
 from pulumi.dynamic import CheckResult
 
 from enkrypt_provider.api.client import EnkryptClient
-from enkrypt_provider.api.retry import Patience
-from enkrypt_provider.core.controller import Verbs
-from enkrypt_provider.core.journal import Journal
-from enkrypt_provider.core.reconcile import Account
+from enkrypt_provider.api.retry import RetryPolicy
+from enkrypt_provider.core.controller import Controller, connect
+from enkrypt_provider.core.database import Database
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.fields import OWNER
+from enkrypt_provider.frontends.dynamic import DynamicFrontend
 from enkrypt_provider.provider import EnkryptModelProvider
 from enkrypt_provider.settings import Settings
 
@@ -32,6 +33,7 @@ Program = Mapping[str, Properties]
 """What a program declares: the arguments of each resource, by its name."""
 
 NOTHING: Final[Program] = {}
+_RUNS = itertools.count()
 
 
 class Killed(BaseException):
@@ -95,14 +97,16 @@ class Machine:
     waits: list[float] = field(default_factory=list)
 
     def provider(self) -> EnkryptModelProvider:
-        """A provider as a process of its own would have it."""
-        patience = Patience(self.settings.max_retries, sleep=self.waits.append, announce=self.shown.append)
+        """A provider as a process of its own would have it, in a run of its own."""
+        retry = RetryPolicy(self.settings.max_retries, sleep=self.waits.append)
         inner = self.transport()
         wire = Wire(inner, self.death) if inner else None
-        client = EnkryptClient(self.settings, transport=wire, patience=patience)
-        journal = Journal(self.settings.shown_endpoint, folder=self.folder)
+        client = EnkryptClient(self.settings, transport=wire, retry=retry)
+        database = Database(self.folder / "provider.sqlite", run=f"run {next(_RUNS)}")
         provider = EnkryptModelProvider()
-        provider._verbs = Verbs(Account(client, journal=journal, tell=self.shown.append))
+        provider._frontend = DynamicFrontend(
+            Controller(connect(client, database=database)), lambda _severity, line: self.shown.append(line)
+        )
         return provider
 
 
@@ -143,7 +147,10 @@ class Engine:
     # ---- one resource
 
     def _register(self, run: _Run, name: str, arguments: Properties, *, forced: bool) -> None:
-        news = {**copy.deepcopy(arguments), OWNER: f"story/{self.stack}/{name}"}
+        news = {
+            **copy.deepcopy(arguments),
+            OWNER: f"organization/urn:pulumi:{self.stack}::story::enkrypt:EnkryptModel::{name}",
+        }
         old = self.held().get(name)
         inputs = _checked(run(run.provider.check, old.inputs if old and not forced else {}, news))
         if old is None:

@@ -147,8 +147,7 @@ class Lives(RuleBasedStateMachine):
             theirs = model(which[0], self.keys[0], config__model_version=which[1], config__system_prompt=text)
             self.world.add(self.corner.account, theirs)
             self.disturbed = True
-            if id_ not in {it.id for it in self.engine.state}:  # else it is the state's: a name is the identity
-                self.model.theirs.add(id_)
+            self.model.theirs.add(id_)
 
     @precondition(lambda self: self.corner.registered())
     @rule(data=st.data(), text=TEXTS)
@@ -172,7 +171,7 @@ class Lives(RuleBasedStateMachine):
     def go_on_elsewhere(self) -> None:
         """Another machine takes over: it has the state, and no journal."""
         self.corner.machine = self.engine.machine = self.corner.another_machine()
-        self.model.doubtful |= self.corner.registered().keys() - {it.id for it in self.engine.state}
+        self.model.doubtful |= self.corner.registered().keys() - self._held()
 
     # ---- commands
 
@@ -198,12 +197,12 @@ class Lives(RuleBasedStateMachine):
         live = set(self.corner.registered())
         if self._run(self.engine.refresh, trouble, may_go=set(), stay=live) is None and not trouble.lies:
             self.disturbed = False
-        out_of_sight = live - {it.id for it in self.engine.state}
+        out_of_sight = live - self._held()
         self.model.doubtful |= out_of_sight - self.model.theirs
 
     @rule(trouble=TROUBLES)
     def destroy(self, trouble: Trouble) -> None:
-        held = {it.id for it in self.engine.state}
+        held = self._held()
         error = self._run(self.engine.destroy, trouble, may_go=held, stay=set(self.corner.registered()) - held)
         if error is None:
             assert not held & self.corner.registered().keys(), "a destroyed model is registered still"
@@ -213,7 +212,7 @@ class Lives(RuleBasedStateMachine):
     ) -> BaseException | None:
         """Runs a command in trouble; what must not change has not changed."""
         before = self.corner.registered()
-        held = {it.id for it in self.engine.state}
+        held = self._held()
         self.world.turn(*trouble.faults)
         self.corner.machine.death.after = trouble.death
         error = self.corner.failure(command)
@@ -231,8 +230,14 @@ class Lives(RuleBasedStateMachine):
         assert not made_again & stay, f"deleted and made again: {made_again}"
         self._theirs_are_untouched(before, after)
         if error is not None:
-            self.model.doubtful |= after.keys() - {it.id for it in self.engine.state}
+            self.model.doubtful |= after.keys() - self._held()
         return error
+
+    def _held(self) -> set[str]:
+        """The registrations that the state stands for: by their numbers, not by their names."""
+        found = self.corner.registered()
+        numbers = {(it.id, it.outputs.get("model_id")) for it in self.engine.state}
+        return {id_ for id_, model in found.items() if (id_, model["model_id"]) in numbers}
 
     def _note(self, error: BaseException | None) -> None:
         self.counted["commands"] += 1
@@ -247,9 +252,9 @@ class Lives(RuleBasedStateMachine):
             if name is not None and self.model.program[name].get("adopt_existing"):
                 if before.get(id_) != after.get(id_):
                     self.model.theirs.discard(id_)
-            elif id_ not in {it.id for it in self.engine.state}:
+            elif id_ not in self._held():
                 assert before.get(id_) == after.get(id_), f"{id_} is somebody else's, and was touched"
-        self.model.theirs -= {it.id for it in self.engine.state}
+        self.model.theirs -= self._held()
 
     # ---- what must hold
 

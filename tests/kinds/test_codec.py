@@ -1,4 +1,4 @@
-"""schema.py, shapes.py: what a program may declare, what a server may answer, and the one canonical form of both."""
+"""kinds/codec.py: what a program may declare, what a response may say, and the one canonical form of both."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -34,23 +35,29 @@ from documents import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from pulumi.output import UNKNOWN
-from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_ID
 
-from enkrypt_provider import fields, schema, shapes
 from enkrypt_provider.core.diff import differing
 from enkrypt_provider.emulator import create_app
 from enkrypt_provider.errors import UnexpectedResponse
-from enkrypt_provider.fields import Dialect
-from enkrypt_provider.schema import Identifier, from_engine, is_whole, parse, read, to_wire
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Identifier
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.mistakes import SHOWN
+from enkrypt_provider.kinds.model import MODEL, PROTOCOLS, PROTOCOLS_V2, PURPOSES, PURPOSES_V2
+from enkrypt_provider.kinds.plain import UNKNOWN
 
-ROOT = Path(__file__).resolve().parents[1]
-PROTOCOLS = ", ".join(fields.PROTOCOLS)
-CERTIFICATIONS = ", ".join(fields.CERTIFICATIONS)
+parse, read, is_whole = partial(codec.parse, MODEL), partial(codec.read, MODEL), partial(codec.is_whole, MODEL)
+from_state, body = partial(codec.from_state, MODEL), partial(codec.body, MODEL)
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ", ".join(PROTOCOLS)
+CERTIFICATIONS = ", ".join(MODEL.fields["certifications"].values)
 STRING = "must be a string (in YAML, quote it)"
 LINE = "must be one line, without control characters"
 NOT_TEXT = "must not hold NUL characters or half surrogate pairs"
 IDENTITY = 'must be printable ASCII, without "/" and without spaces at its ends, and not be empty'
+FINITE = "must not be NaN or infinity"
+INEXACT = "must be a whole number that a double holds exactly, up to 2**53: give a larger one as a text"
 HOST = "must be a host name alone, such as api.together.xyz: scheme, port and path have fields of their own"
 PATH = 'must be empty or start with "/" and hold no spaces, such as "/v1"'
 KEY = "must not be empty or hold spaces or line breaks (a pasted key?)"
@@ -75,7 +82,8 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("testing_for", "agents", "must be one of Copilot, LLM, Chatbot; that one is of dialect v2"),
     ("model_name", ["a"], STRING),
     ("model_name", "two\nlines", LINE),
-    ("model_name", "half \ud800", LINE),
+    ("model_name", "2024-08-06 00:00:00 +0000 UTC", DATE),
+    ("model_name", "half \ud800", NOT_TEXT),
     ("model_name", "x" * 4001, "must be at most 4,000 characters, this one has 4,001"),
     ("model_type", 1.0, STRING),
     ("model_type", "text2text", 'must be one of text_2_text; did you mean "text_2_text"?'),
@@ -88,8 +96,8 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("model_config", "openai", "must be an object"),
     ("model_config", [], "must be an object"),
     ("model_config.is_compatible_with", 1, STRING),
-    ("model_config.is_compatible_with", "open-ai", f'must be one of {PROTOCOLS}; did you mean "openai"?'),
-    ("model_config.is_compatible_with", "sierra", f"must be one of {PROTOCOLS}; that one is of dialect v2"),
+    ("model_config.is_compatible_with", "open-ai", f'must be one of {NAMES}; did you mean "openai"?'),
+    ("model_config.is_compatible_with", "sierra", f"must be one of {NAMES}; that one is of dialect v2"),
     ("model_config.model_version", 1, STRING),
     ("model_config.model_version", 1.0, STRING),
     ("model_config.model_version", "", IDENTITY),
@@ -124,6 +132,8 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("model_config.endpoint.host", "api together", HOST),
     ("model_config.endpoint.host", "h\n", HOST),
     ("model_config.endpoint.host", "a" * 254, HOST),
+    ("model_config.endpoint.host", "münchen.example", "must be a host name in ASCII: write xn--mnchen-3ya.example"),
+    ("model_config.endpoint.host", "ü/x", HOST),
     ("model_config.endpoint.port", 0, "must be from 1 to 65535"),
     ("model_config.endpoint.port", 65536, "must be from 1 to 65535"),
     ("model_config.endpoint.port", 443.5, "must be a whole number"),
@@ -132,9 +142,8 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("model_config.endpoint.port", "9" * 5000, "must be a whole number of a sensible size"),
     ("model_config.endpoint.port", True, "must be a number, not true or false"),
     ("model_config.endpoint.base_path", 1, STRING),
-    ("model_config.endpoint.base_path", "v1", PATH),
     ("model_config.endpoint.base_path", "/a b", PATH),
-    ("model_config.endpoint.base_path", "/a\n", LINE),
+    ("model_config.endpoint.base_path", "/a\n", PATH),
     ("model_config.endpoint.base_path", "/" + "x" * 4000, "must be at most 4,000 characters, this one has 4,001"),
     ("model_config.paths", "/chat", "must be an object"),
     *((f"model_config.paths.{name}", "chat", PATH) for name in ("completions", "chat", "vision", "embeddings")),
@@ -153,7 +162,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("model_config.apikeys[0]", "", KEY),
     ("model_config.apikeys[0]", "stand-in key", KEY),
     ("model_config.apikeys[0]", "stand-in-key\n", KEY),
-    ("model_config.apikeys[0]", "stand-in-\0key", KEY),
+    ("model_config.apikeys[0]", "stand-in-\0key", NOT_TEXT),
     ("model_config.apikeys[0]", "k" * 8001, "must be at most 8,000 characters, this one has 8,001"),
     ("model_config.metadata", [], "must be an object"),
     ("model_config.metadata.max_tokens", 0, "must be 1 or more"),
@@ -164,7 +173,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     *((f"model_config.metadata.{name}", "dear", "must be a number") for name in ("input_cost", "output_cost")),
     *((f"model_config.metadata.{name}", [], "must be a number") for name in ("input_cost", "output_cost")),
     *(
-        (f"model_config.metadata.{name}", float(odd), "must be a finite number")
+        (f"model_config.metadata.{name}", float(odd), FINITE)
         for name in ("input_cost", "output_cost")
         for odd in ("nan", "inf")
     ),
@@ -182,19 +191,18 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("model_config.metadata.gemini.api_endpoint", "https://eu.example.com", HOST),
     ("model_config.metadata.gemini.project_id", 5, STRING),
     ("model_config.metadata.gemini.location_id", "a\nb", LINE),
-    ("model_config.metadata.gemini.other", {"a": float("nan")}, "must not hold NaN or infinity"),
+    ("model_config.metadata.gemini.other", float("nan"), FINITE),
     ("model_config.metadata.other", {1: "a"}, "must have strings as the names of its fields"),
     ("model_config.metadata.other", "a\0b", NOT_TEXT),
-    ("model_config.metadata.other", {"a\0b": 1}, NOT_TEXT),
-    ("model_config.metadata.other", {"\ud800": 1}, NOT_TEXT),
-    ("model_config.metadata.other", object(), JSON_ONLY),
-    ("model_config.metadata.other", ["x" * 200_001], "must hold texts of at most 200,000 characters"),
-    ("model_config.metadata.other", [10**400], "must hold numbers of a sensible size"),
+        ("model_config.metadata.other", object(), JSON_ONLY),
+    ("model_config.metadata.other", "x" * 200_001, "must be at most 200,000 characters, this one has 200,001"),
+    ("model_config.metadata.other", 2**53 + 1, INEXACT),
+    ("model_config.metadata.other", 10**400, INEXACT),
     ("model_config.default_request_options", ["temperature"], "must be an object"),
-    ("model_config.default_request_options", {"a": [float("inf")]}, "must not hold NaN or infinity"),
+    ("model_config.default_request_options.temperature", float("inf"), FINITE),
     ("model_config.default_request_options", {"a": list(range(10_000))}, "must hold at most 10,000 values"),
-    ("model_config.default_request_options", {"a": (1, {2, 3})}, JSON_ONLY),
-    *((name, "perhaps", "must be true or false") for name in fields.OPTIONS),
+    ("model_config.default_request_options.temperature", {2, 3}, JSON_ONLY),
+    *((name, "perhaps", "must be true or false") for name in MODEL.options),
 ]  # fmt: skip
 
 # The same for the fields that dialect v2 alone has.
@@ -225,7 +233,7 @@ BROKEN_V2: list[tuple[str, Any, str]] = [
     ("model_config.custom_headers[0].key", None, "is required"),
     ("model_config.custom_headers[0].value", "a\0b", NOT_TEXT),
     ("model_config.custom_payload", "{}", "must be an object"),
-    ("model_config.custom_payload", {"a": float("nan")}, "must not hold NaN or infinity"),
+    ("model_config.custom_payload.prompt", float("nan"), FINITE),
     ("model_config.custom_curl_command", ["curl"], STRING),
     ("model_config.custom_response_format", 1, STRING),
     ("model_config.custom_response_content_type", "a\nb", LINE),
@@ -235,12 +243,12 @@ BROKEN_V2: list[tuple[str, Any, str]] = [
     ("model_config.context.system_description", "x" * 2001, "must be at most 2,000 characters, this one has 2,001"),
     ("model_config.context.policy_description", "x" * 5001, "must be at most 5,000 characters, this one has 5,001"),
     ("testing_for", 5, STRING),
-    ("testing_for", " ", f"must be one of {', '.join(fields.PURPOSES + fields.PURPOSES_V2)}"),
-    ("testing_for", "a\nb", f"must be one of {', '.join(fields.PURPOSES + fields.PURPOSES_V2)}"),
+    ("testing_for", " ", f"must be one of {', '.join(PURPOSES + PURPOSES_V2)}"),
+    ("testing_for", "a\nb", f"must be one of {', '.join(PURPOSES + PURPOSES_V2)}"),
     (
         "model_config.is_compatible_with",
         "",
-        f"must be one of {', '.join(fields.PROTOCOLS + fields.PROTOCOLS_V2)}",
+        f"must be one of {', '.join(PROTOCOLS + PROTOCOLS_V2)}",
     ),
     ("model_config.is_compatible_with", 5, STRING),
 ]
@@ -293,25 +301,12 @@ def test_the_tables_have_a_row_for_every_field() -> None:
 
 
 def test_everything_means_every_field() -> None:
-    """The example that the tables start from leaves no field of any shape out."""
-    all_shapes: list[type[shapes.Document]] = [
-        shapes.Registration,
-        shapes.ModelConfig,
-        shapes.Endpoint,
-        shapes.Paths,
-        shapes.AuthData,
-        shapes.Metadata,
-        shapes.Gemini,
-        shapes.JwtConfig,
-        shapes.Header,
-        shapes.Tool,
-        shapes.Context,
-    ]
-    names = {field.alias or name for shape in all_shapes for name, field in shape.model_fields.items()}
+    """The example that the tables start from leaves no field of any document out."""
+    names = {field.name for field in MODEL.fields.values() if field.is_argument}
     assert names <= {part for place in PLACES for part in place}
 
 
-@pytest.mark.parametrize("path", [path for path, only in fields.ONLY_IN.items() if only == "v2"])
+@pytest.mark.parametrize("path", [path for path, only in MODEL.only_in.items() if only.dialect == "v2"])
 def test_what_only_v2_can_say_is_refused_in_v1(path: str) -> None:
     """A field that the declared dialect cannot say is not silently dropped."""
     lines = _said(put(document(), ("model_config",), {**document()["model_config"], **_only(path)}))
@@ -336,7 +331,10 @@ def test_what_only_v1_can_say_is_refused_in_v2() -> None:
     [
         ("model_saved_name", "model_saved_name: is required"),
         ("model_config", "model_config: is required"),
-        ("model_config.is_compatible_with", "model_config.is_compatible_with: is required"),
+        (
+            "model_config.is_compatible_with",
+            "model_config.is_compatible_with: is required (dialect v2 calls it model_provider)",
+        ),
         ("model_config.endpoint", "model_config.endpoint: is required"),
         ("model_config.endpoint.host", "model_config.endpoint.host: is required"),
     ],
@@ -392,7 +390,7 @@ def test_a_name_that_json_cannot_carry_is_refused(path: str, name: str) -> None:
     at(props, tuple(path.split(".")))[name] = 1
     (line,) = _said(props)
     assert line.startswith(path)
-    assert line.endswith((NOT_TEXT, "must be valid Unicode"))
+    assert line.endswith(NOT_TEXT)
 
 
 # ---- the canonical form
@@ -400,7 +398,7 @@ def test_a_name_that_json_cannot_carry_is_refused(path: str, name: str) -> None:
 
 def test_the_documents_payload_is_its_own_canonical_form() -> None:
     """What the document sends is what is sent, byte for byte and in its order."""
-    wire = to_wire(canonical(document()))
+    wire = body(canonical(document()))
     assert json.dumps(wire, indent=2) == DOCUMENT
 
 
@@ -447,7 +445,7 @@ def test_parsing_twice_is_parsing_once(props: dict[str, Any]) -> None:
 def test_the_engine_changes_nothing(props: dict[str, Any]) -> None:
     """What comes back from the engine, floats and all, is the canonical form again, type for type."""
     inputs = canonical(props)
-    back = from_engine(through_engine(inputs))
+    back = from_state(through_engine(inputs))
     assert back == inputs
     assert json.dumps(back, sort_keys=True) == json.dumps(inputs, sort_keys=True)
 
@@ -494,7 +492,7 @@ def test_a_free_map_is_not_the_callers_own(options: dict[str, Any]) -> None:
     assert json.dumps(options) == before
 
 
-@pytest.mark.parametrize("name", [*fields.COMPUTED, "__provider"])
+@pytest.mark.parametrize("name", [*MODEL.computed, "__provider"])
 def test_what_is_not_the_programs_is_no_input(name: str) -> None:
     """Outputs of the server and the engine's own entries are not taken for arguments."""
     assert name not in canonical({**document(), name: "x"})
@@ -505,7 +503,7 @@ def test_adopting_is_an_option_of_ours(said: bool | None, kept: bool | None) -> 
     """`adopt_existing` is kept where it is true, and never sent to the API."""
     inputs = canonical(document(adopt_existing=said))
     assert inputs.get("adopt_existing") is kept
-    assert "adopt_existing" not in to_wire(inputs)
+    assert "adopt_existing" not in body(inputs)
 
 
 @given(registrations())
@@ -513,7 +511,7 @@ def test_what_is_accepted_here_is_accepted_by_the_api(
     tmp_path_factory: pytest.TempPathFactory, props: dict[str, Any]
 ) -> None:
     """No registration passes `check` only to be refused by `add-model`, as the emulator has it."""
-    status, said = _add(tmp_path_factory, to_wire(canonical(props)))
+    status, said = _add(tmp_path_factory, body(canonical(props)))
     assert status in (200, 409), said
 
 
@@ -526,7 +524,7 @@ def test_what_the_api_refuses_is_refused_here(tmp_path_factory: pytest.TempPathF
     whole = everything(dialect)
     places = [place for place in leaves(whole) if place]
     tried = [(place, odd, *parse(put(whole, place, odd), dialect)) for place in places for odd in ODD]
-    sent = [(place, odd, to_wire(inputs, dialect)) for place, odd, inputs, problems in tried if not problems]
+    sent = [(place, odd, body(inputs, dialect)) for place, odd, inputs, problems in tried if not problems]
     answers = [(place, odd, _add(tmp_path_factory, body, dialect)) for place, odd, body in sent]
     assert len(sent) > len(ODD)
     assert [row for row in answers if row[2][0] not in (200, 409)] == []
@@ -549,13 +547,12 @@ def _add(factory: pytest.TempPathFactory, body: Any, dialect: Dialect = "v1") ->
 # ---- what is not known yet
 
 
-@pytest.mark.parametrize("unknown", [UNKNOWN, UNKNOWN_ID], ids=["object", "text"])
 @pytest.mark.parametrize("place", PLACES, ids=lambda p: ".".join(map(str, p)))
-def test_an_unknown_value_stays_where_it_is(place: tuple[str | int, ...], unknown: object) -> None:
+def test_an_unknown_value_stays_where_it_is(place: tuple[str | int, ...]) -> None:
     """At preview any value may be another resource's output: it breaks no rule and moves nowhere."""
-    inputs, problems = parse(put(everything("v2"), place, unknown), "v2")
+    inputs, problems = parse(put(everything("v2"), place, UNKNOWN), "v2")
     assert problems == []
-    assert at(inputs, place) is unknown
+    assert at(inputs, place) is UNKNOWN
 
 
 def test_nothing_follows_from_what_is_unknown() -> None:
@@ -574,12 +571,12 @@ def test_nothing_follows_from_what_is_unknown() -> None:
 )
 def test_an_identity_may_be_unknown(props: dict[str, Any]) -> None:
     """Where a part of the identity is not known yet, there is none."""
-    assert schema.known_identity(canonical(props)) is None
+    assert MODEL.known_identity(canonical(props)) is None
 
 
 def test_an_identity_is_name_and_version() -> None:
     """The identity of canonical properties is the document's name and version."""
-    assert schema.known_identity(canonical(document())) == Identifier("Test_Model", "1")
+    assert MODEL.known_identity(canonical(document())) == Identifier("Test_Model", "1")
 
 
 # ---- hostile input
@@ -592,7 +589,7 @@ DIALECTS = st.sampled_from(get_args(Dialect))
 def test_any_input_is_answered(props: Any, dialect: Dialect) -> None:
     """Whatever a program passes in, the answer is a bounded number of lines, none of which shows a value."""
     lines = _said(props, dialect)
-    assert len(lines) <= shapes.PROBLEMS_SHOWN + 1
+    assert len(lines) <= SHOWN + 1
     assert all(line.isprintable() and MARKER not in line for line in lines)
 
 
@@ -612,22 +609,22 @@ def _circle() -> dict[str, Any]:
     return circle
 
 
-_DEEP = "must be nested at most 16 levels deep"
-_LONG = "must hold at most 100 items, this one holds"
+_DEEP = "must be nested at most 18 levels deep"
+_LONG = "must hold at most 10,000 values"
 
 
 @pytest.mark.parametrize(
     ("field", "value", "line"),
     [
-        ("model_config__metadata", {"a": _deep(400, 1)}, f"model_config.metadata.a: {_DEEP}"),
-        ("model_config__metadata", _circle(), f"model_config.metadata.again: {_DEEP}"),
+        ("model_config__metadata", {"a": _deep(400, 1)}, f"model_config.metadata: {_DEEP}"),
+        ("model_config__metadata", _circle(), f"model_config.metadata: {_DEEP}"),
         ("model_config__default_request_options", _circle(), f"model_config.default_request_options: {_DEEP}"),
-        ("certifications", ["x"] * 100_000, f"certifications: {_LONG} 100,000"),
-        ("model_config__apikeys", [1] * 1_000_000, f"model_config.apikeys: {_LONG} 1,000,000"),
+        ("certifications", ["x"] * 100_000, f"certifications: {_LONG}"),
+        ("model_config__apikeys", [1] * 1_000_000, f"model_config.apikeys: {_LONG}"),
         (
             "model_config__is_compatible_with",
-            "x" * 1_000_000,
-            f"model_config.is_compatible_with: must be one of {PROTOCOLS}",
+            "x" * 100_000,
+            f"model_config.is_compatible_with: must be one of {NAMES}",
         ),
         (
             "model_config__paths",
@@ -645,7 +642,7 @@ def test_hostile_input_is_one_line(field: str, value: Any, line: str) -> None:
 def test_a_name_that_is_no_text_is_refused() -> None:
     """Not even a program that bypasses every type gets past with a field named by a number."""
     odd: dict[Any, Any] = {1: "a"}
-    assert _said({**document(), **odd}) == ["[1]: must have strings as the names of its fields"]
+    assert _said({**document(), **odd}) == ["must have strings as the names of its fields"]
 
 
 def test_many_problems_are_counted() -> None:
@@ -671,62 +668,6 @@ def test_the_chained_error_shows_no_value_either() -> None:
     assert "stand-in-key" not in f"{behind!s}{behind!r}"
 
 
-# ---- what is not touched
-
-
-def _untouched(held: dict[str, Any], given: dict[str, Any], dialect: Dialect) -> dict[str, Any] | None:
-    """What `untouched` says once the engine has handed both over, with its own entries beside them."""
-    olds = {**through_engine(held), "__provider": "stand-in"}
-    return schema.untouched(olds, {**through_engine(given), "__owner": "p/s/x", "__provider": "stand-in"}, dialect)
-
-
-@pytest.mark.parametrize("dialect", get_args(Dialect))
-@pytest.mark.parametrize("shape", ["least", "http", "document", "everything", "in other order"])
-def test_what_a_program_says_again_is_known_without_the_shapes(dialect: Dialect, shape: str) -> None:
-    """Defaults, the port of the scheme and the order of names included, it is what parsing it gives."""
-    given: dict[str, Any] = {
-        "least": minimal(),
-        "http": put(minimal(), ("model_config", "endpoint"), {"host": "h", "scheme": "http"}),
-        "document": document(),
-        "everything": everything(dialect),
-        "in other order": dict(reversed(document().items())),
-    }[shape]
-    inputs, problems = parse(given, dialect)
-    assert not problems
-    assert _untouched(inputs, given, dialect) == inputs
-
-
-@given(registrations() | registrations("v2"), DIALECTS, DIALECTS)
-def test_what_is_not_touched_is_what_parsing_gives(props: dict[str, Any], before: Dialect, now: Dialect) -> None:
-    """Also where the stack has another dialect by now: what that one refuses is left to `parse`."""
-    held, problems = parse(props, before)
-    found = None if problems else _untouched(held, props, now)
-    assert found is None or (found, []) == parse(props, now)
-
-
-@pytest.mark.parametrize("dialect", get_args(Dialect))
-def test_whatever_is_touched_is_parsed(dialect: Dialect) -> None:
-    """Each value of the example that has every field, changed or left out; true is not 1."""
-    held, _ = parse(everything(dialect), dialect)
-    for place in leaves(everything(dialect))[1:]:
-        value: Any
-        for value in ("changed", None, 1, True, [], {}, UNKNOWN):
-            props = put(everything(dialect), place, value)
-            if found := _untouched(held, props, dialect):
-                inputs, problems = parse(props, dialect)
-                assert (_exactly(found), []) == (_exactly(inputs), problems), (place, value)
-
-
-def _exactly(inputs: dict[str, Any]) -> str:
-    return json.dumps(through_engine(inputs), sort_keys=True)
-
-
-@pytest.mark.parametrize("held", [{}, {"model_config": 1}, {"model_config": {"endpoint": []}}, {"model_config": {}}])
-def test_what_is_no_registration_is_parsed(held: dict[str, Any]) -> None:
-    """A state that holds nothing, or something odd, proves nothing."""
-    assert _untouched(held, held, "v1") is None
-
-
 # ---- what a server answers
 
 
@@ -739,24 +680,10 @@ def test_the_documents_answer_reads_as_what_was_sent() -> None:
 
 @given(registrations())
 def test_what_was_sent_reads_back_the_same(props: dict[str, Any]) -> None:
-    """A server that echoes a registration shows no drift, in any order, and whether or not we remember it."""
+    """A server that echoes a registration shows no drift, in any order."""
     inputs = canonical(props)
     echo = upside_down({**inputs, **COMPUTED})
     assert read(echo).inputs == inputs
-    assert read(echo, to_wire(inputs)) == read(echo)
-
-
-_SENT = to_wire(canonical(everything()))
-
-
-@pytest.mark.parametrize("path", [p for p in leaves(_SENT) if not isinstance(at(_SENT, p), dict | list)])
-def test_an_answer_is_believed_whatever_was_sent(path: tuple[str | int, ...]) -> None:
-    """Any value that a server made another is read, not remembered."""
-    was = at(_SENT, path)
-    answered = {**put(_SENT, path, not was if isinstance(was, bool) else was * 2 or "another"), **COMPUTED}
-    found = read(answered, _SENT)
-    assert found == read(answered)
-    assert found.inputs != _SENT
 
 
 def _without(*path: str) -> dict[str, Any]:
@@ -793,7 +720,6 @@ def _at_the_root(*names: str) -> dict[str, Any]:
 def test_reading_is_tolerant(found: dict[str, Any]) -> None:
     """What a server adds, leaves out, nulls or moves to the root is no difference."""
     assert read(found).inputs == canonical(document())
-    assert read(found, to_wire(canonical(document()))) == read(found)
 
 
 @pytest.mark.parametrize(
@@ -815,7 +741,7 @@ def test_reading_takes_values_that_we_would_not_send(field: str, value: Any) -> 
     assert at(read(answer(**{field: value})).inputs, tuple(field.split("__"))) == value
 
 
-@pytest.mark.parametrize("name", fields.COMPUTED)
+@pytest.mark.parametrize("name", MODEL.computed)
 def test_what_the_server_sets_may_be_missing(name: str) -> None:
     """A registration without one of the server's own fields is still one."""
     expected = {k: v for k, v in COMPUTED.items() if k != name}
@@ -831,20 +757,21 @@ def test_what_the_server_sets_may_be_missing(name: str) -> None:
         ("ok", "expected a model, got a text"),
         (5, "expected a model, got a number"),
         (True, "expected a model, got true or false"),
-        ({}, "answered with a model that is not whole: model_saved_name: is required; model_config: is required"),
-        (_without("model_config"), "answered with a model that is not whole: model_config: is required"),
-        (answer(model_config="x"), "answered with a model that is not whole: model_config: must be an object"),
+        ({}, "returned a model that is not whole: model_saved_name: is required; model_config: is required"),
+        (_without("model_config"), "returned a model that is not whole: model_config: is required"),
+        (answer(model_config="x"), "returned a model that is not whole: model_config: must be an object"),
         (
             answer(model_config={}),
-            "answered with a model that is not whole: model_config.is_compatible_with: is required",
+            "returned a model that is not whole: model_config.is_compatible_with: is required "
+            "(dialect v2 calls it model_provider)",
         ),
         (
             _without("model_config", "endpoint", "host"),
-            "answered with a model that is not whole: model_config.endpoint.host: is required",
+            "returned a model that is not whole: model_config.endpoint.host: is required",
         ),
-        (answer(model_saved_name=5), f"answered with a model that is not whole: model_saved_name: {STRING}"),
-        (answer(model_id="many"), "answered with a model that is not whole: model_id: must be a whole number"),
-        (answer(created_at=5), f"answered with a model that is not whole: created_at: {STRING}"),
+        (answer(model_saved_name=5), f"returned a model that is not whole: model_saved_name: {STRING}"),
+        (answer(model_id="many"), "returned a model that is not whole: model_id: must be a whole number"),
+        (answer(created_at=5), f"returned a model that is not whole: created_at: {STRING}"),
     ],
 )
 def test_what_is_no_registration_is_said(found: Any, line: str) -> None:
@@ -898,9 +825,9 @@ def test_a_summary_is_told_from_a_whole_item(item: Any, whole: bool) -> None:
         document(model_config__endpoint__port="https"),
     ],
 )
-def test_from_engine_gives_back_what_is_no_registration(held: dict[str, Any]) -> None:
+def test_from_state_gives_back_what_is_no_registration(held: dict[str, Any]) -> None:
     """A state that another version wrote, or none, is still compared rather than refused."""
-    assert from_engine({**held, "__provider": "x", "model_id": 1.0}) == held
+    assert from_state({**held, "__provider": "x", "model_id": 1.0}) == held
 
 
 @pytest.mark.parametrize(
@@ -920,7 +847,7 @@ def test_an_id_names_a_model_and_its_version(id_: str, name: str, version: str) 
 @given(registrations())
 def test_an_id_reads_back(props: dict[str, Any]) -> None:
     """Every identity that can be declared survives as a resource's id."""
-    identity = schema.identity(canonical(props))
+    identity = MODEL.identity_of(canonical(props))
     assert Identifier.parse(str(identity)) == identity
 
 
@@ -938,7 +865,7 @@ def test_an_id_reads_back(props: dict[str, Any]) -> None:
 def test_v2_leaves_open_sets_to_the_server_with_a_doubt(field: str, value: str, hint: str) -> None:
     """Where v2 is open, an unknown value is sent as it is, and doubted aloud."""
     inputs, problems = parse(document(**{field: value}), "v2")
-    doubts = [str(doubt) for doubt in schema.doubts(inputs, "v2")]
+    doubts = [str(doubt) for doubt in codec.doubts(MODEL, inputs, "v2")]
     path = field.replace("__", ".")
     assert problems == []
     assert doubts == [f"{path}: is none of the values known to this provider and is sent as it is{hint}"]
@@ -947,13 +874,13 @@ def test_v2_leaves_open_sets_to_the_server_with_a_doubt(field: str, value: str, 
 @pytest.mark.parametrize("dialect", ["v1", "v2"])
 def test_what_is_known_raises_no_doubt(dialect: Dialect) -> None:
     """Nobody is warned of the document's own values, or of those that are not known yet."""
-    assert schema.doubts(canonical(document()), dialect) == []
-    assert schema.doubts(canonical(document(model_config=UNKNOWN, testing_for=UNKNOWN)), dialect) == []
+    assert codec.doubts(MODEL, canonical(document()), dialect) == []
+    assert codec.doubts(MODEL, canonical(document(model_config=UNKNOWN, testing_for=UNKNOWN)), dialect) == []
 
 
 def test_v2_is_sent_as_the_official_client_sends_it() -> None:
     """In v2 the protocol is `model_provider`, the version is at the root, and what v1 alone can say is gone."""
-    wire = to_wire(canonical(document()), "v2")
+    wire = body(canonical(document()), "v2")
     config = wire["model_config"]
     assert (wire["model_version"], config["model_provider"]) == ("1", "openai")
     gone = {"is_compatible_with", "model_version", "conversation_template"}
@@ -966,7 +893,7 @@ def test_a_curl_command_needs_no_endpoint(endpoint: Any) -> None:
     """A model that is called by a command has no endpoint, however a server shows that."""
     inputs, problems = parse(minimal(model_config__endpoint=None, model_config__custom_curl_command="curl h"), "v2")
     assert problems == []
-    wire = to_wire(inputs, "v2")
+    wire = body(inputs, "v2")
     live = read({**wire, "model_config": {**wire["model_config"], "endpoint": endpoint}})
     assert "endpoint" not in live.inputs["model_config"]
     assert differing(inputs, live) == []
@@ -977,9 +904,9 @@ def test_v2_reads_back_what_it_can_say(props: dict[str, Any]) -> None:
     """A server that echoes v2's wire form gives the same registration, but for what v2 cannot say."""
     inputs, problems = parse(props, "v2")
     assert problems == []
-    live = read(to_wire(inputs, "v2"))
+    live = read(body(inputs, "v2"))
     assert differing(inputs, live) == []
-    assert live.identity == schema.identity(inputs)
+    assert live.identity == MODEL.identity_of(inputs)
 
 
 @given(registrations("v2"))
@@ -987,17 +914,20 @@ def test_v2_too_is_accepted_by_the_api(tmp_path_factory: pytest.TempPathFactory,
     """No v2 registration passes `check` only to be refused by `add-model`, as the emulator has it."""
     inputs, problems = parse(props, "v2")
     assert problems == []
-    status, said = _add(tmp_path_factory, to_wire(inputs, "v2"), "v2")
+    status, said = _add(tmp_path_factory, body(inputs, "v2"), "v2")
     assert status in (200, 409), said
 
 
 SPY = """
 SEEN = []
 
+class Handler:
+    def on_enter(self, value, **options):
+        SEEN.append(repr(value))
+
 class Spy:
-    def new_schema_validator(self, schema, schema_type, schema_type_path, *rest):
-        SEEN.append(schema_type_path.name)
-        return None, None, None
+    def new_schema_validator(self, *about):
+        return Handler(), None, None
 
 spy = Spy()
 """
@@ -1005,12 +935,13 @@ spy = Spy()
 WATCHED = """
 import json, os, sys
 import spy
-from enkrypt_provider import schema
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.model import MODEL
 document = json.load(sys.stdin)
-inputs, problems = schema.parse(document)
-schema.read(schema.to_wire(inputs))
+inputs, problems = codec.parse(MODEL, document)
+codec.read(MODEL, codec.body(MODEL, inputs))
 import pydantic
-pydantic.create_model("Theirs", id=int)
+pydantic.create_model("Theirs", id=int).model_validate({"id": 12345})
 assert not problems
 print(json.dumps([spy.SEEN, os.environ.get("PYDANTIC_DISABLE_PLUGINS")]))
 """
@@ -1034,4 +965,7 @@ def test_no_plugin_of_pydantics_sees_a_document(tmp_path: Path, setting: str | N
         text=True,
         check=True,
     )
-    assert json.loads(ran.stdout) == [["Theirs"], setting]
+    seen, after = json.loads(ran.stdout)
+    assert "12345" in seen[-1]
+    assert set(seen[:-1]) <= {"{}"}
+    assert after == setting

@@ -13,11 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING
 
 import flask
 from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Request
 
 from . import spoil
 from .answers import Problem, json_answer, json_in
@@ -29,9 +27,6 @@ from .limits import NO_LIMITS, Limiter, LimitError, Limits, Refusal, limits_in
 from .quirks import quirks_in
 from .rules import Dialect, Refused
 from .store import Clock, Store, Taken, Unknown
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 BODY_LIMIT = 8 * 2**20  # bytes [G]
 
@@ -87,7 +82,7 @@ class Emulator:
         self._clock = clock
         self._sleep = sleep
 
-    def answer(self, name: str, request: Request) -> flask.Response:
+    def answer(self, name: str, request: flask.Request) -> flask.Response:
         began = time.perf_counter()
         body = request.get_data(cache=False)
         incoming = Incoming(request.method, request.path, request.headers, body)
@@ -127,7 +122,7 @@ class Emulator:
         account = account_of(incoming.headers.get("apikey", ""), self._keys)
         return Ask(incoming, account, self._store, _under(faults, self._settings))
 
-    def refuse(self, request: Request, error: Exception) -> flask.Response:
+    def refuse(self, request: flask.Request, error: Exception) -> flask.Response:
         """A request that reached no call."""
         answer = _problem(error).answer()
         if not request.path.startswith("/_emulator/"):
@@ -166,30 +161,6 @@ def _under(faults: list[Fault], settings: Settings) -> Settings:
         mask_apikeys=settings.mask_apikeys or any(fault.mask_apikeys for fault in faults),
         list_details=settings.list_details and not any(fault.without_details for fault in faults),
     )
-
-
-class _Request(Request):
-    max_content_length = BODY_LIMIT
-
-
-class _Direct:
-    """Takes the calls of the API past Flask, whose dispatch is a fifth of their time; `others` takes the rest."""
-
-    def __init__(self, emulator: Emulator, others: WSGIApplication) -> None:
-        self._emulator = emulator
-        self._others = others
-        self._calls = {(method, path): name for name, (method, path, _) in CALLS.items()}
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        name = self._calls.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
-        if name is None:
-            return self._others(environ, start_response)
-        request = _Request(environ)
-        try:
-            answer = self._emulator.answer(name, request)
-        except _REFUSED as error:
-            answer = self._emulator.refuse(request, error)
-        return answer(environ, start_response)
 
 
 def account_of(apikey: str, keys: Mapping[str, str] | None) -> str:
@@ -292,6 +263,4 @@ def _routed(emulator: Emulator) -> flask.Flask:
     add("/_emulator/requests", "journal", partial(journal_call, emulator), methods=["GET", "DELETE"])
     for error in _REFUSED:
         app.register_error_handler(error, partial(emulator.refuse, flask.request))
-    # Flask's own way to put something before itself.
-    app.wsgi_app = _Direct(emulator, app.wsgi_app)  # type: ignore[method-assign]
     return app

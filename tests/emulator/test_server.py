@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -190,18 +189,3 @@ def test_the_end_frees_the_port(database: Path) -> None:
     with serve_in_thread(create_app(database), port) as again, connected(again) as connection:
         connection.sendall(LIST)
         assert answer(connection)[0] == 200
-
-
-@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
-def test_a_signal_ends_it_in_order(database: Path, ending: type[BaseException]) -> None:
-    """What a signal's handler raises in the middle of a request ends `run`, which returns and closes everything."""
-
-    def end() -> datetime:
-        raise ending
-
-    listener = Listener(create_app(database, clock=end))
-    with connected(listener.url) as connection:
-        connection.sendall(post(v1()))
-        listener.run()
-    with pytest.raises(ConnectionRefusedError):
-        connected(listener.url)

@@ -17,12 +17,12 @@ import waitress.server
 import waitress.task
 from waitress import wasyncore
 
+from .fault_effects import ConnectionReset, ResponseTruncated
 from .origin import LocalOnly
-from .spoil import AnswerTruncated, ConnectionReset
 
 HOST = "127.0.0.1"  # never another: who reaches it may read the keys
 BACKLOG = 1024
-THREADS = 16  # a delayed answer occupies one
+THREADS = 16  # a delayed response occupies one
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns whenever all threads are busy
 
 
@@ -36,7 +36,7 @@ class _Task(waitress.task.WSGITask):  # type: ignore[misc]  # the base has no ty
             # Closed with this linger, the kernel sends RST in place of FIN.
             self.channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raise waitress.channel.ClientDisconnected from error
-        except AnswerTruncated:
+        except ResponseTruncated:
             self.close_on_finish = True
 
 
@@ -45,7 +45,7 @@ class _Channel(waitress.channel.HTTPChannel):  # type: ignore[misc]  # the base 
 
 
 class Listener:
-    """Listens from its making on, `url` says where; answers while `run` runs. A taken port is an OSError."""
+    """Listens at `url` from the start; responds while `run` runs. A taken port is an OSError."""
 
     def __init__(self, app: flask.Flask, port: int = 0) -> None:
         self.app = app
@@ -57,14 +57,14 @@ class Listener:
         self.url = f"http://{HOST}:{self._server.effective_port}"
 
     def run(self) -> None:
-        """Answers until `stop`, a KeyboardInterrupt or a SystemExit, which it swallows."""
+        """Responds until `stop`, a KeyboardInterrupt or a SystemExit, which it swallows."""
         try:
             self._server.run()
         finally:
             self.close()
 
     def close(self) -> None:
-        """Ends every connection, and lets answers that are being given finish."""
+        """Ends every connection, and lets calls in progress finish."""
         self._server.task_dispatcher.shutdown()
         wasyncore.close_all(self._map)
         self.app.extensions["emulator"].close()

@@ -18,7 +18,7 @@ from enkrypt_provider.emulator import create_app, serve_in_thread
 from enkrypt_provider.emulator import page as page_module
 
 from .browser import opened, resize
-from .conftest import NO_TLS, PATIENCE
+from .conftest import NO_TLS, TIMEOUT
 from .document import IDENTITY, called, v1
 from .test_app import ask
 from .test_page import ALSO_HOSTILE, HOSTILE, PATHS
@@ -41,7 +41,7 @@ def api(database: Path) -> Iterator[httpx.Client]:
 
 
 def _client(url: str) -> httpx.Client:
-    return httpx.Client(base_url=url, headers={"apikey": "k"}, verify=NO_TLS, timeout=PATIENCE, trust_env=False)
+    return httpx.Client(base_url=url, headers={"apikey": "k"}, verify=NO_TLS, timeout=TIMEOUT, trust_env=False)
 
 
 def look(browser: Chrome, api: httpx.Client, path: str = "/") -> None:
@@ -57,7 +57,7 @@ def shows(browser: Chrome, text: str) -> bool:
 
 
 def wait_for(browser: Chrome, text: str) -> None:
-    WebDriverWait(browser, PATIENCE, 0.1, [Exception]).until(lambda it: shows(it, text), text)
+    WebDriverWait(browser, TIMEOUT, 0.1, [Exception]).until(lambda it: shows(it, text), text)
 
 
 def test_it_keeps_itself_up_to_date(browser: Chrome, api: httpx.Client) -> None:

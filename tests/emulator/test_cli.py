@@ -20,7 +20,7 @@ from enkrypt_provider.cli import commands, main
 from enkrypt_provider.emulator.server import Listener
 from enkrypt_provider.settings import Settings
 
-from .conftest import NO_TLS, PATIENCE
+from .conftest import NO_TLS, TIMEOUT
 from .document import v1, v2
 from .serving import serving
 
@@ -63,11 +63,11 @@ def test_it_serves_until_it_is_told_to_end(tmp_path: Path, ending: signal.Signal
             rf"Models API emulator \(v1\) on http://127\.0\.0\.1:\d+, database {database}\n", served.announced
         )
         assert served.page == f"To see what is registered, open {served.url} in a browser on this machine.\n"
-        with httpx.Client(base_url=served.url, headers={"apikey": "k"}, verify=NO_TLS, timeout=PATIENCE) as client:
+        with httpx.Client(base_url=served.url, headers={"apikey": "k"}, verify=NO_TLS, timeout=TIMEOUT) as client:
             assert client.post("/models/add-model", json=v1()).status_code == 200
             assert "1 model" in client.get("/").text
             served.process.send_signal(ending)
-            assert served.process.wait(PATIENCE) == 0
+            assert served.process.wait(TIMEOUT) == 0
         assert served.process.stdout
         assert served.process.stdout.read() == ""
 

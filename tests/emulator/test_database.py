@@ -17,7 +17,7 @@ from enkrypt_provider.emulator import NotOurs, create_app, database_id
 from enkrypt_provider.emulator import database as database_module
 from enkrypt_provider.emulator.database import Database
 
-from .conftest import NO_TLS, PATIENCE, Connect
+from .conftest import NO_TLS, TIMEOUT, Connect
 from .document import IDENTITY, called, v1
 from .processes import read_id, register, together
 from .serving import serving
@@ -75,7 +75,7 @@ def test_another_programs_file_has_no_id(tmp_path: Path) -> None:
 
 def _keep_adding(url: str, known: list[str], enough: threading.Event) -> None:
     """Adds models until the server dies; `known` are those that it said it had stored."""
-    with httpx.Client(base_url=url, headers={"apikey": "k"}, timeout=PATIENCE, verify=NO_TLS) as client:
+    with httpx.Client(base_url=url, headers={"apikey": "k"}, timeout=TIMEOUT, verify=NO_TLS) as client:
         before = len(known)
         for number in itertools.count(before):
             try:
@@ -94,7 +94,7 @@ def test_kill_9_loses_nothing_that_was_answered(database: Path, embedded: Connec
         enough = threading.Event()
         writer = threading.Thread(target=_keep_adding, args=(served.url, known, enough))
         writer.start()
-        assert enough.wait(PATIENCE)
+        assert enough.wait(TIMEOUT)
         served.process.kill()
         writer.join()
     with sqlite3.connect(database) as connection:
@@ -142,7 +142,7 @@ def test_a_database_that_others_hold_is_an_answer(
     connect: Connect, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lock that outlasts the patience is a 500 in JSON, and the next call works."""
-    monkeypatch.setattr(database_module, "PATIENCE", 0.0)
+    monkeypatch.setattr(database_module, "TIMEOUT", 0.0)
     client = connect(record=True)
     holder = sqlite3.connect(database, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")

@@ -14,7 +14,7 @@ from enkrypt_provider.emulator.dialects import as_jsonb
 from .conftest import Connect
 from .document import IDENTITY, REQUEST, v1, v2
 from .test_app import ask
-from .test_rules import WHOLE_V2
+from .test_validation import WHOLE_V2
 
 # What the official client's dataclasses have: its reader breaks on any other name.
 READ_BY_THE_CLIENT = {

@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +17,7 @@ import pytest
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
 from enkrypt_provider.emulator.server import Listener
 
-from .conftest import NO_TLS, PATIENCE
+from .conftest import NO_TLS, TIMEOUT
 from .document import v1
 
 LIST = b"GET /models/list-models HTTP/1.1\r\nHost: localhost\r\napikey: k\r\n\r\n"
@@ -34,7 +33,7 @@ def post(body: object) -> bytes:
 
 def connected(url: str) -> closing[socket.socket]:
     address = urlsplit(url)
-    return closing(socket.create_connection((address.hostname, address.port or 0), timeout=PATIENCE))
+    return closing(socket.create_connection((address.hostname, address.port or 0), timeout=TIMEOUT))
 
 
 def answer(connection: socket.socket) -> tuple[int, bytes]:
@@ -98,12 +97,12 @@ def test_a_delayed_answer_holds_up_no_other(database: Path) -> None:
 
     def sleep(_: float) -> None:
         waiting.set()
-        assert go_on.wait(PATIENCE)
+        assert go_on.wait(TIMEOUT)
 
     app = create_app(database, faults=[Fault(delay=9, nth=1)], sleep=sleep)
     with serve_in_thread(app) as url, connected(url) as slow, connected(url) as quick:
         slow.sendall(LIST)
-        assert waiting.wait(PATIENCE)
+        assert waiting.wait(TIMEOUT)
         quick.sendall(LIST)
         assert answer(quick)[0] == 200
         go_on.set()
@@ -116,14 +115,14 @@ def test_a_fault_set_later_may_delay_too(database: Path) -> None:
 
     def sleep(_: float) -> None:
         waiting.set()
-        assert go_on.wait(PATIENCE)
+        assert go_on.wait(TIMEOUT)
 
     with serve_in_thread(create_app(database, sleep=sleep)) as url, connected(url) as slow, connected(url) as quick:
         quick.sendall(LIST)
         assert answer(quick)[0] == 200
         create_app(database, faults=[Fault(call="list_models", delay=9, nth=1)])
         slow.sendall(LIST)
-        assert waiting.wait(PATIENCE)
+        assert waiting.wait(TIMEOUT)
         quick.sendall(LIST)
         assert answer(quick)[0] == 200
         go_on.set()
@@ -190,18 +189,3 @@ def test_the_end_frees_the_port(database: Path) -> None:
     with serve_in_thread(create_app(database), port) as again, connected(again) as connection:
         connection.sendall(LIST)
         assert answer(connection)[0] == 200
-
-
-@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
-def test_a_signal_ends_it_in_order(database: Path, ending: type[BaseException]) -> None:
-    """What a signal's handler raises in the middle of a request ends `run`, which returns and closes everything."""
-
-    def end() -> datetime:
-        raise ending
-
-    listener = Listener(create_app(database, clock=end))
-    with connected(listener.url) as connection:
-        connection.sendall(post(v1()))
-        listener.run()
-    with pytest.raises(ConnectionRefusedError):
-        connected(listener.url)

@@ -1,7 +1,7 @@
 """The page for a person's eyes: what is registered, what became of it, what was asked.
 
 Only for this machine, only to read, and no key is on it. Here: routes and headers. What a value looks like is in
-showing; where it is read, in history and journal.
+formatting; where it is read, in history and request_log.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from .. import origin
 from ..database import Database, DatabaseFailed
 from ..faults import Dial
 from ..history import History
-from ..journal import Journal
-from . import showing
+from ..request_log import RequestLog
+from . import formatting
 
 ROWS = 50  # on one page of a table
 REQUESTS = 10  # on the page of a model
@@ -31,12 +31,12 @@ HEADERS = {
 SHOWN = {
     show.__name__: show
     for show in (
-        showing.differences,
-        showing.endpoint,
-        showing.fields,
-        showing.indented,
-        showing.kind,
-        showing.moment,
+        formatting.differences,
+        formatting.endpoint,
+        formatting.fields,
+        formatting.indented,
+        formatting.kind,
+        formatting.moment,
     )
 }
 
@@ -82,10 +82,10 @@ def _part(total: int, words: str = "", account: str = "") -> Part:
 
 
 class Page:
-    def __init__(self, database: Database, dial: Dial, journal: Journal | None) -> None:
+    def __init__(self, database: Database, dial: Dial, log: RequestLog | None) -> None:
         self._history = History(database)
         self._dial = dial
-        self._journal = journal
+        self._log = log
 
     def models(self) -> str:
         words, account = _asked("q"), _asked("account")
@@ -104,7 +104,7 @@ class Page:
             raise NotFound
         account, model = (found[0].account, found[0].model) if found else (changes[0].account, changes[0].model)
         name, version = model.model_saved_name, model.model_version
-        asked = self._journal.about(name, version, REQUESTS) if self._journal else None
+        asked = self._log.about(name, version, REQUESTS) if self._log else None
         return flask.render_template(
             "model.html", model=model, account=account, is_there=bool(found), changes=changes, requests=asked
         )
@@ -116,20 +116,20 @@ class Page:
         return flask.render_template("changes.html", part=part, changes=changes, several=several)
 
     def requests(self) -> str:
-        if not self._journal:
+        if not self._log:
             return flask.render_template("requests.html", part=None, requests=[], dial=[])
         words = _asked("q")
-        part = _part(self._journal.count(words), words)
-        found = self._journal.last(words, ROWS, part.offset)
+        part = _part(self._log.count(words), words)
+        found = self._log.last(words, ROWS, part.offset)
         return flask.render_template("requests.html", part=part, requests=found, dial=self._dial.setting())
 
 
-def page_of(database: Database, dial: Dial, journal: Journal | None, about: str) -> flask.Blueprint:
+def page_of(database: Database, dial: Dial, log: RequestLog | None, about: str) -> flask.Blueprint:
     """The routes of the page, for an application of its own origin; `about` stands at its foot."""
     routes = flask.Blueprint(
         "page", __name__, template_folder="templates", static_folder="static", static_url_path="/page"
     )
-    page = Page(database, dial, journal)
+    page = Page(database, dial, log)
     for path, view in (
         ("/", page.models),
         ("/model/<int:model_id>", page.model),
@@ -151,13 +151,13 @@ def _for_this_machine() -> None:
         raise Forbidden("This page is for a browser on the machine that serves it.")
 
 
-def _with_headers(answer: flask.Response) -> flask.Response:
+def _with_headers(response: flask.Response) -> flask.Response:
     """A page that did not change is not sent again."""
-    answer.headers.update(HEADERS)
-    if answer.mimetype == "text/html":
-        answer.add_etag()
-        answer.make_conditional(flask.request)
-    return answer
+    response.headers.update(HEADERS)
+    if response.mimetype == "text/html":
+        response.add_etag()
+        response.make_conditional(flask.request)
+    return response
 
 
 def _told(error: Exception) -> tuple[str, int]:

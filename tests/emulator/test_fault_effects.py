@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from enkrypt_provider.emulator import AnswerTruncated, ConnectionReset, Fault
+from enkrypt_provider.emulator import ConnectionReset, Fault, ResponseTruncated
 
 from .conftest import Connect
 from .document import IDENTITY, REQUEST, v1
@@ -16,7 +16,7 @@ from .test_app import ask
 
 # What a client meets: httpx's name over a socket, the emulator's own exception inside the process.
 RESET = (httpx.ReadError, httpx.RemoteProtocolError, ConnectionReset)
-TRUNCATED = (httpx.RemoteProtocolError, AnswerTruncated)
+TRUNCATED = (httpx.RemoteProtocolError, ResponseTruncated)
 
 
 def dial(client: httpx.Client, **fault: Any) -> None:
@@ -253,8 +253,8 @@ def test_garbage_needs_a_success(connect: Connect) -> None:
     assert ask(client, "get-model", headers=IDENTITY).status_code == 404
 
 
-def test_a_reset_goes_before_all_else(connect: Connect) -> None:
-    """Of what falls to one call after the work, a reset leaves nothing to spoil; a status goes before garbage."""
+def test_a_reset_is_before_all_else(connect: Connect) -> None:
+    """Of what falls to one call after the work, a reset leaves nothing else; a status is before garbage."""
     client = connect()
     dial(client, reset="after", truncate=True, status=503, work=True, garbage="html")
     with pytest.raises(RESET):

@@ -1,6 +1,6 @@
-"""What a fault makes of an answer: lost connections, half answers, statuses, garbage.
+"""What a fault makes of a response: lost connections, half of it, another status, garbage.
 
-Each way is a row of a table. When a fault fires is decided in faults; what a true answer is, in app.
+When a fault fires is decided in faults.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any, NoReturn
 
 import flask
 
-from .answers import Payload, Problem, json_answer
 from .faults import MIB, Fault
+from .responses import ApiError, Payload, json_response
 
 
 class ConnectionReset(ConnectionResetError):
-    """The answer is lost. Embedded it reaches the caller as it is; over HTTP the socket is reset."""
+    """The response is lost. Embedded it reaches the caller as it is; over HTTP the socket is reset."""
 
 
-class AnswerTruncated(ConnectionAbortedError):
-    """Half of the answer was sent. Embedded it is raised while the body is read; over HTTP the socket is closed."""
+class ResponseTruncated(ConnectionAbortedError):
+    """Half of the response was sent. Embedded it is raised while the body is read; over HTTP the socket is closed."""
 
 
 class _Reset(flask.Response):
@@ -34,24 +34,24 @@ def reset(faults: Iterable[Fault], when: str) -> flask.Response | None:
     return next((_Reset(status=499) for fault in faults if fault.reset == when), None)
 
 
-def is_reset(answer: flask.Response) -> bool:
-    return isinstance(answer, _Reset)
+def is_reset(response: flask.Response) -> bool:
+    return isinstance(response, _Reset)
 
 
 def status(faults: Iterable[Fault]) -> flask.Response | None:
-    """The first fault that is a status, as an answer."""
+    """The first fault that is a status, as a response."""
     fault = next((fault for fault in faults if fault.is_status), None)
     if fault is None:
         return None
     code = fault.status or HTTPStatus.TEMPORARY_REDIRECT
     if fault.body is not None:
-        answer = flask.Response(fault.body, code, content_type="text/plain; charset=utf-8")
+        response = flask.Response(fault.body, code, content_type="text/plain; charset=utf-8")
     else:
-        answer = Problem(code, _phrase(code)).answer()
+        response = ApiError(code, _phrase(code)).response()
     for name, value in (("Retry-After", fault.retry_after), ("Location", fault.location)):
         if value is not None:
-            answer.headers[name] = value
-    return answer
+            response.headers[name] = value
+    return response
 
 
 def _phrase(code: int) -> str:
@@ -61,21 +61,21 @@ def _phrase(code: int) -> str:
         return "an unusual status"
 
 
-def truncated(answer: flask.Response) -> flask.Response:
+def truncated(response: flask.Response) -> flask.Response:
     """Half of the body under the whole Content-Length."""
-    body = answer.get_data()
+    body = response.get_data()
 
     def half() -> Iterator[bytes]:
         yield body[: len(body) // 2]
-        raise AnswerTruncated("the emulator's fault dial cut the answer short")
+        raise ResponseTruncated("the emulator's fault dial cut the response short")
 
-    cut = flask.Response(half(), answer.status_code, answer.headers)
+    cut = flask.Response(half(), response.status_code, response.headers)
     cut.headers["Content-Length"] = str(len(body))
     return cut
 
 
 def garbage(faults: Iterable[Fault], payload: Payload) -> flask.Response | None:
-    """The first fault that is garbage, as an answer."""
+    """The first fault that is garbage, as a response."""
     kinds = ((fault.garbage, fault.size) for fault in faults if fault.garbage)
     return next((GARBAGE[kind](payload, size) for kind, size in kinds), None)
 
@@ -89,7 +89,7 @@ def _empty(*_: Any) -> flask.Response:
 
 
 def _wrong_types(payload: Payload, _: int) -> flask.Response:
-    return json_answer(_other_type(payload))
+    return json_response(_other_type(payload))
 
 
 def _other_type(value: Any) -> Any:
@@ -103,12 +103,12 @@ def _other_type(value: Any) -> Any:
 
 def _missing_data(payload: Payload, _: int) -> flask.Response:
     """The message without the data; a bare object without what the server sets."""
-    return json_answer({name: payload[name] for name in payload.keys() & {"message", "model_name"}})
+    return json_response({name: payload[name] for name in payload.keys() & {"message", "model_name"}})
 
 
 def _another_model(payload: Payload, _: int) -> flask.Response:
-    """The right shape about another model."""
-    return json_answer(_renamed(payload))
+    """A response of the right form, about another model."""
+    return json_response(_renamed(payload))
 
 
 def _renamed(value: Any) -> Any:
@@ -121,12 +121,12 @@ def _renamed(value: Any) -> Any:
 
 
 def _huge(payload: Payload, size: int) -> flask.Response:
-    """The true answer behind `size` bytes of blanks, which JSON allows."""
+    """The true response behind `size` bytes of blanks, which JSON allows."""
     return _padded(payload, size, lambda chunks: chunks, {"Content-Length": str(size + len(json.dumps(payload)))})
 
 
 def _gzip_bomb(payload: Payload, size: int) -> flask.Response:
-    """The same, a thousandth of it on the wire."""
+    """The same, compressed to a thousandth."""
     return _padded(payload, size, _gzipped, {"Content-Encoding": "gzip"})
 
 

@@ -1,7 +1,4 @@
-"""JSON in and out of HTTP: what a body may be, what an answer and an error look like.
-
-Not here: which answer is given (app), what a fault makes of it (spoil).
-"""
+"""JSON in and out of HTTP: what a body may be, what a response and an error look like."""
 
 from __future__ import annotations
 
@@ -15,22 +12,22 @@ import flask
 Payload = dict[str, Any]
 
 
-class Problem(Exception):
-    """An answer that is an error: `{"message", "request_id"}`."""
+class ApiError(Exception):
+    """An error response: `{"message", "request_id"}`."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
 
-    def answer(self) -> flask.Response:
+    def response(self) -> flask.Response:
         request_id = uuid.uuid4().hex
-        response = json_answer({"message": self.message, "request_id": request_id}, self.status)
+        response = json_response({"message": self.message, "request_id": request_id}, self.status)
         response.headers["x-enkrypt-correlation-id"] = request_id
         return response
 
 
-def json_answer(payload: object, status: int = 200) -> flask.Response:
+def json_response(payload: object, status: int = 200) -> flask.Response:
     return flask.Response(json.dumps(payload), status, content_type="application/json")
 
 
@@ -42,7 +39,7 @@ def json_in(body: bytes) -> Any:
         if "\\u" in text:
             _storable(value)
     except ValueError as error:
-        raise Problem(400, "the body is not JSON in UTF-8") from error
+        raise ApiError(400, "the body is not JSON in UTF-8") from error
     return value
 
 

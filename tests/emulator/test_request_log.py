@@ -9,12 +9,12 @@ import httpx
 import pytest
 
 from enkrypt_provider.emulator import Fault
-from enkrypt_provider.emulator import journal as journal_module
+from enkrypt_provider.emulator import request_log as log_module
 
 from .conftest import Clock, Connect
 from .document import IDENTITY, v1, v2
 from .test_app import ask
-from .test_spoil import RESET
+from .test_fault_effects import RESET
 
 
 def journal(client: httpx.Client) -> list[dict[str, Any]]:
@@ -107,7 +107,7 @@ def test_no_key_enters_the_journal(connect: Connect, database: Path, dialect: st
 
 def test_the_journal_is_bounded(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     """Old entries go when there are too many."""
-    monkeypatch.setattr(journal_module, "KEPT", 10)
+    monkeypatch.setattr(log_module, "KEPT", 10)
     client = connect(record=True)
     for _ in range(256):
         ask(client, "list-models")

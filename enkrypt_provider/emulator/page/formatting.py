@@ -9,9 +9,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..history import Change
-from ..journal import masked
-from ..rules import STANDARD_PORT
+from ..masking import masked
 from ..store import Document, Model
+from ..validation import STANDARD_PORT
 
 HIDDEN = "another value, which is not shown"
 

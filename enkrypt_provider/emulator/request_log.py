@@ -7,20 +7,13 @@ looked at, and bodies come in with every field that may hold a secret masked.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from .database import Database, DatabaseFailed
 
 KEPT = 10_000  # requests
-MASK = "xxxxx"
-RECOGNIZED = 8  # characters; a shorter secret is too likely part of something else
-# Wider than the known fields: a key in a misspelt one must not come out either.
-_SECRET = re.compile(r"key|secret|token|passw|jwt|curl|custom_headers|credential|authorization|cookie", re.IGNORECASE)
-
 _FOUND = """(?1 = '' OR instr(lower(
     json_extract(entry, '$.method', '$.path', '$.call', '$.status', '$.faults')
     || ' ' || coalesce(json_extract(entry, '$.model_saved_name') || '/' || json_extract(entry, '$.model_version'), '')
@@ -36,17 +29,17 @@ class Entry:
     call: str | None
     model_saved_name: str | None
     model_version: str | None
-    status: int | None  # None: no answer was sent
+    status: int | None  # None: no response was sent
     faults: list[str]
     body: Any
 
 
-class Journal:
+class RequestLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def record(self, entry: Entry) -> None:
-        """A full disk costs the entry, not the answer."""
+        """A full disk costs the entry, not the response."""
         try:
             number = self._database.write("INSERT INTO requests (entry) VALUES (?)", (json.dumps(vars(entry)),))
             if number and number % 256 == 0:
@@ -95,39 +88,3 @@ class Journal:
 
 def _told(rows: Iterable[tuple[int, str]]) -> list[dict[str, Any]]:
     return [{"number": number, **json.loads(entry)} for number, entry in rows]
-
-
-def masked(value: Any) -> Any:
-    """A JSON value with every string under a secret name masked, and those of some length wherever they stand."""
-    secrets = {text for text in _secrets(value) if len(text) >= RECOGNIZED}
-    return _masked(value, secrets)
-
-
-def _secrets(value: Any, *, secret: bool = False) -> Iterator[str]:
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from _secrets(item, secret=secret or is_secret(name))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _secrets(item, secret=secret)
-    elif secret and isinstance(value, str):
-        yield value
-
-
-def _masked(value: Any, secrets: Set[str], *, secret: bool = False) -> Any:
-    if isinstance(value, dict):
-        return {name: _masked(item, secrets, secret=secret or is_secret(name)) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_masked(item, secrets, secret=secret) for item in value]
-    if not isinstance(value, str):
-        return value
-    if secret:
-        return MASK
-    for text in secrets:
-        value = value.replace(text, MASK)
-    return value
-
-
-@lru_cache(maxsize=1024)
-def is_secret(name: str) -> bool:
-    return bool(_SECRET.search(name))

@@ -19,7 +19,7 @@ Check = Callable[[Any], Any]
 
 
 class Refused(Exception):
-    """The API answers 400: the text names the nested field and what it may hold."""
+    """The body is refused with 400: the text names the nested field and what it may hold."""
 
     def __init__(self, problem: str, path: str = "") -> None:
         super().__init__(f"{path or 'the body'} {problem}")
@@ -127,10 +127,10 @@ def mapping(known: Mapping[str, Check]) -> Check:
     return check_mapping
 
 
-def shape(fields: Mapping[str, Field], *, dialect: Dialect, null_is_absent: bool = False) -> Check:
+def object_with(fields: Mapping[str, Field], *, dialect: Dialect, null_is_absent: bool = False) -> Check:
     """An object of exactly these fields."""
 
-    def check_shape(value: Any) -> dict[str, Any]:
+    def check_object(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise Refused("must be an object")
         if unknown := value.keys() - fields.keys():
@@ -146,7 +146,7 @@ def shape(fields: Mapping[str, Field], *, dialect: Dialect, null_is_absent: bool
                 found[name] = _at(name, field.check, item)
         return found
 
-    return check_shape
+    return check_object
 
 
 def _at(name: str, check: Check, value: Any) -> Any:
@@ -230,7 +230,7 @@ def _in_both(object_of: Callable[[Mapping[str, Field]], Check], host: Field) -> 
     }
 
 
-_v1 = partial(shape, dialect="v1")
+_v1 = partial(object_with, dialect="v1")
 V1 = _v1(
     {
         "model_saved_name": Field(saved_name),
@@ -253,7 +253,9 @@ V1 = _v1(
     }
 )
 
-_v2 = partial(shape, dialect="v2", null_is_absent=True)  # the official client sends null for what it has not [P]
+_v2 = partial(
+    object_with, dialect="v2", null_is_absent=True
+)  # the official client sends null for what it has not [P]
 _HEADERS = list_of(_v2({"key": Field(text), "value": Field(text)}))
 _JWT = {
     "jwt_method": Field(one_of("POST", "GET"), "POST"),

@@ -15,7 +15,7 @@ from documents import canonical, document, everything
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from enkrypt_provider.api.redaction import redacted, secrets_in
+from enkrypt_provider.api.redaction import LONGEST, redacted, secrets_in
 from enkrypt_provider.errors import EnkryptError
 
 from .server import KEY, MODEL, Server, says
@@ -24,8 +24,9 @@ LETTERS = st.characters(codec="utf-8", exclude_categories=["Cs"])
 KEYS = st.text("abcdefghijkXYZ0189+/=._-", min_size=8, max_size=20)
 
 
-@given(st.lists(st.text(LETTERS, min_size=8, max_size=20), min_size=1, max_size=4), st.data())
+@given(st.lists(st.text(st.characters(), min_size=8, max_size=20), min_size=1, max_size=4), st.data())
 @example(["aaaaaaaaa", "aaaaaaaa"], None)
+@example(["half a character: \ud800"], None)
 def test_of_several_secrets_none_is_left(secrets: Sequence[str], data: st.DataObject | None) -> None:
     """One may begin, hold or overlap another."""
     parts = st.lists(st.sampled_from([*secrets, " ", "why: "]), max_size=6)
@@ -62,6 +63,12 @@ def test_of_a_command_the_whole_and_its_keys_are_hidden_and_plain_words_are_not(
     command = "curl -H 'Authorization: Bearer stand-in-4f7a1b' https://example.com/chat -d '{prompt}'"
     line = f"no Authorization by stand-in-4f7a1b for {command}"
     assert redacted(line, [command]) == "no Authorization by *** for ***"
+
+
+def test_a_text_without_end_is_cut_off() -> None:
+    """A server may send megabytes as its message."""
+    text = redacted("stand-in-4f7a1b " * 2**18, ["stand-in-4f7a1b"])
+    assert text == "*** " * (LONGEST // 16)
 
 
 def test_every_secret_field_of_a_body_is_secret() -> None:

@@ -1,4 +1,4 @@
-"""What a person needs to know who asks why it does not work: findings, one after the other, each with a way out.
+"""What a person needs to know who asks why it does not work: findings, one after the other, each with what to do.
 
 A key is never shown: where it comes from, and four hexadecimal digits of its hash, by which two can be told apart.
 """
@@ -149,6 +149,8 @@ def _access(settings: Settings) -> Iterator[Finding]:
         yield Finding("access", str(error), ok=False)
         return
     yield Finding("access", f"the key works: {counted(len(models), 'registration')}")
+    if project := client.consumer_info().get("project_name"):
+        yield Finding("project", f"the key belongs to the project {plain(project, 60)}")
     spoken = next(filter(None, map(_dialect, models)), settings.dialect)
     if spoken != settings.dialect:
         do = f"pulumi config set enkrypt:dialect {spoken}"

@@ -71,7 +71,10 @@ class Listener:
 
     def stop(self) -> None:
         """Ends `run` from another thread."""
-        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._map))
+        trigger = self._server.trigger
+        with trigger.lock:  # `pull_trigger` writes without it, perhaps after the other thread has closed everything
+            trigger.thunks.append(lambda: wasyncore.close_all(self._map))
+            trigger._physical_pull()
 
 
 def _opened(port: int) -> socket.socket:

@@ -19,7 +19,7 @@ endif
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 PULUMI = engine=$$(.venv/bin/python engine/get.py) && PATH="$(CURDIR)/.venv/bin:$$engine:$$PATH" pulumi --stack $(STACK)
 
-.PHONY: up preview refresh destroy lint test faults bench scaling clean
+.PHONY: up preview refresh destroy lint test faults generate bench scaling clean
 
 up: stack  ## Registers what the stack declares
 	@$(PULUMI) up --yes
@@ -46,6 +46,10 @@ test: .venv/ready  ## Every test, the real engine's included
 faults: .venv/ready  ## The promise that nothing is lost, doubled or leaked, put to the test at length (SEED=0)
 	@.venv/bin/python engine/get.py >/dev/null
 	@$(RUN) FAULTS=all FAULTS_SEED=$(or $(SEED),0) pytest -n 2 --dist worksteal -v tests/faults
+
+generate: .venv/ready  ## Writes what follows from enkrypt_provider/kinds/: arguments, outputs, tables of docs/
+	@.venv/bin/python tools/generate.py
+	@.venv/bin/python docs/generate.py
 
 bench: .venv/bench-ready  ## Times it beside what people would use instead (PLAN=full or short)
 	@$(RUN) PYTHONPATH=$(CURDIR) python benchmarks/run.py --plan $(or $(PLAN),full)

@@ -69,6 +69,10 @@ faults: .venv/dev-ready  ## The promise that nothing is lost, doubled or leaked,
 	@.venv/bin/python engine/get.py >/dev/null
 	@$(VENV) FAULTS=all FAULTS_SEED=$(or $(SEED),0) pytest -n 2 --dist worksteal -v tests/faults
 
+generate: .venv/ready  ## Writes what follows from enkrypt_provider/kinds/: arguments, outputs, tables of docs/
+	@.venv/bin/python tools/generate.py
+	@.venv/bin/python docs/generate.py
+
 bench: .venv/bench-ready  ## Times it beside what people would use instead (PLAN=full or short)
 	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/run.py --plan $(or $(PLAN),full)
 

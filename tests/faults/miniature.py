@@ -23,8 +23,8 @@ from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.core.controller import Controller, connect
 from enkrypt_provider.core.database import Database
 from enkrypt_provider.errors import EnkryptError
-from enkrypt_provider.fields import OWNER
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
+from enkrypt_provider.frontends.property_values import OWNER
 from enkrypt_provider.provider import EnkryptModelProvider
 from enkrypt_provider.settings import Settings
 

@@ -20,11 +20,11 @@ import flask
 import httpx
 from e2e.leaks import Secrets
 
-from enkrypt_provider import schema
 from enkrypt_provider.emulator import Limits, create_app, serve_in_thread
 from enkrypt_provider.emulator.limits import NO_LIMITS
-from enkrypt_provider.fields import COMPUTED, Dialect
-from enkrypt_provider.settings import Key, Rate, Settings
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.settings import Dialect, Key, Rate, Settings
 
 from .miniature import Clock, Engine, Machine, Program, Properties, chain
 
@@ -104,15 +104,15 @@ class World:
     def registered(self, account: str) -> dict[str, Properties]:
         """Every registration, by NAME/VERSION, with its keys."""
         answer = self._look.get("/models/list-models", headers={"apikey": account}).raise_for_status()
-        return {str(schema.identity_in(model)): model for model in answer.json()["models"]}
+        return {str(MODEL.identity_in(model)): model for model in answer.json()["models"]}
 
     def add(self, account: str, arguments: Properties) -> None:
         self._add(self._look, account, arguments)
 
     def change(self, account: str, arguments: Properties) -> None:
         """Makes a registration what `arguments` say."""
-        body = schema.to_wire(self.parsed(arguments), self.dialect)
-        headers = {"apikey": account, **_headers(str(schema.identity(self.parsed(arguments))))}
+        body = codec.body(MODEL, self.parsed(arguments), self.dialect)
+        headers = {"apikey": account, **_headers(str(MODEL.identity_of(self.parsed(arguments))))}
         self._look.patch("/models/modify-model", headers=headers, json=body).raise_for_status()
 
     def delete(self, account: str, id_: str) -> None:
@@ -123,12 +123,12 @@ class World:
         return self._add(self._oracle, f"account{next(self._numbers)}", arguments)
 
     def parsed(self, arguments: Properties) -> Properties:
-        inputs, problems = schema.parse(arguments, self.dialect)
+        inputs, problems = codec.parse(MODEL, arguments, self.dialect)
         assert not problems, problems
         return inputs
 
     def _add(self, client: httpx.Client, account: str, arguments: Properties) -> Properties:
-        body = schema.to_wire(self.parsed(arguments), self.dialect)
+        body = codec.body(MODEL, self.parsed(arguments), self.dialect)
         answer = client.post("/models/add-model", headers={"apikey": account}, json=body).raise_for_status()
         found: Properties = answer.json()["data"]
         return found
@@ -220,12 +220,12 @@ def shown_by(error: BaseException) -> Iterator[str]:
 
 
 def _between_server_and_program(world: World, found: Mapping[str, Properties], program: Program) -> Iterator[str]:
-    wanted = {str(schema.identity(world.parsed(it))): it for it in program.values()}
+    wanted = {str(MODEL.identity_of(world.parsed(it))): it for it in program.values()}
     yield from (f"{id_} is registered and not declared" for id_ in found.keys() - wanted.keys())
     yield from (f"{id_} is declared and not registered" for id_ in wanted.keys() - found.keys())
     for id_ in found.keys() & wanted.keys():
         said = world.answer_to(wanted[id_])
-        differ = sorted(name for name in said if name not in COMPUTED and said[name] != found[id_].get(name))
+        differ = sorted(name for name in said if name not in MODEL.computed and said[name] != found[id_].get(name))
         yield from (f"{id_}: {name} is not as declared" for name in differ)
 
 

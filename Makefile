@@ -25,6 +25,7 @@ OURS := $(foreach name,PULUMI_BACKEND_URL PULUMI_SKIP_UPDATE_CHECK PULUMI_CONFIG
 VENV := export PATH="$(CURDIR)/.venv/bin:$$PATH" &&
 ENGINE := engine=$$(.venv/bin/python engine/get.py) && export PATH="$(CURDIR)/.venv/bin:$$engine:$$PATH" &&
 ON_STACK := $(ENGINE) mkdir -p '$(STATE)' && pulumi stack select --create $(STACK) >/dev/null &&
+PRINT_PATH := printf 'export PATH=%q:"$$PATH"\n' "$(CURDIR)/.venv/bin:$$engine"
 
 .PHONY: help up preview refresh destroy list doctor env shell lint test faults bench scaling generate lock clean
 
@@ -50,11 +51,11 @@ doctor: .venv/ready  ## Says what is wrong, and what to do
 	@$(ON_STACK) enkrypt-provider doctor --stack $(STACK)
 
 shell: .venv/ready  ## Opens a shell in which `pulumi` and `enkrypt-provider` work on the stack
-	@$(ON_STACK) echo "pulumi, enkrypt-provider and python are this project's; exit leaves this shell." && exec "$$SHELL" -i
+	@$(ON_STACK) echo "pulumi, enkrypt-provider and python are this project's; exit leaves this shell." && case "$$SHELL" in \
+	*/bash) exec bash --rcfile <(echo '[ ! -f ~/.bashrc ] || . ~/.bashrc'; $(PRINT_PATH)) -i ;; *) exec "$$SHELL" -i ;; esac
 
 env: .venv/ready  ## Prints the same for the shell at hand: eval "$(make env)"
-	@$(ON_STACK) for name in $(OURS); do printf 'export %s=%q\n' $$name "$${!name}"; done && \
-		printf 'export PATH=%q:"$$PATH"\n' "$(CURDIR)/.venv/bin:$$engine"
+	@$(ON_STACK) for name in $(OURS); do printf 'export %s=%q\n' $$name "$${!name}"; done && $(PRINT_PATH)
 
 lint: .venv/dev-ready  ## ruff and mypy
 	@$(VENV) ruff check . && ruff format --check . && mypy
@@ -67,6 +68,10 @@ test: .venv/dev-ready  ## Every test; as root on Debian it installs Chromium and
 faults: .venv/dev-ready  ## The promise that nothing is lost, doubled or leaked, put to the test at length (SEED=0)
 	@.venv/bin/python engine/get.py >/dev/null
 	@$(VENV) FAULTS=all FAULTS_SEED=$(or $(SEED),0) pytest -n 2 --dist worksteal -v tests/faults
+
+generate: .venv/ready  ## Writes what follows from enkrypt_provider/kinds/: arguments, outputs, tables of docs/
+	@.venv/bin/python tools/generate.py
+	@.venv/bin/python docs/generate.py
 
 bench: .venv/bench-ready  ## Times it beside what people would use instead (PLAN=full or short)
 	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/run.py --plan $(or $(PLAN),full)

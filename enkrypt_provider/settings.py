@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from .errors import ConfigurationError, near_match, plain
-from .fields import Dialect
-from .marks import is_unknown
+
+Dialect = Literal["v1", "v2"]
 
 DEFAULT_ENDPOINT: Final = "https://api.enkryptai.com"
 EMBEDDED: Final = "embedded"
@@ -142,7 +142,7 @@ _NOT_HTTPS: Final = "must be https here, since enkrypt:requireHttps is true: nei
 
 def _text(value: Any) -> str:
     # Pulumi hands every setting over as a string, an explicit provider may hand over a number.
-    return "" if value is None or is_unknown(value) else str(value).strip()
+    return "" if value is None else str(value).strip()
 
 
 def _wrong(name: str, rule: str) -> ConfigurationError:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from documents import canonical, document
+from enkrypt_provider.schema import Identifier
 
 from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.api.retry import Patience
@@ -26,7 +27,6 @@ from enkrypt_provider.errors import (
     ServiceUnavailable,
     UnexpectedResponse,
 )
-from enkrypt_provider.schema import Identifier
 from enkrypt_provider.settings import Key, Settings
 
 MODEL = Identifier("Test_Model", "1")

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from enkrypt_provider.schema import Identifier
 
 from enkrypt_provider.core.journal import Entry, Journal, this_place
-from enkrypt_provider.schema import Identifier
 
 MODEL = Identifier("Test_Model", "1")
 NOBODY = Entry("p/s/m")

@@ -6,8 +6,9 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from enkrypt_provider.core.run_ownership import Ledger, this_run
 from enkrypt_provider.schema import Identifier
+
+from enkrypt_provider.core.run_ownership import Ledger, this_run
 
 MODEL = Identifier("Test_Model", "1")
 

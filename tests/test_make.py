@@ -110,6 +110,18 @@ def test_env_sets_what_make_runs_with(clone: Clone) -> None:
     assert "postgres" not in printed
 
 
+def test_a_shell_finds_what_is_this_projects(clone: Clone) -> None:
+    """Also where the person's own start-up file puts another Python first on PATH."""
+    clone.env["SHELL"] = shutil.which("bash") or pytest.fail("this test needs bash")
+    (clone.folder.parent / ".bashrc").write_text("export PATH=/another/python:$PATH\n")
+    typed = 'echo "PATH is $PATH"\n'
+    done = subprocess.run(
+        ["make", "shell"], cwd=clone.folder, env=clone.env, input=typed, capture_output=True, text=True, check=True,
+        start_new_session=True,  # it would take the terminal of who runs the tests
+    )  # fmt: skip
+    assert f"PATH is {clone.folder}/.venv/bin:/an/engine:/another/python:" in done.stdout
+
+
 def test_another_stack_gets_no_passphrase(clone: Clone) -> None:
     """The empty passphrase is dev's alone."""
     assert "PULUMI_CONFIG_PASSPHRASE" in clone.make("env")

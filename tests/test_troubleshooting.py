@@ -16,6 +16,7 @@ import httpx
 import pulumi
 import pytest
 from documents import minimal
+from enkrypt_provider.fields import OWNER
 from mocked import run
 
 import enkrypt_provider
@@ -27,7 +28,6 @@ from enkrypt_provider.core.controller import Verbs
 from enkrypt_provider.core.reconcile import Account
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
 from enkrypt_provider.errors import EnkryptError
-from enkrypt_provider.fields import OWNER
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.kinds.model import MODEL

@@ -10,6 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from documents import COMPUTED, canonical, document, everything, minimal, put, through_engine, upside_down
+from enkrypt_provider.fields import COMPUTED as COMPUTED_NAMES
+from enkrypt_provider.fields import OWNER, TOKEN
+from enkrypt_provider.schema import Identifier
 from pulumi.output import UNKNOWN
 
 from enkrypt_provider import schema
@@ -27,9 +30,6 @@ from enkrypt_provider.errors import (
     ModelUnhealthy,
     UnexpectedResponse,
 )
-from enkrypt_provider.fields import COMPUTED as COMPUTED_NAMES
-from enkrypt_provider.fields import OWNER, TOKEN
-from enkrypt_provider.schema import Identifier
 from enkrypt_provider.settings import Key, Settings
 
 Properties = dict[str, Any]

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from functools import partial
 
 import flask
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 
 from . import control, fault_effects
 from .calls import CALLS, Call, Request, Settings
@@ -203,10 +203,7 @@ def create_app(
         app = _routed(emulator)
         app.config["DATABASE_ID"] = database.id
         if page:
-            from .page import page_of
-
-            about = f"Dialect {dialect}, database {database.path}"
-            app.register_blueprint(page_of(database, emulator.dial, emulator.log, about))
+            _add_page(app, emulator, database, f"Dialect {dialect}, database {database.path}")
     return app
 
 
@@ -226,3 +223,13 @@ def _routed(emulator: Emulator) -> flask.Flask:
     for error in EXPECTED:
         app.register_error_handler(error, emulator.refuse)
     return app
+
+
+def _add_page(app: flask.Flask, emulator: Emulator, database: Database, about: str) -> None:
+    from .page import missing_page, page_of, wants_page
+
+    def not_found(error: NotFound) -> flask.Response:
+        return missing_page(error) if wants_page(flask.request) else emulator.refuse(error)
+
+    app.register_blueprint(page_of(database, emulator.dial, emulator.log, about))
+    app.register_error_handler(NotFound, not_found)

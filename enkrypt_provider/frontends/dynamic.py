@@ -9,9 +9,8 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 
 from ..api.operation import Report, print_line
 from ..core.controller import Controller, Request
-from ..fields import OWNER
 from .backend import current_backend
-from .property_values import with_unknown, without_unknown
+from .property_values import OWNER, is_unknown, with_unknown, without_unknown
 
 Properties = dict[str, Any]
 
@@ -30,7 +29,8 @@ class DynamicFrontend:
     @classmethod
     def configured(cls, get: Callable[[str], Any]) -> DynamicFrontend:
         """Return the front end for a stack's configuration, then the environment."""
-        return cls(Controller.configured(get, place=current_backend()))
+        known = lambda name: None if is_unknown(value := get(name)) else value  # noqa: E731 - read once
+        return cls(Controller.configured(known, place=current_backend()))
 
     def check(self, olds: Properties, news: Properties) -> CheckResult:
         given = {name: value for name, value in news.items() if name != OWNER}

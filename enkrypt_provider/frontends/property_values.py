@@ -17,6 +17,8 @@ from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 from ..kinds.plain import UNKNOWN as UNKNOWN_IN_KINDS
 
 Json = Any
+OWNER: Final = "__owner"
+"""An input for `check` alone, the resource as ORGANIZATION/URN: never in the state."""
 _NOTHING: Final = object()
 
 

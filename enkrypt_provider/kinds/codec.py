@@ -17,8 +17,8 @@ from ..errors import Problem, UnexpectedResponse, near_match
 from .document import FieldOf, tolerant
 from .kind import Json, Kind, Live, Properties, at, holder_of
 from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, RequiredUnless, UnsentInV2
-from .mistakes import problems_in
-from .plain import UNKNOWN, Path, Plain
+from .mistakes import SHOWN, problems_in
+from .plain import UNKNOWN, Path, Plain, dotted
 from .secrets import place_of
 from .values import OneOf
 
@@ -51,8 +51,8 @@ def parse(kind: Kind, props: Mapping[str, Json], dialect: Dialect = "v1") -> tup
     """
     given = declared(kind, props)
     plain = Plain.of(given)
-    if plain.problems:
-        return given, plain.problems[:20]
+    if problems := [*plain.problems, *_dates(kind, plain)]:
+        return given, problems[:SHOWN]
     try:
         inputs = _validated(kind, kind.document, plain, dialect)
     except ValidationError as error:
@@ -60,6 +60,13 @@ def parse(kind: Kind, props: Mapping[str, Json], dialect: Dialect = "v1") -> tup
     _finish(kind, plain.put_back(inputs), given, dialect)
     problems = [*_missing(kind, inputs), *_foreign(kind, inputs, dialect)]
     return (given if problems else inputs), problems
+
+
+def _dates(kind: Kind, plain: Plain) -> Iterator[Problem]:
+    """What YAML and Pulumi make of a date without quotes, where the kind has a text."""
+    for path in plain.dates:
+        if place_of(path) in kind.fields:
+            yield Problem(dotted(path), "is a date: in YAML, quote it")
 
 
 def _validated(kind: Kind, document: type[BaseModel], plain: Plain, dialect: Dialect) -> Properties:
@@ -182,7 +189,7 @@ def read(kind: Kind, response: Json) -> Live:
     """
     if not isinstance(response, dict):
         raise UnexpectedResponse(f"expected a {kind.noun}, got {_KINDS.get(type(response), 'something else')}")
-    plain = Plain.of(response)
+    plain = Plain.of(response, strict=False)
     placed = _in_place(kind, plain.value)
     try:
         if plain.problems:
@@ -216,7 +223,7 @@ def from_state(kind: Kind, props: Mapping[str, Json]) -> Properties:
     """The inputs in what the engine hands over, canonical again: its numbers are floats, and an older version of
     this package may have written them. What is no registration is given back as it came."""
     held = declared(kind, props)
-    plain = Plain.of(held)
+    plain = Plain.of(held, strict=False)
     try:
         found: Properties = plain.put_back(_validated(kind, tolerant(kind.document), plain, "v1"))
     except ValidationError:

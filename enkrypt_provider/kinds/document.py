@@ -10,11 +10,11 @@ from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from .markers import ABSENT, Dialect, OnlyIn, Option, ReadAs, RequiredUnless, Secret, ServerSet
+from .markers import ABSENT, Dialect, InV2, OnlyIn, ReadAs, RequiredUnless, Secret, ServerSet
 from .plain import whole
 
 M = TypeVar("M")
@@ -79,8 +79,8 @@ class FieldOf:
         return (*self.info.metadata, *_metadata_in(self.info.annotation))
 
     def constraint(self, kind: type[M]) -> M | None:
-        """The constraint of that kind, or None."""
-        return next((found for found in self.constraints if isinstance(found, kind)), None)
+        """The constraint of that kind, the outermost, or None."""
+        return next((found for found in reversed(self.constraints) if isinstance(found, kind)), None)
 
     @property
     def bounds(self) -> str:
@@ -89,6 +89,23 @@ class FieldOf:
         if lowest and highest:
             return f"from {lowest.ge} to {highest.le}"
         return f"{lowest.ge} or more" if lowest else ""
+
+    @property
+    def limit(self) -> int | None:
+        """How many characters a text may have."""
+        found = self.constraint(StringConstraints)
+        return found.max_length if found else None
+
+    @property
+    def value_type(self) -> type:
+        """The type of its value, or of the values in its list."""
+        return next(_types_in(self.info.annotation))
+
+    @property
+    def v2_default(self) -> Any:
+        """Its default in dialect v2, where that is another; else ABSENT."""
+        v2 = self.marker(InV2)
+        return v2.default if v2 else ABSENT
 
     @property
     def default(self) -> Any:
@@ -107,10 +124,6 @@ class FieldOf:
     @property
     def is_argument(self) -> bool:
         return self.marker(ServerSet) is None
-
-    @property
-    def is_sent(self) -> bool:
-        return self.is_argument and self.marker(Option) is None
 
     def marker(self, kind: type[M]) -> M | None:
         """The field's own marker of that kind, or None."""
@@ -162,6 +175,16 @@ def _documents_in(annotation: Any) -> Iterator[type[Document]]:
             yield kind
         elif get_origin(kind) is list:
             yield from _documents_in(get_args(kind)[0])
+
+
+def _types_in(annotation: Any) -> Iterator[type]:
+    for kind in _alternatives(annotation):
+        if get_origin(kind) is list:
+            yield from _types_in(get_args(kind)[0])
+        elif get_origin(kind) in (Literal, dict):
+            yield dict if get_origin(kind) is dict else str
+        elif isinstance(kind, type) and kind is not type(None):
+            yield kind
 
 
 def _literals(annotation: Any) -> Iterator[str]:

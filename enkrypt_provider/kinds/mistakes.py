@@ -58,7 +58,7 @@ def problems_in(error: ValidationError, kind: Kind, plain: Plain) -> list[Proble
 
 def _rule(error: Error, kind: Kind) -> str:
     if error["type"] == "extra_forbidden":
-        return _no_field(error["loc"], kind)
+        return no_field(error["loc"], kind)
     if error["type"] in ("greater_than_equal", "less_than_equal"):
         return f"must be {_field_at(error['loc'], kind).bounds}"
     if error["type"] in _DERIVED:
@@ -83,13 +83,20 @@ def _name_in_v2(loc: Path, kind: Kind) -> str:
     return f" (dialect v2 calls it {v2.path.rpartition('.')[2]})" if v2 and v2.path else ""
 
 
-def _no_field(loc: Path, kind: Kind) -> str:
+def no_field(loc: Path, kind: Kind) -> str:
+    """What is said of a field that does not exist: where it stands, the nearest name, or which there are."""
     *parents, name = (part for part in loc if isinstance(part, str))
     holder = kind.fields.get(".".join(parents))
     names = _names(holder.document if holder and holder.document else kind.document)
-    elsewhere = [path for path in kind.fields if path.rpartition(".")[2] == name]
+    elsewhere = [path for path, field in kind.fields.items() if field.name == name and not _is_in_list(field)]
+    if elsewhere and elsewhere[0] in kind.computed:
+        return "is set by the server: leave it out"
     hint = f": it is {elsewhere[0]}" if elsewhere else near_match(name, names) or f"; there are {', '.join(names)}"
     return f"is not a field here{hint}"
+
+
+def _is_in_list(field: FieldOf) -> bool:
+    return bool(field.parent and (field.parent.is_list or _is_in_list(field.parent)))
 
 
 def _names(document: type[Document]) -> tuple[str, ...]:

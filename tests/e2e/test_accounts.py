@@ -239,7 +239,7 @@ def test_two_resources_swap_their_names(story: Story) -> None:
 
 
 def test_a_forced_replacement_without_proof_is_refused_with_the_way_that_works(here: tuple[Stack, Api]) -> None:
-    """The engine does not say that both objects are one resource: nothing is lost, and the message says what to do."""
+    """The engine does not say that both are one resource: nothing is lost, and the message says what to do."""
     stack, api = here
     before = api.models()
 

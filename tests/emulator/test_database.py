@@ -126,12 +126,12 @@ def test_a_full_disk_is_an_answer_and_costs_nothing(
     with monkeypatch.context() as full:
         _fill(full, database.stat().st_size // 4096 + 30)
         little = connect(record=True)
-        answers = [ask(little, "add-model", json=v1(f"m{n}", system_prompt="x" * 9000)) for n in range(40)]
-        assert {answer.status_code for answer in answers} == {200, 507}
-        assert set(answers[-1].json()) == {"message", "request_id"}
+        responses = [ask(little, "add-model", json=v1(f"m{n}", system_prompt="x" * 9000)) for n in range(40)]
+        assert {response.status_code for response in responses} == {200, 507}
+        assert set(responses[-1].json()) == {"message", "request_id"}
         assert ask(little, "get-model", headers=IDENTITY).json() == before
         assert ask(little, "modify-model", headers=IDENTITY, json=v1(system_prompt="x" * 20_000)).status_code == 507
-    stored = [f"m{n}" for n, answer in enumerate(answers) if answer.status_code == 200]
+    stored = [f"m{n}" for n, response in enumerate(responses) if response.status_code == 200]
     listed = ask(client, "list-models").json()["models"]
     assert [model["model_saved_name"] for model in listed] == ["Test_Model", *stored]
     assert listed[0] == before
@@ -146,8 +146,8 @@ def test_a_database_that_others_hold_is_an_answer(
     client = connect(record=True)
     holder = sqlite3.connect(database, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    answer = ask(client, "add-model", json=v1())
-    assert (answer.status_code, "locked" in answer.json()["message"]) == (500, True)
+    response = ask(client, "add-model", json=v1())
+    assert (response.status_code, "locked" in response.json()["message"]) == (500, True)
     assert client.post("/_emulator/faults", json=[{"status": 503}]).status_code == 500
     holder.execute("ROLLBACK")
     holder.close()

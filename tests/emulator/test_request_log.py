@@ -17,7 +17,7 @@ from .test_app import ask
 from .test_fault_effects import RESET
 
 
-def journal(client: httpx.Client) -> list[dict[str, Any]]:
+def log(client: httpx.Client) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = client.get("/_emulator/requests").json()
     return entries
 
@@ -32,7 +32,7 @@ def test_each_request_is_an_entry(connect: Connect) -> None:
     client.get("/_emulator/faults")
     told = [
         (e["number"], e["call"], e["method"], e["path"], e["model_saved_name"], e["model_version"], e["status"])
-        for e in journal(client)
+        for e in log(client)
     ]
     assert told == [
         (1, "add_model", "POST", "/models/add-model", "Test_Model", "1", 200),
@@ -40,20 +40,20 @@ def test_each_request_is_an_entry(connect: Connect) -> None:
         (3, "list_models", "GET", "/models/list-models", None, None, 200),
         (4, None, "GET", "/favicon.ico", None, None, 404),
     ]
-    first = journal(client)[0]
+    first = log(client)[0]
     assert first["body"] == v1()
     assert first["at"].startswith("2024-10-15T17:22:")
     assert first["seconds"] >= 0
 
 
 def test_what_a_fault_did_is_told(connect: Connect) -> None:
-    """An entry names the faults that fired; where no answer was sent it has no status."""
+    """An entry names the faults that fired; where no response was sent it has no status."""
     client = connect(record=True, faults=[Fault(call="list_models", reset="after", nth=1), Fault(status=503, nth=2)])
     with pytest.raises(RESET):
         ask(client, "list-models")
     ask(client, "list-models")
     ask(client, "list-models")
-    assert [(entry["status"], entry["faults"]) for entry in journal(client)] == [
+    assert [(entry["status"], entry["faults"]) for entry in log(client)] == [
         (None, ["list_models:nth=1,reset=after"]),
         (503, ["*:nth=2,status=503"]),
         (200, []),
@@ -61,17 +61,17 @@ def test_what_a_fault_did_is_told(connect: Connect) -> None:
 
 
 def test_clearing_forgets(connect: Connect) -> None:
-    """DELETE empties the journal, and says so."""
+    """DELETE empties the log, and says so."""
     client = connect(record=True)
     ask(client, "list-models")
     assert client.delete("/_emulator/requests").json() == []
-    assert journal(client) == []
+    assert log(client) == []
 
 
-def test_without_record_there_is_no_journal(connect: Connect) -> None:
+def test_without_record_there_is_no_log(connect: Connect) -> None:
     """A reader is told how to get one."""
-    answer = connect().get("/_emulator/requests")
-    assert (answer.status_code, answer.json()["message"]) == (
+    response = connect().get("/_emulator/requests")
+    assert (response.status_code, response.json()["message"]) == (
         404,
         "requests are not recorded: create_app(record=True)",
     )
@@ -91,40 +91,40 @@ SECRETS = [
 
 
 @pytest.mark.parametrize(("dialect", "body"), SECRETS)
-def test_no_key_enters_the_journal(connect: Connect, database: Path, dialect: str, body: Any) -> None:
+def test_no_key_enters_the_log(connect: Connect, database: Path, dialect: str, body: Any) -> None:
     """Accepted or refused, in its place or misplaced, a secret is masked; the header apikey is not looked at."""
     client = connect(record=True, dialect=dialect, apikey="sk-HEADER")
     ask(client, "add-model", json=body)
     ask(client, "modify-model", headers=IDENTITY, json=body)
     ask(client, "add-model", content=b'{"apikeys": ["sk-SECRET"')
     written = client.get("/_emulator/requests").text
-    assert len(journal(client)) == 3
+    assert len(log(client)) == 3
     assert "SECRET" not in written
     assert "HEADER" not in written
     assert "xxxxx" in written
     assert database.exists()
 
 
-def test_the_journal_is_bounded(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_is_bounded(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     """Old entries go when there are too many."""
     monkeypatch.setattr(log_module, "KEPT", 10)
     client = connect(record=True)
     for _ in range(256):
         ask(client, "list-models")
-    assert [entry["number"] for entry in journal(client)] == list(range(247, 257))
+    assert [entry["number"] for entry in log(client)] == list(range(247, 257))
 
 
-def test_emulators_on_one_file_share_the_journal(connect: Connect) -> None:
+def test_emulators_on_one_file_share_the_log(connect: Connect) -> None:
     """What one was asked, the other tells."""
     one, other = connect(record=True), connect(record=True)
     ask(one, "list-models")
-    assert len(journal(other)) == 1
+    assert len(log(other)) == 1
 
 
 def test_a_key_is_masked_wherever_it_was_pasted(connect: Connect) -> None:
     """A secret in its place is recognized elsewhere in the body; one of few characters is left, for it is a word."""
     client = connect(record=True)
     ask(client, "add-model", json=v1(apikeys=["key-of-eight", "me"], system_prompt="key-of-eight is for me"))
-    (entry,) = journal(client)
+    (entry,) = log(client)
     assert entry["body"]["model_config"]["system_prompt"] == "xxxxx is for me"
     assert entry["body"]["model_config"]["apikeys"] == ["xxxxx", "xxxxx"]

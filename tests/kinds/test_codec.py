@@ -435,6 +435,78 @@ def test_the_port_is_the_schemes(scheme: str, port: int) -> None:
     assert inputs["model_config"]["endpoint"]["port"] == port
 
 
+@pytest.mark.parametrize(("said", "sent"), [("v1", "/v1"), ("/v1/", "/v1"), ("v1//", "/v1"), ("/", ""), ("", "")])
+def test_a_base_path_has_a_slash_before_it_and_none_behind(said: str, sent: str) -> None:
+    """So that no URL has two slashes in a row, or none."""
+    inputs = canonical(minimal(model_config__endpoint={"host": "h", "base_path": said}))
+    assert inputs["model_config"]["endpoint"]["base_path"] == sent
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "kept"),
+    [
+        ("model_config.endpoint.port", "8443", 8443),
+        ("model_config.metadata.max_tokens", "2048", 2048),
+        ("model_config.metadata.input_cost", "2.5", 2.5),
+        ("model_config.metadata.output_cost", "10", 10),
+        ("model_config.auth_data.space_after_prefix", "false", False),
+        ("model_config.rate_per_min", "30", 30),
+        ("deletion_protection", "true", True),
+    ],
+)
+def test_a_number_given_as_a_text_is_a_number(path: str, said: str, kept: Any) -> None:
+    """`pulumi config set --path` may give one: it is what the field wants, with its type."""
+    inputs, problems = parse(_broken(path, said, "v2"), "v2")
+    assert not problems
+    found = at(inputs, tuple(path.split(".")))
+    assert (found, type(found)) == (kept, type(kept))
+
+
+@pytest.mark.parametrize("place", [("context",), ("metadata", "gemini")], ids=".".join)
+def test_an_empty_object_is_absent(place: tuple[str, ...]) -> None:
+    """To say nothing about an object is not to say it."""
+    inputs, problems = parse(put(everything("v2"), ("model_config", *place), {}), "v2")
+    assert not problems
+    assert place[-1] not in at(inputs, ("model_config", *place[:-1]))
+
+
+def test_the_json_of_a_service_account_is_a_key() -> None:
+    """The only key that has spaces and line breaks."""
+    key = json.dumps({"type": "service_account", "private_key": "stand-in"}, indent=2)
+    assert canonical(minimal(model_config__apikeys=[key]))["model_config"]["apikeys"] == [key]
+
+
+@pytest.mark.parametrize(("dialect", "purpose"), [("v1", "LLM"), ("v2", "foundationModels")])
+def test_what_a_model_is_tested_as_has_the_dialects_own_default(dialect: Dialect, purpose: str) -> None:
+    """In v2 it is the official client's, also where a response leaves it out."""
+    inputs, _ = parse(minimal(), dialect)
+    sent = body(inputs, dialect)
+    assert inputs["testing_for"] == sent.pop("testing_for") == read(sent).inputs["testing_for"] == purpose
+
+
+def test_a_pasted_document_of_v2_is_told_where_its_fields_stand() -> None:
+    """What the API's newer documents show, written as arguments."""
+    config = {"model_provider": "together", "host": "h"}
+    assert _said({"model_saved_name": "a", "model_version": "v1", "model_config": config}, "v2") == [
+        "model_config.is_compatible_with: is required (dialect v2 calls it model_provider)",
+        "model_config.host: is not a field here: it is model_config.endpoint.host",
+        "model_version: is not a field here: it is model_config.model_version",
+    ]
+
+
+def test_a_date_in_a_free_map_is_a_text() -> None:
+    """There nobody knows whether a date is meant."""
+    day = {"since": "2024-08-06T00:00:00Z"}
+    assert canonical(minimal(model_config__metadata=day))["model_config"]["metadata"] == day
+
+
+def test_what_a_response_says_breaks_no_rule_of_a_program() -> None:
+    """A midnight, a long text and a large number are what they are."""
+    found = answer(created_at="2024-10-15T00:00:00Z", model_config__metadata={"n": 2**53 + 1, "t": "x" * 200_001})
+    assert read(found).computed["created_at"] == "2024-10-15T00:00:00Z"
+    assert read(found).inputs["model_config"]["metadata"] == {"n": 2**53 + 1, "t": "x" * 200_001}
+
+
 @given(registrations())
 def test_parsing_twice_is_parsing_once(props: dict[str, Any]) -> None:
     """The canonical form is a fixed point: what is in the state never looks changed."""

@@ -20,6 +20,7 @@ from . import formatting
 
 ROWS = 50  # on one page of a table
 REQUESTS = 10  # on the page of a model
+NO_MODEL = "No model has this number, or it was deleted and its history is no longer kept."
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -33,7 +34,7 @@ SHOWN = {
     for show in (
         formatting.differences,
         formatting.endpoint,
-        formatting.fields,
+        formatting.groups,
         formatting.indented,
         formatting.kind,
         formatting.moment,
@@ -98,10 +99,10 @@ class Page:
     def model(self, model_id: int) -> str:
         """Also a deleted one, as long as its history is kept."""
         if model_id >= 2**63:  # SQLite's largest
-            raise NotFound
+            raise NotFound(NO_MODEL)
         found, changes = self._history.find(model_id), self._history.changes_of(model_id)
         if not found and not changes:
-            raise NotFound
+            raise NotFound(NO_MODEL)
         account, model = (found[0].account, found[0].model) if found else (changes[0].account, changes[0].model)
         name, version = model.model_saved_name, model.model_version
         asked = self._log.about(name, version, REQUESTS) if self._log else None
@@ -140,14 +141,31 @@ def page_of(database: Database, dial: Dial, log: RequestLog | None, about: str) 
     routes.before_request(_for_this_machine)
     routes.after_request(_with_headers)
     for error in (HTTPException, DatabaseFailed):
-        routes.register_error_handler(error, _told)
-    routes.context_processor(lambda: {**SHOWN, "about": about})
+        routes.register_error_handler(error, _error_page)
+    context = {**SHOWN, "about": about}
+    routes.app_context_processor(lambda: context)
     return routes
+
+
+def wants_page(request: flask.Request) -> bool:
+    """Whether a browser on this machine asks for a page, not a program for JSON."""
+    return request.method == "GET" and "text/html" in request.accept_mimetypes.values() and _is_local(request)
+
+
+def missing_page(error: HTTPException) -> flask.Response:
+    """The page for an address that has none."""
+    message = f"There is nothing at {flask.request.path}."
+    page = flask.render_template("error.html", error=error, message=message)
+    return _with_headers(flask.make_response(page, error.code))
+
+
+def _is_local(request: flask.Request) -> bool:
+    return not origin.refusal(request.environ) and origin.is_loopback(request.remote_addr or "")
 
 
 def _for_this_machine() -> None:
     """Refuses other machines and other sites, also where no server of ours does."""
-    if origin.refusal(flask.request.environ) or not origin.is_loopback(flask.request.remote_addr or ""):
+    if not _is_local(flask.request):
         raise Forbidden("This page is for a browser on the machine that serves it.")
 
 
@@ -160,6 +178,7 @@ def _with_headers(response: flask.Response) -> flask.Response:
     return response
 
 
-def _told(error: Exception) -> tuple[str, int]:
+def _error_page(error: Exception) -> tuple[str, int]:
     code = error.code or 500 if isinstance(error, HTTPException) else 500
-    return flask.render_template("error.html", error=error, code=code), code
+    message = error.description if isinstance(error, HTTPException) else str(error)
+    return flask.render_template("error.html", error=error, message=message), code

@@ -30,6 +30,26 @@ def fields(model: Model) -> dict[str, str]:
     return {path: _text(value) for path, value in _leaves(masked(_document(model)))}
 
 
+def groups(model: Model, account: str) -> dict[str, dict[str, str]]:
+    """Every field by its name, in the objects that hold them: the root first, last what the server set."""
+    found: dict[str, dict[str, str]] = {"": {}, "model_config": {}}
+    for path, text in fields(model).items():
+        parts = path.split(".")
+        depth = min(len(parts) - 1, 2)
+        found.setdefault(".".join(parts[:depth]), {})[".".join(parts[depth:])] = text
+    return {**found, "set by the server": _set_by_the_server(model, account)}
+
+
+def _set_by_the_server(model: Model, account: str) -> dict[str, str]:
+    return {
+        "account": account,
+        "project_name": model.project_name,
+        "model_id": str(model.model_id),
+        "created_at": moment(model.created_at),
+        "updated_at": moment(model.updated_at),
+    }
+
+
 def differences(change: Change) -> list[Difference]:
     """What a change of a model changed."""
     if not (change.before and change.after):

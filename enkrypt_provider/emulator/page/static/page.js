@@ -38,7 +38,7 @@ async function update() {
     put(await response.text());
   } catch {
     etag = "";
-    state.textContent = "The emulator does not answer: this is what was there.";
+    state.textContent = "The emulator does not respond: this is what was there.";
   }
 }
 

@@ -86,9 +86,9 @@ def _flat(value: Any) -> Any:
     return Secret(_flat(value.value).value) if isinstance(value, Secret) and isinstance(value.value, list) else value
 
 
-def test_a_larger_object_with_a_secret_is_a_plain_object() -> None:
-    """Only an object with nothing but `secret` stands for one; a user's own object may have such a field."""
-    options = {"secret": "not a reference", "other": 1}
+def test_a_larger_object_with_such_a_field_is_a_plain_object() -> None:
+    """Only an object with nothing but `config` stands for a value; a user's own object may have such a field."""
+    options = {"config": "not a reference", "other": 1}
     made = declared({"m": minimal(model_config__metadata={"options": options})}).resources["m"]
     assert made.inputs["model_config"]["metadata"]["options"] == options
 

@@ -13,13 +13,15 @@ from typing import Any
 import pulumi
 from pulumi.runtime.rpc import translate_output_properties
 
-from . import outputs, schema
-from .api.client import EnkryptClient
-from .errors import ConfigurationError
-from .fields import DEFAULT_VERSION, SECRETS
+from ..api.client import EnkryptClient
+from ..errors import ConfigurationError
+from ..kinds import codec
+from ..kinds.kind import Identifier, Json, Live
+from ..kinds.model import DEFAULT_VERSION, MODEL
+from ..kinds.secrets import replaced_at
+from ..settings import Settings
+from . import outputs
 from .resource import EnkryptProvider
-from .schema import Identifier, Json, Live
-from .settings import Settings
 
 
 def get_model(
@@ -84,15 +86,13 @@ def _all(client: EnkryptClient) -> list[Live]:
 
 
 def _read(client: EnkryptClient, item: Json) -> Live:
-    return schema.read(item) if schema.is_whole(item) else client.get_model(schema.identity_in(item))
+    is_whole = codec.is_whole(MODEL, item)
+    return codec.read(MODEL, item) if is_whole else client.get_model(MODEL.identity_in(item))
 
 
 def _model(live: Live) -> outputs.Model:
-    config: dict[str, Any] = dict(live.inputs["model_config"])
-    for name in (path.rpartition(".")[2] for path in SECRETS):
-        if name in config:
-            config[name] = pulumi.Output.secret(config[name])
-    values = {**live.inputs, "model_config": config, **live.computed}
+    hidden = replaced_at(live.inputs, MODEL.secret_paths(live.inputs), pulumi.Output.secret)
+    values = {**hidden, **live.computed}
     typed: outputs.Model = translate_output_properties(values, lambda name: name, outputs.Model)
     return typed
 

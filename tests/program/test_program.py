@@ -13,7 +13,7 @@ import yaml
 from documents import document, minimal
 from mocked import Run, Secret, run
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 STACKS = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
 
 

@@ -21,8 +21,10 @@ from urllib.parse import urlsplit
 from document import document
 from serving import Api
 
-from enkrypt_provider import schema
 from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Identifier
+from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.provider import EnkryptModelProvider
 from enkrypt_provider.settings import Key, Settings
 
@@ -119,7 +121,7 @@ def embedded() -> float:
 
         def add() -> None:
             inputs = document(next(numbers))
-            client.add_model(schema.to_wire(inputs), schema.Identifier(inputs["model_saved_name"], "1"))
+            client.add_model(codec.body(MODEL, inputs), Identifier(inputs["model_saved_name"], "1"))
 
         return statistics.median(_timed(add) for _ in range(500)) * 1e3
 

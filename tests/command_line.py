@@ -14,10 +14,11 @@ import pytest
 from documents import minimal
 from fake_engine import Project
 
-from enkrypt_provider import schema
 from enkrypt_provider.cli import main
 from enkrypt_provider.emulator import create_app, serve_in_thread
-from enkrypt_provider.fields import Dialect
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.model import MODEL
 
 KEY = "sk-of-the-account"
 
@@ -46,9 +47,9 @@ class Api:
     def add(self, *models: Mapping[str, Any]) -> None:
         """Registers models, given by their arguments."""
         for model in models:
-            inputs, problems = schema.parse(model, self._dialect)
+            inputs, problems = codec.parse(MODEL, model, self._dialect)
             assert problems == []
-            self.send("/models/add-model", schema.to_wire(inputs, self._dialect))
+            self.send("/models/add-model", codec.body(MODEL, inputs, self._dialect))
 
     def send(self, path: str, body: Any) -> None:
         """Posts what this package would not."""

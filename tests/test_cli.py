@@ -23,10 +23,10 @@ import enkrypt_provider.__main__ as start_up
 from enkrypt_provider.cli import commands
 from enkrypt_provider.commands import printing
 from enkrypt_provider.emulator import Fault
-from enkrypt_provider.fields import OPTIONS
+from enkrypt_provider.kinds.model import MODEL
 
 ROOT = Path(__file__).resolve().parent.parent
-WHOLE = {name: value for name, value in everything().items() if name not in OPTIONS}
+WHOLE = {name: value for name, value in everything().items() if name not in MODEL.options}
 COMMANDS: dict[str, Any] = typer.main.get_command(commands).commands  # type: ignore[attr-defined]  # a part that the stubs do not know
 OURS = [name for name in COMMANDS if name != "serve"]
 

@@ -10,26 +10,27 @@ from documents import canonical, everything, minimal, registrations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enkrypt_provider import schema
 from enkrypt_provider.commands.declaring import Declaration, Secret, Secrets, declare, declared, names_for
 from enkrypt_provider.core import diff
 from enkrypt_provider.emulator import create_app
-from enkrypt_provider.fields import OPTIONS, Dialect
-from enkrypt_provider.schema import Identifier, Live
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Identifier, Live
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.model import MODEL
 
 
 def live(props: Mapping[str, Any], dialect: Dialect = "v1") -> Live:
     """What the API would have of a program's arguments."""
-    inputs, problems = schema.parse({k: v for k, v in props.items() if k not in OPTIONS}, dialect)
+    inputs, problems = codec.parse(MODEL, {k: v for k, v in props.items() if k not in MODEL.options}, dialect)
     assert problems == []
     return Live(inputs, {})
 
 
 def answered(props: Mapping[str, Any], dialect: Dialect) -> Live:
     """What is read of such a registration once it went to the API and back: v2 answers its defaults too."""
-    wire = schema.to_wire(live(props, dialect).inputs, dialect)
+    wire = codec.body(MODEL, live(props, dialect).inputs, dialect)
     config = {name: value for name, value in wire["model_config"].items() if value is not None}
-    return schema.read({**wire, "model_config": config})
+    return codec.read(MODEL, {**wire, "model_config": config})
 
 
 def unchanged(declaration: Declaration, secrets: Secrets, dialect: Dialect) -> bool:
@@ -52,17 +53,18 @@ def test_what_is_declared_is_what_is_registered(props: dict[str, Any]) -> None:
 def test_v2_too(props: dict[str, Any]) -> None:
     """Whatever is registered in v2, its declaration changes nothing, and none of v2's empty defaults is in it."""
     secrets = Secrets({})
-    declaration = declare(answered(props, "v2"), "name", secrets)
+    declaration = declare(answered(props, "v2"), "name", secrets, "v2")
     secrets.found.update(dict.fromkeys(secrets.missing([declaration]), "https://key"))
     assert unchanged(declaration, secrets, "v2")
     config = declaration.arguments["model_config"]
-    assert [name for name, empty in schema.V2_EMPTY.items() if config.get(name, ...) == empty] == []
+    empties = {path.rpartition(".")[2]: only.empty for path, only in MODEL.only_in.items()}
+    assert [name for name, empty in empties.items() if config.get(name, ...) == empty] == []
 
 
 @pytest.mark.parametrize("dialect", ["v1", "v2"])
 def test_only_what_differs_from_the_defaults_is_declared(dialect: Dialect) -> None:
     """The least registration is declared by the least arguments."""
-    assert declare(answered(minimal(), dialect), "small", Secrets({})).arguments == minimal()
+    assert declare(answered(minimal(), dialect), "small", Secrets({}), dialect).arguments == minimal()
 
 
 @pytest.mark.parametrize(("scheme", "port"), [("http", 80), ("https", 443)])
@@ -99,9 +101,9 @@ def test_a_model_that_a_curl_command_reaches_has_no_endpoint(tmp_path: Any) -> N
     del props["model_config"]["endpoint"]
     transport = httpx.WSGITransport(create_app(tmp_path / "a.db", dialect="v2"))
     with httpx.Client(transport=transport, base_url="http://a", headers={"apikey": "k"}) as api:
-        answer = api.post("/models/add-model", json=schema.to_wire(live(props, "v2").inputs, "v2"))
+        answer = api.post("/models/add-model", json=codec.body(MODEL, live(props, "v2").inputs, "v2"))
     secrets = Secrets({})
-    found = declare(schema.read(answer.json()["data"]), "a", secrets)
+    found = declare(codec.read(MODEL, answer.json()["data"]), "a", secrets)
     assert "endpoint" not in found.arguments["model_config"]
     assert unchanged(found, secrets, "v2")
 

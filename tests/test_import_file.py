@@ -9,19 +9,20 @@ import pytest
 from documents import COMPUTED, canonical, everything, minimal
 from test_declaring import answered, live
 
-from enkrypt_provider import schema
 from enkrypt_provider.commands.declaring import Declaration, Secret, Secrets, declare
 from enkrypt_provider.commands.import_file import document, drift, pickled_provider
 from enkrypt_provider.commands.stack import TYPE, revealed
 from enkrypt_provider.errors import ConfigurationError
-from enkrypt_provider.fields import OPTIONS, SECRETS, Dialect
-from enkrypt_provider.schema import Live
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Live
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.model import MODEL
 
 
 @pytest.mark.parametrize("dialect", ["v1", "v2"])
 def test_the_state_is_what_a_create_would_have_left(dialect: Dialect) -> None:
     """Inputs are those of `check`, outputs those and what the server set; every secret is one in both."""
-    props = {name: value for name, value in everything(dialect).items() if name not in OPTIONS}
+    props = {name: value for name, value in everything(dialect).items() if name not in MODEL.options}
     found = Live(answered(props, dialect).inputs, dict(COMPUTED))
     secrets = Secrets({})
     declaration = declare(found, "bank", secrets)
@@ -35,7 +36,7 @@ def test_the_state_is_what_a_create_would_have_left(dialect: Dialect) -> None:
     inputs, _ = declaration.parsed(dialect, secrets.known.__getitem__)
     assert in_the_clear(entry["inputs"]) == {**inputs, "__provider": pickled_provider()}
     assert in_the_clear(entry["outputs"]) == {**inputs, "__provider": pickled_provider(), **COMPUTED}
-    hidden = [path for path in SECRETS if path.rpartition(".")[2] in inputs["model_config"]]
+    hidden = [path for path in MODEL.secrets if path.rpartition(".")[2] in inputs["model_config"]]
     assert len(hidden) == {"v1": 1, "v2": 4}[dialect]
 
 
@@ -87,6 +88,6 @@ def test_a_secret_that_is_no_key_is_told() -> None:
 
 def test_the_document_is_json() -> None:
     """Numbers and texts are what JSON can say."""
-    assert schema.from_engine(canonical(everything())) == canonical(everything())
+    assert codec.from_state(MODEL, canonical(everything())) == canonical(everything())
     text = json.dumps(document([declare(live(everything()), "a", secrets := Secrets({}))], secrets.known, "v1"))
     assert json.loads(text)["resources"][0]["id"] == "Test_Model/1"

@@ -22,10 +22,10 @@ from enkrypt_provider.commands import importing, printing
 from enkrypt_provider.commands.stack import TYPE, revealed
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.errors import ConfigurationError
-from enkrypt_provider.fields import OPTIONS
+from enkrypt_provider.kinds.model import MODEL
 
 FILE = Path("enkrypt-import.json")
-WHOLE = {name: value for name, value in everything().items() if name not in OPTIONS}
+WHOLE = {name: value for name, value in everything().items() if name not in MODEL.options}
 WHOLE["model_config"] = {**WHOLE["model_config"], "default_request_options": {}}  # see `obstacle`
 Begin = Callable[..., Api]
 
@@ -165,7 +165,7 @@ def test_a_modules_name_must_be_one(typed: Type) -> None:
 
 def test_v2_has_more_secrets(begin: Begin, project: Project, typed: Type) -> None:
     """Headers, tokens and curl commands become secrets too."""
-    whole = {name: value for name, value in everything("v2").items() if name not in OPTIONS}
+    whole = {name: value for name, value in everything("v2").items() if name not in MODEL.options}
     whole["model_config"] = {**whole["model_config"], "default_request_options": {}, "conversation_template": ""}
     begin(whole, dialect="v2")
     ran = typed("import", "--all")
@@ -273,7 +273,7 @@ def test_a_word_that_means_nothing_is_told(typed: str) -> None:
 def test_what_cannot_be_declared_is_left_out(begin: Begin, project: Project, typed: Type) -> None:
     """It is told with the rule that it breaks, the others are imported, and the exit code is 1."""
     lost = model("lost", model_config__system_prompt="\n many\nlines")
-    secret = model("taken", model_config__metadata={"owner": {"secret": "x"}})
+    secret = model("taken", model_config__metadata={"owner": {"secure": "x"}})
     begin(model("a"), lost, secret)
     ran = typed("import")
     assert ran.code == 1
@@ -309,7 +309,7 @@ def test_a_catalogue_of_every_stack_is_not_hidden_by_one_of_this_stack(
 def test_what_another_dialect_registered_may_break_a_rule(begin: Begin, start: Start, typed: Type) -> None:
     """A protocol that only v2 knows cannot be declared in v1."""
     begin(model("a"))
-    start(dialect="v2").add(model("odd", model_config__is_compatible_with="sierra"))
+    start(dialect="v2").add(model("odd", testing_for="LLM", model_config__is_compatible_with="sierra"))
     ran = typed("import")
     assert ran.err.startswith("left out: odd/v1: model_config.is_compatible_with: must be one of openai, together,")
     assert list(resources()) == ["a"]

@@ -10,9 +10,10 @@ from documents import canonical, everything, minimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enkrypt_provider import schema
-from enkrypt_provider.api.redaction import is_masked
 from enkrypt_provider.commands.masking import replaced, shown
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.kinds.secrets import is_masked
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_keys_as_vendors_make_them_are_no_masks(random: bytes) -> None:
 
 def test_every_secret_of_both_dialects_is_replaced() -> None:
     """No text that a registration keeps secret is left when it is shown; header names and methods are."""
-    inputs, problems = schema.parse(everything("v2"), "v2")
+    inputs, problems = codec.parse(MODEL, everything("v2"), "v2")
     assert problems == []
     text = json.dumps(shown(inputs))
     assert "stand-in" not in text
@@ -58,18 +59,22 @@ def test_every_secret_of_both_dialects_is_replaced() -> None:
     [
         ("custom_headers", [{"key": "content-type", "value": "application/json"}], []),
         ("custom_headers", [{"key": "X", "value": ""}], []),
-        ("custom_headers", [{"key": "X", "value": "v"}], [("custom_headers", "v")]),
+        ("custom_headers", [{"key": "X", "value": "v"}], [("header", "v")]),
         ("model_jwt_config", {"jwt_url": "https://a"}, []),
-        ("model_jwt_config", {"jwt_url": "https://a?key=1"}, [("model_jwt_config", "https://a?key=1")]),
-        ("model_jwt_config", {"jwt_url": "https://u:p@a"}, [("model_jwt_config", "https://u:p@a")]),
-        ("custom_curl_command", "curl", [("custom_curl_command", "curl")]),
-        ("apikeys", ["a", "b"], [("apikeys", "a"), ("apikeys", "b")]),
+        ("model_jwt_config", {"jwt_url": "https://a?key=1"}, [("jwt", "https://a?key=1")]),
+        ("model_jwt_config", {"jwt_url": "https://u:p@a"}, [("jwt", "https://u:p@a")]),
+        ("custom_curl_command", "curl", [("curl", "curl")]),
+        ("apikeys", ["a", "b"], [("apikey", "a"), ("apikey", "b")]),
         ("apikeys", [], []),
+        ("metadata", {"aws_secret_access_key": "s", "region": "eu"}, [("aws_secret_access_key", "s")]),
+        ("metadata", {"relay": {"target_headers": {"X": "v", "n": 1}}}, [("X", "v")]),
+        ("default_request_options", {"extra": [{"api-key": "k"}], "max_tokens": 5}, [("api-key", "k")]),
+        ("custom_payload", {"prompt": "{prompt}", "eos_token": "</s>"}, []),
     ],
 )
 def test_what_is_harmless_stays(field: str, value: Any, expected: list[tuple[str, str]]) -> None:
     """A text is replaced where it may be a secret, and only there."""
-    inputs, problems = schema.parse(minimal(**{f"model_config__{field}": value}), "v2")
+    inputs, problems = codec.parse(MODEL, minimal(**{f"model_config__{field}": value}), "v2")
     assert problems == []
     met: list[tuple[str, str]] = []
     replaced(inputs, lambda of, text: met.append((of, text)))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
 import pickletools
 import subprocess
 import sys
@@ -15,13 +13,11 @@ from typing import Any
 
 import dill
 import pytest
-from documents import canonical, document, minimal, through_engine
+from documents import canonical, document, through_engine
 from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 from pulumi.dynamic.dynamic import serialize_provider
 
 from enkrypt_provider import provider as module
-from enkrypt_provider import schema
-from enkrypt_provider.core.controller import Verbs
 from enkrypt_provider.errors import ConfigurationError, EnkryptError, ModelNotFound
 from enkrypt_provider.provider import EnkryptModelProvider
 
@@ -75,31 +71,6 @@ def test_declaring_loads_no_http_client() -> None:
     code = "import sys, enkrypt_provider; print(sorted({'httpx', 'pydantic', 'flask'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], cwd=_root(), capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
-
-
-def test_an_up_without_a_change_needs_neither_the_schema_nor_a_client() -> None:
-    """check and diff of what is not touched load no pydantic, and connect to nothing."""
-    inputs = through_engine(schema.parse(minimal())[0])
-    code = (
-        "import json, sys\n"
-        "from enkrypt_provider.provider import EnkryptModelProvider\n"
-        "from types import SimpleNamespace as Given\n"
-        "given, held = json.load(sys.stdin)\n"
-        "provider = EnkryptModelProvider()\n"
-        "provider.configure(Given(config={'enkrypt:apiKey': 'stand-in-key'}))\n"
-        "found = provider.check(held, given)\n"
-        "assert (found.inputs, found.failures) == (held, []), found.inputs\n"
-        "assert not provider.diff('small/v1', held, found.inputs).changes\n"
-        "print(sorted({'httpx', 'flask', 'pydantic'} & set(sys.modules)))\n"
-        "provider.check({}, given)\n"
-        "print(sorted({'httpx', 'flask', 'pydantic'} & set(sys.modules)))"
-    )
-    quiet = {name: text for name, text in os.environ.items() if not name.lower().endswith("_proxy")}
-    said = json.dumps([minimal(), inputs])
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=quiet, input=said, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "[]\n['pydantic']\n"
 
 
 def _root() -> Path:

@@ -10,10 +10,10 @@ import pytest
 from fake_engine import Project, encrypted
 from pulumi.runtime import rpc
 
+from enkrypt_provider import EnkryptModel
 from enkrypt_provider.commands import stack as stacks
 from enkrypt_provider.commands.stack import Stack, revealed, secret
 from enkrypt_provider.errors import ConfigurationError
-from enkrypt_provider.resource import EnkryptModel
 
 
 def test_the_marks_are_the_engines_own() -> None:

@@ -132,7 +132,7 @@ def test_an_entry_names_its_secrets() -> None:
 @pytest.mark.parametrize(
     ("metadata", "why"),
     [
-        ({"owner": {"secret": "x"}}, "an object in it would be read as a secret"),
+        ({"owner": {"secret": "x"}}, ""),  # a secret, by its name
         ({"owner": [{"secure": "x"}]}, "an object in it would be read as a secret"),
         ({"owner": {"config": "x"}}, "an object in it would be read as a setting"),
         ({"owner": "\ntext"}, "a text of many lines that begins with white space"),

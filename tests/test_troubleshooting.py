@@ -16,6 +16,7 @@ import httpx
 import pulumi
 import pytest
 from documents import minimal
+from enkrypt_provider.fields import OWNER
 from mocked import run
 
 import enkrypt_provider
@@ -27,8 +28,9 @@ from enkrypt_provider.core.controller import Verbs
 from enkrypt_provider.core.reconcile import Account
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
 from enkrypt_provider.errors import EnkryptError
-from enkrypt_provider.fields import OWNER
-from enkrypt_provider.schema import Identifier, parse, to_wire
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Identifier
+from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import DEFAULT_ENDPOINT, Key, Settings
 from enkrypt_provider.testing import MockStack
 
@@ -77,7 +79,7 @@ class World:
 
 def declared(**changed: Any) -> dict[str, Any]:
     """The canonical inputs of a model."""
-    inputs, problems = parse({**CHAT, **changed})
+    inputs, problems = codec.parse(MODEL, {**CHAT, **changed})
     assert problems == []
     return inputs
 
@@ -117,17 +119,17 @@ def declared_twice(world: World) -> None:
 
 
 def met_online(world: World) -> None:
-    world.account().client.add_model(to_wire(declared()), IDENTITY)
+    world.account().client.add_model(codec.body(MODEL, declared()), IDENTITY)
     _failing(world.verbs(check_online=True), {**CHAT, OWNER: "shop/dev/chat"})
 
 
 def registered_by_another(world: World) -> None:
-    world.account().client.add_model(to_wire(declared()), IDENTITY)
+    world.account().client.add_model(codec.body(MODEL, declared()), IDENTITY)
     world.verbs().create(declared())
 
 
 def adopting(world: World) -> None:
-    world.account().client.add_model(to_wire(declared()), IDENTITY)
+    world.account().client.add_model(codec.body(MODEL, declared()), IDENTITY)
     world.verbs().create(declared(adopt_existing=True))
 
 
@@ -164,7 +166,7 @@ def ill(world: World) -> None:
     answer = {"status": "unhealthy", "message": "no route to host"}
 
     def health(request: httpx.Request) -> httpx.Response:
-        found = answer if request.url.path.endswith("health") else {"data": to_wire(declared())}
+        found = answer if request.url.path.endswith("health") else {"data": codec.body(MODEL, declared())}
         return httpx.Response(200, stream=httpx.ByteStream(json.dumps(found).encode()))
 
     world.transport = httpx.MockTransport(health)

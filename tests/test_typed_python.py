@@ -16,10 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_declaring import answered, live
 
-from enkrypt_provider import resource
 from enkrypt_provider.commands.declaring import Declaration, Secret, Secrets, declare
 from enkrypt_provider.commands.typed_python import ARGS, module
-from enkrypt_provider.schema import Live
+from enkrypt_provider.kinds.kind import Live
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LONG = 'You are "kind".\n\nIt\'s said in one paragraph, ' + "and said again, " * 30 + "\n" + "y" * 150
@@ -154,16 +153,3 @@ def test_a_module_without_secrets_needs_no_configuration(samples: Mapping[str, s
         "    ),\n"
         ")\n"
     )
-
-
-def test_the_classes_are_those_of_the_arguments() -> None:
-    """`ARGS` names the class that each argument's annotation names, and no argument's is missing."""
-
-    def classes(shape: type, prefix: str) -> Iterator[tuple[str, str]]:
-        for name, annotation in shape.__annotations__.items():
-            if found := re.search(r"InputType\[(\w+)\]", str(annotation)):
-                yield f"{prefix}{name}", found[1]
-                yield from classes(getattr(resource, found[1]), f"{prefix}{name}.")
-
-    expected = dict(classes(resource.EnkryptModelArgs, ""))
-    assert {path: shape.__name__ for path, shape in ARGS.items()} == expected

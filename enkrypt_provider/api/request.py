@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final, NoReturn
 
 from ..errors import UnexpectedResponse
-from ..schema import Identifier, Json
+from ..kinds.kind import Identifier, Json
 
 RESPONSE_LIMIT: Final = 4 * 2**20
 LIST_LIMIT: Final = 16 * 2**20

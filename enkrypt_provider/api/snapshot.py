@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..errors import EnkryptError, UnexpectedResponse
-from ..schema import Identifier, Json, Live, identity_in, is_whole, read
+from ..kinds import codec
+from ..kinds.kind import Identifier, Json, Live
+from ..kinds.model import MODEL
+from . import operation
 from .client import EnkryptClient
 
 FRESH: Final = 10.0
@@ -27,8 +30,8 @@ class _List:
     known: frozenset[Identifier] = frozenset()
     error: EnkryptError | None = None
     read_at: float = float("-inf")
-    changes: int = -1
-    """How often we had changed something when it was asked for."""
+    change: object = None
+    """The last change of ours when it was asked for."""
 
 
 class Snapshot:
@@ -38,7 +41,7 @@ class Snapshot:
         self._client = client
         self._clock = clock
         self._lock = threading.Lock()
-        self._changes = 0
+        self._change = object()  # another one for each change; a count could lose one of two threads'
         self._list = _List()
 
     def find(self, identity: Identifier) -> Live | None:
@@ -50,7 +53,7 @@ class Snapshot:
         if found is None:
             return self._client.find_model(identity)
         try:
-            return read(found)
+            return codec.read(MODEL, found)
         except UnexpectedResponse as error:
             raise UnexpectedResponse(f"{identity}: {error}") from None
 
@@ -65,16 +68,18 @@ class Snapshot:
 
     def changed(self) -> None:
         """Must be called after every call that may have changed something."""
-        self._changes += 1
+        self._change = object()
 
     def _current(self, seconds: float, *, ours_too: bool) -> _List:
         """Return the list, fetched anew where it is older than `seconds` or, with `ours_too`, than our changes."""
+        began = self._clock()
         with self._lock:
+            operation.current().waited += self._clock() - began  # the thread that fetches may wait for its turn
             is_old = self._clock() > self._list.read_at + (FRESH if self._list.error else seconds)
-            if is_old or (ours_too and self._list.changes != self._changes):
-                changes = self._changes  # before the call: a change during it makes the list old
+            if is_old or (ours_too and self._list.change is not self._change):
+                change = self._change  # before the call: a change during it makes the list old
                 self._list = self._fetch()
-                self._list.read_at, self._list.changes = self._clock(), changes
+                self._list.read_at, self._list.change = self._clock(), change
             if self._list.error:
                 raise self._list.error
             return self._list
@@ -89,6 +94,6 @@ class Snapshot:
             return _List(error=error)
         models = [item for item in items if isinstance(item, dict)]
         return _List(
-            {identity_in(item): item for item in models if is_whole(item)},
-            frozenset(identity_in(item) for item in models),
+            {MODEL.identity_in(item): item for item in models if codec.is_whole(MODEL, item)},
+            frozenset(MODEL.identity_in(item) for item in models),
         )

@@ -13,7 +13,7 @@ from typing import Final
 import httpx
 
 from ..errors import ConfigurationError, UnexpectedResponse, plain
-from ..schema import Json
+from ..kinds.kind import Json
 from ..settings import Settings
 from .redaction import redacted
 from .request import NOT_FOLLOWED, Request, Response, timestamp

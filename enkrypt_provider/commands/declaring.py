@@ -13,22 +13,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from pulumi.output import UNKNOWN
-
-from .. import catalogue, schema
-from ..api.redaction import is_masked
+from .. import catalogue
 from ..errors import Problem
-from ..fields import Dialect
-from ..schema import Identifier, Live, Properties
+from ..kinds import codec
+from ..kinds.kind import Identifier, Live, Properties, holder_of
+from ..kinds.markers import ABSENT, Dialect, InV2, OnlyIn
+from ..kinds.model import MODEL
+from ..kinds.plain import UNKNOWN
+from ..kinds.secrets import is_masked
 from .masking import replaced
-
-LABELS: Final[Mapping[str, str]] = {
-    "apikeys": "apikey",
-    "model_jwt_config": "jwt",
-    "custom_headers": "header",
-    "custom_curl_command": "curl",
-}
-"""How the secrets of a field are called: NAME_apikey, then NAME_apikey_2."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +51,7 @@ class Declaration:
 
     def parsed(self, dialect: Dialect, value_of: Callable[[str], Any]) -> tuple[Properties, list[Problem]]:
         """What `check` makes of the arguments with these values of the secrets, and the rules that they break."""
-        return schema.parse(filled(self.arguments, value_of), dialect)
+        return codec.parse(MODEL, filled(self.arguments, value_of), dialect)
 
     def problems(self, dialect: Dialect) -> list[Problem]:
         """The rules that the arguments break whatever the secrets are."""
@@ -170,58 +163,60 @@ def _slug(text: str) -> str:
 # ---- arguments
 
 
-def declare(live: Live, name: str, secrets: Secrets) -> Declaration:
+def declare(live: Live, name: str, secrets: Secrets, dialect: Dialect = "v1") -> Declaration:
     """A new declaration of a registration, which says only what differs from the defaults."""
     taken: set[str] = set()
-    hidden = replaced(live.inputs, lambda of, text: secrets.place(f"{name}_{LABELS[of]}", text, taken))
-    return Declaration(name, live, _pruned(hidden, _defaults(live.inputs)))
+    hidden = replaced(live.inputs, lambda label, text: secrets.place(f"{name}_{label}", text, taken))
+    return Declaration(name, live, _pruned(hidden, _defaults(live.inputs, dialect)))
 
 
 def declared(entries: Mapping[str, Any], lives: Mapping[Identifier, Live], dialect: Dialect) -> Iterator[Declaration]:
     """The declarations that a catalogue has already of these registrations."""
     for name, entry in entries.items():
         arguments = catalogue.mapped(entry, catalogue.SECRET, Secret)
-        inputs, problems = schema.parse(filled(arguments, unknown), dialect) if isinstance(entry, dict) else ({}, [])
-        identity = schema.known_identity(inputs) if inputs and not problems else None
+        inputs, problems = (
+            codec.parse(MODEL, filled(arguments, unknown), dialect) if isinstance(entry, dict) else ({}, [])
+        )
+        identity = MODEL.known_identity(inputs) if inputs and not problems else None
         if live := lives.get(identity) if identity else None:
             yield Declaration(name, live, arguments, is_new=False)
 
 
-_REQUIRED: Final = ("model_saved_name", "model_config", "is_compatible_with", "endpoint", "host", "jwt_url", "key")
-_OF_ITEMS: Final[Mapping[str, Properties]] = {
-    "model_config.tools": {"description": ""},
-    "model_config.custom_headers": {"value": ""},
-    "model_config.model_jwt_config.jwt_headers": {"value": ""},
-}
-
-
-def _defaults(inputs: Properties) -> Properties:
+def _defaults(inputs: Properties, dialect: Dialect) -> Properties:
     """What a registration is where nothing is declared but what must be."""
     config = inputs["model_config"]
-    jwt = config.get("model_jwt_config")
-    least = {
-        "is_compatible_with": config["is_compatible_with"],
-        "endpoint": {"host": "host", "scheme": config.get("endpoint", {}).get("scheme", "https")},
-        **({"model_jwt_config": {"jwt_url": "url"}} if jwt else {}),
-    }
-    whole = schema.from_engine({"model_saved_name": "name", "model_config": least})
-    said = {"rate_per_min": 20, "context": {}, **schema.V2_EMPTY}
-    quiet = {name: value for name, value in said.items() if name not in least}
-    whole["model_config"] = {**quiet, **whole["model_config"]}
+    scheme = config.get("endpoint", {}).get("scheme", "https")
+    least = {"is_compatible_with": config["is_compatible_with"], "endpoint": {"host": "host", "scheme": scheme}}
+    whole = codec.from_state(MODEL, {"model_saved_name": "name", "model_config": least})
     whole["model_config"]["endpoint"]["scheme"] = "https"
+    for own, in_v2 in MODEL.having(InV2) if dialect == "v2" else ():
+        if in_v2.default is not ABSENT:
+            whole[own.path] = in_v2.default
+    for own, only in MODEL.having(OnlyIn):
+        absent = only.assumed if only.assumed is not ABSENT else only.empty
+        if (holder := holder_of(whole, own.path)) is not None and absent is not ABSENT:
+            holder[own.name] = absent
     return whole
 
 
-_ABSENT: Final = object()
-
-
 def _pruned(value: Any, default: Any, path: str = "") -> Any:
-    if isinstance(value, list) and (of_items := _OF_ITEMS.get(path)):
-        return [_pruned(item, of_items) for item in value]
-    if not isinstance(value, Mapping) or not isinstance(default, Mapping):
+    """Without what has its default, at the places that the kind declares."""
+    own = MODEL.fields.get(path)
+    if isinstance(value, list) and own and own.document:
+        return [_pruned(item, _of_fields(path), path) for item in value]
+    if not isinstance(value, Mapping) or (path and not (own and own.document)):
         return value
-    return {
-        name: _pruned(item, default.get(name, _ABSENT), f"{path}.{name}".removeprefix("."))
-        for name, item in value.items()
-        if name in _REQUIRED or item != default.get(name, _ABSENT)
-    }
+    if not isinstance(default, Mapping):
+        default = _of_fields(path)
+    kept = {}
+    for name, item in value.items():
+        below = f"{path}.{name}".removeprefix(".")
+        if below in MODEL.required or item != default.get(name, ABSENT):
+            kept[name] = _pruned(item, default.get(name), below)
+    return kept
+
+
+def _of_fields(path: str) -> Properties:
+    """The defaults of an object that is absent unless it is declared."""
+    below = (own for own in MODEL.fields.values() if own.path.rpartition(".")[0] == path)
+    return {own.name: own.default for own in below}

@@ -1,4 +1,4 @@
-"""What a person needs to know who asks why it does not work: findings, one after the other, each with a way out.
+"""What a person needs to know who asks why it does not work: findings, one after the other, each with what to do.
 
 A key is never shown: where it comes from, and four hexadecimal digits of its hash, by which two can be told apart.
 """
@@ -15,10 +15,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from .. import __version__, schema
+from .. import __version__
 from ..api.client import EnkryptClient
 from ..api.retry import RetryPolicy
 from ..errors import ConfigurationError, EnkryptError, counted, plain
+from ..kinds import codec
+from ..kinds.model import MODEL
 from ..settings import Settings
 from .import_file import pickled_provider
 from .sources import Sources
@@ -147,6 +149,8 @@ def _access(settings: Settings) -> Iterator[Finding]:
         yield Finding("access", str(error), ok=False)
         return
     yield Finding("access", f"the key works: {counted(len(models), 'registration')}")
+    if project := client.consumer_info().get("project_name"):
+        yield Finding("project", f"the key belongs to the project {plain(project, 60)}")
     spoken = next(filter(None, map(_dialect, models)), settings.dialect)
     if spoken != settings.dialect:
         do = f"pulumi config set enkrypt:dialect {spoken}"
@@ -155,7 +159,7 @@ def _access(settings: Settings) -> Iterator[Finding]:
 
 def _dialect(item: Any) -> str:
     """The dialect of an item of the list, or "" where it does not show."""
-    if not schema.is_whole(item):
+    if not codec.is_whole(MODEL, item):
         return ""
     return "v1" if "is_compatible_with" in item["model_config"] else "v2"
 

@@ -11,14 +11,15 @@ from typing import Any
 
 from pulumi.dynamic.dynamic import serialize_provider
 
-from .. import schema
 from ..core import diff as differences
 from ..errors import ConfigurationError
-from ..fields import Dialect
+from ..kinds import codec
+from ..kinds.kind import Properties
+from ..kinds.markers import Dialect
+from ..kinds.model import MODEL
+from ..kinds.secrets import replaced_at
 from ..provider import EnkryptModelProvider
-from ..schema import Properties
 from .declaring import Declaration
-from .masking import FIELDS
 from .stack import TYPE, secret
 
 Json = Any
@@ -41,7 +42,7 @@ def pickled_provider() -> str:
 
 def _inputs(declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect) -> Properties:
     settled = differences.settle(_declared(declaration, secrets, dialect), declaration.live)
-    return schema.from_engine(settled)
+    return codec.from_state(MODEL, settled)
 
 
 def _declared(declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect) -> Properties:
@@ -52,7 +53,7 @@ def _declared(declaration: Declaration, secrets: Mapping[str, str], dialect: Dia
 
 
 def _entry(declaration: Declaration, inputs: Properties) -> Json:
-    hidden = {**_hidden(inputs, declaration.arguments["model_config"]), "__provider": pickled_provider()}
+    hidden = {**replaced_at(inputs, MODEL.secret_paths(inputs), secret), "__provider": pickled_provider()}
     return {
         "type": TYPE,
         "name": declaration.name,
@@ -60,10 +61,3 @@ def _entry(declaration: Declaration, inputs: Properties) -> Json:
         "inputs": hidden,
         "outputs": {**hidden, **declaration.live.computed},
     }
-
-
-def _hidden(inputs: Properties, declared: Mapping[str, Json]) -> Properties:
-    # What is secret in a state is what was declared: a default is in the clear.
-    config = inputs["model_config"]
-    hidden = {name: secret(config[name]) for name in FIELDS if name in config and name in declared}
-    return {**inputs, "model_config": {**config, **hidden}}

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from .. import catalogue
 from ..errors import ConfigurationError, plain
-from ..fields import Dialect
-from ..schema import Identifier, Live
+from ..kinds.kind import Identifier, Live
+from ..kinds.markers import Dialect
 from . import import_file, stackfile, typed_python
 from .declaring import Declaration, Secrets, declare, declared, names_for
 from .registry import matches
@@ -113,7 +113,7 @@ def planned(target: Target, chosen: Sequence[Live], every: Iterable[Live]) -> Pl
     names = names_for((live.identity for live in every if live.identity not in before), taken)
     plan = Plan(target, Secrets(stack.secrets, target.shared.removeprefix(NAMESPACE), stack.values))
     for live in chosen:
-        declaration = before.get(live.identity) or declare(live, names[live.identity], plan.secrets)
+        declaration = before.get(live.identity) or declare(live, names[live.identity], plan.secrets, target.dialect)
         if why := target.obstacle(declaration):
             plan.left_out.append((live.identity, why))
         else:

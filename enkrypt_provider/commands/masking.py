@@ -1,50 +1,34 @@
-"""Which texts of a registration may be secrets, and what stands in the place of each.
-
-`SECRETS` names the fields; here is what within them is harmless, and how an API shows that it hides something.
-"""
+"""Registrations without their secrets: for a person, and as arguments that take them from elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
 from typing import Any, Final
 
-from ..fields import SECRETS
-from ..schema import Properties
+from ..kinds.kind import Properties
+from ..kinds.markers import Secret
+from ..kinds.model import MODEL
+from ..kinds.secrets import Path, place_of
 
 STARS: Final = "***"
 
-FIELDS: Final = tuple(path.rpartition(".")[2] for path in SECRETS)
-"""The fields of `model_config` that can hold secrets."""
-
-_HARMLESS: Final = ("key", "jwt_method", "jwt_response_key")
-_HARMLESS_HEADERS: Final = ("accept", "content-type", "user-agent")
-
 
 def replaced(inputs: Properties, place: Callable[[str, str], Any]) -> Properties:
-    """Canonical `inputs` with `place(FIELD, TEXT)` for each text that may be a secret."""
-    config = dict(inputs["model_config"])
-    for name in FIELDS:
-        if name in config:
-            config[name] = _replaced(config[name], name, "", partial(place, name))
-    return {**inputs, "model_config": config}
+    """Canonical `inputs` with `place(LABEL, TEXT)` for each text that may be a secret.
+
+    The label is that of the field, such as `apikey`, or the name by which a free map calls the secret.
+    """
+    found: Properties = MODEL.with_secret_texts(inputs, lambda path, text: place(label(path), text))
+    return found
+
+
+def label(path: Path) -> str:
+    """What the secret at `path` is called."""
+    labels = {field.path: secret.label for field, secret in MODEL.having(Secret)}
+    own = next((name for place, name in labels.items() if f"{place_of(path)}.".startswith(f"{place}.")), "")
+    return own or str(next(part for part in reversed(path) if isinstance(part, str)))
 
 
 def shown(inputs: Properties) -> Properties:
     """Canonical `inputs` for a person: `***` for each text that may be a secret."""
-    return replaced(inputs, lambda _field, _text: STARS)
-
-
-def _replaced(value: Any, name: str, header: str, place: Callable[[str], Any]) -> Any:
-    if isinstance(value, Mapping):
-        header = str(value.get("key", "")).casefold()
-        return {key: _replaced(item, key, header, place) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_replaced(item, name, header, place) for item in value]
-    return value if not value or _is_harmless(name, header, value) else place(value)
-
-
-def _is_harmless(name: str, header: str, text: str) -> bool:
-    if name == "jwt_url":
-        return not set("?@") & set(text)
-    return name in _HARMLESS or (name == "value" and header in _HARMLESS_HEADERS)
+    return replaced(inputs, lambda _label, _text: STARS)

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import plain
-from ..schema import Live
+from ..kinds.kind import Live
 from .masking import shown
 from .registry import Watch
 from .stackfile import spelt

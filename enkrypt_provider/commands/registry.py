@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .. import schema
 from ..api.client import EnkryptClient
 from ..api.redaction import redacted, secrets_in
 from ..core.health import illness
 from ..errors import RequestRejected, UnexpectedResponse, plain
-from ..schema import Identifier, Json, Live
+from ..kinds import codec
+from ..kinds.kind import Identifier, Json, Live
+from ..kinds.model import MODEL
 
 Watch = Callable[[Sequence[Any]], Iterable[Any]]
 """Goes through a sequence while somebody may be watching how far it is."""
@@ -33,10 +34,10 @@ class Registration:
 def registrations(client: EnkryptClient, patterns: Sequence[str] = (), watch: Watch = iter) -> list[Registration]:
     """Those whose names match one of the patterns (`*`, `?`), in the order of their names; without any, all."""
     items = [item for item in client.list_models() if isinstance(item, dict)]
-    wanted = [item for item in items if matches(schema.identity_in(item).name, patterns)]
-    found = [_read(schema.identity_in(item), item) for item in wanted if schema.is_whole(item)]
-    for item in watch([item for item in wanted if not schema.is_whole(item)]):
-        found.append(_fetched(client, schema.identity_in(item)))
+    wanted = [item for item in items if matches(MODEL.identity_in(item).name, patterns)]
+    found = [_read(MODEL.identity_in(item), item) for item in wanted if codec.is_whole(MODEL, item)]
+    for item in watch([item for item in wanted if not codec.is_whole(MODEL, item)]):
+        found.append(_fetched(client, MODEL.identity_in(item)))
     return sorted(found, key=lambda registration: (registration.identity.name, registration.identity.version))
 
 
@@ -86,6 +87,6 @@ def _fetched(client: EnkryptClient, identity: Identifier) -> Registration:
 
 def _read(identity: Identifier, item: Json) -> Registration:
     try:
-        return Registration(identity, schema.read(item))
+        return Registration(identity, codec.read(MODEL, item))
     except UnexpectedResponse as error:
         return Registration(identity, problem=f"{plain(identity)}: {error}")

@@ -12,7 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from .. import resource
+from ..kinds.model import MODEL
+from ..program import args
+from ..program.arguments import names_of
 from .declaring import Declaration, Secret, numbered
 
 WIDTH: Final = 88
@@ -21,17 +23,7 @@ TEXT_WIDTH: Final = 110
 """Characters of a text that stays in one piece."""
 
 ARGS: Final[Mapping[str, type]] = {
-    "model_config": resource.ModelConfigArgs,
-    "model_config.endpoint": resource.EndpointArgs,
-    "model_config.paths": resource.PathsArgs,
-    "model_config.auth_data": resource.AuthDataArgs,
-    "model_config.metadata": resource.MetadataArgs,
-    "model_config.metadata.gemini": resource.GeminiArgs,
-    "model_config.model_jwt_config": resource.JwtConfigArgs,
-    "model_config.model_jwt_config.jwt_headers": resource.HeaderArgs,
-    "model_config.custom_headers": resource.HeaderArgs,
-    "model_config.tools": resource.ToolArgs,
-    "model_config.context": resource.ContextArgs,
+    path: getattr(args, f"{field.document.__name__}Args") for path, field in MODEL.fields.items() if field.document
 }
 """The class of the object, or of the objects in the list, at each path."""
 
@@ -94,7 +86,7 @@ def _node(value: Any, path: str = "") -> Node:
 
 def _object(value: Mapping[str, Any], path: str) -> Node:
     shape = ARGS.get(path)
-    if shape is not None and set(value) <= set(shape.__annotations__):
+    if shape is not None and set(value) <= set(names_of(shape)):
         parts = [(f"{name}=", _broken(item) or _node(item, f"{path}.{name}")) for name, item in value.items()]
         return Group(f"{shape.__name__}(", parts, ")")
     return Group("{", [(f"{_text(name)}: ", _node(item, f"{path}.{name}")) for name, item in value.items()], "}")

@@ -12,13 +12,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from .. import schema
 from ..api import operation
 from ..api.client import EnkryptClient
 from ..api.operation import TIME_LIMIT, Operation, Report, print_line
 from ..errors import AuthenticationFailed, ConfigurationError, DeletionProtected, EnkryptError, plain
-from ..fields import COMPUTED
-from ..schema import Identifier, Properties
+from ..kinds import codec
+from ..kinds.kind import Identifier, Properties
+from ..kinds.model import MODEL
 from ..settings import Settings
 from . import diff as differences
 from . import health
@@ -114,11 +114,11 @@ class Controller:
         if isinstance(self._connected, ConfigurationError):
             return CheckResult(dict(request.inputs), [str(self._connected)])
         with _running(request):
-            inputs, problems = schema.parse(request.inputs, self._settings.dialect)
+            inputs, problems = codec.parse(MODEL, request.inputs, self._settings.dialect)
             if problems:
                 return CheckResult(inputs, [str(problem) for problem in problems])
-            identity = schema.known_identity(inputs)
-            for doubt in schema.doubts(inputs, self._settings.dialect):
+            identity = MODEL.known_identity(inputs)
+            for doubt in codec.doubts(MODEL, inputs, self._settings.dialect):
                 operation.report("warning", f"{identity or 'a model'}: {doubt}")
             problem = self._declared_twice(identity, request.urn) or self._taken_online(identity, inputs, request)
             return CheckResult(inputs, [problem] if problem else [])
@@ -134,7 +134,7 @@ class Controller:
 
     def _taken_online(self, identity: Identifier | None, inputs: Properties, request: Request) -> str:
         """Return what a create to come would meet, where `enkrypt:checkOnline` wants it asked."""
-        old = schema.known_identity(schema.from_engine(request.state)) if request.state else None
+        old = MODEL.known_identity(codec.from_state(MODEL, request.state)) if request.state else None
         if identity is None or identity == old or not self._settings.check_online:
             return ""
         try:
@@ -190,7 +190,7 @@ class Controller:
             return result
 
     def _differences(self, request: Request, held: Holding) -> list[Change]:
-        state, inputs = schema.from_engine(request.state), schema.from_engine(request.inputs)
+        state, inputs = codec.from_state(MODEL, request.state), codec.from_state(MODEL, request.inputs)
         changes = differences.changes(state, inputs)
         if not self._is_unconfirmed(request, held):
             return changes
@@ -227,8 +227,8 @@ class Controller:
     def create(self, request: Request) -> Registered:
         """Register the model, once."""
         with _running(request):
-            inputs = schema.from_engine(request.inputs)
-            urn = request.urn or self._urns.get(str(schema.identity(inputs)), "")
+            inputs = codec.from_state(MODEL, request.inputs)
+            urn = request.urn or self._urns.get(str(MODEL.identity_of(inputs)), "")
             live = self.registrations.create(urn, inputs)
             return Registered(str(live.identity), self._state(inputs, live.computed))
 
@@ -245,20 +245,20 @@ class Controller:
                     f"{held.identity} is registered at {_shown(held.account)}, and enkrypt:endpoint is "
                     f"{self._settings.shown_endpoint}: it was not read; `pulumi up` moves it"
                 )
-                return Registered(request.id, request.state, schema.from_engine(request.state))
+                return Registered(request.id, request.state, codec.from_state(MODEL, request.state))
             if live is None:
                 return Registered()
-            declared = schema.from_engine(request.state)
+            declared = codec.from_state(MODEL, request.state)
             if not held.is_same(Holding.of(live)):
                 declared = differences.without_secrets(declared)  # somebody made it anew, with keys of their own
-            inputs = schema.from_engine(differences.settle(declared, live))
+            inputs = codec.from_state(MODEL, differences.settle(declared, live))
             return Registered(str(live.identity), self._state(inputs, live.computed), inputs)
 
     def update(self, request: Request) -> Registered:
         """Send the whole object."""
         with _running(request):
             held, urn = self._holding(request), self._urn(request)
-            old, inputs = schema.from_engine(request.state), schema.from_engine(request.inputs)
+            old, inputs = codec.from_state(MODEL, request.state), codec.from_state(MODEL, request.inputs)
             changes = differences.changes(old, inputs)
             is_for_us = changes and all(change.rule is differences.Rule.OPTION for change in changes)
             if is_for_us and not self._is_unconfirmed(request, held):
@@ -337,7 +337,7 @@ def _shown(account: str) -> str:
 
 
 def _computed(state: Properties) -> Properties:
-    return {name: state[name] for name in COMPUTED if name in state}
+    return {name: state[name] for name in MODEL.computed if name in state}
 
 
 def _running(request: Request) -> AbstractContextManager[Operation]:

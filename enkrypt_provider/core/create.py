@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from .. import schema
 from ..api import operation
 from ..api.client import VISIBILITY_WAITS
-from ..api.redaction import is_masked
 from ..errors import EnkryptError, ModelExists, RequestRejected
-from ..schema import Live, Properties
+from ..kinds import codec
+from ..kinds.kind import Live, Properties
+from ..kinds.model import MODEL
+from ..kinds.secrets import is_masked
 from . import diff as differences
 from .holding import Holding, shown
 
@@ -49,7 +50,7 @@ class Create:
     """One create of one resource. `replaced` is what it overwrote, where the keys of that are known."""
 
     def __init__(self, registrations: Registrations, urn: str, inputs: Properties) -> None:
-        self.identity: Final = schema.identity(inputs)
+        self.identity: Final = MODEL.identity_of(inputs)
         self.before: Final = registrations.journal.entry(urn, self.identity)
         self.replaced: Properties | None = None
         self._began: Final = registrations.journal.begin(urn, self.identity)
@@ -57,7 +58,7 @@ class Create:
         self._client: Final = registrations.client
         self._urn: Final = urn
         self._inputs: Final = inputs
-        self._body: Final = schema.to_wire(inputs, registrations.client.settings.dialect)
+        self._body: Final = codec.body(MODEL, inputs, registrations.client.settings.dialect)
         self._claim: Claim | None = None
         self._in_doubt = False
 

@@ -1,6 +1,6 @@
-"""What a difference means, as a table, and the short interpreter of that table.
+"""What a difference means: the interpreter of the rules that a kind's fields declare by their markers.
 
-Compares canonical documents only (schema.py); asks nobody, sends nothing.
+Compares canonical documents only; asks nobody, sends nothing.
 """
 
 from __future__ import annotations
@@ -8,44 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Any
 
-from ..fields import COMPUTED, ONLY_IN, OPTIONS, SECRETS
-from ..schema import V2_EMPTY, Live, Properties
+from ..kinds.document import FieldOf
+from ..kinds.kind import Kind, Live, Properties
+from ..kinds.markers import ABSENT, Compared, OnlyIn, Option, Replaces, ServerSet, Unordered
+from ..kinds.model import MODEL
+from ..kinds.secrets import is_masked
 
 
 class Rule(Enum):
     """What a difference in a field means."""
 
-    UPDATE = "changed in place, by PATCH with the whole object"
+    UPDATE = "changed in place, by one request with the whole object"
     REPLACE = "part of the identity: a new registration, made before the old one is deleted"
-    SECRET = "compared with what was declared, never with what the server answers"  # noqa: S105 - a name, no password
-    UNORDERED = "a set: its order is no difference"
-    OPTIONAL = "has no default: where it is not declared, the server's value is no drift"
+    SECRET = "changed in place; never compared with what the server says"  # noqa: S105 - a name, no password
     OPTION = "said to this provider: the API is not told"
-    SERVER = "set by the server: an output"
-
-
-TABLE: Final[Mapping[str, Rule]] = {
-    "model_saved_name": Rule.REPLACE,
-    "certifications": Rule.UNORDERED,
-    "model_config.model_version": Rule.REPLACE,
-    "model_config.paths.vision": Rule.OPTIONAL,
-    "model_config.paths.embeddings": Rule.OPTIONAL,
-    **{path: Rule.OPTIONAL for path, dialect in ONLY_IN.items() if dialect == "v2"},
-    "model_config.context.system_description": Rule.OPTIONAL,
-    "model_config.context.policy_description": Rule.OPTIONAL,
-    **dict.fromkeys(SECRETS, Rule.SECRET),
-    **dict.fromkeys(OPTIONS, Rule.OPTION),
-    **dict.fromkeys(COMPUTED, Rule.SERVER),
-}
-"""Every field that is not simply updated in place, by its path. All others are `Rule.UPDATE`."""
-
-SENT: Final[Mapping[str, Any]] = {f"model_config.{name}": value for name, value in V2_EMPTY.items()}
-"""What is sent in v2 for a field that is absent: to say it is no difference."""
-
-UNSENT: Final[Mapping[str, Any]] = {**SENT, "model_config.rate_per_min": 20}
-"""What the API makes of an absent field [P: the official client's default]: to leave that out is no difference."""
 
 
 @dataclass(frozen=True)
@@ -56,96 +34,152 @@ class Change:
     rule: Rule
 
 
-_ABSENT: Final = object()
-
-
-def rule_of(path: str) -> Rule:
+def rule_of(path: str, kind: Kind = MODEL) -> Rule:
     """The rule of a field, given as a dotted path."""
-    return TABLE.get(path, Rule.UPDATE)
+    field = kind.fields.get(path)
+    if kind.is_secret(path):
+        return Rule.SECRET
+    if field and field.marker(Replaces):
+        return Rule.REPLACE
+    return Rule.OPTION if field and field.marker(Option) else Rule.UPDATE
 
 
-def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+def changes(old: Mapping[str, Any], new: Mapping[str, Any], kind: Kind = MODEL) -> list[Change]:
     """The fields in which two canonical documents differ; a value that is not known yet always does."""
-    return list(_walk(old, new, ""))
+    return list(_changes(kind, old, new, ""))
 
 
-def differing(declared: Properties, live: Live) -> list[str]:
-    """The paths in which a live registration differs from a declared one, secrets aside (they may be masked)."""
-    return [change.path for change in changes(declared, settle(declared, live))]
+def _changes(kind: Kind, old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[Change]:
+    for name in {**old, **new}:
+        path = f"{prefix}{name}"
+        field = kind.fields.get(path)
+        if field and field.marker(ServerSet):
+            continue
+        before, after = old.get(name, _sent_for_absent(field)), new.get(name, _made_of_absent(field))
+        if isinstance(before, dict) and isinstance(after, dict):
+            yield from _changes(kind, before, after, f"{path}.")
+        elif not equal(before, after) and not _is_spelt_otherwise(field, before, after):
+            yield Change(path, rule_of(path, kind))
 
 
-def without_secrets(declared: Properties) -> Properties:
+def _sent_for_absent(field: FieldOf | None) -> Any:
+    """What is sent for a field that is absent: to say it is no difference."""
+    only = field.marker(OnlyIn) if field else None
+    return only.empty if only else ABSENT
+
+
+def _made_of_absent(field: FieldOf | None) -> Any:
+    """What the server makes of a field that is absent: to leave that out is no difference."""
+    only = field.marker(OnlyIn) if field else None
+    return only.assumed if only and only.assumed is not ABSENT else _sent_for_absent(field)
+
+
+def _is_spelt_otherwise(field: FieldOf | None, one: Any, other: Any) -> bool:
+    """Whether two values that differ are one to the field: in another order, or in another spelling."""
+    if field is None:
+        return False
+    if isinstance(one, list) and isinstance(other, list):
+        return bool(field.marker(Unordered)) and sorted(map(repr, one)) == sorted(map(repr, other))
+    compared = field.marker(Compared)
+    if compared is None or not isinstance(one, str) or not isinstance(other, str):
+        return False
+    return compared.spelling(one) == compared.spelling(other)
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Whether two JSON values are one: 443.0 is 443, but true is not 1."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(equal(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)
+
+
+# ---- a declaration beside what the server has
+
+
+def differing(declared: Properties, live: Live, kind: Kind = MODEL) -> list[str]:
+    """The paths in which a live registration differs from a declared one, secrets aside."""
+    return [change.path for change in changes(declared, settle(declared, live, kind), kind)]
+
+
+def without_secrets(declared: Properties, kind: Kind = MODEL) -> Properties:
     """`declared` as if it had no secrets: what nobody can compare is then a difference from what has some."""
-    config = declared.get("model_config")
-    if not isinstance(config, Mapping):
-        return declared
-    kept = {name: value for name, value in config.items() if rule_of(f"model_config.{name}") is not Rule.SECRET}
-    return {**declared, "model_config": kept}
+    kept: Properties = _without_secrets(kind, declared, "")
+    return kept
 
 
-def settle(declared: Properties, live: Live) -> Properties:
+def _without_secrets(kind: Kind, value: Any, place: str) -> Any:
+    if isinstance(value, list):
+        return [_without_secrets(kind, item, place) for item in value]
+    if not isinstance(value, dict):
+        return value
+    places = {name: f"{place}.{name}".removeprefix(".") for name in value}
+    return {
+        name: _without_secrets(kind, item, places[name])
+        for name, item in value.items()
+        if not kind.is_secret(places[name])
+    }
+
+
+def settle(declared: Properties, live: Live, kind: Kind = MODEL) -> Properties:
     """The live registration as the program would have written it: only real drift is left as a difference.
 
     Where nothing is declared (`get`, `import`) it is the live registration as it is.
     """
     if not declared:
         return live.inputs
-    options = {name: value for name, value in declared.items() if rule_of(name) is Rule.OPTION}
-    found = {
-        name: _settled(name, declared.get(name, _ABSENT), value, live.quiet)
-        for name, value in _both(declared, live.inputs, live.quiet)
-    }
-    return found | options
+    options = {name: declared[name] for name in kind.options if name in declared}
+    return _Settling(kind, live.quiet).document(declared, live.inputs) | options
 
 
-def _both(
-    declared: Mapping[str, Any], live: Mapping[str, Any], quiet: frozenset[str], prefix: str = ""
-) -> Iterator[tuple[str, Any]]:
-    for name, value in live.items():
-        if name in declared or rule_of(prefix + name) not in (Rule.OPTIONAL, Rule.SECRET):
-            yield name, value
-    for name, value in declared.items():
-        path = prefix + name
-        if name not in live and (rule_of(path) is Rule.SECRET or path in quiet or value == SENT.get(path, _ABSENT)):
-            yield name, value
+@dataclass(frozen=True)
+class _Settling:
+    """What a program said, compared with what the server says about it."""
 
+    kind: Kind
+    quiet: frozenset[str]
 
-def _settled(path: str, declared: Any, live: Any, quiet: frozenset[str]) -> Any:
-    rule = rule_of(path)
-    if declared is not _ABSENT and (rule is Rule.SECRET or path in quiet):
-        return declared
-    if rule is Rule.UNORDERED and _same_set(declared, live):
-        return declared
-    if isinstance(declared, Mapping) and isinstance(live, Mapping):
-        return {
-            name: _settled(f"{path}.{name}", declared.get(name, _ABSENT), value, quiet)
-            for name, value in _both(declared, live, quiet, f"{path}.")
+    def document(self, declared: Properties, live: Properties, prefix: str = "") -> Properties:
+        said = {name: value for name, value in live.items() if name in declared or self._is_drift(prefix + name)}
+        unsaid = {
+            name: value
+            for name, value in declared.items()
+            if name not in live and self._stands(f"{prefix}{name}", value)
         }
-    return live
+        settled = {
+            name: self._value(prefix + name, declared[name], value) if name in declared else value
+            for name, value in said.items()
+        }
+        return {**settled, **unsaid}
 
+    def _is_drift(self, path: str) -> bool:
+        """Whether a value that the server says and nobody declared differs from its default."""
+        field = self.kind.fields.get(path)
+        return bool(field and field.default is not ABSENT and not field.is_secret)
 
-def _same_set(one: Any, other: Any) -> bool:
-    return isinstance(one, list) and isinstance(other, list) and _sorted(one) == _sorted(other)
+    def _stands(self, path: str, value: Any) -> bool:
+        """Whether what is declared stands where the server does not say it."""
+        field = self.kind.fields.get(path)
+        is_told = not self._is_free(path) and not self.kind.is_secret(path) and path not in self.quiet
+        return not is_told or equal(value, _sent_for_absent(field))
 
+    def _is_free(self, path: str) -> bool:
+        """Whether a field stands in a map that takes any name: a server may leave out, mask or add some."""
+        field = self.kind.fields.get(path)
+        return field is None or bool(field.parent and field.parent.is_map)
 
-def _sorted(items: list[Any]) -> list[str]:
-    return sorted(map(repr, items))
+    def _value(self, path: str, declared: Any, live: Any) -> Any:
+        if self.kind.is_secret(path) or path in self.quiet:
+            return declared
+        if _is_spelt_otherwise(self.kind.fields.get(path), declared, live):
+            return declared
+        if isinstance(declared, dict) and isinstance(live, dict):
+            return self.document(declared, live, f"{path}.")
+        return self._free(path, declared, live) if self._is_free(path) else live
 
-
-def _walk(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[Change]:
-    for name in {**old, **new}:
-        path = f"{prefix}{name}"
-        before = old.get(name, SENT.get(path, _ABSENT))
-        after = new.get(name, UNSENT.get(path, _ABSENT))
-        rule = rule_of(path)
-        if rule is Rule.SERVER:
-            continue
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            yield from _walk(before, after, f"{path}.")
-        elif not _equal(before, after) and not (rule is Rule.UNORDERED and _same_set(before, after)):
-            yield Change(path, rule)
-
-
-def _equal(one: Any, other: Any) -> bool:
-    # 443.0 is 443, but True is not 1.
-    return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)
+    def _free(self, path: str, declared: Any, live: Any) -> Any:
+        if isinstance(declared, list) and isinstance(live, list) and len(declared) == len(live):
+            return [self._value(f"{path}.", *pair) for pair in zip(declared, live, strict=True)]
+        is_hidden = isinstance(declared, str) and isinstance(live, str) and live and is_masked(live)
+        return declared if is_hidden else live

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from ..api.client import EnkryptClient
 from ..api.redaction import redacted, secrets_in
 from ..errors import EnkryptError, ModelUnhealthy, plain
-from ..schema import Identifier, Json, Properties
-
-_REACHED_BY: Final = (
-    "model_config.endpoint",
-    "model_config.paths",
-    "model_config.auth_data",
-    "model_config.apikeys",
-    "model_config.is_compatible_with",
-    "model_config.model_auth_type",
-    "model_config.model_jwt_config",
-    "model_config.custom_",
-)
-"""The fields of which a change can make a model unreachable."""
+from ..kinds.kind import Identifier, Json, Properties
+from ..kinds.model import MODEL
 
 
 def may_change_by(paths: Iterable[str]) -> bool:
     """Whether a change of these fields can make a model unreachable."""
-    return any(path.startswith(_REACHED_BY) for path in paths)
+    return any(path.startswith(MODEL.reaching) for path in paths)
 
 
 def verify(client: EnkryptClient, identity: Identifier, inputs: Properties) -> None:

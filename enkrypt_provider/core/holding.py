@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..errors import plain
-from ..schema import Identifier, Live
+from ..kinds.kind import Identifier, Live
 
 
 @dataclass(frozen=True)

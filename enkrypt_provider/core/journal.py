@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from ..schema import Identifier
+from ..kinds.kind import Identifier
 from .database import Database
 from .holding import Holding
 

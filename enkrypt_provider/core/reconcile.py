@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .. import schema
 from ..api import operation
 from ..api.client import VISIBILITY_WAITS, EnkryptClient
 from ..api.snapshot import Snapshot
 from ..errors import EnkryptError, ModelNotFound, ModelUnhealthy, RequestRejected, UnexpectedResponse, plain
-from ..schema import Identifier, Live, Properties
+from ..kinds import codec
+from ..kinds.kind import Identifier, Live, Properties
+from ..kinds.model import MODEL
 from . import health
 from .create import Create
 from .holding import Holding, shown
@@ -38,7 +39,7 @@ class Registrations:
         Raise `ModelExists` where the identity is taken by a registration that is not this resource's, unless
         `inputs` say `adopt_existing`; `ModelUnhealthy` where `verify_health` made it be taken back.
         """
-        self._name_left_behind(urn, schema.identity(inputs))
+        self._name_left_behind(urn, MODEL.identity_of(inputs))
         create = Create(self, urn, inputs)
         live = create.register()
         if inputs.get("verify_health"):
@@ -128,7 +129,7 @@ class Registrations:
         One that another object of this run stands for as well, or that somebody else made anew, is kept.
         """
         if self.run.is_held(held) or (held.number is None and self.run.declarer(held.identity)):
-            return operation.report("info", f"{held.identity} is kept: another entry of the state stands for it now")
+            return operation.report("info", f"{held.identity} is kept: another object of the state stands for it")
         is_listed = self.snapshot.has_number(held.identity, held.number)
         live = None if is_listed else self.client.find_model(held.identity)
         if live is not None and not held.is_same(Holding.of(live)):
@@ -157,7 +158,7 @@ class Registrations:
 
     def _modify(self, identity: Identifier, inputs: Properties) -> Live:
         try:
-            return self.client.modify_model(identity, schema.to_wire(inputs, self.client.settings.dialect))
+            return self.client.modify_model(identity, codec.body(MODEL, inputs, self.client.settings.dialect))
         finally:
             self.snapshot.changed()
 

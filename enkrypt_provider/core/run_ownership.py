@@ -5,7 +5,7 @@ A run may have several provider processes, one for each account that a program n
 
 from __future__ import annotations
 
-from ..schema import Identifier
+from ..kinds.kind import Identifier
 from .database import Database
 from .holding import Holding, is_same_time
 

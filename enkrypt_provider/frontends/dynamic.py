@@ -9,8 +9,8 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 
 from ..api.operation import Report, print_line
 from ..core.controller import Controller, Request
-from ..fields import OWNER
 from .backend import current_backend
+from .property_values import OWNER, is_unknown, with_unknown, without_unknown
 
 Properties = dict[str, Any]
 
@@ -29,13 +29,15 @@ class DynamicFrontend:
     @classmethod
     def configured(cls, get: Callable[[str], Any]) -> DynamicFrontend:
         """Return the front end for a stack's configuration, then the environment."""
-        return cls(Controller.configured(get, place=current_backend()))
+        known = lambda name: None if is_unknown(value := get(name)) else value  # noqa: E731 - read once
+        return cls(Controller.configured(known, place=current_backend()))
 
     def check(self, olds: Properties, news: Properties) -> CheckResult:
-        request = Request(urn=str(news.get(OWNER) or ""), inputs=_without_ours(news), state=olds, report=self._report)
+        given = {name: value for name, value in news.items() if name != OWNER}
+        request = self._request("", olds, given, urn=str(news.get(OWNER) or ""))
         result = self.controller.check(request)
         # With a property's name the engine would print the property's value, secrets in the clear.
-        return CheckResult(result.inputs, [CheckFailure("", problem) for problem in result.problems])
+        return CheckResult(with_unknown(result.inputs), [CheckFailure("", problem) for problem in result.problems])
 
     def diff(self, id_: str, olds: Properties, news: Properties) -> DiffResult:
         result = self.controller.diff(self._request(id_, olds, news))
@@ -55,9 +57,8 @@ class DynamicFrontend:
     def delete(self, id_: str, props: Properties) -> None:
         self.controller.delete(self._request(id_, props))
 
-    def _request(self, id_: str = "", state: Properties = {}, inputs: Properties = {}) -> Request:  # noqa: B006 - read alone
-        return Request(id=id_, state=state, inputs=inputs, report=self._report)
-
-
-def _without_ours(news: Properties) -> Properties:
-    return {name: value for name, value in news.items() if name != OWNER}
+    def _request(
+        self, id_: str = "", state: Properties | None = None, inputs: Properties | None = None, urn: str = ""
+    ) -> Request:
+        known = without_unknown(inputs or {})
+        return Request(urn=urn, id=id_, state=without_unknown(state or {}), inputs=known, report=self._report)

@@ -14,14 +14,14 @@ import httpx
 from documents import through_engine
 from pulumi.dynamic import CheckResult, Config, ConfigureRequest
 
-from enkrypt_provider import schema
 from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.core import diff
-from enkrypt_provider.core.controller import Verbs
 from enkrypt_provider.core.reconcile import Account
-from enkrypt_provider.fields import Dialect
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Properties
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.provider import EnkryptModelProvider
-from enkrypt_provider.schema import Properties
 from enkrypt_provider.settings import Key, Settings
 
 
@@ -75,12 +75,12 @@ class Stack:
     def holding(self, program: Properties) -> Held:
         """The state of somebody who declared `program`, whoever registered it."""
         inputs = self.inputs(program)
-        return Held(str(schema.identity(inputs)), through_engine(inputs))
+        return Held(str(MODEL.identity_of(inputs)), through_engine(inputs))
 
     def preview(self, held: Held, program: Properties) -> list[str]:
         """The paths that an `up` would change."""
         inputs = self.inputs(program)
-        found = diff.changes(schema.from_engine(held.outs), inputs)
+        found = diff.changes(codec.from_state(MODEL, held.outs), inputs)
         shown = self.provider.diff(held.id, held.outs, through_engine(inputs))
         assert shown.changes is bool(found)
         assert shown.replaces == [change.path for change in found if change.rule is diff.Rule.REPLACE]
@@ -97,7 +97,7 @@ class Stack:
         assert refreshed is not None, "the registration is gone"
         assert refreshed.id == held.id
         paths = self.preview(refreshed, program)
-        is_same = schema.from_engine(refreshed.outs) == self.inputs(program)
+        is_same = codec.from_state(MODEL, refreshed.outs) == self.inputs(program)
         assert is_same is not bool(paths), "the engine compares outputs as they are"
         return paths
 

@@ -10,10 +10,9 @@ import pytest
 from documents import everything, minimal, registrations
 from hypothesis import given, settings
 
-from enkrypt_provider import schema
 from enkrypt_provider.emulator import create_app, serve_in_thread
-from enkrypt_provider.fields import COMPUTED
-from enkrypt_provider.schema import Properties
+from enkrypt_provider.kinds.kind import Identifier, Properties
+from enkrypt_provider.kinds.model import MODEL
 
 from .client import OfficialClient, Person, Raised
 from .conftest import KEY
@@ -228,11 +227,11 @@ def test_the_clients_reader_breaks_on_a_provider_that_it_does_not_know(person: P
 
 
 def _shown(person: Person, id_: str) -> Json:
-    identity = schema.Identifier.parse(id_)
+    identity = Identifier.parse(id_)
     return _without_the_servers(person.get(identity.name, identity.version))
 
 
-_SERVERS = (*COMPUTED, "created_by", "updated_by", "is_sample")
+_SERVERS = (*MODEL.computed, "created_by", "updated_by", "is_sample")
 _LEFTOVERS = (
     "model_id", "model_name", "testing_for", "headers", "model_api_value", "model_bearer_token", "model_api_key",
     "model_endpoint_url",

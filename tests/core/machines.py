@@ -14,12 +14,14 @@ from typing import Any, Final, cast
 import httpx
 from documents import minimal, through_engine
 
-from enkrypt_provider import schema
 from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.core.controller import Controller, DiffResult, Registered, Request, connect
 from enkrypt_provider.core.database import Database
 from enkrypt_provider.emulator import Fault, create_app
+from enkrypt_provider.frontends.property_values import without_unknown
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import Key, Settings
 
 Json = Any
@@ -80,7 +82,7 @@ class Api:
     def registered(self, key: str = KEY) -> dict[str, Json]:
         """Return every registration of an account, by NAME/VERSION."""
         found = self._ask("GET", "list-models", key=key)["models"]
-        return {str(schema.identity_in(it)): it for it in found}
+        return {str(MODEL.identity_in(it)): it for it in found}
 
     def register(self, id_: str = "x/1", key: str = KEY, **changes: Any) -> Json:
         return self._ask("POST", "add-model", key=key, json=body(model(id_, **changes)))["data"]
@@ -107,9 +109,9 @@ class Api:
 
 def body(arguments: Properties) -> Json:
     """Return a program's arguments as they are sent."""
-    inputs, problems = schema.parse(arguments)
+    inputs, problems = codec.parse(MODEL, arguments)
     assert not problems, problems
-    return schema.to_wire(inputs)
+    return codec.body(MODEL, inputs)
 
 
 def _spelt(entry: Mapping[str, Any]) -> str:
@@ -215,7 +217,7 @@ class Run:
         return self.check_whole(urn(name, parents), model(id_, **changes), old)
 
     def check_whole(self, urn: str, arguments: Properties, old: Object | None = None) -> Json:
-        request = self._request(urn=urn, inputs=arguments, state=old.state if old else {})
+        request = self._request(urn=urn, inputs=without_unknown(arguments), state=old.state if old else {})
         return self.controller.check(request)
 
     def diff(self, it: Object, id_: str = "", **changes: Any) -> DiffResult:

@@ -352,7 +352,7 @@ def test_half_a_model_in_a_list_is_named(run: Run, machine: Machine, api: Api) -
     a = run.create("a")
     half = '{"model_saved_name": "x", "model_config": {"model_version": "1", "endpoint": {"port": 443}}}'
     api.turn(Fault(call="list_models", status=200, body=f'{{"models": [{half}]}}'))
-    with pytest.raises(UnexpectedResponse, match=r"^x/1: answered with a model that is not whole: "):
+    with pytest.raises(UnexpectedResponse, match=r"^x/1: returned a model that is not whole: "):
         machine.run().read(a)
 
 

@@ -340,7 +340,7 @@ def test_a_forced_replacement_on_the_machine_of_the_create_keeps_the_registratio
     new = run.create("a", model_name="new")
     run.delete(old)
     assert api.registered()["x/1"]["model_id"] == new.number == old.number
-    assert machine.told()[-1] == "x/1 is kept: another entry of the state stands for it now"
+    assert machine.told()[-1] == "x/1 is kept: another object of the state stands for it"
 
 
 @pytest.mark.parametrize("hidden", [(), ("model_id",), ("created_at", "updated_at")])
@@ -606,7 +606,7 @@ def test_a_response_that_is_not_whole_names_the_model(machine: Machine, api: Api
     a = machine.run().create("a")
     half = Fault(call="modify_model", status=200, work=True, body='{"data": {"model_saved_name": "x"}}')
     api.turn(half)
-    with pytest.raises(UnexpectedResponse, match=r"^update x/1: .* answered with a model that is not whole: "):
+    with pytest.raises(UnexpectedResponse, match=r"^update x/1: .* returned a model that is not whole: "):
         machine.run().update(a, model_name="new")
 
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import httpx
 
-from enkrypt_provider import schema
 from enkrypt_provider.emulator import create_app, serve_in_thread
-from enkrypt_provider.fields import Dialect
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.model import MODEL
 
 from .harness import REPOSITORY, TIME_LIMIT, Run, Stack, Story
 
@@ -99,9 +100,9 @@ class Account:
         """Registers models, given as arguments."""
         with httpx.Client(base_url=self.url, headers={"apikey": self.key}) as http:
             for model in models:
-                inputs, problems = schema.parse(model, self.dialect)
+                inputs, problems = codec.parse(MODEL, model, self.dialect)
                 assert problems == []
-                http.post("/models/add-model", json=schema.to_wire(inputs, self.dialect)).raise_for_status()
+                http.post("/models/add-model", json=codec.body(MODEL, inputs, self.dialect)).raise_for_status()
 
     def calls(self) -> list[str]:
         """What the API was asked since the last time."""

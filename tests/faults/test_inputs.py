@@ -19,14 +19,15 @@ from hypothesis import strategies as st
 from hypothesis.errors import FlakyStrategyDefinition
 from pulumi.output import UNKNOWN
 
-from enkrypt_provider import fields, schema, shapes
 from enkrypt_provider.api.client import EnkryptClient
-from enkrypt_provider.core.controller import Verbs
 from enkrypt_provider.core.journal import Journal
 from enkrypt_provider.core.reconcile import Account
 from enkrypt_provider.emulator import create_app
-from enkrypt_provider.fields import Dialect
-from enkrypt_provider.marks import is_unknown
+from enkrypt_provider.frontends.property_values import is_unknown
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.mistakes import SHOWN
+from enkrypt_provider.kinds.model import MODEL, PROTOCOLS
 from enkrypt_provider.settings import Key, Settings
 
 from .conftest import FULL, Count
@@ -34,7 +35,7 @@ from .world import NOWHERE
 
 CHUNKS = 42 if FULL else 4
 TREES = 500 if FULL else 125
-LINES = shapes.PROBLEMS_SHOWN + 1
+LINES = SHOWN + 1
 
 HUGE = st.sampled_from(["x", "é", "\U0001f600", "\n", '"']).map(lambda text: text * 300_000)
 ODD_TEXTS = st.sampled_from(
@@ -95,9 +96,7 @@ def _renamed(draw: st.DrawFn, tree: Any, place: Place) -> Any:
     parent = at(tree, place[:-1])
     if not isinstance(parent, dict):
         return tree
-    name = draw(
-        st.sampled_from([str(place[-1])[:-1], str(place[-1]).upper(), "x", *fields.PROTOCOLS[:1]]) | ODD_TEXTS
-    )
+    name = draw(st.sampled_from([str(place[-1])[:-1], str(place[-1]).upper(), "x", *PROTOCOLS[:1]]) | ODD_TEXTS)
     return put(tree, place[:-1], {(name if k == place[-1] else k): v for k, v in parent.items()})
 
 
@@ -145,7 +144,9 @@ def test_check_answers_every_tree_and_the_api_agrees(tmp_path: Path, chunk: int,
             counted["accepted, with values that are not known yet"] += 1
             return
         counted["accepted, and registered by the emulator"] += 1
-        body = json.dumps(schema.to_wire(schema.from_engine(found.inputs), dialect), ensure_ascii=False).encode()
+        body = json.dumps(
+            codec.body(MODEL, codec.from_state(MODEL, found.inputs), dialect), ensure_ascii=False
+        ).encode()
         answer = api.post("/models/add-model", content=body, headers={"Content-Type": "application/json"})
         assert answer.status_code in (200, 409), answer.text
 

@@ -19,12 +19,13 @@ from e2e.leaks import Secrets
 from e2e.tls import certified
 from emulator.serving import serving
 
-from enkrypt_provider import schema
 from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.api.retry import Patience
 from enkrypt_provider.emulator import create_app
 from enkrypt_provider.errors import ConfigurationError, EnkryptError, ServiceUnavailable, UnexpectedResponse
-from enkrypt_provider.schema import Identifier
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Identifier
+from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import Key, Settings
 
 from .scenes import model
@@ -32,7 +33,7 @@ from .ways import MIB
 from .world import shown_by
 
 MODEL = Identifier("x", "v1")
-BODY = schema.to_wire(schema.parse(model("x", "stand-in-model-key"))[0])
+BODY = codec.body(MODEL, codec.parse(MODEL, model("x", "stand-in-model-key"))[0])
 YESTERDAY = datetime.now(timezone.utc) - timedelta(days=1)
 BOMB = 50 * MIB
 ALLOWED = 36 * MIB

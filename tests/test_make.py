@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TOOLS = ("awk", "bash", "make", "mkdir", "sh", "touch")
+TOOLS = ("awk", "bash", "cp", "make", "mkdir", "rm", "sh", "touch")
 PYTHON = """#!/bin/sh
 echo "python $*" >> {log}
 case "$*" in
@@ -56,7 +56,7 @@ def clone(tmp_path: Path) -> Clone:
     clone.bin.mkdir()
     for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements-dev.txt"):
         shutil.copy(ROOT / name, clone.folder)
-    for tool in (*TOOLS, "cp"):
+    for tool in TOOLS:
         (clone.bin / tool).symlink_to(shutil.which(tool) or pytest.fail(f"this test needs {tool}"))
     clone.has("python3", PYTHON.format(log=f"'{clone.log}'", python=f"'{clone.bin / 'python3'}'"))
     clone.has("pulumi", f"#!/bin/sh\necho pulumi \"$*\" >> '{clone.log}'\n")
@@ -93,6 +93,18 @@ def test_the_set_up_uses_uv_where_it_is_on_path(clone: Clone) -> None:
         "uv pip install"
     ]
     assert "-r requirements-dev.txt" in clone.ran()[-1]
+
+
+def test_half_an_environment_is_not_left_behind(clone: Clone) -> None:
+    """Debian's Python makes one without pip and fails: once python3-venv is there, the next try starts anew."""
+    python = (clone.bin / "python3").read_text()
+    clone.has("python3", python.replace(".venv/bin/python ;;", ".venv/bin/python; exit 1 ;;"))
+
+    done = subprocess.run(["make", ".venv/ready"], cwd=clone.folder, env=clone.env, capture_output=True, check=False)
+
+    assert done.returncode == 2
+    assert clone.ran()[-1] == "python -m venv .venv"
+    assert not (clone.folder / ".venv").exists()
 
 
 def test_env_sets_what_make_runs_with(clone: Clone) -> None:

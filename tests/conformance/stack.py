@@ -1,4 +1,4 @@
-"""A stack as the engine leads it through the provider's verbs, without the engine.
+"""A stack as the engine leads it through the provider's operations, without the engine.
 
 What the state holds crosses the engine's own serialisation, and each claim about a difference is asked twice: of the
 documents, and of the verb. No test lives here.
@@ -16,7 +16,8 @@ from pulumi.dynamic import CheckResult, Config, ConfigureRequest
 
 from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.core import diff
-from enkrypt_provider.core.reconcile import Account
+from enkrypt_provider.core.controller import Controller, connect
+from enkrypt_provider.frontends.dynamic import DynamicFrontend
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Properties
 from enkrypt_provider.kinds.markers import Dialect
@@ -36,7 +37,7 @@ class Held:
 class Stack:
     """The provider with a stack's settings: one run of the engine. Behind its back use a new one."""
 
-    def __init__(self, provider: EnkryptModelProvider | Verbs) -> None:
+    def __init__(self, provider: EnkryptModelProvider | DynamicFrontend) -> None:
         self.provider = provider
 
     @classmethod
@@ -52,7 +53,8 @@ class Stack:
     def answered(cls, dialect: Dialect, api: Callable[[httpx.Request], httpx.Response]) -> Stack:
         """Of an API that is a function."""
         settings = Settings(Key("stand-in-key"), dialect=dialect, max_retries=0)
-        return cls(Verbs(Account(EnkryptClient(settings, transport=httpx.MockTransport(api)))))
+        client = EnkryptClient(settings, transport=httpx.MockTransport(api))
+        return cls(DynamicFrontend(Controller(connect(client))))
 
     def checked(self, program: Properties) -> CheckResult:
         return self.provider.check({}, program)

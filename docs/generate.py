@@ -45,7 +45,7 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
 from enkrypt_provider.kinds.model import MODEL  # noqa: E402
 from enkrypt_provider.kinds.values import OneOf  # noqa: E402
 from enkrypt_provider.program import catalogue, lookup, resource  # noqa: E402
-from tools.generate import OURS, argument_meaning, is_required, required_first, shown_default  # noqa: E402
+from tools.generate import OURS, argument_meaning, is_required, meaning, required_first, shown_default  # noqa: E402
 
 LOOK_UPS: Final = (lookup.get_model, lookup.get_model_output, lookup.list_models, lookup.list_models_output)
 
@@ -81,7 +81,7 @@ def _model() -> Iterator[str]:
     yield from _paragraph("### Outputs")
     yield from _paragraph("All arguments, with their defaults filled in, and:")
     outputs = [MODEL.fields[name] for name in MODEL.computed]
-    rows = [f"| `{field.name}` | `{field.value_type.__name__}` | {field.meaning} |" for field in outputs]
+    rows = [f"| `{field.name}` | `{field.value_type.__name__}` | {meaning(field)} |" for field in outputs]
     of_id = "| `id` | `str` | `NAME/VERSION`, by which all that uses the model refers to it. |"
     yield from ("", "| output | type | meaning |", "|---|---|---|", of_id, *rows)
 
@@ -272,11 +272,11 @@ def _row(*cells: str) -> str:
 def _table(fields: Iterable[FieldOf]) -> Iterator[str]:
     yield from ("", "| argument | type | meaning | change |", "|---|---|---|---|")
     for field in fields:
-        meaning = argument_meaning(field).removesuffix("Required.").strip()
+        shown = argument_meaning(field).removesuffix("Required.").strip()
         replaces = ["replaces"] if rule_of(field.path) is Rule.REPLACE else []
         secret = ["secret"] if field.marker(Secret) else []
         name = f"`{field.name}`{' *' * is_required(field)}"
-        yield _row(name, _linked(field), meaning, ", ".join(secret + replaces))
+        yield _row(name, _linked(field), shown, ", ".join(secret + replaces))
 
 
 def _signature(name: str, parameters: Iterable[str], answer: str = "") -> Iterator[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import inspect
+import itertools
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -27,6 +30,24 @@ PROGRAM: Final = ROOT / "enkrypt_provider" / "program"
 def files() -> dict[Path, str]:
     """The text of each file that is generated."""
     return {PROGRAM / "args.py": args(MODEL), PROGRAM / "outputs.py": outputs(MODEL)}
+
+
+@functools.cache
+def meanings(document: type[Document]) -> dict[str, str]:
+    """The docstring below each field of a document, on one line."""
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(document))).body
+    found: dict[str, str] = {}
+    for field, below in itertools.pairwise(getattr(tree, "body", ())):
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
+            found[ast.unparse(field.target)] = " ".join(ast.literal_eval(below.value).split())
+    return found
+
+
+def meaning(field: FieldOf) -> str:
+    """What the docstring below a field says. Raises `KeyError` where there is none."""
+    holder = field.parent.document if field.parent and field.parent.document else MODEL.document
+    name = next(name for name, info in holder.model_fields.items() if info is field.info)
+    return meanings(holder)[name]
 
 
 def documents(kind: Kind) -> dict[type[Document], list[FieldOf]]:
@@ -118,7 +139,7 @@ def _plain(field: FieldOf) -> str:
 
 def argument_meaning(field: FieldOf) -> str:
     """What an argument means, what it may be, and what it is where it is not given."""
-    return " ".join(filter(None, [field.meaning, *_rules(field), _default(field)]))
+    return " ".join(filter(None, [meaning(field), *_rules(field), _default(field)]))
 
 
 def _rules(field: FieldOf) -> Iterator[str]:
@@ -234,7 +255,7 @@ def _properties(kind: Kind, fields: list[FieldOf]) -> str:
             "    @property",
             "    @pulumi.getter",
             f"    def {field.name}(self) -> pulumi.Output[{shown}]:",
-            *_docstring(field.meaning, "    "),
+            *_docstring(meaning(field), "    "),
             f'        return pulumi.get(self, "{field.name}")',
         ]
     return "\n".join(lines)

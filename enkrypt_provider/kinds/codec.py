@@ -211,12 +211,10 @@ def _read(kind: Kind, document: Properties) -> Properties:
 
 
 def is_whole(kind: Kind, item: Json) -> bool:
-    """True for an item of a list that says which registration it is, and all that a single `get` would say."""
-    nested = item.get(kind.nested) if isinstance(item, dict) and kind.nested else item
-    if not isinstance(nested, dict):
-        return False
-    names = all(at(item, path) or at(item, path.rpartition(".")[2]) for path in list(kind.identity)[1:])
-    return bool(names) and all(isinstance(at(item, path), dict) for path in kind.marked(RequiredUnless))
+    """True for an item of a list that says all that a single `get` would say."""
+    placed = _in_place(kind, Plain.of(item, strict=False).value) if isinstance(item, dict) else {}
+    wanted = ((kind.fields[path], at(placed, path)) for path in kind.whole_with)
+    return all(isinstance(value, dict) if field.document else bool(value) for field, value in wanted)
 
 
 def from_state(kind: Kind, props: Mapping[str, Json]) -> Properties:

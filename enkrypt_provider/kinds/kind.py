@@ -89,8 +89,9 @@ class Kind:
     """A kind of registration.
 
     `identity` maps the path of each field of the identity, the name first, to the header that carries it;
-    `number` is the output that holds the API's own number. `nested` is the object whose fields a response may show
-    at the root; `placed` is what else is done to a response once its fields are in their places.
+    `number` is the output that holds the API's own number; `whole_with` are the paths without which an item of a list
+    is only a summary. `nested` is the object whose fields a response may show at the root; `placed` is what else is
+    done to a response once its fields are in their places.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Kind:
     calls: Calls
     identity: Mapping[str, str]
     number: str
+    whole_with: tuple[str, ...]
     nested: str = ""
     placed: Callable[[Properties], Properties] = _as_it_is
     _having: dict[type, Any] = field(default_factory=dict, init=False, repr=False)

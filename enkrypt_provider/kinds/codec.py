@@ -16,7 +16,7 @@ from pydantic_core import CoreConfig, SchemaValidator
 from ..errors import Problem, UnexpectedResponse, near_match
 from .document import FieldOf, tolerant
 from .kind import Json, Kind, Live, Properties, at, holder_of
-from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, RequiredUnless, UnsentInV2
+from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, Quiet, RequiredUnless, UnsentInV2
 from .mistakes import SHOWN, problems_in
 from .plain import UNKNOWN, Path, Plain, dotted
 from .secrets import place_of
@@ -200,7 +200,7 @@ def read(kind: Kind, response: Json) -> Live:
         raise UnexpectedResponse(f"returned a {kind.noun} that is not whole: {problems}") from None
     inputs = {name: value for name, value in found.items() if name not in kind.computed}
     computed = {name: found[name] for name in kind.computed if name in found}
-    quiet = frozenset(path for path in kind.quiet if at(placed, path) is None)
+    quiet = frozenset(path for path in kind.marked(Quiet) if at(placed, path) is None)
     return Live(inputs, computed, quiet, kind)
 
 

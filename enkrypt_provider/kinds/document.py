@@ -10,11 +10,11 @@ from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from .markers import ABSENT, Dialect, InV2, OnlyIn, ReadAs, RequiredUnless, Secret, ServerSet
+from .markers import ABSENT, ReadAs, RequiredUnless, Secret, ServerSet
 from .plain import whole
 
 M = TypeVar("M")
@@ -55,14 +55,14 @@ class FieldOf:
 
     @property
     def is_list(self) -> bool:
-        return any(get_origin(kind) is list for kind in _alternatives(self.info.annotation))
+        return any(get_origin(kind) is list for kind in alternatives(self.info.annotation))
 
     @property
     def is_map(self) -> bool:
         """Whether it takes fields of any name."""
         document = self.document
         is_open = document is not None and document.model_config.get("extra") == "allow"
-        return is_open or any(get_origin(kind) is dict for kind in _alternatives(self.info.annotation))
+        return is_open or any(get_origin(kind) is dict for kind in alternatives(self.info.annotation))
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -85,23 +85,6 @@ class FieldOf:
         if lowest and highest:
             return f"from {lowest.ge} to {highest.le}"
         return f"{lowest.ge} or more" if lowest else ""
-
-    @property
-    def limit(self) -> int | None:
-        """How many characters a text may have."""
-        found = self.constraint(StringConstraints)
-        return found.max_length if found else None
-
-    @property
-    def value_type(self) -> type:
-        """The type of its value, or of the values in its list."""
-        return next(_types_in(self.info.annotation))
-
-    @property
-    def v2_default(self) -> Any:
-        """Its default in dialect v2, where that is another; else ABSENT."""
-        v2 = self.marker(InV2)
-        return v2.default if v2 else ABSENT
 
     @property
     def default(self) -> Any:
@@ -130,12 +113,6 @@ class FieldOf:
         """Whether it is declared as a secret, or stands within one."""
         return self.marker(Secret) is not None or (self.parent is not None and self.parent.is_secret)
 
-    @property
-    def only_in(self) -> Dialect | None:
-        """The one dialect that has the field, or the object in which it stands."""
-        own = self.marker(OnlyIn)
-        return own.dialect if own else self.parent.only_in if self.parent else None
-
 
 def fields(document: type[Document], parent: FieldOf | None = None) -> Iterator[FieldOf]:
     """Every field, each before the fields of its own document."""
@@ -147,12 +124,13 @@ def fields(document: type[Document], parent: FieldOf | None = None) -> Iterator[
             yield from fields(field.document, field)
 
 
-def _alternatives(annotation: Any) -> Iterator[Any]:
+def alternatives(annotation: Any) -> Iterator[Any]:
+    """The types of which a value may be one."""
     if get_origin(annotation) in (Union, UnionType):
         for part in get_args(annotation):
-            yield from _alternatives(part)
+            yield from alternatives(part)
     elif get_origin(annotation) is Annotated:
-        yield from _alternatives(get_args(annotation)[0])
+        yield from alternatives(get_args(annotation)[0])
     else:
         yield annotation
 
@@ -166,25 +144,15 @@ def _metadata_in(annotation: Any) -> Iterator[Any]:
 
 
 def _documents_in(annotation: Any) -> Iterator[type[Document]]:
-    for kind in _alternatives(annotation):
+    for kind in alternatives(annotation):
         if isinstance(kind, type) and issubclass(kind, Document):
             yield kind
         elif get_origin(kind) is list:
             yield from _documents_in(get_args(kind)[0])
 
 
-def _types_in(annotation: Any) -> Iterator[type]:
-    for kind in _alternatives(annotation):
-        if get_origin(kind) is list:
-            yield from _types_in(get_args(kind)[0])
-        elif get_origin(kind) in (Literal, dict):
-            yield dict if get_origin(kind) is dict else str
-        elif isinstance(kind, type) and kind is not type(None):
-            yield kind
-
-
 def _literals(annotation: Any) -> Iterator[str]:
-    for kind in _alternatives(annotation):
+    for kind in alternatives(annotation):
         if get_origin(kind) is Literal:
             yield from get_args(kind)
         elif get_origin(kind) is list:

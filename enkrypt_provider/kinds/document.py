@@ -6,6 +6,7 @@ import functools
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -36,7 +37,7 @@ class Document(BaseModel):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FieldOf:
     """One field of a document, by its dotted path from the root; a field of a list's items has the list's path."""
 
@@ -44,27 +45,27 @@ class FieldOf:
     info: FieldInfo
     parent: FieldOf | None = None
 
-    @property
+    @cached_property
     def name(self) -> str:
         return self.path.rpartition(".")[2]
 
-    @property
+    @cached_property
     def document(self) -> type[Document] | None:
         """The class of the object, or of the objects in the list."""
         return next(_documents_in(self.info.annotation), None)
 
-    @property
+    @cached_property
     def is_list(self) -> bool:
         return any(get_origin(kind) is list for kind in alternatives(self.info.annotation))
 
-    @property
+    @cached_property
     def is_map(self) -> bool:
         """Whether it takes fields of any name."""
         document = self.document
         is_open = document is not None and document.model_config.get("extra") == "allow"
         return is_open or any(get_origin(kind) is dict for kind in alternatives(self.info.annotation))
 
-    @property
+    @cached_property
     def values(self) -> tuple[str, ...]:
         """The texts that it takes, where they are a closed set."""
         return tuple(_literals(self.info.annotation))
@@ -86,7 +87,7 @@ class FieldOf:
             return f"from {lowest.ge} to {highest.le}"
         return f"{lowest.ge} or more" if lowest else ""
 
-    @property
+    @cached_property
     def default(self) -> Any:
         """Its default; ABSENT where it has none, or one that follows from other fields."""
         if self.info.default is not PydanticUndefined:
@@ -108,7 +109,7 @@ class FieldOf:
         """The field's own marker of that kind, or None."""
         return next((marker for marker in self.info.metadata if isinstance(marker, kind)), None)
 
-    @property
+    @cached_property
     def is_secret(self) -> bool:
         """Whether it is declared as a secret, or stands within one."""
         return self.marker(Secret) is not None or (self.parent is not None and self.parent.is_secret)

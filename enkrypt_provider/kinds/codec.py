@@ -6,6 +6,7 @@ the kind's document. It is what the state holds and, in dialect v1, what is sent
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Final
@@ -28,11 +29,15 @@ _KINDS: Final[Mapping[type, str]] = {
 }  # fmt: skip
 
 
+_building: Final = threading.Lock()
+
+
 @cache
 def _validator(document: type[BaseModel]) -> SchemaValidator:
     # Not `document.model_validate`: pydantic's plugins, tracers, are handed what that one validates, keys as well.
-    document.model_rebuild()
-    return SchemaValidator(document.__pydantic_core_schema__, CoreConfig(hide_input_in_errors=True))
+    with _building:  # a host asks from several threads at once
+        document.model_rebuild()
+        return SchemaValidator(document.__pydantic_core_schema__, CoreConfig(hide_input_in_errors=True))
 
 
 # ---- what a program declares

@@ -27,6 +27,7 @@ from ..kinds import codec
 from ..kinds.kind import Identifier, Json, Live
 from ..kinds.model import MODEL
 from ..settings import OFF, VENDOR_RT_RATES, Settings
+from . import operation
 from .pace import Pace
 from .redaction import redacted, secrets_in
 from .request import LIST_LIMIT, NOT_FOLLOWED, Request, Response, timestamp
@@ -57,7 +58,7 @@ def shared_pace(settings: Settings) -> Pace:
 def new_pace(
     settings: Settings,
     *,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = operation.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Pace:
     """Return a pace for the settings' rate limits. `/rt/*` has a limit of its own, on every plan."""

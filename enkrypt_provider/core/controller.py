@@ -7,6 +7,7 @@ in the API's names; a state is the inputs, what the server set, and the account.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -45,7 +46,8 @@ _REACHED_BY: Final = (
 
 @dataclass(frozen=True)
 class Request:
-    """What an engine asks. `urn` names the resource, where it is known; `timeout` is in seconds.
+    """What an engine asks. `urn` names the resource, where it is known; `timeout` is in seconds;
+    `interrupted` cuts its waits short.
 
     `id` is NAME/VERSION; `state` is what the engine holds; `inputs` are the program's, as `check` returned them.
     """
@@ -56,6 +58,7 @@ class Request:
     state: Properties = field(default_factory=dict)
     timeout: float = TIME_LIMIT
     report: Report = print_line
+    interrupted: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True)
@@ -356,4 +359,4 @@ def _computed(state: Properties) -> Properties:
 
 
 def _running(request: Request) -> AbstractContextManager[Operation]:
-    return operation.running(Operation(request.report, request.timeout))
+    return operation.running(Operation(request.report, request.timeout, interrupted=request.interrupted))

@@ -59,6 +59,8 @@ class Request:
     timeout: float = TIME_LIMIT
     report: Report = print_line
     interrupted: threading.Event = field(default_factory=threading.Event)
+    keeps_unhealthy: bool = False
+    """Whether a registration whose model does not answer is kept, with a problem, and not taken back."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,12 @@ class DiffResult:
 
 @dataclass(frozen=True)
 class Registered:
-    """A registration as the engine keeps it; an empty `id` where it is gone."""
+    """A registration as the engine keeps it; an empty `id` where it is gone. `problem` says why it is no use yet."""
 
     id: str = ""
     state: Properties = field(default_factory=dict)
     inputs: Properties = field(default_factory=dict)
+    problem: str = ""
 
 
 class Controller:
@@ -239,12 +242,10 @@ class Controller:
             inputs = codec.from_state(MODEL, request.inputs)
             urn = request.urn or self._urns.get(str(MODEL.identity_of(inputs)), "")
             create, live = self.registrations.create(urn, inputs)
-            if inputs.get("verify_health"):
-                try:
-                    self.registrations.verify_health(live.identity, inputs)
-                except ModelUnhealthy as error:
-                    raise ModelUnhealthy(f"{error}; {self.registrations.take_back(create, live)}") from None
-            return Registered(str(live.identity), self._state(inputs, live.computed))
+            problem = self._illness(live.identity, inputs) if inputs.get("verify_health") else ""
+            if problem and not request.keeps_unhealthy:
+                raise ModelUnhealthy(f"{problem}; {self.registrations.take_back(create, live)}")
+            return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
 
     def read(self, request: Request) -> Registered:
         """Return the live registration, as state and as inputs, so that drift shows; an empty id where it is gone."""
@@ -277,13 +278,18 @@ class Controller:
             if is_for_us and not self._is_unconfirmed(request, held):
                 return Registered(request.id, self._state(inputs, _computed(request.state)))
             live = self.registrations.update(urn, held, inputs)
-            if inputs.get("verify_health") and any(change.path.startswith(_REACHED_BY) for change in changes):
-                try:
-                    self.registrations.verify_health(held.identity, inputs)
-                except ModelUnhealthy as error:
-                    undone = self.registrations.set_back(urn, held, old)
-                    raise ModelUnhealthy(f"{error}; {undone}") from None
-            return Registered(request.id, self._state(inputs, live.computed))
+            is_in_doubt = not changes or any(change.path.startswith(_REACHED_BY) for change in changes)
+            problem = self._illness(held.identity, inputs) if is_in_doubt and inputs.get("verify_health") else ""
+            if problem and not request.keeps_unhealthy:
+                raise ModelUnhealthy(f"{problem}; {self.registrations.set_back(urn, held, old)}")
+            return Registered(request.id, self._state(inputs, live.computed), problem=problem)
+
+    def _illness(self, identity: Identifier, inputs: Properties) -> str:
+        try:
+            self.registrations.verify_health(identity, inputs)
+        except ModelUnhealthy as error:
+            return str(error)
+        return ""
 
     def delete(self, request: Request) -> None:
         """Delete the registration that the state stands for; one that is gone already is done."""

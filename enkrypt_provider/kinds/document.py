@@ -91,6 +91,11 @@ class FieldOf:
         return f"{lowest.ge} or more" if lowest else ""
 
     @property
+    def value_type(self) -> type:
+        """The type of its value, or of the values in its list."""
+        return next(_types_in(self.info.annotation))
+
+    @property
     def default(self) -> Any:
         """Its default; ABSENT where it has none, or one that follows from other fields."""
         if self.info.default is not PydanticUndefined:
@@ -162,6 +167,16 @@ def _documents_in(annotation: Any) -> Iterator[type[Document]]:
             yield kind
         elif get_origin(kind) is list:
             yield from _documents_in(get_args(kind)[0])
+
+
+def _types_in(annotation: Any) -> Iterator[type]:
+    for kind in _alternatives(annotation):
+        if get_origin(kind) is list:
+            yield from _types_in(get_args(kind)[0])
+        elif get_origin(kind) in (Literal, dict):
+            yield dict if get_origin(kind) is dict else str
+        elif isinstance(kind, type) and kind is not type(None):
+            yield kind
 
 
 def _literals(annotation: Any) -> Iterator[str]:

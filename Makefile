@@ -80,7 +80,7 @@ scaling: .venv/bench-ready  ## Times what a team with many models can do
 	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/scaling.py
 
 generate: .venv/dev-ready  ## Writes the files that are made from the code
-	@$(VENV) python docs/generate.py
+	@$(VENV) python tools/package_schema.py && python docs/generate.py
 
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet pyproject.toml --universal --python-version 3.10 \
 	--generate-hashes --no-annotate --group build --extra emulator --extra cli

@@ -42,10 +42,6 @@ class Claim(Enum):
     ADOPTED = "was registered already: adopted, and updated to what is declared"
 
 
-class _Taken(ModelExists):
-    """The error about a taken identity, in its final words."""
-
-
 class Create:
     """One create of one resource. `replaced` is what it overwrote, where the keys of that are known."""
 
@@ -61,6 +57,7 @@ class Create:
         self._body: Final = codec.body(MODEL, inputs, registrations.client.settings.dialect)
         self._claim: Claim | None = None
         self._in_doubt = False
+        self._is_taken = False
 
     @property
     def is_new(self) -> bool:
@@ -72,8 +69,8 @@ class Create:
         """Return the registration. Raise `ModelExists` where the identity is taken and may not be taken over."""
         try:
             return self._send()
-        except EnkryptError as error:
-            if not self._in_doubt or isinstance(error, _Taken):
+        except EnkryptError:
+            if not self._in_doubt or self._is_taken:
                 self.forget()
             raise
         finally:
@@ -94,7 +91,7 @@ class Create:
         try:
             return self._client.add_model(self._body, self.identity, self._look_up, self._doubt)
         except RequestRejected as error:
-            if isinstance(error, _Taken) or self._claim or error.status not in _MAY_BE_TAKEN:
+            if self._is_taken or self._claim or error.status not in _MAY_BE_TAKEN:
                 raise
             return self._refused(error)
 
@@ -122,7 +119,8 @@ class Create:
     def _take_over(self, live: Live) -> Live:
         self._claim = self._why_ours(live)
         if self._claim is None:
-            raise _Taken(_taken(self._inputs, live), status=409)
+            self._is_taken = True
+            raise ModelExists(_taken(self._inputs, live), status=409)
         if self._claim is not Claim.SENT:
             live = self._overwrite(live)
         operation.report("info", f"{self.identity} {self._claim.value}")

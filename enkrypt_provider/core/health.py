@@ -8,12 +8,13 @@ from ..api.client import EnkryptClient
 from ..api.redaction import redacted, secrets_in
 from ..errors import EnkryptError, ModelUnhealthy, plain
 from ..kinds.kind import Identifier, Json, Properties
+from ..kinds.markers import Reaches
 from ..kinds.model import MODEL
 
 
 def may_change_by(paths: Iterable[str]) -> bool:
     """Whether a change of these fields can make a model unreachable."""
-    return any(path.startswith(MODEL.reaching) for path in paths)
+    return any(path.startswith(MODEL.marked(Reaches)) for path in paths)
 
 
 def verify(client: EnkryptClient, identity: Identifier, inputs: Properties) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from ..kinds.kind import Identifier
 from .database import Database
-from .holding import Holding
+from .holding import Holding, seconds
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,12 @@ class Journal:
         self._database.write(f"DELETE {_OF}", self._account, key)
 
     def confirm(self, key: str, updated_at: object) -> None:
-        """Forget the entries of the write that a state shows."""
-        self._database.write(f"DELETE {_OF} AND updated_at = ?", self._account, key, _text(updated_at))
+        """Forget the entries that a state shows: it has their write, or a later one."""
+        for place, urn, identity, written in self._database.rows(
+            f"SELECT place, urn, identity, updated_at {_OF} AND updated_at IS NOT NULL", self._account, key
+        ):
+            if written == _text(updated_at) or seconds(written) < seconds(updated_at):
+                self._database.write(f"DELETE {_OWN}", self._account, place, urn, identity)
 
     def keep(self, key: str) -> None:
         """Let no state confirm what was noted so far: a refresh sees the time of a write, but not its keys."""

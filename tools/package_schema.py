@@ -31,6 +31,7 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
 from enkrypt_provider.kinds.model import MODEL  # noqa: E402
 from enkrypt_provider.kinds.values import OneOf  # noqa: E402
 from enkrypt_provider.settings import DEFAULT_ENDPOINT, ENDPOINT_VARIABLE, KEY_VARIABLES  # noqa: E402
+from tools.generate import meaning  # noqa: E402
 
 Schema = dict[str, Any]
 SCHEMA: Final = ROOT / "enkrypt_provider" / "frontends" / FILE
@@ -163,7 +164,7 @@ def _object(kind: Kind, parent: FieldOf) -> Schema:
 def _enum(field: FieldOf, values: tuple[str, ...]) -> Schema:
     return {
         "type": "string",
-        "description": field.meaning,
+        "description": meaning(field),
         "enum": [{"name": _enum_name(value), "value": value} for value in values],
     }
 
@@ -192,7 +193,7 @@ def _is_of_dialect(field: FieldOf) -> bool:
 
 
 def _description(field: FieldOf) -> str:
-    return " ".join(filter(None, [field.meaning, *_rules(field)]))
+    return " ".join(filter(None, [meaning(field), *_rules(field)]))
 
 
 def _rules(field: FieldOf) -> Iterator[str]:

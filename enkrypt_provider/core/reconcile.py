@@ -191,7 +191,7 @@ class Registrations:
 def delete_command(endpoint: str, identity: Identifier) -> str:
     """Return what to type to delete a registration by hand."""
     if not endpoint:
-        return "remove the emulator's file"
+        return "declare it again, run `pulumi up`, then take it out of the program"
     return (
         f'curl -X DELETE {endpoint}/models/delete-model -H "apikey: $ENKRYPTAI_API_KEY" '
         f"-H 'X-Enkrypt-Model: {plain(identity.name)}' -H 'X-Enkrypt-Model-Version: {plain(identity.version)}'"

@@ -171,6 +171,11 @@ def _plain(field: FieldOf) -> str:
     return "Mapping[str, Any]" if field.is_map else value_type(field).__name__
 
 
+def only_in(field: FieldOf) -> Dialect | None:
+    own = field.marker(OnlyIn)
+    return own.dialect if own else only_in(field.parent) if field.parent else None
+
+
 def argument_meaning(field: FieldOf) -> str:
     """What an argument means, what it may be, and what it is where it is not given."""
     return " ".join(filter(None, [meaning(field), *_rules(field), _default(field)]))

@@ -31,7 +31,7 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
 from enkrypt_provider.kinds.model import MODEL  # noqa: E402
 from enkrypt_provider.kinds.values import OneOf  # noqa: E402
 from enkrypt_provider.settings import DEFAULT_ENDPOINT, ENDPOINT_VARIABLE, KEY_VARIABLES  # noqa: E402
-from tools.generate import meaning  # noqa: E402
+from tools.generate import meaning, only_in  # noqa: E402
 
 Schema = dict[str, Any]
 SCHEMA: Final = ROOT / "enkrypt_provider" / "frontends" / FILE
@@ -189,7 +189,7 @@ def _property(field: FieldOf) -> Schema:
 def _is_of_dialect(field: FieldOf) -> bool:
     """Whether an SDK must not fill the default in: it is the dialect's, or that of an enum."""
     in_v2 = field.marker(InV2)
-    return bool(_values_of(field) or field.only_in or (in_v2 and in_v2.default is not ABSENT))
+    return bool(_values_of(field) or only_in(field) or (in_v2 and in_v2.default is not ABSENT))
 
 
 def _description(field: FieldOf) -> str:

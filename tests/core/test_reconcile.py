@@ -109,7 +109,10 @@ def test_what_was_made_in_the_same_second_is_told_by_its_keys(
     """Keys that the API shows decide; a mask says nothing."""
     api.register(model_config__apikeys=[theirs])
     api.turn(Fault(call="add_model", reset="before", first=1))
-    create = lambda: machine.run().create("a", model_config__apikeys=["stand-in-ours"])  # noqa: E731
+
+    def create() -> Any:
+        return machine.run().create("a", model_config__apikeys=["stand-in-ours"])
+
     if is_ours:
         assert create().number
     else:

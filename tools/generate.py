@@ -22,6 +22,7 @@ from enkrypt_provider.kinds.kind import Kind  # noqa: E402 - after the path that
 from enkrypt_provider.kinds.markers import (  # noqa: E402
     ABSENT,
     DefaultOf,
+    Dialect,
     InV2,
     OnlyIn,
     Option,

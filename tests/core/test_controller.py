@@ -373,7 +373,8 @@ def test_an_option_of_ours_is_not_sent(run: Run, api: Api, option: str) -> None:
     """It costs no call, and what the server set stays."""
     a = run.create("a")
     api.calls()
-    updated = run.up(a, **{option: True})
+    changes: Properties = {option: True}
+    updated = run.up(a, **changes)
     assert api.calls() == []
     assert updated.state == {**a.state, option: True}
 
@@ -563,7 +564,8 @@ def test_no_operation_repeats_a_model_key(machine: Machine, api: Api, call: Any,
     """Whatever the API says of it, neither the error, its chain nor the console shows it."""
     a = machine.run().create("a", model_config__apikeys=[SECRET])
     api.turn(Fault(call=call, status=status, body=f'{{"message": "no: {SECRET}"}}'))
-    run, changes = machine.run(), {"model_config__apikeys": [SECRET, "stand-in-second"]}
+    run = machine.run()
+    changes: Properties = {"model_config__apikeys": [SECRET, "stand-in-second"]}
     create, update = partial(run.create, "b", "y/1", **changes), partial(run.up, a, verify_health=True, **changes)
     with pytest.raises(EnkryptError) as caught:
         (create if call == "add_model" else update)()
@@ -578,7 +580,10 @@ def test_no_operation_repeats_a_model_key(machine: Machine, api: Api, call: Any,
     ("health", "said"),
     [
         *[({"status": status}, "") for status in ("healthy", "OK", "Success", "up", 200)],
-        *[(health, "") for health in ({"message": "fine"}, {}, [], None)],
+        ({"message": "fine"}, ""),
+        ({}, ""),
+        ([], ""),
+        (None, ""),
         ({"status": "unhealthy"}, "unhealthy: no reason given"),
         ({"status": "failed", "message": "no\nroute"}, "failed: no route"),
         ({"status": "failed", "error": "timeout"}, "failed: timeout"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from enkrypt_provider.core.reconcile import delete_command
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.errors import (
     AuthenticationFailed,
@@ -22,6 +24,7 @@ from enkrypt_provider.errors import (
     ServiceUnavailable,
     UnexpectedResponse,
 )
+from enkrypt_provider.kinds.kind import Identifier
 
 from .machines import KEY, Api, Edit, Machine
 
@@ -109,7 +112,7 @@ def test_what_was_made_in_the_same_second_is_told_by_its_keys(
     """Keys that the API shows decide; a mask says nothing."""
     api.register(model_config__apikeys=[theirs])
     api.turn(Fault(call="add_model", reset="before", first=1))
-    create = lambda: machine.run().create("a", model_config__apikeys=["stand-in-ours"])  # noqa: E731
+    create = partial(machine.run().create, "a", model_config__apikeys=["stand-in-ours"])
     if is_ours:
         assert create().number
     else:
@@ -769,3 +772,33 @@ def test_what_a_health_check_says_is_shown_without_the_models_keys(machine: Mach
     api.turn(Fault(call="model_health", status=200, body=said))
     create = lambda: machine.run().create("a", verify_health=True, model_config__apikeys=["stand-in-model-key"])  # noqa: E731
     assert str(error_of(create)).startswith("x/1 does not answer: failed: 401 for ***; ")
+
+
+@pytest.mark.parametrize("fault", [Fault(call="modify_model", status=400), Fault(call="modify_model", status=409)])
+def test_an_adoption_that_is_refused_leaves_no_claim(machine: Machine, api: Api, fault: Fault) -> None:
+    """It is told as the API tells it, sent once, and theirs stays theirs."""
+    api.register(model_name="theirs")
+    api.turn(fault)
+    error = error_of(lambda: machine.run().create("a", adopt_existing=True))
+    assert str(error).startswith(f"update x/1: {fault.status}")
+    assert api.calls().count("modify_model x/1") == 1
+    api.turn()
+    assert isinstance(error_of(lambda: machine.run().create("a")), ModelExists)
+
+
+def test_a_lost_adoption_is_taken_up_by_the_same_resource(machine: Machine, api: Api) -> None:
+    """The work was done without a response: the registration is as declared, and known by its number."""
+    number = api.register(model_name="theirs")["model_id"]
+    api.turn(Fault(call="modify_model", reset="after"))
+    error_of(lambda: machine.run().create("a", adopt_existing=True))
+    api.turn()
+    assert machine.run().create("a").number == number
+
+
+def test_what_may_be_left_behind_in_the_embedded_emulator_needs_no_curl() -> None:
+    left = delete_command("", Identifier("x", "1"))
+    assert left == "declare it again, run `pulumi up`, then take it out of the program"
+
+
+def test_a_hostile_name_does_not_break_the_command() -> None:
+    assert "\n" not in delete_command("https://h", Identifier("x\ny", "1"))

@@ -6,6 +6,7 @@ A state object stands for the number (`model_id`) that it holds, not for a name.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 
 from ..api import operation
@@ -188,10 +189,10 @@ def delete_command(endpoint: str, identity: Identifier) -> str:
     """Return what to type to delete a registration by hand."""
     if not endpoint:
         return "declare it again, run `pulumi up`, then take it out of the program"
-    return (
-        f'curl -X DELETE {endpoint}/models/delete-model -H "apikey: $ENKRYPTAI_API_KEY" '
-        f"-H 'X-Enkrypt-Model: {plain(identity.name)}' -H 'X-Enkrypt-Model-Version: {plain(identity.version)}'"
-    )
+    url = shlex.quote(f"{endpoint}/models/delete-model")
+    headers = {"X-Enkrypt-Model": identity.name, "X-Enkrypt-Model-Version": identity.version}
+    named = " ".join(f"-H {shlex.quote(f'{name}: {plain(value)}')}" for name, value in headers.items())
+    return f'curl -X DELETE {url} -H "apikey: $ENKRYPTAI_API_KEY" {named}'
 
 
 def _theirs(held: Holding, live: Live) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -800,5 +801,10 @@ def test_what_may_be_left_behind_in_the_embedded_emulator_needs_no_curl() -> Non
     assert left == "declare it again, run `pulumi up`, then take it out of the program"
 
 
-def test_a_hostile_name_does_not_break_the_command() -> None:
-    assert "\n" not in delete_command("https://h", Identifier("x\ny", "1"))
+def test_a_name_cannot_break_out_of_the_command_that_a_person_copies() -> None:
+    words = shlex.split(delete_command("https://h/$(ls)", Identifier("it's; $(ls)\nx", "1")))
+    assert words == [
+        *("curl", "-X", "DELETE", "https://h/$(ls)/models/delete-model", "-H", "apikey: $ENKRYPTAI_API_KEY"),
+        *("-H", "X-Enkrypt-Model: it's; $(ls) x", "-H", "X-Enkrypt-Model-Version: 1"),
+    ]
+    assert "'https://h/$(ls)/" in delete_command("https://h/$(ls)", Identifier("x", "1"))

@@ -6,13 +6,15 @@ A state object stands for the number (`model_id`) that it holds, not for a name.
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+import threading
 from collections.abc import Callable
 
 from ..api import operation
 from ..api.client import VISIBILITY_WAITS, EnkryptClient
 from ..api.snapshot import Snapshot
-from ..errors import EnkryptError, ModelNotFound, ModelUnhealthy, RequestRejected, UnexpectedResponse, plain
+from ..errors import EnkryptError, ModelNotFound, ModelUnhealthy, UnexpectedResponse, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Live, Properties
 from ..kinds.model import MODEL
@@ -54,11 +56,12 @@ class Registrations:
     def _name_left_behind(self, urn: str, identity: Identifier) -> None:
         """Name what an earlier create of this resource made under another identity, where no state holds it."""
         for other in self.journal.others(urn, identity):
-            live = self.client.find_model(other)
-            if live is None:
-                self.journal.put(urn, other, None)
-            elif not self.run.is_seen(Holding.of(live)):
-                operation.report("warning", f"an earlier `pulumi up` was interrupted: {self.left_behind(other)}")
+            with contextlib.suppress(EnkryptError):  # what cannot be told now is told by the next create
+                live = self.client.find_model(other)
+                if live is None:
+                    self.journal.put(urn, other, None)
+                elif not self.run.is_seen(Holding.of(live)):
+                    operation.report("warning", f"an earlier `pulumi up` was interrupted: {self.left_behind(other)}")
 
     def _take_back(self, create: Create, live: Live) -> str:
         if create.is_new:
@@ -86,17 +89,22 @@ class Registrations:
         Raise `ModelNotFound` where it is gone or somebody else's by now.
         """
         self._refuse_unless_ours(held)
-        before = self.journal.entry(urn, held.identity)
-        self.journal.begin(urn, held.identity, held.key)
-        try:
-            live = self._modify(held.identity, inputs)
-        except RequestRejected as error:
-            self.journal.put(urn, held.identity, before)
-            raise ModelNotFound(self._gone(held), status=404) if error.status == 404 else error from None
+        live = self._send(urn, held, inputs)
         if verify:
             self._verify(inputs, live, lambda: self._set_back(held, old))
         self.journal.finish(urn, held, live.computed.get("updated_at"))
         return live
+
+    def _send(self, urn: str, held: Holding, inputs: Properties) -> Live:
+        before = self.journal.entry(urn, held.identity)
+        self.journal.begin(urn, held.identity, held.key)
+        in_doubt = threading.Event()
+        try:
+            return self._modify(held.identity, inputs, in_doubt.set)
+        except EnkryptError as error:
+            if not in_doubt.is_set():
+                self.journal.put(urn, held.identity, before)
+            raise ModelNotFound(self._gone(held), status=404) if isinstance(error, ModelNotFound) else error from None
 
     def _set_back(self, held: Holding, old: Properties) -> str:
         self._modify(held.identity, old)
@@ -157,9 +165,9 @@ class Registrations:
 
     # ---- both ways
 
-    def _modify(self, identity: Identifier, inputs: Properties) -> Live:
+    def _modify(self, identity: Identifier, inputs: Properties, doubt: Callable[[], None] = lambda: None) -> Live:
         try:
-            return self.client.modify_model(identity, codec.body(MODEL, inputs, self.client.settings.dialect))
+            return self.client.modify_model(identity, codec.body(MODEL, inputs, self.client.settings.dialect), doubt)
         finally:
             self.snapshot.changed()
 

@@ -80,7 +80,7 @@ class RetryPolicy:
     max_retries: int = 5
     first_wait: float = 0.5
     longest_wait: float = 20.0
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = operation.sleep
     clock: Callable[[], float] = time.monotonic
 
 

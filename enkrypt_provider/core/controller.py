@@ -7,6 +7,7 @@ in the API's names; a state is the inputs, what the server set, and the account.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -35,7 +36,8 @@ ACCOUNT: Final = "__account"
 
 @dataclass(frozen=True)
 class Request:
-    """What an engine asks. `urn` names the resource, where it is known; `timeout` is in seconds.
+    """What an engine asks. `urn` names the resource, where it is known; `timeout` is in seconds;
+    `interrupted` cuts its waits short.
 
     `id` is NAME/VERSION; `state` is what the engine holds; `inputs` are the program's, as `check` returned them.
     """
@@ -46,6 +48,9 @@ class Request:
     state: Properties = field(default_factory=dict)
     timeout: float = TIME_LIMIT
     report: Report = print_line
+    interrupted: threading.Event = field(default_factory=threading.Event)
+    keeps_unhealthy: bool = False
+    """Whether a registration whose model does not answer is kept, with a problem, and not taken back."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +74,12 @@ class DiffResult:
 
 @dataclass(frozen=True)
 class Registered:
-    """A registration as the engine keeps it; an empty `id` where it is gone."""
+    """A registration as the engine keeps it; an empty `id` where it is gone. `problem` says why it is no use yet."""
 
     id: str = ""
     state: Properties = field(default_factory=dict)
     inputs: Properties = field(default_factory=dict)
+    problem: str = ""
 
 
 class Controller:
@@ -229,8 +235,8 @@ class Controller:
         with _running(request):
             inputs = codec.from_state(MODEL, request.inputs)
             urn = request.urn or self._urns.get(str(MODEL.identity_of(inputs)), "")
-            live = self.registrations.create(urn, inputs)
-            return Registered(str(live.identity), self._state(inputs, live.computed))
+            live, problem = self.registrations.create(urn, inputs, keeps_unhealthy=request.keeps_unhealthy)
+            return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
 
     def read(self, request: Request) -> Registered:
         """Return the live registration, as state and as inputs, so that drift shows; an empty id where it is gone."""
@@ -263,9 +269,11 @@ class Controller:
             is_for_us = changes and all(change.rule is differences.Rule.OPTION for change in changes)
             if is_for_us and not self._is_unconfirmed(request, held):
                 return Registered(request.id, self._state(inputs, _computed(request.state)))
-            verify = bool(inputs.get("verify_health")) and health.may_change_by(change.path for change in changes)
-            live = self.registrations.update(urn, held, old, inputs, verify=verify)
-            return Registered(request.id, self._state(inputs, live.computed))
+            is_in_doubt = not changes or health.may_change_by(change.path for change in changes)
+            verify = is_in_doubt and bool(inputs.get("verify_health"))
+            undo_to = None if request.keeps_unhealthy else old
+            live, problem = self.registrations.update(urn, held, inputs, verify=verify, undo_to=undo_to)
+            return Registered(request.id, self._state(inputs, live.computed), problem=problem)
 
     def delete(self, request: Request) -> None:
         """Delete the registration that the state stands for; one that is gone already is done."""
@@ -341,4 +349,4 @@ def _computed(state: Properties) -> Properties:
 
 
 def _running(request: Request) -> AbstractContextManager[Operation]:
-    return operation.running(Operation(request.report, request.timeout))
+    return operation.running(Operation(request.report, request.timeout, interrupted=request.interrupted))

@@ -36,8 +36,8 @@ class Registrations:
 
     # ---- create
 
-    def create(self, urn: str, inputs: Properties) -> Live:
-        """Register `inputs`, once, whatever happens on the way.
+    def create(self, urn: str, inputs: Properties, *, keeps_unhealthy: bool = False) -> tuple[Live, str]:
+        """Register `inputs`, once, whatever happens on the way. Return also why a model that is kept is unhealthy.
 
         Raise `ModelExists` where the identity is taken by a registration that is not this resource's, unless
         `inputs` say `adopt_existing`; `ModelUnhealthy` where `verify_health` made it be taken back.
@@ -45,13 +45,14 @@ class Registrations:
         self._name_left_behind(urn, MODEL.identity_of(inputs))
         create = Create(self, urn, inputs)
         live = create.register()
+        problem = ""
         if inputs.get("verify_health"):
             create.note(live)
-            self._verify(inputs, live, lambda: self._take_back(create, live))
+            problem = self._verify(inputs, live, None if keeps_unhealthy else lambda: self._take_back(create, live))
         made = Holding.of(live)
         self.journal.finish(urn, made, live.computed.get("updated_at"))
         self.run.hold(made)
-        return live
+        return live, problem
 
     def _name_left_behind(self, urn: str, identity: Identifier) -> None:
         """Name what an earlier create of this resource made under another identity, where no state holds it."""
@@ -83,17 +84,21 @@ class Registrations:
 
     # ---- update
 
-    def update(self, urn: str, held: Holding, old: Properties, inputs: Properties, *, verify: bool = False) -> Live:
-        """Replace the registration's fields; with `verify` the model must answer, or `old` is set back.
+    def update(
+        self, urn: str, held: Holding, inputs: Properties, *, verify: bool = False, undo_to: Properties | None = None
+    ) -> tuple[Live, str]:
+        """Replace the registration's fields. With `verify` the model must answer, or `undo_to` is set back.
+
+        Return also why a model that is kept is unhealthy.
 
         Raise `ModelNotFound` where it is gone or somebody else's by now.
         """
         self._refuse_unless_ours(held)
         live = self._send(urn, held, inputs)
-        if verify:
-            self._verify(inputs, live, lambda: self._set_back(held, old))
+        undo = None if undo_to is None else lambda: self._set_back(held, undo_to)
+        problem = self._verify(inputs, live, undo) if verify else ""
         self.journal.finish(urn, held, live.computed.get("updated_at"))
-        return live
+        return live, problem
 
     def _send(self, urn: str, held: Holding, inputs: Properties) -> Live:
         before = self.journal.entry(urn, held.identity)
@@ -180,12 +185,11 @@ class Registrations:
             self.snapshot.changed()
         return None
 
-    def _verify(self, inputs: Properties, live: Live, undo: Callable[[], str]) -> None:
-        """Raise `ModelUnhealthy` where the model does not answer; it says what came of `undo`."""
-        try:
-            return health.verify(self.client, live.identity, inputs)
-        except ModelUnhealthy as error:
-            problem = str(error)
+    def _verify(self, inputs: Properties, live: Live, undo: Callable[[], str] | None) -> str:
+        """Return why the model does not answer, or "". Raise `ModelUnhealthy` with what came of `undo` instead."""
+        problem = health.problem(self.client, live.identity, inputs)
+        if undo is None or not problem:
+            return problem
         try:
             undone = undo()
         except EnkryptError as error:

@@ -598,3 +598,19 @@ def test_settings_are_those_of_the_stack() -> None:
     found = Controller.configured({"enkrypt:apiKey": KEY, "enkrypt:endpoint": "https://API.example.com:443/"}.get)
     settings: Settings = found.registrations.client.settings
     assert settings.account == "https://api.example.com"
+
+
+@pytest.mark.parametrize("operation", ["create", "update"])
+def test_a_front_end_may_keep_a_model_that_does_not_answer(machine: Machine, api: Api, operation: str) -> None:
+    """The plugin's engine can: it has the state, with the problem; nothing is undone, nothing is sent again."""
+    a = machine.run().create("a")
+    api.turn(Fault(call="model_health", status=200, body='{"status": "failed"}'))
+    id_ = "y/1" if operation == "create" else a.id
+    inputs = canonical(model(id_, verify_health=True, model_config__apikeys=["stand-in-new"]))
+    run = machine.run()
+    request = Request(urn=urn("a"), id=id_, state=a.state, inputs=inputs, keeps_unhealthy=True)
+    found = (run.controller.create if operation == "create" else run.controller.update)(request)
+    assert found.problem == f"{id_} does not answer: failed: no reason given"
+    assert api.registered()[id_]["model_config"]["apikeys"] == ["stand-in-new"]
+    state = through_engine(found.state)
+    assert machine.run().controller.diff(Request(urn=urn("a"), id=id_, state=state, inputs=inputs)).changes == []

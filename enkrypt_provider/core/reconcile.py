@@ -6,12 +6,15 @@ A state object stands for the number (`model_id`) that it holds, not for a name.
 
 from __future__ import annotations
 
+import contextlib
+import shlex
+import threading
 from collections.abc import Callable
 
 from ..api import operation
 from ..api.client import VISIBILITY_WAITS, EnkryptClient
 from ..api.snapshot import Snapshot
-from ..errors import EnkryptError, ModelNotFound, ModelUnhealthy, RequestRejected, UnexpectedResponse, plain
+from ..errors import EnkryptError, ModelNotFound, ModelUnhealthy, UnexpectedResponse, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Live, Properties
 from ..kinds.model import MODEL
@@ -54,11 +57,12 @@ class Registrations:
     def _name_left_behind(self, urn: str, identity: Identifier) -> None:
         """Name what an earlier create of this resource made under another identity, where no state holds it."""
         for other in self.journal.others(urn, identity):
-            live = self.client.find_model(other)
-            if live is None:
-                self.journal.put(urn, other, None)
-            elif not self.run.is_seen(Holding.of(live)):
-                operation.report("warning", f"an earlier `pulumi up` was interrupted: {self.left_behind(other)}")
+            with contextlib.suppress(EnkryptError):  # what cannot be told now is told by the next create
+                live = self.client.find_model(other)
+                if live is None:
+                    self.journal.put(urn, other, None)
+                elif not self.run.is_seen(Holding.of(live)):
+                    operation.report("warning", f"an earlier `pulumi up` was interrupted: {self.left_behind(other)}")
 
     def _take_back(self, create: Create, live: Live) -> str:
         if create.is_new:
@@ -90,17 +94,22 @@ class Registrations:
         Raise `ModelNotFound` where it is gone or somebody else's by now.
         """
         self._refuse_unless_ours(held)
-        before = self.journal.entry(urn, held.identity)
-        self.journal.begin(urn, held.identity, held.key)
-        try:
-            live = self._modify(held.identity, inputs)
-        except RequestRejected as error:
-            self.journal.put(urn, held.identity, before)
-            raise ModelNotFound(self._gone(held), status=404) if error.status == 404 else error from None
+        live = self._send(urn, held, inputs)
         undo = None if undo_to is None else lambda: self._set_back(held, undo_to)
         problem = self._verify(inputs, live, undo) if verify else ""
         self.journal.finish(urn, held, live.computed.get("updated_at"))
         return live, problem
+
+    def _send(self, urn: str, held: Holding, inputs: Properties) -> Live:
+        before = self.journal.entry(urn, held.identity)
+        self.journal.begin(urn, held.identity, held.key)
+        in_doubt = threading.Event()
+        try:
+            return self._modify(held.identity, inputs, in_doubt.set)
+        except EnkryptError as error:
+            if not in_doubt.is_set():
+                self.journal.put(urn, held.identity, before)
+            raise ModelNotFound(self._gone(held), status=404) if isinstance(error, ModelNotFound) else error from None
 
     def _set_back(self, held: Holding, old: Properties) -> str:
         self._modify(held.identity, old)
@@ -161,9 +170,9 @@ class Registrations:
 
     # ---- both ways
 
-    def _modify(self, identity: Identifier, inputs: Properties) -> Live:
+    def _modify(self, identity: Identifier, inputs: Properties, doubt: Callable[[], None] = lambda: None) -> Live:
         try:
-            return self.client.modify_model(identity, codec.body(MODEL, inputs, self.client.settings.dialect))
+            return self.client.modify_model(identity, codec.body(MODEL, inputs, self.client.settings.dialect), doubt)
         finally:
             self.snapshot.changed()
 
@@ -192,10 +201,10 @@ def delete_command(endpoint: str, identity: Identifier) -> str:
     """Return what to type to delete a registration by hand."""
     if not endpoint:
         return "declare it again, run `pulumi up`, then take it out of the program"
-    return (
-        f'curl -X DELETE {endpoint}/models/delete-model -H "apikey: $ENKRYPTAI_API_KEY" '
-        f"-H 'X-Enkrypt-Model: {plain(identity.name)}' -H 'X-Enkrypt-Model-Version: {plain(identity.version)}'"
-    )
+    url = shlex.quote(f"{endpoint}/models/delete-model")
+    headers = {"X-Enkrypt-Model": identity.name, "X-Enkrypt-Model-Version": identity.version}
+    named = " ".join(f"-H {shlex.quote(f'{name}: {plain(value)}')}" for name, value in headers.items())
+    return f'curl -X DELETE {url} -H "apikey: $ENKRYPTAI_API_KEY" {named}'
 
 
 def _theirs(held: Holding, live: Live) -> str:

@@ -373,8 +373,8 @@ def test_an_option_of_ours_is_not_sent(run: Run, api: Api, option: str) -> None:
     """It costs no call, and what the server set stays."""
     a = run.create("a")
     api.calls()
-    options: dict[str, Any] = {option: True}
-    updated = run.up(a, **options)
+    changes: Properties = {option: True}
+    updated = run.up(a, **changes)
     assert api.calls() == []
     assert updated.state == {**a.state, option: True}
 
@@ -565,7 +565,7 @@ def test_no_operation_repeats_a_model_key(machine: Machine, api: Api, call: Any,
     a = machine.run().create("a", model_config__apikeys=[SECRET])
     api.turn(Fault(call=call, status=status, body=f'{{"message": "no: {SECRET}"}}'))
     run = machine.run()
-    changes: dict[str, Any] = {"model_config__apikeys": [SECRET, "stand-in-second"]}
+    changes: Properties = {"model_config__apikeys": [SECRET, "stand-in-second"]}
     create, update = partial(run.create, "b", "y/1", **changes), partial(run.up, a, verify_health=True, **changes)
     with pytest.raises(EnkryptError) as caught:
         (create if call == "add_model" else update)()
@@ -598,3 +598,19 @@ def test_settings_are_those_of_the_stack() -> None:
     found = Controller.configured({"enkrypt:apiKey": KEY, "enkrypt:endpoint": "https://API.example.com:443/"}.get)
     settings: Settings = found.registrations.client.settings
     assert settings.account == "https://api.example.com"
+
+
+@pytest.mark.parametrize("operation", ["create", "update"])
+def test_a_front_end_may_keep_a_model_that_does_not_answer(machine: Machine, api: Api, operation: str) -> None:
+    """The plugin's engine can: it has the state, with the problem; nothing is undone, nothing is sent again."""
+    a = machine.run().create("a")
+    api.turn(Fault(call="model_health", status=200, body='{"status": "failed"}'))
+    id_ = "y/1" if operation == "create" else a.id
+    inputs = canonical(model(id_, verify_health=True, model_config__apikeys=["stand-in-new"]))
+    run = machine.run()
+    request = Request(urn=urn("a"), id=id_, state=a.state, inputs=inputs, keeps_unhealthy=True)
+    found = (run.controller.create if operation == "create" else run.controller.update)(request)
+    assert found.problem == f"{id_} does not answer: failed: no reason given"
+    assert api.registered()[id_]["model_config"]["apikeys"] == ["stand-in-new"]
+    state = through_engine(found.state)
+    assert machine.run().controller.diff(Request(urn=urn("a"), id=id_, state=state, inputs=inputs)).changes == []

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from enkrypt_provider.core.reconcile import delete_command
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.errors import (
     AuthenticationFailed,
@@ -22,8 +24,9 @@ from enkrypt_provider.errors import (
     ServiceUnavailable,
     UnexpectedResponse,
 )
+from enkrypt_provider.kinds.kind import Identifier
 
-from .machines import KEY, Api, Edit, Machine
+from .machines import KEY, Api, Edit, Machine, unreachable
 
 LOST = Fault(call="add_model", reset="after", first=1)
 LOST_FOR_GOOD = Fault(call="add_model", reset="after"), Fault(call="get_model", status=500)
@@ -109,10 +112,7 @@ def test_what_was_made_in_the_same_second_is_told_by_its_keys(
     """Keys that the API shows decide; a mask says nothing."""
     api.register(model_config__apikeys=[theirs])
     api.turn(Fault(call="add_model", reset="before", first=1))
-
-    def create() -> Any:
-        return machine.run().create("a", model_config__apikeys=["stand-in-ours"])
-
+    create = partial(machine.run().create, "a", model_config__apikeys=["stand-in-ours"])
     if is_ours:
         assert create().number
     else:
@@ -229,10 +229,7 @@ def test_a_refused_create_leaves_no_claim(machine: Machine, api: Api, fault: Fau
 
 
 def test_a_create_that_could_not_be_sent_leaves_no_claim(machine: Machine, api: Api) -> None:
-    def refused(_request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("refused")
-
-    real, api.transport = api.transport, lambda: httpx.MockTransport(refused)  # type: ignore[method-assign]
+    real, api.transport = api.transport, unreachable  # type: ignore[method-assign]
     assert isinstance(error_of(lambda: machine.run().create("a")), ServiceUnavailable)
     api.transport = real  # type: ignore[method-assign]
     api.register()
@@ -257,6 +254,15 @@ def test_an_interrupted_create_of_another_identity_is_named_not_deleted(machine:
     assert line.startswith("warning: ")
     assert "x/1 may be registered at http://127.0.0.1" in line
     assert set(api.registered()) == {"x/1", "x/2"}
+
+
+def test_a_look_up_of_what_may_be_left_behind_does_not_stop_a_create(machine: Machine, api: Api) -> None:
+    killed_create(machine, api)
+    api.turn(Fault(call="get_model", model="x/1", status=500))
+    assert machine.run().create("a", "x/2").number
+    api.turn()
+    machine.run().create("a", "x/3")
+    assert any("x/1 may be registered" in line for line in machine.told())
 
 
 def test_what_is_gone_is_not_named_as_left_behind(machine: Machine, api: Api) -> None:
@@ -772,3 +778,38 @@ def test_what_a_health_check_says_is_shown_without_the_models_keys(machine: Mach
     api.turn(Fault(call="model_health", status=200, body=said))
     create = lambda: machine.run().create("a", verify_health=True, model_config__apikeys=["stand-in-model-key"])  # noqa: E731
     assert str(error_of(create)).startswith("x/1 does not answer: failed: 401 for ***; ")
+
+
+@pytest.mark.parametrize("fault", [Fault(call="modify_model", status=400), Fault(call="modify_model", status=409)])
+def test_an_adoption_that_is_refused_leaves_no_claim(machine: Machine, api: Api, fault: Fault) -> None:
+    """It is told as the API tells it, sent once, and theirs stays theirs."""
+    api.register(model_name="theirs")
+    api.turn(fault)
+    error = error_of(lambda: machine.run().create("a", adopt_existing=True))
+    assert str(error).startswith(f"update x/1: {fault.status}")
+    assert api.calls().count("modify_model x/1") == 1
+    api.turn()
+    assert isinstance(error_of(lambda: machine.run().create("a")), ModelExists)
+
+
+def test_a_lost_adoption_is_taken_up_by_the_same_resource(machine: Machine, api: Api) -> None:
+    """The work was done without a response: the registration is as declared, and known by its number."""
+    number = api.register(model_name="theirs")["model_id"]
+    api.turn(Fault(call="modify_model", reset="after"))
+    error_of(lambda: machine.run().create("a", adopt_existing=True))
+    api.turn()
+    assert machine.run().create("a").number == number
+
+
+def test_what_may_be_left_behind_in_the_embedded_emulator_needs_no_curl() -> None:
+    left = delete_command("", Identifier("x", "1"))
+    assert left == "declare it again, run `pulumi up`, then take it out of the program"
+
+
+def test_a_name_cannot_break_out_of_the_command_that_a_person_copies() -> None:
+    words = shlex.split(delete_command("https://h/$(ls)", Identifier("it's; $(ls)\nx", "1")))
+    assert words == [
+        *("curl", "-X", "DELETE", "https://h/$(ls)/models/delete-model", "-H", "apikey: $ENKRYPTAI_API_KEY"),
+        *("-H", "X-Enkrypt-Model: it's; $(ls) x", "-H", "X-Enkrypt-Model-Version: 1"),
+    ]
+    assert "'https://h/$(ls)/" in delete_command("https://h/$(ls)", Identifier("x", "1"))

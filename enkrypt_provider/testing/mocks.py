@@ -130,14 +130,15 @@ class EnkryptMocks(Mocks):
 
     def _difference(self, verbs: Verbs, held: Held | None, inputs: dict[str, Json]) -> tuple[Change, tuple[str, ...]]:
         from ..core.diff import changes
-        from ..schema import from_engine
+        from ..kinds import codec
+        from ..kinds.model import MODEL
 
         if held is None:
             return "create", ()
         found = verbs.diff(held.id, held.outputs, inputs)
         if not found.changes:
             return "same", ()
-        paths = tuple(change.path for change in changes(from_engine(held.outputs), inputs))
+        paths = tuple(change.path for change in changes(codec.from_state(MODEL, held.outputs), inputs))
         return ("replace" if found.replaces else "update"), paths
 
     def _read(self, args: MockResourceArgs, verbs: Verbs) -> tuple[str, dict[str, Json]]:

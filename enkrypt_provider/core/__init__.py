@@ -1,1 +1,1 @@
-"""What is to be done: decisions about registrations, whoever asks for them."""
+"""What is to be done: decisions about registrations, for every front end."""

@@ -1,1 +1,1 @@
-"""Who asks: each module turns what one host hands over into what the core takes, and back."""
+"""Who asks: each module translates between one host of providers and the core."""

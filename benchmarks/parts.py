@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from document import document
 from serving import Api
 
-from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.kinds.model import MODEL

@@ -62,7 +62,8 @@ def installed(folder: Path) -> str:
     print("installing this package as a user would", flush=True)
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--constraint", str(ROOT / "requirements.txt"), str(ROOT)], check=True)
+    subprocess.run([*pip, "--requirement", str(ROOT / "requirements.txt")], check=True)
+    subprocess.run([*pip, "--no-deps", "--no-build-isolation", str(ROOT)], check=True)
     get = [sys.executable, str(ROOT / "engine/get.py")]
     engine = subprocess.run(get, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     return os.pathsep.join([str(folder / "bin"), engine])

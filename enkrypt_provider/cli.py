@@ -260,7 +260,7 @@ def _overrides(endpoint: str | None, dialect: DialectName | None) -> dict[str, s
 
 
 def _client(stack: str | None, endpoint: str | None, dialect: DialectName | None) -> Any:
-    from .client import EnkryptClient
+    from .api.client import EnkryptClient
 
     return EnkryptClient(_sources(stack, endpoint, dialect).settings)
 
@@ -280,21 +280,34 @@ def serve(
         bool, typer.Option(help="Answer reads from a cache until X-Enkrypt-Refresh-Cache: true.")
     ] = False,
     list_details: Annotated[bool, typer.Option(help="List whole models, or names alone.")] = True,
+    quirks: Annotated[
+        str, typer.Option(metavar="NAME,NAME", help="Normalise responses, as host,slash,order: see docs/emulator.md.")
+    ] = "",
     record: Annotated[bool, typer.Option(help="Keep the last requests for GET /_emulator/requests.")] = True,
     fault: Annotated[
         list[str] | None,
         typer.Option(metavar="CALL:HOW", help="As add_model:status=503,retry_after=2,first=3; may be repeated."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides the faults that fall by chance.")] = 0,
+    rate: Annotated[
+        str, typer.Option(metavar="3/s,100/min", help="Refuse a key that asks faster, and lock it out.")
+    ] = "",
+    rt_rate: Annotated[str, typer.Option(metavar="5/min", help="The same for /rt/*, the health check.")] = "",
+    lockout: Annotated[float, typer.Option(help="Seconds of a lock-out.")] = 60,
+    like_vendor: Annotated[
+        bool, typer.Option("--like-vendor", help="--rate 3/s,100/min --rt-rate 5/min --lockout 60")
+    ] = False,
 ) -> None:
     """Serve the Models API on 127.0.0.1, with nothing but a file behind it.
 
     At / it shows a browser on this machine what is registered. The file is that of `enkrypt:endpoint: embedded`.
     """
-    from enkrypt_provider.emulator import FaultError, create_app, spelled_fault
+    from enkrypt_provider.emulator import LIKE_VENDOR, FaultError, LimitError, QuirkError, create_app, spelled_fault
     from enkrypt_provider.emulator.database import NotOurs
+    from enkrypt_provider.emulator.limits import limits_in
     from enkrypt_provider.emulator.server import Listener
 
+    asked = {"rate": rate, "rt_rate": rt_rate, "lockout": lockout}
     try:
         app = create_app(
             db,
@@ -303,14 +316,20 @@ def serve(
             mask_apikeys=mask_apikeys,
             cache_reads=cache_reads,
             list_details=list_details,
+            quirks=quirks,
             record=record,
             page=True,
             faults=[spelled_fault(text) for text in fault] if fault else None,
             seed=seed,
+            limits=LIKE_VENDOR if like_vendor else limits_in(asked),
         )
         listener = Listener(app, port)
     except FaultError as error:
         raise typer.BadParameter(str(error), param_hint="--fault") from error
+    except QuirkError as error:
+        raise typer.BadParameter(str(error), param_hint="--quirks") from error
+    except LimitError as error:
+        raise typer.BadParameter(str(error)) from error
     except NotOurs as error:
         _fail(str(error))
     except OSError as error:

@@ -18,10 +18,24 @@ from enkrypt_provider.commands.doctor import Finding, examine, fingerprint
 from enkrypt_provider.commands.import_file import pickled_provider
 from enkrypt_provider.commands.sources import Sources
 from enkrypt_provider.commands.stack import TYPE, Stack
+from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
 
 ROOT = Path(__file__).resolve().parent.parent
 OTHER = "sk-of-long-ago"
-USUAL = ["python", "package", "sdk", "engine", "host", "stack", "endpoint", "dialect", "key", "access", "state"]
+USUAL = [
+    "python",
+    "package",
+    "sdk",
+    "engine",
+    "host",
+    "stack",
+    "endpoint",
+    "dialect",
+    "key",
+    "access",
+    "project",
+    "state",
+]
 
 
 def found(**environ: str) -> dict[str, Finding]:
@@ -68,6 +82,7 @@ def test_all_is_well() -> None:
     assert findings["engine"].says == "3.259.0 (3.254 or later is needed)"
     assert findings["key"].says == f"from Pulumi.dev.yaml, fingerprint {fingerprint(KEY)}"
     assert findings["access"].says == "the key works: 2 registrations"
+    assert findings["project"].says == "the key belongs to the project default"
     assert findings["state"].says == "0 models"
 
 
@@ -180,6 +195,26 @@ def test_a_key_that_does_not_work_is_a_problem(project: Project, well: Api) -> N
     assert not access.ok
     assert "401" in access.says
     assert "pulumi config set --secret enkrypt:apiKey" in access.says
+
+
+def test_the_project_of_a_key_is_shown(project: Project, tmp_path: Path) -> None:
+    """A key of another project sees other registrations."""
+    app = create_app(tmp_path / "api.db", keys={KEY: "acme/prod"})
+    with serve_in_thread(app) as url:
+        project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": url})
+        assert found()["project"] == Finding("project", "the key belongs to the project prod")
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(status=404), Fault(status=500), Fault(garbage="html"), Fault(garbage="empty")]
+)
+def test_an_api_that_does_not_tell_the_project_is_no_problem(project: Project, start: Start, fault: Fault) -> None:
+    """Not every installation has that call."""
+    api = start(faults=[fault.model_copy(update={"call": "consumer_info"})])
+    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": api.url})
+    findings = found()
+    assert "project" not in findings
+    assert findings["access"].ok
 
 
 def test_an_api_that_cannot_be_reached_is_a_problem(project: Project) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from ..client import EnkryptClient
+from ..api.client import EnkryptClient
 from ..errors import ConfigurationError, counted, plain
 from ..settings import Settings
 from . import importing, printing, registry

@@ -1,4 +1,4 @@
-"""What a person needs to know who asks why it does not work: findings, one after the other, each with a way out.
+"""What a person needs to know who asks why it does not work: findings, one after the other, each with what to do.
 
 A key is never shown: where it comes from, and four hexadecimal digits of its hash, by which two can be told apart.
 """
@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from .. import __version__
-from ..client import EnkryptClient
+from ..api.client import EnkryptClient
+from ..api.retry import RetryPolicy
 from ..errors import ConfigurationError, EnkryptError, counted, plain
 from ..kinds import codec
 from ..kinds.model import MODEL
-from ..retry import Patience
 from ..settings import Settings
 from .import_file import pickled_provider
 from .sources import Sources
@@ -142,13 +142,15 @@ def _access(settings: Settings) -> Iterator[Finding]:
     if settings.database and importlib.util.find_spec("flask") is None:
         yield Finding("access", "the embedded emulator is not installed", ok=False, do="install the extra `emulator`")
         return
-    client = EnkryptClient(replace(settings, max_retries=0), patience=Patience(0))
+    client = EnkryptClient(replace(settings, max_retries=0), retry=RetryPolicy(0))
     try:
         models = client.list_models()
     except EnkryptError as error:
         yield Finding("access", str(error), ok=False)
         return
     yield Finding("access", f"the key works: {counted(len(models), 'registration')}")
+    if project := client.consumer_info().get("project_name"):
+        yield Finding("project", f"the key belongs to the project {plain(project, 60)}")
     spoken = next(filter(None, map(_dialect, models)), settings.dialect)
     if spoken != settings.dialect:
         do = f"pulumi config set enkrypt:dialect {spoken}"

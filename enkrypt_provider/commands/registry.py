@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ..account import illness
-from ..client import EnkryptClient
+from ..api.client import EnkryptClient
+from ..api.redaction import redacted, secrets_in
+from ..core.health import illness
 from ..errors import RequestRejected, UnexpectedResponse, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Json, Live
 from ..kinds.model import MODEL
-from ..redaction import redacted, secrets_in
 
 Watch = Callable[[Sequence[Any]], Iterable[Any]]
 """Goes through a sequence while somebody may be watching how far it is."""

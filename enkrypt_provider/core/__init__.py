@@ -1,1 +1,1 @@
-"""What is to be done: decisions about registrations, for every front end."""
+"""What is to be done: check, diff, create, read, update and delete, without Pulumi."""

@@ -1,1 +1,1 @@
-"""Who asks: each module translates between one host of providers and the core."""
+"""Who asks: each front end turns an engine's requests into the core's, and the results back."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
-Dialect: TypeAlias = Literal["v1", "v2"]
+from ..settings import Dialect as Dialect
 
 ABSENT: Final = type("Absent", (), {"__repr__": lambda _self: "ABSENT"})()
 """Stands for a value that is not there, where None would be one."""

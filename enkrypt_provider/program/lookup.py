@@ -14,7 +14,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime.rpc import translate_output_properties
 
-from ..client import EnkryptClient
+from ..api.client import EnkryptClient
 from ..errors import ConfigurationError
 from ..kinds import codec
 from ..kinds.kind import Identifier, Json, Live

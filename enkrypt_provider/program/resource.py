@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from typing import Any, Final, overload
+from typing import Any, overload
 
 import pulumi
 from pulumi.dynamic import Resource
 from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
-from pulumi.runtime.stack import Stack
 from typing_extensions import Unpack
 
+from ..frontends.property_values import OWNER
 from ..kinds.plain import INEXACT, is_exact
 from ..kinds.secrets import is_secret_name
 from ..provider import EnkryptModelProvider
 from .args import SECRETS, EnkryptModelArgs, EnkryptModelKeywords
 from .arguments import WrongArguments, check_names, names_of, required_of
 from .outputs import EnkryptModelOutputs
-
-OWNER: Final = "__owner"
-"""An input for `check` alone, the resource as PROJECT/STACK/NAME: never in the state."""
-URN: Final = "__urn"
-"""An input for `check` alone, the resource's URN: never in the state."""
 
 
 class EnkryptModel(EnkryptModelOutputs, Resource, module="enkrypt", name="EnkryptModel"):
@@ -68,8 +63,7 @@ class EnkryptModel(EnkryptModelOutputs, Resource, module="enkrypt", name="Enkryp
             # The engine refuses before anything is changed; the provider could do so only in the middle.
             opts = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(protect=True), opts)
         own = {
-            OWNER: f"{pulumi.get_project()}/{pulumi.get_stack()}/{resource_name}",
-            URN: _urn(self._resource_type_name, resource_name, opts),
+            OWNER: _owner(self._resource_type_name, resource_name, opts),
             PROVIDER_KEY: serialize_provider(EnkryptModelProvider()),
         }
         # Not `super()`: the engine takes the line that calls the third `__init__` for the program's.
@@ -121,19 +115,15 @@ def _outputs() -> dict[str, Any]:
     return {name: None for name, value in vars(EnkryptModelOutputs).items() if isinstance(value, property)}
 
 
-def _urn(type_: str, name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Output[str] | str:
-    prefix = f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::"
-    own = f"pulumi-python:{type_}::{name}"
-    parent = opts.parent if opts else None
-    if parent is None or isinstance(parent, Stack):
-        return prefix + own
+def _owner(type_: str, name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Output[Any]:
+    """Return ORGANIZATION/URN, for `check`, which the host does not tell whose inputs it gets."""
+    urn = pulumi.create_urn(name, f"pulumi-python:{type_}", opts.parent if opts else None)
 
-    async def below() -> str:
-        # Awaited, not applied: to depend on a component is to depend on its children, this one too.
-        above = await parent.urn.future()
-        return f"{str(above).rpartition('::')[0]}${own}"
+    async def owner() -> str:
+        # Awaited, not applied: to depend on a parent is to depend on its children, this one too.
+        return f"{pulumi.get_organization() or 'organization'}/{await urn.future()}"
 
-    return pulumi.Output.from_input(below())
+    return pulumi.Output.from_input(owner())
 
 
 class EnkryptProvider(pulumi.ProviderResource):
@@ -155,6 +145,7 @@ class EnkryptProvider(pulumi.ProviderResource):
         max_retries: pulumi.Input[int] | None = None,
         check_online: pulumi.Input[bool] | None = None,
         require_https: pulumi.Input[bool] | None = None,
+        rate_limit: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Each argument is the setting of that name, see settings.py; `api_key` is always secret."""
@@ -166,6 +157,7 @@ class EnkryptProvider(pulumi.ProviderResource):
             "maxRetries": max_retries,
             "checkOnline": check_online,
             "requireHttps": require_https,
+            "rateLimit": rate_limit,
         }
         # The engine takes a provider's settings as strings.
         self.settings = {

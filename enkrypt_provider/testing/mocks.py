@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+import uuid
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,10 +22,12 @@ from pulumi.runtime.config import CONFIG
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
+from ..frontends.property_values import without_secrets
 from .emulator import KEY, Registry
 
 if TYPE_CHECKING:
-    from ..verbs import Verbs
+    from ..core.database import Database
+    from ..frontends.dynamic import DynamicFrontend
 
 Json = Any
 Change = Literal["create", "same", "update", "replace", "read", "delete"]
@@ -79,7 +82,8 @@ class EnkryptMocks(Mocks):
         self._held = {(it.type, it.name): it for it in held}
         self._replaced: list[Held] = []
         self._accounts = {it.name: it.inputs for it in self._held.values() if it.type == ACCOUNT}
-        self._connected: dict[str, Verbs] = {}
+        self._connected: dict[str, DynamicFrontend] = {}
+        self._database: Database | None = None
         self._lock = threading.Lock()
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Json]]:
@@ -101,79 +105,81 @@ class EnkryptMocks(Mocks):
         """Deletes models: what is no longer declared, and what was replaced."""
         for held in (*self._replaced, *gone):
             if held.type == MODEL:
-                self._verbs(held.provider).delete(held.id, held.outputs)
+                self._frontend(held.provider).delete(held.id, held.outputs)
 
     # ---- an EnkryptModel
 
     def _model(self, args: MockResourceArgs, held: Held | None) -> tuple[str, dict[str, Json]]:
-        verbs = self._verbs(args.provider or "")
+        frontend = self._frontend(args.provider or "")
         if args.resource_id:
-            return self._read(args, verbs)
-        checked = verbs.check(held.inputs if held else {}, args.inputs)
+            return self._read(args, frontend)
+        checked = frontend.check(held.inputs if held else {}, args.inputs)
         if checked.failures:
             raise CheckFailed(
                 f"{args.typ} resource '{args.name}' has a problem: {f.reason}" for f in checked.failures
             )
-        inputs = dict(checked.inputs)
-        change, changed = self._difference(verbs, held, inputs)
+        inputs: dict[str, Json] = without_secrets(checked.inputs)
+        change, changed = self._difference(frontend, held, inputs)
         self._note(args, change, changed)
         if held and change == "same":
             return held.id, held.outputs
         if pulumi.runtime.is_dry_run():
             return (held.id if held and change == "update" else ""), inputs
         if held and change == "update":
-            return held.id, dict(verbs.update(held.id, held.outputs, inputs).outs or {})
+            return held.id, without_secrets(frontend.update(held.id, held.outputs, inputs).outs or {})
         if held:
             self._replaced.append(held)
-        created = verbs.create(inputs)
-        return created.id, dict(created.outs or {})
+        created = frontend.create(inputs)
+        return created.id, without_secrets(created.outs or {})
 
-    def _difference(self, verbs: Verbs, held: Held | None, inputs: dict[str, Json]) -> tuple[Change, tuple[str, ...]]:
+    def _difference(
+        self, frontend: DynamicFrontend, held: Held | None, inputs: dict[str, Json]
+    ) -> tuple[Change, tuple[str, ...]]:
         from ..core.diff import changes
-        from ..kinds import codec
+        from ..kinds.codec import from_state
         from ..kinds.model import MODEL
 
         if held is None:
             return "create", ()
-        found = verbs.diff(held.id, held.outputs, inputs)
+        found = frontend.diff(held.id, held.outputs, inputs)
         if not found.changes:
             return "same", ()
-        paths = tuple(change.path for change in changes(codec.from_state(MODEL, held.outputs), inputs))
+        paths = tuple(change.path for change in changes(from_state(MODEL, held.outputs), inputs))
         return ("replace" if found.replaces else "update"), paths
 
-    def _read(self, args: MockResourceArgs, verbs: Verbs) -> tuple[str, dict[str, Json]]:
-        found = verbs.read(str(args.resource_id), args.inputs)
+    def _read(self, args: MockResourceArgs, frontend: DynamicFrontend) -> tuple[str, dict[str, Json]]:
+        found = frontend.read(str(args.resource_id), args.inputs)
         if not found.id:
             raise CheckFailed([f"{args.typ} resource '{args.name}': {args.resource_id} does not exist"])
         self._note(args, "read")
-        return found.id, dict(found.outs or {})
+        return found.id, without_secrets(found.outs or {})
 
-    def _verbs(self, provider: str) -> Verbs:
-        """The verbs of a provider, by its reference URN::ID, or of the stack's own account."""
+    def _frontend(self, provider: str) -> DynamicFrontend:
+        """Return the front end of a provider, by its reference URN::ID, or of the stack's own account."""
         name = provider.split("::")[3] if provider else ""
         with self._lock:
             if name not in self._connected:
                 self._connected[name] = self._connect(name)
             return self._connected[name]
 
-    def _connect(self, account: str) -> Verbs:
-        from ..account import Account
-        from ..client import EnkryptClient
+    def _connect(self, account: str) -> DynamicFrontend:
+        from ..api.client import EnkryptClient
+        from ..core.controller import Controller, connect
+        from ..core.database import Database
         from ..errors import ConfigurationError
-        from ..journal import Journal
-        from ..settings import EMBEDDED, Key, Settings
-        from ..verbs import Verbs
+        from ..frontends.dynamic import DynamicFrontend
+        from ..settings import EMBEDDED, OFF, Key, Settings
 
         declared = {"enkrypt:apiKey": KEY, **(self._accounts.get(account, {}) if account else CONFIG.get())}
         try:
             settings = Settings.from_config(declared.get, {})
         except ConfigurationError as error:
-            return Verbs(error)
+            return DynamicFrontend(Controller(error))
         first = self.registry.database
-        database = first.with_name(f"{account}.{first.name}") if account else first
-        here = replace(settings, api_key=Key(EMBEDDED), endpoint="", database=database)
-        journal = Journal(here.shown_endpoint, first.parent / "creates")
-        return Verbs(Account(EnkryptClient(here), journal=journal))
+        file = first.with_name(f"{account}.{first.name}") if account else first
+        here = replace(settings, api_key=Key(EMBEDDED), endpoint="", database=file, rate_limit=OFF)
+        self._database = self._database or Database(first.parent / "provider.sqlite", run=uuid.uuid4().hex)
+        return DynamicFrontend(Controller(connect(EnkryptClient(here), database=self._database)))
 
     # ---- any other resource
 

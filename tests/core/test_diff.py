@@ -21,7 +21,7 @@ from documents import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enkrypt_provider.core.diff import Change, Rule, changes, differing, rule_of, settle, without_secrets
+from enkrypt_provider.core.diff import Change, Rule, changes, differing, in_order_of, rule_of, settle, without_secrets
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Live, Properties
 from enkrypt_provider.kinds.markers import Dialect
@@ -325,3 +325,20 @@ def test_without_its_secrets_a_declaration_differs_from_itself() -> None:
     paths = [change.path for change in changes(codec.from_state(MODEL, without_secrets(whole)), whole)]
     assert paths == ["model_config.apikeys"]
     assert without_secrets({}) == {}
+
+
+# ---- the order of lists
+
+
+def test_an_unordered_list_takes_the_order_of_the_old_one() -> None:
+    """What is new comes last, nothing is lost, and a list whose order says something is left as it is."""
+    old = {"certifications": ["GDPR", "HIPAA"], "model_config": {"apikeys": ["a", "b"], "tools": [{"name": "x"}]}}
+    new = {
+        "certifications": ["CCPA", "HIPAA", "GDPR"],
+        "model_config": {"apikeys": ["b", "a"], "tools": [{"name": "y"}, {"name": "x"}, {"name": "x"}]},
+    }
+    assert in_order_of(old, new) == {
+        "certifications": ["GDPR", "HIPAA", "CCPA"],
+        "model_config": {"apikeys": ["b", "a"], "tools": [{"name": "x"}, {"name": "y"}, {"name": "x"}]},
+    }
+    assert in_order_of({}, new) == new

@@ -1,4 +1,4 @@
-"""What a model costs, in exact numbers: calls of the API, bytes of state. Seconds are `make bench`'s."""
+"""What a model costs: calls of the API, and bytes of state beside a provider that does nothing."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from .harness import REPOSITORY, Stack, Story
 
 BENCHMARKS = REPOSITORY / "benchmarks"
 MODELS = 2
-BYTES = 2_176
-"""Inputs and outputs of one whole model in the state, its secrets encrypted."""
 MORE_THAN_THE_FLOOR = 1.10
 
 
@@ -35,7 +33,6 @@ def test_a_model_costs_one_call_and_little_more_state_than_itself(story: Story) 
     floor.up()
 
     assert ours.export()["model-0"]["sourcePosition"] == f"project:///__main__.py#{_line('EnkryptModel(')}"
-    assert _bytes(ours) == BYTES
     assert _bytes(ours) <= MORE_THAN_THE_FLOOR * _bytes(floor)
 
 

@@ -1,0 +1,226 @@
+"""The Models API: one method per call, and one place (`_exchange`) through which every request goes.
+
+Model calls return a parsed registration; `list_models` returns raw JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from ..errors import ModelNotFound, RequestRejected, ServiceUnavailable, UnexpectedResponse, near_match, plain
+from ..kinds.kind import Identifier, Json, Live
+from ..kinds.model import MODEL
+from ..settings import Settings
+from . import responses
+from .pace import Pace, new_pace, shared_pace
+from .redaction import redacted, secrets_in
+from .request import LIST_LIMIT, Request, Response
+from .retry import Failed, Failure, RetryPolicy, retry
+
+if TYPE_CHECKING:
+    import httpx
+
+    from .transport import Transport
+
+T = TypeVar("T")
+
+VISIBILITY_WAITS: Final = (0.0, 0.5, 1.0, 2.0)
+"""Seconds before each look-up of a model whose creation had no response: replicas lag."""
+
+_PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+
+
+class EnkryptClient:
+    """The calls of one account. Safe for threads; one for each process is enough.
+
+    It connects when it is first used. `transport` stands in for the network. With its own `retry` policy it has its
+    own pace, by that policy's sleep and clock; otherwise the clients of an account share one.
+    Raise `ConfigurationError`, at the latest when it connects, where the environment's proxy or certificates, or the
+    embedded database, cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        retry: RetryPolicy | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self.settings = settings
+        self._policy = retry or RetryPolicy(settings.max_retries)
+        own = new_pace(settings, sleep=retry.sleep, clock=retry.clock) if retry else None
+        self._pace = pace or own or shared_pace(settings)
+        self._sent: set[str] = set()  # every model's key so far: a later response may repeat it too
+        self._given_transport = transport
+        self._connecting = threading.Lock()
+        self._transport: Transport | None = None
+        if settings.database or _is_environment_odd():
+            self._connect()  # a preview must already tell what is wrong with them
+
+    def __repr__(self) -> str:
+        return f"EnkryptClient({self.settings.shown_endpoint!r})"
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._transport:
+            self._transport.close()
+
+    @property
+    def clock_offset(self) -> float:
+        """Seconds by which the API's clock is ahead of this machine's, as of its last response."""
+        return self._transport.clock_offset if self._transport else 0.0
+
+    def add_model(
+        self,
+        body: Mapping[str, Json],
+        identity: Identifier,
+        look_up: Callable[[], Live | None] = lambda: None,
+        doubt: Callable[[], None] = lambda: None,
+    ) -> Live:
+        """POST `/models/add-model` and return the model as the server has it.
+
+        Where the response is lost, `look_up` is called: it returns the model where the work was done, else None.
+        `doubt` is called as soon as the work may have been done without a response. Raise `ModelExists` where the
+        identity is taken.
+        """
+        request = Request("POST", "/models/add-model", f"create {identity}", body=body, secrets=secrets_in(body))
+        return self._send(request, partial(responses.written_model, identity=identity), look_up, doubt)
+
+    def get_model(self, identity: Identifier) -> Live:
+        """GET `/models/get-model`, past the server's cache. Raise `ModelNotFound`."""
+        request = Request("GET", "/models/get-model", f"read {identity}", identity)
+        return self._send(request, partial(responses.model, identity=identity))
+
+    def list_models(self) -> list[Json]:
+        """GET `/models/list-models`, past the server's cache, and return every registration of the account."""
+        request = Request("GET", "/models/list-models", "list the models", limit=LIST_LIMIT)
+        return self._send(request, responses.models)
+
+    def modify_model(
+        self, identity: Identifier, body: Mapping[str, Json], doubt: Callable[[], None] = lambda: None
+    ) -> Live:
+        """PATCH `/models/modify-model` with the whole object and return the model as the server has it.
+
+        `doubt` is called as soon as the work may have been done without a response. Raise `ModelNotFound`.
+        """
+        request = Request(
+            "PATCH", "/models/modify-model", f"update {identity}", identity, body, secrets=secrets_in(body)
+        )
+        return self._send(request, partial(responses.written_model, identity=identity), doubt=doubt)
+
+    def delete_model(self, identity: Identifier) -> None:
+        """DELETE `/models/delete-model`. Raise `ModelNotFound`. The response's body says nothing of use [G]."""
+        request = Request("DELETE", "/models/delete-model", f"delete {identity}", identity)
+        self._send(request, lambda _response: None)
+
+    def model_health(self, identity: Identifier) -> Json:
+        """POST `/rt/model/model-health` and return the response's JSON, whose shape is not known."""
+        request = Request("POST", "/rt/model/model-health", f"check the health of {identity}", identity)
+        return self._send(request, Response.json)
+
+    def consumer_info(self) -> Mapping[str, Json]:
+        """GET `/consumer-info` and return what the API says of the key; nothing where it does not say. Tried once."""
+        request = Request("GET", "/consumer-info", "ask whose the key is")
+        try:
+            found = self._send(request, Response.json, policy=replace(self._policy, max_retries=0))
+        except (RequestRejected, ServiceUnavailable, UnexpectedResponse):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def find_model(self, identity: Identifier, waits: tuple[float, ...] = (0.0,)) -> Live | None:
+        """Return the model, or None where it is not there after each of `waits`, seconds."""
+        try:
+            return self.until_visible(lambda: self.get_model(identity), waits)
+        except ModelNotFound:
+            return None
+
+    def registered(self, identity: Identifier) -> Live:
+        """Return the model that a person named. Raise `ModelNotFound` with the nearest name."""
+        found = self.find_model(identity)
+        if found is None:
+            known = tuple(str(MODEL.identity_in(item)) for item in self.list_models() if isinstance(item, dict))
+            near = near_match(str(identity), known)
+            raise ModelNotFound(f"no model {plain(identity)} is registered with this account{near}", status=404)
+        return found
+
+    def until_visible(self, call: Callable[[], T], waits: tuple[float, ...] = VISIBILITY_WAITS) -> T:
+        """Call `call` after each of `waits`, seconds, until it finds its model. Raise `ModelNotFound` at the end."""
+        *before, last = waits
+        for wait in before:
+            self.wait(wait)
+            with contextlib.suppress(ModelNotFound):
+                return call()
+        self.wait(last)
+        return call()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        if seconds:
+            self._policy.sleep(seconds)
+
+    # ---- one request
+
+    def _send(
+        self,
+        request: Request,
+        read: Callable[[Response], T],
+        look_up: Callable[[], T | None] = lambda: None,
+        doubt: Callable[[], None] = lambda: None,
+        policy: RetryPolicy | None = None,
+    ) -> T:
+        self._sent.update(request.secrets)
+
+        def attempt() -> T:
+            try:
+                return read(self._exchange(request))
+            except UnexpectedResponse as error:
+                why = plain(self._without_keys(str(error)))
+            # Not in `except`: the error that may show a key must not be chained.
+            named = UnexpectedResponse(f"{request.what}: {self.settings.shown_endpoint} {why}")
+            raise Failed(Failure.LOST, why, error=named)
+
+        return retry(
+            attempt,
+            method=request.method,
+            what=request.what,
+            policy=policy or self._policy,
+            look_up=look_up,
+            doubt=doubt,
+        )
+
+    def _exchange(self, request: Request) -> Response:
+        if request.identity and not request.identity.is_sendable:
+            raise ModelNotFound(f"{plain(request.what)}: no model has a name or version that is not printable ASCII")
+        transport = self._connect()
+        with self._pace.turn(request.family) as turn:
+            response = transport.send(request)
+        if failed := responses.failure(response, self._without_keys):
+            if failed.failure is Failure.RATE_LIMITED:
+                self._pace.lock_out(turn, str(failed), failed.retry_after)
+            raise failed
+        if response.status >= 300:
+            raise responses.rejection(request, response, self.settings.shown_endpoint, self._without_keys)
+        return response
+
+    def _connect(self) -> Transport:
+        with self._connecting:
+            if self._transport is None:
+                from .transport import Transport
+
+                self._transport = Transport(self.settings, self._given_transport, self._policy.clock)
+            return self._transport
+
+    def _without_keys(self, text: str) -> str:
+        return redacted(text, [self.settings.api_key.reveal(), *self._sent])
+
+
+def _is_environment_odd() -> bool:
+    authorities = os.environ.get("SSL_CERT_FILE")
+    return any(map(os.environ.get, _PROXIES)) or bool(authorities and not os.access(authorities, os.R_OK))

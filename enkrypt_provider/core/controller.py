@@ -1,0 +1,352 @@
+"""The six operations on a model, in the order of its life: check, diff, create, read, update, delete.
+
+Requests and results are plain types, so that any front end can translate them. Inputs and states are property bags
+in the API's names; a state is the inputs, what the server set, and the account.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ..api import operation
+from ..api.client import EnkryptClient
+from ..api.operation import TIME_LIMIT, Operation, Report, print_line
+from ..errors import AuthenticationFailed, ConfigurationError, DeletionProtected, EnkryptError, plain
+from ..kinds import codec
+from ..kinds.kind import Identifier, Properties
+from ..kinds.model import MODEL
+from ..settings import Settings
+from . import diff as differences
+from . import health
+from .database import Database
+from .diff import Change
+from .holding import Holding
+from .journal import Journal
+from .reconcile import Registrations
+from .run_ownership import RunOwnership
+
+ACCOUNT: Final = "__account"
+"""An output that no person sees: the account to which the registration belongs. A storage format."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an engine asks. `urn` names the resource, where it is known; `timeout` is in seconds;
+    `interrupted` cuts its waits short.
+
+    `id` is NAME/VERSION; `state` is what the engine holds; `inputs` are the program's, as `check` returned them.
+    """
+
+    urn: str = ""
+    id: str = ""
+    inputs: Properties = field(default_factory=dict)
+    state: Properties = field(default_factory=dict)
+    timeout: float = TIME_LIMIT
+    report: Report = print_line
+    interrupted: threading.Event = field(default_factory=threading.Event)
+    keeps_unhealthy: bool = False
+    """Whether a registration whose model does not answer is kept, with a problem, and not taken back."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The inputs with their defaults, and one line for each rule that they break."""
+
+    inputs: Properties
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class DiffResult:
+    """The fields that change; `replaces` are those that make it a new registration."""
+
+    changes: list[Change]
+
+    @property
+    def replaces(self) -> list[str]:
+        return [change.path for change in self.changes if change.rule is differences.Rule.REPLACE]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A registration as the engine keeps it; an empty `id` where it is gone. `problem` says why it is no use yet."""
+
+    id: str = ""
+    state: Properties = field(default_factory=dict)
+    inputs: Properties = field(default_factory=dict)
+    problem: str = ""
+
+
+class Controller:
+    """The operations for one configuration. A configuration error is kept and raised by the first call that needs the
+    account."""
+
+    def __init__(self, registrations: Registrations | ConfigurationError) -> None:
+        self._connected = registrations
+        self._urns: dict[str, str] = {}  # of an id, as its check said: not every engine repeats it
+        self._told: set[str] = set()
+
+    @classmethod
+    def configured(cls, get: Callable[[str], Any], place: str = "", database: Database | None = None) -> Controller:
+        """Return the controller for a stack's configuration, then the environment.
+
+        `place` tells apart stacks of one name: the backend and the organization.
+        """
+        try:
+            return cls(connect(EnkryptClient(Settings.from_config(get)), place, database))
+        except ConfigurationError as error:
+            return cls(error)
+
+    @property
+    def registrations(self) -> Registrations:
+        """The account. Raise `ConfigurationError` where the settings give none."""
+        if isinstance(self._connected, ConfigurationError):
+            raise self._connected
+        return self._connected
+
+    @property
+    def _settings(self) -> Settings:
+        return self.registrations.client.settings
+
+    # ---- check
+
+    def check(self, request: Request) -> CheckResult:
+        """Parse a program's arguments, some not known yet. Call nothing unless `enkrypt:checkOnline` is set."""
+        if isinstance(self._connected, ConfigurationError):
+            return CheckResult(dict(request.inputs), [str(self._connected)])
+        with _running(request):
+            inputs, problems = codec.parse(MODEL, request.inputs, self._settings.dialect)
+            if problems:
+                return CheckResult(inputs, [str(problem) for problem in problems])
+            identity = MODEL.known_identity(inputs)
+            for doubt in codec.doubts(MODEL, inputs, self._settings.dialect):
+                operation.report("warning", f"{identity or 'a model'}: {doubt}")
+            problem = self._declared_twice(identity, request.urn) or self._taken_online(identity, inputs, request)
+            return CheckResult(inputs, [problem] if problem else [])
+
+    def _declared_twice(self, identity: Identifier | None, urn: str) -> str:
+        if identity is None or not urn:
+            return ""
+        first = self.registrations.run.declare(identity, urn)
+        if first == urn:
+            self._urns[str(identity)] = urn
+            return ""
+        return f"{identity} is declared twice, here and as {shown_urn(first)}: give one of them another model_version"
+
+    def _taken_online(self, identity: Identifier | None, inputs: Properties, request: Request) -> str:
+        """Return what a create to come would meet, where `enkrypt:checkOnline` wants it asked."""
+        old = MODEL.known_identity(codec.from_state(MODEL, request.state)) if request.state else None
+        if identity is None or identity == old or not self._settings.check_online:
+            return ""
+        try:
+            self._show_project()
+            is_taken = identity in self.registrations.snapshot.identities() and self._is_anothers(
+                identity, request.urn
+            )
+        except AuthenticationFailed as error:
+            return str(error)
+        except EnkryptError as error:
+            self._report_once(f"enkrypt:checkOnline: {error}")
+            return ""
+        if not is_taken:
+            return ""
+        if inputs.get("adopt_existing") is True:
+            self._report_once(f"{identity} is registered already: it will be adopted and updated to what is declared")
+            return ""
+        return (
+            f"{identity} is registered already: to take it over set adopt_existing=True; where another resource of "
+            "this program gives it up, declare that one first"
+        )
+
+    def _is_anothers(self, identity: Identifier, urn: str) -> bool:
+        live = self.registrations.snapshot.find(identity)
+        is_ours = self.registrations.journal.entry(urn, identity) is not None
+        return live is not None and not is_ours and not self.registrations.run.is_released(Holding.of(live))
+
+    def _show_project(self) -> None:
+        if "project" not in self._told:
+            self._told.add("project")
+            if project := self.registrations.client.consumer_info().get("project_name"):
+                operation.report("info", f"the API key is of project {plain(project, 60)}")
+
+    def _report_once(self, line: str) -> None:
+        if line not in self._told:
+            self._told.add(line)
+            operation.report("warning", line)
+
+    # ---- diff
+
+    def diff(self, request: Request) -> DiffResult:
+        """Compare what the state holds with what is declared."""
+        with _running(request):
+            held = self._holding(request)
+            moved = self._moved(held)
+            changes = [*([moved] if moved else []), *self._differences(request, held)]
+            result = DiffResult(changes)
+            if result.replaces:
+                refuse_if_protected(request)
+            if not moved:
+                (self.registrations.run.release if result.replaces else self.registrations.run.hold)(held)
+            self._name_rotated_keys(request.id, changes)
+            return result
+
+    def _differences(self, request: Request, held: Holding) -> list[Change]:
+        state, inputs = codec.from_state(MODEL, request.state), codec.from_state(MODEL, request.inputs)
+        changes = differences.changes(state, inputs)
+        if not self._is_unconfirmed(request, held):
+            return changes
+        self._report_once(f"{held.identity}: the last update was not confirmed, and is sent again")
+        return changes or [Change("model_config", differences.Rule.UPDATE)]
+
+    def _is_unconfirmed(self, request: Request, held: Holding) -> bool:
+        """Whether the API may hold something else than the state, because of what this machine sent."""
+        self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
+        return self.registrations.journal.is_pending(held.key)
+
+    def _moved(self, held: Holding) -> Change | None:
+        """Return the change of account, unless the same registration is there under another address."""
+        here = self._settings.account
+        if held.account in ("", here):
+            return None
+        live = self.registrations.snapshot.find(held.identity)
+        if live is not None and held.is_very_same(Holding.of(live)):
+            return None
+        self._report_once(
+            f"{held.identity} is registered at {_shown(held.account)}; it is replaced by one at "
+            f"{self._settings.shown_endpoint}"
+        )
+        return Change(ACCOUNT, differences.Rule.REPLACE)
+
+    def _name_rotated_keys(self, id_: str, changes: list[Change]) -> None:
+        # The engine shows `[secret]` on both sides: say at least whose and which.
+        secrets = [change.path for change in changes if change.rule is differences.Rule.SECRET]
+        if secrets:
+            operation.report("info", f"{plain(id_)}: its keys change ({', '.join(secrets)})")
+
+    # ---- create, read, update, delete
+
+    def create(self, request: Request) -> Registered:
+        """Register the model, once."""
+        with _running(request):
+            inputs = codec.from_state(MODEL, request.inputs)
+            urn = request.urn or self._urns.get(str(MODEL.identity_of(inputs)), "")
+            live, problem = self.registrations.create(urn, inputs, keeps_unhealthy=request.keeps_unhealthy)
+            return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
+
+    def read(self, request: Request) -> Registered:
+        """Return the live registration, as state and as inputs, so that drift shows; an empty id where it is gone."""
+        with _running(request):
+            held = self._holding(request)
+            self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
+            self.registrations.journal.keep(held.key)
+            live = self.registrations.snapshot.find(held.identity)
+            is_elsewhere = held.account not in ("", self._settings.account)
+            if is_elsewhere and not (live and held.is_very_same(Holding.of(live))):
+                self._report_once(
+                    f"{held.identity} is registered at {_shown(held.account)}, and enkrypt:endpoint is "
+                    f"{self._settings.shown_endpoint}: it was not read; `pulumi up` moves it"
+                )
+                return Registered(request.id, request.state, codec.from_state(MODEL, request.state))
+            if live is None:
+                return Registered()
+            declared = codec.from_state(MODEL, request.state)
+            if not held.is_same(Holding.of(live)):
+                declared = differences.without_secrets(declared)  # somebody made it anew, with keys of their own
+            inputs = codec.from_state(MODEL, differences.settle(declared, live))
+            return Registered(str(live.identity), self._state(inputs, live.computed), inputs)
+
+    def update(self, request: Request) -> Registered:
+        """Send the whole object."""
+        with _running(request):
+            held, urn = self._holding(request), self._urn(request)
+            old, inputs = codec.from_state(MODEL, request.state), codec.from_state(MODEL, request.inputs)
+            changes = differences.changes(old, inputs)
+            is_for_us = changes and all(change.rule is differences.Rule.OPTION for change in changes)
+            if is_for_us and not self._is_unconfirmed(request, held):
+                return Registered(request.id, self._state(inputs, _computed(request.state)))
+            is_in_doubt = not changes or health.may_change_by(change.path for change in changes)
+            verify = is_in_doubt and bool(inputs.get("verify_health"))
+            undo_to = None if request.keeps_unhealthy else old
+            live, problem = self.registrations.update(urn, held, inputs, verify=verify, undo_to=undo_to)
+            return Registered(request.id, self._state(inputs, live.computed), problem=problem)
+
+    def delete(self, request: Request) -> None:
+        """Delete the registration that the state stands for; one that is gone already is done."""
+        with _running(request):
+            refuse_if_protected(request)
+            held = self._holding(request)
+            if held.account in ("", self._settings.account) or self._is_here(held):
+                self.registrations.delete(held)
+
+    def _is_here(self, held: Holding) -> bool:
+        """Whether a registration of another address is the one here. One that is not is left where it is."""
+        live = self.registrations.snapshot.find(held.identity)
+        if live is not None and held.is_very_same(Holding.of(live)):
+            return True
+        operation.report(
+            "warning",
+            f"{held.identity} (model_id {held.number}) stays registered at {_shown(held.account)}: only the account "
+            f"{self.registrations.client.settings.shown_endpoint} is known here. Delete it there if nobody needs it",
+        )
+        return False
+
+    # ---- what a state says
+
+    def _urn(self, request: Request) -> str:
+        return request.urn or self._urns.get(request.id, "")
+
+    def _holding(self, request: Request) -> Holding:
+        number = request.state.get("model_id")
+        return Holding(
+            Identifier.parse(request.id),
+            int(number) if isinstance(number, int | float) else None,
+            str(request.state.get("created_at", "")),
+            str(request.state.get(ACCOUNT, "")),
+        )
+
+    def _state(self, inputs: Properties, computed: Properties) -> Properties:
+        # What was declared, not its echo: the server may mask a key or spell a number differently.
+        return {**inputs, **computed, ACCOUNT: self._settings.account}
+
+
+def connect(client: EnkryptClient, place: str = "", database: Database | None = None) -> Registrations:
+    """Return the account's registrations, with what this machine remembers of them."""
+    database = database or Database()
+    account = client.settings.account
+    tenant = hashlib.sha256(f"{account}\n{client.settings.api_key.reveal()}".encode()).hexdigest()[:8]
+    return Registrations(
+        client, journal=Journal(database, account, place), run=RunOwnership(database, account, tenant)
+    )
+
+
+def refuse_if_protected(request: Request) -> None:
+    """Raise `DeletionProtected` where the state says so."""
+    if request.state.get("deletion_protection"):
+        raise DeletionProtected(
+            f"{plain(request.id)} is protected from deletion and replacement: set deletion_protection=False, run "
+            "`pulumi up`, then try again"
+        )
+
+
+def shown_urn(urn: str) -> str:
+    """Return a resource's name and, where it has parents, their types."""
+    *_, types, name = urn.split("::") if "::" in urn else ("", urn)
+    parents, _, _ = types.rpartition("$")
+    return f"{plain(name)!r}{f' in {plain(parents)}' if parents else ''}"
+
+
+def _shown(account: str) -> str:
+    return "another emulator" if account.startswith("emulator:") else plain(account)
+
+
+def _computed(state: Properties) -> Properties:
+    return {name: state[name] for name in MODEL.computed if name in state}
+
+
+def _running(request: Request) -> AbstractContextManager[Operation]:
+    return operation.running(Operation(request.report, request.timeout, interrupted=request.interrupted))

@@ -1,0 +1,69 @@
+"""The dynamic front end: what `pulumi.dynamic` asks and is told, in the core's types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
+
+from ..api.operation import Report, print_line
+from ..core.controller import Controller, Request
+from ..kinds.model import MODEL
+from .backend import current_backend
+from .property_values import OWNER, is_unknown, with_secrets, with_unknown, without_unknown
+
+Properties = dict[str, Any]
+
+
+class DynamicFrontend:
+    """The six operations in `pulumi.dynamic`'s types.
+
+    The host names a resource in no request: `check` learns its URN from an input of our own, and returns inputs
+    without it.
+    """
+
+    def __init__(self, controller: Controller, report: Report = print_line) -> None:
+        self.controller = controller
+        self._report = report
+
+    @classmethod
+    def configured(cls, get: Callable[[str], Any]) -> DynamicFrontend:
+        """Return the front end for a stack's configuration, then the environment."""
+        known = lambda name: None if is_unknown(value := get(name)) else value  # noqa: E731 - read once
+        return cls(Controller.configured(known, place=current_backend()))
+
+    def check(self, olds: Properties, news: Properties) -> CheckResult:
+        given = {name: value for name, value in news.items() if name != OWNER}
+        request = self._request("", olds, given, urn=str(news.get(OWNER) or ""))
+        result = self.controller.check(request)
+        # With a property's name the engine would print the property's value, secrets in the clear.
+        inputs = with_secrets(MODEL, with_unknown(result.inputs))
+        return CheckResult(inputs, [CheckFailure("", problem) for problem in result.problems])
+
+    def diff(self, id_: str, olds: Properties, news: Properties) -> DiffResult:
+        result = self.controller.diff(self._request(id_, olds, news))
+        return DiffResult(changes=bool(result.changes), replaces=result.replaces, delete_before_replace=False)
+
+    def create(self, props: Properties) -> CreateResult:
+        created = self.controller.create(self._request(inputs=props))
+        return CreateResult(created.id, with_secrets(MODEL, created.state))
+
+    def read(self, id_: str, props: Properties) -> ReadResult:
+        found = self.controller.read(self._request(id_, props))
+        if not found.id:
+            return ReadResult("", {})
+        return ReadResult(found.id, with_secrets(MODEL, found.state), with_secrets(MODEL, found.inputs))
+
+    def update(self, id_: str, olds: Properties, news: Properties) -> UpdateResult:
+        updated = self.controller.update(self._request(id_, olds, news))
+        return UpdateResult(with_secrets(MODEL, updated.state))
+
+    def delete(self, id_: str, props: Properties) -> None:
+        self.controller.delete(self._request(id_, props))
+
+    def _request(
+        self, id_: str = "", state: Properties | None = None, inputs: Properties | None = None, urn: str = ""
+    ) -> Request:
+        known = without_unknown(inputs or {})
+        return Request(urn=urn, id=id_, state=without_unknown(state or {}), inputs=known, report=self._report)

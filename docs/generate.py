@@ -291,9 +291,9 @@ def _table(fields: Iterable[FieldOf]) -> Iterator[str]:
         yield _row(name, _linked(field), shown, ", ".join(secret + replaces))
 
 
-def _signature(name: str, parameters: Iterable[str], answer: str = "") -> Iterator[str]:
+def _signature(name: str, parameters: Iterable[str], result: str = "") -> Iterator[str]:
     lines = (f"    {parameter}," for parameter in parameters)
-    yield from ("", "```python", f"def {name}(", *lines, f") -> {_short(answer) or name}: ...", "```")
+    yield from ("", "```python", f"def {name}(", *lines, f") -> {_short(result) or name}: ...", "```")
 
 
 def _parameters(call: Callable[..., Any]) -> Iterator[str]:

@@ -14,9 +14,9 @@ from pydantic import BeforeValidator
 
 from enkrypt_provider.kinds.document import Document, FieldOf
 from enkrypt_provider.kinds.kind import Kind
-from enkrypt_provider.kinds.markers import ABSENT, Dialect, RequiredUnless
+from enkrypt_provider.kinds.markers import ABSENT, Dialect, InV2, OnlyIn, RequiredUnless
 from enkrypt_provider.kinds.values import InV1, Matches, OneOf
-from tools.generate import OURS, argument_meaning, documents
+from tools.generate import argument_meaning, documents, limit_of, value_type
 
 Schema = dict[str, Any]
 
@@ -93,7 +93,8 @@ def _may_be_given(field: FieldOf, dialect: Dialect) -> bool:
 
 def _is_of(field: FieldOf, dialect: Dialect) -> bool:
     """Whether the dialect has the field; one of the other dialect must have its default."""
-    return field.only_in in (None, dialect)
+    own = field.marker(OnlyIn)
+    return own.dialect == dialect if own else field.parent is None or _is_of(field.parent, dialect)
 
 
 def _object(document: type[Document], fields: list[FieldOf], dialect: Dialect) -> Schema:
@@ -116,7 +117,8 @@ def _alternatives(field: FieldOf, names: set[str]) -> list[str]:
 
 
 def _field(field: FieldOf, dialect: Dialect) -> Schema:
-    default = field.v2_default if dialect == "v2" and field.v2_default is not ABSENT else field.default
+    in_v2 = field.marker(InV2)
+    default = in_v2.default if in_v2 and dialect == "v2" and in_v2.default is not ABSENT else field.default
     is_said = default is not ABSENT and not (field.document and not field.is_list)
     own = _or_reference(_value(field, dialect))
     value = _or_reference({"type": "array", "items": own}) if field.is_list else own
@@ -135,7 +137,7 @@ def _value(field: FieldOf, dialect: Dialect) -> Schema:
         return {"enum": [field.default]}
     if field.values:
         return {"enum": list(field.values)}
-    return {**_KINDS[field.value_type], **dict(_constraints(field, dialect))}
+    return {**_KINDS[value_type(field)], **dict(_constraints(field, dialect))}
 
 
 def _constraints(field: FieldOf, dialect: Dialect) -> Iterator[tuple[str, Any]]:
@@ -148,8 +150,8 @@ def _constraints(field: FieldOf, dialect: Dialect) -> Iterator[tuple[str, Any]]:
         yield "minimum", int(lowest)
     if (highest := field.bounds.rpartition(" to ")[2]).isdigit():
         yield "maximum", int(highest)
-    if field.limit and field.limit not in OURS:
-        yield "maxLength", field.limit
+    if limit := limit_of(field):
+        yield "maxLength", limit
     if in_v1 and dialect == "v1":
         yield "pattern", in_v1.pattern
     elif matches and not field.constraint(BeforeValidator):

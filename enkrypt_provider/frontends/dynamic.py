@@ -34,7 +34,7 @@ class DynamicFrontend:
 
     def check(self, olds: Properties, news: Properties) -> CheckResult:
         given = {name: value for name, value in news.items() if name != OWNER}
-        request = self._request("", olds, given, urn=str(news.get(OWNER, "")))
+        request = self._request("", olds, given, urn=str(news.get(OWNER) or ""))
         result = self.controller.check(request)
         # With a property's name the engine would print the property's value, secrets in the clear.
         return CheckResult(with_unknown(result.inputs), [CheckFailure("", problem) for problem in result.problems])

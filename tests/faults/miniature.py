@@ -18,7 +18,8 @@ from typing import Any, Final
 import httpx
 from pulumi.dynamic import CheckResult
 
-from enkrypt_provider.api.client import EnkryptClient, new_pace
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.pace import new_pace
 from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.core.controller import Controller, connect
 from enkrypt_provider.core.database import Database

@@ -185,11 +185,6 @@ def test_the_provider_is_a_class_by_its_name() -> None:
     assert len(one) < 100
 
 
-def test_a_resource_says_whose_it_is() -> None:
-    """`check` is told the resource as PROJECT/STACK/NAME, to tell two of one identity apart."""
-    assert registered(lambda: EnkryptModel("m", **document())).inputs[OWNER] == "enkrypt/dev/m"
-
-
 def _untyped(cls: Any) -> Any:
     """A class whose arguments no type checker looks at."""
     return cls
@@ -225,6 +220,11 @@ def _untyped(cls: Any) -> Any:
         ),
         (lambda: _untyped(EnkryptModel)("m", model_saved_name="m"), "m: model_config is required"),
         (
+            lambda: EnkryptModel("m", **document(), opts=pulumi.ResourceOptions(import_="chat/v1")),
+            "m: the engine cannot import a dynamic resource: leave out import_, and run "
+            "`python -m enkrypt_provider import --name chat`",
+        ),
+        (
             lambda: EnkryptModel("m", **minimal(model_config__metadata={"a": [2**53 + 1]})),
             "model_config.metadata.a: must be a whole number that a double holds exactly, up to 2**53: give a larger "
             "one as a text",
@@ -242,7 +242,7 @@ def test_a_wrong_argument_is_told_in_one_line(call: Callable[[], Any], line: str
 def test_a_class_of_a_team_declares_the_same_type() -> None:
     """A subclass is the same resource to the engine, to `doctor` and to policies."""
 
-    class House(EnkryptModel):
+    class House(EnkryptModel, module="house", name="House"):
         def __init__(self, name: str) -> None:
             super().__init__(name, **document())
 
@@ -267,8 +267,8 @@ def test_a_resource_says_its_urn() -> None:
 
     found = run(program).resources
     kind = "pulumi-python:dynamic/enkrypt:EnkryptModel"
-    assert found["m"].inputs["__urn"] == f"urn:pulumi:dev::enkrypt::{kind}::m"
-    assert found["n"].inputs["__urn"] == f"urn:pulumi:dev::enkrypt::a:b:House${kind}::n"
+    assert str(found["m"].inputs[OWNER]).endswith(f"/urn:pulumi:dev::enkrypt::{kind}::m")
+    assert str(found["n"].inputs[OWNER]).endswith(f"/urn:pulumi:dev::enkrypt::a:b:House${kind}::n")
 
 
 def test_args_and_keywords_together_are_refused() -> None:

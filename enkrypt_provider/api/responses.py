@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 
 from ..errors import AuthenticationFailed, ModelExists, ModelNotFound, RequestRejected, UnexpectedResponse, plain
 from ..kinds import codec
-from ..kinds.kind import Identifier, Json, Live
-from ..kinds.model import MODEL
+from ..kinds.kind import Identifier, Json, Kind, Live
 from ..settings import Settings
 from .request import NOT_FOLLOWED, Request, Response, timestamp
 from .retry import Failed, Failure
@@ -130,30 +129,30 @@ def _colon(text: str) -> str:
 # ---- a body; each raises `UnexpectedResponse` where it holds something else
 
 
-def model(response: Response, identity: Identifier) -> Live:
-    """Return the model that was asked for."""
-    return _model(response.json(), identity)
+def one(kind: Kind, identity: Identifier, response: Response) -> Live:
+    """Return the registration that was asked for."""
+    return _registration(kind, identity, response.json())
 
 
-def written_model(response: Response, identity: Identifier) -> Live:
-    """Return the model in the response to a write."""
-    return _model(_field(response.json(), "data"), identity)
+def written(kind: Kind, identity: Identifier, response: Response) -> Live:
+    """Return the registration in the response to a write."""
+    return _registration(kind, identity, _field(response.json(), "data"))
 
 
-def models(response: Response) -> list[Json]:
+def items(kind: Kind, response: Response) -> list[Json]:
     """Return the items of a list."""
-    items = _field(response.json(), "models")
-    if not isinstance(items, list):
-        raise UnexpectedResponse("answered without a list of models")
-    return items
+    found = _field(response.json(), kind.calls.listed)
+    if not isinstance(found, list):
+        raise UnexpectedResponse(f"answered without a list of {kind.noun}s")
+    return found
 
 
-def _model(found: Json, identity: Identifier) -> Live:
-    """Return the model of this identity; one without a version is taken for it."""
-    if not isinstance(found, dict) or not isinstance(found.get("model_saved_name"), str):
-        raise UnexpectedResponse("answered without the model's data")
-    config = found.get("model_config")
-    version = (config.get("model_version") if isinstance(config, dict) else None) or found.get("model_version")
-    if (found["model_saved_name"], version or identity.version) != (identity.name, identity.version):
-        raise UnexpectedResponse(f"answered with another model, {found['model_saved_name']}")
-    return codec.read(MODEL, found if version else {**found, "model_version": identity.version})
+def _registration(kind: Kind, identity: Identifier, found: Json) -> Live:
+    """Return the registration of this identity; one without a version is taken for it."""
+    name = next(iter(kind.identity))
+    if not isinstance(found, dict) or not isinstance(found.get(name), str):
+        raise UnexpectedResponse(f"answered without the {kind.noun}'s data")
+    shown = kind.identity_shown(found)
+    if (shown.name, shown.version or identity.version) != (identity.name, identity.version):
+        raise UnexpectedResponse(f"answered with another {kind.noun}, {shown.name}")
+    return codec.read(kind, found if shown == identity else kind.with_version(found, identity.version))

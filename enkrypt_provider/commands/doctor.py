@@ -144,7 +144,7 @@ def _access(settings: Settings) -> Iterator[Finding]:
         return
     client = EnkryptClient(replace(settings, max_retries=0), retry=RetryPolicy(0))
     try:
-        models = client.list_models()
+        models = client.list_all(MODEL)
     except EnkryptError as error:
         yield Finding("access", str(error), ok=False)
         return

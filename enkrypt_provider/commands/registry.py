@@ -33,7 +33,7 @@ class Registration:
 
 def registrations(client: EnkryptClient, patterns: Sequence[str] = (), watch: Watch = iter) -> list[Registration]:
     """Those whose names match one of the patterns (`*`, `?`), in the order of their names; without any, all."""
-    items = [item for item in client.list_models() if isinstance(item, dict)]
+    items = [item for item in client.list_all(MODEL) if isinstance(item, dict)]
     wanted = [item for item in items if matches(MODEL.identity_in(item).name, patterns)]
     found = [_read(MODEL.identity_in(item), item) for item in wanted if codec.is_whole(MODEL, item)]
     for item in watch([item for item in wanted if not codec.is_whole(MODEL, item)]):
@@ -53,7 +53,7 @@ def readable(found: Iterable[Registration]) -> Iterator[Live]:
 
 def registration(client: EnkryptClient, typed: str) -> Live:
     """The registration that a person named. Raises `ModelNotFound`, naming what comes near."""
-    return client.registered(named(typed))
+    return client.registered(MODEL, named(typed))
 
 
 def named(typed: str) -> Identifier:
@@ -80,7 +80,7 @@ def health(client: EnkryptClient, live: Live) -> Health:
 
 def _fetched(client: EnkryptClient, identity: Identifier) -> Registration:
     try:
-        return Registration(identity, client.get_model(identity))
+        return Registration(identity, client.get(MODEL, identity))
     except RequestRejected as error:
         return Registration(identity, problem=str(error))
 

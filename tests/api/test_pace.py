@@ -25,6 +25,7 @@ from enkrypt_provider.api.pace import (
 )
 from enkrypt_provider.emulator import Limits
 from enkrypt_provider.emulator.limits import Limiter
+from enkrypt_provider.kinds.model import MODEL as KIND
 from enkrypt_provider.settings import OFF, VENDOR_RATES, VENDOR_RT_RATES, Key, Rate, Rates, Settings
 
 from .rates import REFUSED, reports, shortest
@@ -309,7 +310,7 @@ def test_two_clients_of_one_account_take_turns() -> None:
 
     settings = Settings(Key("stand-in-turns"), HOST, rate_limit=(Rate(1, 0.05),))
     clients = [EnkryptClient(settings, transport=httpx.MockTransport(handler)) for _ in range(2)]
-    threads = [threading.Thread(target=lambda c=client: [c.list_models() for _ in range(3)]) for client in clients]
+    threads = [threading.Thread(target=lambda c=client: [c.list_all(KIND) for _ in range(3)]) for client in clients]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -18,6 +18,7 @@ from enkrypt_provider.errors import (
     ServiceUnavailable,
     UnexpectedResponse,
 )
+from enkrypt_provider.kinds.model import MODEL as KIND
 
 from .server import CALLS, GOOD, HOST, MODEL, Server, error_of, every_call, says
 
@@ -211,7 +212,7 @@ def test_the_apis_clock_is_known_from_its_responses(ahead: timedelta) -> None:
     date = format_datetime(datetime.now(timezone.utc) + ahead, usegmt=True)
     client = Server(says(answer(), date=date)).client()
     assert client.clock_offset == 0.0
-    client.get_model(MODEL)
+    client.get(KIND, MODEL)
     assert client.clock_offset == pytest.approx(ahead.total_seconds(), abs=60)
 
 
@@ -219,5 +220,5 @@ def test_the_apis_clock_is_known_from_its_responses(ahead: timedelta) -> None:
 def test_a_date_that_is_none_leaves_the_clock_as_it_was(date: str) -> None:
     """It is ignored."""
     client = Server(says(answer(), date=date)).client()
-    client.get_model(MODEL)
+    client.get(KIND, MODEL)
     assert client.clock_offset == 0.0

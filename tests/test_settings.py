@@ -362,3 +362,11 @@ def test_no_refusal_shows_the_key(key: str) -> None:
     else:
         message = ""
     assert "marker-" not in message
+
+
+def test_embedded_without_the_emulator_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No traceback about a module that no program of the user's imports."""
+    monkeypatch.setattr("enkrypt_provider.settings.find_spec", lambda _name: None)
+    assert refused(endpoint="embedded") == (
+        'enkrypt:endpoint is embedded, and the emulator is not installed: add the extra "emulator"'
+    )

@@ -14,8 +14,7 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # as a script it knows tools/ alone
 
-from enkrypt_provider.frontends.package_names import camel  # noqa: E402 - after the path that it is found by
-from enkrypt_provider.frontends.package_schema import FILE, KINDS, NAME, token  # noqa: E402
+from enkrypt_provider.frontends.package_schema import FILE, NAME, camel, token  # noqa: E402 - after the path
 from enkrypt_provider.kinds.document import Document, FieldOf  # noqa: E402
 from enkrypt_provider.kinds.kind import Kind  # noqa: E402
 from enkrypt_provider.kinds.markers import (  # noqa: E402
@@ -34,6 +33,7 @@ from enkrypt_provider.settings import DEFAULT_ENDPOINT, ENDPOINT_VARIABLE, KEY_V
 from tools.generate import meaning, only_in  # noqa: E402
 
 Schema = dict[str, Any]
+KINDS: Final = (MODEL,)
 SCHEMA: Final = ROOT / "enkrypt_provider" / "frontends" / FILE
 DYNAMIC: Final = "pulumi-python:dynamic/enkrypt:"
 ANY: Final = "pulumi.json#/Any"
@@ -64,8 +64,8 @@ def schema() -> Schema:
             "inputProperties": SETTINGS,
             "properties": {name: SETTINGS[name] for name in ("endpoint", "dialect")},
         },
-        "types": {**types, f"{NAME}:index:{MODEL.noun.capitalize()}": _looked_up(MODEL)},
-        "resources": {token(kind): _resource(kind) for kind in KINDS},
+        "types": {**types, token(MODEL.noun.capitalize()): _looked_up(MODEL)},
+        "resources": {token(kind.name): _resource(kind) for kind in KINDS},
         "functions": _functions(MODEL),
     }
 
@@ -259,11 +259,11 @@ _PRIMITIVES: Final = {str: "string", bool: "boolean", int: "integer", float: "nu
 
 
 def _type_token(document: type[Document]) -> str:
-    return f"{NAME}:index:{document.__name__}"
+    return token(document.__name__)
 
 
 def _enum_token(field: FieldOf) -> str:
-    return f"{NAME}:index:{camel(field.name)[:1].upper()}{camel(field.name)[1:]}"
+    return token(f"{camel(field.name)[:1].upper()}{camel(field.name)[1:]}")
 
 
 def _values_of(field: FieldOf) -> tuple[str, ...]:
@@ -292,9 +292,9 @@ def _functions(kind: Kind) -> Schema:
     default = kind.fields[list(kind.identity)[1]].default
     name, version = "The name by which it is registered.", f"Its version. Default: `{default}`."
     pattern = "A pattern for the name, with `*` and `?`. Default: `*`."
-    found = {"type": "array", "items": {"type": "object", "$ref": f"#/types/{NAME}:index:{noun}"}}
+    found = {"type": "array", "items": {"type": "object", "$ref": f"#/types/{token(noun)}"}}
     return {
-        f"{NAME}:index:get{noun}": {
+        token(f"get{noun}"): {
             "description": "One registration, as it is now, without its secrets. Where it is not there, what comes "
             "near is named. In a YAML program let it depend on an output of the resource, such as `modelId`, where "
             "the same stack registers it.",
@@ -308,7 +308,7 @@ def _functions(kind: Kind) -> Schema:
             },
             "outputs": _looked_up(kind),
         },
-        f"{NAME}:index:list{noun}s": {
+        token(f"list{noun}s"): {
             "description": "The registrations whose name matches a pattern, in the order of their names.",
             "inputs": {"type": "object", "properties": {"name": {"type": "string", "description": pattern}}},
             "outputs": {"type": "object", "properties": {"models": found}, "required": ["models"]},

@@ -206,7 +206,7 @@ class EnkryptClient:
                 self._pace.lock_out(turn, str(failed), failed.retry_after)
             raise failed
         if response.status >= 300:
-            raise responses.rejection(request, response, self.settings.shown_endpoint, self._without_keys)
+            raise responses.rejection(request, response, self.settings, self._without_keys)
         return response
 
     def _connect(self) -> Transport:

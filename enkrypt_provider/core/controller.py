@@ -17,9 +17,9 @@ from typing import Any, Final
 from ..api import operation
 from ..api.client import EnkryptClient
 from ..api.operation import TIME_LIMIT, Operation, Report, print_line
-from ..errors import ConfigurationError, DeletionProtected, plain
+from ..errors import AuthenticationFailed, ConfigurationError, DeletionProtected, plain
 from ..kinds import codec
-from ..kinds.kind import Identifier, Properties
+from ..kinds.kind import Identifier, Live, Properties
 from ..kinds.model import MODEL
 from ..settings import Settings
 from . import diff as differences
@@ -165,7 +165,7 @@ class Controller:
             moved = self._moved(held)
             changes = [*moved, *self._differences(request, held, is_here=not moved)]
             result = DiffResult(changes)
-            if result.replaces:
+            if result.replaces and MODEL.known_identity(request.inputs):  # else nobody knows yet
                 refuse_if_protected(request)
             if not moved:
                 (self.registrations.run.release if result.replaces else self.registrations.run.hold)(held)
@@ -230,7 +230,7 @@ class Controller:
                 return Registered(request.id, request.state, codec.from_state(MODEL, request.state))
             self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
             self.registrations.journal.keep(held.key)
-            live = self.registrations.snapshot.find(held.identity)
+            live = self._found(request, held)
             if live is None:
                 return Registered()
             declared = codec.from_state(MODEL, request.state)
@@ -238,6 +238,18 @@ class Controller:
                 declared = differences.without_secrets(declared)  # somebody made it anew, with keys of their own
             inputs = codec.from_state(MODEL, differences.settle(declared, live))
             return Registered(str(live.identity), self._state(inputs, live.computed), inputs)
+
+    def _found(self, request: Request, held: Holding) -> Live | None:
+        """Return what is registered. Raise `ModelNotFound` where nothing is that a person named."""
+        try:
+            live = self.registrations.snapshot.find(held.identity)
+        except AuthenticationFailed as error:
+            if str(error) in self._told:
+                raise AuthenticationFailed(f"{held.identity}: not read, since the API key is refused") from None
+            self._told.add(str(error))
+            raise
+        is_named = "model_saved_name" not in request.state
+        return self.registrations.client.registered(held.identity) if live is None and is_named else live
 
     def update(self, request: Request) -> Registered:
         """Send the whole object."""

@@ -13,12 +13,7 @@ from typing import Final
 
 from ..kinds.kind import Json, Kind, Properties
 from ..kinds.secrets import Path
-
-
-def camel(name: str) -> str:
-    """`jwt_url` as `jwtUrl`."""
-    first, *others = name.split("_")
-    return first + "".join(part[:1].upper() + part[1:] for part in others)
+from .package_schema import camel
 
 
 def to_package(kind: Kind, properties: Properties) -> Properties:

@@ -12,7 +12,7 @@ import pytest
 
 from enkrypt_provider.core.diff import Rule, rule_of
 from enkrypt_provider.frontends import package_schema
-from enkrypt_provider.frontends.package_names import camel
+from enkrypt_provider.frontends.package_schema import camel
 from enkrypt_provider.kinds.document import FieldOf
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import NAMES

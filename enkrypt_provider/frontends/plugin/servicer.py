@@ -262,7 +262,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         return lambda severity, line: self._log.write(severity, line, urn)
 
 
-KINDS = {package_schema.token(kind): kind for kind in (MODEL,)}
+KINDS: Final = {package_schema.token(kind.name): kind for kind in (MODEL,)}
 
 
 def _kind(request: Any) -> Kind:

@@ -11,12 +11,13 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 from ..api import operation
 from ..api.client import EnkryptClient
 from ..api.operation import TIME_LIMIT, Operation, Report, print_line
-from ..errors import AuthenticationFailed, ConfigurationError, DeletionProtected, EnkryptError, plain
+from ..errors import AuthenticationFailed, ConfigurationError, DeletionProtected, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Kind, Live, Properties
 from ..kinds.model import MODEL
@@ -27,6 +28,7 @@ from .database import Database
 from .diff import Change
 from .holding import Holding
 from .journal import Journal
+from .online import OnlineCheck
 from .reconcile import Registrations
 from .run_ownership import RunOwnership
 
@@ -149,36 +151,11 @@ class Controller:
         old = self._kind.known_identity(codec.from_state(self._kind, request.state)) if request.state else None
         if identity is None or identity == old or not self._settings.check_online:
             return ""
-        try:
-            self._show_project()
-            is_taken = identity in self.registrations.snapshot.identities() and self._is_anothers(
-                identity, request.urn
-            )
-        except AuthenticationFailed as error:
-            return str(error)
-        except EnkryptError as error:
-            self._report_once(f"enkrypt:checkOnline: {error}")
-            return ""
-        if not is_taken:
-            return ""
-        if inputs.get("adopt_existing") is True:
-            self._report_once(f"{identity} is registered already: it will be adopted and updated to what is declared")
-            return ""
-        return (
-            f"{identity} is registered already: to take it over set adopt_existing=True; where another resource of "
-            "this program gives it up, declare that one first"
-        )
+        return self._online.problem(identity, request.urn, is_adopted=inputs.get("adopt_existing") is True)
 
-    def _is_anothers(self, identity: Identifier, urn: str) -> bool:
-        live = self.registrations.snapshot.find(identity)
-        is_ours = self.registrations.journal.entry(urn, identity) is not None
-        return live is not None and not is_ours and not self.registrations.run.is_released(Holding.of(live))
-
-    def _show_project(self) -> None:
-        if "project" not in self._told:
-            self._told.add("project")
-            if project := self.registrations.client.consumer_info().get("project_name"):
-                operation.report("info", f"the API key is of project {plain(project, 60)}")
+    @cached_property
+    def _online(self) -> OnlineCheck:
+        return OnlineCheck(self.registrations, self._report_once)
 
     def _report_once(self, line: str) -> None:
         if line not in self._told:
@@ -192,7 +169,7 @@ class Controller:
         with _running(request):
             held = self._holding(request)
             moved = self._moved(held)
-            changes = [*([moved] if moved else []), *self._differences(request, held)]
+            changes = [*moved, *self._differences(request, held, is_here=not moved)]
             result = DiffResult(changes)
             if result.replaces and self._kind.known_identity(request.inputs):  # else nobody knows yet
                 refuse_if_protected(request)
@@ -201,10 +178,10 @@ class Controller:
             self._name_rotated_keys(request.id, changes)
             return result
 
-    def _differences(self, request: Request, held: Holding) -> list[Change]:
+    def _differences(self, request: Request, held: Holding, *, is_here: bool) -> list[Change]:
         state, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
         changes = differences.changes(state, inputs, self._kind)
-        if not self._is_unconfirmed(request, held):
+        if not is_here or not self._is_unconfirmed(request, held):
             return changes
         self._report_once(f"{held.identity}: the last update was not confirmed, and is sent again")
         return changes or [Change(self._kind.nested or next(iter(self._kind.fields)), differences.Rule.UPDATE)]
@@ -214,19 +191,22 @@ class Controller:
         self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
         return self.registrations.journal.is_pending(held.key)
 
-    def _moved(self, held: Holding) -> Change | None:
+    def _moved(self, held: Holding) -> list[Change]:
         """Return the change of account, unless the same registration is there under another address."""
-        here = self._settings.account
-        if held.account in ("", here):
-            return None
-        live = self.registrations.snapshot.find(held.identity)
-        if live is not None and held.is_very_same(Holding.of(live)):
-            return None
+        if not self._is_elsewhere(held):
+            return []
         self._report_once(
             f"{held.identity} is registered at {_shown(held.account)}; it is replaced by one at "
             f"{self._settings.shown_endpoint}"
         )
-        return Change(ACCOUNT, differences.Rule.REPLACE)
+        return [Change(ACCOUNT, differences.Rule.REPLACE)]
+
+    def _is_elsewhere(self, held: Holding) -> bool:
+        """Whether a state speaks of another account, and not only of another address of this one."""
+        if held.account in ("", self._settings.account):
+            return False
+        live = self.registrations.snapshot.find(held.identity)
+        return live is None or not held.is_very_same(Holding.of(live))
 
     def _name_rotated_keys(self, id_: str, changes: list[Change]) -> None:
         # The engine shows `[secret]` on both sides: say at least whose and which.
@@ -248,16 +228,15 @@ class Controller:
         """Return the live registration, as state and as inputs, so that drift shows; an empty id where it is gone."""
         with _running(request):
             held = self._holding(request)
-            self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
-            self.registrations.journal.keep(held.key)
-            live = self._found(request, held)
-            is_elsewhere = held.account not in ("", self._settings.account)
-            if is_elsewhere and not (live and held.is_very_same(Holding.of(live))):
+            if self._is_elsewhere(held):
                 self._report_once(
                     f"{held.identity} is registered at {_shown(held.account)}, and enkrypt:endpoint is "
                     f"{self._settings.shown_endpoint}: it was not read; `pulumi up` moves it"
                 )
                 return Registered(request.id, request.state, codec.from_state(self._kind, request.state))
+            self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
+            self.registrations.journal.keep(held.key)
+            live = self._found(request, held)
             if live is None:
                 return Registered()
             declared = codec.from_state(self._kind, request.state)
@@ -300,20 +279,13 @@ class Controller:
         with _running(request):
             refuse_if_protected(request)
             held = self._holding(request)
-            if held.account in ("", self._settings.account) or self._is_here(held):
-                self.registrations.delete(held)
-
-    def _is_here(self, held: Holding) -> bool:
-        """Whether a registration of another address is the one here. One that is not is left where it is."""
-        live = self.registrations.snapshot.find(held.identity)
-        if live is not None and held.is_very_same(Holding.of(live)):
-            return True
-        operation.report(
-            "warning",
-            f"{held.identity} ({self._kind.number} {held.number}) stays registered at {_shown(held.account)}: only "
-            f"the account {self._settings.shown_endpoint} is known here. Delete it there if nobody needs it",
-        )
-        return False
+            if not self._is_elsewhere(held):
+                return self.registrations.delete(held)
+            return operation.report(
+                "warning",
+                f"{held.identity} ({self._kind.number} {held.number}) stays registered at {_shown(held.account)}: only the "
+                f"account {self._settings.shown_endpoint} is known here. Delete it there if nobody needs it",
+            )
 
     # ---- what a state says
 

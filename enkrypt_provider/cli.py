@@ -265,6 +265,26 @@ def _client(stack: str | None, endpoint: str | None, dialect: DialectName | None
     return EnkryptClient(_sources(stack, endpoint, dialect).settings)
 
 
+class PluginAction(str, Enum):
+    install = "install"
+
+
+@commands.command("plugin")
+def plugin_(action: Annotated[PluginAction, typer.Argument(help="What to do with it.")]) -> None:  # noqa: ARG001
+    """Make the native plugin known to Pulumi, for every project of this user, in any language.
+
+    Installs a launcher that starts the plugin with this Python. A project may name the folder of the plugin instead,
+    by `plugins.providers` in its Pulumi.yaml.
+
+    \b
+    Examples:
+      python -m enkrypt_provider plugin install
+    """
+    from .commands import plugin
+
+    typer.echo(f"pulumi-resource-enkrypt {plugin.install()} is installed")
+
+
 @commands.command()
 def serve(
     port: Annotated[int, typer.Option(help="0 picks a free one.", min=0, max=65535)] = 8787,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -128,6 +129,8 @@ def main(words: Sequence[str], here: Project) -> str:
             return json.dumps({"version": 3, "deployment": {"resources": here.state()}})
         case ["import", "--file", file, *_]:
             return _import(json.loads(Path(file).read_text()), here)
+        case ["plugin", "install", "resource", name, version, "--file", file, *_]:
+            shutil.copy(file, here.folder / f"{name}-{version}")
         case other:
             sys.exit(f"error: unknown command {other}")
     return ""

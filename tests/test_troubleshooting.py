@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +29,7 @@ from enkrypt_provider.core.database import Database
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
-from enkrypt_provider.frontends.property_values import OWNER
+from enkrypt_provider.frontends.property_values import OWNER, without_secrets
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.kinds.model import MODEL
@@ -88,7 +88,13 @@ class World:
 
     def registered(self, **changed: Any) -> dict[str, Any]:
         """The state after a create that went well."""
-        return self.frontend().create(declared(**changed)).outs or {}
+        return opened(self.frontend().create(declared(**changed)).outs)
+
+
+def opened(properties: Mapping[str, Any] | None) -> dict[str, Any]:
+    """As the engine hands them to a provider."""
+    found: dict[str, Any] = without_secrets(dict(properties or {}))
+    return found
 
 
 def declared(**changed: Any) -> dict[str, Any]:
@@ -196,7 +202,8 @@ def killed(world: World) -> None:
 def owned(world: World, *faults: Fault, **changed: Any) -> dict[str, Any]:
     """The state after a create by a resource that says who it is."""
     frontend = world.frontend(*faults)
-    return frontend.create(dict(frontend.check({}, {**CHAT, OWNER: "chat", **changed}).inputs)).outs or {}
+    checked = frontend.check({}, {**CHAT, OWNER: "chat", **changed})
+    return opened(frontend.create(opened(checked.inputs)).outs)
 
 
 def keys_change(world: World, state: dict[str, Any]) -> None:

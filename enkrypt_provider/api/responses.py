@@ -14,6 +14,7 @@ from ..errors import AuthenticationFailed, ModelExists, ModelNotFound, RequestRe
 from ..kinds import codec
 from ..kinds.kind import Identifier, Json, Live
 from ..kinds.model import MODEL
+from ..settings import Settings
 from .request import NOT_FOLLOWED, Request, Response, timestamp
 from .retry import Failed, Failure
 
@@ -33,6 +34,10 @@ _REJECTIONS: Final[dict[int, tuple[type[RequestRejected], str]]] = {
     409: (ModelExists, ""),
 }
 """The error and the advice for a status."""
+_OTHER_DIALECT: Final = (
+    "it was sent in dialect {own}; where the account speaks {other} (`enkrypt-provider doctor` says which), set "
+    "enkrypt:dialect to {other}"
+)
 _NO_SUCH_CALL: Final = (RequestRejected, "is {endpoint} the API's address?")
 
 
@@ -52,16 +57,18 @@ def failure(response: Response, hide: Hide) -> Failed | None:
     return None
 
 
-def rejection(request: Request, response: Response, endpoint: str, hide: Hide) -> RequestRejected:
-    """Return the error that any other status from 300 stands for; `endpoint` as a person should read it."""
+def rejection(request: Request, response: Response, settings: Settings, hide: Hide) -> RequestRejected:
+    """Return the error that any other status from 300 stands for."""
     if response.status in (301, 302, 303, 307, 308):
         return RequestRejected(_redirected(request, response, hide), status=response.status)
     kind, advice = _REJECTIONS.get(response.status, (RequestRejected, ""))
     if kind is ModelNotFound and request.identity is None:
         kind, advice = _NO_SUCH_CALL
+    elif response.status in (400, 422) and request.body is not None:
+        advice = _OTHER_DIALECT.format(own=settings.dialect, other="v1" if settings.dialect == "v2" else "v2")
     message = f"{request.what}: {response.status}{_colon(_message(response, hide))}"
     return kind(
-        f"{message}{_colon(advice.format(endpoint=endpoint))}",
+        f"{message}{_colon(advice.format(endpoint=settings.shown_endpoint))}",
         status=response.status,
         request_id=hide(_request_id(response)),
     )

@@ -7,17 +7,19 @@ in the API's names; a state is the inputs, what the server set, and the account.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 from ..api import operation
 from ..api.client import EnkryptClient
 from ..api.operation import TIME_LIMIT, Operation, Report, print_line
-from ..errors import AuthenticationFailed, ConfigurationError, DeletionProtected, EnkryptError, plain
+from ..errors import AuthenticationFailed, ConfigurationError, DeletionProtected, plain
 from ..kinds import codec
-from ..kinds.kind import Identifier, Properties
+from ..kinds.kind import Identifier, Live, Properties
 from ..kinds.model import MODEL
 from ..settings import Settings
 from . import diff as differences
@@ -26,6 +28,7 @@ from .database import Database
 from .diff import Change
 from .holding import Holding
 from .journal import Journal
+from .online import OnlineCheck
 from .reconcile import Registrations
 from .run_ownership import RunOwnership
 
@@ -35,7 +38,8 @@ ACCOUNT: Final = "__account"
 
 @dataclass(frozen=True)
 class Request:
-    """What an engine asks. `urn` names the resource, where it is known; `timeout` is in seconds.
+    """What an engine asks. `urn` names the resource, where it is known; `timeout` is in seconds;
+    `interrupted` cuts its waits short.
 
     `id` is NAME/VERSION; `state` is what the engine holds; `inputs` are the program's, as `check` returned them.
     """
@@ -46,6 +50,9 @@ class Request:
     state: Properties = field(default_factory=dict)
     timeout: float = TIME_LIMIT
     report: Report = print_line
+    interrupted: threading.Event = field(default_factory=threading.Event)
+    keeps_unhealthy: bool = False
+    """Whether a registration whose model does not answer is kept, with a problem, and not taken back."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +76,12 @@ class DiffResult:
 
 @dataclass(frozen=True)
 class Registered:
-    """A registration as the engine keeps it; an empty `id` where it is gone."""
+    """A registration as the engine keeps it; an empty `id` where it is gone. `problem` says why it is no use yet."""
 
     id: str = ""
     state: Properties = field(default_factory=dict)
     inputs: Properties = field(default_factory=dict)
+    problem: str = ""
 
 
 class Controller:
@@ -137,36 +145,11 @@ class Controller:
         old = MODEL.known_identity(codec.from_state(MODEL, request.state)) if request.state else None
         if identity is None or identity == old or not self._settings.check_online:
             return ""
-        try:
-            self._show_project()
-            is_taken = identity in self.registrations.snapshot.identities() and self._is_anothers(
-                identity, request.urn
-            )
-        except AuthenticationFailed as error:
-            return str(error)
-        except EnkryptError as error:
-            self._report_once(f"enkrypt:checkOnline: {error}")
-            return ""
-        if not is_taken:
-            return ""
-        if inputs.get("adopt_existing") is True:
-            self._report_once(f"{identity} is registered already: it will be adopted and updated to what is declared")
-            return ""
-        return (
-            f"{identity} is registered already: to take it over set adopt_existing=True; where another resource of "
-            "this program gives it up, declare that one first"
-        )
+        return self._online.problem(identity, request.urn, is_adopted=inputs.get("adopt_existing") is True)
 
-    def _is_anothers(self, identity: Identifier, urn: str) -> bool:
-        live = self.registrations.snapshot.find(identity)
-        is_ours = self.registrations.journal.entry(urn, identity) is not None
-        return live is not None and not is_ours and not self.registrations.run.is_released(Holding.of(live))
-
-    def _show_project(self) -> None:
-        if "project" not in self._told:
-            self._told.add("project")
-            if project := self.registrations.client.consumer_info().get("project_name"):
-                operation.report("info", f"the API key is of project {plain(project, 60)}")
+    @cached_property
+    def _online(self) -> OnlineCheck:
+        return OnlineCheck(self.registrations, self._report_once)
 
     def _report_once(self, line: str) -> None:
         if line not in self._told:
@@ -180,19 +163,19 @@ class Controller:
         with _running(request):
             held = self._holding(request)
             moved = self._moved(held)
-            changes = [*([moved] if moved else []), *self._differences(request, held)]
+            changes = [*moved, *self._differences(request, held, is_here=not moved)]
             result = DiffResult(changes)
-            if result.replaces:
+            if result.replaces and MODEL.known_identity(request.inputs):  # else nobody knows yet
                 refuse_if_protected(request)
             if not moved:
                 (self.registrations.run.release if result.replaces else self.registrations.run.hold)(held)
             self._name_rotated_keys(request.id, changes)
             return result
 
-    def _differences(self, request: Request, held: Holding) -> list[Change]:
+    def _differences(self, request: Request, held: Holding, *, is_here: bool) -> list[Change]:
         state, inputs = codec.from_state(MODEL, request.state), codec.from_state(MODEL, request.inputs)
         changes = differences.changes(state, inputs)
-        if not self._is_unconfirmed(request, held):
+        if not is_here or not self._is_unconfirmed(request, held):
             return changes
         self._report_once(f"{held.identity}: the last update was not confirmed, and is sent again")
         return changes or [Change("model_config", differences.Rule.UPDATE)]
@@ -202,19 +185,22 @@ class Controller:
         self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
         return self.registrations.journal.is_pending(held.key)
 
-    def _moved(self, held: Holding) -> Change | None:
+    def _moved(self, held: Holding) -> list[Change]:
         """Return the change of account, unless the same registration is there under another address."""
-        here = self._settings.account
-        if held.account in ("", here):
-            return None
-        live = self.registrations.snapshot.find(held.identity)
-        if live is not None and held.is_very_same(Holding.of(live)):
-            return None
+        if not self._is_elsewhere(held):
+            return []
         self._report_once(
             f"{held.identity} is registered at {_shown(held.account)}; it is replaced by one at "
             f"{self._settings.shown_endpoint}"
         )
-        return Change(ACCOUNT, differences.Rule.REPLACE)
+        return [Change(ACCOUNT, differences.Rule.REPLACE)]
+
+    def _is_elsewhere(self, held: Holding) -> bool:
+        """Whether a state speaks of another account, and not only of another address of this one."""
+        if held.account in ("", self._settings.account):
+            return False
+        live = self.registrations.snapshot.find(held.identity)
+        return live is None or not held.is_very_same(Holding.of(live))
 
     def _name_rotated_keys(self, id_: str, changes: list[Change]) -> None:
         # The engine shows `[secret]` on both sides: say at least whose and which.
@@ -229,23 +215,22 @@ class Controller:
         with _running(request):
             inputs = codec.from_state(MODEL, request.inputs)
             urn = request.urn or self._urns.get(str(MODEL.identity_of(inputs)), "")
-            live = self.registrations.create(urn, inputs)
-            return Registered(str(live.identity), self._state(inputs, live.computed))
+            live, problem = self.registrations.create(urn, inputs, keeps_unhealthy=request.keeps_unhealthy)
+            return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
 
     def read(self, request: Request) -> Registered:
         """Return the live registration, as state and as inputs, so that drift shows; an empty id where it is gone."""
         with _running(request):
             held = self._holding(request)
-            self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
-            self.registrations.journal.keep(held.key)
-            live = self.registrations.snapshot.find(held.identity)
-            is_elsewhere = held.account not in ("", self._settings.account)
-            if is_elsewhere and not (live and held.is_very_same(Holding.of(live))):
+            if self._is_elsewhere(held):
                 self._report_once(
                     f"{held.identity} is registered at {_shown(held.account)}, and enkrypt:endpoint is "
                     f"{self._settings.shown_endpoint}: it was not read; `pulumi up` moves it"
                 )
                 return Registered(request.id, request.state, codec.from_state(MODEL, request.state))
+            self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
+            self.registrations.journal.keep(held.key)
+            live = self._found(request, held)
             if live is None:
                 return Registered()
             declared = codec.from_state(MODEL, request.state)
@@ -253,6 +238,18 @@ class Controller:
                 declared = differences.without_secrets(declared)  # somebody made it anew, with keys of their own
             inputs = codec.from_state(MODEL, differences.settle(declared, live))
             return Registered(str(live.identity), self._state(inputs, live.computed), inputs)
+
+    def _found(self, request: Request, held: Holding) -> Live | None:
+        """Return what is registered. Raise `ModelNotFound` where nothing is that a person named."""
+        try:
+            live = self.registrations.snapshot.find(held.identity)
+        except AuthenticationFailed as error:
+            if str(error) in self._told:
+                raise AuthenticationFailed(f"{held.identity}: not read, since the API key is refused") from None
+            self._told.add(str(error))
+            raise
+        is_named = "model_saved_name" not in request.state
+        return self.registrations.client.registered(held.identity) if live is None and is_named else live
 
     def update(self, request: Request) -> Registered:
         """Send the whole object."""
@@ -263,29 +260,24 @@ class Controller:
             is_for_us = changes and all(change.rule is differences.Rule.OPTION for change in changes)
             if is_for_us and not self._is_unconfirmed(request, held):
                 return Registered(request.id, self._state(inputs, _computed(request.state)))
-            verify = bool(inputs.get("verify_health")) and health.may_change_by(change.path for change in changes)
-            live = self.registrations.update(urn, held, old, inputs, verify=verify)
-            return Registered(request.id, self._state(inputs, live.computed))
+            is_in_doubt = not changes or health.may_change_by(change.path for change in changes)
+            verify = is_in_doubt and bool(inputs.get("verify_health"))
+            undo_to = None if request.keeps_unhealthy else old
+            live, problem = self.registrations.update(urn, held, inputs, verify=verify, undo_to=undo_to)
+            return Registered(request.id, self._state(inputs, live.computed), problem=problem)
 
     def delete(self, request: Request) -> None:
         """Delete the registration that the state stands for; one that is gone already is done."""
         with _running(request):
             refuse_if_protected(request)
             held = self._holding(request)
-            if held.account in ("", self._settings.account) or self._is_here(held):
-                self.registrations.delete(held)
-
-    def _is_here(self, held: Holding) -> bool:
-        """Whether a registration of another address is the one here. One that is not is left where it is."""
-        live = self.registrations.snapshot.find(held.identity)
-        if live is not None and held.is_very_same(Holding.of(live)):
-            return True
-        operation.report(
-            "warning",
-            f"{held.identity} (model_id {held.number}) stays registered at {_shown(held.account)}: only the account "
-            f"{self.registrations.client.settings.shown_endpoint} is known here. Delete it there if nobody needs it",
-        )
-        return False
+            if not self._is_elsewhere(held):
+                return self.registrations.delete(held)
+            return operation.report(
+                "warning",
+                f"{held.identity} (model_id {held.number}) stays registered at {_shown(held.account)}: only the "
+                f"account {self._settings.shown_endpoint} is known here. Delete it there if nobody needs it",
+            )
 
     # ---- what a state says
 
@@ -341,4 +333,4 @@ def _computed(state: Properties) -> Properties:
 
 
 def _running(request: Request) -> AbstractContextManager[Operation]:
-    return operation.running(Operation(request.report, request.timeout))
+    return operation.running(Operation(request.report, request.timeout, interrupted=request.interrupted))

@@ -130,12 +130,8 @@ class Create:
         """Send what is declared: what is there may have other keys, which nobody can compare."""
         self.replaced = None if any(map(is_masked, _keys(live.inputs))) else live.inputs
         self.note(live)
-        self._doubt()
-        try:
-            return self._client.modify_model(self.identity, self._body)
-        except RequestRejected:
-            self._in_doubt = False
-            raise
+        self._in_doubt = False  # the create itself made nothing
+        return self._client.modify_model(self.identity, self._body, self._doubt)
 
     def _why_ours(self, live: Live) -> Claim | None:
         found = Holding.of(live)

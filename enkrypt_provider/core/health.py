@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..api.client import EnkryptClient
 from ..api.redaction import redacted, secrets_in
-from ..errors import EnkryptError, ModelUnhealthy, plain
+from ..errors import EnkryptError, plain
 from ..kinds.kind import Identifier, Json, Properties
 from ..kinds.markers import Reaches
 from ..kinds.model import MODEL
@@ -17,14 +17,14 @@ def may_change_by(paths: Iterable[str]) -> bool:
     return any(path.startswith(MODEL.marked(Reaches)) for path in paths)
 
 
-def verify(client: EnkryptClient, identity: Identifier, inputs: Properties) -> None:
-    """Raise `ModelUnhealthy` where the model, registered with `inputs`, does not answer."""
+def problem(client: EnkryptClient, identity: Identifier, inputs: Properties) -> str:
+    """Return why the model, registered with `inputs`, does not answer, or ""."""
     try:
         health = client.until_visible(lambda: client.model_health(identity))
     except EnkryptError as error:
-        raise ModelUnhealthy(f"{identity}: its health could not be verified: {error}") from None
-    if reason := redacted(illness(health), secrets_in(inputs)):
-        raise ModelUnhealthy(f"{identity} does not answer: {reason}")
+        return f"{identity}: its health could not be verified: {error}"
+    reason = redacted(illness(health), secrets_in(inputs))
+    return f"{identity} does not answer: {reason}" if reason else ""
 
 
 def illness(health: Json) -> str:

@@ -6,13 +6,15 @@ A state object stands for the number (`model_id`) that it holds, not for a name.
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+import threading
 from collections.abc import Callable
 
 from ..api import operation
 from ..api.client import VISIBILITY_WAITS, EnkryptClient
 from ..api.snapshot import Snapshot
-from ..errors import EnkryptError, ModelNotFound, ModelUnhealthy, RequestRejected, UnexpectedResponse, plain
+from ..errors import EnkryptError, ModelNotFound, ModelUnhealthy, UnexpectedResponse, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Live, Properties
 from ..kinds.model import MODEL
@@ -34,8 +36,8 @@ class Registrations:
 
     # ---- create
 
-    def create(self, urn: str, inputs: Properties) -> Live:
-        """Register `inputs`, once, whatever happens on the way.
+    def create(self, urn: str, inputs: Properties, *, keeps_unhealthy: bool = False) -> tuple[Live, str]:
+        """Register `inputs`, once, whatever happens on the way. Return also why a model that is kept is unhealthy.
 
         Raise `ModelExists` where the identity is taken by a registration that is not this resource's, unless
         `inputs` say `adopt_existing`; `ModelUnhealthy` where `verify_health` made it be taken back.
@@ -43,22 +45,24 @@ class Registrations:
         self._name_left_behind(urn, MODEL.identity_of(inputs))
         create = Create(self, urn, inputs)
         live = create.register()
+        problem = ""
         if inputs.get("verify_health"):
             create.note(live)
-            self._verify(inputs, live, lambda: self._take_back(create, live))
+            problem = self._verify(inputs, live, None if keeps_unhealthy else lambda: self._take_back(create, live))
         made = Holding.of(live)
         self.journal.finish(urn, made, live.computed.get("updated_at"))
         self.run.hold(made)
-        return live
+        return live, problem
 
     def _name_left_behind(self, urn: str, identity: Identifier) -> None:
         """Name what an earlier create of this resource made under another identity, where no state holds it."""
         for other in self.journal.others(urn, identity):
-            live = self.client.find_model(other)
-            if live is None:
-                self.journal.put(urn, other, None)
-            elif not self.run.is_seen(Holding.of(live)):
-                operation.report("warning", f"an earlier `pulumi up` was interrupted: {self.left_behind(other)}")
+            with contextlib.suppress(EnkryptError):  # what cannot be told now is told by the next create
+                live = self.client.find_model(other)
+                if live is None:
+                    self.journal.put(urn, other, None)
+                elif not self.run.is_seen(Holding.of(live)):
+                    operation.report("warning", f"an earlier `pulumi up` was interrupted: {self.left_behind(other)}")
 
     def _take_back(self, create: Create, live: Live) -> str:
         if create.is_new:
@@ -80,23 +84,32 @@ class Registrations:
 
     # ---- update
 
-    def update(self, urn: str, held: Holding, old: Properties, inputs: Properties, *, verify: bool = False) -> Live:
-        """Replace the registration's fields; with `verify` the model must answer, or `old` is set back.
+    def update(
+        self, urn: str, held: Holding, inputs: Properties, *, verify: bool = False, undo_to: Properties | None = None
+    ) -> tuple[Live, str]:
+        """Replace the registration's fields. With `verify` the model must answer, or `undo_to` is set back.
+
+        Return also why a model that is kept is unhealthy.
 
         Raise `ModelNotFound` where it is gone or somebody else's by now.
         """
         self._refuse_unless_ours(held)
+        live = self._send(urn, held, inputs)
+        undo = None if undo_to is None else lambda: self._set_back(held, undo_to)
+        problem = self._verify(inputs, live, undo) if verify else ""
+        self.journal.finish(urn, held, live.computed.get("updated_at"))
+        return live, problem
+
+    def _send(self, urn: str, held: Holding, inputs: Properties) -> Live:
         before = self.journal.entry(urn, held.identity)
         self.journal.begin(urn, held.identity, held.key)
+        in_doubt = threading.Event()
         try:
-            live = self._modify(held.identity, inputs)
-        except RequestRejected as error:
-            self.journal.put(urn, held.identity, before)
-            raise ModelNotFound(self._gone(held), status=404) if error.status == 404 else error from None
-        if verify:
-            self._verify(inputs, live, lambda: self._set_back(held, old))
-        self.journal.finish(urn, held, live.computed.get("updated_at"))
-        return live
+            return self._modify(held.identity, inputs, in_doubt.set)
+        except EnkryptError as error:
+            if not in_doubt.is_set():
+                self.journal.put(urn, held.identity, before)
+            raise ModelNotFound(self._gone(held), status=404) if isinstance(error, ModelNotFound) else error from None
 
     def _set_back(self, held: Holding, old: Properties) -> str:
         self._modify(held.identity, old)
@@ -157,9 +170,9 @@ class Registrations:
 
     # ---- both ways
 
-    def _modify(self, identity: Identifier, inputs: Properties) -> Live:
+    def _modify(self, identity: Identifier, inputs: Properties, doubt: Callable[[], None] = lambda: None) -> Live:
         try:
-            return self.client.modify_model(identity, codec.body(MODEL, inputs, self.client.settings.dialect))
+            return self.client.modify_model(identity, codec.body(MODEL, inputs, self.client.settings.dialect), doubt)
         finally:
             self.snapshot.changed()
 
@@ -172,12 +185,11 @@ class Registrations:
             self.snapshot.changed()
         return None
 
-    def _verify(self, inputs: Properties, live: Live, undo: Callable[[], str]) -> None:
-        """Raise `ModelUnhealthy` where the model does not answer; it says what came of `undo`."""
-        try:
-            return health.verify(self.client, live.identity, inputs)
-        except ModelUnhealthy as error:
-            problem = str(error)
+    def _verify(self, inputs: Properties, live: Live, undo: Callable[[], str] | None) -> str:
+        """Return why the model does not answer, or "". Raise `ModelUnhealthy` with what came of `undo` instead."""
+        problem = health.problem(self.client, live.identity, inputs)
+        if undo is None or not problem:
+            return problem
         try:
             undone = undo()
         except EnkryptError as error:

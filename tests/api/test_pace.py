@@ -245,6 +245,17 @@ def _busiest(times: Sequence[float], seconds: float) -> int:
     return max(sum(first <= other < first + seconds for other in times) for first in times)
 
 
+def test_after_a_short_lock_out_the_calls_before_it_count_still() -> None:
+    """A 429 with `Retry-After: 0`: the server's window is not empty yet, however slow the calls become."""
+    now = VirtualTime()
+    pace, limiter = pace_of(now), Limiter(Limits(rate="3/s"), now)
+    for number in range(6):
+        with pace.turn("models") as turn:
+            assert limiter.refuse("key", "/models") is None
+            if number == 2:
+                pace.lock_out(turn, "429", 0)
+
+
 def test_after_each_lock_out_calls_are_slower_down_to_a_limit() -> None:
     """Half as many in any minute, then a quarter; never fewer than an eighth."""
     now = VirtualTime()

@@ -23,6 +23,10 @@ from .server import CALLS, GOOD, HOST, MODEL, Server, error_of, every_call, says
 
 # ---- a refusal
 
+OTHER_DIALECT = (
+    "it was sent in dialect v1; where the account speaks v2 (`enkrypt-provider doctor` says which), set "
+    "enkrypt:dialect to v2"
+)
 # Status, body, error, and what the line says after "OPERATION: ".
 REFUSED: list[tuple[int, Any, type[EnkryptError], str]] = [
     (400, {"message": "model_name must be a string"}, RequestRejected, "400: model_name must be a string"),
@@ -69,6 +73,9 @@ def test_each_refusal_is_one_line_with_its_cause_and_fix(
 ) -> None:
     """The line names the operation and the model, the status, the API's words, and what to do."""
     error = error_of(name, says(body, status))
+    if status in (400, 422) and name.startswith(("create", "update")):
+        line, id_, rest = line.partition(" (request id")
+        line = f"{line}: {OTHER_DIALECT}{id_}{rest}"
     assert (type(error), str(error)) == (kind, f"{name}: {line}")
 
 

@@ -20,6 +20,7 @@ from enkrypt_provider.core import diff
 from enkrypt_provider.core.controller import Controller, connect
 from enkrypt_provider.core.database import Database
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
+from enkrypt_provider.frontends.property_values import without_secrets
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Properties
 from enkrypt_provider.kinds.markers import Dialect
@@ -63,7 +64,7 @@ class Stack:
         """What `check` makes of a program without faults."""
         result = self.checked(program)
         assert not result.failures, [failure.reason for failure in result.failures]
-        inputs: Properties = dict(result.inputs)
+        inputs: Properties = without_secrets(result.inputs)
         return inputs
 
     def create(self, program: Properties) -> Held:

@@ -138,6 +138,15 @@ class _Edited(httpx.BaseTransport):
         return httpx.Response(response.status_code, headers=headers, stream=httpx.ByteStream(edited))
 
 
+def unreachable() -> httpx.BaseTransport:
+    """Return a transport to an API where nobody listens."""
+
+    def refused(_request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    return httpx.MockTransport(refused)
+
+
 def _models_in(found: Json) -> list[Json]:
     if not isinstance(found, dict):
         return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from enkrypt_provider.core.controller import Request
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.errors import EnkryptError, ModelExists, RequestRejected
 
-from .machines import KEY, Api, Machine, Object, model
+from .machines import KEY, Api, Machine, Object, model, unreachable
 
 LOST = Fault(call="modify_model", reset="after")
 AGAIN = "warning: x/1: the last update was not confirmed, and is sent again"
@@ -193,3 +194,44 @@ def test_a_resource_that_nobody_names_is_not_noted(machine: Machine) -> None:
     run.controller.create(Request(inputs=checked.inputs))
     with pytest.raises(ModelExists):
         machine.run().controller.create(Request(inputs=checked.inputs))
+
+
+def test_an_update_that_is_refused_after_a_lost_response_is_not_forgotten(
+    machine: Machine, api: Api, a: Object
+) -> None:
+    """The first attempt did the work, the second one was refused."""
+    api.turn(Fault(call="modify_model", reset="after", nth=1), Fault(call="modify_model", status=400, nth=2))
+    with pytest.raises(RequestRejected):
+        machine.run().update(a, model_name="lost")
+    api.turn()
+    assert live_name(api) == "lost"
+    machine.run().up(a)
+    assert live_name(api) == ""
+
+
+def test_an_update_that_could_not_be_sent_is_not_sent_again(machine: Machine, api: Api, a: Object) -> None:
+    real, api.transport = api.transport, unreachable  # type: ignore[method-assign]
+    run = machine.run()
+    api.transport = real  # type: ignore[method-assign]
+    with pytest.raises(EnkryptError, match="cannot be reached"):
+        run.update(a, model_name="new")
+    assert not machine.run().diff(a).changes
+
+
+@pytest.mark.parametrize("operation", ["diff", "read"])
+def test_a_state_of_another_account_confirms_nothing(
+    machine: Machine, api: Api, a: Object, tmp_path: Path, operation: str
+) -> None:
+    """Its number may happen to be that of a registration here, whose update no state shows."""
+    there = Api(tmp_path / "there.sqlite", "http://127.0.0.2")
+    there.edit = api.edit = lambda found: found.update(model_id=1)
+    there.now += timedelta(hours=1)
+    foreign = machine.run(there).create("b")
+    a = machine.run().read(a) or a
+    killed_update(machine, api, a)
+    if operation == "diff":
+        assert machine.run().diff(foreign).replaces
+    else:
+        assert machine.run().read(foreign) == foreign
+    machine.run().up(a)
+    assert live_name(api) == ""

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from enkrypt_provider.core.reconcile import delete_command
@@ -27,7 +26,7 @@ from enkrypt_provider.errors import (
 )
 from enkrypt_provider.kinds.kind import Identifier
 
-from .machines import KEY, Api, Edit, Machine
+from .machines import KEY, Api, Edit, Machine, unreachable
 
 LOST = Fault(call="add_model", reset="after", first=1)
 LOST_FOR_GOOD = Fault(call="add_model", reset="after"), Fault(call="get_model", status=500)
@@ -230,10 +229,7 @@ def test_a_refused_create_leaves_no_claim(machine: Machine, api: Api, fault: Fau
 
 
 def test_a_create_that_could_not_be_sent_leaves_no_claim(machine: Machine, api: Api) -> None:
-    def refused(_request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("refused")
-
-    real, api.transport = api.transport, lambda: httpx.MockTransport(refused)  # type: ignore[method-assign]
+    real, api.transport = api.transport, unreachable  # type: ignore[method-assign]
     assert isinstance(error_of(lambda: machine.run().create("a")), ServiceUnavailable)
     api.transport = real  # type: ignore[method-assign]
     api.register()
@@ -258,6 +254,15 @@ def test_an_interrupted_create_of_another_identity_is_named_not_deleted(machine:
     assert line.startswith("warning: ")
     assert "x/1 may be registered at http://127.0.0.1" in line
     assert set(api.registered()) == {"x/1", "x/2"}
+
+
+def test_a_look_up_of_what_may_be_left_behind_does_not_stop_a_create(machine: Machine, api: Api) -> None:
+    killed_create(machine, api)
+    api.turn(Fault(call="get_model", model="x/1", status=500))
+    assert machine.run().create("a", "x/2").number
+    api.turn()
+    machine.run().create("a", "x/3")
+    assert any("x/1 may be registered" in line for line in machine.told())
 
 
 def test_what_is_gone_is_not_named_as_left_behind(machine: Machine, api: Api) -> None:

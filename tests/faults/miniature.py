@@ -25,7 +25,7 @@ from enkrypt_provider.core.controller import Controller, connect
 from enkrypt_provider.core.database import Database
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
-from enkrypt_provider.frontends.property_values import OWNER
+from enkrypt_provider.frontends.property_values import OWNER, without_secrets
 from enkrypt_provider.provider import EnkryptModelProvider
 from enkrypt_provider.settings import Settings
 
@@ -224,7 +224,7 @@ def _checked(result: CheckResult) -> Properties:
 
 def _stored(properties: Mapping[str, Any]) -> Properties:
     """As it comes back out of the state: a copy, with every number a float and no null."""
-    found: Properties = _floats(json.loads(json.dumps(properties)))
+    found: Properties = _floats(json.loads(json.dumps(without_secrets(dict(properties)))))
     return found
 
 

@@ -257,8 +257,8 @@ def test_secrets_by_their_names_are_secret_too() -> None:
     assert shown == {"aws_secret_access_key": "[secret]", "region": "eu", "relay": {"target_headers": "[secret]"}}
 
 
-def test_a_resource_says_its_urn() -> None:
-    """Also as a component's child, whose URN has the component's type in it."""
+def test_a_resource_says_its_organization_and_urn() -> None:
+    """Two of one identity are told apart by them, also as children of components, whose types the URN has in it."""
 
     def program() -> None:
         house = pulumi.ComponentResource("a:b:House", "house")
@@ -267,8 +267,8 @@ def test_a_resource_says_its_urn() -> None:
 
     found = run(program).resources
     kind = "pulumi-python:dynamic/enkrypt:EnkryptModel"
-    assert str(found["m"].inputs[OWNER]).endswith(f"/urn:pulumi:dev::enkrypt::{kind}::m")
-    assert str(found["n"].inputs[OWNER]).endswith(f"/urn:pulumi:dev::enkrypt::a:b:House${kind}::n")
+    assert found["m"].inputs[OWNER] == f"organization/urn:pulumi:dev::enkrypt::{kind}::m"
+    assert found["n"].inputs[OWNER] == f"organization/urn:pulumi:dev::enkrypt::a:b:House${kind}::n"
 
 
 def test_args_and_keywords_together_are_refused() -> None:

@@ -273,6 +273,12 @@ def not_ours(world: World) -> None:
     EnkryptClient(Settings(Key("k"), "", notes))
 
 
+def without_the_emulator(_world: World) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("enkrypt_provider.settings.find_spec", lambda _name: None)
+        Settings.from_config({"enkrypt:endpoint": "embedded"}.get, {})
+
+
 def without_an_engine(world: World) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(world.database.parent))
@@ -308,6 +314,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
         configured(endpoint="http://api.enkryptai.com"),
         configured(endpoint="embedded", requireHttps="true"),
         configured(endpoint="api.enkryptai.com"),
+        without_the_emulator,
         configured(apiKey="two words"),
         configured(apiKey="k", timeout="soon"),
         not_ours,

@@ -29,10 +29,12 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
     ABSENT,
     Compared,
     DefaultOf,
+    Dialect,
     Evidence,
     Note,
     OnlyIn,
     Option,
+    Quiet,
     Replaces,
     RequiredUnless,
     Says,
@@ -45,7 +47,7 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
 from enkrypt_provider.kinds.model import MODEL  # noqa: E402
 from enkrypt_provider.kinds.values import OneOf  # noqa: E402
 from enkrypt_provider.program import catalogue, lookup, resource  # noqa: E402
-from tools.generate import OURS, argument_meaning, is_required, required_first, shown_default  # noqa: E402
+from tools.generate import argument_meaning, is_required, limit_of, meaning, required_first, shown_default, value_type  # noqa: E402
 
 LOOK_UPS: Final = (lookup.get_model, lookup.get_model_output, lookup.list_models, lookup.list_models_output)
 
@@ -81,7 +83,7 @@ def _model() -> Iterator[str]:
     yield from _paragraph("### Outputs")
     yield from _paragraph("All arguments, with their defaults filled in, and:")
     outputs = [MODEL.fields[name] for name in MODEL.computed]
-    rows = [f"| `{field.name}` | `{field.value_type.__name__}` | {field.meaning} |" for field in outputs]
+    rows = [f"| `{field.name}` | `{value_type(field).__name__}` | {meaning(field)} |" for field in outputs]
     of_id = "| `id` | `str` | `NAME/VERSION`, by which all that uses the model refers to it. |"
     yield from ("", "| output | type | meaning |", "|---|---|---|", of_id, *rows)
 
@@ -175,7 +177,7 @@ def _comparisons() -> Iterator[str]:
         "where it is not declared, the server's value is no drift": [
             one.path for one in optional if not one.is_secret and not (one.parent and one.parent.is_map)
         ],
-        "where a response leaves it out, what was declared stands": MODEL.quiet,
+        "where a response leaves it out, what was declared stands": MODEL.marked(Quiet),
     }
     yield from ("| | |", "|---|---|")
     for how, paths in rows.items():
@@ -203,17 +205,22 @@ def _is_starred(field: FieldOf) -> bool:
 
 
 def _evidence(field: FieldOf) -> tuple[str, str]:
-    found, only = field.marker(Evidence) or Evidence(), field.only_in
+    found, only = field.marker(Evidence) or Evidence(), _only_in(field)
     in_v2 = "kept" if field.marker(UnsentInV2) else found.v2
     return ("" if only == "v2" else found.v1, "" if only == "v1" else in_v2)
+
+
+def _only_in(field: FieldOf) -> Dialect | None:
+    own = field.marker(OnlyIn)
+    return own.dialect if own else _only_in(field.parent) if field.parent else None
 
 
 def _rule(field: FieldOf) -> Iterator[str]:
     if field.marker(Secret):
         yield "secret, never compared with what the API says"
     yield _kind(field)
-    if field.limit and field.limit not in OURS:
-        yield f"at most {field.limit} characters"
+    if limit := limit_of(field):
+        yield f"at most {limit} characters"
     if field.marker(Unordered):
         yield "a set"
     if unless := field.marker(RequiredUnless):
@@ -236,7 +243,9 @@ def _kind(field: FieldOf) -> str:
     if field.is_map:
         return "any JSON object"
     texts = {str: "text", bool: "true or false"}
-    return says.rule if says else field.bounds or f"{'a list of texts' if field.is_list else texts[field.value_type]}"
+    return (
+        says.rule if says else field.bounds or f"{'a list of texts' if field.is_list else texts[value_type(field)]}"
+    )
 
 
 def _default(field: FieldOf) -> str:
@@ -272,11 +281,11 @@ def _row(*cells: str) -> str:
 def _table(fields: Iterable[FieldOf]) -> Iterator[str]:
     yield from ("", "| argument | type | meaning | change |", "|---|---|---|---|")
     for field in fields:
-        meaning = argument_meaning(field).removesuffix("Required.").strip()
+        shown = argument_meaning(field).removesuffix("Required.").strip()
         replaces = ["replaces"] if rule_of(field.path) is Rule.REPLACE else []
         secret = ["secret"] if field.marker(Secret) else []
         name = f"`{field.name}`{' *' * is_required(field)}"
-        yield _row(name, _linked(field), meaning, ", ".join(secret + replaces))
+        yield _row(name, _linked(field), shown, ", ".join(secret + replaces))
 
 
 def _signature(name: str, parameters: Iterable[str], answer: str = "") -> Iterator[str]:
@@ -310,7 +319,7 @@ def _short(annotation: str) -> str:
 
 
 def _type(field: FieldOf) -> str:
-    inner = f"{field.document.__name__}Args" if field.document else field.value_type.__name__
+    inner = f"{field.document.__name__}Args" if field.document else value_type(field).__name__
     shown = inner if field.document or not field.is_map else "Mapping[str, Any]"
     return f"Sequence[{shown}]" if field.is_list else shown
 

@@ -144,6 +144,14 @@ def test_a_secret_that_the_stack_holds_is_used() -> None:
     assert secrets.found == {"b_apikey": "sk-2"}
 
 
+def test_models_that_share_a_key_share_its_secret() -> None:
+    """The key of many models is set once; what is short may be the same by chance."""
+    secrets = Secrets({})
+    found = [declare(with_keys("sk-shared-1"), name, secrets) for name in ("a", "b", "c")]
+    assert [keys_of(one) for one in found] == [["a_apikey"]] * 3
+    assert [keys_of(declare(with_keys("sk-1"), name, secrets)) for name in ("d", "e")] == [["d_apikey"], ["e_apikey"]]
+
+
 def test_a_secret_of_another_value_is_not_overwritten() -> None:
     """Where a name is taken by another value, the next number is."""
     secrets = Secrets({"a_apikey": "sk-old"})

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import inspect
+import itertools
 import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Literal, get_args, get_origin
+
+from pydantic import StringConstraints
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # as a script it knows tools/ alone
 
-from enkrypt_provider.kinds.document import Document, FieldOf  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.kinds.document import Document, FieldOf, alternatives  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.kinds.kind import Kind  # noqa: E402 - after the path that it is found by
-from enkrypt_provider.kinds.markers import ABSENT, DefaultOf, OnlyIn, Option, Replaces, RequiredUnless, Says, Secret  # noqa: E402
+from enkrypt_provider.kinds.markers import (  # noqa: E402
+    ABSENT,
+    DefaultOf,
+    InV2,
+    OnlyIn,
+    Option,
+    Replaces,
+    RequiredUnless,
+    Says,
+    Secret,
+)
 from enkrypt_provider.kinds.model import MODEL  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.kinds.values import OneOf  # noqa: E402 - after the path that it is found by
 
@@ -27,6 +42,24 @@ PROGRAM: Final = ROOT / "enkrypt_provider" / "program"
 def files() -> dict[Path, str]:
     """The text of each file that is generated."""
     return {PROGRAM / "args.py": args(MODEL), PROGRAM / "outputs.py": outputs(MODEL)}
+
+
+@functools.cache
+def meanings(document: type[Document]) -> dict[str, str]:
+    """The docstring below each field of a document, on one line."""
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(document))).body
+    found: dict[str, str] = {}
+    for field, below in itertools.pairwise(getattr(tree, "body", ())):
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
+            found[ast.unparse(field.target)] = " ".join(ast.literal_eval(below.value).split())
+    return found
+
+
+def meaning(field: FieldOf) -> str:
+    """What the docstring below a field says. Raises `KeyError` where there is none."""
+    holder = field.parent.document if field.parent and field.parent.document else MODEL.document
+    name = next(name for name, info in holder.model_fields.items() if info is field.info)
+    return meanings(holder)[name]
 
 
 def documents(kind: Kind) -> dict[type[Document], list[FieldOf]]:
@@ -53,6 +86,28 @@ def required_first(fields: list[FieldOf]) -> list[FieldOf]:
     """The arguments, those without a default before the others."""
     arguments = [field for field in fields if field.is_argument]
     return sorted(arguments, key=lambda field: not is_required(field))
+
+
+def value_type(field: FieldOf) -> type:
+    """The type of its value, or of the values in its list."""
+    return next(_types_in(field.info.annotation))
+
+
+def _types_in(annotation: Any) -> Iterator[type]:
+    for kind in alternatives(annotation):
+        origin = get_origin(kind)
+        if origin is list:
+            yield from _types_in(get_args(kind)[0])
+        elif origin in (Literal, dict):
+            yield dict if origin is dict else str
+        elif isinstance(kind, type) and kind is not type(None):
+            yield kind
+
+
+def limit_of(field: FieldOf) -> int | None:
+    """How many characters a text may have, where somebody may meet that limit by hand."""
+    found = field.constraint(StringConstraints)
+    return found.max_length if found and found.max_length not in OURS else None
 
 
 # ---- arguments
@@ -113,12 +168,12 @@ def input_type(field: FieldOf) -> str:
 
 
 def _plain(field: FieldOf) -> str:
-    return "Mapping[str, Any]" if field.is_map else field.value_type.__name__
+    return "Mapping[str, Any]" if field.is_map else value_type(field).__name__
 
 
 def argument_meaning(field: FieldOf) -> str:
     """What an argument means, what it may be, and what it is where it is not given."""
-    return " ".join(filter(None, [field.meaning, *_rules(field), _default(field)]))
+    return " ".join(filter(None, [meaning(field), *_rules(field), _default(field)]))
 
 
 def _rules(field: FieldOf) -> Iterator[str]:
@@ -134,7 +189,7 @@ def _rules(field: FieldOf) -> Iterator[str]:
         yield f"{says.rule[0].upper()}{says.rule[1:]}."
     if one_of := field.marker(OneOf):
         yield f"One of {', '.join(f'`{value}`' for value in one_of.values)}. Dialect v2 takes any other value too."
-    if (limit := field.limit) and limit not in OURS:
+    if limit := limit_of(field):
         yield f"At most {limit} characters."
     if bounds := field.bounds:
         lowest = bounds.removesuffix(" or more")
@@ -167,8 +222,8 @@ def shown_default(field: FieldOf) -> str:
         return str(default).lower()
     if default == [] or default == {}:
         return "none" if field.is_list else "empty"
-    in_v2 = field.v2_default
-    also = f", in dialect v2 `{in_v2}`" if in_v2 is not ABSENT else ""
+    v2 = field.marker(InV2)
+    also = f", in dialect v2 `{v2.default}`" if v2 and v2.default is not ABSENT else ""
     return (f"`{default}`" if default != "" else "empty") + also
 
 
@@ -228,13 +283,13 @@ def output_type(field: FieldOf) -> str:
 def _properties(kind: Kind, fields: list[FieldOf]) -> str:
     lines = [f"class {kind.name}Outputs:", f'    """The outputs of an `{kind.name}`."""']
     for field in fields:
-        shown = output_type(field) if field.marker(Option) or field.is_argument else field.value_type.__name__
+        shown = output_type(field) if field.marker(Option) or field.is_argument else value_type(field).__name__
         lines += [
             "",
             "    @property",
             "    @pulumi.getter",
             f"    def {field.name}(self) -> pulumi.Output[{shown}]:",
-            *_docstring(field.meaning, "    "),
+            *_docstring(meaning(field), "    "),
             f'        return pulumi.get(self, "{field.name}")',
         ]
     return "\n".join(lines)

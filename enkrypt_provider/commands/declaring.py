@@ -126,7 +126,9 @@ class Secrets:
         return name
 
     def _holding(self, text: str, wanted: str) -> str:
-        return next((name for name in (wanted, *self._held) if self._held.get(name) == text), "")
+        """The secret that has this value already; a short one may be the same by chance."""
+        shared = {**self._held, **(self.found if len(text) >= 8 else {})}
+        return next((name for name in (wanted, *shared) if shared.get(name) == text), "")
 
 
 def numbered(name: str, mark: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ the kind's document. It is what the state holds and, in dialect v1, what is sent
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Final
@@ -16,7 +17,7 @@ from pydantic_core import CoreConfig, SchemaValidator
 from ..errors import Problem, UnexpectedResponse, near_match
 from .document import FieldOf, tolerant
 from .kind import Json, Kind, Live, Properties, at, holder_of
-from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, RequiredUnless, UnsentInV2
+from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, Quiet, RequiredUnless, UnsentInV2
 from .mistakes import SHOWN, problems_in
 from .plain import UNKNOWN, Path, Plain, dotted
 from .secrets import place_of
@@ -28,11 +29,15 @@ _KINDS: Final[Mapping[type, str]] = {
 }  # fmt: skip
 
 
+_building: Final = threading.Lock()
+
+
 @cache
 def _validator(document: type[BaseModel]) -> SchemaValidator:
     # Not `document.model_validate`: pydantic's plugins, tracers, are handed what that one validates, keys as well.
-    document.model_rebuild()
-    return SchemaValidator(document.__pydantic_core_schema__, CoreConfig(hide_input_in_errors=True))
+    with _building:  # a host asks from several threads at once
+        document.model_rebuild()
+        return SchemaValidator(document.__pydantic_core_schema__, CoreConfig(hide_input_in_errors=True))
 
 
 # ---- what a program declares
@@ -200,7 +205,7 @@ def read(kind: Kind, response: Json) -> Live:
         raise UnexpectedResponse(f"returned a {kind.noun} that is not whole: {problems}") from None
     inputs = {name: value for name, value in found.items() if name not in kind.computed}
     computed = {name: found[name] for name in kind.computed if name in found}
-    quiet = frozenset(path for path in kind.quiet if at(placed, path) is None)
+    quiet = frozenset(path for path in kind.marked(Quiet) if at(placed, path) is None)
     return Live(inputs, computed, quiet, kind)
 
 
@@ -211,12 +216,10 @@ def _read(kind: Kind, document: Properties) -> Properties:
 
 
 def is_whole(kind: Kind, item: Json) -> bool:
-    """True for an item of a list that says which registration it is, and all that a single `get` would say."""
-    nested = item.get(kind.nested) if isinstance(item, dict) and kind.nested else item
-    if not isinstance(nested, dict):
-        return False
-    names = all(at(item, path) or at(item, path.rpartition(".")[2]) for path in list(kind.identity)[1:])
-    return bool(names) and all(isinstance(at(item, path), dict) for path in kind.marked(RequiredUnless))
+    """True for an item of a list that says all that a single `get` would say."""
+    placed = _in_place(kind, Plain.of(item, strict=False).value) if isinstance(item, dict) else {}
+    wanted = ((kind.fields[path], at(placed, path)) for path in kind.whole_with)
+    return all(isinstance(value, dict) if field.document else bool(value) for field, value in wanted)
 
 
 def from_state(kind: Kind, props: Mapping[str, Json]) -> Properties:

@@ -43,7 +43,6 @@ _DERIVED: Final[Mapping[str, Callable[[Error], str]]] = {
     "too_long": lambda error: (
         f"must hold at most {error['ctx']['max_length']} items, this one holds {len(error['input']):,}"
     ),
-    "literal_error": lambda error: _one_of(error["input"], error["ctx"]["expected"]),
 }
 
 
@@ -61,16 +60,17 @@ def _rule(error: Error, kind: Kind) -> str:
         return no_field(error["loc"], kind)
     if error["type"] in ("greater_than_equal", "less_than_equal"):
         return f"must be {_field_at(error['loc'], kind).bounds}"
+    if error["type"] == "literal_error":
+        return _one_of(error["input"], _field_at(error["loc"], kind).values)
     if error["type"] in _DERIVED:
         return _DERIVED[error["type"]](error)
     rule: str = _RULES.get(error["type"], error["msg"])
     return rule + (_name_in_v2(error["loc"], kind) if error["type"] == "missing" else "")
 
 
-def _one_of(value: object, expected: str) -> str:
+def _one_of(value: object, allowed: tuple[str, ...]) -> str:
     if not isinstance(value, str):
         return STRING
-    allowed = tuple(expected.replace(" or ", ", ").replace("'", "").split(", "))
     return f"must be one of {', '.join(allowed)}{near_match(value, allowed)}"
 
 

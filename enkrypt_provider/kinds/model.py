@@ -326,6 +326,7 @@ MODEL: Final = Kind(
     calls=Calls("/models", "add-model", "get-model", "list-models", "modify-model", "delete-model", listed="models"),
     identity={"model_saved_name": "X-Enkrypt-Model", "model_config.model_version": "X-Enkrypt-Model-Version"},
     number="model_id",
+    whole_with=("model_config.model_version", "model_config.endpoint"),
     nested="model_config",
     placed=_placed,
 )

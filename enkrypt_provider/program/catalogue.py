@@ -31,7 +31,7 @@ VALUE: Final = "config"
 def load(config: pulumi.Config | None = None) -> dict[str, dict[str, Any]]:
     """The catalogue of this stack: the arguments of an `EnkryptModel` for each entry, by its name.
 
-    Raises `pulumi.RunError`, a line for each problem: the entry, the field, the rule and the way out. No
+    Raises `pulumi.RunError`, a line for each problem: the entry, the field, the rule and what to do. No
     problem shows a value.
     """
     config = config or pulumi.Config("enkrypt")

@@ -1,6 +1,7 @@
 """Look-ups for programs: one registration, or many, as they are now; read-only, past the API's cache.
 
-They run in the program, at preview too. What can hold a secret is a secret Output in what they answer.
+They run in the program, at preview too. What can hold a secret is a secret Output in what they return. The account
+is that of `opts.provider`, of `opts.parent`, or the stack's.
 """
 
 from __future__ import annotations
@@ -41,8 +42,11 @@ def get_model_output(
     *,
     opts: pulumi.InvokeOptions | None = None,
 ) -> pulumi.Output[outputs.Model]:
-    """`get_model` with Inputs: at preview, where one is not known yet, so is the answer."""
-    asked = pulumi.Output.all(name=name, version=version, settings=_explicit(opts))
+    """`get_model` with Inputs: at preview, where one is not known yet, so is the result.
+
+    With `InvokeOutputOptions` it waits for the resources that it `depends_on`.
+    """
+    asked = pulumi.Output.all(name=name, version=version, settings=_explicit(opts), waited=_waited(opts))
     return _once_made(asked).apply(
         lambda given: _get(_client(_settings(given["settings"])), given["name"], given["version"])
     )
@@ -57,7 +61,7 @@ def list_models_output(
     name: pulumi.Input[str] = "*", *, opts: pulumi.InvokeOptions | None = None
 ) -> pulumi.Output[list[outputs.Model]]:
     """`list_models` with Inputs."""
-    asked = pulumi.Output.all(name=name, settings=_explicit(opts))
+    asked = pulumi.Output.all(name=name, settings=_explicit(opts), waited=_waited(opts))
     return _once_made(asked).apply(lambda given: _list(_client(_settings(given["settings"])), given["name"]))
 
 
@@ -98,11 +102,21 @@ def _model(live: Live) -> outputs.Model:
 
 
 def _explicit(opts: pulumi.InvokeOptions | None) -> dict[str, pulumi.Output[str]] | None:
-    """The settings of an explicit provider, of which there may be none; None where there is no such provider."""
+    """The settings of an explicit provider, or of the parent's; None where there is no such provider."""
     provider = opts.provider if opts else None
+    if opts and provider is None and opts.parent:
+        inherited = opts.parent.get_provider("pulumi-python:dynamic:Resource")
+        provider = inherited if isinstance(inherited, EnkryptProvider) else None
     if provider is not None and not isinstance(provider, EnkryptProvider):
         raise ConfigurationError("opts.provider must be an EnkryptProvider")
     return provider.settings if provider else None
+
+
+def _waited(opts: pulumi.InvokeOptions | None) -> pulumi.Output[list[str]]:
+    """The ids of what the look-up depends on, which are known once it is there."""
+    listed = getattr(opts, "depends_on", None) or []
+    resources = listed if isinstance(listed, list | tuple) else [listed]
+    return pulumi.Output.all(*(one.id if isinstance(one, pulumi.CustomResource) else one.urn for one in resources))
 
 
 def _refuse_outputs(name: str) -> Any:

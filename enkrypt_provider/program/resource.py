@@ -29,7 +29,7 @@ class EnkryptModel(EnkryptModelOutputs, Resource, module="enkrypt", name="Enkryp
 
     def __init_subclass__(cls, **options: Any) -> None:
         """A team's own class declares the same type: to move a model to it changes nothing."""
-        super().__init_subclass__(module="enkrypt", name="EnkryptModel", **options)
+        super().__init_subclass__(**{**options, "module": "enkrypt", "name": "EnkryptModel"})
 
     @overload
     def __init__(
@@ -57,11 +57,8 @@ class EnkryptModel(EnkryptModelOutputs, Resource, module="enkrypt", name="Enkryp
         Raises `TypeError`, in one line, for an argument that does not exist or is missing; every other mistake is
         found by `check`, at preview.
         """
-        if args is not None and arguments:
-            raise WrongArguments(f"{resource_name}: give either args or keywords, not both")
-        if args is None:
-            check_names(resource_name, arguments, names_of(EnkryptModelArgs), required_of(EnkryptModelArgs))
-        given = {name: value for name, value in (vars(args) if args else arguments).items() if value is not None}
+        _refuse_import(resource_name, opts)
+        given = _given(resource_name, args, arguments)
         if given.get("deletion_protection") is True:
             # The engine refuses before anything is changed; the provider could do so only in the middle.
             opts = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(protect=True), opts)
@@ -94,6 +91,23 @@ class EnkryptModel(EnkryptModelOutputs, Resource, module="enkrypt", name="Enkryp
             pulumi.ResourceOptions.merge(opts, ours),
         )
         return found
+
+
+def _refuse_import(resource_name: str, opts: pulumi.ResourceOptions | None) -> None:
+    if opts and opts.import_ is not None:
+        raise WrongArguments(
+            f"{resource_name}: the engine cannot import a dynamic resource: leave out import_, and run "
+            f"`python -m enkrypt_provider import --name {str(opts.import_).partition('/')[0]}`"
+        )
+
+
+def _given(resource_name: str, args: EnkryptModelArgs | None, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments, however they are given. Raises `WrongArguments`."""
+    if args is None:
+        check_names(resource_name, arguments, names_of(EnkryptModelArgs), required_of(EnkryptModelArgs))
+    elif arguments:
+        raise WrongArguments(f"{resource_name}: give either args or keywords, not both")
+    return {name: value for name, value in (vars(args) if args else arguments).items() if value is not None}
 
 
 def _outputs() -> dict[str, Any]:

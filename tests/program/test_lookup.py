@@ -137,6 +137,30 @@ def test_an_explicit_provider_answers_for_its_own_account(account: dict[str, str
     assert told(program, {"endpoint": f"embedded:{tmp_path}/empty.sqlite"}) == 3
 
 
+def test_a_component_hands_its_account_on(account: dict[str, str], tmp_path: Path) -> None:
+    """A look-up below a component asks the account of the component's provider."""
+
+    def program() -> Any:
+        other = EnkryptProvider("other", endpoint=account["endpoint"])
+        house = pulumi.ComponentResource("a:b:House", "house", opts=pulumi.ResourceOptions(providers=[other]))
+        return list_models_output(opts=pulumi.InvokeOptions(parent=house)).apply(len)
+
+    assert told(program, {"endpoint": f"embedded:{tmp_path}/empty.sqlite"}) == 3
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_look_up_waits_for_what_it_depends_on(account: dict[str, str], preview: bool) -> None:
+    """At preview, where a resource is to be made, nobody looks yet."""
+    looked: list[Any] = []
+
+    def program() -> Any:
+        model = EnkryptModel("m", **document())
+        get_model_output("small", opts=pulumi.InvokeOutputOptions(depends_on=[model])).apply(looked.append)
+
+    run(program, config=dict(account), preview=preview)
+    assert len(looked) == (0 if preview else 1)
+
+
 def test_an_explicit_provider_never_answers_for_the_stack(account: dict[str, str]) -> None:
     """A provider without settings of its own does not borrow the stack's: it has no key, and says so."""
 

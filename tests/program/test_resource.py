@@ -225,6 +225,11 @@ def _untyped(cls: Any) -> Any:
         ),
         (lambda: _untyped(EnkryptModel)("m", model_saved_name="m"), "m: model_config is required"),
         (
+            lambda: EnkryptModel("m", **document(), opts=pulumi.ResourceOptions(import_="chat/v1")),
+            "m: the engine cannot import a dynamic resource: leave out import_, and run "
+            "`python -m enkrypt_provider import --name chat`",
+        ),
+        (
             lambda: EnkryptModel("m", **minimal(model_config__metadata={"a": [2**53 + 1]})),
             "model_config.metadata.a: must be a whole number that a double holds exactly, up to 2**53: give a larger "
             "one as a text",
@@ -242,7 +247,7 @@ def test_a_wrong_argument_is_told_in_one_line(call: Callable[[], Any], line: str
 def test_a_class_of_a_team_declares_the_same_type() -> None:
     """A subclass is the same resource to the engine, to `doctor` and to policies."""
 
-    class House(EnkryptModel):
+    class House(EnkryptModel, module="house", name="House"):
         def __init__(self, name: str) -> None:
             super().__init__(name, **document())
 

@@ -16,11 +16,12 @@ from typing import Any, Final
 from .. import catalogue
 from ..errors import Problem
 from ..kinds import codec
-from ..kinds.kind import Identifier, Live, Properties, holder_of
-from ..kinds.markers import ABSENT, Dialect, InV2, OnlyIn
+from ..kinds.kind import Identifier, Live, Properties
+from ..kinds.markers import Dialect
 from ..kinds.model import MODEL
 from ..kinds.plain import UNKNOWN
 from ..kinds.secrets import is_masked
+from ..kinds.shortened import shortened
 from .masking import replaced
 
 
@@ -169,7 +170,7 @@ def declare(live: Live, name: str, secrets: Secrets, dialect: Dialect = "v1") ->
     """A new declaration of a registration, which says only what differs from the defaults."""
     taken: set[str] = set()
     hidden = replaced(live.inputs, lambda label, text: secrets.place(f"{name}_{label}", text, taken))
-    return Declaration(name, live, _pruned(hidden, _defaults(live.inputs, dialect)))
+    return Declaration(name, live, shortened(MODEL, live.inputs, hidden, dialect))
 
 
 def declared(entries: Mapping[str, Any], lives: Mapping[Identifier, Live], dialect: Dialect) -> Iterator[Declaration]:
@@ -182,43 +183,3 @@ def declared(entries: Mapping[str, Any], lives: Mapping[Identifier, Live], diale
         identity = MODEL.known_identity(inputs) if inputs and not problems else None
         if live := lives.get(identity) if identity else None:
             yield Declaration(name, live, arguments, is_new=False)
-
-
-def _defaults(inputs: Properties, dialect: Dialect) -> Properties:
-    """What a registration is where nothing is declared but what must be."""
-    config = inputs["model_config"]
-    scheme = config.get("endpoint", {}).get("scheme", "https")
-    least = {"is_compatible_with": config["is_compatible_with"], "endpoint": {"host": "host", "scheme": scheme}}
-    whole = codec.from_state(MODEL, {"model_saved_name": "name", "model_config": least})
-    whole["model_config"]["endpoint"]["scheme"] = "https"
-    for own, in_v2 in MODEL.having(InV2) if dialect == "v2" else ():
-        if in_v2.default is not ABSENT:
-            whole[own.path] = in_v2.default
-    for own, only in MODEL.having(OnlyIn):
-        absent = only.assumed if only.assumed is not ABSENT else only.empty
-        if (holder := holder_of(whole, own.path)) is not None and absent is not ABSENT:
-            holder[own.name] = absent
-    return whole
-
-
-def _pruned(value: Any, default: Any, path: str = "") -> Any:
-    """Without what has its default, at the places that the kind declares."""
-    own = MODEL.fields.get(path)
-    if isinstance(value, list) and own and own.document:
-        return [_pruned(item, _of_fields(path), path) for item in value]
-    if not isinstance(value, Mapping) or (path and not (own and own.document)):
-        return value
-    if not isinstance(default, Mapping):
-        default = _of_fields(path)
-    kept = {}
-    for name, item in value.items():
-        below = f"{path}.{name}".removeprefix(".")
-        if below in MODEL.required or item != default.get(name, ABSENT):
-            kept[name] = _pruned(item, default.get(name), below)
-    return kept
-
-
-def _of_fields(path: str) -> Properties:
-    """The defaults of an object that is absent unless it is declared."""
-    below = (own for own in MODEL.fields.values() if own.path.rpartition(".")[0] == path)
-    return {own.name: own.default for own in below}

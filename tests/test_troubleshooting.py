@@ -23,7 +23,7 @@ import enkrypt_provider
 from enkrypt_provider import EnkryptModel, catalogue, get_model, policy
 from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.api.retry import Patience
-from enkrypt_provider.commands.stack import Stack, project_file
+from enkrypt_provider.cli.stack import Stack, project_file
 from enkrypt_provider.core.controller import Verbs
 from enkrypt_provider.core.reconcile import Account
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Final
 
-NEEDED: Final = ("typer", "rich", "yaml", "flask", "waitress")
+NEEDED: Final = ("typer", "rich", "flask", "waitress")
 """What the extras bring."""
 EXTRAS: Final = "enkrypt-provider[cli,emulator]"
 

@@ -23,7 +23,7 @@ API: Final = ROOT / "docs" / "api.md"
 SCHEMA: Final = ROOT / "docs" / "catalogue.schema.json"
 sys.path.insert(0, str(ROOT))  # as a script it knows docs/ alone
 
-from enkrypt_provider.commands.sources import VARIABLES  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.cli.sources import VARIABLES  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.core.diff import Rule, rule_of  # noqa: E402
 from enkrypt_provider.kinds.document import Document, FieldOf  # noqa: E402
 from enkrypt_provider.kinds.markers import (  # noqa: E402

@@ -23,7 +23,7 @@ import enkrypt_provider
 from enkrypt_provider import EnkryptModel, catalogue, get_model, policy
 from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.api.retry import RetryPolicy
-from enkrypt_provider.commands.stack import Stack, project_file
+from enkrypt_provider.cli.stack import Stack, project_file
 from enkrypt_provider.core.controller import Controller, connect
 from enkrypt_provider.core.database import Database
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread

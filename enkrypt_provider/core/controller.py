@@ -283,8 +283,8 @@ class Controller:
                 return self.registrations.delete(held)
             return operation.report(
                 "warning",
-                f"{held.identity} ({self._kind.number} {held.number}) stays registered at {_shown(held.account)}: only the "
-                f"account {self._settings.shown_endpoint} is known here. Delete it there if nobody needs it",
+                f"{held.identity} ({self._kind.number} {held.number}) stays registered at {_shown(held.account)}: "
+                f"only the account {self._settings.shown_endpoint} is known here. Delete it there if nobody needs it",
             )
 
     # ---- what a state says

@@ -14,9 +14,9 @@ from pydantic import BeforeValidator
 
 from enkrypt_provider.kinds.document import Document, FieldOf
 from enkrypt_provider.kinds.kind import Kind
-from enkrypt_provider.kinds.markers import ABSENT, Dialect, InV2, OnlyIn, RequiredUnless
+from enkrypt_provider.kinds.markers import ABSENT, Dialect, InV2, RequiredUnless
 from enkrypt_provider.kinds.values import InV1, Matches, OneOf
-from tools.generate import argument_meaning, documents, limit_of, value_type
+from tools.generate import argument_meaning, documents, limit_of, only_in, value_type
 
 Schema = dict[str, Any]
 
@@ -93,8 +93,7 @@ def _may_be_given(field: FieldOf, dialect: Dialect) -> bool:
 
 def _is_of(field: FieldOf, dialect: Dialect) -> bool:
     """Whether the dialect has the field; one of the other dialect must have its default."""
-    own = field.marker(OnlyIn)
-    return own.dialect == dialect if own else field.parent is None or _is_of(field.parent, dialect)
+    return only_in(field) in (None, dialect)
 
 
 def _object(document: type[Document], fields: list[FieldOf], dialect: Dialect) -> Schema:

@@ -26,7 +26,7 @@ VENV := export PATH="$(CURDIR)/.venv/bin:$$PATH" &&
 ENGINE := engine=$$(.venv/bin/python engine/get.py) && export PATH="$(CURDIR)/.venv/bin:$$engine:$$PATH" &&
 ON_STACK := $(ENGINE) mkdir -p '$(STATE)' && pulumi stack select --create $(STACK) >/dev/null &&
 
-.PHONY: help up preview refresh destroy list doctor env shell lint test faults bench scaling generate lock clean
+.PHONY: help up preview refresh destroy list doctor env shell lint test faults bench scaling generate lock plugin clean
 
 help:  ## Shows this; STACK=staging picks another stack than dev
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,11 @@ lock:  ## Pins what pyproject.toml asks for, by hash; needs uv (UPGRADE=--upgrad
 	@$(COMPILE) $(UPGRADE) -o requirements.txt
 	@$(COMPILE) $(UPGRADE) --group dev --extra testing --extra examples --no-emit-package enkrypt-provider \
 		--constraint requirements.txt -o requirements-dev.txt
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --group plugin --universal --python-version 3.10 \
+		--generate-hashes --no-annotate --constraint requirements.txt $(UPGRADE) -o requirements-plugin.txt
+
+plugin: .venv/plugin-ready  ## Makes dist/pulumi-resource-enkrypt-….tar.gz, the native plugin for machines without Python
+	@$(VENV) python tools/plugin_archive.py dist
 
 clean:  ## Removes the environment and caches, not the state
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
@@ -106,6 +111,10 @@ INSTALL = if command -v uv >/dev/null; then $(UV) --require-hashes -r $<; \
 
 .venv/dev-ready: requirements-dev.txt .venv/ready
 	@echo "Adding $< to .venv …" >&2
+	@$(INSTALL)
+	@touch $@
+
+.venv/plugin-ready: requirements-plugin.txt .venv/ready
 	@$(INSTALL)
 	@touch $@
 

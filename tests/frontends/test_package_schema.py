@@ -58,7 +58,7 @@ def test_no_output_is_an_enum() -> None:
     inputs, outputs = (dict(properties(RESOURCE[name])) for name in ("inputProperties", "properties"))
     enums = {path for path, found in inputs.items() if "oneOf" in found.get("items", found)}
     assert enums == {
-        path for path, found in fixed().items() if found.is_argument and (found.values or found.constraint(OneOf))
+        path for path, found in fixed().items() if found.is_argument and bool(found.values or found.constraint(OneOf))
     }
     assert [path for path, found in outputs.items() if "oneOf" in found.get("items", found)] == []
 

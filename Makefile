@@ -25,8 +25,9 @@ OURS := $(foreach name,PULUMI_BACKEND_URL PULUMI_SKIP_UPDATE_CHECK PULUMI_CONFIG
 VENV := export PATH="$(CURDIR)/.venv/bin:$$PATH" &&
 ENGINE := engine=$$(.venv/bin/python engine/get.py) && export PATH="$(CURDIR)/.venv/bin:$$engine:$$PATH" &&
 ON_STACK := $(ENGINE) mkdir -p '$(STATE)' && pulumi stack select --create $(STACK) >/dev/null &&
+PRINT_PATH := printf 'export PATH=%q:"$$PATH"\n' "$(CURDIR)/.venv/bin:$$engine"
 
-.PHONY: help up preview refresh destroy list doctor env shell lint test faults bench scaling generate lock plugin clean
+.PHONY: help up preview refresh destroy list doctor env shell lint test faults bench scaling docs generate lock plugin clean
 
 help:  ## Shows this; STACK=staging picks another stack than dev
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,11 +51,11 @@ doctor: .venv/ready  ## Says what is wrong, and what to do
 	@$(ON_STACK) enkrypt-provider doctor --stack $(STACK)
 
 shell: .venv/ready  ## Opens a shell in which `pulumi` and `enkrypt-provider` work on the stack
-	@$(ON_STACK) echo "pulumi, enkrypt-provider and python are this project's; exit leaves this shell." && exec "$$SHELL" -i
+	@$(ON_STACK) echo "pulumi, enkrypt-provider and python are this project's; exit leaves this shell." && case "$$SHELL" in \
+	*/bash) exec bash --rcfile <(echo '[ ! -f ~/.bashrc ] || . ~/.bashrc'; $(PRINT_PATH)) -i ;; *) exec "$$SHELL" -i ;; esac
 
 env: .venv/ready  ## Prints the same for the shell at hand: eval "$(make env)"
-	@$(ON_STACK) for name in $(OURS); do printf 'export %s=%q\n' $$name "$${!name}"; done && \
-		printf 'export PATH=%q:"$$PATH"\n' "$(CURDIR)/.venv/bin:$$engine"
+	@$(ON_STACK) for name in $(OURS); do printf 'export %s=%q\n' $$name "$${!name}"; done && $(PRINT_PATH)
 
 lint: .venv/dev-ready  ## ruff and mypy
 	@$(VENV) ruff check . && ruff format --check . && mypy
@@ -68,20 +69,23 @@ faults: .venv/dev-ready  ## The promise that nothing is lost, doubled or leaked,
 	@.venv/bin/python engine/get.py >/dev/null
 	@$(VENV) FAULTS=all FAULTS_SEED=$(or $(SEED),0) pytest -n 2 --dist worksteal -v tests/faults
 
+generate: .venv/dev-ready  ## Writes what follows from enkrypt_provider/kinds/: arguments, outputs, schemas, the reference
+	@$(VENV) python tools/generate.py && python tools/package_schema.py && python docs/generate.py
+
+docs: .venv/dev-ready  ## Builds the site of docs/ into site/, strictly
+	@$(VENV) NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+
 bench: .venv/bench-ready  ## Times it beside what people would use instead (PLAN=full or short)
 	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/run.py --plan $(or $(PLAN),full)
 
 scaling: .venv/bench-ready  ## Times what a team with many models can do
 	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/scaling.py
 
-generate: .venv/dev-ready  ## Writes the files that are made from the code
-	@$(VENV) python tools/package_schema.py && python docs/generate.py
-
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet pyproject.toml --universal --python-version 3.10 \
 	--generate-hashes --no-annotate --group build --extra emulator --extra cli
 lock:  ## Pins what pyproject.toml asks for, by hash; needs uv (UPGRADE=--upgrade for newer versions)
 	@$(COMPILE) $(UPGRADE) -o requirements.txt
-	@$(COMPILE) $(UPGRADE) --group dev --extra testing --extra examples --no-emit-package enkrypt-provider \
+	@$(COMPILE) $(UPGRADE) --group dev --group docs --extra testing --extra examples --no-emit-package enkrypt-provider \
 		--constraint requirements.txt -o requirements-dev.txt
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --group plugin --universal --python-version 3.10 \
 		--generate-hashes --no-annotate --constraint requirements.txt $(UPGRADE) -o requirements-plugin.txt
@@ -104,7 +108,8 @@ INSTALL = if command -v uv >/dev/null; then $(UV) --require-hashes -r $<; \
 .venv/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed: make PYTHON=python3.x …")'
 	@echo "Setting up .venv from $< …" >&2
-	@test -x .venv/bin/python || { command -v uv >/dev/null && uv venv --quiet --seed --python $(PYTHON) .venv; } || $(PYTHON) -m venv .venv
+	@test -x .venv/bin/python || { command -v uv >/dev/null && uv venv --quiet --seed --python $(PYTHON) .venv; } || \
+		$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }  # Debian's fails halfway without python3-venv
 	@$(INSTALL)
 	@if command -v uv >/dev/null; then $(UV) --quiet --no-deps --no-build-isolation -e .; else $(PIP) --quiet --no-build-isolation -e .; fi
 	@touch $@

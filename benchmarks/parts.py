@@ -121,7 +121,7 @@ def embedded() -> float:
 
         def add() -> None:
             inputs = document(next(numbers))
-            client.add_model(codec.body(MODEL, inputs), Identifier(inputs["model_saved_name"], "1"))
+            client.add(MODEL, codec.body(MODEL, inputs), Identifier(inputs["model_saved_name"], "1"))
 
         return statistics.median(_timed(add) for _ in range(500)) * 1e3
 

@@ -1,6 +1,7 @@
-"""Prints the folder that holds `pulumi` and its Python language host, getting them first if need be.
+"""Prints the folder that holds `pulumi` and its language hosts, getting them first if need be.
 
-Standard library only: it runs before anything is installed. The folder goes to stdout, all else to stderr.
+Where a host is elsewhere than `pulumi` its folder is printed too, with `:` between them. All else goes to stderr.
+Standard library only: it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -171,15 +172,21 @@ WAYS = (
 
 
 def host(language: str, engine: Path, steps: Steps) -> Path:
-    """Returns the folder of the host of `language`: beside the engine, on PATH, or built into a folder of its own."""
+    """Returns the folder of the host of `language`: the engine's, one on PATH, or one where it is built."""
     tool = HOSTS[language]
     found = shutil.which(tool.binary, path=os.pathsep.join([str(engine), *os.get_exec_path()]))
     if found:
         return Path(found).parent
     name, checks = f"{tool.folder}-{tool.version}", partial(has, [tool.binary])
-    with contextlib.suppress(Failed):
-        return set_up_before(steps, name, checks)
-    return set_up(partial(build, [tool]), steps, name, checks)
+    try:
+        folder = set_up_before(steps, name, checks)
+    except Failed:
+        folder = set_up(partial(build, [tool]), steps, name, checks)
+    if engine.is_relative_to(cache()):  # beside `pulumi` the engine takes it without a warning
+        with contextlib.suppress(FileExistsError):
+            os.link(folder / tool.binary, engine / tool.binary)
+        return engine
+    return folder
 
 
 def languages(text: str) -> list[str]:
@@ -193,7 +200,7 @@ def languages(text: str) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the folder and returns the exit code: 0, 1 where no way works, 128 + n after signal n."""
     parser = argparse.ArgumentParser(description=__doc__, prog="engine/get.py")
-    hosts = "the language hosts to get besides, such as yaml,nodejs,go; prints a folder for each, as PATH has them"
+    hosts = "the hosts of other languages to get besides, such as yaml,nodejs,go"
     parser.add_argument("--with", dest="hosts", type=languages, default=[], metavar="LANGUAGES", help=hosts)
     wanted = parser.parse_args(arguments)
     steps = Steps(sys.stderr)

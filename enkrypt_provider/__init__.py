@@ -17,14 +17,11 @@ from .errors import (
 
 if TYPE_CHECKING:
     from . import catalogue
-    from .lookup import get_model, get_model_output, list_models, list_models_output
-    from .resource import (
+    from .program.args import (
         AuthDataArgs,
         ContextArgs,
         EndpointArgs,
-        EnkryptModel,
         EnkryptModelArgs,
-        EnkryptProvider,
         GeminiArgs,
         HeaderArgs,
         JwtConfigArgs,
@@ -33,6 +30,8 @@ if TYPE_CHECKING:
         PathsArgs,
         ToolArgs,
     )
+    from .program.lookup import get_model, get_model_output, list_models, list_models_output
+    from .program.resource import EnkryptModel, EnkryptProvider
 
 __version__ = "0.1.0"
 
@@ -69,12 +68,11 @@ __all__ = [
 ]
 
 _LATER = {
-    **dict.fromkeys(__all__, "resource"),
+    **dict.fromkeys((name for name in __all__ if name.endswith("Args")), "program.args"),
+    **dict.fromkeys(("EnkryptModel", "EnkryptProvider"), "program.resource"),
+    **dict.fromkeys(("get_model", "get_model_output", "list_models", "list_models_output"), "program.lookup"),
     "catalogue": "catalogue",
-    "get_model": "lookup",
-    "get_model_output": "lookup",
-    "list_models": "lookup",
-    "list_models_output": "lookup",
+    "outputs": "program.outputs",
 }
 
 
@@ -85,4 +83,4 @@ def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(f".{_LATER[name]}", __name__)
-    return module if _LATER[name] == name else getattr(module, name)
+    return getattr(module, name, module)

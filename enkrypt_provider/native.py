@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, overload
 
 import pulumi
 
-from . import resource as arguments
 from .frontends.package_schema import camel, package, snake, token
-from .resource import EnkryptModelArgs, ModelConfigArgs
+from .program import args as arguments
+from .program.args import EnkryptModelArgs, ModelConfigArgs
 
 if TYPE_CHECKING:
-    from . import outputs
+    from .program import outputs
 
 __all__ = [
     "EnkryptModel",

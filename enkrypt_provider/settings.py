@@ -11,13 +11,15 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, Literal, cast, get_args
 from urllib.parse import urlsplit
 
-from .errors import ConfigurationError, near_match
-from .fields import Dialect
-from .marks import is_unknown
+from .errors import ConfigurationError, near_match, plain
+
+Dialect = Literal["v1", "v2"]
 
 DEFAULT_ENDPOINT: Final = "https://api.enkryptai.com"
 EMBEDDED: Final = "embedded"
@@ -87,13 +89,14 @@ class Settings:
     require_https: bool = False
     rate_limit: Rates = OFF
 
-    @property
+    @cached_property
     def account(self) -> str:
-        """The account in a state: a storage format. Another key of the same endpoint may be another project's."""
-        if self.database:
-            from .emulator import database_id
+        """The account in a state: a storage format. Another key of the same endpoint may be another project's.
 
-            return f"emulator:{database_id(self.database)}"
+        Raise `ConfigurationError` where the embedded database cannot be used.
+        """
+        if self.database:
+            return f"emulator:{_database_id(self.database)}"
         url = urlsplit(self.endpoint)
         port = "" if url.port in (None, _PORTS[url.scheme]) else f":{url.port}"
         host = f"[{url.hostname}]" if ":" in (url.hostname or "") else (url.hostname or "").rstrip(".")
@@ -106,9 +109,9 @@ class Settings:
 
     @classmethod
     def from_config(cls, get: Callable[[str], Any], environ: Mapping[str, str] | None = None) -> Settings:
-        """The settings in a stack's configuration (`get("enkrypt:…")`), then in the environment.
+        """Read the settings from a stack's configuration (`get("enkrypt:…")`), then from the environment.
 
-        Raises `ConfigurationError` naming the setting, its rule and the way out.
+        Raise `ConfigurationError` with the setting, its rule and what to do.
         """
         env = os.environ if environ is None else environ
         found = {name: _text(get(f"enkrypt:{name}")) for name in NAMES}
@@ -140,7 +143,7 @@ _NOT_HTTPS: Final = "must be https here, since enkrypt:requireHttps is true: nei
 
 def _text(value: Any) -> str:
     # Pulumi hands every setting over as a string, an explicit provider may hand over a number.
-    return "" if value is None or is_unknown(value) else str(value).strip()
+    return "" if value is None else str(value).strip()
 
 
 def _wrong(name: str, rule: str) -> ConfigurationError:
@@ -164,6 +167,8 @@ _NETLOC: Final = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?
 
 def _endpoint(text: str) -> str | Path:
     if text == EMBEDDED or text.startswith(f"{EMBEDDED}:"):
+        if find_spec("flask") is None:
+            raise _wrong("endpoint", 'is embedded, and the emulator is not installed: add the extra "emulator"')
         return Path(text.partition(":")[2] or EMBEDDED_DATABASE).absolute()
     try:
         url = urlsplit(text)
@@ -185,8 +190,17 @@ def _is_https(where: str | Path) -> bool:
     return isinstance(where, str) and urlsplit(where).scheme == "https"
 
 
+def _database_id(database: Path) -> str:
+    from .emulator import NotOurs, database_id
+
+    try:
+        return database_id(database)
+    except NotOurs as error:
+        raise ConfigurationError(f"enkrypt:endpoint: {plain(error, 400)}") from None
+
+
 def is_loopback(host: str) -> bool:
-    """True for an address of this machine."""
+    """Whether a host is an address of this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -211,7 +225,7 @@ def _rates(text: str, where: str | Path) -> Rates:
     if not text:
         host = "" if isinstance(where, Path) else urlsplit(where).hostname or ""
         return VENDOR_RATES if f".{host}".rstrip(".").endswith(".enkryptai.com") else OFF
-    if text == "off":
+    if text.lower() in ("off", "false"):  # YAML reads a bare `off` as false
         return OFF
     matches = [_RATE.fullmatch(part.strip()) for part in text.split(",")]
     rates = tuple(Rate(int(match[1]), _SECONDS[match[2]]) for match in matches if match)

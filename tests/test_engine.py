@@ -479,19 +479,32 @@ def test_the_environment_in_pulumi_yaml_runs_the_program(real: Path, environment
 # ---- hosts of other languages
 
 
-def test_a_host_that_is_asked_for_is_built_once_into_a_folder_of_its_own(machine: Machine) -> None:
-    """The engine stays as it is, and the folders are printed as PATH has them."""
+def test_a_host_that_is_asked_for_is_built_once_and_stands_beside_the_engine(machine: Machine) -> None:
+    """Elsewhere on PATH the engine would warn of it in each command. A new engine gets the host that was built."""
     machine.has_engine(machine.folder)
     machine.has_go()
-    folders = [machine.folder, machine.home / "language-yaml-1.25.0/bin", machine.home / "language-go-3.66.0/bin"]
 
     for _ in "built", "found":
-        assert machine.get("--with", "yaml,go").stdout == f"{':'.join(map(str, folders))}\n"
+        assert machine.get("--with", "yaml,go").stdout == f"{machine.folder}\n"
+    shutil.rmtree(machine.folder.parent)
+    machine.has_engine(machine.folder)
+    assert machine.get("--with", "yaml").stdout == f"{machine.folder}\n"
 
+    assert os.access(machine.folder / "pulumi-language-yaml", os.X_OK)
     assert [build.rpartition("/bin/")[2].split()[0] for build in machine.builds()] == [
         "pulumi-language-yaml",
         "pulumi-language-go",
     ]
+
+
+def test_beside_an_engine_on_path_hosts_have_folders_of_their_own(machine: Machine) -> None:
+    """Nothing is put into a folder that somebody else has set up; the folders are printed as PATH has them."""
+    machine.has_engine(machine.bin)
+    machine.has_go()
+    before = sorted(machine.bin.iterdir())
+
+    assert machine.get("--with", "yaml").stdout == f"{machine.bin}:{machine.home / 'language-yaml-1.25.0/bin'}\n"
+    assert sorted(machine.bin.iterdir()) == before
 
 
 def test_a_host_that_came_with_the_engine_is_not_built(machine: Machine) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TOOLS = ("awk", "bash", "make", "mkdir", "sh", "touch")
+TOOLS = ("awk", "bash", "cp", "make", "mkdir", "rm", "sh", "touch")
 PYTHON = """#!/bin/sh
 echo "python $*" >> {log}
 case "$*" in
@@ -56,7 +56,7 @@ def clone(tmp_path: Path) -> Clone:
     clone.bin.mkdir()
     for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements-dev.txt"):
         shutil.copy(ROOT / name, clone.folder)
-    for tool in (*TOOLS, "cp"):
+    for tool in TOOLS:
         (clone.bin / tool).symlink_to(shutil.which(tool) or pytest.fail(f"this test needs {tool}"))
     clone.has("python3", PYTHON.format(log=f"'{clone.log}'", python=f"'{clone.bin / 'python3'}'"))
     clone.has("pulumi", f"#!/bin/sh\necho pulumi \"$*\" >> '{clone.log}'\n")
@@ -95,6 +95,18 @@ def test_the_set_up_uses_uv_where_it_is_on_path(clone: Clone) -> None:
     assert "-r requirements-dev.txt" in clone.ran()[-1]
 
 
+def test_half_an_environment_is_not_left_behind(clone: Clone) -> None:
+    """Debian's Python makes one without pip and fails: once python3-venv is there, the next try starts anew."""
+    python = (clone.bin / "python3").read_text()
+    clone.has("python3", python.replace(".venv/bin/python ;;", ".venv/bin/python; exit 1 ;;"))
+
+    done = subprocess.run(["make", ".venv/ready"], cwd=clone.folder, env=clone.env, capture_output=True, check=False)
+
+    assert done.returncode == 2
+    assert clone.ran()[-1] == "python -m venv .venv"
+    assert not (clone.folder / ".venv").exists()
+
+
 def test_env_sets_what_make_runs_with(clone: Clone) -> None:
     """Also in a folder with a space; what the environment holds already, such as a passphrase, is not printed."""
     printed = clone.make("env")
@@ -110,6 +122,18 @@ def test_env_sets_what_make_runs_with(clone: Clone) -> None:
     assert "postgres" not in printed
 
 
+def test_a_shell_finds_what_is_this_projects(clone: Clone) -> None:
+    """Also where the person's own start-up file puts another Python first on PATH."""
+    clone.env["SHELL"] = shutil.which("bash") or pytest.fail("this test needs bash")
+    (clone.folder.parent / ".bashrc").write_text("export PATH=/another/python:$PATH\n")
+    typed = 'echo "PATH is $PATH"\n'
+    done = subprocess.run(
+        ["make", "shell"], cwd=clone.folder, env=clone.env, input=typed, capture_output=True, text=True, check=True,
+        start_new_session=True,  # it would take the terminal of who runs the tests
+    )  # fmt: skip
+    assert f"PATH is {clone.folder}/.venv/bin:/an/engine:/another/python:" in done.stdout
+
+
 def test_another_stack_gets_no_passphrase(clone: Clone) -> None:
     """The empty passphrase is dev's alone."""
     assert "PULUMI_CONFIG_PASSPHRASE" in clone.make("env")
@@ -120,10 +144,10 @@ def test_another_stack_gets_no_passphrase(clone: Clone) -> None:
 # ---- the requirements
 
 
-def pins(name: str) -> dict[str, str]:
-    """Returns the hashes of each pinned requirement in the file `name`."""
+def pins(name: str) -> dict[str, list[str]]:
+    """Returns the hashes of each pinned requirement in the file `name`, on whatever system it is installed."""
     entries = re.split(r"^(?=\w)", (ROOT / name).read_text(), flags=re.M)[1:]
-    return {entry.partition(" \\")[0]: entry for entry in entries}
+    return {entry.split()[0]: re.findall(r"--hash=(sha256:\w+)", entry) for entry in entries}
 
 
 def test_every_requirement_is_pinned_by_hash() -> None:
@@ -131,7 +155,7 @@ def test_every_requirement_is_pinned_by_hash() -> None:
     programs, everything = pins("requirements.txt"), pins("requirements-dev.txt")
 
     assert len(programs) > 40
-    assert all("==" in name and "--hash=sha256:" in entry for name, entry in everything.items())
+    assert all("==" in name and hashes for name, hashes in everything.items())
     assert {name for name in programs if everything.get(name) != programs[name]} == set()
 
 

@@ -23,6 +23,7 @@ from enkrypt_provider.kinds.markers import (
     ServerSet,
 )
 from enkrypt_provider.kinds.values import OneOf
+from tools.generate import meaning, only_in
 
 Schema = dict[str, Any]
 ANY: Final = "pulumi.json#/Any"
@@ -60,7 +61,7 @@ def outputs(fields: list[FieldOf]) -> Schema:
     shown = [field for field in fields if not field.is_secret]
     return {
         "properties": {
-            camel(field.name): {"description": field.meaning, **_type(field, RESPONSE)} for field in shown
+            camel(field.name): {"description": meaning(field), **_type(field, RESPONSE)} for field in shown
         },
         "required": [camel(field.name) for field in shown if field.marker(ServerSet) or not _may_be_absent(field)],
     }
@@ -69,7 +70,7 @@ def outputs(fields: list[FieldOf]) -> Schema:
 def _enum(field: FieldOf, values: tuple[str, ...]) -> Schema:
     return {
         "type": "string",
-        "description": field.meaning,
+        "description": meaning(field),
         "enum": [{"name": _enum_name(value), "value": value} for value in values],
     }
 
@@ -95,11 +96,11 @@ def argument(field: FieldOf) -> Schema:
 def _is_of_dialect(field: FieldOf) -> bool:
     """Whether an SDK must not fill the default in: it is the dialect's, or that of an enum."""
     in_v2 = field.marker(InV2)
-    return bool(_values_of(field) or field.only_in or (in_v2 and in_v2.default is not ABSENT))
+    return bool(_values_of(field) or only_in(field) or (in_v2 and in_v2.default is not ABSENT))
 
 
 def _description(field: FieldOf) -> str:
-    return " ".join(filter(None, [field.meaning, *_rules(field)]))
+    return " ".join(filter(None, [meaning(field), *_rules(field)]))
 
 
 def _rules(field: FieldOf) -> Iterator[str]:

@@ -1,7 +1,6 @@
-"""The Models API: one method per call, and one place (`_exchange`) through which every request goes.
+"""The calls of an account: one method per call, and one place (`_exchange`) through which every request goes.
 
-Model calls return a parsed registration; `list_models` returns raw JSON. No error shows more of a response than one
-line without the keys that were sent.
+Model calls return a parsed registration; `list_models` returns raw JSON.
 """
 
 from __future__ import annotations
@@ -9,28 +8,18 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
-from urllib.parse import urlsplit
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from ..errors import (
-    AuthenticationFailed,
-    ModelExists,
-    ModelNotFound,
-    RequestRejected,
-    UnexpectedResponse,
-    near_match,
-    plain,
-)
-from ..kinds import codec
-from ..kinds.kind import Identifier, Json, Live
-from ..kinds.model import MODEL
-from ..settings import OFF, VENDOR_RT_RATES, Settings
-from . import operation
-from .pace import Pace
-from .redaction import redacted, secrets_in
-from .request import LIST_LIMIT, NOT_FOLLOWED, Request, Response, timestamp
+from ..errors import ModelNotFound, RequestRejected, ServiceUnavailable, UnexpectedResponse, near_match, plain
+from ..kinds.kind import Identifier, Json, Kind, Live, Properties
+from ..settings import Settings
+from . import responses
+from .pace import Pace, new_pace, shared_pace
+from .redaction import redacted
+from .request import LIST_LIMIT, Request, Response
 from .retry import Failed, Failure, RetryPolicy, retry
 
 if TYPE_CHECKING:
@@ -44,32 +33,13 @@ VISIBILITY_WAITS: Final = (0.0, 0.5, 1.0, 2.0)
 """Seconds before each look-up of a model whose creation had no response: replicas lag."""
 
 _PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
-_paces: dict[tuple[str, object], Pace] = {}
-
-
-def shared_pace(settings: Settings) -> Pace:
-    """Return the pace that all clients of one account in this process share."""
-    account = (settings.account, settings.api_key)
-    if account not in _paces:
-        _paces[account] = new_pace(settings)
-    return _paces[account]
-
-
-def new_pace(
-    settings: Settings,
-    *,
-    sleep: Callable[[float], None] = operation.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> Pace:
-    """Return a pace for the settings' rate limits. `/rt/*` has a limit of its own, on every plan."""
-    rt = VENDOR_RT_RATES if settings.rate_limit else OFF
-    return Pace({"models": settings.rate_limit, "rt": rt}, sleep=sleep, clock=clock)
 
 
 class EnkryptClient:
     """The calls of one account. Safe for threads; one for each process is enough.
 
-    It connects when it is first used. `transport` stands in for the network; `retry`, `pace` and `clock` for time.
+    It connects when it is first used. `transport` stands in for the network. With its own `retry` policy it has its
+    own pace, by that policy's sleep and clock; otherwise the clients of an account share one.
     Raise `ConfigurationError`, at the latest when it connects, where the environment's proxy or certificates, or the
     embedded database, cannot be used.
     """
@@ -81,12 +51,11 @@ class EnkryptClient:
         transport: httpx.BaseTransport | None = None,
         retry: RetryPolicy | None = None,
         pace: Pace | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
         self._policy = retry or RetryPolicy(settings.max_retries)
-        self._pace = pace or (new_pace(settings, sleep=retry.sleep) if retry else shared_pace(settings))
-        self._clock = clock
+        own = new_pace(settings, sleep=retry.sleep, clock=retry.clock) if retry else None
+        self._pace = pace or own or shared_pace(settings)
         self._sent: set[str] = set()  # every model's key so far: a later response may repeat it too
         self._given_transport = transport
         self._connecting = threading.Lock()
@@ -107,45 +76,46 @@ class EnkryptClient:
         """Seconds by which the API's clock is ahead of this machine's, as of its last response."""
         return self._transport.clock_offset if self._transport else 0.0
 
-    def add_model(
+    def add(
         self,
-        body: Mapping[str, Json],
+        kind: Kind,
+        body: Properties,
         identity: Identifier,
         look_up: Callable[[], Live | None] = lambda: None,
         doubt: Callable[[], None] = lambda: None,
     ) -> Live:
-        """POST `/models/add-model` and return the model as the server has it.
+        """POST the call that adds, and return the registration as the server has it.
 
-        Where the response is lost, `look_up` is called: it returns the model where the work was done, else None.
-        `doubt` is called as soon as the work may have been done without a response. Raise `ModelExists` where the
-        identity is taken.
+        Where the response is lost, `look_up` is called: it returns the registration where the work was done, else
+        None. `doubt` is called as soon as the work may have been done without a response. Raise `ModelExists` where
+        the identity is taken.
         """
-        request = Request("POST", "/models/add-model", f"create {identity}", body=body, secrets=secrets_in(body))
-        return self._send(request, lambda response: _data_of(response.json(), identity), look_up, doubt)
+        request = self._request("POST", kind, kind.calls.add, f"create {identity}", body=body)
+        return self._send(request, partial(responses.written, kind, identity), look_up, doubt)
 
-    def get_model(self, identity: Identifier) -> Live:
-        """GET `/models/get-model`, past the server's cache. Raise `ModelNotFound`."""
-        request = Request("GET", "/models/get-model", f"read {identity}", identity)
-        return self._send(request, lambda response: _model_in(response.json(), identity))
+    def get(self, kind: Kind, identity: Identifier) -> Live:
+        """GET one registration, past the server's cache. Raise `ModelNotFound`."""
+        request = self._request("GET", kind, kind.calls.get, f"read {identity}", identity)
+        return self._send(request, partial(responses.one, kind, identity))
 
-    def list_models(self) -> list[Json]:
-        """GET `/models/list-models`, past the server's cache, and return every registration of the account."""
-        request = Request("GET", "/models/list-models", "list the models", limit=LIST_LIMIT)
-        return self._send(request, lambda response: _models_in(response.json()))
+    def list_all(self, kind: Kind) -> list[Json]:
+        """GET every registration of the account, past the server's cache."""
+        request = self._request("GET", kind, kind.calls.list, f"list the {kind.noun}s", limit=LIST_LIMIT)
+        return self._send(request, partial(responses.items, kind))
 
-    def modify_model(self, identity: Identifier, body: Mapping[str, Json]) -> Live:
-        """PATCH `/models/modify-model` with the whole object and return the model as the server has it.
+    def modify(
+        self, kind: Kind, identity: Identifier, body: Properties, doubt: Callable[[], None] = lambda: None
+    ) -> Live:
+        """PATCH the whole object and return the registration as the server has it. Raise `ModelNotFound`.
 
-        Raise `ModelNotFound`.
+        `doubt` is called as soon as the work may have been done without a response.
         """
-        request = Request(
-            "PATCH", "/models/modify-model", f"update {identity}", identity, body, secrets=secrets_in(body)
-        )
-        return self._send(request, lambda response: _data_of(response.json(), identity))
+        request = self._request("PATCH", kind, kind.calls.modify, f"update {identity}", identity, body)
+        return self._send(request, partial(responses.written, kind, identity), doubt=doubt)
 
-    def delete_model(self, identity: Identifier) -> None:
-        """DELETE `/models/delete-model`. Raise `ModelNotFound`. The response's body says nothing of use [G]."""
-        request = Request("DELETE", "/models/delete-model", f"delete {identity}", identity)
+    def delete(self, kind: Kind, identity: Identifier) -> None:
+        """DELETE one registration. Raise `ModelNotFound`. The response's body says nothing of use [G]."""
+        request = self._request("DELETE", kind, kind.calls.delete, f"delete {identity}", identity)
         self._send(request, lambda _response: None)
 
     def model_health(self, identity: Identifier) -> Json:
@@ -154,30 +124,28 @@ class EnkryptClient:
         return self._send(request, Response.json)
 
     def consumer_info(self) -> Mapping[str, Json]:
-        """GET `/consumer-info` and return what the API says of the key; nothing where it lacks that call."""
+        """GET `/consumer-info` and return what the API says of the key; nothing where it does not say. Tried once."""
         request = Request("GET", "/consumer-info", "ask whose the key is")
         try:
-            found = self._send(request, Response.json)
-        except RequestRejected as error:
-            if error.status in (404, 405, 501):
-                return {}
-            raise
+            found = self._send(request, Response.json, policy=replace(self._policy, max_retries=0))
+        except (RequestRejected, ServiceUnavailable, UnexpectedResponse):
+            return {}
         return found if isinstance(found, dict) else {}
 
-    def find_model(self, identity: Identifier, waits: tuple[float, ...] = (0.0,)) -> Live | None:
-        """Return the model, or None where it is not there after each of `waits`, seconds."""
+    def find(self, kind: Kind, identity: Identifier, waits: tuple[float, ...] = (0.0,)) -> Live | None:
+        """Return the registration, or None where it is not there after each of `waits`, seconds."""
         try:
-            return self.until_visible(lambda: self.get_model(identity), waits)
+            return self.until_visible(lambda: self.get(kind, identity), waits)
         except ModelNotFound:
             return None
 
-    def registered(self, identity: Identifier) -> Live:
-        """Return the model that a person named. Raise `ModelNotFound` with the nearest name."""
-        found = self.find_model(identity)
+    def registered(self, kind: Kind, identity: Identifier) -> Live:
+        """Return the registration that a person named. Raise `ModelNotFound` with the nearest name."""
+        found = self.find(kind, identity)
         if found is None:
-            known = tuple(str(MODEL.identity_in(item)) for item in self.list_models() if isinstance(item, dict))
+            known = tuple(str(kind.identity_in(item)) for item in self.list_all(kind) if isinstance(item, dict))
             near = near_match(str(identity), known)
-            raise ModelNotFound(f"no model {plain(identity)} is registered with this account{near}", status=404)
+            raise ModelNotFound(f"no {kind.noun} {plain(identity)} is registered with this account{near}", status=404)
         return found
 
     def until_visible(self, call: Callable[[], T], waits: tuple[float, ...] = VISIBILITY_WAITS) -> T:
@@ -197,12 +165,26 @@ class EnkryptClient:
 
     # ---- one request
 
+    @staticmethod
+    def _request(
+        method: str,
+        kind: Kind,
+        call: str,
+        what: str,
+        identity: Identifier | None = None,
+        body: Json = None,
+        **more: int,
+    ) -> Request:
+        secrets = kind.secret_texts(body) if body else ()
+        return Request(method, kind.calls.path(call), what, identity, body, secrets=secrets, kind=kind, **more)
+
     def _send(
         self,
         request: Request,
         read: Callable[[Response], T],
         look_up: Callable[[], T | None] = lambda: None,
         doubt: Callable[[], None] = lambda: None,
+        policy: RetryPolicy | None = None,
     ) -> T:
         self._sent.update(request.secrets)
 
@@ -210,24 +192,32 @@ class EnkryptClient:
             try:
                 return read(self._exchange(request))
             except UnexpectedResponse as error:
-                why = plain(redacted(str(error), self._hidden()))
+                why = plain(self._without_keys(str(error)))
             # Not in `except`: the error that may show a key must not be chained.
             named = UnexpectedResponse(f"{request.what}: {self.settings.shown_endpoint} {why}")
             raise Failed(Failure.LOST, why, error=named)
 
         return retry(
-            attempt, method=request.method, what=request.what, policy=self._policy, look_up=look_up, doubt=doubt
+            attempt,
+            method=request.method,
+            what=request.what,
+            policy=policy or self._policy,
+            look_up=look_up,
+            doubt=doubt,
         )
 
     def _exchange(self, request: Request) -> Response:
         if request.identity and not request.identity.is_sendable:
-            raise ModelNotFound(f"{plain(request.what)}: no model has a name or version that is not printable ASCII")
-        turn = self._pace.wait(request.family)
-        response = self._connect().send(request)
-        if response.status == 429:
-            self._lock_out(turn, response)
+            raise ModelNotFound(f"{plain(request.what)}: nothing has a name or version that is not printable ASCII")
+        transport = self._connect()
+        with self._pace.turn(request.family) as turn:
+            response = transport.send(request)
+        if failed := responses.failure(response, self._without_keys):
+            if failed.failure is Failure.RATE_LIMITED:
+                self._pace.lock_out(turn, str(failed), failed.retry_after)
+            raise failed
         if response.status >= 300:
-            self._refuse(request, response)
+            raise responses.rejection(request, response, self.settings, self._without_keys)
         return response
 
     def _connect(self) -> Transport:
@@ -235,130 +225,13 @@ class EnkryptClient:
             if self._transport is None:
                 from .transport import Transport
 
-                self._transport = Transport(self.settings, self._given_transport, self._clock)
+                self._transport = Transport(self.settings, self._given_transport, self._policy.clock)
             return self._transport
 
-    def _lock_out(self, turn: float, response: Response) -> NoReturn:
-        seconds = _retry_after(response.headers.get("retry-after"))
-        why = f"429{_colon(self._message(response))}"
-        self._pace.lock_out(turn, why, seconds)
-        raise Failed(Failure.RATE_LIMITED, why, seconds)
-
-    # ---- what a status means
-
-    def _refuse(self, request: Request, response: Response) -> NoReturn:
-        status = response.status
-        if status in (301, 302, 303, 307, 308):
-            raise RequestRejected(redacted(_redirected(request, response), self._hidden()), status=status)
-        why = f"{status}{_colon(self._message(response))}"
-        retry_after = _retry_after(response.headers.get("retry-after"))
-        if status == 503 and retry_after is not None:
-            raise Failed(Failure.TURNED_AWAY, why, retry_after)
-        if status >= 500 or status in (408, 425):
-            raise Failed(Failure.LOST, why, retry_after)
-        raise self._rejected(request, response)
-
-    def _rejected(self, request: Request, response: Response) -> RequestRejected:
-        kind, advice = _REJECTIONS.get(response.status, (RequestRejected, ""))
-        if kind is ModelNotFound and request.identity is None:
-            kind, advice = RequestRejected, f"is {self.settings.shown_endpoint} the API's address?"
-        message = f"{request.what}: {response.status}{_colon(self._message(response))}"
-        if kind is AuthenticationFailed:
-            advice = f"{self.settings.shown_endpoint} does not accept the API key; {advice}"
-        return kind(
-            f"{message}{_colon(advice)}", status=response.status, request_id=_request_id(response, self._hidden())
-        )
-
-    def _message(self, response: Response) -> str:
-        try:
-            found = response.json()
-        except UnexpectedResponse:
-            return ""
-        message = found.get("message") if isinstance(found, dict) else None
-        return plain(redacted(message, self._hidden()), 300) if isinstance(message, str) else ""
-
-    def _hidden(self) -> list[str]:
-        return [self.settings.api_key.reveal(), *self._sent]
-
-
-_REJECTIONS: Final[dict[int, tuple[type[RequestRejected], str]]] = {
-    401: (
-        AuthenticationFailed,
-        "set a valid one with `pulumi config set --secret enkrypt:apiKey`. `refresh` and `destroy` use the key "
-        "of the last `up`: after a rotation add --run-program",
-    ),
-    403: (AuthenticationFailed, "it may be of another project or lack the right to do this"),
-    404: (ModelNotFound, ""),
-    409: (ModelExists, ""),
-}
+    def _without_keys(self, text: str) -> str:
+        return redacted(text, [self.settings.api_key.reveal(), *self._sent])
 
 
 def _is_environment_odd() -> bool:
     authorities = os.environ.get("SSL_CERT_FILE")
     return any(map(os.environ.get, _PROXIES)) or bool(authorities and not os.access(authorities, os.R_OK))
-
-
-# ---- reading a response
-
-
-def _data_of(found: Json, identity: Identifier) -> Live:
-    return _model_in(found.get("data") if isinstance(found, dict) else None, identity)
-
-
-def _model_in(found: Json, identity: Identifier) -> Live:
-    """Return the model that was asked for; one without a version is taken for that."""
-    if not isinstance(found, dict) or not isinstance(found.get("model_saved_name"), str):
-        raise UnexpectedResponse("answered without the model's data")
-    config = found.get("model_config")
-    version = (config.get("model_version") if isinstance(config, dict) else None) or found.get("model_version")
-    if (found["model_saved_name"], version or identity.version) != (identity.name, identity.version):
-        raise UnexpectedResponse(f"answered with another model, {found['model_saved_name']}")
-    return codec.read(MODEL, found if version else {**found, "model_version": identity.version})
-
-
-def _models_in(found: Json) -> list[Json]:
-    models = found.get("models") if isinstance(found, dict) else None
-    if not isinstance(models, list):
-        raise UnexpectedResponse("answered without a list of models")
-    return models
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Return seconds, from either form of the header; None where there is none or it is unreadable."""
-    if value is None:
-        return None
-    try:
-        return float(value) if value.strip().isdigit() else max(0.0, timestamp(value) - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _redirected(request: Request, response: Response) -> str:
-    where = _host_in(response.headers.get(NOT_FOLLOWED, "")) or "another place"
-    return (
-        f"{request.what}: {response.status} to {plain(where, 100)}: redirects are not followed, since the key would "
-        "go with them; if that is the API's address, set enkrypt:endpoint to it"
-    )
-
-
-def _host_in(url: str) -> str:
-    """Return `https://HOST`, or "" where `url` names none."""
-    try:
-        target = urlsplit(url)
-        return f"{target.scheme}://{target.hostname}" if target.hostname else ""
-    except ValueError:
-        return ""
-
-
-def _request_id(response: Response, secrets: list[str]) -> str:
-    try:
-        found = response.json()
-    except UnexpectedResponse:
-        found = None
-    in_body = found.get("request_id") if isinstance(found, dict) else None
-    text = in_body if isinstance(in_body, str) else response.headers.get("x-enkrypt-correlation-id", "")
-    return redacted(text, secrets)
-
-
-def _colon(text: str) -> str:
-    return f": {text}" if text else ""

@@ -53,6 +53,13 @@ def current() -> Operation:
 
 
 @contextmanager
+def joined(clock: Callable[[], float]) -> Iterator[Operation]:
+    """Go on with the operation of this thread, or run a new one with the defaults."""
+    with running(_current.get() or Operation(began=clock())) as operation:
+        yield operation
+
+
+@contextmanager
 def running(operation: Operation) -> Iterator[Operation]:
     """Make `operation` the current one of this thread."""
     token = _current.set(operation)

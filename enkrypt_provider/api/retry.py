@@ -41,7 +41,7 @@ TABLE: Final[dict[tuple[str, Failure], Then]] = {
     ("PATCH", Failure.NOT_SENT): Then.RETRY,
     ("PATCH", Failure.RATE_LIMITED): Then.RETRY,
     ("PATCH", Failure.TURNED_AWAY): Then.RETRY,
-    ("PATCH", Failure.LOST): Then.RETRY,  # the whole object: twice is once
+    ("PATCH", Failure.LOST): Then.RETRY_IN_DOUBT,  # the whole object: twice is once
     ("DELETE", Failure.NOT_SENT): Then.RETRY,
     ("DELETE", Failure.RATE_LIMITED): Then.RETRY,
     ("DELETE", Failure.TURNED_AWAY): Then.RETRY,
@@ -75,12 +75,13 @@ class Failed(EnkryptError):
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how long to try. Times in seconds; the time limit is the operation's."""
+    """How often to try, and how to wait. Times in seconds; the time limit is the operation's."""
 
     max_retries: int = 5
     first_wait: float = 0.5
     longest_wait: float = 20.0
     sleep: Callable[[float], None] = operation.sleep
+    clock: Callable[[], float] = time.monotonic
 
 
 def retry(
@@ -112,25 +113,25 @@ def retry(
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(Failed),
-        stop=_stop(policy.max_retries + 1),
+        stop=_stop(policy.max_retries + 1, policy.clock),
         wait=_wait(tenacity.wait_random_exponential(multiplier=policy.first_wait, max=policy.longest_wait)),
         sleep=policy.sleep,
         before_sleep=_report(what, policy.max_retries + 1),
         reraise=True,
     )
     try:
-        return retrying(once)
+        with operation.joined(policy.clock):
+            return retrying(once)
     except Failed as failed:
         raise failed.final(what, int(retrying.statistics.get("attempt_number", 1))) from None
 
 
-def _stop(attempts: int) -> Callable[[tenacity.RetryCallState], bool]:
+def _stop(attempts: int, clock: Callable[[], float]) -> Callable[[tenacity.RetryCallState], bool]:
     """Return a condition: no attempt is left, or no time. Waiting for a turn is not counted."""
-    current = operation.current()
-    began, waited = time.monotonic(), current.waited
 
     def is_over(state: tenacity.RetryCallState) -> bool:
-        worked = time.monotonic() - began - (current.waited - waited)
+        current = operation.current()
+        worked = clock() - current.began - current.waited
         return state.attempt_number >= attempts or worked + state.upcoming_sleep >= current.time_limit
 
     return is_over
@@ -150,6 +151,8 @@ def _wait(backoff: Callable[[tenacity.RetryCallState], float]) -> Callable[[tena
 def _report(what: str, attempts: int) -> Callable[[tenacity.RetryCallState], None]:
     def report(state: tenacity.RetryCallState) -> None:
         failed, number = _failure(state), state.attempt_number
+        if failed and failed.failure is Failure.RATE_LIMITED:
+            return  # the gate reports it, once for all calls
         wait = state.next_action.sleep if state.next_action else 0.0
         why = f"{failed}; " if number == 1 else ""
         operation.report("info", f"{what}: {why}trying again in {wait:.2g} s ({number + 1} of {attempts})")

@@ -13,8 +13,9 @@ from typing import Final
 
 from ..errors import EnkryptError, UnexpectedResponse
 from ..kinds import codec
-from ..kinds.kind import Identifier, Json, Live
+from ..kinds.kind import Identifier, Json, Kind, Live
 from ..kinds.model import MODEL
+from . import operation
 from .client import EnkryptClient
 
 FRESH: Final = 10.0
@@ -29,18 +30,21 @@ class _List:
     known: frozenset[Identifier] = frozenset()
     error: EnkryptError | None = None
     read_at: float = float("-inf")
-    changes: int = -1
-    """How often we had changed something when it was asked for."""
+    change: object = None
+    """The last change of ours when it was asked for."""
 
 
 class Snapshot:
     """The account's registrations as of a moment ago. Safe for threads."""
 
-    def __init__(self, client: EnkryptClient, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, client: EnkryptClient, kind: Kind = MODEL, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._client = client
+        self._kind = kind
         self._clock = clock
         self._lock = threading.Lock()
-        self._changes = 0
+        self._change = object()  # another one for each change; a count could lose one of two threads'
         self._list = _List()
 
     def find(self, identity: Identifier) -> Live | None:
@@ -50,16 +54,16 @@ class Snapshot:
         """
         found = self._current(FRESH, ours_too=True).models.get(identity)
         if found is None:
-            return self._client.find_model(identity)
+            return self._client.find(self._kind, identity)
         try:
-            return codec.read(MODEL, found)
+            return codec.read(self._kind, found)
         except UnexpectedResponse as error:
             raise UnexpectedResponse(f"{identity}: {error}") from None
 
     def has_number(self, identity: Identifier, number: object) -> bool:
         """Whether the list shows the registration with this number. False means that it must be read by itself."""
         item = self._current(NUMBERS_FRESH, ours_too=False).models.get(identity)
-        return item is not None and number is not None and item.get("model_id") == number
+        return item is not None and number is not None and item.get(self._kind.number) == number
 
     def identities(self) -> Iterable[Identifier]:
         """Return the identities that the list shows."""
@@ -67,16 +71,18 @@ class Snapshot:
 
     def changed(self) -> None:
         """Must be called after every call that may have changed something."""
-        self._changes += 1
+        self._change = object()
 
     def _current(self, seconds: float, *, ours_too: bool) -> _List:
         """Return the list, fetched anew where it is older than `seconds` or, with `ours_too`, than our changes."""
+        began = self._clock()
         with self._lock:
+            operation.current().waited += self._clock() - began  # the thread that fetches may wait for its turn
             is_old = self._clock() > self._list.read_at + (FRESH if self._list.error else seconds)
-            if is_old or (ours_too and self._list.changes != self._changes):
-                changes = self._changes  # before the call: a change during it makes the list old
+            if is_old or (ours_too and self._list.change is not self._change):
+                change = self._change  # before the call: a change during it makes the list old
                 self._list = self._fetch()
-                self._list.read_at, self._list.changes = self._clock(), changes
+                self._list.read_at, self._list.change = self._clock(), change
             if self._list.error:
                 raise self._list.error
             return self._list
@@ -84,13 +90,13 @@ class Snapshot:
     def _fetch(self) -> _List:
         # Threads that wait get the same error at once: each would only spend the same retries again.
         try:
-            items = self._client.list_models()
+            items = self._client.list_all(self._kind)
         except UnexpectedResponse:
             return _List()  # each model is read by itself
         except EnkryptError as error:
             return _List(error=error)
         models = [item for item in items if isinstance(item, dict)]
         return _List(
-            {MODEL.identity_in(item): item for item in models if codec.is_whole(MODEL, item)},
-            frozenset(MODEL.identity_in(item) for item in models),
+            {self._kind.identity_in(item): item for item in models if codec.is_whole(self._kind, item)},
+            frozenset(self._kind.identity_in(item) for item in models),
         )

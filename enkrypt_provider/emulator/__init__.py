@@ -6,15 +6,14 @@ from the API's document alone. For users: docs/emulator.md.
 
 from .app import create_app
 from .database import NotOurs, database_id
+from .fault_effects import ConnectionReset, ResponseTruncated
 from .faults import Fault, FaultError, spelled_fault
 from .limits import LIKE_VENDOR, LimitError, Limits
 from .quirks import QuirkError
 from .server import serve_in_thread
-from .spoil import AnswerTruncated, ConnectionReset
 
 __all__ = [
     "LIKE_VENDOR",
-    "AnswerTruncated",
     "ConnectionReset",
     "Fault",
     "FaultError",
@@ -22,6 +21,7 @@ __all__ = [
     "Limits",
     "NotOurs",
     "QuirkError",
+    "ResponseTruncated",
     "create_app",
     "database_id",
     "serve_in_thread",

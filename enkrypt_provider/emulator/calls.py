@@ -1,7 +1,7 @@
 """The calls of the API, one function each, in the order of a model's life.
 
-Here: which headers and bodies a call takes, what it answers. Not here: HTTP's way in and out (app), what a body may
-hold (rules), what the dialects call it (dialects), how it is kept (store).
+Here: which headers and bodies a call takes, and its response. Not here: what a body may hold (validation), what the
+dialects call it (dialects), how it is kept (store).
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
+import flask
 from werkzeug.datastructures import Headers
 
-from . import rules
-from .answers import Payload, Problem, json_in
-from .dialects import identity_of, to_document, to_summary, to_wire
-from .journal import masked
+from . import validation
+from .dialects import identity_of, to_body, to_document, to_summary
+from .masking import masked
 from .quirks import enveloped, with_quirks
-from .rules import Dialect
+from .responses import ApiError, Payload, json_in
 from .store import PROJECT, Identity, Model, Store, Unknown
+from .validation import Dialect
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,20 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Incoming:
+class Request:
     """A request before anyone has judged it."""
 
     method: str
     path: str
     headers: Headers
     body: bytes
+
+    @classmethod
+    def of(cls, request: flask.Request, body: bytes | None = None) -> Request:
+        """From Flask's request; `body` takes the place of its own."""
+        return cls(
+            request.method, request.path, request.headers, request.get_data(cache=False) if body is None else body
+        )
 
     @cached_property
     def json(self) -> Any:
@@ -50,14 +58,14 @@ class Incoming:
     def json_or_none(self) -> Any:
         try:
             return self.json
-        except (Problem, RecursionError):
+        except (ApiError, RecursionError):
             return None
 
     @property
     def masked(self) -> Any:
         try:
             return masked(self.json)
-        except (Problem, RecursionError):
+        except (ApiError, RecursionError):
             return None
 
     def about(self, call: str) -> Identity | None:
@@ -70,8 +78,8 @@ class Incoming:
     def identity(self) -> Identity:
         """The model that the headers name; the version is the official client's default where there is none."""
         if not (name := self.headers.get("X-Enkrypt-Model")):
-            raise Problem(400, "the header X-Enkrypt-Model is required")
-        return Identity(name, self.headers.get("X-Enkrypt-Model-Version") or rules.DEFAULT_VERSION)
+            raise ApiError(400, "the header X-Enkrypt-Model is required")
+        return Identity(name, self.headers.get("X-Enkrypt-Model-Version") or validation.DEFAULT_VERSION)
 
 
 def _identity_within(body: Any) -> Identity | None:
@@ -80,15 +88,15 @@ def _identity_within(body: Any) -> Identity | None:
         return None
     config = body.get("model_config")
     inner = config.get("model_version") if isinstance(config, dict) else None
-    version = body.get("model_version") or inner or rules.DEFAULT_VERSION
+    version = body.get("model_version") or inner or validation.DEFAULT_VERSION
     return Identity(name, version) if isinstance(version, str) else None
 
 
 @dataclass(frozen=True)
-class Ask:
+class Call:
     """A request of a known account, as the calls see it."""
 
-    incoming: Incoming
+    request: Request
     account: str
     store: Store
     settings: Settings
@@ -100,7 +108,7 @@ class Ask:
 
     def identity(self) -> Identity:
         """The model that the headers name."""
-        return replace(self.incoming.identity(), project_name=self.project)
+        return replace(self.request.identity(), project_name=self.project)
 
     def identity_in(self, body: Payload) -> Identity:
         return replace(identity_of(self.dialect, body), project_name=self.project)
@@ -111,15 +119,15 @@ class Ask:
 
     def model(self) -> Payload:
         """The body, checked, with its defaults."""
-        checked: Payload = rules.BODY[self.dialect](self.incoming.json)
+        checked: Payload = validation.BODY[self.dialect](self.request.json)
         return checked
 
     def shown(self, model: Model) -> Payload:
-        shown = to_wire(self.dialect, model, mask_apikeys=self.settings.mask_apikeys)
+        shown = to_body(self.dialect, model, mask_apikeys=self.settings.mask_apikeys)
         return with_quirks(self.settings.quirks, shown)
 
     def wrote(self, what: str, data: Payload) -> Payload:
-        """The envelope around what a write answers."""
+        """The response to a write."""
         return enveloped(self.settings.quirks, f"Model details {what} successfully", data)
 
     def find(self, identity: Identity) -> Model:
@@ -142,60 +150,60 @@ class Ask:
     def _read(self, question: str, read: Callable[[], list[Model]]) -> list[Model]:
         if not self.settings.cache_reads:
             return read()
-        refresh = self.incoming.headers.get("X-Enkrypt-Refresh-Cache", "").lower() == "true"
+        refresh = self.request.headers.get("X-Enkrypt-Refresh-Cache", "").lower() == "true"
         return self.store.cached(self.account, question, read, refresh=refresh)
 
 
-def add_model(ask: Ask) -> Payload:
-    body = ask.model()
-    model = ask.store.add(ask.account, ask.identity_in(body), to_document(ask.dialect, body))
-    return ask.wrote("added", ask.shown(model))
+def add_model(call: Call) -> Payload:
+    body = call.model()
+    model = call.store.add(call.account, call.identity_in(body), to_document(call.dialect, body))
+    return call.wrote("added", call.shown(model))
 
 
-def get_model(ask: Ask) -> Payload:
-    """Answers the bare object. That the cache also remembers what was not there is a guess [G]."""
-    return ask.shown(ask.find(ask.identity()))
+def get_model(call: Call) -> Payload:
+    """The bare object. That the cache also remembers what was not there is a guess [G]."""
+    return call.shown(call.find(call.identity()))
 
 
-def list_models(ask: Ask) -> Payload:
-    show = ask.shown if ask.settings.list_details else to_summary
-    return {"models": [show(model) for model in ask.models()]}
+def list_models(call: Call) -> Payload:
+    show = call.shown if call.settings.list_details else to_summary
+    return {"models": [show(model) for model in call.models()]}
 
 
-def modify_model(ask: Ask) -> Payload:
+def modify_model(call: Call) -> Payload:
     """Replaces the whole object [G]; the headers name the old identity, the body the new."""
-    old, body = ask.identity(), ask.model()
-    change = partial(to_document, ask.dialect, body)
-    model = ask.store.modify(ask.account, old, ask.identity_in(body), change)
-    return ask.wrote("updated", ask.shown(model))
+    old, body = call.identity(), call.model()
+    change = partial(to_document, call.dialect, body)
+    model = call.store.modify(call.account, old, call.identity_in(body), change)
+    return call.wrote("updated", call.shown(model))
 
 
-def delete_model(ask: Ask) -> Payload:
-    """The shape of `data` is a guess [G]."""
-    gone = ask.store.delete(ask.account, ask.identity())
+def delete_model(call: Call) -> Payload:
+    """What `data` holds is a guess [G]."""
+    gone = call.store.delete(call.account, call.identity())
     data = {"model_saved_name": gone.model_saved_name, "model_version": gone.model_version}
-    return ask.wrote("deleted", data)
+    return call.wrote("deleted", data)
 
 
-def model_health(ask: Ask) -> Payload:
+def model_health(call: Call) -> Payload:
     """Every registered model is well. The body is a guess [G]."""
-    ask.find(ask.identity())
+    call.find(call.identity())
     return {"status": "healthy", "message": "Model is healthy", "data": {}}
 
 
-def consumer_info(ask: Ask) -> Payload:
+def consumer_info(call: Call) -> Payload:
     """Whose key it is, and of which project. What the values look like is a guess [G]."""
-    organization, _, project = ask.account.partition("/")
+    organization, _, project = call.account.partition("/")
     return {
-        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, ask.account)),
-        "username": ask.account,
+        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, call.account)),
+        "username": call.account,
         "custom_id": f"member|{organization}|limits|limits|{project}" if project else organization,
-        "project_name": ask.project,
+        "project_name": call.project,
         "is_project_user": bool(project),
     }
 
 
-CALLS: Mapping[str, tuple[str, str, Callable[[Ask], Payload]]] = {
+CALLS: Mapping[str, tuple[str, str, Callable[[Call], Payload]]] = {
     "add_model": ("POST", "/models/add-model", add_model),
     "get_model": ("GET", "/models/get-model", get_model),
     "list_models": ("GET", "/models/list-models", list_models),

@@ -42,7 +42,7 @@ def _is_here(url: str) -> bool:
 
 
 class LocalOnly:
-    """An application that answers 403 to what comes from another site."""
+    """Refuses what comes from another site, with 403."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app

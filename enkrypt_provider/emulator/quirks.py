@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-from .journal import MASK, is_secret
+from .masking import MASK, is_secret
 
 Document = dict[str, Any]
 FREE_MAPS = ("metadata", "default_request_options", "custom_payload")

@@ -135,9 +135,9 @@ class Store:
         return sorted((model for model in before.values() if model), key=lambda model: model.created_at)
 
     def cached(self, account: str, question: str, read: Callable[[], list[Model]], *, refresh: bool) -> list[Model]:
-        """The last answer to this question, however old; `refresh` forgets all that the account was told [G]."""
-        if not refresh and (answer := self._remembered(account, question)) is not None:
-            return answer
+        """The last result of this question, however old; `refresh` forgets all results of the account [G]."""
+        if not refresh and (models := self._remembered(account, question)) is not None:
+            return models
         models = read()
         with self._database.writing() as connection:
             if refresh:

@@ -6,6 +6,7 @@ the kind's document. It is what the state holds and, in dialect v1, what is sent
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Final
@@ -16,9 +17,9 @@ from pydantic_core import CoreConfig, SchemaValidator
 from ..errors import Problem, UnexpectedResponse, near_match
 from .document import FieldOf, tolerant
 from .kind import Json, Kind, Live, Properties, at, holder_of
-from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, RequiredUnless, UnsentInV2
-from .mistakes import problems_in
-from .plain import UNKNOWN, Path, Plain
+from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, Quiet, RequiredUnless, UnsentInV2
+from .mistakes import SHOWN, problems_in
+from .plain import UNKNOWN, Path, Plain, dotted
 from .secrets import place_of
 from .values import OneOf
 
@@ -28,11 +29,15 @@ _KINDS: Final[Mapping[type, str]] = {
 }  # fmt: skip
 
 
+_building: Final = threading.Lock()
+
+
 @cache
 def _validator(document: type[BaseModel]) -> SchemaValidator:
     # Not `document.model_validate`: pydantic's plugins, tracers, are handed what that one validates, keys as well.
-    document.model_rebuild()
-    return SchemaValidator(document.__pydantic_core_schema__, CoreConfig(hide_input_in_errors=True))
+    with _building:  # a host asks from several threads at once
+        document.model_rebuild()
+        return SchemaValidator(document.__pydantic_core_schema__, CoreConfig(hide_input_in_errors=True))
 
 
 # ---- what a program declares
@@ -51,8 +56,8 @@ def parse(kind: Kind, props: Mapping[str, Json], dialect: Dialect = "v1") -> tup
     """
     given = declared(kind, props)
     plain = Plain.of(given)
-    if plain.problems:
-        return given, plain.problems[:20]
+    if problems := [*plain.problems, *_dates(kind, plain)]:
+        return given, problems[:SHOWN]
     try:
         inputs = _validated(kind, kind.document, plain, dialect)
     except ValidationError as error:
@@ -60,6 +65,13 @@ def parse(kind: Kind, props: Mapping[str, Json], dialect: Dialect = "v1") -> tup
     _finish(kind, plain.put_back(inputs), given, dialect)
     problems = [*_missing(kind, inputs), *_foreign(kind, inputs, dialect)]
     return (given if problems else inputs), problems
+
+
+def _dates(kind: Kind, plain: Plain) -> Iterator[Problem]:
+    """What YAML and Pulumi make of a date without quotes, where the kind has a text."""
+    for path in plain.dates:
+        if place_of(path) in kind.fields:
+            yield Problem(dotted(path), "is a date: in YAML, quote it")
 
 
 def _validated(kind: Kind, document: type[BaseModel], plain: Plain, dialect: Dialect) -> Properties:
@@ -89,10 +101,10 @@ def _put(document: Json, path: Path, value: Json) -> None:
 def _stand_in(field: FieldOf) -> Json:
     if field.info.examples:
         return field.info.examples[0]
-    shape = field.document
-    if shape is None:
+    document = field.document
+    if document is None:
         return None
-    inner = [FieldOf(f"{field.path}.{info.alias or name}", info) for name, info in shape.model_fields.items()]
+    inner = [FieldOf(f"{field.path}.{info.alias or name}", info) for name, info in document.model_fields.items()]
     return {one.name: _stand_in(one) for one in inner if one.info.is_required()}
 
 
@@ -182,7 +194,7 @@ def read(kind: Kind, response: Json) -> Live:
     """
     if not isinstance(response, dict):
         raise UnexpectedResponse(f"expected a {kind.noun}, got {_KINDS.get(type(response), 'something else')}")
-    plain = Plain.of(response)
+    plain = Plain.of(response, strict=False)
     placed = _in_place(kind, plain.value)
     try:
         if plain.problems:
@@ -193,7 +205,7 @@ def read(kind: Kind, response: Json) -> Live:
         raise UnexpectedResponse(f"returned a {kind.noun} that is not whole: {problems}") from None
     inputs = {name: value for name, value in found.items() if name not in kind.computed}
     computed = {name: found[name] for name in kind.computed if name in found}
-    quiet = frozenset(path for path in kind.quiet if at(placed, path) is None)
+    quiet = frozenset(path for path in kind.marked(Quiet) if at(placed, path) is None)
     return Live(inputs, computed, quiet, kind)
 
 
@@ -204,19 +216,17 @@ def _read(kind: Kind, document: Properties) -> Properties:
 
 
 def is_whole(kind: Kind, item: Json) -> bool:
-    """True for an item of a list that says which registration it is, and all that a single `get` would say."""
-    nested = item.get(kind.nested) if isinstance(item, dict) and kind.nested else item
-    if not isinstance(nested, dict):
-        return False
-    names = all(at(item, path) or at(item, path.rpartition(".")[2]) for path in list(kind.identity)[1:])
-    return bool(names) and all(isinstance(at(item, path), dict) for path in kind.marked(RequiredUnless))
+    """True for an item of a list that says all that a single `get` would say."""
+    placed = _in_place(kind, Plain.of(item, strict=False).value) if isinstance(item, dict) else {}
+    wanted = ((kind.fields[path], at(placed, path)) for path in kind.whole_with)
+    return all(isinstance(value, dict) if field.document else bool(value) for field, value in wanted)
 
 
 def from_state(kind: Kind, props: Mapping[str, Json]) -> Properties:
     """The inputs in what the engine hands over, canonical again: its numbers are floats, and an older version of
     this package may have written them. What is no registration is given back as it came."""
     held = declared(kind, props)
-    plain = Plain.of(held)
+    plain = Plain.of(held, strict=False)
     try:
         found: Properties = plain.put_back(_validated(kind, tolerant(kind.document), plain, "v1"))
     except ValidationError:

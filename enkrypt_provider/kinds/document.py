@@ -1,4 +1,4 @@
-"""What every document of a kind shares, and what its declaration says of each field, for all who derive from it."""
+"""The base of every document, and what its declaration says about each field."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -14,14 +15,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from .markers import ABSENT, Dialect, OnlyIn, Option, ReadAs, RequiredUnless, Secret, ServerSet
+from .markers import ABSENT, ReadAs, RequiredUnless, Secret, ServerSet
 from .plain import whole
 
 M = TypeVar("M")
 
 
 class Document(BaseModel):
-    """An object of the API. A field's meaning is the docstring below it; what has no default is absent unless given.
+    """An object of the API. A field's meaning is the docstring below it, which `make generate` reads; at run time
+    `use_attribute_docstrings` would cost each command 65 ms. What has no default is absent unless given.
 
     The API's own `model_config`, a name that pydantic reserves, is the alias of the field `config`.
     """
@@ -29,14 +31,13 @@ class Document(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         protected_namespaces=(),
-        use_attribute_docstrings=True,
         # Whoever prints a ValidationError must not print a key.
         hide_input_in_errors=True,
         defer_build=True,
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FieldOf:
     """One field of a document, by its dotted path from the root; a field of a list's items has the list's path."""
 
@@ -44,31 +45,27 @@ class FieldOf:
     info: FieldInfo
     parent: FieldOf | None = None
 
-    @property
+    @cached_property
     def name(self) -> str:
         return self.path.rpartition(".")[2]
 
-    @property
-    def meaning(self) -> str:
-        return " ".join((self.info.description or "").split())
-
-    @property
+    @cached_property
     def document(self) -> type[Document] | None:
         """The class of the object, or of the objects in the list."""
         return next(_documents_in(self.info.annotation), None)
 
-    @property
+    @cached_property
     def is_list(self) -> bool:
-        return any(get_origin(kind) is list for kind in _alternatives(self.info.annotation))
+        return any(get_origin(kind) is list for kind in alternatives(self.info.annotation))
 
-    @property
+    @cached_property
     def is_map(self) -> bool:
         """Whether it takes fields of any name."""
         document = self.document
         is_open = document is not None and document.model_config.get("extra") == "allow"
-        return is_open or any(get_origin(kind) is dict for kind in _alternatives(self.info.annotation))
+        return is_open or any(get_origin(kind) is dict for kind in alternatives(self.info.annotation))
 
-    @property
+    @cached_property
     def values(self) -> tuple[str, ...]:
         """The texts that it takes, where they are a closed set."""
         return tuple(_literals(self.info.annotation))
@@ -79,8 +76,8 @@ class FieldOf:
         return (*self.info.metadata, *_metadata_in(self.info.annotation))
 
     def constraint(self, kind: type[M]) -> M | None:
-        """The constraint of that kind, or None."""
-        return next((found for found in self.constraints if isinstance(found, kind)), None)
+        """The constraint of that kind, the outermost, or None."""
+        return next((found for found in reversed(self.constraints) if isinstance(found, kind)), None)
 
     @property
     def bounds(self) -> str:
@@ -95,7 +92,7 @@ class FieldOf:
         """The type of its value, or of the values in its list."""
         return next(_types_in(self.info.annotation))
 
-    @property
+    @cached_property
     def default(self) -> Any:
         """Its default; ABSENT where it has none, or one that follows from other fields."""
         if self.info.default is not PydanticUndefined:
@@ -113,24 +110,14 @@ class FieldOf:
     def is_argument(self) -> bool:
         return self.marker(ServerSet) is None
 
-    @property
-    def is_sent(self) -> bool:
-        return self.is_argument and self.marker(Option) is None
-
     def marker(self, kind: type[M]) -> M | None:
         """The field's own marker of that kind, or None."""
         return next((marker for marker in self.info.metadata if isinstance(marker, kind)), None)
 
-    @property
+    @cached_property
     def is_secret(self) -> bool:
         """Whether it is declared as a secret, or stands within one."""
         return self.marker(Secret) is not None or (self.parent is not None and self.parent.is_secret)
-
-    @property
-    def only_in(self) -> Dialect | None:
-        """The one dialect that has the field, or the object in which it stands."""
-        own = self.marker(OnlyIn)
-        return own.dialect if own else self.parent.only_in if self.parent else None
 
 
 def fields(document: type[Document], parent: FieldOf | None = None) -> Iterator[FieldOf]:
@@ -143,12 +130,13 @@ def fields(document: type[Document], parent: FieldOf | None = None) -> Iterator[
             yield from fields(field.document, field)
 
 
-def _alternatives(annotation: Any) -> Iterator[Any]:
+def alternatives(annotation: Any) -> Iterator[Any]:
+    """The types of which a value may be one."""
     if get_origin(annotation) in (Union, UnionType):
         for part in get_args(annotation):
-            yield from _alternatives(part)
+            yield from alternatives(part)
     elif get_origin(annotation) is Annotated:
-        yield from _alternatives(get_args(annotation)[0])
+        yield from alternatives(get_args(annotation)[0])
     else:
         yield annotation
 
@@ -162,7 +150,7 @@ def _metadata_in(annotation: Any) -> Iterator[Any]:
 
 
 def _documents_in(annotation: Any) -> Iterator[type[Document]]:
-    for kind in _alternatives(annotation):
+    for kind in alternatives(annotation):
         if isinstance(kind, type) and issubclass(kind, Document):
             yield kind
         elif get_origin(kind) is list:
@@ -170,7 +158,7 @@ def _documents_in(annotation: Any) -> Iterator[type[Document]]:
 
 
 def _types_in(annotation: Any) -> Iterator[type]:
-    for kind in _alternatives(annotation):
+    for kind in alternatives(annotation):
         if get_origin(kind) is list:
             yield from _types_in(get_args(kind)[0])
         elif get_origin(kind) in (Literal, dict):
@@ -180,7 +168,7 @@ def _types_in(annotation: Any) -> Iterator[type]:
 
 
 def _literals(annotation: Any) -> Iterator[str]:
-    for kind in _alternatives(annotation):
+    for kind in alternatives(annotation):
         if get_origin(kind) is Literal:
             yield from get_args(kind)
         elif get_origin(kind) is list:

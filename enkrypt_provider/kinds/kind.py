@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final, TypeAlias, TypeVar
 
 from .document import Document, FieldOf, fields
-from .markers import ABSENT, OnlyIn, Option, Public, Quiet, Reaches, Secret, ServerSet
+from .markers import ABSENT, OnlyIn, Option, Public, Secret, ServerSet
 from .secrets import Path, is_secret_name, replaced_texts, secret_paths, secret_texts
 
 Json: TypeAlias = Any
@@ -58,9 +58,19 @@ class Live:
 
     @property
     def identity(self) -> Identifier:
+        return self._kind.identity_of(self.inputs)
+
+    @property
+    def number(self) -> int | None:
+        """The API's own number of the registration, where it tells one."""
+        number: int | None = self.computed.get(self._kind.number)
+        return number
+
+    @property
+    def _kind(self) -> Kind:
         from .model import MODEL
 
-        return (self.kind or MODEL).identity_of(self.inputs)
+        return self.kind or MODEL
 
 
 @dataclass(frozen=True)
@@ -89,8 +99,9 @@ class Kind:
     """A kind of registration.
 
     `identity` maps the path of each field of the identity, the name first, to the header that carries it;
-    `number` is the output that holds the API's own number. `nested` is the object whose fields a response may show
-    at the root; `placed` is what else is done to a response once its fields are in their places.
+    `number` is the output that holds the API's own number; `whole_with` are the paths without which an item of a list
+    is only a summary. `nested` is the object whose fields a response may show at the root; `placed` is what else is
+    done to a response once its fields are in their places.
     """
 
     name: str
@@ -99,6 +110,7 @@ class Kind:
     calls: Calls
     identity: Mapping[str, str]
     number: str
+    whole_with: tuple[str, ...]
     nested: str = ""
     placed: Callable[[Properties], Properties] = _as_it_is
     _having: dict[type, Any] = field(default_factory=dict, init=False, repr=False)
@@ -138,21 +150,6 @@ class Kind:
         return self.marked(Secret)
 
     @cached_property
-    def public(self) -> frozenset[str]:
-        """The fields within those that hold none."""
-        return frozenset(self.marked(Public))
-
-    @cached_property
-    def quiet(self) -> tuple[str, ...]:
-        """What a response may leave out without having lost it."""
-        return self.marked(Quiet)
-
-    @cached_property
-    def reaching(self) -> tuple[str, ...]:
-        """The fields of which a change can make the model unreachable."""
-        return self.marked(Reaches)
-
-    @cached_property
     def only_in(self) -> Mapping[str, OnlyIn]:
         """The fields that only one dialect has."""
         return {found.path: only for found, only in self.having(OnlyIn)}
@@ -180,11 +177,11 @@ class Kind:
 
     def secret_texts(self, inputs: Properties) -> tuple[str, ...]:
         """Every text in `inputs` that a person must not see."""
-        return secret_texts(inputs, self.secrets, self.public)
+        return secret_texts(inputs, self.secrets, self.marked(Public))
 
     def with_secret_texts(self, inputs: Properties, put: Callable[[Path, str], Json]) -> Json:
         """`inputs` with `put(PATH, TEXT)` for each text that may be a secret."""
-        return replaced_texts(inputs, self.secrets, self.public, put)
+        return replaced_texts(inputs, self.secrets, self.marked(Public), put)
 
     # ---- identity
 
@@ -202,6 +199,16 @@ class Kind:
         """The identity in a response, wherever its fields stand there."""
         parts = [at(item, path) or at(item, path.rpartition(".")[2]) or self._default(path) for path in self.identity]
         return Identifier(*map(str, parts), *[""] * (2 - len(parts)))
+
+    def identity_shown(self, item: Mapping[str, Json]) -> Identifier:
+        """The identity that a response says, without a default; "" where it does not say a part."""
+        parts = [at(item, path) or at(item, path.rpartition(".")[2]) or "" for path in self.identity]
+        return Identifier(*parts, *[""] * (2 - len(parts)))
+
+    def with_version(self, item: Mapping[str, Json], version: str) -> Properties:
+        """A response that leaves the version out, with it."""
+        *_, path = self.identity
+        return {**item, path.rpartition(".")[2]: version}
 
     def identity_from(self, id_: str) -> Identifier:
         """The identity in a resource's id."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
-Dialect: TypeAlias = Literal["v1", "v2"]
+from ..settings import Dialect as Dialect
 
 ABSENT: Final = type("Absent", (), {"__repr__": lambda _self: "ABSENT"})()
 """Stands for a value that is not there, where None would be one."""
@@ -94,9 +94,13 @@ class RequiredUnless:
 
 @dataclass(frozen=True)
 class DefaultOf:
-    """The default follows from another field of the same object, and waits until that one is known."""
+    """The default follows from another field of the same object, and waits until that one is known.
+
+    `shown` is what documentation says of it.
+    """
 
     field: str
+    shown: str
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,13 @@ class Evidence:
 
     v1: str = "P"
     v2: str = "P"
+
+
+@dataclass(frozen=True)
+class Says:
+    """The rule of a value in the words of documentation."""
+
+    rule: str
 
 
 @dataclass(frozen=True)

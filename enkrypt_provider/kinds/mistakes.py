@@ -43,34 +43,34 @@ _DERIVED: Final[Mapping[str, Callable[[Error], str]]] = {
     "too_long": lambda error: (
         f"must hold at most {error['ctx']['max_length']} items, this one holds {len(error['input']):,}"
     ),
-    "literal_error": lambda error: _one_of(error["input"], error["ctx"]["expected"]),
 }
 
 
 def problems_in(error: ValidationError, kind: Kind, plain: Plain) -> list[Problem]:
     """A line for each mistake, the first twenty, and how many there are besides."""
     errors: list[Error] = [*error.errors(include_url=False)]
-    told = [one for one in errors if one["type"] != "default_factory_not_called"]
-    found = [Problem(dotted(plain.place(one["loc"])), _rule(one, kind)) for one in told[:SHOWN]]
-    more = len(told) - len(found)
+    shown = [one for one in errors if one["type"] != "default_factory_not_called"]
+    found = [Problem(dotted(plain.place(one["loc"])), _rule(one, kind)) for one in shown[:SHOWN]]
+    more = len(shown) - len(found)
     return [*found, Problem("", f"and {more} more problems")] if more else found
 
 
 def _rule(error: Error, kind: Kind) -> str:
     if error["type"] == "extra_forbidden":
-        return _no_field(error["loc"], kind)
+        return no_field(error["loc"], kind)
     if error["type"] in ("greater_than_equal", "less_than_equal"):
         return f"must be {_field_at(error['loc'], kind).bounds}"
+    if error["type"] == "literal_error":
+        return _one_of(error["input"], _field_at(error["loc"], kind).values)
     if error["type"] in _DERIVED:
         return _DERIVED[error["type"]](error)
     rule: str = _RULES.get(error["type"], error["msg"])
     return rule + (_name_in_v2(error["loc"], kind) if error["type"] == "missing" else "")
 
 
-def _one_of(value: object, expected: str) -> str:
+def _one_of(value: object, allowed: tuple[str, ...]) -> str:
     if not isinstance(value, str):
         return STRING
-    allowed = tuple(expected.replace(" or ", ", ").replace("'", "").split(", "))
     return f"must be one of {', '.join(allowed)}{near_match(value, allowed)}"
 
 
@@ -83,13 +83,20 @@ def _name_in_v2(loc: Path, kind: Kind) -> str:
     return f" (dialect v2 calls it {v2.path.rpartition('.')[2]})" if v2 and v2.path else ""
 
 
-def _no_field(loc: Path, kind: Kind) -> str:
+def no_field(loc: Path, kind: Kind) -> str:
+    """What is said of a field that does not exist: where it stands, the nearest name, or which there are."""
     *parents, name = (part for part in loc if isinstance(part, str))
     holder = kind.fields.get(".".join(parents))
     names = _names(holder.document if holder and holder.document else kind.document)
-    elsewhere = [path for path in kind.fields if path.rpartition(".")[2] == name]
+    elsewhere = [path for path, field in kind.fields.items() if field.name == name and not _is_in_list(field)]
+    if elsewhere and elsewhere[0] in kind.computed:
+        return "is set by the server: leave it out"
     hint = f": it is {elsewhere[0]}" if elsewhere else near_match(name, names) or f"; there are {', '.join(names)}"
     return f"is not a field here{hint}"
+
+
+def _is_in_list(field: FieldOf) -> bool:
+    return bool(field.parent and (field.parent.is_list or _is_in_list(field.parent)))
 
 
 def _names(document: type[Document]) -> tuple[str, ...]:

@@ -75,18 +75,20 @@ Inferred: Final = Evidence("I", "I")
 
 
 class Endpoint(Document):
-    """Where the model answers: `scheme://host:port/base_path`."""
+    """Where the model is reached: `scheme://host:port/base_path`."""
 
     scheme: Literal["https", "http"] = "https"
     """How the model is called."""
     host: Annotated[HostName, Compared(ignoring_case), Field(examples=["api.together.xyz"])]
-    """The host name alone, such as `api.together.xyz`."""
+    """The host of the model, such as `api.together.xyz`."""
     port: Annotated[
-        Port, DefaultOf("scheme"), Field(default_factory=lambda known: 80 if known.get("scheme") == "http" else 443)
+        Port,
+        DefaultOf("scheme", "443, or 80 where the scheme is `http`"),
+        Field(default_factory=lambda known: 80 if known.get("scheme") == "http" else 443),
     ]
-    """The port. Default: 443, or 80 where the scheme is `http`."""
+    """The port of the host."""
     base_path: Annotated[BasePath, Compared(ignoring_trailing_slash)] = ""
-    """What every path begins with, such as `/v1`; `v1` and `/v1/` are the same."""
+    """What every path begins with, such as `/v1`."""
 
 
 class Paths(Document):
@@ -119,7 +121,7 @@ class Gemini(Document):
     model_config = ConfigDict(extra="allow")
 
     api_endpoint: Annotated[HostNameOrEmpty | None, Compared(ignoring_case), Inferred] = None
-    """The regional API endpoint, host name only."""
+    """The regional API endpoint."""
     project_id: Annotated[Line | None, Inferred] = None
     """The project's id."""
     location_id: Annotated[Line | None, Inferred] = None
@@ -136,11 +138,11 @@ class Metadata(Document):
     model_config = ConfigDict(extra="allow")
 
     max_tokens: Annotated[Count | None, Inferred] = None
-    """The most tokens of one answer; the document's example is 2048."""
+    """The most tokens of one response; the document's example is 2048."""
     input_cost: Annotated[Amount | None, Inferred] = None
     """Cost of the tokens sent; the document's example is 2.5. Its unit is not documented."""
     output_cost: Annotated[Amount | None, Inferred] = None
-    """Cost of the tokens answered; the document's example is 10. Its unit is not documented."""
+    """Cost of the tokens returned; the document's example is 10. Its unit is not documented."""
     azure_instance: Annotated[Line | None, Inferred] = None
     """If Azure: the instance."""
     azure_api_version: Annotated[Line | None, Inferred] = None
@@ -227,7 +229,7 @@ class ModelConfig(Document):
     conversation_template: Annotated[Text, OnlyIn("v1"), Quiet()] = ""
     """How a conversation is written for the model."""
     endpoint: Annotated[Endpoint | None, RequiredUnless("custom_curl_command"), InV2(empty={}), Reaches()] = None
-    """Where the model answers."""
+    """Where the model is reached."""
     paths: Annotated[Paths, Reaches(), Field(default_factory=Paths)]
     """The path of each kind of request."""
     auth_data: Annotated[AuthData, Reaches(), Field(default_factory=AuthData)]
@@ -274,7 +276,7 @@ class Registration(Document):
     model_saved_name: Annotated[
         SavedName,
         Replaces(),
-        Note("the length is proven [P], the characters are a guess [G]"),
+        Note("the length [P], the characters [G]"),
         Field(examples=["my-model"]),
     ]
     """The name by which all that uses the model refers to it, part of the identity."""
@@ -296,7 +298,7 @@ class Registration(Document):
     resource option `protect`. To lift it set it to false, run `pulumi up`, then delete."""
     verify_health: Annotated[Flag, Option()] = None
     """Whether the model must answer after it was registered, or after its endpoint, paths or keys changed. If it
-    does not, the registration stays and the error says what failed."""
+    does not, a new registration is deleted again, a changed one is set back, and the error says what failed."""
     model_id: Annotated[int | None, ServerSet()] = None
     """The API's own number of the registration; nothing refers to a model by it."""
     project_name: Annotated[str | None, ServerSet()] = None
@@ -324,6 +326,7 @@ MODEL: Final = Kind(
     calls=Calls("/models", "add-model", "get-model", "list-models", "modify-model", "delete-model", listed="models"),
     identity={"model_saved_name": "X-Enkrypt-Model", "model_config.model_version": "X-Enkrypt-Model-Version"},
     number="model_id",
+    whole_with=("model_config.model_version", "model_config.endpoint"),
     nested="model_config",
     placed=_placed,
 )

@@ -1,6 +1,6 @@
 """Documents as plain JSON: copied, without nulls, with whole numbers as int, and without what is not known yet.
 
-What JSON or the engine cannot carry is told by its path. Imports nothing heavy: programs load it too.
+What JSON or the engine cannot carry is reported with its path. Imports nothing heavy: programs load it too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NODES: Final = 10_000  # ours: values in a document
 TEXT_LIMIT: Final = 200_000  # ours: characters of one text
 _NOT_TEXT: Final = re.compile(r"[\x00\ud800-\udfff]")
 _NO_TEXT: Final = "must not hold NUL characters or half surrogate pairs"
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]00:00:00( \+0000 UTC|Z)")
+_DATE: Final = re.compile(r"20\d\d-\d\d-\d\d[T ]00:00:00( \+0000 UTC|Z)")
 
 
 class Unknown(Enum):
@@ -57,24 +57,30 @@ INEXACT: Final = "must be a whole number that a double holds exactly, up to 2**5
 
 @dataclass
 class Plain:
-    """A document as plain JSON: its `value`, where `unknown`s were taken out, and what is wrong with it."""
+    """A document as plain JSON: its `value`, where `unknown`s were taken out, and what is wrong with it.
+
+    Where it is not `strict`, as with a response, only what JSON cannot carry is wrong. `dates` are the texts that may
+    be dates which somebody wrote into YAML without quotes.
+    """
 
     value: Json = None
+    strict: bool = True
     unknown: list[Path] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    dates: list[Path] = field(default_factory=list)
     nodes: int = 0
 
     @classmethod
-    def of(cls, document: Json) -> Plain:
+    def of(cls, document: Json, *, strict: bool = True) -> Plain:
         """`document` as plain JSON."""
-        found = cls()
+        found = cls(strict=strict)
         found.value = found._copy(document, ())
         return found
 
     def _copy(self, value: Json, path: Path) -> Json:
         self.nodes += 1
         if isinstance(value, str):
-            return self._text(value, path)
+            return self._text(value, path) if self.strict else value
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int | float):
@@ -119,13 +125,13 @@ class Plain:
             self._wrong(path, _NO_TEXT)
         elif len(value) > TEXT_LIMIT:
             self._wrong(path, f"must be at most {TEXT_LIMIT:,} characters, this one has {len(value):,}")
-        elif _DATE.fullmatch(value):  # what YAML and Pulumi make of a date without quotes
-            self._wrong(path, "is a date: in YAML, quote it")
+        elif value[:2] == "20" and _DATE.fullmatch(value):
+            self.dates.append(path)
         return value
 
     def _number(self, value: int | float, path: Path) -> int | float:
         if isinstance(value, int):
-            if not is_exact(value):
+            if self.strict and not is_exact(value):
                 self._wrong(path, INEXACT)
             return value
         if not math.isfinite(value):

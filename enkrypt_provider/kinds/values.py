@@ -1,4 +1,4 @@
-"""The types of one value: what a program may declare. Each mistake is told by its rule, never with the value."""
+"""The types of one value: what a program may declare. A mistake is reported by its rule, never with the value."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from ..errors import near_match
+from .markers import Says
 from .plain import whole
 
 
@@ -89,20 +90,24 @@ Line = Annotated[
     str,
     StringConstraints(max_length=4_000),
     Matches(r"^[^\x00-\x1f\x7f]*$", "must be one line, without control characters"),
+    Says("one line"),
 ]
 _IDENTITY: Final = Matches(
     # [G] it travels in an HTTP header and in the resource's id, NAME/VERSION
     r"^[!-.0-~]([ -.0-~]*[!-.0-~])?$",
     'must be printable ASCII, without "/" and without spaces at its ends, and not be empty',
 )
-SavedName = Annotated[str, StringConstraints(max_length=32), _IDENTITY]  # [P] a check in the API's database
-Version = Annotated[str, StringConstraints(max_length=255), _IDENTITY]  # [G]
+_PRINTABLE: Final = Says("printable ASCII without `/`")
+SavedName = Annotated[
+    str, StringConstraints(max_length=32), _IDENTITY, _PRINTABLE
+]  # [P] a check in the API's database
+Version = Annotated[str, StringConstraints(max_length=255), _IDENTITY, _PRINTABLE]  # [G]
 Text2000 = Annotated[str, StringConstraints(max_length=2000)]
 Text5000 = Annotated[str, StringConstraints(max_length=5000)]
 
 
 def _host(value: str) -> str:
-    """A host name alone: one with other letters is told what it is in ASCII."""
+    """A host name alone. The error for one that is not ASCII gives its ASCII form."""
     if _HOST.fullmatch(value):
         return value
     raise broken(_in_ascii(value) or _HOST_ALONE)
@@ -121,8 +126,10 @@ _HOST: Final = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z
 _HOST_ALONE: Final = (
     "must be a host name alone, such as api.together.xyz: scheme, port and path have fields of their own"
 )
-HostName = Annotated[str, AfterValidator(_host)]
-HostNameOrEmpty = Annotated[str, AfterValidator(lambda value: value and _host(value))]
+HostName = Annotated[str, AfterValidator(_host), Says("a host name alone")]
+HostNameOrEmpty = Annotated[
+    str, AfterValidator(lambda value: value and _host(value)), Says("a host name alone, or empty")
+]
 """Empty, as in the API's own example."""
 
 _PATH: Final = r"^(/\S*)?$", 'must be empty or start with "/" and hold no spaces, such as "/v1"'
@@ -139,15 +146,21 @@ BasePath = Annotated[
     str,
     StringConstraints(max_length=4_000),
     Matches(*_PATH),
-    BeforeValidator(_with_slash, json_schema_input_type=str),
+    BeforeValidator(_with_slash),
+    Says("a path; its first slash is added, its last one taken away"),
 ]
 """With a slash before it and none behind it."""
 Route = Annotated[
     Line,
     Matches(r"^\S*$", "must hold no spaces"),
     InV1(*_PATH),  # [P] the official client's own defaults, such as "chat/completions", do not start with "/"
+    Says("a path that starts with `/`, or empty; in dialect v2 any text without spaces"),
 ]
-HeaderName = Annotated[Line, Matches(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]*$", "must be an HTTP header's name")]
+HeaderName = Annotated[
+    Line,
+    Matches(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]*$", "must be an HTTP header's name"),
+    Says("an HTTP header's name, or empty"),
+]
 
 
 def _key(value: str) -> str:

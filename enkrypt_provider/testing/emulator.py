@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
 
-from ..fields import COMPUTED
+from ..kinds.model import MODEL
 
 if TYPE_CHECKING:
     from ..emulator import Fault
@@ -52,7 +52,7 @@ class Registry:
 
     def change(self, identity: str, changed: Json) -> None:
         """Changes the fields in `changed`, nested as they are."""
-        whole = {name: value for name, value in self.models()[identity].items() if name not in COMPUTED}
+        whole = {name: value for name, value in self.models()[identity].items() if name not in MODEL.computed}
         self._answer("PATCH", "/models/modify-model", headers=_headers(identity), json=_merged(whole, changed))
 
     def delete(self, identity: str) -> None:

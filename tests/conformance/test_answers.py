@@ -15,7 +15,7 @@ from enkrypt_provider.emulator import create_app
 from enkrypt_provider.errors import UnexpectedResponse
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Properties
-from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.markers import Dialect, Quiet
 from enkrypt_provider.kinds.model import MODEL
 
 from .stack import Stack
@@ -351,7 +351,7 @@ def test_a_missing_field_has_its_default(answers: Answers, dialect: Dialect, val
 def test_a_missing_field_is_at_most_drift_of_itself(answers: Answers, dialect: Dialect) -> None:
     """A program that declares everything is told which field is missing, but for secrets and those known as quiet."""
     answer = answers[dialect, "most"]
-    silent = (*MODEL.secrets, *MODEL.quiet, *MODEL.computed, "model_version", f"{C}.model_version")
+    silent = (*MODEL.secrets, *MODEL.marked(Quiet), *MODEL.computed, "model_version", f"{C}.model_version")
     for path in _places(answer, dialect):
         if path.rpartition(".")[2].isdigit() or ".tools." in path:
             continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,18 +34,14 @@ from enkrypt_provider import EndpointArgs, EnkryptModel, ModelConfigArgs
 
 
 class Team(pulumi.ComponentResource):
-    def __init__(self, name: str) -> None:
-        super().__init__("example:Team", name)
+    def __init__(self, name: str, kind: str) -> None:
+        super().__init__(kind, name)
         config = ModelConfigArgs(is_compatible_with="openai", endpoint=EndpointArgs(host="h.example.com"))
         EnkryptModel("chat", model_saved_name="shared", model_config=config, opts=pulumi.ResourceOptions(parent=self))
 
 
-class OtherTeam(Team):
-    pass
-
-
-Team("red")
-Team("blue")
+Team("red", "example:Red")
+Team("blue", "example:Blue")
 """
 
 
@@ -205,7 +200,7 @@ def test_two_children_of_one_name_are_two_resources(story: Story) -> None:
 
     refused = stack.preview(fails=True)
 
-    assert "shared/v1 is declared twice" in refused.text
+    assert "shared/v1 is declared twice, here and as 'chat' in example:" in refused.text
     assert api.models() == {}
 
 
@@ -239,7 +234,7 @@ def test_two_resources_swap_their_names(story: Story) -> None:
 
 
 def test_a_forced_replacement_without_proof_is_refused_with_the_way_that_works(here: tuple[Stack, Api]) -> None:
-    """The engine does not say that both objects are one resource: nothing is lost, and the message says what to do."""
+    """The engine does not say that both are one resource: nothing is lost, and the message says what to do."""
     stack, api = here
     before = api.models()
 
@@ -344,7 +339,3 @@ def like_vendor() -> Any:
     from enkrypt_provider.emulator import LIKE_VENDOR
 
     return LIKE_VENDOR
-
-
-def folder_of(stack: Stack) -> Path:
-    return stack.folder

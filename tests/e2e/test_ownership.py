@@ -30,7 +30,7 @@ def test_adoption_is_asked_for_told_and_never_deletes_what_it_took(story: Story)
     stack.write("models.json", declare(("mine", {**model("taken"), "adopt_existing": True})))
     api.calls()
     assert "taken/v1 is registered already: it will be adopted" in stack.preview().text
-    assert api.calls() == ["list_models"]
+    assert api.calls() == ["consumer_info", "list_models"]
     assert "adopted, and updated to what is declared" in stack.up().text
     assert (api.models()["taken/v1"]["model_config"]["hosting_type"], len(api.models())) == ("External", 1)
 

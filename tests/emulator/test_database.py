@@ -17,7 +17,7 @@ from enkrypt_provider.emulator import NotOurs, create_app, database_id
 from enkrypt_provider.emulator import database as database_module
 from enkrypt_provider.emulator.database import Database
 
-from .conftest import NO_TLS, PATIENCE, Connect
+from .conftest import NO_TLS, TIMEOUT, Connect
 from .document import IDENTITY, called, v1
 from .processes import read_id, register, together
 from .serving import serving
@@ -75,7 +75,7 @@ def test_another_programs_file_has_no_id(tmp_path: Path) -> None:
 
 def _keep_adding(url: str, known: list[str], enough: threading.Event) -> None:
     """Adds models until the server dies; `known` are those that it said it had stored."""
-    with httpx.Client(base_url=url, headers={"apikey": "k"}, timeout=PATIENCE, verify=NO_TLS) as client:
+    with httpx.Client(base_url=url, headers={"apikey": "k"}, timeout=TIMEOUT, verify=NO_TLS) as client:
         before = len(known)
         for number in itertools.count(before):
             try:
@@ -94,7 +94,7 @@ def test_kill_9_loses_nothing_that_was_answered(database: Path, embedded: Connec
         enough = threading.Event()
         writer = threading.Thread(target=_keep_adding, args=(served.url, known, enough))
         writer.start()
-        assert enough.wait(PATIENCE)
+        assert enough.wait(TIMEOUT)
         served.process.kill()
         writer.join()
     with sqlite3.connect(database) as connection:
@@ -126,12 +126,12 @@ def test_a_full_disk_is_an_answer_and_costs_nothing(
     with monkeypatch.context() as full:
         _fill(full, database.stat().st_size // 4096 + 30)
         little = connect(record=True)
-        answers = [ask(little, "add-model", json=v1(f"m{n}", system_prompt="x" * 9000)) for n in range(40)]
-        assert {answer.status_code for answer in answers} == {200, 507}
-        assert set(answers[-1].json()) == {"message", "request_id"}
+        responses = [ask(little, "add-model", json=v1(f"m{n}", system_prompt="x" * 9000)) for n in range(40)]
+        assert {response.status_code for response in responses} == {200, 507}
+        assert set(responses[-1].json()) == {"message", "request_id"}
         assert ask(little, "get-model", headers=IDENTITY).json() == before
         assert ask(little, "modify-model", headers=IDENTITY, json=v1(system_prompt="x" * 20_000)).status_code == 507
-    stored = [f"m{n}" for n, answer in enumerate(answers) if answer.status_code == 200]
+    stored = [f"m{n}" for n, response in enumerate(responses) if response.status_code == 200]
     listed = ask(client, "list-models").json()["models"]
     assert [model["model_saved_name"] for model in listed] == ["Test_Model", *stored]
     assert listed[0] == before
@@ -142,12 +142,12 @@ def test_a_database_that_others_hold_is_an_answer(
     connect: Connect, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lock that outlasts the patience is a 500 in JSON, and the next call works."""
-    monkeypatch.setattr(database_module, "PATIENCE", 0.0)
+    monkeypatch.setattr(database_module, "TIMEOUT", 0.0)
     client = connect(record=True)
     holder = sqlite3.connect(database, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    answer = ask(client, "add-model", json=v1())
-    assert (answer.status_code, "locked" in answer.json()["message"]) == (500, True)
+    response = ask(client, "add-model", json=v1())
+    assert (response.status_code, "locked" in response.json()["message"]) == (500, True)
     assert client.post("/_emulator/faults", json=[{"status": 503}]).status_code == 500
     holder.execute("ROLLBACK")
     holder.close()

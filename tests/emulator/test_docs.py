@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from enkrypt_provider.emulator import Fault, spelled_fault
+from enkrypt_provider.emulator.fault_effects import GARBAGE
 from enkrypt_provider.emulator.faults import faults_in
 from enkrypt_provider.emulator.quirks import NAMES
-from enkrypt_provider.emulator.spoil import GARBAGE
 
 TEXT = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
 

@@ -124,8 +124,8 @@ def test_wrong_limits_are_refused_with_their_field(embedded: Connect, value: Any
     with pytest.raises(LimitError, match=message.replace("(", "\\(")):
         limits_in(value)
     client = embedded(limits=Limits(rate="1/h"), monotonic=Seconds())
-    answer = client.post("/_emulator/limits", json=value)
-    assert (answer.status_code, answer.json()["message"].startswith(message)) == (400, True)
+    response = client.post("/_emulator/limits", json=value)
+    assert (response.status_code, response.json()["message"].startswith(message)) == (400, True)
     assert lists(client, 2) == [200, 429]
 
 
@@ -133,8 +133,8 @@ def test_threads_are_counted_exactly(connect: Connect) -> None:
     """Of 60 calls from 8 threads 20 are let through, and only one is the violation."""
     client = connect(limits=Limits(rate="20/h"))
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: lists(client, 1)[0], range(60)))
-    assert sorted(answers) == [200] * 20 + [429] * 40
+        responses = list(pool.map(lambda _: lists(client, 1)[0], range(60)))
+    assert sorted(responses) == [200] * 20 + [429] * 40
     assert client.get("/_emulator/limits").json()["violations"] == 1
 
 

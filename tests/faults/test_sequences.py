@@ -21,6 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from enkrypt_provider.emulator import LIKE_VENDOR
 from enkrypt_provider.errors import EnkryptError, ModelExists
 
 from .conftest import FULL, Count
@@ -45,6 +46,13 @@ FAULTS = st.sampled_from([way.fault for way in WAYS if not {"delay", "size"} & w
 WHEN = st.sampled_from([{}, {"first": 1}, {"first": 1}, {"first": 2}, {"first": 4}, {"nth": 2}, {"nth": 3}])
 FAULT = st.builds(lambda call, fault, when: {"call": call, **fault, **when}, CALLS, FAULTS, WHEN)
 PROGRAMS = st.dictionaries(NAMES, st.tuples(IDENTITIES, TEXTS, st.integers(0, 1)), min_size=1)
+WORLDS: tuple[dict[str, Any], ...] = (
+    {},
+    {"limits": LIKE_VENDOR},
+    {"quirks": "host,slash,order,mask,extra"},
+    {"dialect": "v2"},
+    {"dialect": "v2", "limits": LIKE_VENDOR, "quirks": "order,noslash,omit"},
+)
 Program = Mapping[str, tuple[tuple[str, str], str, int]]
 
 
@@ -97,11 +105,14 @@ class Lives(RuleBasedStateMachine):
         self.engine = self.corner.engine
         self.model = Model()
         self.keys = [self.corner.secrets.make(f"key {number} of a model") for number in range(2)]
+        self.fresh_machines = False
+        """Whether each command runs on a machine that remembers nothing."""
         self.disturbed = False
         """Whether somebody else's hand, or a lying answer, makes a refresh necessary."""
 
-    @initialize(program=PROGRAMS, adopt=st.booleans(), trouble=TROUBLES)
-    def begin(self, program: Program, adopt: bool, trouble: Trouble) -> None:
+    @initialize(program=PROGRAMS, adopt=st.booleans(), trouble=TROUBLES, fresh=st.sampled_from([False, False, True]))
+    def begin(self, program: Program, adopt: bool, trouble: Trouble, fresh: bool) -> None:
+        self.fresh_machines = fresh
         self.up_with_another_program(program, adopt, trouble)
 
     # ---- what the program says
@@ -169,9 +180,15 @@ class Lives(RuleBasedStateMachine):
 
     @rule()
     def go_on_elsewhere(self) -> None:
-        """Another machine takes over: it has the state, and no journal."""
+        """Another machine takes over: it has the state, and remembers nothing."""
         self.corner.machine = self.engine.machine = self.corner.another_machine()
         self.model.doubtful |= self.corner.registered().keys() - self._held()
+
+    @rule()
+    def change_the_endpoint(self) -> None:
+        """The stack moves to another account, in which nothing is registered."""
+        self.corner.move()
+        self.model.theirs, self.model.doubtful = set(), set()
 
     # ---- commands
 
@@ -211,6 +228,8 @@ class Lives(RuleBasedStateMachine):
         self, command: Callable[[], None], trouble: Trouble, *, may_go: set[str] | None, stay: set[str]
     ) -> BaseException | None:
         """Runs a command in trouble; what must not change has not changed."""
+        if self.fresh_machines:
+            self.go_on_elsewhere()
         before = self.corner.registered()
         held = self._held()
         self.world.turn(*trouble.faults)
@@ -266,6 +285,10 @@ class Lives(RuleBasedStateMachine):
         assert self.corner.registered().keys() <= known
 
     @invariant()
+    def what_was_left_at_other_accounts_stays(self) -> None:
+        assert {account: self.world.registered(account) for account in self.corner.left} == self.corner.left
+
+    @invariant()
     def no_secret_is_shown(self) -> None:
         assert self.corner.leaks() == []
 
@@ -282,6 +305,7 @@ class Lives(RuleBasedStateMachine):
         assert error is None, f"was not made up for: {error!r}"
         self._is_as_declared()
         assert self.corner.leaks() == []
+        assert self.world.refused() == 0
 
     def _rightly_refused(self, error: str) -> str | None:
         """The resource that was refused what is somebody else's, or what nobody can prove to be ours."""
@@ -313,7 +337,7 @@ def test_whatever_happens_the_next_up_ends_with_what_is_declared(tmp_path: Path,
         max_examples=SEQUENCES, stateful_step_count=STEPS, deadline=None, database=None, verbosity=Verbosity.normal,
         phases=PHASES, suppress_health_check=list(HealthCheck), print_blob=False,
     )  # fmt: skip
-    with world_of(tmp_path, dialect="v2" if chunk % 4 == 3 else "v1") as Lives.world:
+    with world_of(tmp_path, **WORLDS[chunk % len(WORLDS)]) as Lives.world:
         run_state_machine_as_test(seed(number)(Lives), settings=limits)
     for what, number in Lives.counted.items():
         count(f"random lives of a stack: {what}", number)

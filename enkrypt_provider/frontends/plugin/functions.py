@@ -25,7 +25,7 @@ def get_model(client: EnkryptClient, arguments: Properties, *, preview: bool = F
     if not isinstance(name, str) or not name or not isinstance(version, str):
         raise ConfigurationError("getModel: name is required, a string; version is a string")
     try:
-        return shown(MODEL, client.registered(MODEL.identity_from(f"{name}/{version}")))
+        return shown(MODEL, client.registered(MODEL, MODEL.identity_from(f"{name}/{version}")))
     except ModelNotFound as error:
         raise ModelNotFound(f"{error}{IN_PREVIEW if preview else ''}", status=404) from None
 
@@ -35,7 +35,7 @@ def list_models(client: EnkryptClient, arguments: Properties, *, preview: bool =
     pattern = arguments.get("name") or "*"
     if not isinstance(pattern, str):
         raise ConfigurationError("listModels: name is a string, a pattern with * and ?")
-    found = [_read(client, item) for item in client.list_models() if isinstance(item, dict)]
+    found = [_read(client, item) for item in client.list_all(MODEL) if isinstance(item, dict)]
     matching = [live for live in found if fnmatchcase(live.identity.name, pattern)]
     return {"models": [shown(MODEL, live) for live in sorted(matching, key=lambda live: str(live.identity))]}
 
@@ -47,7 +47,7 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Properties]]] = {
 
 
 def _read(client: EnkryptClient, item: Json) -> Live:
-    return codec.read(MODEL, item) if codec.is_whole(MODEL, item) else client.get_model(MODEL.identity_in(item))
+    return codec.read(MODEL, item) if codec.is_whole(MODEL, item) else client.get(MODEL, MODEL.identity_in(item))
 
 
 def shown(kind: Kind, live: Live) -> Properties:

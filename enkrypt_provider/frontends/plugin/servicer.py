@@ -205,7 +205,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         found = self._controller.read(self._request(request))
         client = self._controller.registrations.client
         if not found.id:
-            client.registered(kind.identity_from(request.id))  # names what comes near
+            client.registered(MODEL, kind.identity_from(request.id))  # names what comes near
         open_inputs = differences.without_secrets(found.inputs, kind)
         inputs = shortened(kind, found.inputs, open_inputs, client.settings.dialect)
         withheld = [place_of(path) for path in kind.secret_paths(found.inputs)]

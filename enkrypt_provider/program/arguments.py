@@ -1,0 +1,73 @@
+"""What the classes of arguments have in common: types for type checkers, and mistakes told as `check` tells them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Collection, Mapping
+from typing import Any, Final, TypeVar
+
+import pulumi
+from typing_extensions import dataclass_transform
+
+from ..errors import EnkryptError
+
+T = TypeVar("T")
+
+
+class WrongArguments(EnkryptError, TypeError):
+    """A program gives an argument that does not exist, or leaves out a required one."""
+
+
+WrongArguments.__module__ = "enkrypt_provider"
+
+
+_NAMES: Final[dict[type, tuple[str, ...]]] = {}
+_REQUIRED: Final[dict[type, tuple[str, ...]]] = {}
+
+
+@dataclass_transform(kw_only_default=True)
+def input_type(cls: type[T]) -> type[T]:
+    """`pulumi.input_type`, whose `__init__` type checkers know, and which tells mistakes in one line."""
+    _NAMES[cls] = tuple(inspect.get_annotations(cls))
+    _REQUIRED[cls] = tuple(name for name in _NAMES[cls] if not hasattr(cls, name))
+    made = pulumi.input_type(cls)
+    take = made.__init__
+
+    @functools.wraps(take)
+    def checked(self: Any, **arguments: Any) -> None:
+        check_names(cls.__name__, arguments, names_of(made), required_of(made))
+        take(self, **arguments)
+
+    setattr(made, "__init__", checked)  # noqa: B010 - mypy knows that it is a method
+    return made
+
+
+def names_of(cls: type) -> tuple[str, ...]:
+    """The arguments of a class of arguments; none for any other."""
+    return _NAMES.get(cls, ())
+
+
+def required_of(cls: type) -> tuple[str, ...]:
+    """Those that have no default."""
+    return _REQUIRED.get(cls, ())
+
+
+def check_names(of: str, arguments: Mapping[str, Any], names: Collection[str], required: Collection[str]) -> None:
+    """Raises `WrongArguments`, with the nearest name, where one is unknown or missing."""
+    wrong = [f"{name} {_unknown(of, name)}" for name in arguments if name not in names]
+    wrong += [f"{name} is required" for name in required if arguments.get(name) is None]
+    if wrong:
+        raise WrongArguments(f"{of}: {'; '.join(wrong)}")
+
+
+def _unknown(of: str, name: str) -> str:
+    from ..kinds.mistakes import no_field  # only a mistake needs pydantic
+    from ..kinds.model import MODEL
+
+    holder = next((path for path, field in MODEL.fields.items() if f"{_named(field.document)}Args" == of), "")
+    return no_field((*holder.split("."), name) if holder else (name,), MODEL)
+
+
+def _named(cls: type | None) -> str:
+    return cls.__name__ if cls else ""

@@ -27,6 +27,13 @@ from tools.generate import meaning, only_in
 
 Schema = dict[str, Any]
 ANY: Final = "pulumi.json#/Any"
+HERE: Final = {
+    "deletion_protection": "Whether a delete or a replacement of this registration is refused. To lift it set it to "
+    "false, run `pulumi up`, then delete. Set the option `protect` too: it is met before anything is changed.",
+    "verify_health": "Whether the model must answer after it was registered, or after its endpoint, paths or keys "
+    "changed. If it does not, the registration is kept with its error, and the next `pulumi up` tries again.",
+}
+"""What the native plugin does in another way than the dynamic provider, of which the fields' docstrings tell."""
 RESPONSE: Final = "Response"
 """What the name of an output's type ends with."""
 
@@ -61,7 +68,7 @@ def outputs(fields: list[FieldOf]) -> Schema:
     shown = [field for field in fields if not field.is_secret]
     return {
         "properties": {
-            camel(field.name): {"description": meaning(field), **_type(field, RESPONSE)} for field in shown
+            camel(field.name): {"description": _meaning(field), **_type(field, RESPONSE)} for field in shown
         },
         "required": [camel(field.name) for field in shown if field.marker(ServerSet) or not _may_be_absent(field)],
     }
@@ -100,7 +107,11 @@ def _is_of_dialect(field: FieldOf) -> bool:
 
 
 def _description(field: FieldOf) -> str:
-    return " ".join(filter(None, [meaning(field), *_rules(field)]))
+    return " ".join(filter(None, [_meaning(field), *_rules(field)]))
+
+
+def _meaning(field: FieldOf) -> str:
+    return HERE.get(field.path) or meaning(field)
 
 
 def _rules(field: FieldOf) -> Iterator[str]:

@@ -17,6 +17,7 @@ from enkrypt_provider.kinds.document import FieldOf
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.kinds.values import OneOf
 from enkrypt_provider.settings import NAMES
+from tools import package_reference
 from tools import package_schema as generator
 
 SCHEMA = package_schema.package()
@@ -25,6 +26,10 @@ RESOURCE = SCHEMA["resources"]["enkrypt:index:EnkryptModel"]
 
 def test_the_file_is_what_would_be_generated() -> None:
     assert generator.SCHEMA.read_text(encoding="utf-8") == generator.text(), "run `make generate`"
+
+
+def test_the_reference_is_what_would_be_generated() -> None:
+    assert package_reference.PAGE.read_text(encoding="utf-8") == package_reference.page(), "run `make generate`"
 
 
 def properties(owner: Any, place: str = "") -> Iterator[tuple[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # as a script it knows tools/ alone
 
-from enkrypt_provider.frontends.package_schema import FILE, NAME, camel, token  # noqa: E402 - after the path
+from enkrypt_provider.frontends.package_schema import DYNAMIC, FILE, NAME, camel, token  # noqa: E402 - after the path
 from enkrypt_provider.kinds.kind import Kind  # noqa: E402
 from enkrypt_provider.kinds.markers import Option  # noqa: E402
 from enkrypt_provider.kinds.model import MODEL  # noqa: E402
@@ -22,7 +22,6 @@ from tools.package_types import Schema, argument, outputs, required, types_of  #
 
 KINDS: Final = (MODEL,)
 SCHEMA: Final = ROOT / "enkrypt_provider" / "frontends" / FILE
-DYNAMIC: Final = "pulumi-python:dynamic/enkrypt:"
 
 
 def text() -> str:

@@ -78,7 +78,7 @@ def _output_type(name: str, properties: Mapping[str, Any]) -> type:
 
 def _inputs_type(properties: Mapping[str, Any]) -> type:
     members = {snake(each): pulumi.property(each, default=None) for each in properties}
-    types = dict.fromkeys(members, object)
+    types = dict.fromkeys(members, Any)
     return pulumi.input_type(type("Inputs", (), {"__annotations__": types, **members, "__module__": __name__}))
 
 

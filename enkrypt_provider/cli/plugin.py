@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,10 +16,13 @@ from ..errors import ConfigurationError, plain
 NAME: Final = "pulumi-resource-enkrypt"
 
 
+_START: Final = "import sys; del sys.path[0]; from enkrypt_provider.frontends.plugin.__main__ import main; main()"
+"""Not by `-m`, which would find modules in the folder of whichever project uses the plugin."""
+
+
 def launcher() -> str:
     """A script that starts the plugin with this Python, whatever the environment of who runs it."""
-    quoted = sys.executable.replace("'", "'\\''")
-    return f"#!/bin/sh\nexec '{quoted}' -m enkrypt_provider.frontends.plugin \"$@\"\n"
+    return f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c {shlex.quote(_START)} "$@"\n'
 
 
 def install() -> str:

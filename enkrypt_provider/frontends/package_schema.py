@@ -13,6 +13,8 @@ from typing import Any, Final
 from .. import __version__
 
 NAME: Final = "enkrypt"
+DYNAMIC: Final = "pulumi-python:dynamic/enkrypt:"
+"""What the type of a dynamic resource begins with."""
 FILE: Final = "schema.json"
 
 

@@ -38,7 +38,7 @@ def test_a_rotated_key_changes_no_model_and_another_account_replaces_all(story: 
     assert first.calls() == []
 
     stack.config_set({"enkrypt:endpoint": second.url}, secrets={"enkrypt:apiKey": second.key})
-    assert "+- 2 replaced" in stack.up().lines
+    assert "+-2 replaced" in stack.up().lines
     assert (first.models(), sorted(second.models())) == ({}, ["chat/v1", "judge/v1"])
     stack.up("--expect-no-changes")
 

@@ -44,7 +44,7 @@ def test_a_stack_lives_as_it_should(story: Story) -> None:
     assert api.calls() == ["list_models", "modify_model chat/v1"]
 
     declare(chat=model("chat", model_version="v2"))
-    assert "+- 1 to replace" in stack.preview().lines
+    assert "+-1 to replace" in stack.preview().lines
     stack.up()
     assert api.calls() == ["add_model chat/v2", "list_models", "delete_model chat/v1"]
     stack.destroy()

@@ -13,14 +13,13 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # as a script it knows tools/ alone
 
-from enkrypt_provider.frontends.package_schema import DYNAMIC, FILE, NAME, camel, token  # noqa: E402 - after the path
+from enkrypt_provider.frontends.package_names import KINDS  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.frontends.package_schema import DYNAMIC, FILE, NAME, camel, token  # noqa: E402
 from enkrypt_provider.kinds.kind import Kind  # noqa: E402
 from enkrypt_provider.kinds.markers import Option  # noqa: E402
-from enkrypt_provider.kinds.model import MODEL  # noqa: E402
 from enkrypt_provider.settings import DEFAULT_ENDPOINT, ENDPOINT_VARIABLE, KEY_VARIABLES  # noqa: E402
 from tools.package_types import Schema, argument, outputs, required, types_of  # noqa: E402
 
-KINDS: Final = (MODEL,)
 SCHEMA: Final = ROOT / "enkrypt_provider" / "frontends" / FILE
 
 
@@ -34,6 +33,7 @@ def schema() -> Schema:
     types: Schema = {}
     for kind in KINDS:
         types.update(types_of(kind))
+        types[token(kind.noun.capitalize())] = _looked_up(kind)
     return {
         "name": NAME,
         "displayName": "Enkrypt AI",
@@ -49,9 +49,9 @@ def schema() -> Schema:
             "inputProperties": SETTINGS,
             "properties": {name: SETTINGS[name] for name in ("endpoint", "dialect")},
         },
-        "types": {**types, token(MODEL.noun.capitalize()): _looked_up(MODEL)},
+        "types": types,
         "resources": {token(kind.name): _resource(kind) for kind in KINDS},
-        "functions": _functions(MODEL),
+        "functions": {name: found for kind in KINDS for name, found in _functions(kind).items()},
     }
 
 
@@ -140,30 +140,25 @@ def _looked_up(kind: Kind) -> Schema:
 
 
 def _functions(kind: Kind) -> Schema:
-    noun = kind.noun.capitalize()
-    default = kind.fields[list(kind.identity)[1]].default
-    name, version = "The name by which it is registered.", f"Its version. Default: `{default}`."
+    noun, listed = kind.noun.capitalize(), kind.calls.listed
+    asked = {"name": {"type": "string", "description": "The name by which it is registered."}}
+    for path in list(kind.identity)[1:]:
+        default = kind.fields[path].default
+        asked["version"] = {"type": "string", "description": f"Its version. Default: `{default}`."}
     pattern = "A pattern for the name, with `*` and `?`. Default: `*`."
     found = {"type": "array", "items": {"type": "object", "$ref": f"#/types/{token(noun)}"}}
     return {
         token(f"get{noun}"): {
             "description": "One registration, as it is now, without its secrets. Where it is not there, what comes "
-            "near is named. In a YAML program let it depend on an output of the resource, such as `modelId`, where "
-            "the same stack registers it.",
-            "inputs": {
-                "type": "object",
-                "properties": {
-                    "name": {"type": "string", "description": name},
-                    "version": {"type": "string", "description": version},
-                },
-                "required": ["name"],
-            },
+            "near is named. In a YAML program let it depend on an output of the resource, such as "
+            f"`{camel(kind.number)}`, where the same stack registers it.",
+            "inputs": {"type": "object", "properties": asked, "required": ["name"]},
             "outputs": _looked_up(kind),
         },
-        token(f"list{noun}s"): {
+        token(f"list{listed.capitalize()}"): {
             "description": "The registrations whose name matches a pattern, in the order of their names.",
             "inputs": {"type": "object", "properties": {"name": {"type": "string", "description": pattern}}},
-            "outputs": {"type": "object", "properties": {"models": found}, "required": ["models"]},
+            "outputs": {"type": "object", "properties": {listed: found}, "required": [listed]},
         },
     }
 

@@ -12,8 +12,12 @@ from functools import cache
 from typing import Final
 
 from ..kinds.kind import Json, Kind, Properties
+from ..kinds.model import MODEL
 from ..kinds.secrets import Path
 from .package_schema import camel
+
+KINDS: Final = (MODEL,)
+"""The kinds that the package has a resource for."""
 
 
 def to_package(kind: Kind, properties: Properties) -> Properties:

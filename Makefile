@@ -69,18 +69,14 @@ faults: .venv/dev-ready  ## The promise that nothing is lost, doubled or leaked,
 	@.venv/bin/python engine/get.py >/dev/null
 	@$(VENV) FAULTS=all FAULTS_SEED=$(or $(SEED),0) pytest -n 2 --dist worksteal -v tests/faults
 
-generate: .venv/ready  ## Writes what follows from enkrypt_provider/kinds/: arguments, outputs, tables of docs/
-	@.venv/bin/python tools/generate.py
-	@.venv/bin/python docs/generate.py
-
 bench: .venv/bench-ready  ## Times it beside what people would use instead (PLAN=full or short)
 	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/run.py --plan $(or $(PLAN),full)
 
 scaling: .venv/bench-ready  ## Times what a team with many models can do
 	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/scaling.py
 
-generate: .venv/dev-ready  ## Writes the files that are made from the code
-	@$(VENV) python docs/generate.py
+generate: .venv/dev-ready  ## Writes what is made from enkrypt_provider/kinds/: arguments, outputs, the schema, the reference
+	@$(VENV) python tools/generate.py && python tools/package_schema.py && python docs/generate.py
 
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet pyproject.toml --universal --python-version 3.10 \
 	--generate-hashes --no-annotate --group build --extra emulator --extra cli

@@ -29,7 +29,6 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
     ABSENT,
     Compared,
     DefaultOf,
-    Dialect,
     Evidence,
     Note,
     OnlyIn,
@@ -47,7 +46,16 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
 from enkrypt_provider.kinds.model import MODEL  # noqa: E402
 from enkrypt_provider.kinds.values import OneOf  # noqa: E402
 from enkrypt_provider.program import catalogue, lookup, resource  # noqa: E402
-from tools.generate import argument_meaning, is_required, limit_of, meaning, required_first, shown_default, value_type  # noqa: E402
+from tools.generate import (  # noqa: E402
+    argument_meaning,
+    is_required,
+    limit_of,
+    meaning,
+    only_in,
+    required_first,
+    shown_default,
+    value_type,
+)
 
 LOOK_UPS: Final = (lookup.get_model, lookup.get_model_output, lookup.list_models, lookup.list_models_output)
 
@@ -205,14 +213,9 @@ def _is_starred(field: FieldOf) -> bool:
 
 
 def _evidence(field: FieldOf) -> tuple[str, str]:
-    found, only = field.marker(Evidence) or Evidence(), _only_in(field)
+    found, only = field.marker(Evidence) or Evidence(), only_in(field)
     in_v2 = "kept" if field.marker(UnsentInV2) else found.v2
     return ("" if only == "v2" else found.v1, "" if only == "v1" else in_v2)
-
-
-def _only_in(field: FieldOf) -> Dialect | None:
-    own = field.marker(OnlyIn)
-    return own.dialect if own else _only_in(field.parent) if field.parent else None
 
 
 def _rule(field: FieldOf) -> Iterator[str]:
@@ -288,9 +291,9 @@ def _table(fields: Iterable[FieldOf]) -> Iterator[str]:
         yield _row(name, _linked(field), shown, ", ".join(secret + replaces))
 
 
-def _signature(name: str, parameters: Iterable[str], answer: str = "") -> Iterator[str]:
+def _signature(name: str, parameters: Iterable[str], result: str = "") -> Iterator[str]:
     lines = (f"    {parameter}," for parameter in parameters)
-    yield from ("", "```python", f"def {name}(", *lines, f") -> {_short(answer) or name}: ...", "```")
+    yield from ("", "```python", f"def {name}(", *lines, f") -> {_short(result) or name}: ...", "```")
 
 
 def _parameters(call: Callable[..., Any]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 from pulumi.runtime import rpc
 
-from enkrypt_provider.frontends.property_values import with_unknown, without_unknown
+from enkrypt_provider.frontends.property_values import with_unknown, without_secrets, without_unknown
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Properties
 from enkrypt_provider.kinds.markers import Dialect
@@ -172,7 +172,7 @@ def through_engine(props: dict[str, Any]) -> dict[str, Any]:
     loop = asyncio.new_event_loop()
     try:
         sent = loop.run_until_complete(rpc.serialize_properties(props, {}))
-        found: dict[str, Any] = rpc.deserialize_properties(sent, True)
+        found: dict[str, Any] = without_secrets(rpc.deserialize_properties(sent, True))
         return found
     finally:
         loop.close()

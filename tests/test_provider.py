@@ -18,6 +18,7 @@ from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 from pulumi.dynamic.dynamic import serialize_provider
 
 from enkrypt_provider import provider as module
+from enkrypt_provider.core.controller import Controller
 from enkrypt_provider.errors import ConfigurationError, EnkryptError, ModelNotFound
 from enkrypt_provider.provider import EnkryptModelProvider
 
@@ -82,33 +83,30 @@ def test_the_pickle_is_not_secret() -> None:
     assert EnkryptModelProvider.serialize_as_secret_always is False
 
 
-# ---- the verbs, as the engine calls them
+# ---- the operations, as the engine calls them
 
 
-def test_a_life(provider: EnkryptModelProvider) -> None:
-    """From check to delete, each verb takes what the engine makes of what the one before gave."""
-    checked = provider.check({}, document())
-    assert checked.failures == []
-    created = provider.create(through_engine(checked.inputs))
-    assert created.id == "Test_Model/1"
-    outputs = through_engine(created.outs or {})
-    assert provider.diff(created.id, outputs, through_engine(checked.inputs)).changes is False
-    found = provider.read(created.id, outputs)
-    assert (found.id, found.inputs) == (created.id, checked.inputs)
-    assert found.outs == created.outs
-    changed = canonical(document(model_name="another"))
-    assert provider.diff(created.id, outputs, through_engine(changed)).changes is True
-    updated = provider.update(created.id, outputs, through_engine(changed))
-    assert (updated.outs or {})["model_name"] == "another"
-    provider.delete(created.id, through_engine(updated.outs or {}))
-    assert provider.read(created.id, outputs).id == ""
+def test_each_operation_is_the_front_ends(provider: EnkryptModelProvider) -> None:
+    """From check to delete, on the emulator that the configuration names; what each does is in tests/frontends."""
+    inputs = provider.check({}, document()).inputs
+    created = provider.create(through_engine(inputs))
+    outs = through_engine(created.outs or {})
+    changed = canonical(document(model_name="new"))
+    assert provider.diff(created.id, outs, changed).changes is True
+    assert (provider.update(created.id, outs, changed).outs or {})["model_name"] == "new"
+    assert provider.read(created.id, outs).id == created.id
+    later = EnkryptModelProvider()
+    later._frontend = type(provider._frontend).configured(
+        {"enkrypt:endpoint": f"embedded:{provider._frontend.controller.registrations.client.settings.database}"}.get
+    )
+    assert later.delete(created.id, outs) is None
 
 
-@pytest.mark.parametrize("verb", ["check", "diff", "create", "read", "update", "delete"])
-def test_every_verb_of_the_engine_is_ours(verb: str) -> None:
-    """No verb falls back on the SDK's own, which would do nothing and say that all is well."""
-    assert vars(EnkryptModelProvider).get(verb) is not None
-    assert getattr(EnkryptModelProvider, verb) is not getattr(ResourceProvider, verb)
+@pytest.mark.parametrize("operation", ["check", "diff", "create", "read", "update", "delete"])
+def test_every_operation_of_the_engine_is_ours(operation: str) -> None:
+    """No operation falls back on the SDK's own, which would do nothing and say that all is well."""
+    assert vars(EnkryptModelProvider).get(operation) is not None
+    assert getattr(EnkryptModelProvider, operation) is not getattr(ResourceProvider, operation)
 
 
 # ---- what the console shows
@@ -133,11 +131,11 @@ def told(call: Any) -> str:
     raise AssertionError("nothing went wrong")
 
 
-@pytest.mark.parametrize("verb", ["diff", "create", "read", "update", "delete"])
-def test_wrong_settings_are_one_line_of_every_verb(verb: str) -> None:
-    """A verb that cannot work says why in one line, without a traceback."""
+@pytest.mark.parametrize("operation", ["diff", "create", "read", "update", "delete"])
+def test_wrong_settings_are_one_line_of_every_operation(operation: str) -> None:
+    """An operation that cannot work says why in one line, without a traceback."""
     provider = configured(endpoint="http://api.example.com", apiKey="stand-in-key")
-    assert told(_calls(provider)[verb]) == (
+    assert told(_calls(provider)[operation]) == (
         "enkrypt_provider.ConfigurationError: enkrypt:endpoint must be https: the key is sent over plain http only "
         "to this machine (127.0.0.1)\n"
     )
@@ -146,7 +144,7 @@ def test_wrong_settings_are_one_line_of_every_verb(verb: str) -> None:
 def test_an_expected_error_is_one_line(provider: EnkryptModelProvider) -> None:
     """What a person can be told is a line: the name of the error, what happened, what to do."""
     line = told(lambda: provider.update("Test_Model/1", document(), document(model_name="x")))
-    assert line.startswith("enkrypt_provider.ModelNotFound: Test_Model/1 is gone: run `pulumi refresh`, ")
+    assert line.startswith("enkrypt_provider.ModelNotFound: Test_Model/1 is gone from the embedded emulator ")
     assert line.count("\n") == 1
 
 
@@ -157,7 +155,7 @@ def test_a_bug_keeps_its_traceback(provider: EnkryptModelProvider, monkeypatch: 
         raise ZeroDivisionError("a bug")
 
     told(lambda: provider.update("Test_Model/1", document(), document(model_name="x")))
-    monkeypatch.setattr(Verbs, "read", bug)
+    monkeypatch.setattr(Controller, "read", bug)
     shown = told(lambda: provider.read("a/v1", document()))
     assert shown.startswith("Traceback (most recent call last):")
     assert "in bug" in shown
@@ -189,12 +187,12 @@ def test_an_expected_error_brings_no_chain(
         except KeyError:
             raise kind("in front") from None
 
-    monkeypatch.setattr(Verbs, "read", fail)
+    monkeypatch.setattr(Controller, "read", fail)
     assert told(lambda: provider.read("a/v1", document())) == f"enkrypt_provider.{kind.__name__}: in front\n"
 
 
 def test_the_engines_own_host_can_run_it(tmp_path: Path) -> None:
-    """The SDK's host, in a process of its own, finds the class by the state's bytes and runs a verb of it."""
+    """The SDK's host, in a process of its own, finds the class by the state's bytes and runs an operation of it."""
     config = {"enkrypt:endpoint": f"embedded:{tmp_path}/e.sqlite"}
     code = f"""
         import base64, dill

@@ -22,6 +22,7 @@ from enkrypt_provider.kinds.kind import Kind  # noqa: E402 - after the path that
 from enkrypt_provider.kinds.markers import (  # noqa: E402
     ABSENT,
     DefaultOf,
+    Dialect,
     InV2,
     OnlyIn,
     Option,
@@ -169,6 +170,11 @@ def input_type(field: FieldOf) -> str:
 
 def _plain(field: FieldOf) -> str:
     return "Mapping[str, Any]" if field.is_map else value_type(field).__name__
+
+
+def only_in(field: FieldOf) -> Dialect | None:
+    own = field.marker(OnlyIn)
+    return own.dialect if own else only_in(field.parent) if field.parent else None
 
 
 def argument_meaning(field: FieldOf) -> str:

@@ -103,15 +103,17 @@ class EnkryptClient:
         request = Request("GET", "/models/list-models", "list the models", limit=LIST_LIMIT)
         return self._send(request, responses.models)
 
-    def modify_model(self, identity: Identifier, body: Mapping[str, Json]) -> Live:
+    def modify_model(
+        self, identity: Identifier, body: Mapping[str, Json], doubt: Callable[[], None] = lambda: None
+    ) -> Live:
         """PATCH `/models/modify-model` with the whole object and return the model as the server has it.
 
-        Raise `ModelNotFound`.
+        `doubt` is called as soon as the work may have been done without a response. Raise `ModelNotFound`.
         """
         request = Request(
             "PATCH", "/models/modify-model", f"update {identity}", identity, body, secrets=secrets_in(body)
         )
-        return self._send(request, partial(responses.written_model, identity=identity))
+        return self._send(request, partial(responses.written_model, identity=identity), doubt=doubt)
 
     def delete_model(self, identity: Identifier) -> None:
         """DELETE `/models/delete-model`. Raise `ModelNotFound`. The response's body says nothing of use [G]."""

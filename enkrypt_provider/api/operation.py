@@ -11,6 +11,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from ..errors import Interrupted
+
 Severity = Literal["info", "warning"]
 Report = Callable[[Severity, str], None]
 
@@ -30,12 +32,16 @@ def print_line(severity: Severity, line: str) -> None:
 
 @dataclass
 class Operation:
-    """One operation on one resource. `time_limit` and `waited` are seconds; waiting for a turn is not work."""
+    """One operation on one resource. `time_limit` and `waited` are seconds; waiting for a turn is not work.
+
+    `interrupted` is set when the person no longer wants to wait.
+    """
 
     report: Report = print_line
     time_limit: float = TIME_LIMIT
     waited: float = 0.0
     began: float = field(default_factory=time.monotonic)
+    interrupted: threading.Event = field(default_factory=threading.Event)
 
 
 _current: ContextVar[Operation | None] = ContextVar("operation", default=None)
@@ -61,6 +67,12 @@ def running(operation: Operation) -> Iterator[Operation]:
         yield operation
     finally:
         _current.reset(token)
+
+
+def sleep(seconds: float) -> None:
+    """Wait. Raise `Interrupted` as soon as the current operation is interrupted."""
+    if current().interrupted.wait(seconds):
+        raise Interrupted("interrupted while it waited: run the command again")
 
 
 def report(severity: Severity, line: str) -> None:

@@ -56,7 +56,7 @@ class Pace:
         self,
         rates: Mapping[str, Rates],
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = operation.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rates = dict(rates)

@@ -41,7 +41,7 @@ TABLE: Final[dict[tuple[str, Failure], Then]] = {
     ("PATCH", Failure.NOT_SENT): Then.RETRY,
     ("PATCH", Failure.RATE_LIMITED): Then.RETRY,
     ("PATCH", Failure.TURNED_AWAY): Then.RETRY,
-    ("PATCH", Failure.LOST): Then.RETRY,  # the whole object: twice is once
+    ("PATCH", Failure.LOST): Then.RETRY_IN_DOUBT,  # the whole object: twice is once
     ("DELETE", Failure.NOT_SENT): Then.RETRY,
     ("DELETE", Failure.RATE_LIMITED): Then.RETRY,
     ("DELETE", Failure.TURNED_AWAY): Then.RETRY,
@@ -80,7 +80,7 @@ class RetryPolicy:
     max_retries: int = 5
     first_wait: float = 0.5
     longest_wait: float = 20.0
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = operation.sleep
     clock: Callable[[], float] = time.monotonic
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..api.client import EnkryptClient
 from ..api.redaction import redacted, secrets_in
-from ..core.reconcile import illness
+from ..core.health import illness
 from ..errors import EnkryptError, ModelNotFound, UnexpectedResponse, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Json, Live, at

@@ -7,6 +7,7 @@ in the API's names; a state is the inputs, what the server set, and the account.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -15,37 +16,28 @@ from typing import Any, Final
 from ..api import operation
 from ..api.client import EnkryptClient
 from ..api.operation import TIME_LIMIT, Operation, Report, print_line
-from ..errors import AuthenticationFailed, ConfigurationError, DeletionProtected, EnkryptError, ModelUnhealthy, plain
+from ..errors import AuthenticationFailed, ConfigurationError, DeletionProtected, EnkryptError, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Properties
 from ..kinds.model import MODEL
 from ..settings import Settings
 from . import diff as differences
+from . import health
 from .database import Database
 from .diff import Change
+from .holding import Holding
 from .journal import Journal
-from .reconcile import Holding, Registrations
+from .reconcile import Registrations
 from .run_ownership import RunOwnership
 
 ACCOUNT: Final = "__account"
 """An output that no person sees: the account to which the registration belongs. A storage format."""
 
-_REACHED_BY: Final = (
-    "model_config.endpoint",
-    "model_config.paths",
-    "model_config.auth_data",
-    "model_config.apikeys",
-    "model_config.is_compatible_with",
-    "model_config.model_auth_type",
-    "model_config.model_jwt_config",
-    "model_config.custom_",
-)
-"""The fields of which a change can make a model unreachable."""
-
 
 @dataclass(frozen=True)
 class Request:
-    """What an engine asks. `urn` names the resource, where it is known; `timeout` is in seconds.
+    """What an engine asks. `urn` names the resource, where it is known; `timeout` is in seconds;
+    `interrupted` cuts its waits short.
 
     `id` is NAME/VERSION; `state` is what the engine holds; `inputs` are the program's, as `check` returned them.
     """
@@ -56,6 +48,9 @@ class Request:
     state: Properties = field(default_factory=dict)
     timeout: float = TIME_LIMIT
     report: Report = print_line
+    interrupted: threading.Event = field(default_factory=threading.Event)
+    keeps_unhealthy: bool = False
+    """Whether a registration whose model does not answer is kept, with a problem, and not taken back."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +74,12 @@ class DiffResult:
 
 @dataclass(frozen=True)
 class Registered:
-    """A registration as the engine keeps it; an empty `id` where it is gone."""
+    """A registration as the engine keeps it; an empty `id` where it is gone. `problem` says why it is no use yet."""
 
     id: str = ""
     state: Properties = field(default_factory=dict)
     inputs: Properties = field(default_factory=dict)
+    problem: str = ""
 
 
 class Controller:
@@ -149,18 +145,28 @@ class Controller:
             return ""
         try:
             self._show_project()
-            is_taken = identity in self.registrations.snapshot.identities()
+            is_taken = identity in self.registrations.snapshot.identities() and self._is_anothers(
+                identity, request.urn
+            )
         except AuthenticationFailed as error:
             return str(error)
         except EnkryptError as error:
             self._report_once(f"enkrypt:checkOnline: {error}")
             return ""
-        if not is_taken or self.registrations.journal.entry(request.urn):
+        if not is_taken:
             return ""
         if inputs.get("adopt_existing") is True:
             self._report_once(f"{identity} is registered already: it will be adopted and updated to what is declared")
             return ""
-        return f"{identity} is registered already: to take it over set adopt_existing=True"
+        return (
+            f"{identity} is registered already: to take it over set adopt_existing=True; where another resource of "
+            "this program gives it up, declare that one first"
+        )
+
+    def _is_anothers(self, identity: Identifier, urn: str) -> bool:
+        live = self.registrations.snapshot.find(identity)
+        is_ours = self.registrations.journal.entry(urn, identity) is not None
+        return live is not None and not is_ours and not self.registrations.run.is_released(Holding.of(live))
 
     def _show_project(self) -> None:
         if "project" not in self._told:
@@ -185,36 +191,30 @@ class Controller:
             if result.replaces:
                 refuse_if_protected(request)
             if not moved:
-                self._claim(held, self._urn(request), is_replaced=bool(result.replaces))
+                (self.registrations.run.release if result.replaces else self.registrations.run.hold)(held)
             self._name_rotated_keys(request.id, changes)
             return result
 
     def _differences(self, request: Request, held: Holding) -> list[Change]:
         state, inputs = codec.from_state(MODEL, request.state), codec.from_state(MODEL, request.inputs)
+        changes = differences.changes(state, inputs)
         if not self._is_unconfirmed(request, held):
-            return differences.changes(state, inputs)
+            return changes
         self._report_once(f"{held.identity}: the last update was not confirmed, and is sent again")
-        changes = differences.changes(differences.without_secrets(state), inputs)
         return changes or [Change("model_config", differences.Rule.UPDATE)]
 
     def _is_unconfirmed(self, request: Request, held: Holding) -> bool:
         """Whether the API may hold something else than the state, because of what this machine sent."""
-        self.registrations.journal.confirm(held.identity, held.number, request.state.get("updated_at"))
-        return self.registrations.journal.is_pending(held.number)
-
-    def _claim(self, held: Holding, urn: str, *, is_replaced: bool) -> None:
-        if is_replaced:
-            self.registrations.run.release(held.number)
-        else:
-            self.registrations.run.hold(held.number, urn)
+        self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
+        return self.registrations.journal.is_pending(held.key)
 
     def _moved(self, held: Holding) -> Change | None:
         """Return the change of account, unless the same registration is there under another address."""
         here = self._settings.account
         if held.account in ("", here):
             return None
-        live = self.registrations.find(held.identity)
-        if live is not None and held.is_very_same(live):
+        live = self.registrations.snapshot.find(held.identity)
+        if live is not None and held.is_very_same(Holding.of(live)):
             return None
         self._report_once(
             f"{held.identity} is registered at {_shown(held.account)}; it is replaced by one at "
@@ -235,22 +235,18 @@ class Controller:
         with _running(request):
             inputs = codec.from_state(MODEL, request.inputs)
             urn = request.urn or self._urns.get(str(MODEL.identity_of(inputs)), "")
-            create, live = self.registrations.create(urn, inputs)
-            if inputs.get("verify_health"):
-                try:
-                    self.registrations.verify_health(live.identity, inputs)
-                except ModelUnhealthy as error:
-                    raise ModelUnhealthy(f"{error}; {self.registrations.take_back(create, live)}") from None
-            return Registered(str(live.identity), self._state(inputs, live.computed))
+            live, problem = self.registrations.create(urn, inputs, keeps_unhealthy=request.keeps_unhealthy)
+            return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
 
     def read(self, request: Request) -> Registered:
         """Return the live registration, as state and as inputs, so that drift shows; an empty id where it is gone."""
         with _running(request):
             held = self._holding(request)
-            self.registrations.journal.confirm(held.identity, held.number, request.state.get("updated_at"))
-            live = self.registrations.find(held.identity)
+            self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
+            self.registrations.journal.keep(held.key)
+            live = self.registrations.snapshot.find(held.identity)
             is_elsewhere = held.account not in ("", self._settings.account)
-            if is_elsewhere and not (live and held.is_very_same(live)):
+            if is_elsewhere and not (live and held.is_very_same(Holding.of(live))):
                 self._report_once(
                     f"{held.identity} is registered at {_shown(held.account)}, and enkrypt:endpoint is "
                     f"{self._settings.shown_endpoint}: it was not read; `pulumi up` moves it"
@@ -259,7 +255,7 @@ class Controller:
             if live is None:
                 return Registered()
             declared = codec.from_state(MODEL, request.state)
-            if not held.is_same(live):
+            if not held.is_same(Holding.of(live)):
                 declared = differences.without_secrets(declared)  # somebody made it anew, with keys of their own
             inputs = codec.from_state(MODEL, differences.settle(declared, live))
             return Registered(str(live.identity), self._state(inputs, live.computed), inputs)
@@ -273,14 +269,11 @@ class Controller:
             is_for_us = changes and all(change.rule is differences.Rule.OPTION for change in changes)
             if is_for_us and not self._is_unconfirmed(request, held):
                 return Registered(request.id, self._state(inputs, _computed(request.state)))
-            live = self.registrations.update(urn, held, inputs)
-            if inputs.get("verify_health") and any(change.path.startswith(_REACHED_BY) for change in changes):
-                try:
-                    self.registrations.verify_health(held.identity, inputs)
-                except ModelUnhealthy as error:
-                    undone = self.registrations.set_back(urn, held, old)
-                    raise ModelUnhealthy(f"{error}; {undone}") from None
-            return Registered(request.id, self._state(inputs, live.computed))
+            is_in_doubt = not changes or health.may_change_by(change.path for change in changes)
+            verify = is_in_doubt and bool(inputs.get("verify_health"))
+            undo_to = None if request.keeps_unhealthy else old
+            live, problem = self.registrations.update(urn, held, inputs, verify=verify, undo_to=undo_to)
+            return Registered(request.id, self._state(inputs, live.computed), problem=problem)
 
     def delete(self, request: Request) -> None:
         """Delete the registration that the state stands for; one that is gone already is done."""
@@ -292,8 +285,8 @@ class Controller:
 
     def _is_here(self, held: Holding) -> bool:
         """Whether a registration of another address is the one here. One that is not is left where it is."""
-        live = self.registrations.find(held.identity)
-        if live is not None and held.is_very_same(live) and not self.registrations.run.is_held(held.number):
+        live = self.registrations.snapshot.find(held.identity)
+        if live is not None and held.is_very_same(Holding.of(live)):
             return True
         operation.report(
             "warning",
@@ -356,4 +349,4 @@ def _computed(state: Properties) -> Properties:
 
 
 def _running(request: Request) -> AbstractContextManager[Operation]:
-    return operation.running(Operation(request.report, request.timeout))
+    return operation.running(Operation(request.report, request.timeout, interrupted=request.interrupted))

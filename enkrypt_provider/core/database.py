@@ -17,12 +17,13 @@ import psutil
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS journal (
-    account TEXT, place TEXT, urn TEXT, operation TEXT, identity TEXT, number TEXT, began REAL, updated_at TEXT,
-    PRIMARY KEY (account, place, urn)
+    account TEXT, place TEXT, urn TEXT, identity TEXT, number TEXT, began REAL, updated_at TEXT,
+    PRIMARY KEY (account, place, urn, identity)
 );
 CREATE INDEX IF NOT EXISTS journal_number ON journal (account, number);
 CREATE TABLE IF NOT EXISTS claims (
-    run TEXT, account TEXT, claim TEXT, subject TEXT, urn TEXT, PRIMARY KEY (run, account, claim, subject)
+    run TEXT, account TEXT, claim TEXT, subject TEXT, value TEXT,
+    PRIMARY KEY (run, account, claim, subject, value)
 );
 """  # a storage format
 _BUSY: Final = 5.0
@@ -35,7 +36,8 @@ class Database:
     def __init__(self, path: Path | None = None, run: str | None = None) -> None:
         self.run = run or this_run()
         self._lock = threading.Lock()
-        self._connection = _opened(path) or _connected(":memory:")
+        path = path or default_path()
+        self._connection = (path and _opened(path)) or _connected(":memory:")
         self._forget_past_runs()
 
     def write(self, statement: str, *values: Any) -> None:
@@ -80,23 +82,25 @@ def default_path() -> Path | None:
     return None
 
 
-def _opened(path: Path | None) -> sqlite3.Connection | None:
-    where = path or default_path()
-    if where is None:
-        return None
-    with contextlib.suppress(OSError, sqlite3.Error):
-        where.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(where, os.O_RDWR | os.O_CREAT, 0o600))
-        return _connected(where)
+def _opened(path: Path) -> sqlite3.Connection | None:
+    for _ in range(2):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            return _connected(path)
+        except (OSError, sqlite3.OperationalError):
+            return None
+        except sqlite3.DatabaseError:  # spoilt: what it knew is lost
+            path.unlink(missing_ok=True)
     return None
 
 
 def _connected(where: Path | str) -> sqlite3.Connection:
     connection = sqlite3.connect(where, timeout=_BUSY, isolation_level=None, check_same_thread=False)
     try:
-        # The file need not survive a power cut, and must cost little.
-        connection.execute("PRAGMA synchronous = OFF")
+        # Nothing waits for the disk: after a power cut the last entries may be missing, and no more.
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(_TABLES)
     except sqlite3.Error:
         connection.close()

@@ -183,3 +183,26 @@ class _Settling:
             return [self._value(f"{path}.", *pair) for pair in zip(declared, live, strict=True)]
         is_hidden = isinstance(declared, str) and isinstance(live, str) and live and is_masked(live)
         return declared if is_hidden else live
+
+
+def in_order_of(old: Properties, new: Properties, kind: Kind = MODEL) -> Properties:
+    """`new` with each unordered list in the order of `old`, what is new last: so a difference shows as it is."""
+    found: Properties = _in_order_of(kind, old, new, "")
+    return found
+
+
+def _in_order_of(kind: Kind, old: Any, new: Any, path: str) -> Any:
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {
+            name: _in_order_of(kind, old.get(name), value, f"{path}.{name}".removeprefix("."))
+            for name, value in new.items()
+        }
+    field = kind.fields.get(path)
+    if not (isinstance(old, list) and isinstance(new, list) and field and field.marker(Unordered)):
+        return new
+    kept, added = [], list(new)
+    for item in old:
+        if item in added:
+            added.remove(item)
+            kept.append(item)
+    return [*kept, *added]

@@ -1,4 +1,4 @@
-"""What one run of the engine has seen: which resource declares an identity, and which holds a registration.
+"""What one run of the engine has seen: which resource declares an identity, and which registrations are held.
 
 A run may have several provider processes, one for each account that a program names: they share a database.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..kinds.kind import Identifier
 from .database import Database
+from .holding import Holding, is_same_time
 
 
 class RunOwnership:
@@ -19,42 +20,46 @@ class RunOwnership:
 
     def declare(self, identity: Identifier, urn: str) -> str:
         """Note that a resource declares `identity`, and return the one that did so first."""
-        self._database.write(
-            "INSERT OR IGNORE INTO claims VALUES (?, ?, 'declares', ?, ?)",
-            self._database.run, self._tenant, str(identity), urn,
-        )  # fmt: skip
+        self._claim("declares", self._tenant, identity, urn)
         return self.declarer(identity) or urn
 
     def declarer(self, identity: Identifier) -> str:
         """Return the resource that declares `identity` in this run, or ""."""
-        return self._claimant("declares", self._tenant, identity) or ""
+        return next(iter(self._claims("declares", self._tenant, identity)), "")
 
-    def hold(self, number: object, urn: str) -> None:
-        """Note that a resource stands for the registration `number` from now on."""
-        self._claim("holds", number, urn)
+    def hold(self, registration: Holding) -> None:
+        """Note that an object of the state stands for the registration from now on."""
+        self._claim("holds", self._account, registration.key, str(registration.made))
 
-    def is_held(self, number: object) -> bool:
-        """Whether a resource of this run stands for the registration."""
-        return self._claimant("holds", self._account, number) is not None
+    def is_held(self, registration: Holding) -> bool:
+        """Whether an object of the state that was seen in this run stands for the registration."""
+        return self._is_claimed("holds", registration)
 
-    def release(self, number: object) -> None:
-        """Note that a resource gives the registration up: another one of this run may take it over."""
-        self._claim("releases", number, "")
+    def release(self, registration: Holding) -> None:
+        """Note that an object gives the registration up: another resource of this run may take it over."""
+        self._claim("releases", self._account, registration.key, str(registration.made))
 
-    def is_released(self, number: object) -> bool:
-        """Whether a resource of this run gives the registration up, and no other has taken it over."""
-        return self._claimant("releases", self._account, number) is not None and not self.is_held(number)
+    def is_released(self, registration: Holding) -> bool:
+        """Whether an object gives the registration up in this run, and no other has taken it over."""
+        return self._is_claimed("releases", registration) and not self._is_claimed("holds", registration)
 
-    def _claim(self, claim: str, number: object, urn: str) -> None:
-        if number is not None:
-            self._database.write(
-                "INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?)",
-                self._database.run, self._account, claim, str(number), urn,
-            )  # fmt: skip
+    def is_seen(self, registration: Holding) -> bool:
+        """Whether an object of the state that was seen in this run stands, or stood, for the registration."""
+        return self._is_claimed("holds", registration) or self._is_claimed("releases", registration)
 
-    def _claimant(self, claim: str, account: str, subject: object) -> str | None:
+    def _is_claimed(self, claim: str, registration: Holding) -> bool:
+        times = self._claims(claim, self._account, registration.key)
+        return any(is_same_time(registration.made, float(time)) for time in times)  # the number may be another key's
+
+    def _claim(self, claim: str, account: str, subject: object, value: str) -> None:
+        self._database.write(
+            "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, ?, ?)",
+            self._database.run, account, claim, str(subject), value,
+        )  # fmt: skip
+
+    def _claims(self, claim: str, account: str, subject: object) -> list[str]:
         rows = self._database.rows(
-            "SELECT urn FROM claims WHERE run = ? AND account = ? AND claim = ? AND subject = ?",
+            "SELECT value FROM claims WHERE run = ? AND account = ? AND claim = ? AND subject = ? ORDER BY rowid",
             self._database.run, account, claim, str(subject),
         )  # fmt: skip
-        return str(rows[0][0]) if rows else None
+        return [str(value) for (value,) in rows]

@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import flask
@@ -34,7 +34,8 @@ class _Task(waitress.task.WSGITask):  # type: ignore[misc]  # the base has no ty
             super().execute()
         except ConnectionReset as error:
             # Closed with this linger, the kernel sends RST in place of FIN.
-            self.channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            with suppress(OSError):  # the client may have closed it
+                self.channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raise waitress.channel.ClientDisconnected from error
         except ResponseTruncated:
             self.close_on_finish = True
@@ -49,6 +50,7 @@ class Listener:
 
     def __init__(self, app: flask.Flask, port: int = 0) -> None:
         self.app = app
+        self._is_stopped = False
         self._map: dict[int, Any] = {}
         self._server = waitress.server.create_server(
             LocalOnly(app.wsgi_app), self._map, sockets=[_opened(port)], **_ADJUSTMENTS
@@ -57,24 +59,23 @@ class Listener:
         self.url = f"http://{HOST}:{self._server.effective_port}"
 
     def run(self) -> None:
-        """Responds until `stop`, a KeyboardInterrupt or a SystemExit, which it swallows."""
+        """Responds until `stop`; a KeyboardInterrupt or a SystemExit also ends it, and closes."""
         try:
-            self._server.run()
-        finally:
+            while not self._is_stopped:
+                wasyncore.loop(timeout=60, use_poll=True, map=self._map, count=1)
+        except (KeyboardInterrupt, SystemExit):
             self.close()
 
+    def stop(self) -> None:
+        """Ends `run` from another thread, which then calls `close`."""
+        self._is_stopped = True
+        self._server.pull_trigger()
+
     def close(self) -> None:
-        """Ends every connection, and lets calls in progress finish."""
+        """Lets calls in progress finish, and ends every connection. Only after `run`: it closes what wakes that."""
         self._server.task_dispatcher.shutdown()
         wasyncore.close_all(self._map)
         self.app.extensions["emulator"].close()
-
-    def stop(self) -> None:
-        """Ends `run` from another thread."""
-        trigger = self._server.trigger
-        with trigger.lock:  # `pull_trigger` writes without it, perhaps after the other thread has closed everything
-            trigger.thunks.append(lambda: wasyncore.close_all(self._map))
-            trigger._physical_pull()
 
 
 def _opened(port: int) -> socket.socket:
@@ -88,7 +89,6 @@ _ADJUSTMENTS: dict[str, Any] = {
     "ident": "",
     "backlog": BACKLOG,
     "threads": THREADS,
-    "asyncore_use_poll": True,  # select() fails beyond 1,024 files
     "connection_limit": 1000,
     "clear_untrusted_proxy_headers": False,
 }
@@ -105,3 +105,4 @@ def serve_in_thread(app: flask.Flask, port: int = 0) -> Iterator[str]:
     finally:
         listener.stop()
         thread.join()
+        listener.close()

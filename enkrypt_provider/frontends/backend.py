@@ -20,11 +20,11 @@ def _of_project(folder: Path) -> str:
     for name in ("Pulumi.yaml", "Pulumi.yml"):
         for parent in (folder, *folder.parents):
             with contextlib.suppress(OSError):
-                return _backend_in((parent / name).read_text())
+                return _backend_in((parent / name).read_bytes())
     return ""
 
 
-def _backend_in(text: str) -> str:
+def _backend_in(text: bytes) -> str:
     import yaml
 
     with contextlib.suppress(yaml.YAMLError):

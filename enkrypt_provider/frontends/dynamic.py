@@ -9,8 +9,9 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 
 from ..api.operation import Report, print_line
 from ..core.controller import Controller, Request
+from ..kinds.model import MODEL
 from .backend import current_backend
-from .property_values import OWNER, is_unknown, with_unknown, without_unknown
+from .property_values import OWNER, is_unknown, with_secrets, with_unknown, without_unknown
 
 Properties = dict[str, Any]
 
@@ -34,10 +35,11 @@ class DynamicFrontend:
 
     def check(self, olds: Properties, news: Properties) -> CheckResult:
         given = {name: value for name, value in news.items() if name != OWNER}
-        request = self._request("", olds, given, urn=str(news.get(OWNER, "")))
+        request = self._request("", olds, given, urn=str(news.get(OWNER) or ""))
         result = self.controller.check(request)
         # With a property's name the engine would print the property's value, secrets in the clear.
-        return CheckResult(with_unknown(result.inputs), [CheckFailure("", problem) for problem in result.problems])
+        inputs = with_secrets(MODEL, with_unknown(result.inputs))
+        return CheckResult(inputs, [CheckFailure("", problem) for problem in result.problems])
 
     def diff(self, id_: str, olds: Properties, news: Properties) -> DiffResult:
         result = self.controller.diff(self._request(id_, olds, news))
@@ -45,14 +47,17 @@ class DynamicFrontend:
 
     def create(self, props: Properties) -> CreateResult:
         created = self.controller.create(self._request(inputs=props))
-        return CreateResult(created.id, created.state)
+        return CreateResult(created.id, with_secrets(MODEL, created.state))
 
     def read(self, id_: str, props: Properties) -> ReadResult:
         found = self.controller.read(self._request(id_, props))
-        return ReadResult(found.id, found.state, found.inputs) if found.id else ReadResult("", {})
+        if not found.id:
+            return ReadResult("", {})
+        return ReadResult(found.id, with_secrets(MODEL, found.state), with_secrets(MODEL, found.inputs))
 
     def update(self, id_: str, olds: Properties, news: Properties) -> UpdateResult:
-        return UpdateResult(self.controller.update(self._request(id_, olds, news)).state)
+        updated = self.controller.update(self._request(id_, olds, news))
+        return UpdateResult(with_secrets(MODEL, updated.state))
 
     def delete(self, id_: str, props: Properties) -> None:
         self.controller.delete(self._request(id_, props))

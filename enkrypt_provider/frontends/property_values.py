@@ -14,7 +14,9 @@ from pulumi.output import UNKNOWN, Unknown
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
+from ..kinds.kind import Kind
 from ..kinds.plain import UNKNOWN as UNKNOWN_IN_KINDS
+from ..kinds.secrets import replaced_at
 
 Json = Any
 OWNER: Final = "__owner"
@@ -55,6 +57,23 @@ def to_engine(properties: dict[str, Json]) -> struct_pb2.Struct:
     message = struct_pb2.Struct()
     json_format.ParseDict(_to_engine(properties), message)
     return message
+
+
+def with_secrets(kind: Kind, properties: dict[str, Json]) -> dict[str, Json]:
+    """`properties` with each secret of the kind in the form that the engine encrypts, whoever set it."""
+    hidden: dict[str, Json] = replaced_at(properties, kind.secret_paths(properties), _wrapped)
+    return hidden
+
+
+def without_secrets(value: Json) -> Json:
+    """The way back, as the engine goes it before it asks a provider."""
+    if isinstance(value, dict) and value.get(_special_sig_key) == _special_secret_sig:
+        return without_secrets(value["value"])
+    return _inside(value, without_secrets)
+
+
+def _wrapped(value: Json) -> Json:
+    return value if is_unknown(value) else {_special_sig_key: _special_secret_sig, "value": value}
 
 
 def clear(value: Json) -> Json:

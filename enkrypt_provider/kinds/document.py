@@ -1,4 +1,4 @@
-"""What every document of a kind shares, and what its declaration says of each field, for all who derive from it."""
+"""The base of every document, and what its declaration says about each field."""
 
 from __future__ import annotations
 
@@ -87,6 +87,11 @@ class FieldOf:
             return f"from {lowest.ge} to {highest.le}"
         return f"{lowest.ge} or more" if lowest else ""
 
+    @property
+    def value_type(self) -> type:
+        """The type of its value, or of the values in its list."""
+        return next(_types_in(self.info.annotation))
+
     @cached_property
     def default(self) -> Any:
         """Its default; ABSENT where it has none, or one that follows from other fields."""
@@ -150,6 +155,16 @@ def _documents_in(annotation: Any) -> Iterator[type[Document]]:
             yield kind
         elif get_origin(kind) is list:
             yield from _documents_in(get_args(kind)[0])
+
+
+def _types_in(annotation: Any) -> Iterator[type]:
+    for kind in alternatives(annotation):
+        if get_origin(kind) is list:
+            yield from _types_in(get_args(kind)[0])
+        elif get_origin(kind) in (Literal, dict):
+            yield dict if get_origin(kind) is dict else str
+        elif isinstance(kind, type) and kind is not type(None):
+            yield kind
 
 
 def _literals(annotation: Any) -> Iterator[str]:

@@ -121,7 +121,7 @@ def _owner(type_: str, name: str, opts: pulumi.ResourceOptions | None) -> pulumi
 
     async def owner() -> str:
         # Awaited, not applied: to depend on a parent is to depend on its children, this one too.
-        return f"{pulumi.get_organization()}/{await urn.future()}"
+        return f"{pulumi.get_organization() or 'organization'}/{await urn.future()}"
 
     return pulumi.Output.from_input(owner())
 

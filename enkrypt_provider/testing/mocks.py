@@ -22,6 +22,7 @@ from pulumi.runtime.config import CONFIG
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
+from ..frontends.property_values import without_secrets
 from .emulator import KEY, Registry
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class EnkryptMocks(Mocks):
             raise CheckFailed(
                 f"{args.typ} resource '{args.name}' has a problem: {f.reason}" for f in checked.failures
             )
-        inputs = dict(checked.inputs)
+        inputs: dict[str, Json] = without_secrets(checked.inputs)
         change, changed = self._difference(frontend, held, inputs)
         self._note(args, change, changed)
         if held and change == "same":
@@ -125,11 +126,11 @@ class EnkryptMocks(Mocks):
         if pulumi.runtime.is_dry_run():
             return (held.id if held and change == "update" else ""), inputs
         if held and change == "update":
-            return held.id, dict(frontend.update(held.id, held.outputs, inputs).outs or {})
+            return held.id, without_secrets(frontend.update(held.id, held.outputs, inputs).outs or {})
         if held:
             self._replaced.append(held)
         created = frontend.create(inputs)
-        return created.id, dict(created.outs or {})
+        return created.id, without_secrets(created.outs or {})
 
     def _difference(
         self, frontend: DynamicFrontend, held: Held | None, inputs: dict[str, Json]
@@ -151,7 +152,7 @@ class EnkryptMocks(Mocks):
         if not found.id:
             raise CheckFailed([f"{args.typ} resource '{args.name}': {args.resource_id} does not exist"])
         self._note(args, "read")
-        return found.id, dict(found.outs or {})
+        return found.id, without_secrets(found.outs or {})
 
     def _frontend(self, provider: str) -> DynamicFrontend:
         """Return the front end of a provider, by its reference URN::ID, or of the stack's own account."""

@@ -6,23 +6,25 @@ documents, and of the verb. No test lives here.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 from documents import through_engine
-from pulumi.dynamic import CheckResult, Config, ConfigureRequest
+from pulumi.dynamic import CheckResult
 
 from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.core import diff
 from enkrypt_provider.core.controller import Controller, connect
+from enkrypt_provider.core.database import Database
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
+from enkrypt_provider.frontends.property_values import without_secrets
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Properties
 from enkrypt_provider.kinds.markers import Dialect
 from enkrypt_provider.kinds.model import MODEL
-from enkrypt_provider.provider import EnkryptModelProvider
 from enkrypt_provider.settings import Key, Settings
 
 
@@ -37,24 +39,23 @@ class Held:
 class Stack:
     """The provider with a stack's settings: one run of the engine. Behind its back use a new one."""
 
-    def __init__(self, provider: EnkryptModelProvider | DynamicFrontend) -> None:
+    def __init__(self, provider: DynamicFrontend) -> None:
         self.provider = provider
 
     @classmethod
     def configured(cls, dialect: Dialect, endpoint: str | Path, key: str = "") -> Stack:
         """As a stack's configuration says: the API at a URL, or the emulator embedded over a file."""
         where = f"embedded:{endpoint}" if isinstance(endpoint, Path) else endpoint
-        provider = EnkryptModelProvider()
         settings = {"enkrypt:dialect": dialect, "enkrypt:endpoint": where, "enkrypt:apiKey": key}
-        provider.configure(ConfigureRequest(Config({k: v for k, v in settings.items() if v}, "conformance")))
-        return cls(provider)
+        get = {name: value for name, value in settings.items() if value}.get
+        return cls(DynamicFrontend(Controller.configured(get, database=Database(run=uuid.uuid4().hex))))
 
     @classmethod
     def answered(cls, dialect: Dialect, api: Callable[[httpx.Request], httpx.Response]) -> Stack:
         """Of an API that is a function."""
         settings = Settings(Key("stand-in-key"), dialect=dialect, max_retries=0)
         client = EnkryptClient(settings, transport=httpx.MockTransport(api))
-        return cls(DynamicFrontend(Controller(connect(client))))
+        return cls(DynamicFrontend(Controller(connect(client, database=Database(run=uuid.uuid4().hex)))))
 
     def checked(self, program: Properties) -> CheckResult:
         return self.provider.check({}, program)
@@ -63,7 +64,7 @@ class Stack:
         """What `check` makes of a program without faults."""
         result = self.checked(program)
         assert not result.failures, [failure.reason for failure in result.failures]
-        inputs: Properties = dict(result.inputs)
+        inputs: Properties = without_secrets(result.inputs)
         return inputs
 
     def create(self, program: Properties) -> Held:

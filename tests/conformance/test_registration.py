@@ -205,7 +205,7 @@ def test_what_the_provider_registers_at_random_too(person: Person, stack: Stack)
     assert [_without_the_servers(model) for model in listed] == [as_seen(it) for it in inputs.values()]
 
 
-def test_what_the_provider_does_the_client_sees(person: Person, stack: Stack) -> None:
+def test_what_the_provider_does_the_client_sees(person: Person, stack: Stack, url: str) -> None:
     """An update in place, and a deletion, by the provider are that for the client."""
     program = PROGRAMS["custom"]
     held = stack.create(program)
@@ -214,7 +214,7 @@ def test_what_the_provider_does_the_client_sees(person: Person, stack: Stack) ->
     held = stack.update(held, changed)
     after = person.get("custom", "2")
     assert (after["model_id"], after["certifications"]) == (before["model_id"], ["SOC 3"])
-    stack.provider.delete(held.id, held.outs)
+    Stack.configured("v2", url, KEY).provider.delete(held.id, held.outs)
     assert person.models() == {"models": []}
 
 

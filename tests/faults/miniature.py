@@ -18,13 +18,14 @@ from typing import Any, Final
 import httpx
 from pulumi.dynamic import CheckResult
 
-from enkrypt_provider.api.client import EnkryptClient, new_pace
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.pace import new_pace
 from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.core.controller import Controller, connect
 from enkrypt_provider.core.database import Database
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
-from enkrypt_provider.frontends.property_values import OWNER
+from enkrypt_provider.frontends.property_values import OWNER, without_secrets
 from enkrypt_provider.provider import EnkryptModelProvider
 from enkrypt_provider.settings import Settings
 
@@ -223,7 +224,7 @@ def _checked(result: CheckResult) -> Properties:
 
 def _stored(properties: Mapping[str, Any]) -> Properties:
     """As it comes back out of the state: a copy, with every number a float and no null."""
-    found: Properties = _floats(json.loads(json.dumps(properties)))
+    found: Properties = _floats(json.loads(json.dumps(without_secrets(dict(properties)))))
     return found
 
 

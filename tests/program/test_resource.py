@@ -185,11 +185,6 @@ def test_the_provider_is_a_class_by_its_name() -> None:
     assert len(one) < 100
 
 
-def test_a_resource_says_whose_it_is() -> None:
-    """`check` is told the resource as PROJECT/STACK/NAME, to tell two of one identity apart."""
-    assert registered(lambda: EnkryptModel("m", **document())).inputs[OWNER] == "enkrypt/dev/m"
-
-
 def _untyped(cls: Any) -> Any:
     """A class whose arguments no type checker looks at."""
     return cls
@@ -262,8 +257,8 @@ def test_secrets_by_their_names_are_secret_too() -> None:
     assert shown == {"aws_secret_access_key": "[secret]", "region": "eu", "relay": {"target_headers": "[secret]"}}
 
 
-def test_a_resource_says_its_urn() -> None:
-    """Also as a component's child, whose URN has the component's type in it."""
+def test_a_resource_says_its_organization_and_urn() -> None:
+    """Two of one identity are told apart by them, also as children of components, whose types the URN has in it."""
 
     def program() -> None:
         house = pulumi.ComponentResource("a:b:House", "house")
@@ -272,8 +267,8 @@ def test_a_resource_says_its_urn() -> None:
 
     found = run(program).resources
     kind = "pulumi-python:dynamic/enkrypt:EnkryptModel"
-    assert found["m"].inputs["__urn"] == f"urn:pulumi:dev::enkrypt::{kind}::m"
-    assert found["n"].inputs["__urn"] == f"urn:pulumi:dev::enkrypt::a:b:House${kind}::n"
+    assert found["m"].inputs[OWNER] == f"organization/urn:pulumi:dev::enkrypt::{kind}::m"
+    assert found["n"].inputs[OWNER] == f"organization/urn:pulumi:dev::enkrypt::a:b:House${kind}::n"
 
 
 def test_args_and_keywords_together_are_refused() -> None:

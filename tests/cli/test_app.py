@@ -334,6 +334,34 @@ def test_a_wrong_command_line_is_exit_code_2(typed: Type, words: list[str]) -> N
     assert "Usage: " in found.err
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("list --dialect v22", "'--dialect': must be one of v1, v2; did you mean \"v2\"?"),
+        ("serve --port 65536", "'--port': must be a whole number from 0 to 65535"),
+        ("serve --seed x", "'--seed': must be a whole number from 0 to 1000000000"),
+        ("serve --lockout -1", "'--lockout': must be a whole number from 0 to 86400"),
+        ("serve --rt-rate x", "--rt-rate: is given as 3/s,100/min; the units are s, min and h"),
+        ("serve --fault add_model:status=x", "--fault: status: must be a whole number"),
+        ("serve --fault add_model:delay=x", "--fault: delay: must be a number"),
+        ("serve --fault add:status=500", "--fault: call: must be 'add_model', 'get_model', "),
+    ],
+)
+def test_a_wrong_value_is_told_in_our_words(typed: Type, words: str, says: str) -> None:
+    """The option, the rule, and nothing of the libraries that found it."""
+    found = typed(*words.split())
+    assert (found.code, found.out) == (2, "")
+    assert found.err.splitlines()[-1].startswith(f"Error: Invalid value for {says}")
+    assert not any(theirs in found.err for theirs in ("Value error", "Input should", "range"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_no_types_of_the_library(typed: Type, command: str) -> None:
+    """What an option takes is said in its own word."""
+    shown = typed(command, "--help").out
+    assert not re.search(r"\b(TEXT|INTEGER|FLOAT|PATH|RANGE)\b|<=", shown)
+
+
 @pytest.mark.parametrize("command", OURS)
 def test_help_shows_examples(typed: Type, command: str) -> None:
     """Each command's help has examples, within 100 characters."""

@@ -17,7 +17,6 @@ import typer
 from ..errors import EnkryptError
 from .options import (
     PROGRAM,
-    DialectName,
     DialectOption,
     EndpointOption,
     JsonOption,
@@ -268,12 +267,12 @@ def plugin_command(action: Annotated[PluginAction, typer.Argument(help="What to 
 commands.command()(serve)
 
 
-def _sources(stack: str | None, endpoint: str | None, dialect: DialectName | None) -> Sources:
+def _sources(stack: str | None, endpoint: str | None, dialect: str | None) -> Sources:
     from .sources import Sources
     from .stack import Stack
 
     return Sources(Stack(stack) if stack else None, _overrides(endpoint, dialect))
 
 
-def _overrides(endpoint: str | None, dialect: DialectName | None) -> dict[str, str]:
-    return {"endpoint": endpoint or "", "dialect": dialect.value if dialect else ""}
+def _overrides(endpoint: str | None, dialect: str | None) -> dict[str, str]:
+    return {"endpoint": endpoint or "", "dialect": dialect or ""}

@@ -35,9 +35,10 @@ def is_on_path() -> bool:
     return shutil.which("pulumi") is not None
 
 
-def typed() -> str:
-    """Return what a person must type for `pulumi`."""
-    return "pulumi" if is_on_path() else str(find() or "pulumi")
+def path_command() -> str:
+    """Return the command after which a person can type `pulumi`, or "" where nothing needs to be typed."""
+    pulumi = None if is_on_path() else find()
+    return f'export PATH="{pulumi.parent}:$PATH"' if pulumi else ""
 
 
 def cache() -> Path:

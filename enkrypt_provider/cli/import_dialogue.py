@@ -6,7 +6,7 @@ commands that set them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ import typer
 
 from ..api.client import EnkryptClient
 from ..errors import ConfigurationError, counted, plain
-from . import import_plan, import_steps, printing, registrations
+from . import engine, import_plan, import_steps, printing, registrations
 from .import_plan import Plan, Target
 from .registrations import Registration
 from .stack import Stack
@@ -102,8 +102,7 @@ def _know_keys(plan: Plan, *, asks: bool) -> bool:
         _ask(plan, missing)
     elif missing:
         typer.echo("The API masks these keys. Set each, it asks for the value, then run this again:")
-        for name in missing:
-            typer.echo(f"  {import_steps.set_command(name, plan.target.stack)}")
+        _tell_commands(import_steps.set_command(name, plan.target.stack) for name in missing)
     return asks or not missing
 
 
@@ -166,7 +165,14 @@ def _tell_next(plan: Plan, wishes: Wishes) -> None:
     typer.echo("\nNext:")
     if wishes.python and wishes.python.stem != "__main__":
         typer.echo(f"  add `import {wishes.python.stem}` to the program, before anything else")
+    commands = [import_steps.up_command(stack, changes=bool(drift))]
     if not wishes.at_once:
-        typer.echo(f"  {import_steps.import_command(wishes.file, stack)}")
-        typer.echo(f"  {import_steps.remove_command(wishes.file)}")
-    typer.echo(f"  {import_steps.up_command(stack, changes=bool(drift))}")
+        commands = [
+            import_steps.import_command(wishes.file, stack), import_steps.remove_command(wishes.file), *commands,
+        ]  # fmt: skip
+    _tell_commands(commands)
+
+
+def _tell_commands(commands: Iterable[str]) -> None:
+    for command in filter(None, (engine.path_command(), *commands)):
+        typer.echo(f"  {command}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import ConfigurationError
-from . import engine, stack_file, typed_python
+from . import stack_file, typed_python
 from .import_plan import Plan, catalogue_of
 from .stack import IMPORT, NAMESPACE, Stack
 
@@ -81,4 +81,4 @@ def up_command(stack: Stack, *, changes: bool) -> str:
 
 
 def _pulumi(*words: str, stack: Stack) -> str:
-    return shlex.join([engine.typed(), *words, "--stack", stack.name])
+    return shlex.join(["pulumi", *words, "--stack", stack.name])

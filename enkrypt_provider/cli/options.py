@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Final, NoReturn, get_args
 
 import typer
+
+from ..errors import near_match
+from ..settings import Dialect
 
 PROGRAM = "enkrypt-provider"
 
 
-class DialectName(str, Enum):
-    v1 = "v1"
-    v2 = "v2"
+DIALECTS: Final = get_args(Dialect)
 
 
 def whole_number(lowest: int, highest: int) -> Callable[[Any], int]:
@@ -28,11 +28,25 @@ def whole_number(lowest: int, highest: int) -> Callable[[Any], int]:
     return parse
 
 
+def dialect_name(value: str) -> str:
+    """Parse the name of a dialect."""
+    if value not in DIALECTS:
+        raise typer.BadParameter(f"must be one of {', '.join(DIALECTS)}{near_match(value, DIALECTS)}")
+    return value
+
+
 def stacks(incomplete: str) -> list[str]:
     """Return the stacks that have a file here, for the shell's completion."""
     files = [*Path().glob("Pulumi.*.yaml"), *Path().glob("*/Pulumi.*.yaml")]
     names = (file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files)
     return sorted({name for name in names if name.startswith(incomplete)})
+
+
+def dialect_option(meaning: str) -> Any:
+    """Return the option `--dialect`."""
+    return typer.Option(
+        help=meaning, metavar="|".join(DIALECTS), parser=dialect_name, autocompletion=lambda: list(DIALECTS)
+    )
 
 
 def stack_option(meaning: str) -> Any:
@@ -46,7 +60,7 @@ StackOption = Annotated[
 EndpointOption = Annotated[
     str | None, typer.Option(metavar="URL", help="Base URL of the API, or `embedded`, instead of what is configured.")
 ]
-DialectOption = Annotated[DialectName | None, typer.Option(help="Dialect of the API, instead of what is configured.")]
+DialectOption = Annotated[str | None, dialect_option("Dialect of the API, instead of what is configured.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PatternOption = Annotated[
     list[str] | None, typer.Option(metavar="PATTERN", help="Only names that match (* and ?); may be repeated.")

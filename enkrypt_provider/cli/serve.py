@@ -9,9 +9,11 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
-from .options import DialectName, fail, whole_number
+from .options import dialect_option, fail, whole_number
 
 _WORDS: Final = (
+    ("Input should be a valid integer, unable to parse string as an integer", "must be a whole number"),
+    ("Input should be a valid number, unable to parse string as a number", "must be a number"),
     ("Input should be", "must be"),
     ("Extra inputs are not permitted", "is no setting of a fault"),
     ("Field required", "is required"),
@@ -27,9 +29,7 @@ def serve(
     db: Annotated[Path, typer.Option(metavar="FILE", help="The SQLite file; created where it is missing.")] = Path(
         ".enkrypt/emulator.sqlite"
     ),
-    dialect: Annotated[
-        DialectName, typer.Option(help="v1: the API's document. v2: the official client.")
-    ] = DialectName.v1,
+    dialect: Annotated[str, dialect_option("v1: the API's document. v2: the official client.")] = "v1",
     key: Annotated[
         list[str] | None, typer.Option(metavar="KEY=ACCOUNT", help="Accept this key alone; may be repeated.")
     ] = None,
@@ -46,12 +46,16 @@ def serve(
         list[str] | None,
         typer.Option(metavar="CALL:HOW", help="As add_model:status=503,retry_after=2,first=3; may be repeated."),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Decides the faults that fall by chance.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Decides the faults that fall by chance.", parser=whole_number(0, 10**9))
+    ] = 0,
     rate: Annotated[
         str, typer.Option(metavar="3/s,100/min", help="Refuse a key that asks faster, and lock it out.")
     ] = "",
     rt_rate: Annotated[str, typer.Option(metavar="5/min", help="The same for /rt/*, the health check.")] = "",
-    lockout: Annotated[float, typer.Option(metavar="SECONDS", help="How long a lock-out lasts.")] = 60,
+    lockout: Annotated[
+        int, typer.Option(metavar="SECONDS", help="How long a lock-out lasts.", parser=whole_number(0, 86400))
+    ] = 60,
     like_vendor: Annotated[
         bool, typer.Option("--like-vendor", help="--rate 3/s,100/min --rt-rate 5/min --lockout 60")
     ] = False,
@@ -70,7 +74,7 @@ def serve(
     try:
         app = create_app(
             db,
-            dialect=dialect.value,
+            dialect="v2" if dialect == "v2" else "v1",
             keys=_accounts(key),
             mask_apikeys=mask_apikeys,
             cache_reads=cache_reads,
@@ -88,7 +92,7 @@ def serve(
     except QuirkError as error:
         raise typer.BadParameter(str(error), param_hint="--quirks") from error
     except LimitError as error:
-        name, _, rule = str(error).partition(": ")
+        name, _, rule = _reworded(str(error)).partition(": ")
         raise typer.BadParameter(rule, param_hint=f"--{name.replace('_', '-')}") from error
     except NotOurs as error:
         fail(f"error: {error}")
@@ -96,7 +100,7 @@ def serve(
         fail(f"error: port {port} cannot be used: {error.strerror}")
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _end)
-    typer.echo(f"Models API emulator ({dialect.value}) on {listener.url}, database {db.absolute()}")
+    typer.echo(f"Models API emulator ({dialect}) on {listener.url}, database {db.absolute()}")
     typer.echo(f"To see what is registered, open {listener.url} in a browser on this machine.")
     sys.stdout.flush()
     listener.run()

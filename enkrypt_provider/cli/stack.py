@@ -12,13 +12,14 @@ from typing import Any, Final
 import yaml
 
 from ..errors import ConfigurationError
+from ..frontends.package_schema import token
 from ..kinds.model import MODEL
 from . import engine
 
 Json = Any
 
 TYPE: Final = f"pulumi-python:dynamic/enkrypt:{MODEL.name}"
-NATIVE_TYPE: Final = f"enkrypt:index:{MODEL.name}"
+NATIVE_TYPE: Final = token(MODEL)
 """The type of a model that the native plugin manages."""
 PROVIDER_TYPE: Final = "pulumi:providers:pulumi-python"
 NAMESPACE: Final = "enkrypt:"

@@ -68,6 +68,11 @@ class Project:
         """Changes what the engine says of itself."""
         (self.folder / "about.json").write_text(json.dumps({**ABOUT, **changes}))
 
+    def move_engine(self, folder: Path) -> None:
+        """Puts the engine elsewhere than on PATH; ENGINE_PROJECT must then name the project's folder."""
+        folder.mkdir(parents=True)
+        (self.folder / "bin").rename(folder / "bin")
+
     def ran(self) -> list[str]:
         """The commands that were typed, in order."""
         log = self.folder / "commands.log"

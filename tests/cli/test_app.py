@@ -184,7 +184,7 @@ def test_show_says_everything_but_the_keys(start: Start, typed: Type, name: str)
 SECRETS = {
     "aws_secret_access_key": "stand-in-aws",
     "relay": {"target_headers": {"X-A": "stand-in-relay"}},
-    "pin_token": 917,
+    "pin_token": 0.917253,
 }
 
 
@@ -200,7 +200,7 @@ def test_what_a_name_says_is_secret_is_not_shown(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: sees)
     ran = typed(*words, "--endpoint", api.url)
     assert ran.code == 0
-    assert not any(text in ran.text for text in ("stand-in", "917"))
+    assert not any(text in ran.text for text in ("stand-in", "917253"))
 
 
 @pytest.mark.usefixtures("account")
@@ -332,6 +332,34 @@ def test_a_wrong_command_line_is_exit_code_2(typed: Type, words: list[str]) -> N
     found = typed(*words)
     assert (found.code, found.out) == (2, "")
     assert "Usage: " in found.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("list --dialect v22", "'--dialect': must be one of v1, v2; did you mean \"v2\"?"),
+        ("serve --port 65536", "'--port': must be a whole number from 0 to 65535"),
+        ("serve --seed x", "'--seed': must be a whole number from 0 to 1000000000"),
+        ("serve --lockout -1", "'--lockout': must be a whole number from 0 to 86400"),
+        ("serve --rt-rate x", "--rt-rate: is given as 3/s,100/min; the units are s, min and h"),
+        ("serve --fault add_model:status=x", "--fault: status: must be a whole number"),
+        ("serve --fault add_model:delay=x", "--fault: delay: must be a number"),
+        ("serve --fault add:status=500", "--fault: call: must be 'add_model', 'get_model', "),
+    ],
+)
+def test_a_wrong_value_is_told_in_our_words(typed: Type, words: str, says: str) -> None:
+    """The option, the rule, and nothing of the libraries that found it."""
+    found = typed(*words.split())
+    assert (found.code, found.out) == (2, "")
+    assert found.err.splitlines()[-1].startswith(f"Error: Invalid value for {says}")
+    assert not any(theirs in found.err for theirs in ("Value error", "Input should", "range"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_no_types_of_the_library(typed: Type, command: str) -> None:
+    """What an option takes is said in its own word."""
+    shown = typed(command, "--help").out
+    assert not re.search(r"\b(TEXT|INTEGER|FLOAT|PATH|RANGE)\b|<=", shown)
 
 
 @pytest.mark.parametrize("command", OURS)

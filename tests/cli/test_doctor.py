@@ -140,10 +140,8 @@ def test_an_engine_that_is_not_on_path_is_told_with_its_folder(
 ) -> None:
     """The one that was set up is used, and a person can put it on PATH."""
     folder = tmp_path / "enkrypt-provider" / "engine" / "3.274.1"
-    folder.mkdir(parents=True)
-    (project.folder / "bin").rename(folder / "bin")
+    project.move_engine(folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    project.folder.joinpath("bin").mkdir()
     monkeypatch.setenv("ENGINE_PROJECT", str(project.folder))
     engine = found()["engine"]
     assert engine.ok

@@ -41,17 +41,17 @@ def test_no_engine_is_told() -> None:
     """The error says where to get one."""
     with pytest.raises(ConfigurationError, match=r"no `pulumi` on PATH: https://www\.pulumi\.com"):
         engine.run("version")
-    assert engine.typed() == "pulumi"
+    assert engine.path_command() == ""
 
 
 def test_the_newest_engine_that_was_set_up_is_taken(nowhere: Path) -> None:
-    """Its folder is on PATH for what it starts, and the commands that a person must type name it."""
+    """Its folder is on PATH for what it starts, and a person is told how to put it there."""
     put(nowhere / "3.99.0" / "bin", "echo old")
     newest = put(nowhere / "3.274.1" / "bin", "echo $PATH")
     put(nowhere / "language-go-3.66.0" / "bin", "echo no engine")
     (nowhere / "4.0.0" / "bin").mkdir(parents=True)
     assert engine.run("version").startswith(f"{newest.parent}:")
-    assert engine.typed() == str(newest)
+    assert engine.path_command() == f'export PATH="{newest.parent}:$PATH"'
 
 
 def test_the_engine_on_path_goes_before_it(nowhere: Path, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_the_engine_on_path_goes_before_it(nowhere: Path, tmp_path: Path) -> Non
     put(nowhere / "3.274.1" / "bin", "echo set up")
     put(tmp_path / "bin", "echo on path")
     assert engine.run("version") == "on path\n"
-    assert engine.typed() == "pulumi"
+    assert engine.path_command() == ""
 
 
 def test_the_cache_is_that_of_the_set_up(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,20 @@ def test_registrations_become_entries_secrets_and_a_file(begin: Begin, project: 
     assert not any(key in command for key in ("sk-b", "stand-in") for command in project.ran())
 
 
+def test_where_no_engine_is_on_path_the_first_command_puts_it_there(
+    begin: Begin, project: Project, typed: Type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The engine that was set up is used, and what is printed can be pasted."""
+    begin(model("a", "sk-a"), mask_apikeys=True)
+    project.move_engine(tmp_path / "enkrypt-provider" / "engine" / "3.274.1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("ENGINE_PROJECT", str(project.folder))
+    export = f'  export PATH="{tmp_path}/enkrypt-provider/engine/3.274.1/bin:$PATH"'
+    assert typed("import").out.splitlines()[2] == export
+    project.configure({**project.config(), "enkrypt:a_apikey": encrypted("sk-a")})
+    assert typed("import").out.partition("\nNext:\n")[2].splitlines()[0] == export
+
+
 def test_the_file_is_nobody_elses(begin: Begin, typed: Type, tmp_path: Path) -> None:
     """It is readable by its owner alone, also where one was there that all could read, or a link to another."""
     begin(model("a", "sk-a"))

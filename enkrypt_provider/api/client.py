@@ -1,6 +1,6 @@
 """The calls of an account: one method per call, and one place (`_exchange`) through which every request goes.
 
-Model calls return a parsed registration; `list_models` returns raw JSON.
+A call for one registration returns it parsed; `list_all` returns raw JSON.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 VISIBILITY_WAITS: Final = (0.0, 0.5, 1.0, 2.0)
-"""Seconds before each look-up of a model whose creation had no response: replicas lag."""
+"""Seconds before each look-up of a registration whose creation had no response: replicas lag."""
 
 _PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
@@ -56,7 +56,7 @@ class EnkryptClient:
         self._policy = retry or RetryPolicy(settings.max_retries)
         own = new_pace(settings, sleep=retry.sleep, clock=retry.clock) if retry else None
         self._pace = pace or own or shared_pace(settings)
-        self._sent: set[str] = set()  # every model's key so far: a later response may repeat it too
+        self._sent: set[str] = set()  # every registration's key so far: a later response may repeat it too
         self._given_transport = transport
         self._connecting = threading.Lock()
         self._transport: Transport | None = None
@@ -149,7 +149,7 @@ class EnkryptClient:
         return found
 
     def until_visible(self, call: Callable[[], T], waits: tuple[float, ...] = VISIBILITY_WAITS) -> T:
-        """Call `call` after each of `waits`, seconds, until it finds its model. Raise `ModelNotFound` at the end."""
+        """Call `call` after each of `waits`, seconds, until it finds something. Raise `ModelNotFound` at the end."""
         *before, last = waits
         for wait in before:
             self.wait(wait)

@@ -50,7 +50,7 @@ class Snapshot:
     def find(self, identity: Identifier) -> Live | None:
         """Return the registration, or None where it is not there.
 
-        A model that the list lacks is read by itself before it is said to be gone: a list may lag.
+        What the list lacks is read by itself before it is said to be gone: a list may lag.
         """
         found = self._current(FRESH, ours_too=True).models.get(identity)
         if found is None:
@@ -63,7 +63,7 @@ class Snapshot:
     def has_number(self, identity: Identifier, number: object) -> bool:
         """Whether the list shows the registration with this number. False means that it must be read by itself."""
         item = self._current(NUMBERS_FRESH, ours_too=False).models.get(identity)
-        return item is not None and number is not None and item.get(self._kind.number) == number
+        return item is not None and number is not None and str(item.get(self._kind.number)) == str(number)
 
     def identities(self) -> Iterable[Identifier]:
         """Return the identities that the list shows."""

@@ -1,4 +1,4 @@
-"""The six operations on a model, in the order of its life: check, diff, create, read, update, delete.
+"""The six operations on a registration, in the order of its life: check, diff, create, read, update, delete.
 
 Requests and results are plain types, so that any front end can translate them. Inputs and states are property bags
 in the API's names; a state is the inputs, what the server set, and the account.
@@ -41,7 +41,8 @@ class Request:
     """What an engine asks. `urn` names the resource, where it is known; `timeout` is in seconds;
     `interrupted` cuts its waits short.
 
-    `id` is NAME/VERSION; `state` is what the engine holds; `inputs` are the program's, as `check` returned them.
+    `id` is NAME/VERSION, or NAME for a kind without versions; `state` is what the engine holds; `inputs` are the
+    program's, as `check` returned them.
     """
 
     urn: str = ""
@@ -65,9 +66,13 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class DiffResult:
-    """The fields that change; `replaces` are those that make it a new registration."""
+    """The fields that change; `replaces` are those that make it a new registration.
+
+    `deletes_first` says that the new one must not be made before the old one is deleted.
+    """
 
     changes: list[Change]
+    deletes_first: bool = False
 
     @property
     def replaces(self) -> list[str]:
@@ -144,7 +149,8 @@ class Controller:
         if first == urn:
             self._urns[str(identity)] = urn
             return ""
-        return f"{identity} is declared twice, here and as {shown_urn(first)}: give one of them another model_version"
+        another = f"give one of them another {self._kind.distinction}"
+        return f"{identity} is declared twice, here and as {shown_urn(first)}: {another}"
 
     def _taken_online(self, identity: Identifier | None, inputs: Properties, request: Request) -> str:
         """Return what a create to come would meet, where `enkrypt:checkOnline` wants it asked."""
@@ -170,7 +176,7 @@ class Controller:
             held = self._holding(request)
             moved = self._moved(held)
             changes = [*moved, *self._differences(request, held, is_here=not moved)]
-            result = DiffResult(changes)
+            result = DiffResult(changes, self._kind.deletes_first)
             if result.replaces and self._kind.known_identity(request.inputs):  # else nobody knows yet
                 refuse_if_protected(request)
             if not moved:
@@ -184,7 +190,7 @@ class Controller:
         if not is_here or not self._is_unconfirmed(request, held):
             return changes
         self._report_once(f"{held.identity}: the last update was not confirmed, and is sent again")
-        return changes or [Change(self._kind.nested or next(iter(self._kind.fields)), differences.Rule.UPDATE)]
+        return changes or [Change(self._kind.nested or self._kind.whole_with[0], differences.Rule.UPDATE)]
 
     def _is_unconfirmed(self, request: Request, held: Holding) -> bool:
         """Whether the API may hold something else than the state, because of what this machine sent."""
@@ -217,7 +223,7 @@ class Controller:
     # ---- create, read, update, delete
 
     def create(self, request: Request) -> Registered:
-        """Register the model, once."""
+        """Make the registration, once."""
         with _running(request):
             inputs = codec.from_state(self._kind, request.inputs)
             urn = request.urn or self._urns.get(str(self._kind.identity_of(inputs)), "")

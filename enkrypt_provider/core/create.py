@@ -13,7 +13,7 @@ from ..api import operation
 from ..api.client import VISIBILITY_WAITS
 from ..errors import EnkryptError, ModelExists, RequestRejected
 from ..kinds import codec
-from ..kinds.kind import Live, Properties
+from ..kinds.kind import Kind, Live, Properties, at
 from ..kinds.secrets import is_masked
 from . import diff as differences
 from .holding import Holding, shown
@@ -111,7 +111,7 @@ class Create:
             raise error
         raise ModelExists(
             f"{self.identity} is taken, but no such {self._kind.noun} is there: the API may keep a deleted name for "
-            "a while; try again later or choose another model_version",
+            "a while; try again later or choose another {self._kind.distinction}",
             status=error.status,
             request_id=error.request_id,
         )
@@ -120,7 +120,7 @@ class Create:
         self._claim = self._why_ours(live)
         if self._claim is None:
             self._is_taken = True
-            raise ModelExists(_taken(self._inputs, live), status=409)
+            raise ModelExists(_taken(self._kind, self._inputs, live), status=409)
         if self._claim is not Claim.SENT:
             live = self._overwrite(live)
         operation.report("info", f"{self.identity} {self._claim.value}")
@@ -164,13 +164,13 @@ class Create:
         )
 
 
-def _taken(inputs: Properties, live: Live) -> str:
-    fields = differences.differing(inputs, live) + ["model_config.apikeys"] * _has_other_keys(inputs, live)
+def _taken(kind: Kind, inputs: Properties, live: Live) -> str:
+    fields = differences.differing(inputs, live, kind) + ["model_config.apikeys"] * _has_other_keys(inputs, live)
     differs = f"it differs in {', '.join(fields[:8])}{' …' * (len(fields) > 8)}" if fields else "it looks the same"
     return (
         f"{live.identity} is registered already ({shown(live)}), and nothing shows that this resource made it; "
-        f"{differs}. Fix: to take it over, adopt_existing=True; to have both, another model_version; if the resource "
-        "had another name or parent before, ResourceOptions(aliases=[…]); to replace it by force, "
+        f"{differs}. Fix: to take it over, adopt_existing=True; to have both, another {kind.distinction}; if the "
+        "resource had another name or parent before, ResourceOptions(aliases=[…]); to replace it by force, "
         "ResourceOptions(delete_before_replace=True)"
     )
 
@@ -182,4 +182,4 @@ def _has_other_keys(inputs: Properties, live: Live) -> bool:
 
 
 def _keys(inputs: Properties) -> list[str]:
-    return inputs["model_config"].get("apikeys") or []
+    return at(inputs, "model_config.apikeys") or []

@@ -12,7 +12,7 @@ from ..kinds.kind import Identifier, Live
 
 @dataclass(frozen=True)
 class Holding:
-    """One registration: of which identity, by which number (`model_id`), made when, in which account."""
+    """One registration: of which identity, by which number (`model_id` of a model), made when, in which account."""
 
     identity: Identifier
     number: int | None = None
@@ -61,6 +61,6 @@ def seconds(time: object) -> float:
 def shown(live: Live) -> str:
     """Return what a person may know a registration by."""
     said = {**live.computed, "created_at": str(live.computed.get("created_at", ""))[:19]}  # to the second
-    names = {"model_id": "model_id", "project_name": "project", "created_at": "since"}
+    names = {live.number_name: live.number_name, "project_name": "project", "created_at": "since"}
     known = (f"{title} {plain(said[name], 60)}" for name, title in names.items() if said.get(name))
     return ", ".join(known) or "the API does not say by whom"

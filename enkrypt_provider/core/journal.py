@@ -65,13 +65,13 @@ class Journal:
         else:
             self._database.write(f"DELETE {_OWN}", *own)
 
-    def others(self, urn: str, identity: Identifier) -> list[Identifier]:
-        """Return the other identities to which a resource sent something."""
+    def others(self, urn: str, identity: Identifier) -> list[str]:
+        """Return the ids of the other identities to which a resource sent something."""
         rows = self._database.rows(
             "SELECT identity FROM journal WHERE account = ? AND place = ? AND urn = ? AND identity != ?",
             *self._own(urn, identity),
         )
-        return [Identifier.parse(other) for (other,) in rows]
+        return [str(other) for (other,) in rows]
 
     def forget(self, key: str) -> None:
         """Forget every entry of a registration: it is gone, or was just written as a whole."""

@@ -57,7 +57,7 @@ class Registrations:
 
     def _name_left_behind(self, urn: str, identity: Identifier) -> None:
         """Name what an earlier create of this resource made under another identity, where no state holds it."""
-        for other in self.journal.others(urn, identity):
+        for other in map(self.kind.identity_from, self.journal.others(urn, identity)):
             with contextlib.suppress(EnkryptError):  # what cannot be told now is told by the next create
                 live = self.client.find(self.kind, other)
                 if live is None:
@@ -78,9 +78,10 @@ class Registrations:
 
     def left_behind(self, identity: Identifier) -> str:
         """Return what to do about a registration that may be ours and that no state will show."""
+        command = delete_command(self.client.settings.endpoint, self.kind, identity)
         return (
             f"{identity} may be registered at {self.client.settings.shown_endpoint}: the next `pulumi up` on this "
-            f"machine completes it; to remove it instead: {delete_command(self.client.settings.endpoint, identity)}"
+            f"machine completes it; to remove it instead: {command}"
         )
 
     # ---- update
@@ -200,16 +201,18 @@ class Registrations:
         raise ModelUnhealthy(f"{problem}; {undone}")
 
 
-def delete_command(endpoint: str, identity: Identifier) -> str:
+def delete_command(endpoint: str, kind: Kind, identity: Identifier) -> str:
     """Return what to type to delete a registration by hand."""
     if not endpoint:
         return "declare it again, run `pulumi up`, then take it out of the program"
-    url = shlex.quote(f"{endpoint}/models/delete-model")
-    headers = {"X-Enkrypt-Model": identity.name, "X-Enkrypt-Model-Version": identity.version}
-    named = " ".join(f"-H {shlex.quote(f'{name}: {plain(value)}')}" for name, value in headers.items())
+    url = shlex.quote(f"{endpoint}{kind.calls.path(kind.calls.delete)}")
+    headers = kind.headers(identity).items()
+    named = " ".join(f"-H {shlex.quote(f'{name}: {plain(value)}')}" for name, value in headers)
     return f'curl -X DELETE {url} -H "apikey: $ENKRYPTAI_API_KEY" {named}'
 
 
 def _theirs(held: Holding, live: Live) -> str:
-    ours = f"model_id {held.number}" if held.number is not None else f"one since {plain(held.created_at[:19])}"
+    ours = (
+        f"{live.number_name} {held.number}" if held.number is not None else f"one since {plain(held.created_at[:19])}"
+    )
     return f"{shown(live)}; the state has {ours}"

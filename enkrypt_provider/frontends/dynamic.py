@@ -43,7 +43,9 @@ class DynamicFrontend:
 
     def diff(self, id_: str, olds: Properties, news: Properties) -> DiffResult:
         result = self.controller.diff(self._request(id_, olds, news))
-        return DiffResult(changes=bool(result.changes), replaces=result.replaces, delete_before_replace=False)
+        return DiffResult(
+            changes=bool(result.changes), replaces=result.replaces, delete_before_replace=result.deletes_first
+        )
 
     def create(self, props: Properties) -> CreateResult:
         created = self.controller.create(self._request(inputs=props))

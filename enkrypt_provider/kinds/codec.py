@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from functools import cache
 from typing import Final
 
@@ -17,7 +18,7 @@ from pydantic_core import CoreConfig, SchemaValidator
 from ..errors import Problem, UnexpectedResponse, near_match
 from .document import FieldOf, tolerant
 from .kind import Json, Kind, Live, Properties, at, holder_of
-from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, Quiet, RequiredUnless, UnsentInV2
+from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, Quiet, RequiredUnless, SentWhereAbsent, UnsentInV2
 from .mistakes import SHOWN, problems_in
 from .plain import UNKNOWN, Path, Plain, dotted
 from .secrets import place_of
@@ -156,7 +157,16 @@ def doubts(kind: Kind, inputs: Properties, dialect: Dialect) -> list[Problem]:
 def body(kind: Kind, inputs: Properties, dialect: Dialect = "v1") -> Properties:
     """The body of the calls that add and modify, of canonical inputs: always the whole object."""
     sent = {name: value for name, value in inputs.items() if name not in kind.options}
+    sent = _with_absent(kind, sent) if kind.having(SentWhereAbsent) else sent
     return _to_v2(kind, sent) if dialect == "v2" else sent
+
+
+def _with_absent(kind: Kind, document: Properties) -> Properties:
+    document = deepcopy(document)
+    for field, absent in kind.having(SentWhereAbsent):
+        if (holder := holder_of(document, field.path)) is not None:
+            holder.setdefault(field.name, deepcopy(absent.value))
+    return document
 
 
 def _to_v2(kind: Kind, document: Properties) -> Properties:

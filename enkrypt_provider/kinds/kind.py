@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final, TypeAlias, TypeVar
 
 from .document import Document, FieldOf, fields
-from .markers import ABSENT, OnlyIn, Option, Public, Secret, ServerSet
+from .markers import ABSENT, InV2, OnlyIn, Option, Public, Secret, ServerSet
 from .secrets import Path, is_secret_name, replaced_texts, secret_paths, secret_texts
 
 Json: TypeAlias = Any
@@ -67,6 +67,11 @@ class Live:
         return number
 
     @property
+    def number_name(self) -> str:
+        """The output that holds that number."""
+        return self._kind.number
+
+    @property
     def _kind(self) -> Kind:
         from .model import MODEL
 
@@ -101,7 +106,8 @@ class Kind:
     `identity` maps the path of each field of the identity, the name first, to the header that carries it;
     `number` is the output that holds the API's own number; `whole_with` are the paths without which an item of a list
     is only a summary. `nested` is the object whose fields a response may show at the root; `placed` is what else is
-    done to a response once its fields are in their places.
+    done to a response once its fields are in their places. `deletes_first` says that a replacement must not be made
+    before the old registration is deleted.
     """
 
     name: str
@@ -113,6 +119,7 @@ class Kind:
     whole_with: tuple[str, ...]
     nested: str = ""
     placed: Callable[[Properties], Properties] = _as_it_is
+    deletes_first: bool = False
     _having: dict[type, Any] = field(default_factory=dict, init=False, repr=False)
 
     # ---- what follows from its fields
@@ -150,6 +157,17 @@ class Kind:
         return self.marked(Secret)
 
     @cached_property
+    def has_dialects(self) -> bool:
+        """Whether dialects v1 and v2 send it differently."""
+        return bool(self.having(InV2))
+
+    @property
+    def distinction(self) -> str:
+        """The field by which two registrations are most easily told apart: the last of the identity."""
+        *_, path = self.identity
+        return path.rpartition(".")[2]
+
+    @cached_property
     def only_in(self) -> Mapping[str, OnlyIn]:
         """The fields that only one dialect has."""
         return {found.path: only for found, only in self.having(OnlyIn)}
@@ -157,7 +175,8 @@ class Kind:
     @cached_property
     def optional_objects(self) -> tuple[FieldOf, ...]:
         """The objects that are absent unless a program gives them something."""
-        return tuple(f for f in self.fields.values() if f.document and not f.is_list and f.default is ABSENT)
+        objects = (found for found in self.fields.values() if found.document and not found.is_list)
+        return tuple(one for one in objects if one.default is ABSENT and not one.info.is_required())
 
     @cached_property
     def required(self) -> tuple[str, ...]:

@@ -69,6 +69,13 @@ class InV2:
 
 
 @dataclass(frozen=True)
+class SentWhereAbsent:
+    """An absent value is sent as `value`, so that a server which merges takes the old one away."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
 class UnsentInV2:
     """Dialect v2 has no field for it: there it is kept in the state alone, so that a stack may change its dialect."""
 

@@ -91,7 +91,11 @@ def no_field(loc: Path, kind: Kind) -> str:
     elsewhere = [path for path, field in kind.fields.items() if field.name == name and not _is_in_list(field)]
     if elsewhere and elsewhere[0] in kind.computed:
         return "is set by the server: leave it out"
-    hint = f": it is {elsewhere[0]}" if elsewhere else near_match(name, names) or f"; there are {', '.join(names)}"
+    hint = (
+        f": it is {elsewhere[0]}"
+        if len(elsewhere) == 1
+        else near_match(name, names) or f"; there are {', '.join(names)}"
+    )
     return f"is not a field here{hint}"
 
 

@@ -188,6 +188,7 @@ Flag = Annotated[bool | None, AfterValidator(lambda value: value or None)]
 FreeMap = dict[str, Any]
 T = TypeVar("T")
 UpTo100 = Annotated[list[T], MaxLen(100)]
+UpTo1000 = Annotated[list[T], MaxLen(1000)]
 
 
 def _unique(items: list[str]) -> list[str]:

@@ -25,6 +25,7 @@ from enkrypt_provider.errors import (
     UnexpectedResponse,
 )
 from enkrypt_provider.kinds.kind import Identifier
+from enkrypt_provider.kinds.model import MODEL
 
 from .machines import KEY, Api, Edit, Machine, unreachable
 
@@ -802,14 +803,14 @@ def test_a_lost_adoption_is_taken_up_by_the_same_resource(machine: Machine, api:
 
 
 def test_what_may_be_left_behind_in_the_embedded_emulator_needs_no_curl() -> None:
-    left = delete_command("", Identifier("x", "1"))
+    left = delete_command("", MODEL, Identifier("x", "1"))
     assert left == "declare it again, run `pulumi up`, then take it out of the program"
 
 
 def test_a_name_cannot_break_out_of_the_command_that_a_person_copies() -> None:
-    words = shlex.split(delete_command("https://h/$(ls)", Identifier("it's; $(ls)\nx", "1")))
+    words = shlex.split(delete_command("https://h/$(ls)", MODEL, Identifier("it's; $(ls)\nx", "1")))
     assert words == [
         *("curl", "-X", "DELETE", "https://h/$(ls)/models/delete-model", "-H", "apikey: $ENKRYPTAI_API_KEY"),
         *("-H", "X-Enkrypt-Model: it's; $(ls) x", "-H", "X-Enkrypt-Model-Version: 1"),
     ]
-    assert "'https://h/$(ls)/" in delete_command("https://h/$(ls)", Identifier("x", "1"))
+    assert "'https://h/$(ls)/" in delete_command("https://h/$(ls)", MODEL, Identifier("x", "1"))

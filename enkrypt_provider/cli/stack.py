@@ -19,7 +19,7 @@ from . import engine
 Json = Any
 
 TYPE: Final = f"pulumi-python:dynamic/enkrypt:{MODEL.name}"
-NATIVE_TYPE: Final = token(MODEL)
+NATIVE_TYPE: Final = token(MODEL.name)
 """The type of a model that the native plugin manages."""
 PROVIDER_TYPE: Final = "pulumi:providers:pulumi-python"
 NAMESPACE: Final = "enkrypt:"

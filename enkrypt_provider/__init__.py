@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .program.lookup import get_model, get_model_output, list_models, list_models_output
     from .program.resource import EnkryptModel, EnkryptProvider
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AuthDataArgs",

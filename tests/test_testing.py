@@ -410,7 +410,7 @@ def test_get_reads_what_is_registered() -> None:
         pulumi.export("config", found.model_config)
 
     one = stack(program)
-    with pytest.raises(CheckFailed, match="small/v1 does not exist"):
+    with pytest.raises(CheckFailed, match="no model small/v1 is registered with this account"):
         one.preview()
     one.registry.add(minimal(model_config__model_version="v1"))
     number = one.registry.models()["small/v1"]["model_id"]

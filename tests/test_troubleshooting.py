@@ -282,6 +282,7 @@ def without_the_emulator(_world: World) -> None:
 def without_an_engine(world: World) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(world.database.parent))
+        patch.setenv("XDG_CACHE_HOME", str(world.database.parent))  # the engine that was set up is none here
         Stack.selected()
 
 

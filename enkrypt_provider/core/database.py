@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS claims (
     PRIMARY KEY (run, account, claim, subject, value)
 );
 """  # a storage format
+_FORMAT: Final = 1
+"""The version of the tables; a file of another one is replaced."""
 _BUSY: Final = 5.0
 """Seconds that one process waits for another's write."""
 
@@ -101,8 +103,18 @@ def _connected(where: Path | str) -> sqlite3.Connection:
         # Nothing waits for the disk: after a power cut the last entries may be missing, and no more.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        _check_format(connection)
         connection.executescript(_TABLES)
+        connection.execute(f"PRAGMA user_version = {_FORMAT}")
     except sqlite3.Error:
         connection.close()
         raise
     return connection
+
+
+def _check_format(connection: sqlite3.Connection) -> None:
+    """Raise `DatabaseError` where the file has tables of another version."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and version != _FORMAT:
+        raise sqlite3.DatabaseError(f"the tables are of version {version}")

@@ -170,11 +170,14 @@ class EnkryptMocks(Mocks):
         return ("replace" if found.replaces else "update"), paths
 
     def _read(self, args: MockResourceArgs, frontend: DynamicFrontend) -> tuple[str, dict[str, Json]]:
-        found = frontend.read(str(args.resource_id), args.inputs)
-        if not found.id:
-            raise CheckFailed([f"{args.typ} resource '{args.name}': {args.resource_id} does not exist"])
+        from ..errors import ModelNotFound
+
+        try:
+            found = frontend.read(str(args.resource_id), args.inputs)
+        except ModelNotFound as error:
+            raise CheckFailed([f"{args.typ} resource '{args.name}': {error}"]) from None
         self._note(args, "read")
-        return found.id, without_secrets(found.outs or {})
+        return str(found.id), without_secrets(found.outs or {})
 
     def _frontend(self, provider: str) -> DynamicFrontend:
         """Return the front end of a provider, by its reference URN::ID, or of the stack's own account."""

@@ -133,3 +133,16 @@ def test_a_process_that_no_engine_started_is_a_run_of_its_own() -> None:
     assert run.partition(":")[0] != str(number)
     assert this_run() == this_run()
     assert this_run().partition(":")[0] == str(os.getpid())
+
+
+def test_a_file_of_another_version_is_replaced(tmp_path: Path) -> None:
+    """Tables that an earlier version made would refuse every entry silently."""
+    path = tmp_path / "provider.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE journal (urn TEXT)")
+    connection.close()
+    database = Database(path, run="r")
+    database.write("INSERT INTO claims VALUES ('r', 'a', 'holds', '1', '')")
+    assert database.rows("SELECT subject FROM claims") == [("1",)]
+    assert database.rows("SELECT account FROM journal") == []
+    assert Database(path, run="r").rows("SELECT subject FROM claims") == [("1",)]

@@ -67,7 +67,7 @@ def _functions(schema: Schema) -> Iterator[str]:
     yield "What they return has no secrets."
     for name, found in schema["functions"].items():
         short = name.rpartition(":")[2]
-        go = f"Lookup{short.removeprefix('get')}" if short.startswith("get") else short[:1].upper() + short[1:]
+        go = short[:1].upper() + short[1:]
         yield FUNCTION.format(name=short, description=found["description"], python=snake(short), go=go)
         yield _table(found["inputs"]["properties"], found["inputs"].get("required", ()))
 

@@ -354,6 +354,15 @@ def test_messages_stand_at_the_resource_and_cancel_ends_the_wait(engine: Engine,
     assert "trying again in 30 s" in line
 
 
+def test_a_resources_timeout_ends_the_retries(api: Emulator) -> None:
+    """`customTimeouts` of the resource: a wait that would exceed it is not begun."""
+    api.fault(Fault(call="add_model", status=503, retry_after="5"))
+    with running() as engine:
+        engine.configure(endpoint=api.url, apiKey=Secret(api.key), maxRetries="9")
+        with pytest.raises(CallFailed, match="tried once"):
+            engine.create("chat", chat(), timeout=1)
+
+
 # ---- from the dynamic provider
 
 

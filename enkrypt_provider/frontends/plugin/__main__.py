@@ -20,7 +20,7 @@ THREADS: Final = 32
 """What the engine asks at once by default is four times the number of cores."""
 MESSAGE_LIMIT: Final = 400 * 1024 * 1024
 """Bytes of one message, as the engine has it."""
-LOOKS: Final = 2.0
+LOOKS: Final = 0.5
 """Seconds after which it is looked whether the engine is still there."""
 _SEVERITIES: Final = {"info": engine_pb2.INFO, "warning": engine_pb2.WARNING}
 

@@ -69,11 +69,11 @@ faults: .venv/dev-ready  ## The promise that nothing is lost, doubled or leaked,
 	@.venv/bin/python engine/get.py >/dev/null
 	@$(VENV) FAULTS=all FAULTS_SEED=$(or $(SEED),0) pytest -n 2 --dist worksteal -v tests/faults
 
-bench: .venv/bench-ready  ## Times it beside what people would use instead (PLAN=full or short)
+bench: .venv/bench-ready  ## Times it beside what people would use instead (15 minutes; PLAN=short or limits)
 	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/run.py --plan $(or $(PLAN),full)
 
-scaling: .venv/bench-ready  ## Times what a team with many models can do
-	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/scaling.py
+scaling: .venv/bench-ready  ## Times what a team with many models can do (10 minutes)
+	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/run.py --plan scaling
 
 generate: .venv/dev-ready  ## Writes what is made from enkrypt_provider/kinds/: arguments, outputs, the schema, the reference
 	@$(VENV) python tools/generate.py && python tools/package_schema.py && python docs/generate.py

@@ -27,7 +27,7 @@ ENGINE := engine=$$(.venv/bin/python engine/get.py) && export PATH="$(CURDIR)/.v
 ON_STACK := $(ENGINE) mkdir -p '$(STATE)' && pulumi stack select --create $(STACK) >/dev/null &&
 PRINT_PATH := printf 'export PATH=%q:"$$PATH"\n' "$(CURDIR)/.venv/bin:$$engine"
 
-.PHONY: help up preview refresh destroy list doctor env shell lint test faults bench scaling generate lock clean
+.PHONY: help up preview refresh destroy list doctor env shell lint test faults bench scaling docs generate lock plugin clean
 
 help:  ## Shows this; STACK=staging picks another stack than dev
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,21 +69,30 @@ faults: .venv/dev-ready  ## The promise that nothing is lost, doubled or leaked,
 	@.venv/bin/python engine/get.py >/dev/null
 	@$(VENV) FAULTS=all FAULTS_SEED=$(or $(SEED),0) pytest -n 2 --dist worksteal -v tests/faults
 
+generate: .venv/dev-ready  ## Writes what follows from enkrypt_provider/kinds/: arguments, outputs, schemas, the reference
+	@$(VENV) python tools/generate.py && python tools/package_schema.py && \
+		python tools/package_reference.py && python docs/generate.py
+
+docs: .venv/dev-ready  ## Builds the site of docs/ into site/, strictly
+	@$(VENV) NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+
 bench: .venv/bench-ready  ## Times it beside what people would use instead (15 minutes; PLAN=short or limits)
 	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/run.py --plan $(or $(PLAN),full)
 
 scaling: .venv/bench-ready  ## Times what a team with many models can do (10 minutes)
 	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/run.py --plan scaling
 
-generate: .venv/dev-ready  ## Writes what is made from enkrypt_provider/kinds/: arguments, outputs, the schema, the reference
-	@$(VENV) python tools/generate.py && python tools/package_schema.py && python docs/generate.py
-
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet pyproject.toml --universal --python-version 3.10 \
 	--generate-hashes --no-annotate --group build --extra emulator --extra cli
 lock:  ## Pins what pyproject.toml asks for, by hash; needs uv (UPGRADE=--upgrade for newer versions)
 	@$(COMPILE) $(UPGRADE) -o requirements.txt
-	@$(COMPILE) $(UPGRADE) --group dev --extra testing --extra examples --no-emit-package enkrypt-provider \
+	@$(COMPILE) $(UPGRADE) --group dev --group docs --extra testing --extra examples --no-emit-package enkrypt-provider \
 		--constraint requirements.txt -o requirements-dev.txt
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --group plugin --universal --python-version 3.10 \
+		--generate-hashes --no-annotate --constraint requirements.txt $(UPGRADE) -o requirements-plugin.txt
+
+plugin: .venv/plugin-ready  ## Makes dist/pulumi-resource-enkrypt-….tar.gz, the native plugin for machines without Python
+	@$(VENV) python tools/plugin_archive.py dist
 
 clean:  ## Removes the environment and caches, not the state
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
@@ -108,6 +117,10 @@ INSTALL = if command -v uv >/dev/null; then $(UV) --require-hashes -r $<; \
 
 .venv/dev-ready: requirements-dev.txt .venv/ready
 	@echo "Adding $< to .venv …" >&2
+	@$(INSTALL)
+	@touch $@
+
+.venv/plugin-ready: requirements-plugin.txt .venv/ready
 	@$(INSTALL)
 	@touch $@
 

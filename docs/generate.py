@@ -1,4 +1,4 @@
-"""Writes docs/reference.md and the table of fields in docs/api.md from the code: `make generate`.
+"""Writes docs/reference.md, the tables in docs/api.md and docs/catalogue.schema.json: `make generate`.
 
 What an argument means, and what a change of it does, stands once, in kinds/; the settings stand in Pulumi.yaml. A
 test fails while the files say something else.
@@ -20,9 +20,10 @@ import yaml
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "reference.md"
 API: Final = ROOT / "docs" / "api.md"
+SCHEMA: Final = ROOT / "docs" / "catalogue.schema.json"
 sys.path.insert(0, str(ROOT))  # as a script it knows docs/ alone
 
-from enkrypt_provider.commands.sources import VARIABLES  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.cli.sources import VARIABLES  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.core.diff import Rule, rule_of  # noqa: E402
 from enkrypt_provider.kinds.document import Document, FieldOf  # noqa: E402
 from enkrypt_provider.kinds.markers import (  # noqa: E402
@@ -46,6 +47,7 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
 from enkrypt_provider.kinds.model import MODEL  # noqa: E402
 from enkrypt_provider.kinds.values import OneOf  # noqa: E402
 from enkrypt_provider.program import catalogue, lookup, resource  # noqa: E402
+from tools.catalogue_schema import catalogue_schema  # noqa: E402
 from tools.generate import (  # noqa: E402
     argument_meaning,
     is_required,
@@ -118,16 +120,20 @@ def _provider() -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
-    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
     yield from _paragraph("## Settings")
     yield from _paragraph(
         "From the stack's configuration, `pulumi config set enkrypt:NAME VALUE` (`--secret` for a secret),"
     )
     yield "then from the environment, else the default. An `EnkryptProvider` has none of the stack's."
     yield from ("", "| setting | type | environment | meaning | default |", "|---|---|---|---|---|")
-    for name, setting in declared.items():
-        if not name.endswith("ApiKey"):  # the keys of this repository's own catalogue
-            yield _setting(name, setting)
+    for name, setting in declared_settings().items():
+        yield _setting(name, setting)
+
+
+def declared_settings() -> dict[str, Mapping[str, Any]]:
+    """The settings as Pulumi.yaml declares them, without the keys of this repository's own catalogue."""
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
+    return {name: setting for name, setting in declared.items() if not name.endswith("ApiKey")}
 
 
 def _setting(name: str, setting: Mapping[str, Any]) -> str:
@@ -144,6 +150,11 @@ def _types() -> Iterator[str]:
         yield from ("", f"### {document.__name__}Args", "", inspect.getdoc(document) or "")
         yield from _table(_arguments(document))
     yield ""
+
+
+def schema() -> str:
+    """docs/catalogue.schema.json."""
+    return catalogue_schema(MODEL, declared_settings())
 
 
 def _arguments(document: type[Document]) -> list[FieldOf]:
@@ -291,9 +302,9 @@ def _table(fields: Iterable[FieldOf]) -> Iterator[str]:
         yield _row(name, _linked(field), shown, ", ".join(secret + replaces))
 
 
-def _signature(name: str, parameters: Iterable[str], answer: str = "") -> Iterator[str]:
+def _signature(name: str, parameters: Iterable[str], result: str = "") -> Iterator[str]:
     lines = (f"    {parameter}," for parameter in parameters)
-    yield from ("", "```python", f"def {name}(", *lines, f") -> {_short(answer) or name}: ...", "```")
+    yield from ("", "```python", f"def {name}(", *lines, f") -> {_short(result) or name}: ...", "```")
 
 
 def _parameters(call: Callable[..., Any]) -> Iterator[str]:
@@ -335,6 +346,7 @@ def main() -> None:
     """Writes the pages."""
     PAGE.write_text(page(), encoding="utf-8")
     API.write_text(api_page(), encoding="utf-8")
+    SCHEMA.write_text(schema(), encoding="utf-8")
 
 
 if __name__ == "__main__":

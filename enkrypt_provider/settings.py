@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args
 from urllib.parse import urlsplit
@@ -166,6 +167,8 @@ _NETLOC: Final = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?
 
 def _endpoint(text: str) -> str | Path:
     if text == EMBEDDED or text.startswith(f"{EMBEDDED}:"):
+        if find_spec("flask") is None:
+            raise _wrong("endpoint", 'is embedded, and the emulator is not installed: add the extra "emulator"')
         return Path(text.partition(":")[2] or EMBEDDED_DATABASE).absolute()
     try:
         url = urlsplit(text)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from enkrypt_provider.commands.doctor import ENGINE
+from enkrypt_provider.cli.doctor import ENGINE
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = sorted((ROOT / "docs/ci").glob("*.yml"))

@@ -117,7 +117,7 @@ def test_the_index_names_every_page() -> None:
     """docs/README.md leads to each page of docs/."""
     index = ROOT / "docs/README.md"
     linked = {(index.parent / name).resolve() for name, _ in LINK.findall(index.read_text(encoding="utf-8"))}
-    assert {page for page in PAGES if "docs" in page.parts and page != index} - linked == set()
+    assert {page for page in PAGES if page.is_relative_to(index.parent) and page != index} - linked == set()
 
 
 def test_the_installation_names_each_extra() -> None:
@@ -128,3 +128,27 @@ def test_the_installation_names_each_extra() -> None:
     assert declared
     extras = set(re.findall(r"^(\w+) = \[", declared[1], re.MULTILINE)) - {"dev"}
     assert set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/installation.md").read_text(), re.MULTILINE)) == extras
+
+
+# ---- README.md
+
+README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_is_read_in_two_minutes() -> None:
+    """At most 600 words, program and commands included."""
+    assert 300 < len(README.split()) <= 600
+
+
+def test_the_readme_says_first_what_it_is_and_how_far_it_can_be_trusted() -> None:
+    """One sentence, then the status, before anything that can be pasted."""
+    what, status = README.split("\n\n")[1:3]
+    assert what.count(". ") == 0
+    assert status.startswith("**Status: beta. It has never been run against the live API**")
+
+
+def test_the_program_of_the_readme_is_the_one_that_is_run() -> None:
+    """Twelve lines of docs/installation.md, which a test follows with the real engine."""
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(program.splitlines()) == 12
+    assert program in (ROOT / "docs/installation.md").read_text(encoding="utf-8")

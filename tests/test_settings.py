@@ -22,6 +22,7 @@ from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.errors import ConfigurationError
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
+from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import (
     DEFAULT_ENDPOINT,
     EMBEDDED_DATABASE,
@@ -323,7 +324,7 @@ def test_an_endpoint_is_refused_or_reached_as_it_reads(endpoint: str) -> None:
         settings = configured(endpoint=endpoint)
     except ConfigurationError:
         return
-    EnkryptClient(settings, transport=httpx.MockTransport(respond), retry=RetryPolicy(0)).list_models()
+    EnkryptClient(settings, transport=httpx.MockTransport(respond), retry=RetryPolicy(0)).list_all(MODEL)
     url = seen[0].url
     assert url.scheme == "https" or is_loopback(url.host)
     assert url.path.endswith("/models/list-models")
@@ -362,3 +363,11 @@ def test_no_refusal_shows_the_key(key: str) -> None:
     else:
         message = ""
     assert "marker-" not in message
+
+
+def test_embedded_without_the_emulator_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No traceback about a module that no program of the user's imports."""
+    monkeypatch.setattr("enkrypt_provider.settings.find_spec", lambda _name: None)
+    assert refused(endpoint="embedded") == (
+        'enkrypt:endpoint is embedded, and the emulator is not installed: add the extra "emulator"'
+    )

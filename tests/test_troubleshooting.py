@@ -23,7 +23,7 @@ import enkrypt_provider
 from enkrypt_provider import EnkryptModel, catalogue, get_model, policy
 from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.api.retry import RetryPolicy
-from enkrypt_provider.commands.stack import Stack, project_file
+from enkrypt_provider.cli.stack import Stack, project_file
 from enkrypt_provider.core.controller import Controller, connect
 from enkrypt_provider.core.database import Database
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
@@ -139,17 +139,17 @@ def declared_twice(world: World) -> None:
 
 
 def met_online(world: World) -> None:
-    world.client().add_model(codec.body(MODEL, declared()), IDENTITY)
+    world.client().add(MODEL, codec.body(MODEL, declared()), IDENTITY)
     _failing(world.frontend(check_online=True), {**CHAT, OWNER: "shop/dev/chat"})
 
 
 def registered_by_another(world: World) -> None:
-    world.client().add_model(codec.body(MODEL, declared()), IDENTITY)
+    world.client().add(MODEL, codec.body(MODEL, declared()), IDENTITY)
     world.frontend().create(declared())
 
 
 def adopting(world: World) -> None:
-    world.client().add_model(codec.body(MODEL, declared()), IDENTITY)
+    world.client().add(MODEL, codec.body(MODEL, declared()), IDENTITY)
     world.frontend().create(declared(adopt_existing=True))
 
 
@@ -158,7 +158,7 @@ def creating(*faults: Fault, **settings: Any) -> Scene:
 
 
 def listing(*faults: Fault, **settings: Any) -> Scene:
-    return lambda world: world.client(*faults, **{"max_retries": 2, **settings}).list_models()
+    return lambda world: world.client(*faults, **{"max_retries": 2, **settings}).list_all(MODEL)
 
 
 def after_a_create(then: Callable[[World, dict[str, Any]], Any]) -> Scene:
@@ -170,7 +170,7 @@ def updating(*faults: Fault) -> Callable[[World, dict[str, Any]], Any]:
 
 
 def behind_our_back(world: World, state: dict[str, Any]) -> None:
-    world.client().delete_model(IDENTITY)
+    world.client().delete(MODEL, IDENTITY)
     updating()(world, state)
 
 
@@ -234,8 +234,8 @@ def moved(world: World, state: dict[str, Any]) -> None:
 
 def made_anew(world: World) -> None:
     client = world.client()
-    client.delete_model(IDENTITY)
-    client.add_model(codec.body(MODEL, declared()), IDENTITY)
+    client.delete(MODEL, IDENTITY)
+    client.add(MODEL, codec.body(MODEL, declared()), IDENTITY)
 
 
 def updated_after(world: World, state: dict[str, Any]) -> None:
@@ -273,6 +273,12 @@ def not_ours(world: World) -> None:
     EnkryptClient(Settings(Key("k"), "", notes))
 
 
+def without_the_emulator(_world: World) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("enkrypt_provider.settings.find_spec", lambda _name: None)
+        Settings.from_config({"enkrypt:endpoint": "embedded"}.get, {})
+
+
 def without_an_engine(world: World) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(world.database.parent))
@@ -291,7 +297,7 @@ def breaking_a_rule(_world: World) -> None:
 def wrong_address(world: World) -> None:
     nowhere = httpx.ByteStream(b'{"message": "no such page"}')
     world.transport = httpx.MockTransport(lambda _request: httpx.Response(404, stream=nowhere))
-    world.client().list_models()
+    world.client().list_all(MODEL)
 
 
 def slow(world: World) -> None:
@@ -308,6 +314,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
         configured(endpoint="http://api.enkryptai.com"),
         configured(endpoint="embedded", requireHttps="true"),
         configured(endpoint="api.enkryptai.com"),
+        without_the_emulator,
         configured(apiKey="two words"),
         configured(apiKey="k", timeout="soon"),
         not_ours,
@@ -343,7 +350,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
         listing(Fault(call="list_models", location="https://login.example.com/")),
     ],
     "ServiceUnavailable": [
-        lambda _world: EnkryptClient(Settings(Key("k"), "http://127.0.0.1:9", max_retries=0)).list_models(),
+        lambda _world: EnkryptClient(Settings(Key("k"), "http://127.0.0.1:9", max_retries=0)).list_all(MODEL),
         creating(Fault(call="add_model", status=503)),
         slow,
         creating(Fault(call="add_model", reset="before")),

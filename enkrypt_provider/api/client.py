@@ -1,4 +1,4 @@
-"""The Models API: one method per call, and one place (`_exchange`) through which every request goes.
+"""The calls of an account: one method per call, and one place (`_exchange`) through which every request goes.
 
 Model calls return a parsed registration; `list_models` returns raw JSON.
 """
@@ -14,12 +14,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..errors import ModelNotFound, RequestRejected, ServiceUnavailable, UnexpectedResponse, near_match, plain
-from ..kinds.kind import Identifier, Json, Live
-from ..kinds.model import MODEL
+from ..kinds.kind import Identifier, Json, Kind, Live, Properties
 from ..settings import Settings
 from . import responses
 from .pace import Pace, new_pace, shared_pace
-from .redaction import redacted, secrets_in
+from .redaction import redacted
 from .request import LIST_LIMIT, Request, Response
 from .retry import Failed, Failure, RetryPolicy, retry
 
@@ -77,47 +76,46 @@ class EnkryptClient:
         """Seconds by which the API's clock is ahead of this machine's, as of its last response."""
         return self._transport.clock_offset if self._transport else 0.0
 
-    def add_model(
+    def add(
         self,
-        body: Mapping[str, Json],
+        kind: Kind,
+        body: Properties,
         identity: Identifier,
         look_up: Callable[[], Live | None] = lambda: None,
         doubt: Callable[[], None] = lambda: None,
     ) -> Live:
-        """POST `/models/add-model` and return the model as the server has it.
+        """POST the call that adds, and return the registration as the server has it.
 
-        Where the response is lost, `look_up` is called: it returns the model where the work was done, else None.
-        `doubt` is called as soon as the work may have been done without a response. Raise `ModelExists` where the
-        identity is taken.
+        Where the response is lost, `look_up` is called: it returns the registration where the work was done, else
+        None. `doubt` is called as soon as the work may have been done without a response. Raise `ModelExists` where
+        the identity is taken.
         """
-        request = Request("POST", "/models/add-model", f"create {identity}", body=body, secrets=secrets_in(body))
-        return self._send(request, partial(responses.written_model, identity=identity), look_up, doubt)
+        request = self._request("POST", kind, kind.calls.add, f"create {identity}", body=body)
+        return self._send(request, partial(responses.written, kind, identity), look_up, doubt)
 
-    def get_model(self, identity: Identifier) -> Live:
-        """GET `/models/get-model`, past the server's cache. Raise `ModelNotFound`."""
-        request = Request("GET", "/models/get-model", f"read {identity}", identity)
-        return self._send(request, partial(responses.model, identity=identity))
+    def get(self, kind: Kind, identity: Identifier) -> Live:
+        """GET one registration, past the server's cache. Raise `ModelNotFound`."""
+        request = self._request("GET", kind, kind.calls.get, f"read {identity}", identity)
+        return self._send(request, partial(responses.one, kind, identity))
 
-    def list_models(self) -> list[Json]:
-        """GET `/models/list-models`, past the server's cache, and return every registration of the account."""
-        request = Request("GET", "/models/list-models", "list the models", limit=LIST_LIMIT)
-        return self._send(request, responses.models)
+    def list_all(self, kind: Kind) -> list[Json]:
+        """GET every registration of the account, past the server's cache."""
+        request = self._request("GET", kind, kind.calls.list, f"list the {kind.noun}s", limit=LIST_LIMIT)
+        return self._send(request, partial(responses.items, kind))
 
-    def modify_model(
-        self, identity: Identifier, body: Mapping[str, Json], doubt: Callable[[], None] = lambda: None
+    def modify(
+        self, kind: Kind, identity: Identifier, body: Properties, doubt: Callable[[], None] = lambda: None
     ) -> Live:
-        """PATCH `/models/modify-model` with the whole object and return the model as the server has it.
+        """PATCH the whole object and return the registration as the server has it. Raise `ModelNotFound`.
 
-        `doubt` is called as soon as the work may have been done without a response. Raise `ModelNotFound`.
+        `doubt` is called as soon as the work may have been done without a response.
         """
-        request = Request(
-            "PATCH", "/models/modify-model", f"update {identity}", identity, body, secrets=secrets_in(body)
-        )
-        return self._send(request, partial(responses.written_model, identity=identity), doubt=doubt)
+        request = self._request("PATCH", kind, kind.calls.modify, f"update {identity}", identity, body)
+        return self._send(request, partial(responses.written, kind, identity), doubt=doubt)
 
-    def delete_model(self, identity: Identifier) -> None:
-        """DELETE `/models/delete-model`. Raise `ModelNotFound`. The response's body says nothing of use [G]."""
-        request = Request("DELETE", "/models/delete-model", f"delete {identity}", identity)
+    def delete(self, kind: Kind, identity: Identifier) -> None:
+        """DELETE one registration. Raise `ModelNotFound`. The response's body says nothing of use [G]."""
+        request = self._request("DELETE", kind, kind.calls.delete, f"delete {identity}", identity)
         self._send(request, lambda _response: None)
 
     def model_health(self, identity: Identifier) -> Json:
@@ -134,20 +132,20 @@ class EnkryptClient:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def find_model(self, identity: Identifier, waits: tuple[float, ...] = (0.0,)) -> Live | None:
-        """Return the model, or None where it is not there after each of `waits`, seconds."""
+    def find(self, kind: Kind, identity: Identifier, waits: tuple[float, ...] = (0.0,)) -> Live | None:
+        """Return the registration, or None where it is not there after each of `waits`, seconds."""
         try:
-            return self.until_visible(lambda: self.get_model(identity), waits)
+            return self.until_visible(lambda: self.get(kind, identity), waits)
         except ModelNotFound:
             return None
 
-    def registered(self, identity: Identifier) -> Live:
-        """Return the model that a person named. Raise `ModelNotFound` with the nearest name."""
-        found = self.find_model(identity)
+    def registered(self, kind: Kind, identity: Identifier) -> Live:
+        """Return the registration that a person named. Raise `ModelNotFound` with the nearest name."""
+        found = self.find(kind, identity)
         if found is None:
-            known = tuple(str(MODEL.identity_in(item)) for item in self.list_models() if isinstance(item, dict))
+            known = tuple(str(kind.identity_in(item)) for item in self.list_all(kind) if isinstance(item, dict))
             near = near_match(str(identity), known)
-            raise ModelNotFound(f"no model {plain(identity)} is registered with this account{near}", status=404)
+            raise ModelNotFound(f"no {kind.noun} {plain(identity)} is registered with this account{near}", status=404)
         return found
 
     def until_visible(self, call: Callable[[], T], waits: tuple[float, ...] = VISIBILITY_WAITS) -> T:
@@ -166,6 +164,19 @@ class EnkryptClient:
             self._policy.sleep(seconds)
 
     # ---- one request
+
+    @staticmethod
+    def _request(
+        method: str,
+        kind: Kind,
+        call: str,
+        what: str,
+        identity: Identifier | None = None,
+        body: Json = None,
+        **more: int,
+    ) -> Request:
+        secrets = kind.secret_texts(body) if body else ()
+        return Request(method, kind.calls.path(call), what, identity, body, secrets=secrets, kind=kind, **more)
 
     def _send(
         self,
@@ -197,7 +208,7 @@ class EnkryptClient:
 
     def _exchange(self, request: Request) -> Response:
         if request.identity and not request.identity.is_sendable:
-            raise ModelNotFound(f"{plain(request.what)}: no model has a name or version that is not printable ASCII")
+            raise ModelNotFound(f"{plain(request.what)}: nothing has a name or version that is not printable ASCII")
         transport = self._connect()
         with self._pace.turn(request.family) as turn:
             response = transport.send(request)
@@ -206,7 +217,7 @@ class EnkryptClient:
                 self._pace.lock_out(turn, str(failed), failed.retry_after)
             raise failed
         if response.status >= 300:
-            raise responses.rejection(request, response, self.settings.shown_endpoint, self._without_keys)
+            raise responses.rejection(request, response, self.settings, self._without_keys)
         return response
 
     def _connect(self) -> Transport:

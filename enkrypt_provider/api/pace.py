@@ -109,7 +109,9 @@ class Pace:
     def _next_turn(self, family: str, now: float) -> float:
         """Return the earliest time that may be right: a call in flight may still delay it."""
         turns = self._turns[family]
-        limits = [self._limit(rate) for rate in self._rates[family]]
+        rates = self._rates[family]
+        # The rate itself too: calls that left before it became slower still count at the server.
+        limits = [limit for rate in rates for limit in (self._limit(rate, 1), self._limit(rate, self._slower))]
         after = [turns[-calls].arrived(now) + window for calls, window in limits if len(turns) >= calls]
         return max([self._opens_at, *after])
 
@@ -120,10 +122,10 @@ class Pace:
             turns.popleft()
         return turn
 
-    def _limit(self, rate: Rate) -> tuple[int, float]:
+    def _limit(self, rate: Rate, slower: int) -> tuple[int, float]:
         """Return how many calls may leave in how many seconds: the rate, or a part of it, in smaller bursts."""
-        calls = max(1, rate.calls // self._slower)
-        return calls, rate.seconds * MARGIN * self._slower * calls / rate.calls
+        calls = max(1, rate.calls // slower)
+        return calls, rate.seconds * MARGIN * slower * calls / rate.calls
 
     def _slow_down(self) -> None:
         if OFF in self._rates.values():

@@ -9,7 +9,8 @@ from email.utils import parsedate_to_datetime
 from typing import Final, NoReturn
 
 from ..errors import UnexpectedResponse
-from ..kinds.kind import Identifier, Json
+from ..kinds.kind import Identifier, Json, Kind
+from ..kinds.model import MODEL
 
 RESPONSE_LIMIT: Final = 4 * 2**20
 LIST_LIMIT: Final = 16 * 2**20
@@ -30,6 +31,7 @@ class Request:
     body: Json = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
     limit: int = RESPONSE_LIMIT
+    kind: Kind = MODEL
 
     @property
     def family(self) -> str:
@@ -40,8 +42,7 @@ class Request:
     def headers(self) -> dict[str, str]:
         headers = {"X-Enkrypt-Refresh-Cache": "true"} if self.method == "GET" else {}
         if self.identity:
-            headers["X-Enkrypt-Model"] = self.identity.name
-            headers["X-Enkrypt-Model-Version"] = self.identity.version
+            headers.update(self.kind.headers(self.identity))
         return headers
 
 

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from ..errors import AuthenticationFailed, ModelExists, ModelNotFound, RequestRejected, UnexpectedResponse, plain
 from ..kinds import codec
-from ..kinds.kind import Identifier, Json, Live
-from ..kinds.model import MODEL
+from ..kinds.kind import Identifier, Json, Kind, Live
+from ..settings import Settings
 from .request import NOT_FOLLOWED, Request, Response, timestamp
 from .retry import Failed, Failure
 
@@ -33,6 +33,10 @@ _REJECTIONS: Final[dict[int, tuple[type[RequestRejected], str]]] = {
     409: (ModelExists, ""),
 }
 """The error and the advice for a status."""
+_OTHER_DIALECT: Final = (
+    "it was sent in dialect {own}; where the account speaks {other} (`enkrypt-provider doctor` says which), set "
+    "enkrypt:dialect to {other}"
+)
 _NO_SUCH_CALL: Final = (RequestRejected, "is {endpoint} the API's address?")
 
 
@@ -52,16 +56,18 @@ def failure(response: Response, hide: Hide) -> Failed | None:
     return None
 
 
-def rejection(request: Request, response: Response, endpoint: str, hide: Hide) -> RequestRejected:
-    """Return the error that any other status from 300 stands for; `endpoint` as a person should read it."""
+def rejection(request: Request, response: Response, settings: Settings, hide: Hide) -> RequestRejected:
+    """Return the error that any other status from 300 stands for."""
     if response.status in (301, 302, 303, 307, 308):
         return RequestRejected(_redirected(request, response, hide), status=response.status)
     kind, advice = _REJECTIONS.get(response.status, (RequestRejected, ""))
     if kind is ModelNotFound and request.identity is None:
         kind, advice = _NO_SUCH_CALL
+    elif response.status in (400, 422) and request.body is not None:
+        advice = _OTHER_DIALECT.format(own=settings.dialect, other="v1" if settings.dialect == "v2" else "v2")
     message = f"{request.what}: {response.status}{_colon(_message(response, hide))}"
     return kind(
-        f"{message}{_colon(advice.format(endpoint=endpoint))}",
+        f"{message}{_colon(advice.format(endpoint=settings.shown_endpoint))}",
         status=response.status,
         request_id=hide(_request_id(response)),
     )
@@ -123,30 +129,30 @@ def _colon(text: str) -> str:
 # ---- a body; each raises `UnexpectedResponse` where it holds something else
 
 
-def model(response: Response, identity: Identifier) -> Live:
-    """Return the model that was asked for."""
-    return _model(response.json(), identity)
+def one(kind: Kind, identity: Identifier, response: Response) -> Live:
+    """Return the registration that was asked for."""
+    return _registration(kind, identity, response.json())
 
 
-def written_model(response: Response, identity: Identifier) -> Live:
-    """Return the model in the response to a write."""
-    return _model(_field(response.json(), "data"), identity)
+def written(kind: Kind, identity: Identifier, response: Response) -> Live:
+    """Return the registration in the response to a write."""
+    return _registration(kind, identity, _field(response.json(), "data"))
 
 
-def models(response: Response) -> list[Json]:
+def items(kind: Kind, response: Response) -> list[Json]:
     """Return the items of a list."""
-    items = _field(response.json(), "models")
-    if not isinstance(items, list):
-        raise UnexpectedResponse("answered without a list of models")
-    return items
+    found = _field(response.json(), kind.calls.listed)
+    if not isinstance(found, list):
+        raise UnexpectedResponse(f"answered without a list of {kind.noun}s")
+    return found
 
 
-def _model(found: Json, identity: Identifier) -> Live:
-    """Return the model of this identity; one without a version is taken for it."""
-    if not isinstance(found, dict) or not isinstance(found.get("model_saved_name"), str):
-        raise UnexpectedResponse("answered without the model's data")
-    config = found.get("model_config")
-    version = (config.get("model_version") if isinstance(config, dict) else None) or found.get("model_version")
-    if (found["model_saved_name"], version or identity.version) != (identity.name, identity.version):
-        raise UnexpectedResponse(f"answered with another model, {found['model_saved_name']}")
-    return codec.read(MODEL, found if version else {**found, "model_version": identity.version})
+def _registration(kind: Kind, identity: Identifier, found: Json) -> Live:
+    """Return the registration of this identity; one without a version is taken for it."""
+    name = next(iter(kind.identity))
+    if not isinstance(found, dict) or not isinstance(found.get(name), str):
+        raise UnexpectedResponse(f"answered without the {kind.noun}'s data")
+    shown = kind.identity_shown(found)
+    if (shown.name, shown.version or identity.version) != (identity.name, identity.version):
+        raise UnexpectedResponse(f"answered with another {kind.noun}, {shown.name}")
+    return codec.read(kind, found if shown == identity else kind.with_version(found, identity.version))

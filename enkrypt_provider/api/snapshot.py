@@ -13,7 +13,7 @@ from typing import Final
 
 from ..errors import EnkryptError, UnexpectedResponse
 from ..kinds import codec
-from ..kinds.kind import Identifier, Json, Live
+from ..kinds.kind import Identifier, Json, Kind, Live
 from ..kinds.model import MODEL
 from . import operation
 from .client import EnkryptClient
@@ -37,8 +37,11 @@ class _List:
 class Snapshot:
     """The account's registrations as of a moment ago. Safe for threads."""
 
-    def __init__(self, client: EnkryptClient, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, client: EnkryptClient, kind: Kind = MODEL, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._client = client
+        self._kind = kind
         self._clock = clock
         self._lock = threading.Lock()
         self._change = object()  # another one for each change; a count could lose one of two threads'
@@ -51,16 +54,16 @@ class Snapshot:
         """
         found = self._current(FRESH, ours_too=True).models.get(identity)
         if found is None:
-            return self._client.find_model(identity)
+            return self._client.find(self._kind, identity)
         try:
-            return codec.read(MODEL, found)
+            return codec.read(self._kind, found)
         except UnexpectedResponse as error:
             raise UnexpectedResponse(f"{identity}: {error}") from None
 
     def has_number(self, identity: Identifier, number: object) -> bool:
         """Whether the list shows the registration with this number. False means that it must be read by itself."""
         item = self._current(NUMBERS_FRESH, ours_too=False).models.get(identity)
-        return item is not None and number is not None and item.get("model_id") == number
+        return item is not None and number is not None and item.get(self._kind.number) == number
 
     def identities(self) -> Iterable[Identifier]:
         """Return the identities that the list shows."""
@@ -87,13 +90,13 @@ class Snapshot:
     def _fetch(self) -> _List:
         # Threads that wait get the same error at once: each would only spend the same retries again.
         try:
-            items = self._client.list_models()
+            items = self._client.list_all(self._kind)
         except UnexpectedResponse:
             return _List()  # each model is read by itself
         except EnkryptError as error:
             return _List(error=error)
         models = [item for item in items if isinstance(item, dict)]
         return _List(
-            {MODEL.identity_in(item): item for item in models if codec.is_whole(MODEL, item)},
-            frozenset(MODEL.identity_in(item) for item in models),
+            {self._kind.identity_in(item): item for item in models if codec.is_whole(self._kind, item)},
+            frozenset(self._kind.identity_in(item) for item in models),
         )

@@ -11,14 +11,15 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 from ..api import operation
 from ..api.client import EnkryptClient
 from ..api.operation import TIME_LIMIT, Operation, Report, print_line
-from ..errors import AuthenticationFailed, ConfigurationError, DeletionProtected, EnkryptError, plain
+from ..errors import AuthenticationFailed, ConfigurationError, DeletionProtected, plain
 from ..kinds import codec
-from ..kinds.kind import Identifier, Properties
+from ..kinds.kind import Identifier, Kind, Live, Properties
 from ..kinds.model import MODEL
 from ..settings import Settings
 from . import diff as differences
@@ -27,6 +28,7 @@ from .database import Database
 from .diff import Change
 from .holding import Holding
 from .journal import Journal
+from .online import OnlineCheck
 from .reconcile import Registrations
 from .run_ownership import RunOwnership
 
@@ -92,13 +94,15 @@ class Controller:
         self._told: set[str] = set()
 
     @classmethod
-    def configured(cls, get: Callable[[str], Any], place: str = "", database: Database | None = None) -> Controller:
+    def configured(
+        cls, get: Callable[[str], Any], place: str = "", database: Database | None = None, kind: Kind = MODEL
+    ) -> Controller:
         """Return the controller for a stack's configuration, then the environment.
 
         `place` tells apart stacks of one name: the backend and the organization.
         """
         try:
-            return cls(connect(EnkryptClient(Settings.from_config(get)), place, database))
+            return cls(connect(EnkryptClient(Settings.from_config(get)), place, database, kind))
         except ConfigurationError as error:
             return cls(error)
 
@@ -108,6 +112,10 @@ class Controller:
         if isinstance(self._connected, ConfigurationError):
             raise self._connected
         return self._connected
+
+    @property
+    def _kind(self) -> Kind:
+        return self.registrations.kind
 
     @property
     def _settings(self) -> Settings:
@@ -120,12 +128,12 @@ class Controller:
         if isinstance(self._connected, ConfigurationError):
             return CheckResult(dict(request.inputs), [str(self._connected)])
         with _running(request):
-            inputs, problems = codec.parse(MODEL, request.inputs, self._settings.dialect)
+            inputs, problems = codec.parse(self._kind, request.inputs, self._settings.dialect)
             if problems:
                 return CheckResult(inputs, [str(problem) for problem in problems])
-            identity = MODEL.known_identity(inputs)
-            for doubt in codec.doubts(MODEL, inputs, self._settings.dialect):
-                operation.report("warning", f"{identity or 'a model'}: {doubt}")
+            identity = self._kind.known_identity(inputs)
+            for doubt in codec.doubts(self._kind, inputs, self._settings.dialect):
+                operation.report("warning", f"{identity or f'a {self._kind.noun}'}: {doubt}")
             problem = self._declared_twice(identity, request.urn) or self._taken_online(identity, inputs, request)
             return CheckResult(inputs, [problem] if problem else [])
 
@@ -140,39 +148,14 @@ class Controller:
 
     def _taken_online(self, identity: Identifier | None, inputs: Properties, request: Request) -> str:
         """Return what a create to come would meet, where `enkrypt:checkOnline` wants it asked."""
-        old = MODEL.known_identity(codec.from_state(MODEL, request.state)) if request.state else None
+        old = self._kind.known_identity(codec.from_state(self._kind, request.state)) if request.state else None
         if identity is None or identity == old or not self._settings.check_online:
             return ""
-        try:
-            self._show_project()
-            is_taken = identity in self.registrations.snapshot.identities() and self._is_anothers(
-                identity, request.urn
-            )
-        except AuthenticationFailed as error:
-            return str(error)
-        except EnkryptError as error:
-            self._report_once(f"enkrypt:checkOnline: {error}")
-            return ""
-        if not is_taken:
-            return ""
-        if inputs.get("adopt_existing") is True:
-            self._report_once(f"{identity} is registered already: it will be adopted and updated to what is declared")
-            return ""
-        return (
-            f"{identity} is registered already: to take it over set adopt_existing=True; where another resource of "
-            "this program gives it up, declare that one first"
-        )
+        return self._online.problem(identity, request.urn, is_adopted=inputs.get("adopt_existing") is True)
 
-    def _is_anothers(self, identity: Identifier, urn: str) -> bool:
-        live = self.registrations.snapshot.find(identity)
-        is_ours = self.registrations.journal.entry(urn, identity) is not None
-        return live is not None and not is_ours and not self.registrations.run.is_released(Holding.of(live))
-
-    def _show_project(self) -> None:
-        if "project" not in self._told:
-            self._told.add("project")
-            if project := self.registrations.client.consumer_info().get("project_name"):
-                operation.report("info", f"the API key is of project {plain(project, 60)}")
+    @cached_property
+    def _online(self) -> OnlineCheck:
+        return OnlineCheck(self.registrations, self._report_once)
 
     def _report_once(self, line: str) -> None:
         if line not in self._told:
@@ -186,41 +169,44 @@ class Controller:
         with _running(request):
             held = self._holding(request)
             moved = self._moved(held)
-            changes = [*([moved] if moved else []), *self._differences(request, held)]
+            changes = [*moved, *self._differences(request, held, is_here=not moved)]
             result = DiffResult(changes)
-            if result.replaces:
+            if result.replaces and self._kind.known_identity(request.inputs):  # else nobody knows yet
                 refuse_if_protected(request)
             if not moved:
                 (self.registrations.run.release if result.replaces else self.registrations.run.hold)(held)
             self._name_rotated_keys(request.id, changes)
             return result
 
-    def _differences(self, request: Request, held: Holding) -> list[Change]:
-        state, inputs = codec.from_state(MODEL, request.state), codec.from_state(MODEL, request.inputs)
-        changes = differences.changes(state, inputs)
-        if not self._is_unconfirmed(request, held):
+    def _differences(self, request: Request, held: Holding, *, is_here: bool) -> list[Change]:
+        state, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
+        changes = differences.changes(state, inputs, self._kind)
+        if not is_here or not self._is_unconfirmed(request, held):
             return changes
         self._report_once(f"{held.identity}: the last update was not confirmed, and is sent again")
-        return changes or [Change("model_config", differences.Rule.UPDATE)]
+        return changes or [Change(self._kind.nested or next(iter(self._kind.fields)), differences.Rule.UPDATE)]
 
     def _is_unconfirmed(self, request: Request, held: Holding) -> bool:
         """Whether the API may hold something else than the state, because of what this machine sent."""
         self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
         return self.registrations.journal.is_pending(held.key)
 
-    def _moved(self, held: Holding) -> Change | None:
+    def _moved(self, held: Holding) -> list[Change]:
         """Return the change of account, unless the same registration is there under another address."""
-        here = self._settings.account
-        if held.account in ("", here):
-            return None
-        live = self.registrations.snapshot.find(held.identity)
-        if live is not None and held.is_very_same(Holding.of(live)):
-            return None
+        if not self._is_elsewhere(held):
+            return []
         self._report_once(
             f"{held.identity} is registered at {_shown(held.account)}; it is replaced by one at "
             f"{self._settings.shown_endpoint}"
         )
-        return Change(ACCOUNT, differences.Rule.REPLACE)
+        return [Change(ACCOUNT, differences.Rule.REPLACE)]
+
+    def _is_elsewhere(self, held: Holding) -> bool:
+        """Whether a state speaks of another account, and not only of another address of this one."""
+        if held.account in ("", self._settings.account):
+            return False
+        live = self.registrations.snapshot.find(held.identity)
+        return live is None or not held.is_very_same(Holding.of(live))
 
     def _name_rotated_keys(self, id_: str, changes: list[Change]) -> None:
         # The engine shows `[secret]` on both sides: say at least whose and which.
@@ -233,8 +219,8 @@ class Controller:
     def create(self, request: Request) -> Registered:
         """Register the model, once."""
         with _running(request):
-            inputs = codec.from_state(MODEL, request.inputs)
-            urn = request.urn or self._urns.get(str(MODEL.identity_of(inputs)), "")
+            inputs = codec.from_state(self._kind, request.inputs)
+            urn = request.urn or self._urns.get(str(self._kind.identity_of(inputs)), "")
             live, problem = self.registrations.create(urn, inputs, keeps_unhealthy=request.keeps_unhealthy)
             return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
 
@@ -242,33 +228,46 @@ class Controller:
         """Return the live registration, as state and as inputs, so that drift shows; an empty id where it is gone."""
         with _running(request):
             held = self._holding(request)
-            self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
-            self.registrations.journal.keep(held.key)
-            live = self.registrations.snapshot.find(held.identity)
-            is_elsewhere = held.account not in ("", self._settings.account)
-            if is_elsewhere and not (live and held.is_very_same(Holding.of(live))):
+            if self._is_elsewhere(held):
                 self._report_once(
                     f"{held.identity} is registered at {_shown(held.account)}, and enkrypt:endpoint is "
                     f"{self._settings.shown_endpoint}: it was not read; `pulumi up` moves it"
                 )
-                return Registered(request.id, request.state, codec.from_state(MODEL, request.state))
+                return Registered(request.id, request.state, codec.from_state(self._kind, request.state))
+            self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
+            self.registrations.journal.keep(held.key)
+            live = self._found(request, held)
             if live is None:
                 return Registered()
-            declared = codec.from_state(MODEL, request.state)
+            declared = codec.from_state(self._kind, request.state)
             if not held.is_same(Holding.of(live)):
-                declared = differences.without_secrets(declared)  # somebody made it anew, with keys of their own
-            inputs = codec.from_state(MODEL, differences.settle(declared, live))
+                declared = differences.without_secrets(
+                    declared, self._kind
+                )  # somebody made it anew, with keys of their own
+            inputs = codec.from_state(self._kind, differences.settle(declared, live, self._kind))
             return Registered(str(live.identity), self._state(inputs, live.computed), inputs)
+
+    def _found(self, request: Request, held: Holding) -> Live | None:
+        """Return what is registered. Raise `ModelNotFound` where nothing is that a person named."""
+        try:
+            live = self.registrations.snapshot.find(held.identity)
+        except AuthenticationFailed as error:
+            if str(error) in self._told:
+                raise AuthenticationFailed(f"{held.identity}: not read, since the API key is refused") from None
+            self._told.add(str(error))
+            raise
+        is_named = next(iter(self._kind.identity)) not in request.state
+        return self.registrations.client.registered(self._kind, held.identity) if live is None and is_named else live
 
     def update(self, request: Request) -> Registered:
         """Send the whole object."""
         with _running(request):
             held, urn = self._holding(request), self._urn(request)
-            old, inputs = codec.from_state(MODEL, request.state), codec.from_state(MODEL, request.inputs)
-            changes = differences.changes(old, inputs)
+            old, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
+            changes = differences.changes(old, inputs, self._kind)
             is_for_us = changes and all(change.rule is differences.Rule.OPTION for change in changes)
             if is_for_us and not self._is_unconfirmed(request, held):
-                return Registered(request.id, self._state(inputs, _computed(request.state)))
+                return Registered(request.id, self._state(inputs, self._computed(request.state)))
             is_in_doubt = not changes or health.may_change_by(change.path for change in changes)
             verify = is_in_doubt and bool(inputs.get("verify_health"))
             undo_to = None if request.keeps_unhealthy else old
@@ -280,20 +279,13 @@ class Controller:
         with _running(request):
             refuse_if_protected(request)
             held = self._holding(request)
-            if held.account in ("", self._settings.account) or self._is_here(held):
-                self.registrations.delete(held)
-
-    def _is_here(self, held: Holding) -> bool:
-        """Whether a registration of another address is the one here. One that is not is left where it is."""
-        live = self.registrations.snapshot.find(held.identity)
-        if live is not None and held.is_very_same(Holding.of(live)):
-            return True
-        operation.report(
-            "warning",
-            f"{held.identity} (model_id {held.number}) stays registered at {_shown(held.account)}: only the account "
-            f"{self.registrations.client.settings.shown_endpoint} is known here. Delete it there if nobody needs it",
-        )
-        return False
+            if not self._is_elsewhere(held):
+                return self.registrations.delete(held)
+            return operation.report(
+                "warning",
+                f"{held.identity} ({self._kind.number} {held.number}) stays registered at {_shown(held.account)}: "
+                f"only the account {self._settings.shown_endpoint} is known here. Delete it there if nobody needs it",
+            )
 
     # ---- what a state says
 
@@ -301,26 +293,31 @@ class Controller:
         return request.urn or self._urns.get(request.id, "")
 
     def _holding(self, request: Request) -> Holding:
-        number = request.state.get("model_id")
+        number = request.state.get(self._kind.number)
         return Holding(
-            Identifier.parse(request.id),
+            self._kind.identity_from(request.id),
             int(number) if isinstance(number, int | float) else None,
             str(request.state.get("created_at", "")),
             str(request.state.get(ACCOUNT, "")),
         )
+
+    def _computed(self, state: Properties) -> Properties:
+        return {name: state[name] for name in self._kind.computed if name in state}
 
     def _state(self, inputs: Properties, computed: Properties) -> Properties:
         # What was declared, not its echo: the server may mask a key or spell a number differently.
         return {**inputs, **computed, ACCOUNT: self._settings.account}
 
 
-def connect(client: EnkryptClient, place: str = "", database: Database | None = None) -> Registrations:
+def connect(
+    client: EnkryptClient, place: str = "", database: Database | None = None, kind: Kind = MODEL
+) -> Registrations:
     """Return the account's registrations, with what this machine remembers of them."""
     database = database or Database()
-    account = client.settings.account
+    account = f"{client.settings.account}{'' if kind is MODEL else f' {kind.name}'}"
     tenant = hashlib.sha256(f"{account}\n{client.settings.api_key.reveal()}".encode()).hexdigest()[:8]
     return Registrations(
-        client, journal=Journal(database, account, place), run=RunOwnership(database, account, tenant)
+        client, journal=Journal(database, account, place), run=RunOwnership(database, account, tenant), kind=kind
     )
 
 
@@ -342,10 +339,6 @@ def shown_urn(urn: str) -> str:
 
 def _shown(account: str) -> str:
     return "another emulator" if account.startswith("emulator:") else plain(account)
-
-
-def _computed(state: Properties) -> Properties:
-    return {name: state[name] for name in MODEL.computed if name in state}
 
 
 def _running(request: Request) -> AbstractContextManager[Operation]:

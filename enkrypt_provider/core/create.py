@@ -14,7 +14,6 @@ from ..api.client import VISIBILITY_WAITS
 from ..errors import EnkryptError, ModelExists, RequestRejected
 from ..kinds import codec
 from ..kinds.kind import Live, Properties
-from ..kinds.model import MODEL
 from ..kinds.secrets import is_masked
 from . import diff as differences
 from .holding import Holding, shown
@@ -46,15 +45,16 @@ class Create:
     """One create of one resource. `replaced` is what it overwrote, where the keys of that are known."""
 
     def __init__(self, registrations: Registrations, urn: str, inputs: Properties) -> None:
-        self.identity: Final = MODEL.identity_of(inputs)
+        self.identity: Final = registrations.kind.identity_of(inputs)
         self.before: Final = registrations.journal.entry(urn, self.identity)
         self.replaced: Properties | None = None
         self._began: Final = registrations.journal.begin(urn, self.identity)
         self._registrations: Final = registrations
+        self._kind: Final = registrations.kind
         self._client: Final = registrations.client
         self._urn: Final = urn
         self._inputs: Final = inputs
-        self._body: Final = codec.body(MODEL, inputs, registrations.client.settings.dialect)
+        self._body: Final = codec.body(registrations.kind, inputs, registrations.client.settings.dialect)
         self._claim: Claim | None = None
         self._in_doubt = False
         self._is_taken = False
@@ -89,7 +89,7 @@ class Create:
 
     def _send(self) -> Live:
         try:
-            return self._client.add_model(self._body, self.identity, self._look_up, self._doubt)
+            return self._client.add(self._kind, self._body, self.identity, self._look_up, self._doubt)
         except RequestRejected as error:
             if self._is_taken or self._claim or error.status not in _MAY_BE_TAKEN:
                 raise
@@ -98,20 +98,20 @@ class Create:
     def _look_up(self) -> Live | None:
         """After a lost response: return what is registered, where it is ours; None where nothing is."""
         try:
-            live = self._client.find_model(self.identity, VISIBILITY_WAITS)
+            live = self._client.find(self._kind, self.identity, VISIBILITY_WAITS)
         except EnkryptError as error:
             raise type(error)(f"{error}. {self._registrations.left_behind(self.identity)}") from None
         return None if live is None else self._take_over(live)
 
     def _refused(self, error: RequestRejected) -> Live:
-        live = self._client.find_model(self.identity, _MAY_BE_TAKEN[error.status])
+        live = self._client.find(self._kind, self.identity, _MAY_BE_TAKEN[error.status])
         if live is not None:
             return self._take_over(live)
         if error.status != 409:
             raise error
         raise ModelExists(
-            f"{self.identity} is taken, but no such model is there: the API may keep a deleted name for a while; "
-            "try again later or choose another model_version",
+            f"{self.identity} is taken, but no such {self._kind.noun} is there: the API may keep a deleted name for "
+            "a while; try again later or choose another model_version",
             status=error.status,
             request_id=error.request_id,
         )
@@ -131,7 +131,7 @@ class Create:
         self.replaced = None if any(map(is_masked, _keys(live.inputs))) else live.inputs
         self.note(live)
         self._in_doubt = False  # the create itself made nothing
-        return self._client.modify_model(self.identity, self._body, self._doubt)
+        return self._client.modify(self._kind, self.identity, self._body, self._doubt)
 
     def _why_ours(self, live: Live) -> Claim | None:
         found = Holding.of(live)
@@ -155,7 +155,7 @@ class Create:
         """Identical, made since we began, and not known as another resource's."""
         found = Holding.of(live)
         return (
-            not differences.differing(self._inputs, live)
+            not differences.differing(self._inputs, live, self._kind)
             and not _has_other_keys(self._inputs, live)
             # Both by the API's clock: this machine's may be wrong.
             and found.made >= self._began + self._client.clock_offset - CLOCK_SLACK

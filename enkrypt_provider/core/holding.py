@@ -22,7 +22,7 @@ class Holding:
     @classmethod
     def of(cls, live: Live) -> Holding:
         """Return what a response says of its registration."""
-        return cls(live.identity, live.computed.get("model_id"), str(live.computed.get("created_at", "")))
+        return cls(live.identity, live.number, str(live.computed.get("created_at", "")))
 
     @property
     def key(self) -> str:

@@ -16,7 +16,7 @@ from ..api.client import VISIBILITY_WAITS, EnkryptClient
 from ..api.snapshot import Snapshot
 from ..errors import EnkryptError, ModelNotFound, ModelUnhealthy, UnexpectedResponse, plain
 from ..kinds import codec
-from ..kinds.kind import Identifier, Live, Properties
+from ..kinds.kind import Identifier, Kind, Live, Properties
 from ..kinds.model import MODEL
 from . import health
 from .create import Create
@@ -28,11 +28,12 @@ from .run_ownership import RunOwnership
 class Registrations:
     """The registrations of one account, as one stack may change them."""
 
-    def __init__(self, client: EnkryptClient, *, journal: Journal, run: RunOwnership) -> None:
+    def __init__(self, client: EnkryptClient, *, journal: Journal, run: RunOwnership, kind: Kind = MODEL) -> None:
         self.client = client
+        self.kind = kind
         self.journal = journal
         self.run = run
-        self.snapshot = Snapshot(client)
+        self.snapshot = Snapshot(client, kind)
 
     # ---- create
 
@@ -42,7 +43,7 @@ class Registrations:
         Raise `ModelExists` where the identity is taken by a registration that is not this resource's, unless
         `inputs` say `adopt_existing`; `ModelUnhealthy` where `verify_health` made it be taken back.
         """
-        self._name_left_behind(urn, MODEL.identity_of(inputs))
+        self._name_left_behind(urn, self.kind.identity_of(inputs))
         create = Create(self, urn, inputs)
         live = create.register()
         problem = ""
@@ -58,7 +59,7 @@ class Registrations:
         """Name what an earlier create of this resource made under another identity, where no state holds it."""
         for other in self.journal.others(urn, identity):
             with contextlib.suppress(EnkryptError):  # what cannot be told now is told by the next create
-                live = self.client.find_model(other)
+                live = self.client.find(self.kind, other)
                 if live is None:
                     self.journal.put(urn, other, None)
                 elif not self.run.is_seen(Holding.of(live)):
@@ -119,7 +120,7 @@ class Registrations:
     def _refuse_unless_ours(self, held: Holding) -> None:
         if self.snapshot.has_number(held.identity, held.number):
             return
-        live = self.client.find_model(held.identity)
+        live = self.client.find(self.kind, held.identity)
         if live is None:
             raise ModelNotFound(self._gone(held), status=404)
         if not held.is_same(Holding.of(live)):
@@ -145,7 +146,7 @@ class Registrations:
         if self.run.is_held(held) or (held.number is None and self.run.declarer(held.identity)):
             return operation.report("info", f"{held.identity} is kept: another object of the state stands for it")
         is_listed = self.snapshot.has_number(held.identity, held.number)
-        live = None if is_listed else self.client.find_model(held.identity)
+        live = None if is_listed else self.client.find(self.kind, held.identity)
         if live is not None and not held.is_same(Holding.of(live)):
             theirs = _theirs(held, live)
             operation.report(
@@ -163,7 +164,7 @@ class Registrations:
     def _is_shown(self, held: Holding) -> bool:
         """Whether the API shows the registration, also after a while."""
         for wait in VISIBILITY_WAITS:
-            live = self.client.find_model(held.identity, (wait,))
+            live = self.client.find(self.kind, held.identity, (wait,))
             if live is None or not held.is_same(Holding.of(live)):
                 return False
         return True
@@ -172,13 +173,15 @@ class Registrations:
 
     def _modify(self, identity: Identifier, inputs: Properties, doubt: Callable[[], None] = lambda: None) -> Live:
         try:
-            return self.client.modify_model(identity, codec.body(MODEL, inputs, self.client.settings.dialect), doubt)
+            return self.client.modify(
+                self.kind, identity, codec.body(self.kind, inputs, self.client.settings.dialect), doubt
+            )
         finally:
             self.snapshot.changed()
 
     def _delete_now(self, identity: Identifier) -> ModelNotFound | None:
         try:
-            self.client.delete_model(identity)
+            self.client.delete(self.kind, identity)
         except ModelNotFound as gone:
             return gone
         finally:

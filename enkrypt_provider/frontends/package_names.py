@@ -12,13 +12,12 @@ from functools import cache
 from typing import Final
 
 from ..kinds.kind import Json, Kind, Properties
+from ..kinds.model import MODEL
 from ..kinds.secrets import Path
+from .package_schema import camel
 
-
-def camel(name: str) -> str:
-    """`jwt_url` as `jwtUrl`."""
-    first, *others = name.split("_")
-    return first + "".join(part[:1].upper() + part[1:] for part in others)
+KINDS: Final = (MODEL,)
+"""The kinds that the package has a resource for."""
 
 
 def to_package(kind: Kind, properties: Properties) -> Properties:

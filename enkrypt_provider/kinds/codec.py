@@ -101,10 +101,10 @@ def _put(document: Json, path: Path, value: Json) -> None:
 def _stand_in(field: FieldOf) -> Json:
     if field.info.examples:
         return field.info.examples[0]
-    shape = field.document
-    if shape is None:
+    document = field.document
+    if document is None:
         return None
-    inner = [FieldOf(f"{field.path}.{info.alias or name}", info) for name, info in shape.model_fields.items()]
+    inner = [FieldOf(f"{field.path}.{info.alias or name}", info) for name, info in document.model_fields.items()]
     return {one.name: _stand_in(one) for one in inner if one.info.is_required()}
 
 

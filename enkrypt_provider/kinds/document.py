@@ -1,4 +1,4 @@
-"""What every document of a kind shares, and what its declaration says of each field, for all who derive from it."""
+"""The base of every document, and what its declaration says about each field."""
 
 from __future__ import annotations
 

@@ -58,9 +58,19 @@ class Live:
 
     @property
     def identity(self) -> Identifier:
+        return self._kind.identity_of(self.inputs)
+
+    @property
+    def number(self) -> int | None:
+        """The API's own number of the registration, where it tells one."""
+        number: int | None = self.computed.get(self._kind.number)
+        return number
+
+    @property
+    def _kind(self) -> Kind:
         from .model import MODEL
 
-        return (self.kind or MODEL).identity_of(self.inputs)
+        return self.kind or MODEL
 
 
 @dataclass(frozen=True)
@@ -189,6 +199,16 @@ class Kind:
         """The identity in a response, wherever its fields stand there."""
         parts = [at(item, path) or at(item, path.rpartition(".")[2]) or self._default(path) for path in self.identity]
         return Identifier(*map(str, parts), *[""] * (2 - len(parts)))
+
+    def identity_shown(self, item: Mapping[str, Json]) -> Identifier:
+        """The identity that a response says, without a default; "" where it does not say a part."""
+        parts = [at(item, path) or at(item, path.rpartition(".")[2]) or "" for path in self.identity]
+        return Identifier(*parts, *[""] * (2 - len(parts)))
+
+    def with_version(self, item: Mapping[str, Json], version: str) -> Properties:
+        """A response that leaves the version out, with it."""
+        *_, path = self.identity
+        return {**item, path.rpartition(".")[2]: version}
 
     def identity_from(self, id_: str) -> Identifier:
         """The identity in a resource's id."""

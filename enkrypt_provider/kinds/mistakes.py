@@ -49,9 +49,9 @@ _DERIVED: Final[Mapping[str, Callable[[Error], str]]] = {
 def problems_in(error: ValidationError, kind: Kind, plain: Plain) -> list[Problem]:
     """A line for each mistake, the first twenty, and how many there are besides."""
     errors: list[Error] = [*error.errors(include_url=False)]
-    told = [one for one in errors if one["type"] != "default_factory_not_called"]
-    found = [Problem(dotted(plain.place(one["loc"])), _rule(one, kind)) for one in told[:SHOWN]]
-    more = len(told) - len(found)
+    shown = [one for one in errors if one["type"] != "default_factory_not_called"]
+    found = [Problem(dotted(plain.place(one["loc"])), _rule(one, kind)) for one in shown[:SHOWN]]
+    more = len(shown) - len(found)
     return [*found, Problem("", f"and {more} more problems")] if more else found
 
 

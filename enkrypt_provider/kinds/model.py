@@ -298,7 +298,7 @@ class Registration(Document):
     resource option `protect`. To lift it set it to false, run `pulumi up`, then delete."""
     verify_health: Annotated[Flag, Option()] = None
     """Whether the model must answer after it was registered, or after its endpoint, paths or keys changed. If it
-    does not, the registration stays and the error says what failed."""
+    does not, a new registration is deleted again, a changed one is set back, and the error says what failed."""
     model_id: Annotated[int | None, ServerSet()] = None
     """The API's own number of the registration; nothing refers to a model by it."""
     project_name: Annotated[str | None, ServerSet()] = None

@@ -1,6 +1,6 @@
 """Documents as plain JSON: copied, without nulls, with whole numbers as int, and without what is not known yet.
 
-What JSON or the engine cannot carry is told by its path. Imports nothing heavy: programs load it too.
+What JSON or the engine cannot carry is reported with its path. Imports nothing heavy: programs load it too.
 """
 
 from __future__ import annotations

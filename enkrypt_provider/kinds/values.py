@@ -1,4 +1,4 @@
-"""The types of one value: what a program may declare. Each mistake is told by its rule, never with the value."""
+"""The types of one value: what a program may declare. A mistake is reported by its rule, never with the value."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ Text5000 = Annotated[str, StringConstraints(max_length=5000)]
 
 
 def _host(value: str) -> str:
-    """A host name alone: one with other letters is told what it is in ASCII."""
+    """A host name alone. The error for one that is not ASCII gives its ASCII form."""
     if _HOST.fullmatch(value):
         return value
     raise broken(_in_ascii(value) or _HOST_ALONE)

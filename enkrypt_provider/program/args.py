@@ -237,7 +237,8 @@ class EnkryptModelArgs:
     resource option `protect`. To lift it set it to false, run `pulumi up`, then delete. Default: false."""
     verify_health: pulumi.Input[bool] | None = None
     """Whether the model must answer after it was registered, or after its endpoint, paths or keys changed. If it does
-    not, the registration stays and the error says what failed. Default: false."""
+    not, a new registration is deleted again, a changed one is set back, and the error says what failed. Default:
+    false."""
 
 
 class EnkryptModelKeywords(TypedDict, total=False):

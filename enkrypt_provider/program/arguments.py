@@ -23,12 +23,14 @@ WrongArguments.__module__ = "enkrypt_provider"
 
 
 _NAMES: Final[dict[type, tuple[str, ...]]] = {}
+_REQUIRED: Final[dict[type, tuple[str, ...]]] = {}
 
 
 @dataclass_transform(kw_only_default=True)
 def input_type(cls: type[T]) -> type[T]:
     """`pulumi.input_type`, whose `__init__` type checkers know, and which tells mistakes in one line."""
     _NAMES[cls] = tuple(inspect.get_annotations(cls))
+    _REQUIRED[cls] = tuple(name for name in _NAMES[cls] if not hasattr(cls, name))
     made = pulumi.input_type(cls)
     take = made.__init__
 
@@ -48,8 +50,7 @@ def names_of(cls: type) -> tuple[str, ...]:
 
 def required_of(cls: type) -> tuple[str, ...]:
     """Those that have no default."""
-    defaults = inspect.signature(cls).parameters
-    return tuple(name for name in names_of(cls) if defaults[name].default is inspect.Parameter.empty)
+    return _REQUIRED.get(cls, ())
 
 
 def check_names(of: str, arguments: Mapping[str, Any], names: Collection[str], required: Collection[str]) -> None:

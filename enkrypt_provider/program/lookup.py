@@ -77,7 +77,7 @@ def _once_made(asked: pulumi.Output[dict[str, Any]]) -> pulumi.Output[dict[str, 
 
 
 def _get(client: EnkryptClient, name: str, version: str) -> outputs.Model:
-    return _model(client.registered(Identifier(name, version)))
+    return _model(client.registered(MODEL, Identifier(name, version)))
 
 
 def _list(client: EnkryptClient, pattern: str) -> list[outputs.Model]:
@@ -86,12 +86,12 @@ def _list(client: EnkryptClient, pattern: str) -> list[outputs.Model]:
 
 
 def _all(client: EnkryptClient) -> list[Live]:
-    return [_read(client, item) for item in client.list_models()]
+    return [_read(client, item) for item in client.list_all(MODEL)]
 
 
 def _read(client: EnkryptClient, item: Json) -> Live:
     is_whole = codec.is_whole(MODEL, item)
-    return codec.read(MODEL, item) if is_whole else client.get_model(MODEL.identity_in(item))
+    return codec.read(MODEL, item) if is_whole else client.get(MODEL, MODEL.identity_in(item))
 
 
 def _model(live: Live) -> outputs.Model:

@@ -179,7 +179,7 @@ class EnkryptModelOutputs:
     @pulumi.getter
     def verify_health(self) -> pulumi.Output[bool | None]:
         """Whether the model must answer after it was registered, or after its endpoint, paths or keys changed. If it
-        does not, the registration stays and the error says what failed."""
+        does not, a new registration is deleted again, a changed one is set back, and the error says what failed."""
         return pulumi.get(self, "verify_health")
 
     @property

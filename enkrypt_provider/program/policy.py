@@ -16,13 +16,16 @@ import pulumi
 from pulumi.runtime import rpc
 
 from ..errors import EnkryptError, counted, plain
+from ..frontends.package_names import from_package
+from ..frontends.package_schema import DYNAMIC, token
 from ..frontends.property_values import clear, from_engine, without_unknown
 from ..kinds import codec
 from ..kinds.model import MODEL
 from ..kinds.plain import UNKNOWN
 from ..kinds.secrets import replaced_at
-from .resource import EnkryptModel
 
+TYPES: Final = (f"{DYNAMIC}{MODEL.name}", token(MODEL.name))
+"""The dynamic resource and the native one."""
 SECRET: Final = "[secret]"  # noqa: S105 - a name, no password
 """What a rule sees in the place of keys."""
 
@@ -76,7 +79,7 @@ def enforce(*rules: Rule, advisory: Iterable[Rule] = ()) -> None:
     hints = tuple(advisory)
 
     def judge(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-        if not isinstance(args.resource, EnkryptModel) or args.opts.id:
+        if args.type_ not in TYPES or args.opts.id:
             return None
         props: dict[str, Any] = dict(args.props)
         verdict: pulumi.Output[bool] = pulumi.Output.from_input(_judged(args.name, props, rules, hints))
@@ -149,7 +152,7 @@ def _violations(model: Model, rules: Iterable[Rule]) -> Iterator[str]:
 
 
 def _model(name: str, declared: dict[str, Any]) -> Model:
-    inputs = without_unknown(clear(declared))
+    inputs = from_package(MODEL, without_unknown(clear(declared)))
     # In the dialect that takes all fields; what is wrong in them is the provider's to say.
     shown, _problems = codec.parse(MODEL, inputs, "v2")
     hidden = replaced_at(shown, MODEL.secret_paths(shown), lambda value: UNKNOWN if value is UNKNOWN else SECRET)

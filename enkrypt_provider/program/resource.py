@@ -58,7 +58,7 @@ class EnkryptModel(EnkryptModelOutputs, Resource, module="enkrypt", name="Enkryp
         found by `check`, at preview.
         """
         _refuse_import(resource_name, opts)
-        given = _given(resource_name, args, arguments)
+        given = given_arguments(resource_name, args, arguments)
         if given.get("deletion_protection") is True:
             # The engine refuses before anything is changed; the provider could do so only in the middle.
             opts = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(protect=True), opts)
@@ -101,7 +101,7 @@ def _refuse_import(resource_name: str, opts: pulumi.ResourceOptions | None) -> N
         )
 
 
-def _given(resource_name: str, args: EnkryptModelArgs | None, arguments: dict[str, Any]) -> dict[str, Any]:
+def given_arguments(resource_name: str, args: EnkryptModelArgs | None, arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments, however they are given. Raises `WrongArguments`."""
     if args is None:
         check_names(resource_name, arguments, names_of(EnkryptModelArgs), required_of(EnkryptModelArgs))

@@ -22,6 +22,7 @@ from pulumi.runtime.config import CONFIG
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
+from ..frontends.package_schema import DYNAMIC, token
 from ..frontends.property_values import without_secrets
 from .emulator import KEY, Registry
 
@@ -34,8 +35,10 @@ Change = Literal["create", "same", "update", "replace", "read", "delete"]
 Outputs = Mapping[str, Json] | Callable[[MockResourceArgs], Mapping[str, Json]]
 Answer = Mapping[str, Json] | Callable[[MockCallArgs], Mapping[str, Json]]
 
-MODEL: Final = "pulumi-python:dynamic/enkrypt:EnkryptModel"
+MODEL: Final = f"{DYNAMIC}EnkryptModel"
+NATIVE: Final = token("EnkryptModel")
 ACCOUNT: Final = "pulumi:providers:pulumi-python"
+NATIVE_ACCOUNT: Final = "pulumi:providers:enkrypt"
 
 
 class CheckFailed(Exception):
@@ -81,7 +84,7 @@ class EnkryptMocks(Mocks):
         self._calls = dict(calls or {})
         self._held = {(it.type, it.name): it for it in held}
         self._replaced: list[Held] = []
-        self._accounts = {it.name: it.inputs for it in self._held.values() if it.type == ACCOUNT}
+        self._accounts = {it.name: _settings(it.inputs) for it in self._held.values() if it.type in ACCOUNTS}
         self._connected: dict[str, DynamicFrontend] = {}
         self._database: Database | None = None
         self._lock = threading.Lock()
@@ -89,13 +92,16 @@ class EnkryptMocks(Mocks):
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Json]]:
         """The id and the outputs of a resource, as far as its provider would know them now."""
         given = replaced_inputs(args, {name: _open(value) for name, value in args.inputs.items()})
-        if args.typ == ACCOUNT:
-            self._accounts[args.name] = given.inputs
+        if args.typ in ACCOUNTS:
+            self._accounts[args.name] = _settings(given.inputs)
         held = self._held.get((args.typ, args.name))
-        return self._model(given, held) if args.typ == MODEL else self._other(given, held)
+        register = {MODEL: self._model, NATIVE: self._native}.get(args.typ, self._other)
+        return register(given, held)
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Json], list[tuple[str, str]] | None]:
-        """The answer of a provider's function."""
+        """The answer of a provider's function: of the native package's own, what is registered."""
+        if args.token not in self._calls and args.token.startswith("enkrypt:"):
+            return self._function(args), []
         if args.token not in self._calls:
             raise LookupError(f"the program calls {args.token}: say in `calls` what it answers")
         answer = self._calls[args.token]
@@ -104,8 +110,8 @@ class EnkryptMocks(Mocks):
     def delete(self, gone: Iterable[Held]) -> None:
         """Deletes models: what is no longer declared, and what was replaced."""
         for held in (*self._replaced, *gone):
-            if held.type == MODEL:
-                self._frontend(held.provider).delete(held.id, held.outputs)
+            if held.type in (MODEL, NATIVE):
+                self._frontend(held.provider).delete(held.id, _in_api(held).outputs)
 
     # ---- an EnkryptModel
 
@@ -131,6 +137,22 @@ class EnkryptMocks(Mocks):
             self._replaced.append(held)
         created = frontend.create(inputs)
         return created.id, without_secrets(created.outs or {})
+
+    def _native(self, args: MockResourceArgs, held: Held | None) -> tuple[str, dict[str, Json]]:
+        """The same for the native package: in its names, and without secrets in the outputs."""
+        from ..core.diff import without_secrets as open_only
+        from ..frontends.package_names import from_package, to_package
+        from ..kinds.model import MODEL
+
+        given = replaced_inputs(args, from_package(MODEL, {k: v for k, v in args.inputs.items() if v is not None}))
+        found, outputs = self._model(given, _in_api(held) if held else None)
+        return found, to_package(MODEL, open_only(outputs, MODEL))
+
+    def _function(self, args: MockCallArgs) -> dict[str, Json]:
+        from ..frontends.plugin.functions import FUNCTIONS
+
+        client = self._frontend(args.provider or "").controller.registrations.client
+        return FUNCTIONS[args.token](client, args.args)
 
     def _difference(
         self, frontend: DynamicFrontend, held: Held | None, inputs: dict[str, Json]
@@ -200,6 +222,25 @@ class EnkryptMocks(Mocks):
 
     def _note(self, args: MockResourceArgs, change: Change, changed: tuple[str, ...] = ()) -> None:
         self.changes[args.typ, args.name] = (change, changed)
+
+
+ACCOUNTS: Final = (ACCOUNT, NATIVE_ACCOUNT)
+
+
+def _settings(inputs: Mapping[str, Json]) -> dict[str, Json]:
+    """An account's settings by the names that both front ends know."""
+    return {name if ":" in name else f"enkrypt:{name}": value for name, value in inputs.items()}
+
+
+def _in_api(held: Held) -> Held:
+    """A resource of the native package as the core knows it: in the API's names, its secrets from the inputs."""
+    from ..frontends.package_names import from_package
+    from ..kinds.model import MODEL
+
+    if held.type != NATIVE:
+        return held
+    inputs = from_package(MODEL, {name: value for name, value in held.inputs.items() if value is not None})
+    return replace(held, inputs=inputs, outputs={**from_package(MODEL, held.outputs), **inputs})
 
 
 def temporary_registry() -> Registry:

@@ -17,6 +17,7 @@ from enkrypt_provider.api.operation import Operation
 from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.kinds.kind import Identifier
+from enkrypt_provider.kinds.model import MODEL as KIND
 from enkrypt_provider.settings import Key, Settings
 
 KEY = "stand-in-key+/=of-the-account"
@@ -28,11 +29,11 @@ Handler = Callable[[httpx.Request], httpx.Response]
 Reply = httpx.Response | Exception | Handler
 
 CALLS: dict[str, Callable[[EnkryptClient], Any]] = {
-    "create Test_Model/1": lambda c: c.add_model(BODY, MODEL),
-    "read Test_Model/1": lambda c: c.get_model(MODEL),
-    "list the models": lambda c: c.list_models(),
-    "update Test_Model/1": lambda c: c.modify_model(MODEL, BODY),
-    "delete Test_Model/1": lambda c: c.delete_model(MODEL),
+    "create Test_Model/1": lambda c: c.add(KIND, BODY, MODEL),
+    "read Test_Model/1": lambda c: c.get(KIND, MODEL),
+    "list the models": lambda c: c.list_all(KIND),
+    "update Test_Model/1": lambda c: c.modify(KIND, MODEL, BODY),
+    "delete Test_Model/1": lambda c: c.delete(KIND, MODEL),
     "check the health of Test_Model/1": lambda c: c.model_health(MODEL),
 }
 """Each call, by what a person calls it."""

@@ -68,7 +68,7 @@ def test_the_body_is_the_documents_byte_for_byte(name: str) -> None:
 def test_a_body_is_utf8_without_escapes() -> None:
     """Text of any language is sent as UTF-8."""
     server = Server(says(GOOD["create Test_Model/1"]))
-    server.client().add_model(canonical(document(model_name="Modèle ☃")), MODEL)
+    server.client().add(KIND, canonical(document(model_name="Modèle ☃")), MODEL)
     assert "Modèle ☃".encode() in server.sent[0].content
 
 
@@ -76,7 +76,7 @@ def test_a_number_that_json_lacks_is_never_sent() -> None:
     """It is a bug of ours."""
     server = Server(says(GOOD["create Test_Model/1"]))
     with pytest.raises(ValueError, match="JSON"):
-        server.client().add_model({"a": float("nan")}, MODEL)
+        server.client().add(KIND, {"a": float("nan")}, MODEL)
     assert server.sent == []
 
 
@@ -87,8 +87,8 @@ def test_an_identity_that_no_header_can_hold_is_not_found_without_a_call(identit
     """Whatever a person typed."""
     server = Server(says(answer()))
     with pytest.raises(ModelNotFound, match="not printable ASCII") as caught:
-        server.client().get_model(identity)
-    assert server.client().find_model(identity) is None
+        server.client().get(KIND, identity)
+    assert server.client().find(KIND, identity) is None
     assert "\n" not in str(caught.value)
     assert server.sent == []
 
@@ -112,7 +112,7 @@ def test_any_2xx_is_a_success(name: str, status: int) -> None:
 def test_a_delete_needs_no_body(body: bytes, status: int) -> None:
     """What the API says of a deletion is a guess: it is sent once, whatever comes back."""
     server = Server(says(body, status))
-    server.client(retries=3).delete_model(MODEL)
+    server.client(retries=3).delete(KIND, MODEL)
     assert len(server.sent) == 1
 
 
@@ -126,7 +126,7 @@ def test_a_delete_needs_no_body(body: bytes, status: int) -> None:
 )
 def test_the_version_may_stand_at_the_root_or_be_left_out(found: Any) -> None:
     """A response without a version is about the model that was asked for."""
-    assert Server(says(found)).client().get_model(MODEL) == codec.read(KIND, answer())
+    assert Server(says(found)).client().get(KIND, MODEL) == codec.read(KIND, answer())
 
 
 # ---- a create whose response was lost
@@ -149,7 +149,7 @@ def test_a_create_is_looked_up_where_it_may_have_been_done(reply: Handler, look_
     """Where it was turned away it is sent again at once."""
     looked_up: list[str] = []
     server = Server(reply, says(GOOD["create Test_Model/1"]))
-    assert server.client(retries=1).add_model(BODY, MODEL, lambda: looked_up.append("")) == codec.read(KIND, answer())
+    assert server.client(retries=1).add(KIND, BODY, MODEL, lambda: looked_up.append("")) == codec.read(KIND, answer())
     assert (len(server.sent), len(looked_up)) == (2, look_ups)
 
 
@@ -159,29 +159,29 @@ def test_a_create_is_looked_up_where_it_may_have_been_done(reply: Handler, look_
 def test_a_model_that_appears_late_is_found_after_the_waits_that_were_asked_for() -> None:
     """No more is waited than needed."""
     server = Server(says(b"", 404), says(b"", 404), says(answer()))
-    assert server.client().find_model(MODEL, (0.0, 0.5, 1.0, 2.0)) == codec.read(KIND, answer())
+    assert server.client().find(KIND, MODEL, (0.0, 0.5, 1.0, 2.0)) == codec.read(KIND, answer())
     assert (len(server.sent), server.slept) == (3, [0.5, 1.0])
 
 
 def test_a_model_that_is_not_there_is_none() -> None:
     """After the last look-up there is no model, and no error."""
     server = Server(says(b"", 404))
-    assert server.client().find_model(MODEL) is None
+    assert server.client().find(KIND, MODEL) is None
     assert len(server.sent) == 1
 
 
 def test_a_refused_look_up_does_not_mean_that_the_model_is_gone() -> None:
     """The refusal is the error."""
     with pytest.raises(AuthenticationFailed):
-        Server(says(b"", 401)).client().find_model(MODEL)
+        Server(says(b"", 401)).client().find(KIND, MODEL)
 
 
 def test_a_model_that_a_person_named_and_is_not_there_brings_the_nearest_name() -> None:
     """The list is asked for it, and items without a name are passed over."""
-    assert Server(says(answer())).client().registered(MODEL) == codec.read(KIND, answer())
+    assert Server(says(answer())).client().registered(KIND, MODEL) == codec.read(KIND, answer())
     server = Server(says(b"", 404), says({"models": [answer(), answer(model_saved_name="other"), "odd"]}))
     with pytest.raises(ModelNotFound) as caught:
-        server.client().registered(Identifier("Test_Modl", "1"))
+        server.client().registered(KIND, Identifier("Test_Modl", "1"))
     assert str(caught.value) == ('no model Test_Modl/1 is registered with this account; did you mean "Test_Model/1"?')
 
 
@@ -230,13 +230,13 @@ def test_a_retry_is_reported_with_its_cause() -> None:
     """Who waits sees which call failed on which model, and why."""
     server = Server(says({"message": "busy"}, 503, retry_after="2"), says(answer()))
     with server.operation():
-        server.client(retries=5).get_model(MODEL)
+        server.client(retries=5).get(KIND, MODEL)
     assert server.reported == ["read Test_Model/1: 503: busy; trying again in 2 s (2 of 6)"]
 
 
 def test_without_an_operation_reports_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     """The engine shows it live under the stack; stdout is never written to."""
-    Server(says(b"", 503, retry_after="0"), says(answer())).client(retries=1).get_model(MODEL)
+    Server(says(b"", 503, retry_after="0"), says(answer())).client(retries=1).get(KIND, MODEL)
     assert capsys.readouterr() == ("", "read Test_Model/1: 503; trying again in 0 s (2 of 2)\n")
 
 
@@ -244,7 +244,7 @@ def test_a_closed_client_sends_nothing() -> None:
     """It holds no connection either; one that never connected can be closed too."""
     client = Server(says(answer())).client()
     client.close()
-    client.get_model(MODEL)
+    client.get(KIND, MODEL)
     client.close()
     with pytest.raises(RuntimeError, match="closed"):
-        client.get_model(MODEL)
+        client.get(KIND, MODEL)

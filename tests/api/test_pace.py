@@ -25,6 +25,7 @@ from enkrypt_provider.api.pace import (
 )
 from enkrypt_provider.emulator import Limits
 from enkrypt_provider.emulator.limits import Limiter
+from enkrypt_provider.kinds.model import MODEL as KIND
 from enkrypt_provider.settings import OFF, VENDOR_RATES, VENDOR_RT_RATES, Key, Rate, Rates, Settings
 
 from .rates import REFUSED, reports, shortest
@@ -245,6 +246,17 @@ def _busiest(times: Sequence[float], seconds: float) -> int:
     return max(sum(first <= other < first + seconds for other in times) for first in times)
 
 
+def test_after_a_short_lock_out_the_calls_before_it_count_still() -> None:
+    """A 429 with `Retry-After: 0`: the server's window is not empty yet, however slow the calls become."""
+    now = VirtualTime()
+    pace, limiter = pace_of(now), Limiter(Limits(rate="3/s"), now)
+    for number in range(6):
+        with pace.turn("models") as turn:
+            assert limiter.refuse("key", "/models") is None
+            if number == 2:
+                pace.lock_out(turn, "429", 0)
+
+
 def test_after_each_lock_out_calls_are_slower_down_to_a_limit() -> None:
     """Half as many in any minute, then a quarter; never fewer than an eighth."""
     now = VirtualTime()
@@ -298,7 +310,7 @@ def test_two_clients_of_one_account_take_turns() -> None:
 
     settings = Settings(Key("stand-in-turns"), HOST, rate_limit=(Rate(1, 0.05),))
     clients = [EnkryptClient(settings, transport=httpx.MockTransport(handler)) for _ in range(2)]
-    threads = [threading.Thread(target=lambda c=client: [c.list_models() for _ in range(3)]) for client in clients]
+    threads = [threading.Thread(target=lambda c=client: [c.list_all(KIND) for _ in range(3)]) for client in clients]
     for thread in threads:
         thread.start()
     for thread in threads:

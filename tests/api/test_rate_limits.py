@@ -18,6 +18,7 @@ from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.emulator import LIKE_VENDOR, Limits, create_app
 from enkrypt_provider.errors import ServiceUnavailable
 from enkrypt_provider.kinds.kind import Identifier
+from enkrypt_provider.kinds.model import MODEL as KIND
 from enkrypt_provider.settings import OFF, VENDOR_RATES, VENDOR_RT_RATES, Key, Rate, Rates, Settings
 
 from .rates import REFUSED, reports, shortest
@@ -36,7 +37,7 @@ def test_waiting_at_the_gate_is_no_attempt_and_no_work() -> None:
     )
     ours = Operation(lambda _severity, _line: None, time_limit=10.0, began=0.0)
     with operation.running(ours):
-        assert client.list_models() == []
+        assert client.list_all(KIND) == []
     assert len(server.sent) == 4
     assert now() == pytest.approx(3 * 60 * MARGIN)
     assert ours.waited == pytest.approx(now() - 3)
@@ -52,7 +53,7 @@ def test_a_lock_out_of_the_server_is_waited_out_and_told_once() -> None:
         retry=RetryPolicy(1, sleep=now.sleep, clock=now),
     )
     with reports() as lines:
-        assert client.list_models() == []
+        assert client.list_all(KIND) == []
     assert now() == LOCK_OUT
     assert lines == [f"warning: the API refuses calls ({REFUSED}): all calls of this account wait 61 s"]
 
@@ -67,7 +68,7 @@ def test_a_server_that_refuses_for_ever_is_an_error() -> None:
         retry=RetryPolicy(2, sleep=now.sleep, clock=now),
     )
     with reports() as lines, pytest.raises(ServiceUnavailable, match=f"{REFUSED}; tried 3 times"):
-        client.list_models()
+        client.list_all(KIND)
     assert len(lines) == len(server.sent) == 3
 
 
@@ -98,7 +99,7 @@ class Account:
         self.now.run(threads, work)
 
     def register(self, threads: int, models: int) -> None:
-        self.each(threads, list(range(models)), lambda number: self.client.add_model(*_model(number)))
+        self.each(threads, list(range(models)), lambda number: self.client.add(KIND, *_model(number)))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -117,7 +118,7 @@ def test_150_models_by_8_threads_meet_no_limit(tmp_path: Path) -> None:
     account = Account(tmp_path / "a.sqlite", LIKE_VENDOR, VENDOR_RATES)
     account.register(8, 150)
     assert account.now() <= 1.1 * shortest(150, VENDOR_RATES)
-    assert len(account.client.list_models()) == 150
+    assert len(account.client.list_all(KIND)) == 150
     assert account.counts == {"violations": 0, "locked_out": 0}
     assert [line for line in account.lines if line.startswith("warning")] == []
 
@@ -136,7 +137,7 @@ def test_an_unknown_limit_is_met_once(tmp_path: Path) -> None:
     """Without a limit of our own all is registered after one lock-out, told in one line."""
     account = Account(tmp_path / "a.sqlite", Limits(rate="3/s", lockout=60), OFF)
     account.register(8, 24)
-    assert len(account.client.list_models()) == 24
+    assert len(account.client.list_all(KIND)) == 24
     assert account.counts["violations"] == 1
     assert account.counts["locked_out"] < 8
     assert account.now() <= LOCK_OUT + 1.1 * shortest(24, VENDOR_RATES)
@@ -147,7 +148,7 @@ def test_a_limit_that_is_lower_than_ours_is_found(tmp_path: Path) -> None:
     """Another process uses up half of it, say: after each lock-out there are fewer calls."""
     account = Account(tmp_path / "a.sqlite", Limits(rate="1/s", lockout=60), VENDOR_RATES)
     account.register(8, 24)
-    assert len(account.client.list_models()) == 24
+    assert len(account.client.list_all(KIND)) == 24
     assert account.counts["violations"] == len(account.lines) == 2
 
 
@@ -157,9 +158,9 @@ def test_each_call_that_is_no_health_check_takes_a_turn_of_the_models(tmp_path: 
     account.register(1, 1)
     body, identity = _model(0)
     account.client.consumer_info()
-    account.client.list_models()
-    account.client.get_model(identity)
-    account.client.modify_model(identity, body)
-    account.client.delete_model(identity)
+    account.client.list_all(KIND)
+    account.client.get(KIND, identity)
+    account.client.modify(KIND, identity, body)
+    account.client.delete(KIND, identity)
     assert account.now() == pytest.approx(MARGIN)
     assert account.counts == {"violations": 0, "locked_out": 0}

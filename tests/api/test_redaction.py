@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from enkrypt_provider.api.redaction import LONGEST, redacted, secrets_in
 from enkrypt_provider.errors import EnkryptError
+from enkrypt_provider.kinds.model import MODEL as KIND
 
 from .server import KEY, MODEL, Server, says
 
@@ -138,7 +139,7 @@ def _printed_of(status: int, echoed: str, *, update: bool) -> str:
     sent["model_config"]["custom_headers"] = [{"key": "X", "value": HEADER}]
     client = server.client(retries=1)
     with server.operation(), pytest.raises(EnkryptError) as caught:
-        client.modify_model(MODEL, sent) if update else client.add_model(sent, MODEL)
+        client.modify(KIND, MODEL, sent) if update else client.add(KIND, sent, MODEL)
     return "\n".join([_printed(caught.value), *server.reported])
 
 

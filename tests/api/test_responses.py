@@ -18,11 +18,16 @@ from enkrypt_provider.errors import (
     ServiceUnavailable,
     UnexpectedResponse,
 )
+from enkrypt_provider.kinds.model import MODEL as KIND
 
 from .server import CALLS, GOOD, HOST, MODEL, Server, error_of, every_call, says
 
 # ---- a refusal
 
+OTHER_DIALECT = (
+    "it was sent in dialect v1; where the account speaks v2 (`enkrypt-provider doctor` says which), set "
+    "enkrypt:dialect to v2"
+)
 # Status, body, error, and what the line says after "OPERATION: ".
 REFUSED: list[tuple[int, Any, type[EnkryptError], str]] = [
     (400, {"message": "model_name must be a string"}, RequestRejected, "400: model_name must be a string"),
@@ -69,6 +74,9 @@ def test_each_refusal_is_one_line_with_its_cause_and_fix(
 ) -> None:
     """The line names the operation and the model, the status, the API's words, and what to do."""
     error = error_of(name, says(body, status))
+    if status in (400, 422) and name.startswith(("create", "update")):
+        line, id_, rest = line.partition(" (request id")
+        line = f"{line}: {OTHER_DIALECT}{id_}{rest}"
     assert (type(error), str(error)) == (kind, f"{name}: {line}")
 
 
@@ -204,7 +212,7 @@ def test_the_apis_clock_is_known_from_its_responses(ahead: timedelta) -> None:
     date = format_datetime(datetime.now(timezone.utc) + ahead, usegmt=True)
     client = Server(says(answer(), date=date)).client()
     assert client.clock_offset == 0.0
-    client.get_model(MODEL)
+    client.get(KIND, MODEL)
     assert client.clock_offset == pytest.approx(ahead.total_seconds(), abs=60)
 
 
@@ -212,5 +220,5 @@ def test_the_apis_clock_is_known_from_its_responses(ahead: timedelta) -> None:
 def test_a_date_that_is_none_leaves_the_clock_as_it_was(date: str) -> None:
     """It is ignored."""
     client = Server(says(answer(), date=date)).client()
-    client.get_model(MODEL)
+    client.get(KIND, MODEL)
     assert client.clock_offset == 0.0

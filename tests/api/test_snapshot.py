@@ -255,7 +255,7 @@ def test_waiting_for_another_threads_list_is_not_work() -> None:
         return now
 
     api.listed = listed
-    api.snapshot = Snapshot(api.client, clock)
+    api.snapshot = Snapshot(api.client, clock=clock)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(api.snapshot.find, identity("m"))
         assert asked.wait(10)

@@ -77,7 +77,7 @@ def test_only_a_create_that_was_sent_is_looked_up(failure: Exception, unsent: bo
         return codec.read(KIND, answer())
 
     server = Server(failure, says(GOOD["create Test_Model/1"]))
-    assert server.client(retries=1).add_model(BODY, MODEL, look_up) == codec.read(KIND, answer())
+    assert server.client(retries=1).add(KIND, BODY, MODEL, look_up) == codec.read(KIND, answer())
     assert (len(server.sent), len(looked_up)) == ((2, 0) if unsent else (1, 1))
 
 
@@ -115,7 +115,7 @@ def test_a_response_without_end_is_cut_off_at_the_limit(name: str, limit: int) -
 def test_a_list_may_be_longer_than_one_model() -> None:
     """Five models of a mebibyte each are read."""
     found = {"models": [answer(model_config__system_prompt="x" * 2**20) for _ in range(5)]}
-    assert len(Server(says(found)).client().list_models()) == 5
+    assert len(Server(says(found)).client().list_all(KIND)) == 5
 
 
 SWOLLEN = f"answered with a compressed body that is cut short or over {RESPONSE_LIMIT:,} bytes"
@@ -148,7 +148,7 @@ def test_a_compressed_body_that_swells_or_breaks_is_an_error(body: bytes, encodi
 )
 def test_a_proxy_may_compress_what_was_asked_for_plain(body: bytes, encoding: str) -> None:
     """A small compressed body is read."""
-    assert Server(says(body, content_encoding=encoding)).client().get_model(MODEL) == codec.read(KIND, answer())
+    assert Server(says(body, content_encoding=encoding)).client().get(KIND, MODEL) == codec.read(KIND, answer())
 
 
 @pytest.mark.parametrize("size", [1, 65_536])
@@ -165,7 +165,7 @@ def test_a_body_that_drips_is_given_up_after_the_timeout_as_a_whole(size: int) -
 
     server = Server(drips(chunks()))
     with pytest.raises(ServiceUnavailable) as caught:
-        server.client(now=lambda: now, timeout=10).get_model(MODEL)
+        server.client(now=lambda: now, timeout=10).get(KIND, MODEL)
     assert str(caught.value) == "read Test_Model/1: no response within 10 s; tried once"
     assert left == 100 - 11
 
@@ -227,7 +227,7 @@ def test_the_key_never_follows_a_redirect(status: int) -> None:
         listening(respond_with(status, Location=f"{elsewhere}/models/get-model")) as (url, heads),
         pytest.raises(RequestRejected, match="redirects are not followed"),
     ):
-        connected(url).get_model(MODEL)
+        connected(url).get(KIND, MODEL)
     assert (len(heads), strangers) == (1, [])
 
 
@@ -238,7 +238,7 @@ def test_a_proxy_is_asked_for_a_tunnel_and_sees_no_key(monkeypatch: pytest.Monke
         monkeypatch.delenv("NO_PROXY", raising=False)
         monkeypatch.delenv("no_proxy", raising=False)
         with pytest.raises(ServiceUnavailable, match="cannot be reached"):
-            connected("https://api.enkryptai.invalid").get_model(MODEL)
+            connected("https://api.enkryptai.invalid").get(KIND, MODEL)
     assert heads[0].startswith("CONNECT api.enkryptai.invalid:443 ")
     assert KEY not in heads[0]
 
@@ -253,7 +253,7 @@ def test_plain_http_never_leaves_this_machine_by_a_proxy(monkeypatch: pytest.Mon
         for name in ("NO_PROXY", "no_proxy"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv(variable, proxy)
-        assert connected(url).get_model(MODEL) == codec.read(KIND, answer())
+        assert connected(url).get(KIND, MODEL) == codec.read(KIND, answer())
     assert (len(heads), strangers) == (1, [])
 
 
@@ -285,7 +285,7 @@ def test_a_port_where_nobody_listens_is_named_and_tried_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(ServiceUnavailable) as caught:
-        connected(f"http://127.0.0.1:{port}", retries=1).add_model(BODY, MODEL)
+        connected(f"http://127.0.0.1:{port}", retries=1).add(KIND, BODY, MODEL)
     line = str(caught.value)
     assert line.startswith(f"create Test_Model/1: http://127.0.0.1:{port} cannot be reached (")
     assert line.endswith("; tried 2 times")
@@ -330,18 +330,18 @@ def test_every_fault_of_the_emulator_is_the_right_error_and_the_next_call_works(
 ) -> None:
     """The connection is fit for use again."""
     with reach(tmp_path / "a.sqlite") as client:
-        client.add_model(BODY, MODEL)
+        client.add(KIND, BODY, MODEL)
     with reach(tmp_path / "a.sqlite", fault.model_copy(update={"call": "modify_model", "first": 2})) as client:
         with pytest.raises(kind) as caught:
-            client.modify_model(MODEL, BODY)
+            client.modify(KIND, MODEL, BODY)
         assert line in str(caught.value)
-        assert client.modify_model(MODEL, BODY).identity == MODEL
+        assert client.modify(KIND, MODEL, BODY).identity == MODEL
 
 
 def test_the_embedded_emulator_is_made_where_it_is_missing(tmp_path: Path) -> None:
     """Its folder and file are made on first use."""
     database = tmp_path / "state" / "deeper" / "emulator.sqlite"
-    assert EnkryptClient(Settings(Key("embedded"), "", database)).list_models() == []
+    assert EnkryptClient(Settings(Key("embedded"), "", database)).list_all(KIND) == []
     assert database.exists()
 
 

@@ -22,9 +22,11 @@ from enkrypt_provider.errors import (
     ConfigurationError,
     DeletionProtected,
     EnkryptError,
+    ModelNotFound,
     ServiceUnavailable,
     UnexpectedResponse,
 )
+from enkrypt_provider.kinds.plain import UNKNOWN as NOT_KNOWN
 from enkrypt_provider.settings import Settings
 
 from .machines import KEY, Api, Machine, Object, Run, model, urn
@@ -614,3 +616,33 @@ def test_a_front_end_may_keep_a_model_that_does_not_answer(machine: Machine, api
     assert api.registered()[id_]["model_config"]["apikeys"] == ["stand-in-new"]
     state = through_engine(found.state)
     assert machine.run().controller.diff(Request(urn=urn("a"), id=id_, state=state, inputs=inputs)).changes == []
+
+
+def test_what_a_person_named_and_is_not_there_is_an_error_with_the_nearest_name(run: Run) -> None:
+    """`EnkryptModel.get` and an import bring no state: nothing is gone, the name is wrong."""
+    run.create("a", "chat/1")
+    with pytest.raises(ModelNotFound, match='no model chta/1 is registered with this account; did you mean "chat/1"'):
+        run.controller.read(Request(id="chta/1"))
+
+
+def test_a_name_that_is_not_known_yet_does_not_meet_the_protection(run: Run) -> None:
+    """At preview nobody can say yet that a protected model would be replaced."""
+    a = run.create("a", deletion_protection=True)
+    inputs = {**a.inputs, "model_saved_name": NOT_KNOWN}
+    assert run.controller.diff(Request(id=a.id, state=a.state, inputs=inputs)).replaces == ["model_saved_name"]
+    with pytest.raises(DeletionProtected):
+        run.controller.diff(Request(id=a.id, state=a.state, inputs={**a.inputs, "model_saved_name": "other"}))
+
+
+def test_a_refused_key_is_told_in_full_once(machine: Machine, api: Api) -> None:
+    """A refresh of many models says once what to do; the others name the cause alone."""
+    a, b = machine.run().create("a", "a/1"), machine.run().create("b", "b/1")
+    api.turn(Fault(call="list_models", status=401))
+    controller = machine.run().controller
+    lines = []
+    for it in (a, b):
+        with pytest.raises(AuthenticationFailed) as caught:
+            controller.read(Request(id=it.id, state=it.state))
+        lines.append(str(caught.value))
+    assert "pulumi config set --secret enkrypt:apiKey" in lines[0]
+    assert lines[1] == "b/1: not read, since the API key is refused"

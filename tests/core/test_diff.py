@@ -37,7 +37,7 @@ def whole(dialect: Dialect) -> Properties:
 
 
 def live(inputs: Properties) -> Live:
-    """What a server that echoes `inputs` answers."""
+    """What a server that echoes `inputs` says."""
     return codec.read(MODEL, {**inputs, **COMPUTED})
 
 
@@ -86,7 +86,7 @@ def test_the_engines_floats_are_no_change(props: dict[str, Any]) -> None:
 
 @given(st.permutations(CERTIFICATIONS), st.permutations(CERTIFICATIONS))
 def test_the_order_of_certifications_is_no_change(one: list[str], another: list[str]) -> None:
-    """Certifications are a set: in whatever order they are declared or answered, nothing changes."""
+    """Certifications are a set: in whatever order they are declared or returned, nothing changes."""
     declared = canonical(document(certifications=one))
     assert changes(declared, canonical(document(certifications=another))) == []
     assert settle(declared, live(canonical(document(certifications=another)))) == declared
@@ -178,29 +178,29 @@ def test_a_change_holds_no_value() -> None:
 # ---- what is drift
 
 
-def _answered(**changed: Any) -> Live:
+def _live_with(**changed: Any) -> Live:
     return codec.read(MODEL, answer(**changed))
 
 
 @pytest.mark.parametrize(
     "found",
     [
-        pytest.param(_answered(), id="another order"),
-        pytest.param(_answered(model_config__apikeys=["*****"]), id="masked keys"),
-        pytest.param(_answered(model_config__apikeys=[]), id="keys left out"),
-        pytest.param(_answered(model_config__apikeys=None), id="null keys"),
-        pytest.param(_answered(model_config__apikeys=["a", "b"]), id="more keys"),
-        pytest.param(_answered(is_sample=False, created_by="me"), id="more fields"),
-        pytest.param(_answered(model_config__is_verified=True), id="more fields of model_config"),
-        pytest.param(_answered(model_config__endpoint__region="eu"), id="more fields of endpoint"),
-        pytest.param(_answered(model_config__paths__vision="/v"), id="a path without a default"),
-        pytest.param(_answered(model_config__rate_per_min=20), id="a field of v2"),
-        pytest.param(_answered(model_config__input_modalities=["text"]), id="another field of v2"),
-        pytest.param(_answered(model_config__model_jwt_config={"jwt_url": "https://h"}), id="a secret of v2"),
-        pytest.param(_answered(model_config__custom_curl_command=""), id="an empty secret of v2"),
-        pytest.param(_answered(model_config__endpoint__port=443.0), id="a float"),
-        pytest.param(_answered(model_type=None), id="a field that v2 has not"),
-        pytest.param(_answered(certifications=None), id="a null"),
+        pytest.param(_live_with(), id="another order"),
+        pytest.param(_live_with(model_config__apikeys=["*****"]), id="masked keys"),
+        pytest.param(_live_with(model_config__apikeys=[]), id="keys left out"),
+        pytest.param(_live_with(model_config__apikeys=None), id="null keys"),
+        pytest.param(_live_with(model_config__apikeys=["a", "b"]), id="more keys"),
+        pytest.param(_live_with(is_sample=False, created_by="me"), id="more fields"),
+        pytest.param(_live_with(model_config__is_verified=True), id="more fields of model_config"),
+        pytest.param(_live_with(model_config__endpoint__region="eu"), id="more fields of endpoint"),
+        pytest.param(_live_with(model_config__paths__vision="/v"), id="a path without a default"),
+        pytest.param(_live_with(model_config__rate_per_min=20), id="a field of v2"),
+        pytest.param(_live_with(model_config__input_modalities=["text"]), id="another field of v2"),
+        pytest.param(_live_with(model_config__model_jwt_config={"jwt_url": "https://h"}), id="a secret of v2"),
+        pytest.param(_live_with(model_config__custom_curl_command=""), id="an empty secret of v2"),
+        pytest.param(_live_with(model_config__endpoint__port=443.0), id="a float"),
+        pytest.param(_live_with(model_type=None), id="a field that v2 has not"),
+        pytest.param(_live_with(certifications=None), id="a null"),
     ],
 )
 def test_what_a_server_masks_moves_or_adds_is_no_drift(found: Live) -> None:
@@ -279,11 +279,11 @@ def test_another_value_is_drift(path: str, said: Any, shown: Any) -> None:
 def test_another_value_in_a_free_map_is_drift(shown: Any) -> None:
     """A server may leave a name out, but not say something else about it."""
     declared = canonical(document(model_config__metadata={"name": ["a"]}))
-    found = _answered(model_config__metadata={"name": shown})
+    found = _live_with(model_config__metadata={"name": shown})
     assert differing(declared, found) == ["model_config.metadata.name"]
 
 
-def test_a_secret_that_is_declared_outlives_an_answer_without_it() -> None:
+def test_a_secret_that_is_declared_outlives_a_response_without_it() -> None:
     """A server that leaves a secret out has not lost it."""
     bare = {k: v for k, v in ALL["model_config"].items() if f"model_config.{k}" not in MODEL.secrets}
     assert settle(ALL, Live({**ALL, "model_config": bare}, COMPUTED)) == ALL
@@ -302,17 +302,17 @@ def test_a_secret_that_is_not_declared_does_not_come_in() -> None:
 def test_options_are_ours_not_the_servers() -> None:
     """`adopt_existing` and its like stay as declared, whatever the server says of such a name."""
     declared = canonical(document(adopt_existing=True))
-    assert settle(declared, _answered(adopt_existing=False))["adopt_existing"] is True
+    assert settle(declared, _live_with(adopt_existing=False))["adopt_existing"] is True
 
 
 def test_where_nothing_is_declared_the_live_registration_is_all() -> None:
     """A `get` has no arguments: it shows what is there."""
-    found = _answered()
+    found = _live_with()
     assert settle({}, found) == found.inputs
 
 
 def test_what_v2_cannot_say_is_kept_as_declared() -> None:
-    """An answer in v2 lacks the vendor and the template: that is not their loss."""
+    """A response in v2 lacks the vendor and the template: that is not their loss."""
     declared = canonical(document())
     found = codec.read(MODEL, codec.body(MODEL, declared, "v2"))
     assert found.inputs["model_config"]["model_provider"] == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -215,3 +216,22 @@ def test_an_update_that_could_not_be_sent_is_not_sent_again(machine: Machine, ap
     with pytest.raises(EnkryptError, match="cannot be reached"):
         run.update(a, model_name="new")
     assert not machine.run().diff(a).changes
+
+
+@pytest.mark.parametrize("operation", ["diff", "read"])
+def test_a_state_of_another_account_confirms_nothing(
+    machine: Machine, api: Api, a: Object, tmp_path: Path, operation: str
+) -> None:
+    """Its number may happen to be that of a registration here, whose update no state shows."""
+    there = Api(tmp_path / "there.sqlite", "http://127.0.0.2")
+    there.edit = api.edit = lambda found: found.update(model_id=1)
+    there.now += timedelta(hours=1)
+    foreign = machine.run(there).create("b")
+    a = machine.run().read(a) or a
+    killed_update(machine, api, a)
+    if operation == "diff":
+        assert machine.run().diff(foreign).replaces
+    else:
+        assert machine.run().read(foreign) == foreign
+    machine.run().up(a)
+    assert live_name(api) == ""

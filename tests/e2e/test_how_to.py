@@ -90,7 +90,9 @@ def test_the_first_program_works_as_the_page_says(story: Story) -> None:
     assert any(line.startswith("chat v1") for line in reader.printed)
     assert api.models() == {}
     reader.follow(section(page("installation.md"), "The account"))
-    assert "2 unchanged" in reader.printed
+    assert any(f"it is replaced by one at {api.url}" in line for line in reader.printed)
+    assert any("stays registered at another emulator" in line for line in reader.printed)
+    assert list(api.models()) == ["chat/v1"]
 
 
 def test_environments(story: Story) -> None:

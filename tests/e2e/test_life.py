@@ -182,3 +182,38 @@ def destroyed(life: Life) -> None:
     deleted = ["delete_model chat/v1", "delete_model guard/v1", "delete_model judge-2/v1"]
     assert sorted(life.api.calls()) == [*deleted, "list_models"]
     assert life.api.models() == {}
+
+
+IN_MAPS = """
+import os
+from enkrypt_provider import EnkryptModel
+
+key = os.environ["MODEL_KEY"]
+EnkryptModel(
+    "chat",
+    model_saved_name="chat",
+    model_config={
+        "is_compatible_with": "bedrock",
+        "endpoint": {"host": "Bedrock.Example.com", "base_path": "v1/"},
+        "metadata": {
+            "aws_secret_access_key": key,
+            "aws_region": "eu",
+            "relay": {"target_headers": {"X-Team": key}},
+            "steps": [{"token": key}],
+        },
+    },
+)
+"""
+
+
+def test_a_secret_in_a_free_map_is_one_by_its_name(story: Story) -> None:
+    """Encrypted in the state, hidden in every output, and no difference afterwards; what is beside it is shown."""
+    api = story.api()
+    stack = story.project(IN_MAPS, api, environment={MODEL_KEY: story.secrets.make("the AWS key")})
+
+    assert "eu" in stack.preview("--diff").text
+    stack.up()
+    stack.refresh("--expect-no-changes")
+    stack.up("--expect-no-changes")
+    assert api.calls() == ["add_model chat/v1", "list_models"]
+    stack.destroy()

@@ -89,7 +89,7 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
         port = holder.getsockname()[1]
         assert invoke("--port", str(port), "--db", str(tmp_path / "a.db")) == (
             1,
-            f"port {port} cannot be used: Address already in use\n",
+            f"error: port {port} cannot be used: Address already in use\n",
         )
 
 
@@ -98,7 +98,7 @@ def test_a_file_of_something_else_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database" * 100)
     status, said = invoke("--port", "0", "--db", str(path))
-    assert (status, said) == (1, f"{path} cannot be the emulator's database: file is not a database\n")
+    assert (status, said) == (1, f"error: {path} cannot be the emulator's database: file is not a database\n")
 
 
 def test_options_reach_the_emulator(tmp_path: Path, asked: list[Any]) -> None:
@@ -156,12 +156,12 @@ def test_limits_reach_the_emulator(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--fault", "add_model:state=503"], "state: Extra inputs are not permitted"),
+        (["--fault", "add_model:state=503"], "state: is no setting of a fault"),
         (["--key", "key-without-account"], "a key is given as KEY=ACCOUNT"),
         (["--quirks", "host,hosts"], "there is no 'hosts'; there are host, slash, "),
         (["--rate", "3"], "rate: is given as 3/s,100/min"),
         (["--dialect", "v3"], "Invalid value for '--dialect'"),
-        (["--port", "65536"], "Invalid value for '--port'"),
+        (["--port", "65536"], "Invalid value for '--port': must be a whole number from 0 to 65535"),
     ],
 )
 def test_wrong_options_are_a_usage_error(tmp_path: Path, arguments: list[str], said: str) -> None:

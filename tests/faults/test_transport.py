@@ -118,11 +118,11 @@ def test_a_custom_authority_is_trusted_by_httpxs_own_convention(
     """`SSL_CERT_FILE` names the authorities of a company's own gateway; a whole life over TLS."""
     with over_tls(tmp_path, authority.issue_cert("localhost")) as (url, _):
         client = connected(url, secrets.make("the API key"))
-        assert client.add_model(BODY, IDENTITY).identity == IDENTITY
-        assert client.get_model(IDENTITY).computed["model_id"] == client.list_models()[0]["model_id"]
-        assert client.modify_model(IDENTITY, BODY).identity == IDENTITY
-        client.delete_model(IDENTITY)
-        assert client.list_models() == []
+        assert client.add(MODEL, BODY, IDENTITY).identity == IDENTITY
+        assert client.get(MODEL, IDENTITY).computed["model_id"] == client.list_all(MODEL)[0]["model_id"]
+        assert client.modify(MODEL, IDENTITY, BODY).identity == IDENTITY
+        client.delete(MODEL, IDENTITY)
+        assert client.list_all(MODEL) == []
 
 
 DISTRUSTED: dict[str, tuple[Issue, str]] = {
@@ -139,7 +139,7 @@ def test_a_certificate_that_proves_nothing_is_refused(
     """Nothing is sent, the key least of all; the error is one line, and says that nothing was sent."""
     key = secrets.make("the API key")
     with over_tls(tmp_path, issue(authority)) as (url, heard), pytest.raises(ServiceUnavailable) as caught:
-        connected(url, key).add_model(BODY, IDENTITY)
+        connected(url, key).add(MODEL, BODY, IDENTITY)
     assert str(caught.value).startswith(f"create x/v1: {url} cannot be reached (")
     assert line in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -155,7 +155,7 @@ def test_a_proxy_tunnels_and_sees_neither_key_nor_body(
     with over_tls(tmp_path, authority.issue_cert("localhost")) as (url, heard), tunnelling() as (proxy, told):
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
         client = connected(url, key)
-        assert client.add_model(BODY, IDENTITY).identity == IDENTITY
+        assert client.add(MODEL, BODY, IDENTITY).identity == IDENTITY
         client.close()
     assert heard == ["/models/add-model"]
     assert told[0].startswith(b"CONNECT localhost:")
@@ -176,7 +176,7 @@ def test_a_proxy_that_refuses_is_said_without_its_password(
         monkeypatch.setenv("HTTPS_PROXY", f"http://somebody:{quoted}@{proxy}")
         client = connected("https://localhost:1", key)
         with pytest.raises(EnkryptError) as caught:
-            client.get_model(IDENTITY)
+            client.get(MODEL, IDENTITY)
     assert str(caught.value).startswith("read x/v1: ")
     assert "\n" not in str(caught.value)
     _shows_none(secrets, caught.value)
@@ -198,7 +198,7 @@ def test_an_unusable_setting_of_httpx_is_said_without_its_value(
     """httpx itself would repeat a part of the password, which is a secret too."""
     monkeypatch.setenv(name, value.format(quote(secrets.make("the proxy's password"), safe="")))
     with pytest.raises(ConfigurationError, match=re.escape(line)) as caught:
-        connected("https://localhost:1", secrets.make("the API key")).get_model(IDENTITY)
+        connected("https://localhost:1", secrets.make("the API key")).get(MODEL, IDENTITY)
     _shows_none(secrets, caught.value)
 
 
@@ -208,13 +208,13 @@ def test_fifty_megabytes_cost_a_bounded_memory(tmp_path: Path, secrets: Secrets,
     """A body of 50 MiB, plain or compressed to a few bytes, is cut off: an error, and no memory to speak of."""
     key = secrets.make("the API key")
     calls: dict[str, Callable[[EnkryptClient], object]] = {
-        "get_model": lambda client: client.get_model(IDENTITY),
-        "list_models": lambda client: client.list_models(),
-        "modify_model": lambda client: client.modify_model(IDENTITY, BODY),
+        "get_model": lambda client: client.get(MODEL, IDENTITY),
+        "list_models": lambda client: client.list_all(MODEL),
+        "modify_model": lambda client: client.modify(MODEL, IDENTITY, BODY),
     }
     with serving(tmp_path / "api.sqlite", "--fault", f"{call}:garbage={kind},size={BOMB}") as server:
         client = connected(server.url, key)
-        client.add_model(BODY, IDENTITY)
+        client.add(MODEL, BODY, IDENTITY)
         tracemalloc.start()
         try:
             with pytest.raises(UnexpectedResponse, match=r"\d,\d\d\d bytes"):

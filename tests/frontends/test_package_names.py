@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from documents import everything, minimal
 
 from enkrypt_provider.frontends.package_names import (
-    camel,
     from_package,
     package_steps,
     problem_in_package,
     property_path,
     to_package,
 )
+from enkrypt_provider.frontends.package_schema import camel, snake
 from enkrypt_provider.kinds.markers import Dialect
 from enkrypt_provider.kinds.model import MODEL
-
-
-def snake(name: str) -> str:
-    """As the engine's SDK generator names a property in Python."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda letter: f"_{letter[0].lower()}", name)
 
 
 def test_pythons_names_are_the_apis() -> None:

@@ -12,10 +12,12 @@ import pytest
 
 from enkrypt_provider.core.diff import Rule, rule_of
 from enkrypt_provider.frontends import package_schema
-from enkrypt_provider.frontends.package_names import camel
+from enkrypt_provider.frontends.package_schema import camel
 from enkrypt_provider.kinds.document import FieldOf
 from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.kinds.values import OneOf
 from enkrypt_provider.settings import NAMES
+from tools import package_reference
 from tools import package_schema as generator
 
 SCHEMA = package_schema.package()
@@ -24,6 +26,10 @@ RESOURCE = SCHEMA["resources"]["enkrypt:index:EnkryptModel"]
 
 def test_the_file_is_what_would_be_generated() -> None:
     assert generator.SCHEMA.read_text(encoding="utf-8") == generator.text(), "run `make generate`"
+
+
+def test_the_reference_is_what_would_be_generated() -> None:
+    assert package_reference.PAGE.read_text(encoding="utf-8") == package_reference.page(), "run `make generate`"
 
 
 def properties(owner: Any, place: str = "") -> Iterator[tuple[str, Any]]:
@@ -44,12 +50,22 @@ def fixed() -> dict[str, FieldOf]:
 
 
 def test_every_field_is_a_property() -> None:
-    """All of them are outputs or inputs, no other is, and each says what it means."""
+    """All of them are inputs, but for what the server sets, and outputs, but for what is secret."""
     inputs = dict(properties(RESOURCE["inputProperties"]))
     outputs = dict(properties(RESOURCE["properties"]))
     assert set(inputs) == {path for path, field in fixed().items() if field.is_argument}
-    assert set(outputs) == set(fixed())
-    assert [path for path, found in outputs.items() if not found["description"]] == []
+    assert set(outputs) == {path for path, field in fixed().items() if not field.is_secret}
+    assert [path for path, found in (*inputs.items(), *outputs.items()) if not found["description"]] == []
+
+
+def test_no_output_is_an_enum() -> None:
+    """A program in YAML could not give it to another resource."""
+    inputs, outputs = (dict(properties(RESOURCE[name])) for name in ("inputProperties", "properties"))
+    enums = {path for path, found in inputs.items() if "oneOf" in found.get("items", found)}
+    assert enums == {
+        path for path, found in fixed().items() if found.is_argument and bool(found.values or found.constraint(OneOf))
+    }
+    assert [path for path, found in outputs.items() if "oneOf" in found.get("items", found)] == []
 
 
 def test_what_replaces_and_what_is_required_is_the_fields() -> None:

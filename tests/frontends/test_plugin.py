@@ -321,7 +321,7 @@ def test_a_function_names_what_comes_near(engine: Engine) -> None:
     engine.create("chat", chat())
     with pytest.raises(CallFailed, match='did you mean "chat/v1"'):
         engine.invoke("enkrypt:index:getModel", name="chta")
-    with pytest.raises(CallFailed, match="let the call depend on one of its outputs"):
+    with pytest.raises(CallFailed, match="let the call depend on an output that the API sets, such as modelId"):
         engine.invoke("enkrypt:index:getModel", name="chta", preview=True)
     with pytest.raises(CallFailed, match="there is no function enkrypt:index:getPolicy; there are"):
         engine.invoke("enkrypt:index:getPolicy")

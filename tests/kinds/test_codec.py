@@ -385,7 +385,7 @@ def test_metadata_passes_on_what_it_does_not_know(path: str, name: str) -> None:
 @pytest.mark.parametrize("name", ["\ud800", "a\0b"])
 @pytest.mark.parametrize("path", ["model_config.metadata", "model_config.metadata.gemini"])
 def test_a_name_that_json_cannot_carry_is_refused(path: str, name: str) -> None:
-    """Names of fields obey the rules of texts: they cross the same wire."""
+    """Names of fields obey the rules of texts: both are sent as JSON."""
     props = everything()
     at(props, tuple(path.split(".")))[name] = 1
     (line,) = _said(props)
@@ -398,8 +398,8 @@ def test_a_name_that_json_cannot_carry_is_refused(path: str, name: str) -> None:
 
 def test_the_documents_payload_is_its_own_canonical_form() -> None:
     """What the document sends is what is sent, byte for byte and in its order."""
-    wire = body(canonical(document()))
-    assert json.dumps(wire, indent=2) == DOCUMENT
+    sent = body(canonical(document()))
+    assert json.dumps(sent, indent=2) == DOCUMENT
 
 
 def test_defaults_are_those_of_the_document() -> None:
@@ -597,16 +597,16 @@ def test_what_the_api_refuses_is_refused_here(tmp_path_factory: pytest.TempPathF
     places = [place for place in leaves(whole) if place]
     tried = [(place, odd, *parse(put(whole, place, odd), dialect)) for place in places for odd in ODD]
     sent = [(place, odd, body(inputs, dialect)) for place, odd, inputs, problems in tried if not problems]
-    answers = [(place, odd, _add(tmp_path_factory, body, dialect)) for place, odd, body in sent]
+    responses = [(place, odd, _add(tmp_path_factory, body, dialect)) for place, odd, body in sent]
     assert len(sent) > len(ODD)
-    assert [row for row in answers if row[2][0] not in (200, 409)] == []
+    assert [row for row in responses if row[2][0] not in (200, 409)] == []
 
 
 _APPS: dict[str, httpx.Client] = {}
 
 
 def _add(factory: pytest.TempPathFactory, body: Any, dialect: Dialect = "v1") -> tuple[int, str]:
-    """The emulator's answer to `add-model`; one database for a whole run."""
+    """The emulator's response to `add-model`; one database for a whole run."""
     if dialect not in _APPS:
         app = create_app(factory.getbasetemp() / f"{dialect}.sqlite", dialect=dialect)
         transport = httpx.WSGITransport(app=app)
@@ -658,8 +658,8 @@ DIALECTS = st.sampled_from(get_args(Dialect))
 
 
 @given(st.dictionaries(st.text(), marked(), max_size=4) | st.fixed_dictionaries({"model_config": marked()}), DIALECTS)
-def test_any_input_is_answered(props: Any, dialect: Dialect) -> None:
-    """Whatever a program passes in, the answer is a bounded number of lines, none of which shows a value."""
+def test_any_input_gets_a_bounded_number_of_lines(props: Any, dialect: Dialect) -> None:
+    """Whatever a program passes in, there is a bounded number of lines, none of which shows a value."""
     lines = _said(props, dialect)
     assert len(lines) <= SHOWN + 1
     assert all(line.isprintable() and MARKER not in line for line in lines)
@@ -707,7 +707,7 @@ _LONG = "must hold at most 10,000 values"
     ],
 )
 def test_hostile_input_is_one_line(field: str, value: Any, line: str) -> None:
-    """Depth, size, circles and odd names are each answered in one line of bounded length."""
+    """Depth, size, circles and odd names are each told in one line of bounded length."""
     assert _said(document(**{field: value})) == [line]
 
 
@@ -740,11 +740,11 @@ def test_the_chained_error_shows_no_value_either() -> None:
     assert "stand-in-key" not in f"{behind!s}{behind!r}"
 
 
-# ---- what a server answers
+# ---- what a response says
 
 
-def test_the_documents_answer_reads_as_what_was_sent() -> None:
-    """The document's answer, in its other order, is the payload plus what the server sets."""
+def test_the_documents_response_reads_as_what_was_sent() -> None:
+    """The document's response, in its other order, is the payload plus what the server sets."""
     live = read(json.loads(ANSWER))
     assert (live.inputs, live.computed) == (canonical(document()), COMPUTED)
     assert str(live.identity) == "Test_Model/1"
@@ -847,15 +847,15 @@ def test_what_the_server_sets_may_be_missing(name: str) -> None:
     ],
 )
 def test_what_is_no_registration_is_said(found: Any, line: str) -> None:
-    """An answer that is no registration is the server's mistake, named by its fields."""
+    """A response that is no registration is the server's mistake, named by its fields."""
     with pytest.raises(UnexpectedResponse) as caught:
         read(found)
     assert str(caught.value) == line
 
 
 @given(marked() | st.fixed_dictionaries({"model_saved_name": marked(), "model_config": marked()}))
-def test_any_answer_is_read_or_refused(found: Any) -> None:
-    """Whatever a server answers, it is read or refused in one line without a value of it."""
+def test_any_response_is_read_or_refused(found: Any) -> None:
+    """Whatever a server returns, it is read or refused in one line without a value of it."""
     said = _refusal(found)
     assert said.isprintable()
     assert MARKER not in said
@@ -952,12 +952,12 @@ def test_what_is_known_raises_no_doubt(dialect: Dialect) -> None:
 
 def test_v2_is_sent_as_the_official_client_sends_it() -> None:
     """In v2 the protocol is `model_provider`, the version is at the root, and what v1 alone can say is gone."""
-    wire = body(canonical(document()), "v2")
-    config = wire["model_config"]
-    assert (wire["model_version"], config["model_provider"]) == ("1", "openai")
+    sent = body(canonical(document()), "v2")
+    config = sent["model_config"]
+    assert (sent["model_version"], config["model_provider"]) == ("1", "openai")
     gone = {"is_compatible_with", "model_version", "conversation_template"}
     assert not gone & config.keys()
-    assert "model_type" not in wire
+    assert "model_type" not in sent
 
 
 @pytest.mark.parametrize("endpoint", [None, {}, {"host": "", "port": 443}])
@@ -965,15 +965,15 @@ def test_a_curl_command_needs_no_endpoint(endpoint: Any) -> None:
     """A model that is called by a command has no endpoint, however a server shows that."""
     inputs, problems = parse(minimal(model_config__endpoint=None, model_config__custom_curl_command="curl h"), "v2")
     assert problems == []
-    wire = body(inputs, "v2")
-    live = read({**wire, "model_config": {**wire["model_config"], "endpoint": endpoint}})
+    sent = body(inputs, "v2")
+    live = read({**sent, "model_config": {**sent["model_config"], "endpoint": endpoint}})
     assert "endpoint" not in live.inputs["model_config"]
     assert differing(inputs, live) == []
 
 
 @given(registrations("v2"))
 def test_v2_reads_back_what_it_can_say(props: dict[str, Any]) -> None:
-    """A server that echoes v2's wire form gives the same registration, but for what v2 cannot say."""
+    """A server that echoes a body of v2 gives the same registration, but for what v2 cannot say."""
     inputs, problems = parse(props, "v2")
     assert problems == []
     live = read(body(inputs, "v2"))

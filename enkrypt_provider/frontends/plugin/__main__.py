@@ -12,6 +12,7 @@ from typing import Any, Final
 import grpc
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2_grpc
 
+from ... import __version__
 from ...api.operation import Severity
 from .servicer import Plugin
 
@@ -55,7 +56,10 @@ def serve(plugin: Plugin) -> tuple[grpc.Server, int]:
 
 
 def main() -> None:
-    """Serve until the engine ends."""
+    """Serve until the engine ends. `--version` prints the version alone."""
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"{__version__}\n")
+        return
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine tells: what was begun is brought to its end
     addresses = [word for word in sys.argv[1:] if not word.startswith("-")]
     engine = os.getppid()

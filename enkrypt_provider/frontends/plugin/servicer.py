@@ -6,42 +6,31 @@ What it prints is shown to nobody: messages go to the engine.
 
 from __future__ import annotations
 
-import functools
 import json
 import threading
-import traceback
-from collections.abc import Callable
-from typing import Any, Final, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol
 
-import grpc
-from google.protobuf import any_pb2, empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from ... import __version__
 from ...api import operation
 from ...api.operation import TIME_LIMIT, Operation, Report
 from ...core import diff as differences
 from ...core.controller import Controller, Registered, Request
-from ...errors import EnkryptError, plain
-from ...kinds.kind import Kind, Properties, at
-from ...kinds.model import MODEL
-from ...kinds.secrets import place_of
+from ...errors import EnkryptError
+from ...kinds.kind import Kind, Properties
 from ...kinds.shortened import shortened
 from .. import package_schema
 from ..backend import current_backend
-from ..package_names import package_steps, problem_in_package, property_path
+from ..package_names import KINDS, problem_in_package
 from ..package_values import held, inputs_message, is_of_dynamic, outputs_message, preview, received
 from ..property_values import clear, from_engine, to_engine, without_unknown
+from . import withheld
 from .diff import diff_response
+from .errors import Context, InitFailed, one_line
 from .functions import FUNCTIONS
 from .settings import checked, is_other_account, plain_names
-
-WITHHELD: Final = "__withheld"
-"""An output that no person sees: the secret fields that an import left out. A storage format."""
-
-T = TypeVar("T")
-Context: TypeAlias = Any
-"""`grpc.ServicerContext`; the library has no types."""
 
 
 class Log(Protocol):
@@ -52,49 +41,13 @@ class Log(Protocol):
     def write(self, severity: operation.Severity, line: str, urn: str) -> None: ...
 
 
-class InitFailed(EnkryptError):
-    """A registration is there, and is no use yet."""
-
-    def __init__(self, detail: provider_pb2.ErrorResourceInitFailed) -> None:
-        super().__init__("; ".join(detail.reasons))
-        self.detail = detail
-
-
-def _one_line(call: Callable[[Any, Any, Context], T]) -> Callable[[Any, Any, Context], T]:
-    """Show an expected error as one line; a bug keeps its traceback."""
-
-    @functools.wraps(call)
-    def wrapped(plugin: Any, request: Any, context: Context) -> T:
-        try:
-            return call(plugin, request, context)
-        except InitFailed as failed:
-            message, detail = str(failed), failed.detail
-        except EnkryptError as error:
-            message, detail = str(error), None
-        except Exception:  # noqa: BLE001 - gRPC would show the last line alone
-            message, detail = traceback.format_exc(), None
-        _abort(context, message, detail)
-
-    return wrapped
-
-
-def _abort(context: Context, message: str, detail: provider_pb2.ErrorResourceInitFailed | None) -> NoReturn:
-    if detail is not None:
-        packed = any_pb2.Any()
-        packed.Pack(detail)
-        status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[packed])
-        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    context.abort(grpc.StatusCode.UNKNOWN, message)
-    raise AssertionError("abort has raised")
-
-
 class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     """The provider of one process of the plugin."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
         self._interrupted = threading.Event()
-        self._controller: Controller
+        self._controllers: dict[Kind, Controller] = {}
 
     # ---- the plugin
 
@@ -134,113 +87,100 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
             replaces=["endpoint"] if is_other_account(old, new) else [],
         )
 
-    @_one_line
+    @one_line
     def Configure(self, request: Any, _context: Context) -> Any:
         config = plain_names(_values(request.args))
-        self._controller = Controller.configured(
-            lambda name: config.get(name.removeprefix("enkrypt:")), place=current_backend()
-        )
+        setting = lambda name: config.get(name.removeprefix("enkrypt:"))  # noqa: E731 - as the controller asks
+        self._controllers = {
+            kind: Controller.configured(setting, place=current_backend(), kind=kind) for kind in KINDS
+        }
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     # ---- a resource
 
-    @_one_line
+    @one_line
     def Check(self, request: Any, _context: Context) -> Any:
         kind = _kind(request)
         olds, news = received(kind, request.olds), received(kind, request.news)
-        result = self._controller.check(self._request(request, inputs=news, state=olds))
+        result = self._controllers[kind].check(self._request(request, inputs=news, state=olds))
         problems = [problem_in_package(kind, problem) for problem in result.problems]
         inputs = differences.in_order_of(olds, result.inputs, kind)
         return provider_pb2.CheckResponse(inputs=inputs_message(kind, inputs), failures=_failures(problems))
 
-    @_one_line
+    @one_line
     def Diff(self, request: Any, _context: Context) -> Any:
         kind = _kind(request)
         asked = self._request(request, inputs=received(kind, request.news), state=_state(kind, request))
-        changes = self._controller.diff(asked).changes
-        self._warn_of_withheld(kind, asked, changes)
+        changes = self._controllers[kind].diff(asked).changes
+        withheld.warn(kind, asked, changes)
         if changes or not is_of_dynamic(kind, request.olds):
             return diff_response(kind, changes, asked.state, asked.inputs)
         # An update without a call gives the outputs the package's names.
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_SOME)
 
-    def _warn_of_withheld(self, kind: Kind, asked: Request, changes: list[differences.Change]) -> None:
-        missing = [path for path in asked.state.get(WITHHELD, ()) if at(asked.inputs, path) in (None, [], {}, "")]
-        if missing and any(change.rule is not differences.Rule.OPTION for change in changes):
-            names = ", ".join(property_path(package_steps(kind, tuple(path.split(".")))) for path in missing)
-            asked.report(
-                "warning",
-                f"{plain(asked.id)}: the import left out {names}, and an update sends the whole object: declare it, "
-                "or the API no longer has it",
-            )
-
-    @_one_line
+    @one_line
     def Create(self, request: Any, _context: Context) -> Any:
         kind = _kind(request)
         inputs = received(kind, request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(properties=outputs_message(kind, preview(kind, inputs)))
-        created = self._controller.create(self._request(request, inputs=inputs))
+        created = self._controllers[kind].create(self._request(request, inputs=inputs))
         properties = _kept(kind, created)
         return provider_pb2.CreateResponse(id=created.id, properties=properties)
 
-    @_one_line
+    @one_line
     def Read(self, request: Any, _context: Context) -> Any:
         kind = _kind(request)
         if not request.properties.fields and not request.inputs.fields:
             return self._imported(kind, request)
         state = held(received(kind, request.properties), received(kind, request.inputs))
-        found = self._controller.read(self._request(request, state=state))
+        found = self._controllers[kind].read(self._request(request, state=state))
         if not found.id:
             return provider_pb2.ReadResponse()
-        withheld = {name: state[name] for name in (WITHHELD,) if name in state}
         return provider_pb2.ReadResponse(
             id=found.id,
-            properties=outputs_message(kind, {**found.state, **withheld}),
+            properties=outputs_message(kind, {**found.state, **withheld.kept(state)}),
             inputs=inputs_message(kind, found.inputs),
         )
 
     def _imported(self, kind: Kind, request: Any) -> Any:
         """Read what no state knows: `pulumi import`, `import_`, `get`. The inputs are what generated code shows."""
-        found = self._controller.read(self._request(request))
-        client = self._controller.registrations.client
-        if not found.id:
-            client.registered(kind.identity_from(request.id))  # names what comes near
+        controller = self._controllers[kind]
+        found = controller.read(self._request(request))  # names what comes near where nothing is there
         open_inputs = differences.without_secrets(found.inputs, kind)
-        inputs = shortened(kind, found.inputs, open_inputs, client.settings.dialect)
-        withheld = [place_of(path) for path in kind.secret_paths(found.inputs)]
-        outputs = {**found.state, WITHHELD: withheld} if withheld else found.state
+        inputs = shortened(kind, found.inputs, open_inputs, controller.registrations.client.settings.dialect)
+        outputs = {**found.state, **withheld.noted(kind, found.inputs)}
         return provider_pb2.ReadResponse(
             id=found.id, properties=outputs_message(kind, outputs), inputs=inputs_message(kind, inputs)
         )
 
-    @_one_line
+    @one_line
     def Update(self, request: Any, _context: Context) -> Any:
         kind = _kind(request)
         asked = self._request(request, inputs=received(kind, request.news), state=_state(kind, request))
         if request.preview:
             state = preview(kind, asked.inputs, asked.state)
             return provider_pb2.UpdateResponse(properties=outputs_message(kind, state))
-        if is_of_dynamic(kind, request.olds) and not self._controller.diff(asked).changes:
+        if is_of_dynamic(kind, request.olds) and not self._controllers[kind].diff(asked).changes:
             return provider_pb2.UpdateResponse(properties=outputs_message(kind, _own(kind, asked.state)))
-        return provider_pb2.UpdateResponse(properties=_kept(kind, self._controller.update(asked)))
+        return provider_pb2.UpdateResponse(properties=_kept(kind, self._controllers[kind].update(asked)))
 
-    @_one_line
+    @one_line
     def Delete(self, request: Any, _context: Context) -> Any:
         kind = _kind(request)
         state = held(received(kind, request.properties), received(kind, request.old_inputs))
-        self._controller.delete(self._request(request, state=state))
+        self._controllers[kind].delete(self._request(request, state=state))
         return empty_pb2.Empty()
 
     # ---- functions
 
-    @_one_line
+    @one_line
     def Invoke(self, request: Any, _context: Context) -> Any:
         function = FUNCTIONS.get(request.tok)
         if function is None:
             raise EnkryptError(f"there is no function {request.tok}; there are {', '.join(FUNCTIONS)}")
         with operation.running(Operation(self._report(""), interrupted=self._interrupted)):
-            client = self._controller.registrations.client
+            client = next(iter(self._controllers.values())).registrations.client
             found = function(client, _values(request.args), preview=request.preview)
         return provider_pb2.InvokeResponse(**{"return": to_engine(found)})
 
@@ -262,11 +202,12 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         return lambda severity, line: self._log.write(severity, line, urn)
 
 
-KINDS = {package_schema.token(kind): kind for kind in (MODEL,)}
+TYPES: Final = {package_schema.token(kind.name): kind for kind in KINDS}
+"""The kinds by the type of their resource."""
 
 
 def _kind(request: Any) -> Kind:
-    return KINDS[request.type]
+    return TYPES[request.type]
 
 
 def _values(message: Any) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from enkrypt_provider.kinds.model import MODEL
 
 HERE = Path(__file__).resolve().parent
 KEY = "stand-in-account-key"
+SETTINGS = ("PULUMI_", "ENKRYPT", "PYTHON", "TF_", "MAKE", "MFLAGS")
 PLUGIN = "pulumi-resource-enkrypt"
 RESTAPI = "github.com/Mastercard/terraform-provider-restapi", "1.20.0"
 """The generic REST provider of Terraform, as a Go module, and its version: terraform/go.mod pins it, by hash."""
@@ -115,7 +116,7 @@ def terraform(models: int, url: str, project: Path, env: Mapping[str, str]) -> d
 def environment(folder: Path, path: str) -> dict[str, str]:
     """Return the environment of every command: nothing of the machine's own settings."""
     (folder / "state").mkdir()
-    keep = {k: v for k, v in os.environ.items() if not k.startswith(("PULUMI_", "ENKRYPT", "PYTHON", "TF_"))}
+    keep = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
     return keep | {
         "PATH": os.pathsep.join([path, os.environ["PATH"]]),
         "PYTHONPATH": str(HERE),

@@ -76,11 +76,11 @@ generate: .venv/dev-ready  ## Writes what follows from enkrypt_provider/kinds/: 
 docs: .venv/dev-ready  ## Builds the site of docs/ into site/, strictly
 	@$(VENV) NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
-bench: .venv/bench-ready  ## Times it beside what people would use instead (PLAN=full or short)
+bench: .venv/bench-ready  ## Times it beside what people would use instead (15 minutes; PLAN=short or limits)
 	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/run.py --plan $(or $(PLAN),full)
 
-scaling: .venv/bench-ready  ## Times what a team with many models can do
-	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/scaling.py
+scaling: .venv/bench-ready  ## Times what a team with many models can do (10 minutes)
+	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/run.py --plan scaling
 
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet pyproject.toml --universal --python-version 3.10 \
 	--generate-hashes --no-annotate --group build --extra emulator --extra cli

@@ -1,4 +1,4 @@
-"""The floor."""
+"""A provider that does nothing."""
 
 import pulumi
 from document import document

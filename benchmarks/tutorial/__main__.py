@@ -1,4 +1,4 @@
-"""A dynamic provider as the Pulumi documentation teaches it: in the program, a client per call, a read per write."""
+"""A dynamic provider as Pulumi's documentation teaches it: in the program, a client a call, a read after a write."""
 
 import sys
 from typing import Any
@@ -6,10 +6,9 @@ from typing import Any
 import httpx
 import pulumi
 from document import document
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider
 
-config = pulumi.Config("enkrypt")
-ENDPOINT = config.require("endpoint")
+ENDPOINT = pulumi.Config("enkrypt").require("endpoint")
 KEY = "stand-in-account-key"
 
 
@@ -31,7 +30,7 @@ def whole(value: Any) -> Any:
 NAMES = ("model_saved_name", "testing_for", "model_name", "model_type", "certifications", "model_config")
 
 
-class Naive(ResourceProvider):
+class Tutorial(ResourceProvider):
     def diff(self, _id: str, _olds: Any, _news: Any) -> DiffResult:
         return DiffResult(changes=any(_olds.get(k) != _news.get(k) for k in NAMES))
 
@@ -47,24 +46,19 @@ class Naive(ResourceProvider):
         found.raise_for_status()
         return ReadResult(id_, found.json())
 
-    def update(self, _id: str, _olds: Any, _news: Any) -> UpdateResult:
-        with httpx.Client(base_url=ENDPOINT) as client:
-            client.patch("/models/modify-model", json=body(_news), headers=headers(_id)).raise_for_status()
-        return UpdateResult(self.read(_id, _news).outs)
-
     def delete(self, _id: str, _props: Any) -> None:
         with httpx.Client(base_url=ENDPOINT) as client:
             client.delete("/models/delete-model", headers=headers(_id)).raise_for_status()
 
 
-# Not as it teaches: the SDK pickles each one call deeper than the last, and some 180 are too many for Python.
+# Not as it teaches: the SDK pickles each model one call deeper than the last, and some 180 are too many for Python.
 sys.setrecursionlimit(10_000)
 
 
 class Model(Resource):
     def __init__(self, name: str, props: Any) -> None:
-        super().__init__(Naive(), name, {**props, "model_id": None})
+        super().__init__(Tutorial(), name, {**props, "model_id": None})
 
 
-for number in range(config.get_int("models") or pulumi.Config().require_int("models")):
+for number in range(pulumi.Config().require_int("models")):
     Model(f"model-{number}", document(number, pulumi.Output.secret("stand-in-key")))

@@ -1,8 +1,8 @@
-"""A dynamic provider with the same inputs and outputs that calls nothing: what the engine alone costs."""
+"""A dynamic provider with the same inputs and outputs that sends nothing: what the engine and the SDK need alone."""
 
 from typing import Any
 
-from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Resource, ResourceProvider
 
 COMPUTED = {
     "model_id": 1234567890,
@@ -26,9 +26,6 @@ class Nothing(ResourceProvider):
 
     def read(self, id_: str, props: Any) -> ReadResult:
         return ReadResult(id_, {**props}, {k: v for k, v in props.items() if k not in COMPUTED})
-
-    def update(self, _id: str, _olds: Any, _news: Any) -> UpdateResult:
-        return UpdateResult({**_news, **COMPUTED})
 
 
 class Model(Resource, module="bench", name="Model"):

@@ -143,7 +143,7 @@ def _access(settings: Settings) -> Generator[Finding, None, Account | None]:
         return None
     works = "the emulator works" if settings.database else "the key works"
     yield Finding("access", f"{works}: {counted(len(registered), 'registration')}")
-    if project := client.consumer_info().get("project_name"):
+    if project := None if settings.database else client.consumer_info().get("project_name"):
         yield Finding("project", f"the key belongs to the project {plain(project, 60)}")
     yield from _dialects(registered, settings.dialect)
     return Account(settings.account, settings.shown_endpoint, registered)

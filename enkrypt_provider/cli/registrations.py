@@ -83,9 +83,9 @@ def named(typed: str) -> Identifier:
 
     Of NAME alone the version is empty.
     """
-    mark = "/" if "/" in typed else ":"
-    name, _, version = typed.partition(mark) if mark == "/" else typed.rpartition(mark)
-    return Identifier(name, version) if mark in typed else Identifier(typed, "")
+    separator = "/" if "/" in typed else ":"
+    name, _, version = typed.partition(separator) if separator == "/" else typed.rpartition(separator)
+    return Identifier(name, version) if separator in typed else Identifier(typed, "")
 
 
 def _only(client: EnkryptClient, name: str) -> Identifier:
@@ -100,14 +100,14 @@ def _only(client: EnkryptClient, name: str) -> Identifier:
 
 @dataclass(frozen=True)
 class Health:
-    """Whether a model answers: what is wrong, or ""."""
+    """Whether a model responds: what is wrong, or ""."""
 
     identity: Identifier
     illness: str = ""
 
 
 def health(client: EnkryptClient, live: Live) -> Health:
-    """Ask the API whether a model answers. What it says is told without the model's own keys."""
+    """Ask the API whether a model responds. What it says is told without the model's own keys."""
     found = illness(client.model_health(live.identity))
     return Health(live.identity, redacted(found, secrets_in(live.inputs)))
 

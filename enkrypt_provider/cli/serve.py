@@ -35,7 +35,7 @@ def serve(
     ] = None,
     mask_apikeys: Annotated[bool, typer.Option(help="Return xxxxx for every stored API key.")] = False,
     cache_reads: Annotated[
-        bool, typer.Option(help="Answer reads from a cache until X-Enkrypt-Refresh-Cache: true.")
+        bool, typer.Option(help="Serve reads from a cache until X-Enkrypt-Refresh-Cache: true.")
     ] = False,
     list_details: Annotated[bool, typer.Option(help="List whole models, or names alone.")] = True,
     quirks: Annotated[

@@ -84,10 +84,10 @@ def repeated_in(lives: Iterable[Live]) -> set[str]:
     return {text for text, users in count.items() if users > 1 and len(text) >= DISTINCT and not is_masked(text)}
 
 
-def numbered(name: str, mark: str) -> Iterator[str]:
+def numbered(name: str, separator: str) -> Iterator[str]:
     """Yield `name`, then with 2, 3 and so on behind it."""
     yield name
     number = 2
     while True:
-        yield f"{name}{mark}{number}"
+        yield f"{name}{separator}{number}"
         number += 1

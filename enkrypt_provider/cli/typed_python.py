@@ -31,12 +31,12 @@ ARGS: Final[Mapping[str, type]] = {
 
 @dataclass(frozen=True)
 class Group:
-    """Parts between brackets: on one line, or one on each line. `mark` stands behind each but the last."""
+    """Parts between brackets: on one line, or one on each line. `separator` stands behind each but the last."""
 
     opening: str
     parts: list[tuple[str, Node]]
     closing: str
-    mark: str = ","
+    separator: str = ","
 
 
 Node: TypeAlias = "str | Group"
@@ -59,7 +59,7 @@ def module(declarations: Iterable[Declaration], about: str, *, beside_us: bool =
 
 
 def _imports(body: str) -> str:
-    classes = {MODEL.name, *(shape.__name__ for shape in ARGS.values())}
+    classes = {MODEL.name, *(class_.__name__ for class_ in ARGS.values())}
     used = sorted(name for name in classes if re.search(rf"\b{name}\(", body))
     line = f"from enkrypt_provider import {', '.join(used)}"
     many = Group("from enkrypt_provider import (", [("", name) for name in used], ")")
@@ -86,10 +86,10 @@ def _node(value: Any, path: str = "") -> Node:
 
 
 def _object(value: Mapping[str, Any], path: str) -> Node:
-    shape = ARGS.get(path)
-    if shape is not None and set(value) <= set(names_of(shape)):
+    class_ = ARGS.get(path)
+    if class_ is not None and set(value) <= set(names_of(class_)):
         parts = [(f"{name}=", _broken(item) or _node(item, f"{path}.{name}")) for name, item in value.items()]
-        return Group(f"{shape.__name__}(", parts, ")")
+        return Group(f"{class_.__name__}(", parts, ")")
     return Group("{", [(f"{_text(name)}: ", _node(item, f"{path}.{name}")) for name, item in value.items()], "}")
 
 
@@ -98,7 +98,7 @@ def _broken(value: Any) -> Node | None:
     if not isinstance(value, str) or len(_text(value)) <= TEXT_WIDTH:
         return None
     pieces = re.findall(r"[^\n]{1,60}\S*[^\S\n]*\n?|\n", value)
-    return Group("(", [("", _text(piece)) for piece in pieces], ")", mark="") if len(pieces) > 1 else None
+    return Group("(", [("", _text(piece)) for piece in pieces], ")", separator="") if len(pieces) > 1 else None
 
 
 def _text(value: str) -> str:
@@ -124,7 +124,7 @@ def _variable(name: str) -> str:
 def _flat(node: Node) -> str:
     if isinstance(node, str):
         return node
-    between = f"{node.mark} "
+    between = f"{node.separator} "
     return f"{node.opening}{between.join(before + _flat(part) for before, part in node.parts)}{node.closing}"
 
 
@@ -132,9 +132,9 @@ def _laid(node: Node, indent: str, before: int = 0, after: int = 0) -> str:
     """Return a node at `indent`, with `before` and `after` characters on its first and last line."""
     if isinstance(node, str):
         return node
-    is_whole = bool(node.mark) and len(indent) + before + len(_flat(node)) + after <= WIDTH
+    is_whole = bool(node.separator) and len(indent) + before + len(_flat(node)) + after <= WIDTH
     if is_whole or not node.parts:
         return _flat(node)
     deeper = indent + "    "
-    lines = [f"{deeper}{name}{_laid(part, deeper, len(name), 1)}{node.mark}\n" for name, part in node.parts]
+    lines = [f"{deeper}{name}{_laid(part, deeper, len(name), 1)}{node.separator}\n" for name, part in node.parts]
     return f"{node.opening}\n{''.join(lines)}{indent}{node.closing}"

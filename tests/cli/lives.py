@@ -18,8 +18,8 @@ def live(props: Mapping[str, Any], dialect: Dialect = "v1") -> Live:
     return Live(inputs, {})
 
 
-def answered(props: Mapping[str, Any], dialect: Dialect) -> Live:
-    """What is read of such a registration once it went to the API and back: v2 answers its defaults too."""
-    wire = codec.body(MODEL, live(props, dialect).inputs, dialect)
-    config = {name: value for name, value in wire["model_config"].items() if value is not None}
-    return codec.read(MODEL, {**wire, "model_config": config})
+def read_back(props: Mapping[str, Any], dialect: Dialect) -> Live:
+    """What is read of such a registration after its way to the API and back: v2 returns its defaults too."""
+    body = codec.body(MODEL, live(props, dialect).inputs, dialect)
+    config = {name: value for name, value in body["model_config"].items() if value is not None}
+    return codec.read(MODEL, {**body, "model_config": config})

@@ -415,9 +415,9 @@ def test_stacks_are_completed() -> None:
 
 
 def test_a_person_is_there_where_both_ends_are_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is asked whose answer could not be read, or who would not see the question."""
-    for answers, sees, expected in [(True, True, True), (False, True, False), (True, False, False)]:
-        monkeypatch.setattr(sys.stdin, "isatty", lambda is_one=answers: is_one)
+    """Nobody is asked whose reply could not be read, or who would not see the question."""
+    for types, sees, expected in [(True, True, True), (False, True, False), (True, False, False)]:
+        monkeypatch.setattr(sys.stdin, "isatty", lambda is_one=types: is_one)
         monkeypatch.setattr(sys.stdout, "isatty", lambda is_one=sees: is_one)
         assert printing.person() is expected
 

@@ -18,7 +18,7 @@ from enkrypt_provider.kinds.kind import Identifier, Live
 from enkrypt_provider.kinds.markers import Dialect
 from enkrypt_provider.kinds.model import MODEL
 
-from .lives import answered, live
+from .lives import live, read_back
 
 
 def unchanged(declaration: Declaration, secrets: Secrets, dialect: Dialect) -> bool:
@@ -41,7 +41,7 @@ def test_what_is_declared_is_what_is_registered(props: dict[str, Any]) -> None:
 def test_v2_too(props: dict[str, Any]) -> None:
     """Whatever is registered in v2, its declaration changes nothing, and none of v2's empty defaults is in it."""
     secrets = Secrets({})
-    declaration = declare(answered(props, "v2"), "name", secrets, "v2")
+    declaration = declare(read_back(props, "v2"), "name", secrets, "v2")
     secrets.found.update(dict.fromkeys(missing([declaration], secrets), "https://key"))
     assert unchanged(declaration, secrets, "v2")
     config = declaration.arguments["model_config"]
@@ -52,7 +52,7 @@ def test_v2_too(props: dict[str, Any]) -> None:
 @pytest.mark.parametrize("dialect", ["v1", "v2"])
 def test_only_what_differs_from_the_defaults_is_declared(dialect: Dialect) -> None:
     """The least registration is declared by the least arguments."""
-    assert declare(answered(minimal(), dialect), "small", Secrets({}), dialect).arguments == minimal()
+    assert declare(read_back(minimal(), dialect), "small", Secrets({}), dialect).arguments == minimal()
 
 
 @pytest.mark.parametrize(("scheme", "port"), [("http", 80), ("https", 443)])
@@ -89,9 +89,9 @@ def test_a_model_that_a_curl_command_reaches_has_no_endpoint(tmp_path: Any) -> N
     del props["model_config"]["endpoint"]
     transport = httpx.WSGITransport(create_app(tmp_path / "a.db", dialect="v2"))
     with httpx.Client(transport=transport, base_url="http://a", headers={"apikey": "k"}) as api:
-        answer = api.post("/models/add-model", json=codec.body(MODEL, live(props, "v2").inputs, "v2"))
+        response = api.post("/models/add-model", json=codec.body(MODEL, live(props, "v2").inputs, "v2"))
     secrets = Secrets({})
-    found = declare(codec.read(MODEL, answer.json()["data"]), "a", secrets)
+    found = declare(codec.read(MODEL, response.json()["data"]), "a", secrets)
     assert "endpoint" not in found.arguments["model_config"]
     assert unchanged(found, secrets, "v2")
 

@@ -394,13 +394,15 @@ def test_a_model_of_an_explicit_provider_belongs_to_its_account(project: Project
     eu = fake_engine.provider(OTHER, "eu")
     eu["inputs"]["enkrypt:endpoint"] = "https://eu.example.com/"
     models = [held(name, provider="eu", __account=f"https://{name}.example.com") for name in ("eu", "us")]
-    project.hold(eu, *models, held("old", provider="eu"))
+    wrong = fake_engine.provider(OTHER, "wrong")
+    wrong["inputs"]["enkrypt:endpoint"] = "nonsense"
+    project.hold(eu, wrong, *models, held("w", provider="wrong", __account=well.url), held("old", provider="eu"))
     findings = found()
     assert (
         findings["account"].says
         == "1 model registered at https://us.example.com, not at https://eu.example.com (us/v1)"
     )
-    assert findings["state"].says == "3 models; registered in this account: 0"
+    assert findings["state"].says == "not in this account: 1 of 4 models of the state (w/v1)"
     assert findings["endpoint"].says.startswith(well.url)
 
 

@@ -44,8 +44,8 @@ def begin(project: Project, start: Start) -> Begin:
     return begun
 
 
-def answer(typed: str, *words: str) -> Typed:
-    """Types a command at a terminal, and then these answers."""
+def at_a_terminal(typed: str, *words: str) -> Typed:
+    """Types a command at a terminal, and then these replies."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(printing, "person", lambda: True)
         ran = CliRunner().invoke(commands, ["import", *words], input=typed, env={"COLUMNS": "80"})
@@ -295,7 +295,7 @@ def test_a_wrong_key_is_told_and_nothing_is_written(begin: Begin, project: Proje
 def test_a_person_chooses_and_types_the_keys(begin: Begin, project: Project) -> None:
     """What is not in the state is listed; numbers and patterns choose; hidden keys are set, never shown."""
     begin(*(model(name, "sk") for name in ("claude", "gpt-4", "gpt-5", "llama")), mask_apikeys=True)
-    ran = answer("9\n1 gpt-*\nsk-1\nsk-2\n\n")
+    ran = at_a_terminal("9\n1 gpt-*\nsk-1\nsk-2\n\n")
     assert ran.code == 0
     assert "9: there is none of that" in ran.out
     assert "enkrypt:gpt-4_apikey, the key of gpt-4" in ran.out
@@ -311,19 +311,19 @@ def test_a_person_may_take_nothing(begin: Begin, project: Project) -> None:
     """`none` changes nothing; `?` and Enter alone explain, and ask again."""
     begin(model("a", "sk"))
     before = project.stack_file.read_text()
-    ran = answer("\n?\nnone\n")
+    ran = at_a_terminal("\n?\nnone\n")
     assert ran.code == 0
     assert ran.out.count("  none     no one: nothing is changed\n") == 2
     assert ran.out.endswith("Nothing was imported.\n")
     assert (project.stack_file.read_text(), FILE.exists()) == (before, False)
-    assert answer("").code == 1  # nobody is there any more
+    assert at_a_terminal("").code == 1  # nobody is there any more
     assert project.stack_file.read_text() == before
 
 
 def test_a_key_that_breaks_a_rule_is_asked_for_again(begin: Begin) -> None:
     """A person who pasted something else with it is told at once."""
     begin(model("a", "sk"), mask_apikeys=True)
-    ran = answer("all\nsk and more\nsk-right\n")
+    ran = at_a_terminal("all\nsk and more\nsk-right\n")
     assert ran.code == 0
     assert "  It must not be empty or hold spaces or line breaks (a pasted key?).\n" in ran.out
     assert "and more" not in ran.text
@@ -333,7 +333,7 @@ def test_a_key_that_breaks_a_rule_is_asked_for_again(begin: Begin) -> None:
 def test_a_person_may_be_asked_nothing(begin: Begin) -> None:
     """With --all the models are taken, and masked keys are to be set first."""
     begin(model("a", "sk"), mask_apikeys=True)
-    ran = answer("", "--all")
+    ran = at_a_terminal("", "--all")
     assert ran.code == 1
     assert "pulumi config set --secret enkrypt:a_apikey --stack dev" in ran.out
 
@@ -412,7 +412,7 @@ def test_what_cannot_be_read_is_left_out(begin: Begin, typed: Type) -> None:
     assert ran.code == 1
     assert ran.err.startswith("left out: b/v1: read b/v1: 403")
     assert not FILE.exists()
-    ran = answer("all\n")
+    ran = at_a_terminal("all\n")
     assert "read b/v1: 403" in " ".join(ran.out.split())
 
 

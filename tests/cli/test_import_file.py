@@ -18,7 +18,7 @@ from enkrypt_provider.kinds.kind import Live
 from enkrypt_provider.kinds.markers import Dialect
 from enkrypt_provider.kinds.model import MODEL
 
-from .lives import answered, live
+from .lives import live, read_back
 
 ACCOUNT = "https://api.example.com"
 
@@ -27,7 +27,7 @@ ACCOUNT = "https://api.example.com"
 def test_the_state_is_what_a_create_would_have_left(dialect: Dialect) -> None:
     """Inputs are those of `check`, outputs those and what the server set; every secret is one in both."""
     props = {name: value for name, value in everything(dialect).items() if name not in MODEL.options}
-    found = Live(answered(props, dialect).inputs, dict(COMPUTED))
+    found = Live(read_back(props, dialect).inputs, dict(COMPUTED))
     secrets = Secrets({})
     declaration = declare(found, "bank", secrets)
     made = entry(declaration, secrets.known, dialect, ACCOUNT)
@@ -66,7 +66,7 @@ def test_a_default_is_no_secret() -> None:
 
 
 def test_a_masked_key_is_the_configurations() -> None:
-    """The state holds the key that is declared, whatever the API answers in its place."""
+    """The state holds the key that is declared, whatever the API shows in its place."""
     secrets = Secrets({"a_apikey": "sk-real"})
     declaration = declare(live(minimal(model_config__apikeys=["xxxxx"])), "a", secrets)
     made = entry(declaration, secrets.known, "v1", ACCOUNT)

@@ -22,7 +22,7 @@ from enkrypt_provider.kinds.secrets import is_masked
      "<redacted>", "[MASKED]", "hidden"],
 )  # fmt: skip
 def test_a_mask_is_known(text: str) -> None:
-    """Whatever an API may answer in the place of a key is taken for a mask."""
+    """Whatever an API may show in the place of a key is taken for a mask."""
     assert is_masked(text)
 
 

@@ -1,4 +1,4 @@
-"""stack.py: what is asked of the engine, and how its answers are read."""
+"""stack.py: what is asked of the engine, and how its output is read."""
 
 from __future__ import annotations
 

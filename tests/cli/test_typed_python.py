@@ -20,7 +20,7 @@ from enkrypt_provider.cli.stack_secrets import Secret, Secrets
 from enkrypt_provider.cli.typed_python import ARGS, module
 from enkrypt_provider.kinds.kind import Live
 
-from .lives import answered, live
+from .lives import live, read_back
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LONG = 'You are "kind".\n\nIt\'s said in one paragraph, ' + "and said again, " * 30 + "\n" + "y" * 150
@@ -57,7 +57,7 @@ def run(text: str) -> dict[str, Any]:
 @given(st.lists(registrations(), min_size=1, max_size=3), st.lists(registrations("v2"), max_size=2))
 def test_the_module_says_what_the_arguments_are(v1: list[Any], v2: list[Any]) -> None:
     """Run, a module declares exactly the arguments that it was written from, whatever texts are in them."""
-    lives = [*map(live, v1), *(answered(props, "v2") for props in v2)]
+    lives = [*map(live, v1), *(read_back(props, "v2") for props in v2)]
     secrets = Secrets({})
     declarations = [declare(one, f"{n}-{one.identity.name}", secrets) for n, one in enumerate(lives)]
     assert run(module(declarations, "Models.")) == {found.name: found.arguments for found in declarations}

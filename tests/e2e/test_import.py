@@ -31,12 +31,14 @@ PROMPT = 'You are "kind".\nIt\'s said once.\n'
 def odd_models(story: Story, dialect: Dialect) -> list[dict[str, Any]]:
     """Registrations of every kind that a person may have made by hand, as arguments."""
     keys = [story.secrets.make(f"the key of model {number}") for number in range(KEYS)]
+    shared = story.secrets.make("the key of all usual models")
+    free = {**FREE, "aws_secret_access_key": story.secrets.make("the key of a cloud")}
     models = [
         {"model_saved_name": "internal", "model_config": reached("http", "llm.internal", port=8000, base_path="/v2")},
         {"model_saved_name": "Two Words: 4.1", "model_config": {**reached(), "model_version": "1e3"}},
         {"model_saved_name": "again", "model_config": {**reached(), "model_version": "2024-08-06"}},
         {"model_saved_name": "again", "model_config": {**reached(), "system_prompt": PROMPT}},
-        {"model_saved_name": "free", "model_config": {**reached(), "metadata": FREE, "apikeys": keys}},
+        {"model_saved_name": "free", "model_config": {**reached(), "metadata": free, "apikeys": keys}},
         {"model_saved_name": "list", "testing_for": "Chatbot", "certifications": ["SOC 3", "GDPR"],
          "model_config": {**reached(), "default_request_options": {"stop": ["END", "."], "temperature": 0.0}}},
     ]  # fmt: skip
@@ -57,8 +59,8 @@ def odd_models(story: Story, dialect: Dialect) -> list[dict[str, Any]]:
                 "model_config": {"is_compatible_with": "vg-curl", "custom_curl_command": curl},
             },
         ]
-    usual = ({"model_saved_name": f"model-{number}", "model_config": reached()} for number in range(len(models), 25))
-    return [*models, *usual]
+    usual = {"model_config": {**reached(), "apikeys": [shared]}}
+    return [*models, *({"model_saved_name": f"model-{number}", **usual} for number in range(len(models), 25))]
 
 
 FREE: Mapping[str, Any] = {
@@ -151,6 +153,7 @@ def test_25_models_become_a_catalogue(story: Story) -> None:
     with account(story, stack, odd_models(story, "v1")) as here:
         done = here.type("enkrypt-provider import --stack dev")
         assert done.stderr == ""
+        assert "Set 4 secrets of stack dev: " in done.stdout  # one for all usual models
         assert stat.S_IMODE((stack.folder / "enkrypt-import.json").stat().st_mode) == 0o600
         imported, removed, up = next_commands(done)
         assert "= 25 imported" in here.type(imported).lines

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import grpc
 import psutil
+import pytest
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2_grpc
 
@@ -19,8 +21,9 @@ COMMAND = [sys.executable, "-m", "enkrypt_provider.frontends.plugin"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def test_it_serves_on_the_port_that_it_prints_and_ends_with_the_engine() -> None:
-    """The shell stands for the engine, which is killed."""
+@pytest.mark.parametrize("ending", ["the engine is killed", "the engine interrupts it"])
+def test_it_serves_on_the_port_that_it_prints_and_ends_with_the_engine(ending: str) -> None:
+    """The shell stands for the engine. An engine interrupts its plugins when it ends, and waits for each."""
     engine = subprocess.Popen(
         ["/bin/sh", "-c", '"$@" 127.0.0.1:1 & echo $!; wait', "sh", *COMMAND],
         stdout=subprocess.PIPE, text=True, env=ENVIRONMENT,
@@ -32,8 +35,11 @@ def test_it_serves_on_the_port_that_it_prints_and_ends_with_the_engine() -> None
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             stub = provider_pb2_grpc.ResourceProviderStub(channel)
             assert stub.GetPluginInfo(empty_pb2.Empty(), timeout=20).version == __version__
-        plugin.send_signal(2)  # an interrupt is told by the engine, which waits for what was begun
-        engine.kill()
+        if ending == "the engine interrupts it":
+            plugin.send_signal(signal.SIGINT)
+            assert engine.wait(timeout=20) == 0  # it waited for the plugin
+        else:
+            engine.kill()
         assert plugin.wait(timeout=20) is None or not plugin.is_running()
 
 

@@ -60,16 +60,16 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"{__version__}\n")
         return
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine tells: what was begun is brought to its end
+    ended = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: ended.set())  # so the engine ends a plugin; it waits 5 s, then kills
     addresses = [word for word in sys.argv[1:] if not word.startswith("-")]
     engine = os.getppid()
     server, port = serve(Plugin(EngineLog(*addresses[:1])))
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    ended = threading.Event()
-    while os.getppid() == engine:
-        ended.wait(LOOKS)
-    server.stop(None)
+    while os.getppid() == engine and not ended.wait(LOOKS):
+        pass
+    server.stop(60).wait()  # what was begun is brought to its end
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -24,10 +26,12 @@ from enkrypt_provider import (
     TopicDetectorArgs,
     outputs,
 )
+from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
 from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
 from enkrypt_provider.kinds.kind import Kind
 
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "guard-a-model.md"
 DETECTORS: dict[str, Any] = {
     "nsfw": {"enabled": True, "block_message": "No."}, "topic_detector": {"enabled": True, "topic": ["science"]},
 }  # fmt: skip
@@ -136,3 +140,14 @@ def test_what_is_there_is_read() -> None:
     seen = run(lambda: EnkryptDeployment.get("d", "there").id).seen
     assert seen == ["there"]
     assert isinstance(run(lambda: EnkryptGuardrailsPolicy.get("p", "there")).resources, dict)
+
+
+def test_the_pages_program_declares_all_three() -> None:
+    """What docs/how-to/guard-a-model.md shows is whole, and each takes the other's outputs."""
+    (program,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    made = run(lambda: exec(compile(program, str(PAGE), "exec"), {})).resources  # noqa: S102 - a program of our own docs
+    assert set(made) == {"chat", "guardrails", "deployment"}
+    deployed = declared(made["deployment"])
+    assert (deployed["model_saved_name"], deployed["model_version"]) == ("support-chat", "v1")
+    for kind, name in ((GUARDRAILS_POLICY, "guardrails"), (DEPLOYMENT, "deployment")):
+        assert codec.parse(kind, declared(made[name]))[1] == []

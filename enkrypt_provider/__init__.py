@@ -1,4 +1,4 @@
-"""Enkrypt AI model registrations as Pulumi resources."""
+"""What is registered with Enkrypt AI as Pulumi resources: models, guardrails policies, deployments."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,45 +19,81 @@ if TYPE_CHECKING:
     from . import catalogue
     from .program.args import (
         AuthDataArgs,
+        BlockingDetectorArgs,
         ContextArgs,
+        DetectorArgs,
+        DetectorsArgs,
         EndpointArgs,
+        EnkryptDeploymentArgs,
+        EnkryptGuardrailsPolicyArgs,
         EnkryptModelArgs,
         GeminiArgs,
         HeaderArgs,
+        InjectionAttackDetectorArgs,
+        InputAdditionalConfigArgs,
+        InputPolicyArgs,
         JwtConfigArgs,
+        KeywordDetectorArgs,
         MetadataArgs,
         ModelConfigArgs,
+        OutputAdditionalConfigArgs,
+        OutputPolicyArgs,
         PathsArgs,
+        PiiDetectorArgs,
+        PolicyRuleArgs,
+        PolicyViolationDetectorArgs,
+        RuleMappingArgs,
+        SystemPromptDetectorArgs,
         ToolArgs,
+        TopicDetectorArgs,
     )
     from .program.lookup import get_model, get_model_output, list_models, list_models_output
-    from .program.resource import EnkryptModel, EnkryptProvider
+    from .program.resource import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel, EnkryptProvider
 
 __version__ = "0.2.0"
 
 __all__ = [
     "AuthDataArgs",
     "AuthenticationFailed",
+    "BlockingDetectorArgs",
     "ConfigurationError",
     "ContextArgs",
     "DeletionProtected",
+    "DetectorArgs",
+    "DetectorsArgs",
     "EndpointArgs",
+    "EnkryptDeployment",
+    "EnkryptDeploymentArgs",
     "EnkryptError",
+    "EnkryptGuardrailsPolicy",
+    "EnkryptGuardrailsPolicyArgs",
     "EnkryptModel",
     "EnkryptModelArgs",
     "EnkryptProvider",
     "GeminiArgs",
     "HeaderArgs",
+    "InjectionAttackDetectorArgs",
+    "InputAdditionalConfigArgs",
+    "InputPolicyArgs",
     "JwtConfigArgs",
+    "KeywordDetectorArgs",
     "MetadataArgs",
     "ModelConfigArgs",
     "ModelExists",
     "ModelNotFound",
     "ModelUnhealthy",
+    "OutputAdditionalConfigArgs",
+    "OutputPolicyArgs",
     "PathsArgs",
+    "PiiDetectorArgs",
+    "PolicyRuleArgs",
+    "PolicyViolationDetectorArgs",
     "RequestRejected",
+    "RuleMappingArgs",
     "ServiceUnavailable",
+    "SystemPromptDetectorArgs",
     "ToolArgs",
+    "TopicDetectorArgs",
     "UnexpectedResponse",
     "__version__",
     "catalogue",
@@ -69,7 +105,9 @@ __all__ = [
 
 _LATER = {
     **dict.fromkeys((name for name in __all__ if name.endswith("Args")), "program.args"),
-    **dict.fromkeys(("EnkryptModel", "EnkryptProvider"), "program.resource"),
+    **dict.fromkeys(
+        ("EnkryptDeployment", "EnkryptGuardrailsPolicy", "EnkryptModel", "EnkryptProvider"), "program.resource"
+    ),
     **dict.fromkeys(("get_model", "get_model_output", "list_models", "list_models_output"), "program.lookup"),
     "catalogue": "catalogue",
     "outputs": "program.outputs",

@@ -13,9 +13,9 @@ from typing_extensions import Unpack
 
 from .frontends.package_schema import DYNAMIC, camel, snake, token
 from .program.args import EnkryptModelArgs, EnkryptModelKeywords
+from .program.arguments import given_arguments
 from .program.outputs import EnkryptModelOutputs
 from .program.package_types import RESOURCE, SCHEMA, inputs, output_type, package_path, type_of
-from .program.resource import given_arguments
 
 if TYPE_CHECKING:
     from .program import outputs
@@ -67,7 +67,7 @@ class EnkryptModel(EnkryptModelOutputs, pulumi.CustomResource):
 
         Raises `TypeError`, in one line, for an argument that does not exist or is missing.
         """
-        given = given_arguments(resource_name, args, arguments)
+        given = given_arguments(resource_name, EnkryptModelArgs, args, arguments)
         # A stack of the dynamic provider is taken over without a call of the API.
         ours = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_=f"{DYNAMIC}EnkryptModel")])
         if given.get("deletion_protection") is True:

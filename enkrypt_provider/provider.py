@@ -1,6 +1,6 @@
 """What every state names: the class that the engine's process unpickles, and how its errors look in the console.
 
-The module path of `EnkryptModelProvider` is a storage format: never move or rename it, and give it no attribute
+The module path of each provider class is a storage format: never move or rename one, and give it no attribute
 before `configure()`, which runs in the engine's process, after the pickle is read. What the operations need is
 imported there alone: a program that only declares models needs none of it.
 """
@@ -26,6 +26,7 @@ from .errors import EnkryptError
 
 if TYPE_CHECKING:
     from .frontends.dynamic import DynamicFrontend
+    from .kinds.kind import Kind
 
 Properties = dict[str, Any]
 P = ParamSpec("P")
@@ -48,8 +49,8 @@ def _one_line(operation: Callable[P, T]) -> Callable[P, T]:
     return wrapped
 
 
-class EnkryptModelProvider(ResourceProvider):
-    """Registers models with the Enkrypt AI Models API. Each operation is that of `DynamicFrontend`."""
+class _Provider(ResourceProvider):
+    """Registers one kind of thing with the Enkrypt AI API. Each operation is that of `DynamicFrontend`."""
 
     # It is 40 bytes that name a class: nothing to encrypt in every state and every diff.
     serialize_as_secret_always = False
@@ -60,7 +61,10 @@ class EnkryptModelProvider(ResourceProvider):
         """Take the stack's configuration."""
         from .frontends.dynamic import DynamicFrontend
 
-        self._frontend = DynamicFrontend.configured(req.config.get)
+        self._frontend = DynamicFrontend.configured(req.config.get, self._kind())
+
+    def _kind(self) -> Kind:
+        raise NotImplementedError
 
     @_one_line
     def check(self, _olds: Properties, news: Properties) -> CheckResult:
@@ -85,3 +89,30 @@ class EnkryptModelProvider(ResourceProvider):
     @_one_line
     def delete(self, _id: str, _props: Properties) -> None:
         self._frontend.delete(_id, _props)
+
+
+class EnkryptModelProvider(_Provider):
+    """Registers models."""
+
+    def _kind(self) -> Kind:
+        from .kinds.model import MODEL
+
+        return MODEL
+
+
+class EnkryptGuardrailsPolicyProvider(_Provider):
+    """Registers guardrails policies."""
+
+    def _kind(self) -> Kind:
+        from .kinds.guardrails_policy import GUARDRAILS_POLICY
+
+        return GUARDRAILS_POLICY
+
+
+class EnkryptDeploymentProvider(_Provider):
+    """Registers deployments."""
+
+    def _kind(self) -> Kind:
+        from .kinds.deployment import DEPLOYMENT
+
+        return DEPLOYMENT

@@ -20,10 +20,23 @@ from pulumi.dynamic.dynamic import serialize_provider
 from enkrypt_provider import provider as module
 from enkrypt_provider.core.controller import Controller
 from enkrypt_provider.errors import ConfigurationError, EnkryptError, ModelNotFound
-from enkrypt_provider.provider import EnkryptModelProvider
+from enkrypt_provider.provider import (
+    EnkryptDeploymentProvider,
+    EnkryptGuardrailsPolicyProvider,
+    EnkryptModelProvider,
+)
 
 STORED = "gASVOQAAAAAAAACMGWVua3J5cHRfcHJvdmlkZXIucHJvdmlkZXKUjBRFbmtyeXB0TW9kZWxQcm92aWRlcpSTlCmBlC4="
 """What every state holds since version 0.1.0: a storage format."""
+PROVIDERS: dict[type[ResourceProvider], str] = {
+    EnkryptModelProvider: STORED,
+    EnkryptGuardrailsPolicyProvider: (
+        "gASVRAAAAAAAAACMGWVua3J5cHRfcHJvdmlkZXIucHJvdmlkZXKUjB9FbmtyeXB0R3VhcmRyYWlsc1BvbGljeVByb3ZpZGVylJOUKYGULg=="
+    ),
+    EnkryptDeploymentProvider: (
+        "gASVPgAAAAAAAACMGWVua3J5cHRfcHJvdmlkZXIucHJvdmlkZXKUjBlFbmtyeXB0RGVwbG95bWVudFByb3ZpZGVylJOUKYGULg=="
+    ),
+}
 
 
 def configured(**config: Any) -> EnkryptModelProvider:
@@ -43,9 +56,10 @@ def provider(tmp_path: Path) -> EnkryptModelProvider:
 # ---- the pickle
 
 
-def test_the_pickle_is_the_one_that_states_hold() -> None:
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_pickle_is_the_one_that_states_hold(provider: type[ResourceProvider]) -> None:
     """The provider pickles to the bytes that every state has: another would be a diff of every resource."""
-    assert serialize_provider(EnkryptModelProvider()) == STORED
+    assert serialize_provider(provider()) == PROVIDERS[provider]
 
 
 def test_the_pickle_names_the_class_and_nothing_else() -> None:
@@ -105,8 +119,8 @@ def test_each_operation_is_the_front_ends(provider: EnkryptModelProvider) -> Non
 @pytest.mark.parametrize("operation", ["check", "diff", "create", "read", "update", "delete"])
 def test_every_operation_of_the_engine_is_ours(operation: str) -> None:
     """No operation falls back on the SDK's own, which would do nothing and say that all is well."""
-    assert vars(EnkryptModelProvider).get(operation) is not None
-    assert getattr(EnkryptModelProvider, operation) is not getattr(ResourceProvider, operation)
+    for provider in PROVIDERS:
+        assert getattr(provider, operation) is not getattr(ResourceProvider, operation)
 
 
 # ---- what the console shows

@@ -32,6 +32,7 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
     Secret,
 )
 from enkrypt_provider.kinds.model import MODEL  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.kinds.registry import KINDS  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.kinds.values import OneOf  # noqa: E402 - after the path that it is found by
 
 WIDTH: Final = 118
@@ -42,7 +43,7 @@ PROGRAM: Final = ROOT / "enkrypt_provider" / "program"
 
 def files() -> dict[Path, str]:
     """The text of each file that is generated."""
-    return {PROGRAM / "args.py": args(MODEL), PROGRAM / "outputs.py": outputs(MODEL)}
+    return {PROGRAM / "args.py": args(), PROGRAM / "outputs.py": outputs()}
 
 
 @functools.cache
@@ -50,6 +51,8 @@ def meanings(document: type[Document]) -> dict[str, str]:
     """The docstring below each field of a document, on one line."""
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(document))).body
     found: dict[str, str] = {}
+    for base in document.__bases__:
+        found |= meanings(base) if issubclass(base, Document) and base is not Document else {}
     for field, below in itertools.pairwise(getattr(tree, "body", ())):
         if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
             found[ast.unparse(field.target)] = " ".join(ast.literal_eval(below.value).split())
@@ -58,7 +61,8 @@ def meanings(document: type[Document]) -> dict[str, str]:
 
 def meaning(field: FieldOf) -> str:
     """What the docstring below a field says. Raises `KeyError` where there is none."""
-    holder = field.parent.document if field.parent and field.parent.document else MODEL.document
+    kind = next(kind for kind in KINDS if kind.fields.get(field.path) is field)
+    holder = field.parent.document if field.parent and field.parent.document else kind.document
     name = next(name for name, info in holder.model_fields.items() if info is field.info)
     return meanings(holder)[name]
 
@@ -114,13 +118,18 @@ def limit_of(field: FieldOf) -> int | None:
 # ---- arguments
 
 
-def args(kind: Kind) -> str:
+def args() -> str:
     """The module of the classes with which a program declares a registration."""
-    found = documents(kind)
-    classes = [_args(f"{args_name(kind, document)}Args", document, fields) for document, fields in found.items()]
-    names = "\n".join(f'    "{path}",' for path in kind.secrets)
+    names = "\n".join(f'    "{path}",' for kind in KINDS for path in kind.secrets)
     secrets = f'SECRETS: Final = (\n{names}\n)\n"""The arguments that are secret as a whole."""'
-    return "\n\n\n".join([ARGS_HEAD, *classes, _keywords(kind, found[kind.document]), secrets]) + "\n"
+    return "\n\n\n".join([ARGS_HEAD, *(part for kind in KINDS for part in _args_of(kind)), secrets]) + "\n"
+
+
+def _args_of(kind: Kind) -> Iterator[str]:
+    found = documents(kind)
+    for document, fields in found.items():
+        yield _args(f"{args_name(kind, document)}Args", document, fields)
+    yield _keywords(kind, found[kind.document])
 
 
 ARGS_HEAD: Final = '''\
@@ -236,19 +245,21 @@ def shown_default(field: FieldOf) -> str:
 # ---- outputs
 
 
-def outputs(kind: Kind) -> str:
+def outputs() -> str:
     """The module of the typed outputs of a registration."""
+    return "\n\n\n".join([OUTPUTS_HEAD, *(part for kind in KINDS for part in _outputs_of(kind))]) + "\n"
+
+
+def _outputs_of(kind: Kind) -> Iterator[str]:
     found = documents(kind)
     root = found.pop(kind.document)
-    seen = [document for document in found if not _in_map(kind, document)]
-    classes = [_output(document.__name__, inspect.getdoc(document) or "", found[document]) for document in seen]
-    looked_up = _output(
-        kind.noun.capitalize(),
-        "A registration, as a look-up finds it. What can hold a secret is a secret Output.",
-        [field for field in root if field.marker(Option) is None],
-    )
-    properties = _properties(kind, root)
-    return "\n\n\n".join([OUTPUTS_HEAD, *classes, looked_up, properties]) + "\n"
+    for document, fields in found.items():
+        if not _in_map(kind, document):
+            yield _output(document.__name__, inspect.getdoc(document) or "", fields)
+    if kind is MODEL:  # the only kind that has look-ups
+        meaning = "A registration, as a look-up finds it. What can hold a secret is a secret Output."
+        yield _output(kind.noun.capitalize(), meaning, [field for field in root if field.marker(Option) is None])
+    yield _properties(kind, root)
 
 
 OUTPUTS_HEAD: Final = '''\

@@ -18,6 +18,7 @@ from .calls import CALLS, Call, Request, Settings
 from .database import Database, DatabaseFailed, DatabaseFull
 from .faults import Dial, Fault, FaultError
 from .limits import NO_LIMITS, Limiter, LimitError, Limits, Refusal
+from .objects import Objects
 from .quirks import quirks_in
 from .request_log import Entry, RequestLog
 from .responses import ApiError, json_response
@@ -32,8 +33,8 @@ ERRORS: Mapping[type[Exception], tuple[int, str]] = {
     FaultError: (400, "{}"),
     LimitError: (400, "{}"),
     RecursionError: (400, "the body is nested too deeply"),  # [G]
-    Unknown: (404, "no model {} is registered"),
-    Taken: (409, "a model {} is already registered"),  # [G] the status
+    Unknown: (404, "{}"),
+    Taken: (409, "{}"),  # [G] the status
     DatabaseFull: (507, "{}"),
     DatabaseFailed: (500, "{}"),
 }
@@ -69,6 +70,7 @@ class Emulator:
         self.limiter = limiter
         self.log = RequestLog(database) if record else None
         self._store = Store(database, clock)
+        self._objects = Objects(database, clock)
         self._settings = settings
         self._keys = keys
         self._clock = clock
@@ -112,7 +114,7 @@ class Emulator:
 
     def _call(self, request: Request, faults: list[Fault]) -> Call:
         account = _account(request.headers.get("apikey", ""), self._keys)
-        return Call(request, account, self._store, _under(faults, self._settings))
+        return Call(request, account, self._store, _under(faults, self._settings), self._objects)
 
     def refuse(self, error: Exception) -> flask.Response:
         """The response to a request that reached no call."""

@@ -15,9 +15,10 @@ from typing import Any
 import flask
 from werkzeug.datastructures import Headers
 
-from . import validation
+from . import policies, validation
 from .dialects import identity_of, to_body, to_document, to_summary
 from .masking import masked
+from .objects import Objects
 from .quirks import enveloped, with_quirks
 from .responses import ApiError, Payload, json_in
 from .store import PROJECT, Identity, Model, Store, Unknown
@@ -100,6 +101,7 @@ class Call:
     account: str
     store: Store
     settings: Settings
+    objects: Objects
 
     @property
     def project(self) -> str:
@@ -126,9 +128,9 @@ class Call:
         shown = to_body(self.dialect, model, mask_apikeys=self.settings.mask_apikeys)
         return with_quirks(self.settings.quirks, shown)
 
-    def wrote(self, what: str, data: Payload) -> Payload:
+    def wrote(self, what: str, data: Payload, noun: str = "Model") -> Payload:
         """The response to a write."""
-        return enveloped(self.settings.quirks, f"Model details {what} successfully", data)
+        return enveloped(self.settings.quirks, f"{noun} details {what} successfully", data)
 
     def find(self, identity: Identity) -> Model:
         if self.settings.stale:
@@ -211,4 +213,5 @@ CALLS: Mapping[str, tuple[str, str, Callable[[Call], Payload]]] = {
     "delete_model": ("DELETE", "/models/delete-model", delete_model),
     "model_health": ("POST", "/rt/model/model-health", model_health),
     "consumer_info": ("GET", "/consumer-info", consumer_info),
+    **{name: call for kind in policies.KINDS for name, call in policies.calls_of(kind).items()},
 }

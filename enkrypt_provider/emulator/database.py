@@ -27,6 +27,18 @@ CREATE TABLE IF NOT EXISTS models (
     document TEXT NOT NULL,
     PRIMARY KEY (account, model_saved_name, model_version, project_name)
 );
+CREATE TABLE IF NOT EXISTS objects (
+    kind TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    name TEXT NOT NULL CHECK (length(name) <= 32),
+    project_name TEXT NOT NULL,
+    number INTEGER NOT NULL UNIQUE,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    document TEXT NOT NULL,
+    is_deleted INTEGER NOT NULL,
+    PRIMARY KEY (kind, scope, name)
+);
 CREATE TABLE IF NOT EXISTS cache (
     account TEXT NOT NULL,
     question TEXT NOT NULL,

@@ -16,7 +16,9 @@ from .database import Database
 from .store import Identity
 
 CallName = Literal[
-    "add_model", "get_model", "list_models", "modify_model", "delete_model", "model_health", "consumer_info", "*"
+    "add_model", "get_model", "list_models", "modify_model", "delete_model", "model_health", "consumer_info",
+    "add_policy", "get_policy", "list_policies", "modify_policy", "delete_policy",
+    "add_deployment", "get_deployment", "list_deployments", "modify_deployment", "delete_deployment", "*",
 ]  # fmt: skip
 Garbage = Literal["html", "empty", "wrong_types", "missing_data", "another_model", "huge", "deep", "gzip_bomb"]
 MIB = 2**20

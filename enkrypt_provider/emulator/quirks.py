@@ -108,7 +108,10 @@ OF_MODELS: Mapping[str, Callable[[Document], None]] = {
     "null": _say_null,
 }
 OF_ENVELOPES: Mapping[str, Callable[[Document], None]] = {"envelope": _extend_envelope}
-NAMES = (*OF_MODELS, *OF_ENVELOPES)
+OF_OBJECTS = ("echo", "merge", "revive")
+"""Of policies and deployments, see policies.py: `echo` shows also the detectors that were not sent; `merge` keeps
+what a change does not name; `revive` gives what takes a deleted name the number and time of the deleted one."""
+NAMES = (*OF_MODELS, *OF_ENVELOPES, *OF_OBJECTS)
 
 
 def quirks_in(text: str) -> tuple[str, ...]:

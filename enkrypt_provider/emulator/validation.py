@@ -127,14 +127,14 @@ def mapping(known: Mapping[str, Check]) -> Check:
     return check_mapping
 
 
-def object_with(fields: Mapping[str, Field], *, dialect: Dialect, null_is_absent: bool = False) -> Check:
+def object_with(fields: Mapping[str, Field], *, dialect: Dialect | None, null_is_absent: bool = False) -> Check:
     """An object of exactly these fields."""
 
     def check_object(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise Refused("must be an object")
         if unknown := value.keys() - fields.keys():
-            raise Refused(f"is no field of this API (dialect {dialect})", min(unknown))
+            raise Refused(f"is no field of this API{f' (dialect {dialect})' if dialect else ''}", min(unknown))
         found = {}
         for name, field in fields.items():
             item = value.get(name, field.default)

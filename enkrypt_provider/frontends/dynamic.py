@@ -9,6 +9,7 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 
 from ..api.operation import Report, print_line
 from ..core.controller import Controller, Request
+from ..kinds.kind import Kind
 from ..kinds.model import MODEL
 from .backend import current_backend
 from .property_values import OWNER, is_unknown, with_secrets, with_unknown, without_unknown
@@ -23,22 +24,23 @@ class DynamicFrontend:
     without it.
     """
 
-    def __init__(self, controller: Controller, report: Report = print_line) -> None:
+    def __init__(self, controller: Controller, report: Report = print_line, kind: Kind = MODEL) -> None:
         self.controller = controller
         self._report = report
+        self._kind = kind
 
     @classmethod
-    def configured(cls, get: Callable[[str], Any]) -> DynamicFrontend:
-        """Return the front end for a stack's configuration, then the environment."""
+    def configured(cls, get: Callable[[str], Any], kind: Kind = MODEL) -> DynamicFrontend:
+        """Return a kind's front end for a stack's configuration, then the environment."""
         known = lambda name: None if is_unknown(value := get(name)) else value  # noqa: E731 - read once
-        return cls(Controller.configured(known, place=current_backend()))
+        return cls(Controller.configured(known, place=current_backend(), kind=kind), kind=kind)
 
     def check(self, olds: Properties, news: Properties) -> CheckResult:
         given = {name: value for name, value in news.items() if name != OWNER}
         request = self._request("", olds, given, urn=str(news.get(OWNER) or ""))
         result = self.controller.check(request)
         # With a property's name the engine would print the property's value, secrets in the clear.
-        inputs = with_secrets(MODEL, with_unknown(result.inputs))
+        inputs = with_secrets(self._kind, with_unknown(result.inputs))
         return CheckResult(inputs, [CheckFailure("", problem) for problem in result.problems])
 
     def diff(self, id_: str, olds: Properties, news: Properties) -> DiffResult:
@@ -49,17 +51,17 @@ class DynamicFrontend:
 
     def create(self, props: Properties) -> CreateResult:
         created = self.controller.create(self._request(inputs=props))
-        return CreateResult(created.id, with_secrets(MODEL, created.state))
+        return CreateResult(created.id, with_secrets(self._kind, created.state))
 
     def read(self, id_: str, props: Properties) -> ReadResult:
         found = self.controller.read(self._request(id_, props))
         if not found.id:
             return ReadResult("", {})
-        return ReadResult(found.id, with_secrets(MODEL, found.state), with_secrets(MODEL, found.inputs))
+        return ReadResult(found.id, with_secrets(self._kind, found.state), with_secrets(self._kind, found.inputs))
 
     def update(self, id_: str, olds: Properties, news: Properties) -> UpdateResult:
         updated = self.controller.update(self._request(id_, olds, news))
-        return UpdateResult(with_secrets(MODEL, updated.state))
+        return UpdateResult(with_secrets(self._kind, updated.state))
 
     def delete(self, id_: str, props: Properties) -> None:
         self.controller.delete(self._request(id_, props))

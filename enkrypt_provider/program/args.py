@@ -255,6 +255,286 @@ class EnkryptModelKeywords(TypedDict, total=False):
     verify_health: pulumi.Input[bool] | None
 
 
+@input_type
+class TopicDetectorArgs:
+    """Finds what is about given topics."""
+
+    enabled: pulumi.Input[bool]
+    """Whether it is on. The API's own default is false, so a program must say it. Required."""
+    block_message: pulumi.Input[str] | None = None
+    """Returned in the place of what is blocked."""
+    topic: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
+    """The topics, such as `science`. Default: none."""
+
+
+@input_type
+class BlockingDetectorArgs:
+    """A detector with a text of its own for what it blocks."""
+
+    enabled: pulumi.Input[bool]
+    """Whether it is on. The API's own default is false, so a program must say it. Required."""
+    block_message: pulumi.Input[str] | None = None
+    """Returned in the place of what is blocked."""
+
+
+@input_type
+class PiiDetectorArgs:
+    """Finds personal data."""
+
+    enabled: pulumi.Input[bool]
+    """Whether it is on. The API's own default is false, so a program must say it. Required."""
+    entities: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
+    """What it looks for, such as `pii`, `secrets`, `ip_address`, `url`, `email`; no closed list is known. Default:
+    none."""
+
+
+@input_type
+class InjectionAttackDetectorArgs:
+    """Finds attempts to inject a prompt."""
+
+    enabled: pulumi.Input[bool]
+    """Whether it is on. The API's own default is false, so a program must say it. Required."""
+    block_message: pulumi.Input[str] | None = None
+    """Returned in the place of what is blocked."""
+    need_explanation: pulumi.Input[bool] | None = None
+    """Whether a found attack is explained, at the cost of another call of a model. Default: false."""
+
+
+@input_type
+class KeywordDetectorArgs:
+    """Finds given words."""
+
+    enabled: pulumi.Input[bool]
+    """Whether it is on. The API's own default is false, so a program must say it. Required."""
+    banned_keywords: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
+    """The words. Default: none."""
+
+
+@input_type
+class RuleMappingArgs:
+    """Which clause of a framework a rule is for."""
+
+    framework: pulumi.Input[str] | None = None
+    """The framework. Default: empty."""
+    clause: pulumi.Input[str] | None = None
+    """The clause. Default: empty."""
+
+
+@input_type
+class PolicyRuleArgs:
+    """One rule, as the vendor's policy wizard writes it."""
+
+    text: pulumi.Input[str]
+    """What is checked. Required."""
+    id: pulumi.Input[str] | None = None
+    """Its id. Default: empty."""
+    display_text: pulumi.Input[str] | None = None
+    """What a person reads. Default: empty."""
+    risk_category: pulumi.Input[str] | None = None
+    """The risk that it is about. One of `security_fraud`, `safety_harm`, `privacy_data_protection`,
+    `brand_reputation_trust`, `bias_fairness_ethical`, `legal_ip_liability`, `product_misuse_abuse`,
+    `performance_reliability_quality`."""
+    applicability: pulumi.Input[str] | None = None
+    """Whose words it is about. One of `assistant`, `user`, `user_assistant`."""
+    severity: pulumi.Input[str] | None = None
+    """How bad a violation is. One of `critical`, `high`, `medium`, `low`."""
+    frameworks: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
+    """The frameworks that ask for it, such as `gdpr`. Default: none."""
+    mappings: pulumi.Input[Sequence[pulumi.Input[pulumi.InputType[RuleMappingArgs]]]] | None = None
+    """The clauses that ask for it. Default: none."""
+    source: pulumi.Input[str] | None = None
+    """Where it comes from: `document`, `catalog`, `document/catalog` or `user`. Default: empty."""
+    suggested: pulumi.Input[bool] | None = None
+    """Whether the wizard suggested it. Default: false."""
+
+
+@input_type
+class PolicyViolationDetectorArgs:
+    """Finds what violates rules in words. What holds where several of its options are given is not documented."""
+
+    enabled: pulumi.Input[bool]
+    """Whether it is on. The API's own default is false, so a program must say it. Required."""
+    block_message: pulumi.Input[str] | None = None
+    """Returned in the place of what is blocked."""
+    policy_text: pulumi.Input[str] | None = None
+    """The rules as one text."""
+    need_explanation: pulumi.Input[bool] | None = None
+    """Whether a violation is explained. Always sent: the API's own default is documented in two ways. Default: false.
+    """
+    coc_policy_name: pulumi.Input[str] | None = None
+    """The name of a code of conduct that is stored with Enkrypt AI."""
+    rules: pulumi.Input[Sequence[pulumi.Input[pulumi.InputType[PolicyRuleArgs]]]] | None = None
+    """The rules one by one."""
+
+
+@input_type
+class DetectorArgs:
+    """A detector without options."""
+
+    enabled: pulumi.Input[bool]
+    """Whether it is on. The API's own default is false, so a program must say it. Required."""
+
+
+@input_type
+class SystemPromptDetectorArgs:
+    """Finds leaks of the system prompt."""
+
+    enabled: pulumi.Input[bool]
+    """Whether it is on. The API's own default is false, so a program must say it. Required."""
+    block_message: pulumi.Input[str] | None = None
+    """Returned in the place of what is blocked."""
+    index: pulumi.Input[str] | None = None
+    """The official client's default is `system`; what else there may be is not documented. Default: `system`."""
+
+
+@input_type
+class DetectorsArgs:
+    """What the policy looks for. Only the detectors that are declared are compared with what the API says."""
+
+    topic_detector: pulumi.Input[pulumi.InputType[TopicDetectorArgs]] | None = None
+    """Topics."""
+    nsfw: pulumi.Input[pulumi.InputType[BlockingDetectorArgs]] | None = None
+    """What is not safe for work."""
+    toxicity: pulumi.Input[pulumi.InputType[BlockingDetectorArgs]] | None = None
+    """Toxic words."""
+    pii: pulumi.Input[pulumi.InputType[PiiDetectorArgs]] | None = None
+    """Personal data."""
+    injection_attack: pulumi.Input[pulumi.InputType[InjectionAttackDetectorArgs]] | None = None
+    """Attempts to inject a prompt."""
+    keyword_detector: pulumi.Input[pulumi.InputType[KeywordDetectorArgs]] | None = None
+    """Words."""
+    policy_violation: pulumi.Input[pulumi.InputType[PolicyViolationDetectorArgs]] | None = None
+    """Violations of rules in words."""
+    bias: pulumi.Input[pulumi.InputType[DetectorArgs]] | None = None
+    """Bias."""
+    copyright_ip: pulumi.Input[pulumi.InputType[BlockingDetectorArgs]] | None = None
+    """What others own."""
+    system_prompt: pulumi.Input[pulumi.InputType[SystemPromptDetectorArgs]] | None = None
+    """Leaks of the system prompt."""
+    sponge_attack: pulumi.Input[pulumi.InputType[BlockingDetectorArgs]] | None = None
+    """Attempts to exhaust the model."""
+
+
+@input_type
+class EnkryptGuardrailsPolicyArgs:
+    """A guardrails policy as Enkrypt AI registers it."""
+
+    name: pulumi.Input[str]
+    """The name by which deployments and callers refer to it, its identity. A change replaces the registration.
+    Printable ASCII without `/`. At most 32 characters. Required."""
+    detectors: pulumi.Input[pulumi.InputType[DetectorsArgs]]
+    """What it looks for. Required."""
+    adopt_existing: pulumi.Input[bool] | None = None
+    """Whether create takes over a registration of the same name that is there already, and updates it to what is
+    declared. Otherwise that is an error. Not sent to the API. Default: false."""
+    deletion_protection: pulumi.Input[bool] | None = None
+    """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
+    resource option `protect`. To lift it set it to false, run `pulumi up`, then delete. Default: false."""
+    description: pulumi.Input[str] | None = None
+    """What it is for. At most 128 characters. Default: empty."""
+
+
+class EnkryptGuardrailsPolicyKeywords(TypedDict, total=False):
+    """The arguments of `EnkryptGuardrailsPolicy` as keywords, each as in `EnkryptGuardrailsPolicyArgs`."""
+
+    name: Required[pulumi.Input[str]]
+    detectors: Required[pulumi.Input[pulumi.InputType[DetectorsArgs]]]
+    adopt_existing: pulumi.Input[bool] | None
+    deletion_protection: pulumi.Input[bool] | None
+    description: pulumi.Input[str] | None
+
+
+@input_type
+class InputAdditionalConfigArgs:
+    """What else is done to requests."""
+
+    pii_redaction: pulumi.Input[bool] | None = None
+    """Whether personal data is taken out before the model sees it. Default: false."""
+
+
+@input_type
+class InputPolicyArgs:
+    """The guardrails policy for requests."""
+
+    policy_name: pulumi.Input[str]
+    """The name of the policy, such as the output `name` of an `EnkryptGuardrailsPolicy`. Printable ASCII without `/`.
+    At most 32 characters. Required."""
+    enabled: pulumi.Input[bool]
+    """Whether it is used. The API's own default is false, so a program must say it. Required."""
+    block: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
+    """The detectors whose findings block a request; the others only report theirs. Any of `topic_detector`, `nsfw`,
+    `toxicity`, `pii`, `injection_attack`, `keyword_detector`, `policy_violation`, `bias`, `system_prompt`,
+    `copyright_ip`, `sponge_attack`. Default: none."""
+    additional_config: pulumi.Input[pulumi.InputType[InputAdditionalConfigArgs]] | None = None
+    """What else is done to requests."""
+
+
+@input_type
+class OutputAdditionalConfigArgs:
+    """What else is checked in responses."""
+
+    hallucination: pulumi.Input[bool] | None = None
+    """Whether they are checked for hallucinations. Default: false."""
+    adherence: pulumi.Input[bool] | None = None
+    """Whether they are checked for adherence to the context. Default: false."""
+    relevancy: pulumi.Input[bool] | None = None
+    """Whether they are checked for relevancy. Default: false."""
+
+
+@input_type
+class OutputPolicyArgs:
+    """The guardrails policy for responses."""
+
+    policy_name: pulumi.Input[str]
+    """The name of the policy, such as the output `name` of an `EnkryptGuardrailsPolicy`. Printable ASCII without `/`.
+    At most 32 characters. Required."""
+    enabled: pulumi.Input[bool]
+    """Whether it is used. The API's own default is false, so a program must say it. Required."""
+    block: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
+    """The detectors whose findings block a response; the others only report theirs. Any of `topic_detector`, `nsfw`,
+    `toxicity`, `pii`, `injection_attack`, `keyword_detector`, `policy_violation`, `bias`, `system_prompt`,
+    `copyright_ip`, `sponge_attack`, `hallucination`, `adherence`, `relevancy`. Default: none."""
+    additional_config: pulumi.Input[pulumi.InputType[OutputAdditionalConfigArgs]] | None = None
+    """What else is checked in responses."""
+
+
+@input_type
+class EnkryptDeploymentArgs:
+    """A deployment as Enkrypt AI registers it."""
+
+    name: pulumi.Input[str]
+    """The name by which callers refer to it, its identity. No other project of the account may have it. A change
+    replaces the registration. Printable ASCII without `/`. At most 32 characters. Required."""
+    model_saved_name: pulumi.Input[str]
+    """The name of the model, such as the output `model_saved_name` of an `EnkryptModel`. Printable ASCII without `/`.
+    At most 32 characters. Required."""
+    adopt_existing: pulumi.Input[bool] | None = None
+    """Whether create takes over a registration of the same name that is there already, and updates it to what is
+    declared. Otherwise that is an error. Not sent to the API. Default: false."""
+    deletion_protection: pulumi.Input[bool] | None = None
+    """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
+    resource option `protect`. To lift it set it to false, run `pulumi up`, then delete. Default: false."""
+    model_version: pulumi.Input[str] | None = None
+    """The version of the model. Always sent: older documents leave it out. Printable ASCII without `/`. At most 255
+    characters. Default: `v1`."""
+    input_guardrails_policy: pulumi.Input[pulumi.InputType[InputPolicyArgs]] | None = None
+    """The guardrails policy for requests."""
+    output_guardrails_policy: pulumi.Input[pulumi.InputType[OutputPolicyArgs]] | None = None
+    """The guardrails policy for responses. The same one may serve both."""
+
+
+class EnkryptDeploymentKeywords(TypedDict, total=False):
+    """The arguments of `EnkryptDeployment` as keywords, each as in `EnkryptDeploymentArgs`."""
+
+    name: Required[pulumi.Input[str]]
+    model_saved_name: Required[pulumi.Input[str]]
+    adopt_existing: pulumi.Input[bool] | None
+    deletion_protection: pulumi.Input[bool] | None
+    model_version: pulumi.Input[str] | None
+    input_guardrails_policy: pulumi.Input[pulumi.InputType[InputPolicyArgs]] | None
+    output_guardrails_policy: pulumi.Input[pulumi.InputType[OutputPolicyArgs]] | None
+
+
 SECRETS: Final = (
     "model_config.apikeys",
     "model_config.model_jwt_config",

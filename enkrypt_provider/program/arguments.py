@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Collection, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pulumi
 from typing_extensions import dataclass_transform
 
 from ..errors import EnkryptError
+
+if TYPE_CHECKING:
+    from ..kinds.kind import Kind
 
 T = TypeVar("T")
 
@@ -36,7 +39,7 @@ def input_type(cls: type[T]) -> type[T]:
 
     @functools.wraps(take)
     def checked(self: Any, **arguments: Any) -> None:
-        check_names(cls.__name__, arguments, names_of(made), required_of(made))
+        check_names(cls.__name__, arguments, made)
         take(self, **arguments)
 
     setattr(made, "__init__", checked)  # noqa: B010 - mypy knows that it is a method
@@ -53,21 +56,33 @@ def required_of(cls: type) -> tuple[str, ...]:
     return _REQUIRED.get(cls, ())
 
 
-def check_names(of: str, arguments: Mapping[str, Any], names: Collection[str], required: Collection[str]) -> None:
-    """Raises `WrongArguments`, with the nearest name, where one is unknown or missing."""
-    wrong = [f"{name} {_unknown(of, name)}" for name in arguments if name not in names]
-    wrong += [f"{name} is required" for name in required if arguments.get(name) is None]
+def check_names(of: str, arguments: Mapping[str, Any], cls: type) -> None:
+    """Raises `WrongArguments`, with the nearest name, where one is no argument of the class, or is missing."""
+    wrong = [f"{name} {_unknown(cls, name)}" for name in arguments if name not in names_of(cls)]
+    wrong += [f"{name} is required" for name in required_of(cls) if arguments.get(name) is None]
     if wrong:
         raise WrongArguments(f"{of}: {'; '.join(wrong)}")
 
 
-def _unknown(of: str, name: str) -> str:
+def _unknown(cls: type, name: str) -> str:
     from ..kinds.mistakes import no_field  # only a mistake needs pydantic
-    from ..kinds.model import MODEL
+    from ..kinds.registry import KINDS
 
-    holder = next((path for path, field in MODEL.fields.items() if f"{_named(field.document)}Args" == of), "")
-    return no_field((*holder.split("."), name) if holder else (name,), MODEL)
+    places = ((kind, path) for kind in KINDS for path, of in _classes(kind).items() if of == cls.__name__)
+    kind, path = next(places)
+    return no_field((*path.split("."), name) if path else (name,), kind)
 
 
-def _named(cls: type | None) -> str:
-    return cls.__name__ if cls else ""
+def _classes(kind: Kind) -> dict[str, str]:
+    """The name of the class of arguments at each path of a kind."""
+    documents = {path: field.document for path, field in kind.fields.items() if field.document}
+    return {"": f"{kind.name}Args", **{path: f"{document.__name__}Args" for path, document in documents.items()}}
+
+
+def given_arguments(resource: str, cls: type, args: object, keywords: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a resource, as an object of `cls` or as keywords. Raise `WrongArguments`."""
+    if args is None:
+        check_names(resource, keywords, cls)
+    elif keywords:
+        raise WrongArguments(f"{resource}: give either args or keywords, not both")
+    return {name: value for name, value in (vars(args) if args else keywords).items() if value is not None}

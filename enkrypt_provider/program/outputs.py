@@ -205,3 +205,282 @@ class EnkryptModelOutputs:
     def updated_at(self) -> pulumi.Output[str]:
         """When it was last changed, in ISO 8601."""
         return pulumi.get(self, "updated_at")
+
+
+@pulumi.output_type
+class TopicDetector(dict):
+    """Finds what is about given topics."""
+
+    enabled: bool
+    block_message: str | None
+    topic: Sequence[str]
+
+
+@pulumi.output_type
+class BlockingDetector(dict):
+    """A detector with a text of its own for what it blocks."""
+
+    enabled: bool
+    block_message: str | None
+
+
+@pulumi.output_type
+class PiiDetector(dict):
+    """Finds personal data."""
+
+    enabled: bool
+    entities: Sequence[str]
+
+
+@pulumi.output_type
+class InjectionAttackDetector(dict):
+    """Finds attempts to inject a prompt."""
+
+    enabled: bool
+    block_message: str | None
+    need_explanation: bool
+
+
+@pulumi.output_type
+class KeywordDetector(dict):
+    """Finds given words."""
+
+    enabled: bool
+    banned_keywords: Sequence[str]
+
+
+@pulumi.output_type
+class RuleMapping(dict):
+    """Which clause of a framework a rule is for."""
+
+    framework: str
+    clause: str
+
+
+@pulumi.output_type
+class PolicyRule(dict):
+    """One rule, as the vendor's policy wizard writes it."""
+
+    id: str
+    display_text: str
+    text: str
+    risk_category: str | None
+    applicability: str | None
+    severity: str | None
+    frameworks: Sequence[str]
+    mappings: Sequence[RuleMapping]
+    source: str
+    suggested: bool
+
+
+@pulumi.output_type
+class PolicyViolationDetector(dict):
+    """Finds what violates rules in words. What holds where several of its options are given is not documented."""
+
+    enabled: bool
+    block_message: str | None
+    policy_text: str | None
+    need_explanation: bool
+    coc_policy_name: str | None
+    rules: Sequence[PolicyRule] | None
+
+
+@pulumi.output_type
+class Detector(dict):
+    """A detector without options."""
+
+    enabled: bool
+
+
+@pulumi.output_type
+class SystemPromptDetector(dict):
+    """Finds leaks of the system prompt."""
+
+    enabled: bool
+    block_message: str | None
+    index: str
+
+
+@pulumi.output_type
+class Detectors(dict):
+    """What the policy looks for. Only the detectors that are declared are compared with what the API says."""
+
+    topic_detector: TopicDetector | None
+    nsfw: BlockingDetector | None
+    toxicity: BlockingDetector | None
+    pii: PiiDetector | None
+    injection_attack: InjectionAttackDetector | None
+    keyword_detector: KeywordDetector | None
+    policy_violation: PolicyViolationDetector | None
+    bias: Detector | None
+    copyright_ip: BlockingDetector | None
+    system_prompt: SystemPromptDetector | None
+    sponge_attack: BlockingDetector | None
+
+
+class EnkryptGuardrailsPolicyOutputs:
+    """The outputs of an `EnkryptGuardrailsPolicy`."""
+
+    @property
+    @pulumi.getter
+    def adopt_existing(self) -> pulumi.Output[bool | None]:
+        """Whether create takes over a registration of the same name that is there already, and updates it to what is
+        declared. Otherwise that is an error. Not sent to the API."""
+        return pulumi.get(self, "adopt_existing")
+
+    @property
+    @pulumi.getter
+    def deletion_protection(self) -> pulumi.Output[bool | None]:
+        """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
+        resource option `protect`. To lift it set it to false, run `pulumi up`, then delete."""
+        return pulumi.get(self, "deletion_protection")
+
+    @property
+    @pulumi.getter
+    def project_name(self) -> pulumi.Output[str]:
+        """The project that the API key belongs to."""
+        return pulumi.get(self, "project_name")
+
+    @property
+    @pulumi.getter
+    def created_at(self) -> pulumi.Output[str]:
+        """When it was registered, in ISO 8601."""
+        return pulumi.get(self, "created_at")
+
+    @property
+    @pulumi.getter
+    def updated_at(self) -> pulumi.Output[str]:
+        """When it was last changed, in ISO 8601."""
+        return pulumi.get(self, "updated_at")
+
+    @property
+    @pulumi.getter
+    def name(self) -> pulumi.Output[str]:
+        """The name by which deployments and callers refer to it, its identity."""
+        return pulumi.get(self, "name")
+
+    @property
+    @pulumi.getter
+    def description(self) -> pulumi.Output[str]:
+        """What it is for."""
+        return pulumi.get(self, "description")
+
+    @property
+    @pulumi.getter
+    def detectors(self) -> pulumi.Output[Detectors]:
+        """What it looks for."""
+        return pulumi.get(self, "detectors")
+
+    @property
+    @pulumi.getter
+    def policy_id(self) -> pulumi.Output[int]:
+        """The API's own number of the policy; nothing refers to a policy by it."""
+        return pulumi.get(self, "policy_id")
+
+
+@pulumi.output_type
+class InputAdditionalConfig(dict):
+    """What else is done to requests."""
+
+    pii_redaction: bool
+
+
+@pulumi.output_type
+class InputPolicy(dict):
+    """The guardrails policy for requests."""
+
+    policy_name: str
+    enabled: bool
+    block: Sequence[str]
+    additional_config: InputAdditionalConfig
+
+
+@pulumi.output_type
+class OutputAdditionalConfig(dict):
+    """What else is checked in responses."""
+
+    hallucination: bool
+    adherence: bool
+    relevancy: bool
+
+
+@pulumi.output_type
+class OutputPolicy(dict):
+    """The guardrails policy for responses."""
+
+    policy_name: str
+    enabled: bool
+    block: Sequence[str]
+    additional_config: OutputAdditionalConfig
+
+
+class EnkryptDeploymentOutputs:
+    """The outputs of an `EnkryptDeployment`."""
+
+    @property
+    @pulumi.getter
+    def adopt_existing(self) -> pulumi.Output[bool | None]:
+        """Whether create takes over a registration of the same name that is there already, and updates it to what is
+        declared. Otherwise that is an error. Not sent to the API."""
+        return pulumi.get(self, "adopt_existing")
+
+    @property
+    @pulumi.getter
+    def deletion_protection(self) -> pulumi.Output[bool | None]:
+        """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
+        resource option `protect`. To lift it set it to false, run `pulumi up`, then delete."""
+        return pulumi.get(self, "deletion_protection")
+
+    @property
+    @pulumi.getter
+    def project_name(self) -> pulumi.Output[str]:
+        """The project that the API key belongs to."""
+        return pulumi.get(self, "project_name")
+
+    @property
+    @pulumi.getter
+    def created_at(self) -> pulumi.Output[str]:
+        """When it was registered, in ISO 8601."""
+        return pulumi.get(self, "created_at")
+
+    @property
+    @pulumi.getter
+    def updated_at(self) -> pulumi.Output[str]:
+        """When it was last changed, in ISO 8601."""
+        return pulumi.get(self, "updated_at")
+
+    @property
+    @pulumi.getter
+    def name(self) -> pulumi.Output[str]:
+        """The name by which callers refer to it, its identity. No other project of the account may have it."""
+        return pulumi.get(self, "name")
+
+    @property
+    @pulumi.getter
+    def model_saved_name(self) -> pulumi.Output[str]:
+        """The name of the model, such as the output `model_saved_name` of an `EnkryptModel`."""
+        return pulumi.get(self, "model_saved_name")
+
+    @property
+    @pulumi.getter
+    def model_version(self) -> pulumi.Output[str]:
+        """The version of the model. Always sent: older documents leave it out."""
+        return pulumi.get(self, "model_version")
+
+    @property
+    @pulumi.getter
+    def input_guardrails_policy(self) -> pulumi.Output[InputPolicy | None]:
+        """The guardrails policy for requests."""
+        return pulumi.get(self, "input_guardrails_policy")
+
+    @property
+    @pulumi.getter
+    def output_guardrails_policy(self) -> pulumi.Output[OutputPolicy | None]:
+        """The guardrails policy for responses. The same one may serve both."""
+        return pulumi.get(self, "output_guardrails_policy")
+
+    @property
+    @pulumi.getter
+    def deployment_id(self) -> pulumi.Output[int]:
+        """The API's own number of the deployment; nothing refers to a deployment by it."""
+        return pulumi.get(self, "deployment_id")

@@ -1,25 +1,26 @@
-"""`EnkryptModel` and `EnkryptProvider`: the resources of a program. What can hold a secret is made one here."""
+"""The resources of a program: one class for each kind, and `EnkryptProvider` for an account."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
 from typing import Any, overload
 
 import pulumi
-from pulumi.dynamic import Resource
-from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
 from typing_extensions import Unpack
 
-from ..frontends.property_values import OWNER
-from ..kinds.plain import INEXACT, is_exact
-from ..kinds.secrets import is_secret_name
-from ..provider import EnkryptModelProvider
-from .args import SECRETS, EnkryptModelArgs, EnkryptModelKeywords
-from .arguments import WrongArguments, check_names, names_of, required_of
-from .outputs import EnkryptModelOutputs
+from ..provider import EnkryptDeploymentProvider, EnkryptGuardrailsPolicyProvider, EnkryptModelProvider
+from .args import (
+    EnkryptDeploymentArgs,
+    EnkryptDeploymentKeywords,
+    EnkryptGuardrailsPolicyArgs,
+    EnkryptGuardrailsPolicyKeywords,
+    EnkryptModelArgs,
+    EnkryptModelKeywords,
+)
+from .outputs import EnkryptDeploymentOutputs, EnkryptGuardrailsPolicyOutputs, EnkryptModelOutputs
+from .registered import Registered, read_registered
 
 
-class EnkryptModel(EnkryptModelOutputs, Resource, module="enkrypt", name="EnkryptModel"):
+class EnkryptModel(EnkryptModelOutputs, Registered):
     """A model registered with Enkrypt AI.
 
     Its id is `NAME/VERSION`. A change of either registers the new model before the old one is deleted; every
@@ -27,9 +28,10 @@ class EnkryptModel(EnkryptModelOutputs, Resource, module="enkrypt", name="Enkryp
     secret as a whole.
     """
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        """A team's own class declares the same type: to move a model to it changes nothing."""
-        super().__init_subclass__(**{**options, "module": "enkrypt", "name": "EnkryptModel"})
+    _KIND = "EnkryptModel"
+    _ARGS = EnkryptModelArgs
+    _OUTPUTS = EnkryptModelOutputs
+    _PROVIDER = EnkryptModelProvider
 
     @overload
     def __init__(
@@ -57,23 +59,7 @@ class EnkryptModel(EnkryptModelOutputs, Resource, module="enkrypt", name="Enkryp
         Raises `TypeError`, in one line, for an argument that does not exist or is missing; every other mistake is
         found by `check`, at preview.
         """
-        _refuse_import(resource_name, opts)
-        given = given_arguments(resource_name, args, arguments)
-        if given.get("deletion_protection") is True:
-            # The engine refuses before anything is changed; the provider could do so only in the middle.
-            opts = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(protect=True), opts)
-        own = {
-            OWNER: _owner(self._resource_type_name, resource_name, opts),
-            PROVIDER_KEY: serialize_provider(EnkryptModelProvider()),
-        }
-        # Not `super()`: the engine takes the line that calls the third `__init__` for the program's.
-        pulumi.CustomResource.__init__(
-            self,
-            f"pulumi-python:{self._resource_type_name}",
-            resource_name,
-            {**_outputs(), **_with_secrets(given), **own},
-            opts,
-        )
+        self._declare(resource_name, args, opts, arguments)
 
     @staticmethod
     def get(resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None) -> EnkryptModel:
@@ -81,49 +67,121 @@ class EnkryptModel(EnkryptModelOutputs, Resource, module="enkrypt", name="Enkryp
 
         `id` is `NAME/VERSION`, or `NAME` for version `v1`. `model_config` is secret as a whole.
         """
-        ours = pulumi.ResourceOptions(id=id, additional_secret_outputs=["model_config"])
-        found = EnkryptModel.__new__(EnkryptModel)
-        Resource.__init__(
-            found,
-            EnkryptModelProvider(),
-            resource_name,
-            _outputs(),
-            pulumi.ResourceOptions.merge(opts, ours),
-        )
-        return found
+        return read_registered(EnkryptModel, resource_name, id, opts, "model_config")
+
+    @property
+    def model_version(self) -> pulumi.Output[str]:
+        """The version, as a deployment names it: no secret, unlike the output `model_config`."""
+        return self.id.apply(lambda id_: id_.partition("/")[2])
+
+    @staticmethod
+    def _instead_of_import(id_: str) -> str:
+        return f"run `python -m enkrypt_provider import --name {id_.partition('/')[0]}`"
 
 
-def _refuse_import(resource_name: str, opts: pulumi.ResourceOptions | None) -> None:
-    if opts and opts.import_ is not None:
-        raise WrongArguments(
-            f"{resource_name}: the engine cannot import a dynamic resource: leave out import_, and run "
-            f"`python -m enkrypt_provider import --name {str(opts.import_).partition('/')[0]}`"
-        )
+class EnkryptGuardrailsPolicy(EnkryptGuardrailsPolicyOutputs, Registered):
+    """A guardrails policy registered with Enkrypt AI: a named set of detectors.
+
+    Its id is its name. A change of the name registers the new policy before the old one is deleted; every other
+    field changes in place. A detector that is not declared is switched off when the policy is written, and not
+    compared with what the API says.
+    """
+
+    _KIND = "EnkryptGuardrailsPolicy"
+    _ARGS = EnkryptGuardrailsPolicyArgs
+    _OUTPUTS = EnkryptGuardrailsPolicyOutputs
+    _PROVIDER = EnkryptGuardrailsPolicyProvider
+
+    @overload
+    def __init__(
+        self, resource_name: str, args: EnkryptGuardrailsPolicyArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        opts: pulumi.ResourceOptions | None = None,
+        **arguments: Unpack[EnkryptGuardrailsPolicyKeywords],
+    ) -> None: ...
+
+    def __init__(
+        self,
+        resource_name: str,
+        args: EnkryptGuardrailsPolicyArgs | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+        **arguments: Any,
+    ) -> None:
+        """Declares a policy: by `EnkryptGuardrailsPolicyArgs`, or by the same arguments as keywords.
+
+        Raises `TypeError`, in one line, for an argument that does not exist or is missing; every other mistake is
+        found by `check`, at preview.
+        """
+        self._declare(resource_name, args, opts, arguments)
+
+    @staticmethod
+    def get(
+        resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+    ) -> EnkryptGuardrailsPolicy:
+        """A registration that exists and that another stack, or nobody, manages: read, never changed.
+
+        `id` is the name.
+        """
+        return read_registered(EnkryptGuardrailsPolicy, resource_name, id, opts)
 
 
-def given_arguments(resource_name: str, args: EnkryptModelArgs | None, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments, however they are given. Raises `WrongArguments`."""
-    if args is None:
-        check_names(resource_name, arguments, names_of(EnkryptModelArgs), required_of(EnkryptModelArgs))
-    elif arguments:
-        raise WrongArguments(f"{resource_name}: give either args or keywords, not both")
-    return {name: value for name, value in (vars(args) if args else arguments).items() if value is not None}
+class EnkryptDeployment(EnkryptDeploymentOutputs, Registered):
+    """A deployment registered with Enkrypt AI: a model, and the guardrails policies that protect it.
 
+    Its id is its name, which no other project of the account may have. A change of the name deletes the old
+    deployment before the new one is registered; every other field changes in place. Give it the names as outputs of
+    the model and the policies, so that they are registered before it and deleted after it: the API does not see to
+    that.
+    """
 
-def _outputs() -> dict[str, Any]:
-    """Every output, which must be named to exist; the engine fills it in."""
-    return {name: None for name, value in vars(EnkryptModelOutputs).items() if isinstance(value, property)}
+    _KIND = "EnkryptDeployment"
+    _ARGS = EnkryptDeploymentArgs
+    _OUTPUTS = EnkryptDeploymentOutputs
+    _PROVIDER = EnkryptDeploymentProvider
 
+    @overload
+    def __init__(
+        self, resource_name: str, args: EnkryptDeploymentArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None: ...
 
-def _owner(type_: str, name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Output[Any]:
-    """Return ORGANIZATION/URN, for `check`, which the host does not tell whose inputs it gets."""
-    urn = pulumi.create_urn(name, f"pulumi-python:{type_}", opts.parent if opts else None)
+    @overload
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        opts: pulumi.ResourceOptions | None = None,
+        **arguments: Unpack[EnkryptDeploymentKeywords],
+    ) -> None: ...
 
-    async def owner() -> str:
-        # Awaited, not applied: to depend on a parent is to depend on its children, this one too.
-        return f"{pulumi.get_organization() or 'organization'}/{await urn.future()}"
+    def __init__(
+        self,
+        resource_name: str,
+        args: EnkryptDeploymentArgs | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+        **arguments: Any,
+    ) -> None:
+        """Declares a deployment: by `EnkryptDeploymentArgs`, or by the same arguments as keywords.
 
-    return pulumi.Output.from_input(owner())
+        Raises `TypeError`, in one line, for an argument that does not exist or is missing; every other mistake is
+        found by `check`, at preview.
+        """
+        self._declare(resource_name, args, opts, arguments)
+
+    @staticmethod
+    def get(
+        resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+    ) -> EnkryptDeployment:
+        """A registration that exists and that another stack, or nobody, manages: read, never changed.
+
+        `id` is the name.
+        """
+        return read_registered(EnkryptDeployment, resource_name, id, opts)
 
 
 class EnkryptProvider(pulumi.ProviderResource):
@@ -170,30 +228,3 @@ class EnkryptProvider(pulumi.ProviderResource):
 
 def _as_setting(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-# ---- secrets
-
-
-def _with_secrets(value: Any, place: str = "") -> Any:
-    """`value` with what can hold a secret made secret, wherever it comes from and whatever its form."""
-    if isinstance(value, Awaitable) and not isinstance(value, pulumi.Output):
-        value = pulumi.Output.from_input(value)
-    if isinstance(value, pulumi.Output):
-        return value.apply(lambda known: _with_secrets(known, place))
-    if names_of(type(value)):
-        value = {name: item for name, item in vars(value).items() if item is not None}
-    if isinstance(value, Mapping):
-        return {name: _hidden(item, name, f"{place}.{name}".removeprefix(".")) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_with_secrets(item, place) for item in value]
-    if isinstance(value, int) and not is_exact(value):
-        raise WrongArguments(f"{place}: {INEXACT}")
-    return value
-
-
-def _hidden(value: Any, name: str, place: str) -> Any:
-    is_empty = value is None or value in ("", [], {}) if isinstance(value, str | list | dict | None) else False
-    if is_empty or not (place in SECRETS or is_secret_name(str(name))):
-        return _with_secrets(value, place)
-    return pulumi.Output.secret(value)

@@ -21,6 +21,7 @@ from enkrypt_provider.core.database import Database
 from enkrypt_provider.emulator import Fault, create_app
 from enkrypt_provider.frontends.property_values import without_unknown
 from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Kind
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import Key, Settings
 
@@ -185,14 +186,23 @@ class Machine:
         self.lines: list[str] = []
         self.waits: list[float] = []
 
-    def run(self, api: Api | None = None, *, run: str = "", place: str = "", key: str = KEY, **settings: Any) -> Run:
+    def run(
+        self,
+        api: Api | None = None,
+        *,
+        run: str = "",
+        place: str = "",
+        key: str = KEY,
+        kind: Kind = MODEL,
+        **settings: Any,
+    ) -> Run:
         """Start a run of the engine with one provider; a second one of the run has the same `run`."""
         api = api or self.api
         given = Settings(Key(key), api.url, **{"max_retries": 2, **settings})
         retry = RetryPolicy(given.max_retries, sleep=self._sleep)
         client = EnkryptClient(given, transport=api.transport(), retry=retry)
         database = Database(self.file, run=run or f"run {next(_RUNS)}")
-        return Run(self, Controller(connect(client, place, database)), run=database.run)
+        return Run(self, Controller(connect(client, place, database, kind)), run=database.run)
 
     def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)

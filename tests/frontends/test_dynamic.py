@@ -14,6 +14,7 @@ from enkrypt_provider.core.controller import ACCOUNT
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
 from enkrypt_provider.frontends.property_values import OWNER, without_secrets
+from enkrypt_provider.kinds.deployment import DEPLOYMENT
 
 
 @pytest.fixture
@@ -147,3 +148,12 @@ def test_the_host_may_write_into_what_it_is_given(frontend: DynamicFrontend) -> 
     created = frontend.create(through_engine(inputs))
     assert "__provider" not in (created.outs or {})
     assert "__provider" not in given
+
+
+def test_a_deployment_is_replaced_the_other_way_round(machine: Machine) -> None:
+    """Names are unique in the account: the old one is deleted before the new one is made."""
+    frontend = DynamicFrontend(machine.run(kind=DEPLOYMENT).controller, machine.report, DEPLOYMENT)
+    inputs = frontend.check({}, {"name": "x", "model_saved_name": "m", OWNER: urn("a")}).inputs
+    outs = through_engine(frontend.create(through_engine(inputs)).outs or {})
+    found = frontend.diff("x", outs, {**inputs, "name": "y"})
+    assert (found.changes, found.replaces, found.delete_before_replace) == (True, ["name"], True)

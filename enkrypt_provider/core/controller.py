@@ -92,6 +92,7 @@ class Controller:
         self._connected = registrations
         self._urns: dict[str, str] = {}  # of an id, as its check said: not every engine repeats it
         self._told: set[str] = set()
+        self._seen: dict[str, tuple[str, object]] = {}  # by URN: which write of which registration a diff was about
 
     @classmethod
     def configured(
@@ -175,6 +176,7 @@ class Controller:
                 refuse_if_protected(request)
             if not moved:
                 (self.registrations.run.release if result.replaces else self.registrations.run.hold)(held)
+                self._seen[request.urn] = held.key, request.state.get("updated_at")
             self._name_rotated_keys(request.id, changes)
             return result
 
@@ -279,6 +281,8 @@ class Controller:
         with _running(request):
             refuse_if_protected(request)
             held = self._holding(request)
+            if self._is_replaced_in_place(request, held):
+                self.registrations.run.drop(held)
             if not self._is_elsewhere(held):
                 return self.registrations.delete(held)
             return operation.report(
@@ -286,6 +290,14 @@ class Controller:
                 f"{held.identity} ({self._kind.number} {held.number}) stays registered at {_shown(held.account)}: "
                 f"only the account {self._settings.shown_endpoint} is known here. Delete it there if nobody needs it",
             )
+
+    def _is_replaced_in_place(self, request: Request, held: Holding) -> bool:
+        """Whether the engine deletes the very object that it asked about, to make it anew (`replaceOnChanges`).
+
+        An earlier object of the resource, which the engine deletes late, has another time of its last write.
+        """
+        written = request.state.get("updated_at")
+        return bool(request.urn) and written is not None and self._seen.get(request.urn) == (held.key, written)
 
     # ---- what a state says
 

@@ -35,6 +35,13 @@ class RunOwnership:
         """Whether an object of the state that was seen in this run stands for the registration."""
         return self._is_claimed("holds", registration)
 
+    def drop(self, registration: Holding) -> None:
+        """Note that no object stands for the registration any more: the engine deletes the one that was seen."""
+        self._database.write(
+            "DELETE FROM claims WHERE run = ? AND account = ? AND claim = 'holds' AND subject = ?",
+            self._database.run, self._account, registration.key,
+        )  # fmt: skip
+
     def release(self, registration: Holding) -> None:
         """Note that an object gives the registration up: another resource of this run may take it over."""
         self._claim("releases", self._account, registration.key, str(registration.made))

@@ -1,0 +1,53 @@
+"""Resource options of Pulumi that a dynamic resource does not have, and messages at the resource."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from enkrypt_provider.emulator import Fault
+
+from ..harness import Story
+from ..programs import MODEL_KEY
+from .projects import native
+
+PROGRAM: Final = """
+import os
+
+import pulumi
+from enkrypt_provider.native import EnkryptModel
+
+
+def declare(name, opts, **config):
+    reached = {"is_compatible_with": "openai", "endpoint": {"host": f"{name}.example.com"}}
+    EnkryptModel(name, opts=opts, model_saved_name=name,
+                 model_config={**reached, "apikeys": [os.environ["MODEL_KEY"]], **config})
+
+
+hosting, prompt = os.environ.get("HOSTING", "External"), os.environ.get("PROMPT", "")
+declare("moved", pulumi.ResourceOptions(replace_on_changes=["model_config.hosting_type"]), hosting_type=hosting)
+declare("fixed", pulumi.ResourceOptions(ignore_changes=["model_config.system_prompt"]), system_prompt=prompt)
+"""
+
+
+def test_resource_options_have_their_effect(story: Story) -> None:
+    """Paths are written as the arguments are."""
+    api = story.api()
+    stack = native(story, PROGRAM, api, environment={MODEL_KEY: story.secrets.make("the models' key")})
+    api.fault(Fault(call="add_model", model="moved", reset="after", first=1))
+    first = stack.up()
+    assert "moved/v1 is registered: its response was lost, the work was done" in first.text
+    before = api.models()["moved/v1"]["model_id"]
+    api.calls()
+
+    changed = stack.with_environment({"HOSTING": "Internal", "PROMPT": "Be brief."})
+    previewed = changed.preview("--diff")
+    assert '~ hostingType: "External" => "Internal"' in previewed.lines
+    assert "Be brief." not in previewed.text
+    changed.up()
+    # The same identity: the old one is deleted first, or the new one would meet it.
+    assert [call for call in api.calls() if not call.startswith("list_")] == [
+        "delete_model moved/v1",
+        "add_model moved/v1",
+    ]
+    assert api.models()["moved/v1"]["model_id"] != before
+    assert api.models()["fixed/v1"]["model_config"]["system_prompt"] == ""

@@ -224,6 +224,7 @@ class Controller:
             inputs = codec.from_state(self._kind, request.inputs)
             urn = request.urn or self._urns.get(str(self._kind.identity_of(inputs)), "")
             live, problem = self.registrations.create(urn, inputs, keeps_unhealthy=request.keeps_unhealthy)
+            self.registrations.run.make(urn, Holding.of(live))
             return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
 
     def read(self, request: Request) -> Registered:
@@ -281,6 +282,8 @@ class Controller:
         with _running(request):
             refuse_if_protected(request)
             held = self._holding(request)
+            if request.urn and self.registrations.run.is_made(request.urn, held):
+                return operation.report("info", f"{held.identity} is kept: the resource's new object stands for it")
             if self._is_replaced_in_place(request, held):
                 self.registrations.run.drop(held)
             if not self._is_elsewhere(held):

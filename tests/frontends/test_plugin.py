@@ -249,6 +249,19 @@ def test_an_earlier_object_of_the_resource_takes_nothing_with_it(engine: Engine,
         assert ("info", "chat/v1 is kept: another object of the state stands for it", "chat") in later.log.lines
 
 
+def test_one_api_at_two_addresses_is_not_deleted_at_the_old_one(engine: Engine, api: Emulator) -> None:
+    """Another endpoint replaces each model; one that the new provider adopted is the one that the old one holds."""
+    declared = {**chat(), "adoptExisting": True}
+    held = engine.create("chat", declared)
+    with running("move") as new, running("move") as old:
+        new.configure(endpoint=api.url.replace("127.0.0.1", "localhost"), apiKey=Secret(api.key))
+        adopted = new.create("chat", declared)
+        assert adopted.outputs["modelId"] == held.outputs["modelId"]
+        old.configure(endpoint=api.url, apiKey=Secret(api.key))
+        old.delete("chat", held)
+    assert list(api.models()) == ["chat/v1"]
+
+
 # ---- a model that does not answer
 
 

@@ -97,6 +97,7 @@ class Controller:
         self._connected = registrations
         self._urns: dict[str, str] = {}  # of an id, as its check said: not every engine repeats it
         self._told: set[str] = set()
+        self._seen: dict[str, tuple[str, object]] = {}  # by URN: which write of which registration a diff was about
 
     @classmethod
     def configured(
@@ -181,6 +182,7 @@ class Controller:
                 refuse_if_protected(request)
             if not moved:
                 (self.registrations.run.release if result.replaces else self.registrations.run.hold)(held)
+                self._seen[request.urn] = held.key, request.state.get("updated_at")
             self._name_rotated_keys(request.id, changes)
             return result
 
@@ -228,6 +230,7 @@ class Controller:
             inputs = codec.from_state(self._kind, request.inputs)
             urn = request.urn or self._urns.get(str(self._kind.identity_of(inputs)), "")
             live, problem = self.registrations.create(urn, inputs, keeps_unhealthy=request.keeps_unhealthy)
+            self.registrations.run.make(urn, Holding.of(live))
             return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
 
     def read(self, request: Request) -> Registered:
@@ -285,6 +288,10 @@ class Controller:
         with _running(request):
             refuse_if_protected(request)
             held = self._holding(request)
+            if request.urn and self.registrations.run.is_made(request.urn, held):
+                return operation.report("info", f"{held.identity} is kept: the resource's new object stands for it")
+            if self._is_replaced_in_place(request, held):
+                self.registrations.run.drop(held)
             if not self._is_elsewhere(held):
                 return self.registrations.delete(held)
             return operation.report(
@@ -292,6 +299,14 @@ class Controller:
                 f"{held.identity} ({self._kind.number} {held.number}) stays registered at {_shown(held.account)}: "
                 f"only the account {self._settings.shown_endpoint} is known here. Delete it there if nobody needs it",
             )
+
+    def _is_replaced_in_place(self, request: Request, held: Holding) -> bool:
+        """Whether the engine deletes the very object that it asked about, to make it anew (`replaceOnChanges`).
+
+        An earlier object of the resource, which the engine deletes late, has another time of its last write.
+        """
+        written = request.state.get("updated_at")
+        return bool(request.urn) and written is not None and self._seen.get(request.urn) == (held.key, written)
 
     # ---- what a state says
 

@@ -5,6 +5,8 @@ A run may have several provider processes, one for each account that a program n
 
 from __future__ import annotations
 
+import math
+
 from ..kinds.kind import Identifier
 from .database import Database
 from .holding import Holding, is_same_time
@@ -34,6 +36,22 @@ class RunOwnership:
     def is_held(self, registration: Holding) -> bool:
         """Whether an object of the state that was seen in this run stands for the registration."""
         return self._is_claimed("holds", registration)
+
+    def make(self, urn: str, registration: Holding) -> None:
+        """Note that a create of the resource ended with the registration, whatever its account is called."""
+        self._claim("makes", urn, registration.key, str(registration.made))
+
+    def is_made(self, urn: str, registration: Holding) -> bool:
+        """Whether a create of the resource ended with the very registration: one API may have two addresses."""
+        times = self._claims("makes", urn, registration.key)
+        return any(float(time) == registration.made > -math.inf for time in times)
+
+    def drop(self, registration: Holding) -> None:
+        """Note that no object stands for the registration any more: the engine deletes the one that was seen."""
+        self._database.write(
+            "DELETE FROM claims WHERE run = ? AND account = ? AND claim = 'holds' AND subject = ?",
+            self._database.run, self._account, registration.key,
+        )  # fmt: skip
 
     def release(self, registration: Holding) -> None:
         """Note that an object gives the registration up: another resource of this run may take it over."""

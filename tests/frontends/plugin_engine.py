@@ -193,10 +193,10 @@ def _plain(value: Json) -> Json:
 
 
 @contextmanager
-def running() -> Iterator[Engine]:
-    """A run of the engine with a plugin of its own."""
+def running(run: str = "") -> Iterator[Engine]:
+    """A run of the engine with a plugin of its own, or one more plugin of the run of that name."""
     log = KeptLog()
-    run = uuid.uuid4().hex
+    run = run or uuid.uuid4().hex
     server, port = serve(Plugin(log))
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, pytest.MonkeyPatch.context() as patch:
         patch.setattr("enkrypt_provider.core.database.this_run", lambda: run)

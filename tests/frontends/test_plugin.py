@@ -226,6 +226,42 @@ def test_an_error_is_one_line(engine: Engine, api: Emulator) -> None:
     assert "\n" not in str(failed.value)
 
 
+def test_a_model_that_is_to_be_made_anew_is_deleted_first(engine: Engine, api: Emulator) -> None:
+    """`replaceOnChanges`: the engine deletes what it has just compared, and creates the same identity."""
+    held = engine.create("chat", chat())
+    with running() as later:
+        later.configure(endpoint=api.url, apiKey=Secret(api.key))
+        assert later.diff("chat", held, chat(hostingType="Internal")).deleteBeforeReplace
+        later.delete("chat", held)
+        assert api.models() == {}
+        assert later.create("chat", chat(hostingType="Internal")).outputs["modelId"] != held.outputs["modelId"]
+
+
+def test_an_earlier_object_of_the_resource_takes_nothing_with_it(engine: Engine, api: Emulator) -> None:
+    """A forced replacement that adopted its own registration was killed before the old object was deleted."""
+    old = engine.create("chat", chat())
+    new = engine.update("chat", old, chat(systemPrompt="Be brief."))
+    with running() as later:
+        later.configure(endpoint=api.url, apiKey=Secret(api.key))
+        assert later.diff("chat", new, chat()).changes == Diff.DIFF_SOME
+        later.delete("chat", old)
+        assert list(api.models()) == ["chat/v1"]
+        assert ("info", "chat/v1 is kept: another object of the state stands for it", "chat") in later.log.lines
+
+
+def test_one_api_at_two_addresses_is_not_deleted_at_the_old_one(engine: Engine, api: Emulator) -> None:
+    """Another endpoint replaces each model; one that the new provider adopted is the one that the old one holds."""
+    declared = {**chat(), "adoptExisting": True}
+    held = engine.create("chat", declared)
+    with running("move") as new, running("move") as old:
+        new.configure(endpoint=api.url.replace("127.0.0.1", "localhost"), apiKey=Secret(api.key))
+        adopted = new.create("chat", declared)
+        assert adopted.outputs["modelId"] == held.outputs["modelId"]
+        old.configure(endpoint=api.url, apiKey=Secret(api.key))
+        old.delete("chat", held)
+    assert list(api.models()) == ["chat/v1"]
+
+
 # ---- a model that does not answer
 
 

@@ -64,7 +64,8 @@ def hold(stack: Stack, client: EnkryptClient, wishes: Wishes) -> bool:
         return True
     plan = import_plan.planned(target, list(registrations.readable(chosen)), registrations.readable(found))
     plan.left_out += [(one.identity, one.problem) for one in chosen if one.live is None]
-    return _carried_out(plan, wishes, f"Models imported from {settings.shown_endpoint}.")
+    # No path of this machine in a module that is committed.
+    return _carried_out(plan, wishes, f"Models imported from {settings.endpoint or 'the embedded emulator'}.")
 
 
 # ---- what is asked

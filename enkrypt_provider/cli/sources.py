@@ -79,4 +79,4 @@ def no_database(settings: Settings) -> str:
 def _in_project(endpoint: str, stack: Stack) -> str:
     """Return an embedded endpoint with the file where the engine sees it: from the project's folder."""
     file = endpoint.partition(":")[2] or str(EMBEDDED_DATABASE)
-    return f"{EMBEDDED}:{project_file(stack.folder).parent / file}"
+    return f"{EMBEDDED}:{os.path.normpath(project_file(stack.folder).parent / file)}"

@@ -170,6 +170,15 @@ def test_a_module_instead_of_a_catalogue(begin: Begin, project: Project, typed: 
     assert "add `import" not in typed("import", "--python", "__main__.py").out
 
 
+def test_a_module_of_an_embedded_emulators_models_names_no_path(begin: Begin, project: Project, typed: Type) -> None:
+    """Whoever commits it gives nothing of this machine away."""
+    begin(model("a"))
+    project.configure({"enkrypt:endpoint": "embedded:../api.db"})
+    ran = typed("import", "--python", "imported.py")
+    assert f"the embedded emulator ({project.folder.parent}/api.db): 1 registration, 0 in its state." in ran.out
+    assert Path("imported.py").read_text().startswith('"""Models imported from the embedded emulator."""\n')
+
+
 def test_a_modules_name_must_be_one(typed: Type) -> None:
     """A file that no program could import is a usage error."""
     ran = typed("import", "--python", "my-models.py")
@@ -457,6 +466,16 @@ def test_names_of_the_state_are_taken(begin: Begin, project: Project, typed: Typ
     project.hold(bucket, read)
     typed("import")
     assert {name: entry["id"] for name, entry in resources().items()} == {"a-2": "a/v1", "b-2": "b/v1"}
+
+
+@pytest.mark.parametrize("type_", [TYPE, "enkrypt:index:EnkryptModel"])
+def test_what_the_state_manages_is_not_imported_again(
+    begin: Begin, project: Project, typed: Type, type_: str
+) -> None:
+    """By which of the two providers, the dynamic one or the plugin, is all one."""
+    begin(model("a"))
+    project.hold({"urn": fake_engine.urn(type_, "a"), "id": "a/v1", "type": type_})
+    assert typed("import").out.splitlines()[1:] == ["There is nothing to import."]
 
 
 def test_a_catalogue_that_is_none_is_told(begin: Begin, project: Project, typed: Type) -> None:

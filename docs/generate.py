@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))  # as a script it knows docs/ alone
 from enkrypt_provider.cli.sources import VARIABLES  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.core.diff import Rule, rule_of  # noqa: E402
 from enkrypt_provider.kinds.document import Document, FieldOf  # noqa: E402
+from enkrypt_provider.kinds.kind import Kind  # noqa: E402
 from enkrypt_provider.kinds.markers import (  # noqa: E402
     ABSENT,
     Compared,
@@ -39,18 +40,21 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
     RequiredUnless,
     Says,
     Secret,
+    SentWhereAbsent,
     Unordered,
     UnsentInV2,
     ignoring_case,
     ignoring_trailing_slash,
 )
 from enkrypt_provider.kinds.model import MODEL  # noqa: E402
+from enkrypt_provider.kinds.registry import KINDS  # noqa: E402
 from enkrypt_provider.kinds.values import OneOf  # noqa: E402
 from enkrypt_provider.program import catalogue, lookup, resource  # noqa: E402
 from tools.catalogue_schema import catalogue_schema  # noqa: E402
 from tools.generate import (  # noqa: E402
     argument_meaning,
     is_required,
+    kind_of,
     limit_of,
     meaning,
     only_in,
@@ -64,7 +68,7 @@ LOOK_UPS: Final = (lookup.get_model, lookup.get_model_output, lookup.list_models
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *_model(), *_look_ups(), *_catalogue(), *_provider(), *_settings(), *_types()])
+    return "\n".join([HEAD, *_resources(), *_look_ups(), *_catalogue(), *_provider(), *_settings(), *_types()])
 
 
 HEAD: Final = """\
@@ -75,33 +79,37 @@ Every argument, output, look-up and setting; `*` is required. What is known of t
 [api.md](api.md)."""
 
 
-def _model() -> Iterator[str]:
-    arguments = _arguments(MODEL.document)
+def _resources() -> Iterator[str]:
+    for kind in KINDS:
+        yield from _resource(kind)
+
+
+def _resource(kind: Kind) -> Iterator[str]:
+    arguments = _arguments(kind.document)
     signature = [
         f"{field.name}: {_type(field)}{'' if is_required(field) else ' | None = None'}" for field in arguments
     ]
-    yield from _titled(2, resource.EnkryptModel)
-    yield from _signature(
-        "EnkryptModel", ["resource_name: str", "*", *signature, "opts: ResourceOptions | None = None"]
-    )
+    yield from _titled(2, getattr(resource, kind.name))
+    yield from _signature(kind.name, ["resource_name: str", "*", *signature, "opts: ResourceOptions | None = None"])
     yield from _paragraph(
-        "`EnkryptModel(resource_name, EnkryptModelArgs(…), opts)` says the same; every argument takes"
+        f"`{kind.name}(resource_name, {kind.name}Args(…), opts)` says the same; every argument takes"
     )
     yield "Inputs. A change is made in place, unless the column says that it *replaces*."
     yield from _paragraph("### Arguments")
     yield from _table(arguments)
     yield from _paragraph("### Outputs")
     yield from _paragraph("All arguments, with their defaults filled in, and:")
-    outputs = [MODEL.fields[name] for name in MODEL.computed]
+    outputs = [kind.fields[name] for name in kind.computed]
     rows = [f"| `{field.name}` | `{value_type(field).__name__}` | {meaning(field)} |" for field in outputs]
-    of_id = "| `id` | `str` | `NAME/VERSION`, by which all that uses the model refers to it. |"
+    id_ = "NAME/VERSION" if len(kind.identity) > 1 else "NAME"
+    of_id = f"| `id` | `str` | `{id_}`, by which all that uses the {kind.noun} refers to it. |"
     yield from ("", "| output | type | meaning |", "|---|---|---|", of_id, *rows)
 
 
 def _look_ups() -> Iterator[str]:
     yield from _paragraph("## Look-ups")
     yield from _paragraph("A `Model` has the arguments, but for the options, and the outputs of an `EnkryptModel`.")
-    for found in (resource.EnkryptModel.get, *LOOK_UPS):
+    for found in (*(getattr(resource, kind.name).get for kind in KINDS), *LOOK_UPS):
         yield from _titled(3, found)
         yield from _signature(found.__name__, _parameters(found), inspect.signature(found).return_annotation)
 
@@ -146,7 +154,8 @@ def _setting(name: str, setting: Mapping[str, Any]) -> str:
 def _types() -> Iterator[str]:
     yield from _paragraph("## Supporting types")
     yield from _paragraph("A plain dict of the same fields does as well.")
-    for document in dict.fromkeys(field.document for field in MODEL.fields.values() if field.document):
+    fields = (field for kind in KINDS for field in kind.fields.values())
+    for document in dict.fromkeys(field.document for field in fields if field.document):
         yield from ("", f"### {document.__name__}Args", "", inspect.getdoc(document) or "")
         yield from _table(_arguments(document))
     yield ""
@@ -159,8 +168,11 @@ def schema() -> str:
 
 def _arguments(document: type[Document]) -> list[FieldOf]:
     """The fields of a document where it stands first."""
-    holder = next((field for field in MODEL.fields.values() if field.document is document), None)
-    return required_first([field for field in MODEL.fields.values() if field.parent is holder])
+    fields = [field for kind in KINDS for field in kind.fields.values()]
+    holder = next((field for field in fields if field.document is document), None)
+    return required_first(
+        [it for it in fields if it.parent is holder and (holder or kind_of(it).document is document)]
+    )
 
 
 # ---- the table of docs/api.md
@@ -169,8 +181,10 @@ def _arguments(document: type[Document]) -> list[FieldOf]:
 def api_page() -> str:
     """docs/api.md with its tables of fields."""
     page = API.read_text(encoding="utf-8")
-    for name, rows in (("fields", _rows), ("compared", _comparisons)):
-        table = "".join(f"{line}\n" for line in rows())
+    tables = {"fields": _rows(), "compared": _comparisons()}
+    tables |= {kind.noun: _rows_of(kind) for kind in KINDS if kind is not MODEL}
+    for name, rows in tables.items():
+        table = "".join(f"{line}\n" for line in rows)
         page = re.sub(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", lambda _: table, page, flags=re.DOTALL)  # noqa: B023
     return page
 
@@ -216,6 +230,16 @@ def _rows() -> Iterator[str]:
         if field.is_argument and not field.marker(Option) and not is_in_list:
             star = " *" * _is_starred(field)
             cells = (f"`{path}`{star}", *_evidence(field), "; ".join(_rule(field)), _default(field))
+            yield _row(*cells).replace("|  |", "| |")
+
+
+def _rows_of(kind: Kind) -> Iterator[str]:
+    """The rows of a kind without dialects."""
+    yield from ("| path | | rule | default |", "|---|---|---|---|")
+    for path, field in kind.fields.items():
+        if field.is_argument and not field.marker(Option):
+            evidence = (field.marker(Evidence) or Evidence()).v1
+            cells = (f"`{path}`{' *' * _is_starred(field)}", evidence, "; ".join(_rule(field)), _default(field))
             yield _row(*cells).replace("|  |", "| |")
 
 
@@ -266,6 +290,8 @@ def _default(field: FieldOf) -> str:
     only, follows = field.marker(OnlyIn), field.marker(DefaultOf)
     if _is_starred(field):
         return ""
+    if field.marker(SentWhereAbsent):
+        return "absent, sent switched off"
     if follows:
         return follows.shown
     if field.document and not field.is_list and field.default is not ABSENT and not field.is_map:
@@ -296,7 +322,7 @@ def _table(fields: Iterable[FieldOf]) -> Iterator[str]:
     yield from ("", "| argument | type | meaning | change |", "|---|---|---|---|")
     for field in fields:
         shown = argument_meaning(field).removesuffix("Required.").strip()
-        replaces = ["replaces"] if rule_of(field.path) is Rule.REPLACE else []
+        replaces = ["replaces"] if rule_of(field.path, kind_of(field)) is Rule.REPLACE else []
         secret = ["secret"] if field.marker(Secret) else []
         name = f"`{field.name}`{' *' * is_required(field)}"
         yield _row(name, _linked(field), shown, ", ".join(secret + replaces))

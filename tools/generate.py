@@ -59,10 +59,14 @@ def meanings(document: type[Document]) -> dict[str, str]:
     return found
 
 
+def kind_of(field: FieldOf) -> Kind:
+    """The kind that a field is of."""
+    return next(kind for kind in KINDS if kind.fields.get(field.path) is field)
+
+
 def meaning(field: FieldOf) -> str:
     """What the docstring below a field says. Raises `KeyError` where there is none."""
-    kind = next(kind for kind in KINDS if kind.fields.get(field.path) is field)
-    holder = field.parent.document if field.parent and field.parent.document else kind.document
+    holder = field.parent.document if field.parent and field.parent.document else kind_of(field).document
     name = next(name for name, info in holder.model_fields.items() if info is field.info)
     return meanings(holder)[name]
 

@@ -111,7 +111,7 @@ class Create:
             raise error
         raise ModelExists(
             f"{self.identity} is taken, but no such {self._kind.noun} is there: the API may keep a deleted name for "
-            "a while; try again later or choose another {self._kind.distinction}",
+            f"a while; try again later or choose another {self._kind.distinction}",
             status=error.status,
             request_id=error.request_id,
         )

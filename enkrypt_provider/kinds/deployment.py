@@ -15,7 +15,7 @@ from pydantic import Field
 from .document import Document
 from .kind import Calls, Kind
 from .managed import Managed
-from .markers import ReadAs, Replaces, SentWhereAbsent, ServerSet, Unordered
+from .markers import Note, ReadAs, Replaces, SentWhereAbsent, ServerSet, Unordered
 from .model import DEFAULT_VERSION
 from .values import Once, SavedName, Version
 
@@ -27,6 +27,9 @@ OutputBlock = Literal[
     "topic_detector", "nsfw", "toxicity", "pii", "injection_attack", "keyword_detector", "policy_violation", "bias",
     "system_prompt", "copyright_ip", "sponge_attack", "hallucination", "adherence", "relevancy",
 ]  # fmt: skip
+
+
+ORDER: Final = Note("[G] that their order says nothing")
 
 
 class InputAdditionalConfig(Document):
@@ -59,7 +62,7 @@ class UsedPolicy(Document):
 class InputPolicy(UsedPolicy):
     """The guardrails policy for requests."""
 
-    block: Annotated[list[InputBlock], Once, Unordered()] = []
+    block: Annotated[list[InputBlock], Once, Unordered(), ORDER] = []
     """The detectors whose findings block a request; the others only report theirs."""
     additional_config: Annotated[InputAdditionalConfig, Field(default_factory=InputAdditionalConfig)]
     """What else is done to requests."""
@@ -68,7 +71,7 @@ class InputPolicy(UsedPolicy):
 class OutputPolicy(UsedPolicy):
     """The guardrails policy for responses."""
 
-    block: Annotated[list[OutputBlock], Once, Unordered()] = []
+    block: Annotated[list[OutputBlock], Once, Unordered(), ORDER] = []
     """The detectors whose findings block a response; the others only report theirs."""
     additional_config: Annotated[OutputAdditionalConfig, Field(default_factory=OutputAdditionalConfig)]
     """What else is checked in responses."""
@@ -84,7 +87,9 @@ NO_OUTPUT: Final = {
 class Deployment(Managed):
     """A deployment as Enkrypt AI registers it."""
 
-    name: Annotated[SavedName, Replaces(), Field(examples=["my-deployment"])]
+    name: Annotated[
+        SavedName, Replaces(), Note("the length [P], the characters [G]"), Field(examples=["my-deployment"])
+    ]
     """The name by which callers refer to it, its identity. No other project of the account may have it."""
     model_saved_name: Annotated[SavedName, ReadAs(""), Field(examples=["my-model"])]
     """The name of the model, such as the output `model_saved_name` of an `EnkryptModel`."""

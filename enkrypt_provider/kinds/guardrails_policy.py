@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints
 from .document import Document
 from .kind import Calls, Kind
 from .managed import Managed
-from .markers import Evidence, ReadAs, Replaces, SentWhereAbsent, ServerSet, Unordered
+from .markers import Note, ReadAs, Replaces, SentWhereAbsent, ServerSet, Unordered
 from .values import Line, SavedName, Text, UpTo1000
 
 RiskCategory = Literal[
@@ -23,8 +23,7 @@ RiskCategory = Literal[
     "legal_ip_liability", "product_misuse_abuse", "performance_reliability_quality",
 ]  # fmt: skip
 Description = Annotated[str, StringConstraints(max_length=128)]
-Words = Annotated[UpTo1000[Line], Unordered(), Evidence("G", "G")]
-"""[G] that their order says nothing."""
+Words = Annotated[UpTo1000[Line], Unordered(), Note("[G] that their order says nothing")]
 
 
 class Detector(Document):
@@ -161,9 +160,9 @@ class Detectors(Document):
 class GuardrailsPolicy(Managed):
     """A guardrails policy as Enkrypt AI registers it."""
 
-    name: Annotated[SavedName, Replaces(), Field(examples=["my-policy"])]
+    name: Annotated[SavedName, Replaces(), Note("the length [P], the characters [G]"), Field(examples=["my-policy"])]
     """The name by which deployments and callers refer to it, its identity."""
-    description: Description = ""
+    description: Annotated[Description, Note("that it may be empty [I]")] = ""
     """What it is for."""
     detectors: Detectors
     """What it looks for."""

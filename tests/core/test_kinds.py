@@ -196,6 +196,17 @@ def test_what_is_taken_is_told_with_its_number(engine: Engine) -> None:
     assert engine.live() == theirs
 
 
+def test_a_name_that_the_api_keeps_is_told_as_a_name(engine: Engine) -> None:
+    """Taken, and nothing there: some servers may keep a deleted name."""
+    engine.machine.api.turn(spelled_fault(f"add_{engine.kind.noun}:status=409,first=1"))
+    with pytest.raises(ModelExists) as caught:
+        engine.create()
+    assert str(caught.value).startswith(
+        f"x is taken, but no such {engine.kind.noun} is there: the API may keep a deleted name for a while; try "
+        "again later or choose another name"
+    )
+
+
 def test_what_is_there_is_adopted_where_it_may_be(engine: Engine) -> None:
     theirs = engine.theirs(**engine.change)
     made = engine.create(adopt_existing=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,9 +33,17 @@ def test_it_serves_on_the_port_that_it_prints_and_ends_with_the_engine() -> None
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             stub = provider_pb2_grpc.ResourceProviderStub(channel)
             assert stub.GetPluginInfo(empty_pb2.Empty(), timeout=20).version == __version__
-        plugin.send_signal(2)  # an interrupt is told by the engine, which waits for what was begun
         engine.kill()
-        assert plugin.wait(timeout=20) is None or not plugin.is_running()
+        plugin.wait(timeout=20)
+
+
+def test_it_ends_at_once_when_it_is_interrupted() -> None:
+    """The engine waits five seconds for who does not."""
+    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as plugin:
+        assert plugin.stdout is not None
+        assert int(plugin.stdout.readline()) > 0
+        plugin.send_signal(signal.SIGINT)
+        assert plugin.wait(timeout=4) == 0
 
 
 def test_it_prints_its_version() -> None:

@@ -22,6 +22,8 @@ MESSAGE_LIMIT: Final = 400 * 1024 * 1024
 """Bytes of one message, as the engine has it."""
 LOOKS: Final = 0.5
 """Seconds after which it is looked whether the engine is still there."""
+GRACE: Final = 600.0
+"""Seconds in which a call that was begun may end."""
 _SEVERITIES: Final = {"info": engine_pb2.INFO, "warning": engine_pb2.WARNING}
 
 
@@ -60,16 +62,17 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"{__version__}\n")
         return
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine tells: what was begun is brought to its end
     addresses = [word for word in sys.argv[1:] if not word.startswith("-")]
     engine = os.getppid()
     server, port = serve(Plugin(EngineLog(*addresses[:1])))
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     ended = threading.Event()
-    while os.getppid() == engine:
-        ended.wait(LOOKS)
-    server.stop(None)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # the engine's last word, for which it waits
+        signal.signal(ending, lambda *_: ended.set())
+    while not ended.wait(LOOKS) and os.getppid() == engine:
+        pass
+    server.stop(GRACE).wait()  # what was begun is brought to its end
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ MESSAGE_LIMIT: Final = 400 * 1024 * 1024
 """Bytes of one message, as the engine has it."""
 LOOKS: Final = 0.5
 """Seconds after which it is looked whether the engine is still there."""
+GRACE: Final = 600.0
+"""Seconds in which a call that was begun may end."""
 _SEVERITIES: Final = {"info": engine_pb2.INFO, "warning": engine_pb2.WARNING}
 
 
@@ -60,16 +62,17 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"{__version__}\n")
         return
-    ended = threading.Event()
-    signal.signal(signal.SIGINT, lambda *_: ended.set())  # so the engine ends a plugin; it waits 5 s, then kills
     addresses = [word for word in sys.argv[1:] if not word.startswith("-")]
     engine = os.getppid()
     server, port = serve(Plugin(EngineLog(*addresses[:1])))
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    while os.getppid() == engine and not ended.wait(LOOKS):
+    ended = threading.Event()
+    for ending in (signal.SIGINT, signal.SIGTERM):  # the engine's last word, for which it waits
+        signal.signal(ending, lambda *_: ended.set())
+    while not ended.wait(LOOKS) and os.getppid() == engine:
         pass
-    server.stop(60).wait()  # what was begun is brought to its end
+    server.stop(GRACE).wait()  # what was begun is brought to its end
 
 
 if __name__ == "__main__":

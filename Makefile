@@ -1,74 +1,129 @@
-# Thin recipes: each is a plain `pulumi` or `pytest` command after the set-up that it needs.
+# Thin recipes: each is a plain `pulumi`, `enkrypt-provider` or `pytest` command after the set-up that it needs.
+
+SHELL := bash
 
 STACK ?= dev
 PYTHON ?= python3
 STATE := $(CURDIR)/.pulumi-state
 
-# Its own state folder, never the account that the user may be logged in to, unless told otherwise.
+# A state folder of this clone, never the account that the user may be logged in to, unless told otherwise.
 export PULUMI_BACKEND_URL ?= file://$(STATE)
 export PULUMI_SKIP_UPDATE_CHECK ?= true
-# The engine's host asks pip for its packages: no need for pip to look for a newer self.
+# The language host runs pip, which need not look for a newer pip.
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
-# .venv holds packages of other providers, for examples: the engine would get their plugins, which no stack here uses.
+# After `make test` .venv holds other providers' packages: the engine would download a plugin for each.
 export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION ?= true
 ifeq ($(STACK),dev)
 # Nothing in dev is worth a passphrase: its secrets stand for keys.
 export PULUMI_CONFIG_PASSPHRASE ?=
 endif
 
-RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
-PULUMI = engine=$$(.venv/bin/python engine/get.py) && PATH="$(CURDIR)/.venv/bin:$$engine:$$PATH" pulumi --stack $(STACK)
+# What the environment does not hold already: it may be secret.
+OURS := $(foreach name,PULUMI_BACKEND_URL PULUMI_SKIP_UPDATE_CHECK PULUMI_CONFIG_PASSPHRASE PIP_DISABLE_PIP_VERSION_CHECK \
+	PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION,$(if $(filter file,$(origin $(name))),$(name)))
 
-.PHONY: up preview refresh destroy lint test faults bench scaling clean
+VENV := export PATH="$(CURDIR)/.venv/bin:$$PATH" &&
+ENGINE := engine=$$(.venv/bin/python engine/get.py) && export PATH="$(CURDIR)/.venv/bin:$$engine:$$PATH" &&
+ON_STACK := $(ENGINE) mkdir -p '$(STATE)' && pulumi stack select --create $(STACK) >/dev/null &&
+PRINT_PATH := printf 'export PATH=%q:"$$PATH"\n' "$(CURDIR)/.venv/bin:$$engine"
 
-up: stack  ## Registers what the stack declares
-	@$(PULUMI) up --yes
+.PHONY: help up preview refresh destroy list doctor env shell lint test faults bench scaling docs generate lock plugin clean
 
-preview: stack  ## Shows what `up` would do
-	@$(PULUMI) preview --diff
+help:  ## Shows this; STACK=staging picks another stack than dev
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-refresh: stack  ## Reads what is really registered
-	@$(PULUMI) refresh --yes --diff
+up: .venv/ready  ## Registers what the stack declares
+	@$(ON_STACK) pulumi up --yes
 
-destroy: stack  ## Deletes what the stack registered
-	@$(PULUMI) destroy --yes
+preview: .venv/ready  ## Shows what `up` would do
+	@$(ON_STACK) pulumi preview --diff
 
-lint: .venv/ready  ## ruff and mypy
-	@$(RUN) ruff check .
-	@$(RUN) ruff format --check .
-	@$(RUN) mypy
+refresh: .venv/ready  ## Reads what is really registered
+	@$(ON_STACK) pulumi refresh --yes --diff
 
-test: .venv/ready  ## Every test, the real engine's included
+destroy: .venv/ready  ## Deletes what the stack registered
+	@$(ON_STACK) pulumi destroy --yes
+
+list: .venv/ready  ## Lists the registrations of the stack's account
+	@$(ON_STACK) enkrypt-provider list --stack $(STACK)
+
+doctor: .venv/ready  ## Says what is wrong, and what to do
+	@$(ON_STACK) enkrypt-provider doctor --stack $(STACK)
+
+shell: .venv/ready  ## Opens a shell in which `pulumi` and `enkrypt-provider` work on the stack
+	@$(ON_STACK) echo "pulumi, enkrypt-provider and python are this project's; exit leaves this shell." && case "$$SHELL" in \
+	*/bash) exec bash --rcfile <(echo '[ ! -f ~/.bashrc ] || . ~/.bashrc'; $(PRINT_PATH)) -i ;; *) exec "$$SHELL" -i ;; esac
+
+env: .venv/ready  ## Prints the same for the shell at hand: eval "$(make env)"
+	@$(ON_STACK) for name in $(OURS); do printf 'export %s=%q\n' $$name "$${!name}"; done && $(PRINT_PATH)
+
+lint: .venv/dev-ready  ## ruff and mypy
+	@$(VENV) ruff check . && ruff format --check . && mypy
+
+test: .venv/dev-ready  ## Every test; as root on Debian it installs Chromium and PostgreSQL where they are missing
 	@sh tests/tools.sh || true  # what is missing fails its own tests
 	@.venv/bin/python engine/get.py >/dev/null
-	@$(RUN) pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95
+	@$(VENV) pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95
 
-faults: .venv/ready  ## The promise that nothing is lost, doubled or leaked, put to the test at length (SEED=0)
+faults: .venv/dev-ready  ## The promise that nothing is lost, doubled or leaked, put to the test at length (SEED=0)
 	@.venv/bin/python engine/get.py >/dev/null
-	@$(RUN) FAULTS=all FAULTS_SEED=$(or $(SEED),0) pytest -n 2 --dist worksteal -v tests/faults
+	@$(VENV) FAULTS=all FAULTS_SEED=$(or $(SEED),0) pytest -n 2 --dist worksteal -v tests/faults
 
-bench: .venv/bench-ready  ## Times it beside what people would use instead (PLAN=full or short)
-	@$(RUN) PYTHONPATH=$(CURDIR) python benchmarks/run.py --plan $(or $(PLAN),full)
+generate: .venv/dev-ready  ## Writes what follows from enkrypt_provider/kinds/: arguments, outputs, schemas, the reference
+	@$(VENV) python tools/generate.py && python tools/package_schema.py && \
+		python tools/package_reference.py && python docs/generate.py
 
-scaling: .venv/bench-ready  ## Times what a team with many models can do
-	@$(RUN) PYTHONPATH=$(CURDIR) python benchmarks/scaling.py
+docs: .venv/dev-ready  ## Builds the site of docs/ into site/, strictly
+	@$(VENV) NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
-.PHONY: stack
-stack: .venv/ready
-	@mkdir -p $(STATE)
-	@engine=$$(.venv/bin/python engine/get.py) && PATH="$(CURDIR)/.venv/bin:$$engine:$$PATH" \
-		pulumi stack select --create $(STACK) >/dev/null
+bench: .venv/bench-ready  ## Times it beside what people would use instead (15 minutes; PLAN=short or limits)
+	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/run.py --plan $(or $(PLAN),full)
 
-.venv/ready: requirements.txt
-	@echo "Setting up .venv from requirements.txt …"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed: make PYTHON=python3.x …")'
-	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
-	@touch $@
+scaling: .venv/bench-ready  ## Times what a team with many models can do (10 minutes)
+	@$(VENV) PYTHONPATH='$(CURDIR)' python benchmarks/run.py --plan scaling
 
-.venv/bench-ready: .venv/ready benchmarks/requirements.txt
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
-	@touch $@
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet pyproject.toml --universal --python-version 3.10 \
+	--generate-hashes --no-annotate --group build --extra emulator --extra cli
+lock:  ## Pins what pyproject.toml asks for, by hash; needs uv (UPGRADE=--upgrade for newer versions)
+	@$(COMPILE) $(UPGRADE) -o requirements.txt
+	@$(COMPILE) $(UPGRADE) --group dev --group docs --extra testing --extra examples --no-emit-package enkrypt-provider \
+		--constraint requirements.txt -o requirements-dev.txt
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --group plugin --universal --python-version 3.10 \
+		--generate-hashes --no-annotate --constraint requirements.txt $(UPGRADE) -o requirements-plugin.txt
+
+plugin: .venv/plugin-ready  ## Makes dist/pulumi-resource-enkrypt-….tar.gz, the native plugin for machines without Python
+	@$(VENV) python tools/plugin_archive.py dist
 
 clean:  ## Removes the environment and caches, not the state
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+
+# ---- .venv, by uv where it is on PATH. Each package is named as it comes.
+
+SHOW := awk '/^Collecting/ {printf "\r\033[K  %d: %s", ++n, $$2} /^Installing/ {printf "\r\033[K  %d packages", n} \
+	{fflush()} END {print ""}'
+PIP := .venv/bin/python -m pip install --no-deps --no-compile --progress-bar off
+UV := uv pip install --python .venv/bin/python
+INSTALL = if command -v uv >/dev/null; then $(UV) --require-hashes -r $<; \
+	else set -o pipefail; $(PIP) --require-hashes -r $< | $(SHOW); fi >&2
+
+.venv/ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed: make PYTHON=python3.x …")'
+	@echo "Setting up .venv from $< …" >&2
+	@test -x .venv/bin/python || { command -v uv >/dev/null && uv venv --quiet --seed --python $(PYTHON) .venv; } || \
+		$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }  # Debian's fails halfway without python3-venv
+	@$(INSTALL)
+	@if command -v uv >/dev/null; then $(UV) --quiet --no-deps --no-build-isolation -e .; else $(PIP) --quiet --no-build-isolation -e .; fi
+	@touch $@
+
+.venv/dev-ready: requirements-dev.txt .venv/ready
+	@echo "Adding $< to .venv …" >&2
+	@$(INSTALL)
+	@touch $@
+
+.venv/plugin-ready: requirements-plugin.txt .venv/ready
+	@$(INSTALL)
+	@touch $@
+
+.venv/bench-ready: benchmarks/requirements.txt .venv/dev-ready
+	@.venv/bin/python -m pip install --quiet -r $<
+	@touch $@

@@ -1,138 +1,118 @@
-"""What the parts cost by themselves, without the engine: imports, `check` and `diff`, the emulator."""
+"""The parts of the benchmark: each yields samples of commands that took turns."""
 
 from __future__ import annotations
 
-import itertools
-import json
-import resource
-import statistics
-import subprocess
-import sys
+import os
+import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
-from urllib.parse import urlsplit
 
-from document import document
-from serving import Api
+from api import ROOT, least_seconds
+from command import run
+from systems import NAMES, NO_CHANGE, REFRESH, TERRAFORMS, UP, Stack, environment, stack
 
-from enkrypt_provider import schema
-from enkrypt_provider.client import EnkryptClient
-from enkrypt_provider.provider import EnkryptModelProvider
-from enkrypt_provider.settings import Key, Settings
-
-PAIRS = 9
-CONNECTIONS = 8
-ADDS = 2_000
-ROUNDS = 5
+SET_UP, LIMITS, LIFE, BARE, MANY = "set-up", "limits", "life", "beside nothing", "many"
+TRIES = 5
+LOCK_OUT = 60.0
+"""Seconds that a person waits after a violation. They are counted, and not waited for: see `Api.limit`."""
+FIRST_MODELS = 6
+"""What the repository's own stack registers."""
 
 
-def parts(python: Path) -> Iterator[tuple[str, float, str, str]]:
-    """What, how much, its unit, and the goal that issue 8 set. `python` is a user's."""
-    yield "`from enkrypt_provider import EnkryptModel` ÷ `import pulumi`, CPU", imports(python), "", "≤ 1.15"
-    yield from verbs()
-    yield f"the emulator over HTTP, {CONNECTIONS} connections: add-model", served(), "a second", "≥ 1,500"
-    yield "the emulator embedded: add-model", embedded(), "ms", "≤ 2"
+@dataclass
+class Sample:
+    """One operation of one system, with all tries that it took."""
+
+    part: str
+    system: str
+    models: int
+    latency: int
+    """Milliseconds of each response."""
+    operation: str
+    seconds: float
+    cpu: float = 0.0
+    calls: int = 0
+    state: int = 0
+    """Bytes for each model."""
+    tries: int = 1
+    is_finished: bool = True
+    violations: int = 0
+    registered: int = 0
+    pace: float = 0.0
+    """From the first call to the last, × the least time that the vendor's limits allow for so many."""
 
 
-def imports(python: Path) -> float:
-    """The median of ratios, each of a pair that ran one after the other."""
-    ours, theirs = "from enkrypt_provider import EnkryptModel", "import pulumi"
-    _cpu(python, ours)  # compiled once
-    return statistics.median(_cpu(python, ours) / _cpu(python, theirs) for _ in range(PAIRS))
+def shown(sample: Sample) -> Sample:
+    print(f"    {sample.operation}, {NAMES[sample.system]}: {sample.seconds:.1f} s", flush=True)
+    return sample
 
 
-def _cpu(python: Path, code: str) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([str(python), "-c", code], check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def lives(
+    part: str, systems: Sequence[str], models: int, latency: int, operations: Sequence[str], path: str
+) -> Iterator[Sample]:
+    """A new stack of each system, side by side: they take turns at each operation, one command at a time."""
+    with ExitStack() as held:
+        stacks = [held.enter_context(stack(system, models, path, latency)) for system in systems]
+        for operation in operations:
+            for each in stacks:
+                each.api.requests()
+                ran = each.run(operation)
+                calls, state = len(each.api.requests()), each.bytes_per_model()
+                yield shown(Sample(part, each.system, models, latency, operation, ran.seconds, ran.cpu, calls, state))
+            stacks.reverse()  # who comes first has no advantage
 
 
-def verbs() -> Iterator[tuple[str, float, str, str]]:
-    """As the engine calls them: whole numbers are floats, and nothing is sent."""
-    provider = EnkryptModelProvider()
-    config: Any = {"enkrypt:apiKey": "stand-in-account-key"}
-    provider.configure(SimpleNamespace(config=config))  # type: ignore[arg-type]  # a stand-in
-    news = document(1)
-    news["model_config"]["endpoint"]["port"] = 443.0
-    inputs = provider.check({}, news).inputs
-    olds = _turned({**inputs, "model_id": 1.0, "project_name": "default"})
-    yield "`check` of one model", _microseconds(lambda: provider.check({}, news)), "µs", "≤ 300"
-    yield "`check` of one that is not touched", _microseconds(lambda: provider.check(olds, news)), "µs", "≤ 300"
-    yield "`diff` of one model", _microseconds(lambda: provider.diff("bench-1/1", olds, inputs)), "µs", "≤ 300"
+def at_the_limits(system: str, models: int, path: str) -> Iterator[Sample]:
+    """`up` of a new stack, and what follows once all models are registered."""
+    with stack(system, models, path, limited=True) as new:
+        up = tried(new, UP)
+        yield shown(up)
+        if up.is_finished:
+            yield from (shown(tried(new, operation)) for operation in (NO_CHANGE, REFRESH))
+    if not up.is_finished:  # the same models by an `up` without limits
+        with stack(system, models, path) as whole:
+            whole.run(UP)
+            yield from (shown(tried(whole, operation)) for operation in (NO_CHANGE, REFRESH))
 
 
-def _turned(value: Any) -> Any:
-    """With names in another order: the engine keeps none."""
-    return {k: _turned(value[k]) for k in reversed(value)} if isinstance(value, dict) else value
+def tried(of: Stack, operation: str) -> Sample:
+    """Run an operation until it succeeds, as a patient person would: after each lock-out once more."""
+    sample = Sample(LIMITS, of.system, of.models, 0, operation, 0.0, tries=0, is_finished=False)
+    violations = 1
+    while violations and not sample.is_finished and sample.tries < TRIES:
+        of.api.limit()
+        ran = of.run(operation, check=False)
+        sample.tries, sample.is_finished = sample.tries + 1, ran.is_ok
+        sample.seconds += ran.seconds + (LOCK_OUT if sample.tries > 1 else 0)
+        violations = of.api.violations()
+        sample.violations += violations
+        times = [datetime.fromisoformat(each["at"].replace("Z", "+00:00")) for each in of.api.requests()]
+        sample.calls += len(times)
+    if sample.tries == 1 and (least := least_seconds(sample.calls)):
+        sample.pace = (max(times) - min(times)).total_seconds() / least
+    sample.registered = of.api.registered()
+    return sample
 
 
-def _microseconds(call: Callable[[], object]) -> float:
-    return statistics.median(_timed(call) for _ in range(2_000)) * 1e6
+def set_up(system: str, path: str) -> Sample:
+    """From nothing to registered models, with an engine there, and Terraform's provider in its mirror."""
+    if system in TERRAFORMS:
+        with stack(system, FIRST_MODELS, path) as new:
+            shutil.rmtree(new.folder / ".terraform")
+            seconds = run("terraform init", new.folder, new.env).seconds + new.run(UP).seconds
+    else:
+        with tempfile.TemporaryDirectory(prefix="bench-") as name:
+            seconds = _set_up_clone(Path(name), path)
+    return shown(Sample(SET_UP, system, FIRST_MODELS, 0, UP, seconds))
 
 
-def _timed(call: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
-
-
-def served() -> float:
-    """Adds a second, the median of rounds."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        api = Api(Path(folder), 0)
-        numbers = itertools.count()
-        try:
-            with ThreadPoolExecutor(CONNECTIONS) as pool:
-                # The leanest client there is: it shares the machine with what it measures.
-                clients = [HTTPConnection(urlsplit(api.url).netloc) for _ in range(CONNECTIONS)]
-                each = ADDS // CONNECTIONS
-
-                def add(client: HTTPConnection) -> None:
-                    for _ in range(each):
-                        body = json.dumps(document(next(numbers)))
-                        headers = {"apikey": "stand-in-key", "Content-Type": "application/json"}
-                        client.request("POST", "/models/add-model", body, headers)
-                        answer = client.getresponse()
-                        assert answer.status == 200, answer.read()
-                        answer.read()
-
-                def round_() -> None:
-                    list(pool.map(add, clients))
-
-                return statistics.median(ADDS / _timed(round_) for _ in range(ROUNDS))
-        finally:
-            api.close()
-
-
-def embedded() -> float:
-    """Milliseconds of one, through the provider's own client."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        settings = Settings(Key("embedded"), "", Path(folder) / "api.sqlite")
-        client, numbers = EnkryptClient(settings), itertools.count()
-
-        def add() -> None:
-            inputs = document(next(numbers))
-            client.add_model(schema.to_wire(inputs), schema.Identifier(inputs["model_saved_name"], "1"))
-
-        return statistics.median(_timed(add) for _ in range(500)) * 1e3
-
-
-def table(found: list[tuple[str, float, str, str]]) -> str:
-    lines = ["| part | median | goal |", "|---|---|---|"]
-    lines += [f"| {what} | {_shown(number)} {unit} | {goal} |" for what, number, unit, goal in found]
-    return "\n".join(lines)
-
-
-def _shown(number: float) -> str:
-    return f"{number:,.0f}" if number >= 100 else f"{number:.2f}"
-
-
-if __name__ == "__main__":
-    print(table(list(parts(Path(sys.executable)))))
+def _set_up_clone(folder: Path, path: str) -> float:
+    ours = ("PYTHONPATH", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")
+    engine = os.pathsep.join(path.split(os.pathsep)[1:])
+    env = {name: value for name, value in environment(folder, engine).items() if name not in ours}
+    cloned = run(["git", "clone", "--quiet", str(ROOT), str(folder / "clone")], folder, env)
+    return cloned.seconds + run("make up", folder / "clone", env).seconds

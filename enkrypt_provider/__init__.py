@@ -1,4 +1,4 @@
-"""Enkrypt AI model registrations as Pulumi resources."""
+"""What is registered with Enkrypt AI as Pulumi resources: models, guardrails policies, deployments."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,48 +17,83 @@ from .errors import (
 
 if TYPE_CHECKING:
     from . import catalogue
-    from .lookup import get_model, get_model_output, list_models, list_models_output
-    from .resource import (
+    from .program.args import (
         AuthDataArgs,
+        BlockingDetectorArgs,
         ContextArgs,
+        DetectorArgs,
+        DetectorsArgs,
         EndpointArgs,
-        EnkryptModel,
+        EnkryptDeploymentArgs,
+        EnkryptGuardrailsPolicyArgs,
         EnkryptModelArgs,
-        EnkryptProvider,
         GeminiArgs,
         HeaderArgs,
+        InjectionAttackDetectorArgs,
+        InputAdditionalConfigArgs,
+        InputPolicyArgs,
         JwtConfigArgs,
+        KeywordDetectorArgs,
         MetadataArgs,
         ModelConfigArgs,
+        OutputAdditionalConfigArgs,
+        OutputPolicyArgs,
         PathsArgs,
+        PiiDetectorArgs,
+        PolicyRuleArgs,
+        PolicyViolationDetectorArgs,
+        RuleMappingArgs,
+        SystemPromptDetectorArgs,
         ToolArgs,
+        TopicDetectorArgs,
     )
+    from .program.lookup import get_model, get_model_output, list_models, list_models_output
+    from .program.resource import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel, EnkryptProvider
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AuthDataArgs",
     "AuthenticationFailed",
+    "BlockingDetectorArgs",
     "ConfigurationError",
     "ContextArgs",
     "DeletionProtected",
+    "DetectorArgs",
+    "DetectorsArgs",
     "EndpointArgs",
+    "EnkryptDeployment",
+    "EnkryptDeploymentArgs",
     "EnkryptError",
+    "EnkryptGuardrailsPolicy",
+    "EnkryptGuardrailsPolicyArgs",
     "EnkryptModel",
     "EnkryptModelArgs",
     "EnkryptProvider",
     "GeminiArgs",
     "HeaderArgs",
+    "InjectionAttackDetectorArgs",
+    "InputAdditionalConfigArgs",
+    "InputPolicyArgs",
     "JwtConfigArgs",
+    "KeywordDetectorArgs",
     "MetadataArgs",
     "ModelConfigArgs",
     "ModelExists",
     "ModelNotFound",
     "ModelUnhealthy",
+    "OutputAdditionalConfigArgs",
+    "OutputPolicyArgs",
     "PathsArgs",
+    "PiiDetectorArgs",
+    "PolicyRuleArgs",
+    "PolicyViolationDetectorArgs",
     "RequestRejected",
+    "RuleMappingArgs",
     "ServiceUnavailable",
+    "SystemPromptDetectorArgs",
     "ToolArgs",
+    "TopicDetectorArgs",
     "UnexpectedResponse",
     "__version__",
     "catalogue",
@@ -69,12 +104,13 @@ __all__ = [
 ]
 
 _LATER = {
-    **dict.fromkeys(__all__, "resource"),
+    **dict.fromkeys((name for name in __all__ if name.endswith("Args")), "program.args"),
+    **dict.fromkeys(
+        ("EnkryptDeployment", "EnkryptGuardrailsPolicy", "EnkryptModel", "EnkryptProvider"), "program.resource"
+    ),
+    **dict.fromkeys(("get_model", "get_model_output", "list_models", "list_models_output"), "program.lookup"),
     "catalogue": "catalogue",
-    "get_model": "lookup",
-    "get_model_output": "lookup",
-    "list_models": "lookup",
-    "list_models_output": "lookup",
+    "outputs": "program.outputs",
 }
 
 
@@ -85,4 +121,4 @@ def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(f".{_LATER[name]}", __name__)
-    return module if _LATER[name] == name else getattr(module, name)
+    return getattr(module, name, module)

@@ -1,4 +1,4 @@
-"""`python -m enkrypt_provider`, and what it says where an extra of this package is not installed."""
+"""`enkrypt-provider` and `python -m enkrypt_provider`, and what they say where an extra is not installed."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ EXTRAS: Final = "enkrypt-provider[cli,emulator]"
 
 
 def main() -> None:
-    """Runs the command line."""
+    """Run the command line."""
     try:
         from .cli import main as run
 
         run()
     except ModuleNotFoundError as error:
-        if error.name not in NEEDED:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in NEEDED:
             raise
-        sys.exit(f"error: {error.name} is not installed: run `pip install '{requirement()}'`")
+        sys.exit(f"error: {missing} is not installed: run `pip install '{requirement()}'`")
 
 
 def requirement() -> str:
-    """This package with its extras, from where it came."""
+    """Return this package with its extras, from where it came."""
     try:
         found = distribution("enkrypt-provider").read_text("direct_url.json")
     except PackageNotFoundError:

@@ -62,6 +62,10 @@ class ModelUnhealthy(EnkryptError):
     """The model was registered and does not answer."""
 
 
+class Interrupted(EnkryptError):
+    """The person who ran the command interrupted a wait."""
+
+
 class RequestRejected(EnkryptError):
     """The API refused a request (4xx).
 
@@ -107,6 +111,7 @@ for _error in (
     ConfigurationError,
     DeletionProtected,
     ModelUnhealthy,
+    Interrupted,
     RequestRejected,
     AuthenticationFailed,
     ModelNotFound,

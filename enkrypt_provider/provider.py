@@ -1,8 +1,8 @@
 """What every state names: the class that the engine's process unpickles, and how its errors look in the console.
 
-The module path of `EnkryptModelProvider` is a storage format: never move or rename it, and give it no attribute
-before `configure()`, which runs in the engine's process, after the pickle is read. The verbs are in verbs.py,
-imported there alone: a program that only declares models needs none of what they need.
+The module path of each provider class is a storage format: never move or rename one, and give it no attribute
+before `configure()`, which runs in the engine's process, after the pickle is read. What the operations need is
+imported there alone: a program that only declares models needs none of it.
 """
 
 from __future__ import annotations
@@ -25,63 +25,94 @@ from pulumi.dynamic import (
 from .errors import EnkryptError
 
 if TYPE_CHECKING:
-    from .verbs import Verbs
+    from .frontends.dynamic import DynamicFrontend
+    from .kinds.kind import Kind
 
 Properties = dict[str, Any]
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _one_line(verb: Callable[P, T]) -> Callable[P, T]:
-    """Shows an expected error as one line in the console; a bug keeps its traceback."""
+def _one_line(operation: Callable[P, T]) -> Callable[P, T]:
+    """Show an expected error as one line in the console; a bug keeps its traceback."""
 
-    @functools.wraps(verb)
-    def told(*args: P.args, **kwargs: P.kwargs) -> T:
+    @functools.wraps(operation)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
         # Process-wide, and shared with other dynamic providers: given back at the next call.
         vars(sys).pop("tracebacklimit", None)
         try:
-            return verb(*args, **kwargs)
+            return operation(*args, **kwargs)
         except EnkryptError as error:
             sys.tracebacklimit = 0
             raise error.with_traceback(None) from None
 
-    return told
+    return wrapped
 
 
-class EnkryptModelProvider(ResourceProvider):
-    """Registers models with the Enkrypt AI Models API. Each verb is that of `Verbs`."""
+class _Provider(ResourceProvider):
+    """Registers one kind of thing with the Enkrypt AI API. Each operation is that of `DynamicFrontend`."""
 
     # It is 40 bytes that name a class: nothing to encrypt in every state and every diff.
     serialize_as_secret_always = False
 
-    _verbs: Verbs
+    _frontend: DynamicFrontend
 
     def configure(self, req: ConfigureRequest) -> None:
-        """Takes the stack's configuration."""
-        from .verbs import Verbs
+        """Take the stack's configuration."""
+        from .frontends.dynamic import DynamicFrontend
 
-        self._verbs = Verbs.configured(req.config.get)
+        self._frontend = DynamicFrontend.configured(req.config.get, self._kind())
+
+    def _kind(self) -> Kind:
+        raise NotImplementedError
 
     @_one_line
     def check(self, _olds: Properties, news: Properties) -> CheckResult:
-        return self._verbs.check(_olds, news)
+        return self._frontend.check(_olds, news)
 
     @_one_line
     def diff(self, _id: str, _olds: Properties, _news: Properties) -> DiffResult:
-        return self._verbs.diff(_id, _olds, _news)
+        return self._frontend.diff(_id, _olds, _news)
 
     @_one_line
     def create(self, props: Properties) -> CreateResult:
-        return self._verbs.create(props)
+        return self._frontend.create(props)
 
     @_one_line
     def read(self, id_: str, props: Properties) -> ReadResult:
-        return self._verbs.read(id_, props)
+        return self._frontend.read(id_, props)
 
     @_one_line
     def update(self, _id: str, _olds: Properties, _news: Properties) -> UpdateResult:
-        return self._verbs.update(_id, _olds, _news)
+        return self._frontend.update(_id, _olds, _news)
 
     @_one_line
     def delete(self, _id: str, _props: Properties) -> None:
-        self._verbs.delete(_id, _props)
+        self._frontend.delete(_id, _props)
+
+
+class EnkryptModelProvider(_Provider):
+    """Registers models."""
+
+    def _kind(self) -> Kind:
+        from .kinds.model import MODEL
+
+        return MODEL
+
+
+class EnkryptGuardrailsPolicyProvider(_Provider):
+    """Registers guardrails policies."""
+
+    def _kind(self) -> Kind:
+        from .kinds.guardrails_policy import GUARDRAILS_POLICY
+
+        return GUARDRAILS_POLICY
+
+
+class EnkryptDeploymentProvider(_Provider):
+    """Registers deployments."""
+
+    def _kind(self) -> Kind:
+        from .kinds.deployment import DEPLOYMENT
+
+        return DEPLOYMENT

@@ -11,13 +11,15 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, Literal, cast, get_args
 from urllib.parse import urlsplit
 
-from .errors import ConfigurationError, near_match
-from .fields import Dialect
-from .marks import is_unknown
+from .errors import ConfigurationError, near_match, plain
+
+Dialect = Literal["v1", "v2"]
 
 DEFAULT_ENDPOINT: Final = "https://api.enkryptai.com"
 EMBEDDED: Final = "embedded"
@@ -28,6 +30,22 @@ NO_KEY: Final = (
     "no API key: run `pulumi config set --secret enkrypt:apiKey` (it asks for the value), "
     "or set ENKRYPTAI_API_KEY in the environment"
 )
+
+
+@dataclass(frozen=True)
+class Rate:
+    """At most `calls` in any `seconds`."""
+
+    calls: int
+    seconds: float
+
+
+Rates = tuple[Rate, ...]
+OFF: Final[Rates] = ()
+VENDOR_RATES: Final[Rates] = (Rate(3, 1.0), Rate(100, 60.0))
+"""What the vendor's lower tiers allow an account [P]."""
+VENDOR_RT_RATES: Final[Rates] = (Rate(5, 60.0),)
+"""What every plan allows for `/rt/*` [P]."""
 
 
 class Key:
@@ -57,7 +75,8 @@ class Settings:
 
     `endpoint` is a base URL without a slash at its end, or "" where `database`, the file of the embedded
     emulator, is set; `timeout` is in seconds, for one request; `max_retries` counts the requests after the first;
-    `check_online` lets a preview ask the API what it would meet; `require_https` refuses every other endpoint.
+    `check_online` lets a preview ask the API what it would meet; `require_https` refuses every other endpoint;
+    `rate_limit` is kept by all calls of the process.
     """
 
     api_key: Key
@@ -68,6 +87,20 @@ class Settings:
     max_retries: int = 5
     check_online: bool = False
     require_https: bool = False
+    rate_limit: Rates = OFF
+
+    @cached_property
+    def account(self) -> str:
+        """The account in a state: a storage format. Another key of the same endpoint may be another project's.
+
+        Raise `ConfigurationError` where the embedded database cannot be used.
+        """
+        if self.database:
+            return f"emulator:{_database_id(self.database)}"
+        url = urlsplit(self.endpoint)
+        port = "" if url.port in (None, _PORTS[url.scheme]) else f":{url.port}"
+        host = f"[{url.hostname}]" if ":" in (url.hostname or "") else (url.hostname or "").rstrip(".")
+        return f"{url.scheme}://{host}{port}{url.path.rstrip('/')}"
 
     @property
     def shown_endpoint(self) -> str:
@@ -76,9 +109,9 @@ class Settings:
 
     @classmethod
     def from_config(cls, get: Callable[[str], Any], environ: Mapping[str, str] | None = None) -> Settings:
-        """The settings in a stack's configuration (`get("enkrypt:…")`), then in the environment.
+        """Read the settings from a stack's configuration (`get("enkrypt:…")`), then from the environment.
 
-        Raises `ConfigurationError` naming the setting, its rule and the way out.
+        Raise `ConfigurationError` with the setting, its rule and what to do.
         """
         env = os.environ if environ is None else environ
         found = {name: _text(get(f"enkrypt:{name}")) for name in NAMES}
@@ -95,16 +128,22 @@ class Settings:
             max_retries=int(_number("maxRetries", found["maxRetries"] or "5", 0, 20)),
             check_online=_switch("checkOnline", found["checkOnline"] or "false"),
             require_https=require_https,
+            rate_limit=_rates(found["rateLimit"], where),
         )
 
 
-NAMES: Final = ("apiKey", "endpoint", "dialect", "timeout", "maxRetries", "checkOnline", "requireHttps")
+NAMES: Final = (
+    "apiKey", "endpoint", "dialect", "timeout", "maxRetries", "checkOnline", "requireHttps", "rateLimit",
+)  # fmt: skip
+_PORTS: Final = {"https": 443, "http": 80}
+_RATE: Final = re.compile(r"(\d{1,6})/(s|min|h)")
+_SECONDS: Final = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _NOT_HTTPS: Final = "must be https here, since enkrypt:requireHttps is true: neither embedded nor http, but a URL"
 
 
 def _text(value: Any) -> str:
     # Pulumi hands every setting over as a string, an explicit provider may hand over a number.
-    return "" if value is None or is_unknown(value) else str(value).strip()
+    return "" if value is None else str(value).strip()
 
 
 def _wrong(name: str, rule: str) -> ConfigurationError:
@@ -128,6 +167,8 @@ _NETLOC: Final = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?
 
 def _endpoint(text: str) -> str | Path:
     if text == EMBEDDED or text.startswith(f"{EMBEDDED}:"):
+        if find_spec("flask") is None:
+            raise _wrong("endpoint", 'is embedded, and the emulator is not installed: add the extra "emulator"')
         return Path(text.partition(":")[2] or EMBEDDED_DATABASE).absolute()
     try:
         url = urlsplit(text)
@@ -149,8 +190,17 @@ def _is_https(where: str | Path) -> bool:
     return isinstance(where, str) and urlsplit(where).scheme == "https"
 
 
+def _database_id(database: Path) -> str:
+    from .emulator import NotOurs, database_id
+
+    try:
+        return database_id(database)
+    except NotOurs as error:
+        raise ConfigurationError(f"enkrypt:endpoint: {plain(error, 400)}") from None
+
+
 def is_loopback(host: str) -> bool:
-    """True for an address of this machine."""
+    """Whether a host is an address of this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -169,6 +219,19 @@ def _switch(name: str, text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise _wrong(name, "must be true or false")
     return text.lower() == "true"
+
+
+def _rates(text: str, where: str | Path) -> Rates:
+    if not text:
+        host = "" if isinstance(where, Path) else urlsplit(where).hostname or ""
+        return VENDOR_RATES if f".{host}".rstrip(".").endswith(".enkryptai.com") else OFF
+    if text.lower() in ("off", "false"):  # YAML reads a bare `off` as false
+        return OFF
+    matches = [_RATE.fullmatch(part.strip()) for part in text.split(",")]
+    rates = tuple(Rate(int(match[1]), _SECONDS[match[2]]) for match in matches if match)
+    if len(rates) != len(matches) or any(rate.calls == 0 for rate in rates):
+        raise _wrong("rateLimit", 'must be "off" or calls for each s, min or h, such as 3/s,100/min')
+    return rates
 
 
 def _number(name: str, text: str, lowest: float, highest: float) -> float:

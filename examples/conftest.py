@@ -10,12 +10,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from os import defpath, pathsep
+from os import defpath, environ, pathsep
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
+PATH = environ["PATH"]
+TOOLS = {"yaml": (), "nodejs": ("node", "npm"), "go": ("go",)}
+"""What the programs of a language need beside its host."""
 
 
 @pytest.fixture(scope="session")
@@ -86,3 +89,26 @@ def project(engine: Path, tmp_path: Path) -> Callable[[Path], Project]:
         return Project(folder)
 
     return copied
+
+
+@pytest.fixture
+def speaking(engine: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts the host of a language on PATH and installs the native plugin. There is no skipping here either."""
+    assert engine.is_dir()
+
+    def speak(language: str) -> None:
+        command = [sys.executable, str(REPOSITORY / "engine" / "get.py"), "--with", language]
+        get = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        if get.returncode:
+            pytest.fail(
+                f"engine/get.py found no host of {language} (exit code {get.returncode}): see above", pytrace=False
+            )
+        tools = [
+            str(Path(tool).parent) for tool in (shutil.which(name, path=PATH) for name in TOOLS[language]) if tool
+        ]
+        if len(tools) < len(TOOLS[language]):
+            pytest.fail(f"programs in {language} need {' and '.join(TOOLS[language])} on PATH", pytrace=False)
+        monkeypatch.setenv("PATH", pathsep.join([get.stdout.strip(), environ["PATH"], *tools]))
+        subprocess.run([sys.executable, "-m", "enkrypt_provider", "plugin", "install"], check=True)
+
+    return speak

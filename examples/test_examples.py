@@ -11,6 +11,14 @@ import pytest
 
 HERE = Path(__file__).parent
 EXAMPLES = sorted(path.parent for path in HERE.glob("*/Pulumi.yaml"))
+IN_PYTHON = [example for example in EXAMPLES if (example / "__main__.py").exists()]
+FILES = {
+    "go": {"main.go", "go.mod", "go.sum"},
+    "nodejs": {"index.ts", "package.json", "tsconfig.json"},
+    "python": {"__main__.py", "requirements.txt"},
+    "yaml": set(),
+}
+"""What each runtime needs beside Pulumi.yaml."""
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
@@ -18,13 +26,14 @@ def test_it_is_whole(example: Path) -> None:
     """A program, what it needs, a page with the picture, a test of its own name; the index leads to it."""
     names = {path.name for path in example.iterdir()}
     test = f"test_{example.name.replace('-', '_')}_example.py"
-    assert {"__main__.py", "requirements.txt", "README.md", "graph.svg", test} <= names
+    (runtime,) = re.findall(r"^runtime: (\w+)$", (example / "Pulumi.yaml").read_text(), re.MULTILINE)
+    assert {*FILES[runtime], "README.md", "graph.svg", test} <= names
     assert "](graph.svg)" in (example / "README.md").read_text()
     assert f"({example.name}/README.md)" in (HERE / "README.md").read_text()
     assert re.search(r"^name: enkrypt-", (example / "Pulumi.yaml").read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize("example", IN_PYTHON, ids=lambda path: path.name)
 def test_its_program_is_typed(example: Path) -> None:
     """mypy is strict with it, as with all else: all programs are `__main__`, so that it takes them one by one."""
     program = str(example / "__main__.py")
@@ -38,4 +47,5 @@ def test_its_program_is_typed(example: Path) -> None:
 
 def test_there_are_examples() -> None:
     """The folders are found."""
-    assert len(EXAMPLES) >= 5
+    assert len(EXAMPLES) >= 8
+    assert len(IN_PYTHON) >= 5

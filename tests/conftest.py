@@ -6,10 +6,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from command_line import project, start, typed
 from hypothesis import HealthCheck, settings
-
-__all__ = ["project", "start", "typed"]
 
 # A shell's background job ignores interrupts, and so would all that the tests start: the engine, for one, interrupts
 # its language host at the end, and would wait 5 s for it.

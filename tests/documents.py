@@ -10,8 +10,11 @@ from typing import Any
 from hypothesis import strategies as st
 from pulumi.runtime import rpc
 
-from enkrypt_provider import fields, schema
-from enkrypt_provider.fields import Dialect
+from enkrypt_provider.frontends.property_values import with_unknown, without_secrets, without_unknown
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Properties
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.model import MODEL, PROTOCOLS, PROTOCOLS_V2, PURPOSES, PURPOSES_V2
 
 DOCUMENT = """{
   "model_saved_name": "Test_Model",
@@ -156,11 +159,12 @@ def everything(dialect: Dialect = "v1") -> dict[str, Any]:
     )
 
 
-def canonical(props: dict[str, Any]) -> schema.Properties:
+def canonical(props: dict[str, Any]) -> Properties:
     """`props` as `parse` gives them; they must break no rule."""
-    inputs, problems = schema.parse(props)
+    inputs, problems = codec.parse(MODEL, without_unknown(props))
     assert not problems, problems
-    return inputs
+    found: Properties = with_unknown(inputs)
+    return found
 
 
 def through_engine(props: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +172,7 @@ def through_engine(props: dict[str, Any]) -> dict[str, Any]:
     loop = asyncio.new_event_loop()
     try:
         sent = loop.run_until_complete(rpc.serialize_properties(props, {}))
-        found: dict[str, Any] = rpc.deserialize_properties(sent, True)
+        found: dict[str, Any] = without_secrets(rpc.deserialize_properties(sent, True))
         return found
     finally:
         loop.close()
@@ -290,8 +294,8 @@ _CONFIG_V2: dict[str, st.SearchStrategy[Any]] = {
         jwt_response_key=_LINE,
     ),
     "tools": st.lists(_some({"name": _LINE}, description=TEXT), max_size=2),
-    "input_modalities": st.lists(st.sampled_from(fields.MODALITIES_IN), max_size=2),
-    "output_modalities": st.lists(st.sampled_from(fields.MODALITIES_OUT), max_size=2),
+    "input_modalities": st.lists(st.sampled_from(MODEL.fields["model_config.input_modalities"].values), max_size=2),
+    "output_modalities": st.lists(st.sampled_from(MODEL.fields["model_config.output_modalities"].values), max_size=2),
     "custom_headers": _HEADERS,
     "custom_payload": st.dictionaries(TEXT, FREE, max_size=2),
     "custom_curl_command": TEXT,
@@ -308,7 +312,7 @@ def registrations(dialect: Dialect = "v1") -> Fields:
     more = dialect == "v2"
     config = _some(
         {
-            "is_compatible_with": st.sampled_from(fields.PROTOCOLS + fields.PROTOCOLS_V2 * more),
+            "is_compatible_with": st.sampled_from(PROTOCOLS + PROTOCOLS_V2 * more),
             "endpoint": _some(
                 {"host": _HOST},
                 scheme=st.sampled_from(["https", "http"]),
@@ -335,10 +339,10 @@ def registrations(dialect: Dialect = "v1") -> Fields:
     )
     return _some(
         {"model_saved_name": _IDENTITY, "model_config": config},
-        testing_for=st.sampled_from(fields.PURPOSES + fields.PURPOSES_V2 * more),
+        testing_for=st.sampled_from(PURPOSES + PURPOSES_V2 * more),
         model_name=_LINE,
         model_type=st.just("text_2_text"),
-        certifications=st.lists(st.sampled_from(fields.CERTIFICATIONS), max_size=3),
+        certifications=st.lists(st.sampled_from(MODEL.fields["certifications"].values), max_size=3),
     )
 
 

@@ -14,8 +14,9 @@ import pulumi
 from documents import COMPUTED
 from pulumi.runtime.mocks import MockResourceArgs
 
-from enkrypt_provider import schema
-from enkrypt_provider.marks import clear
+from enkrypt_provider.frontends.property_values import clear
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.testing import EnkryptMocks, MockStack, Secret
 from enkrypt_provider.testing import Resource as Registered
 
@@ -37,12 +38,12 @@ class _Tolerant(EnkryptMocks):
     """Makes of the inputs what the provider makes of them, with what a server sets beside them after a preview."""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Json]]:
-        inputs, problems = schema.parse(args.inputs, "v2")
+        inputs, problems = codec.parse(MODEL, args.inputs, "v2")
         if pulumi.runtime.is_dry_run():
             return "", args.inputs if problems else inputs
         if problems:
             return args.resource_id or "an-id", args.inputs
-        return str(schema.known_identity(inputs)), {**inputs, **COMPUTED}
+        return str(MODEL.known_identity(inputs)), {**inputs, **COMPUTED}
 
 
 class _Stack(MockStack):

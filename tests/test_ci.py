@@ -1,21 +1,25 @@
-"""docs/ci/: the workflows to copy are GitHub's own language, and keep to what docs/how-to/ci.md says of them."""
+"""Workflows: those of this repository, and those to copy in docs/ci/, which keep to what docs/how-to/ci.md says."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from enkrypt_provider.commands.doctor import ENGINE
+from enkrypt_provider.cli.doctor import ENGINE
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = sorted((ROOT / "docs/ci").glob("*.yml"))
+OURS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 each = pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+each_of_all = pytest.mark.parametrize("file", [*WORKFLOWS, *OURS], ids=lambda file: file.stem)
 
 
 def jobs(file: Path) -> dict[str, Any]:
@@ -23,12 +27,31 @@ def jobs(file: Path) -> dict[str, Any]:
     return found
 
 
-@each
-def test_a_workflow_keeps_githubs_schema(file: Path) -> None:
+@pytest.mark.parametrize(
+    ("schema", "files"),
+    [
+        ("github-workflows", [*WORKFLOWS, *OURS]),
+        ("github-issue-forms", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("[!c]*.yml"))),
+        ("dependabot", [ROOT / ".github/dependabot.yml"]),
+    ],
+)
+def test_a_file_for_github_keeps_its_schema(schema: str, files: list[Path]) -> None:
     """GitHub would take it as it is."""
-    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(file)]
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, files)]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    assert files
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_workflow_is_unsafe() -> None:
+    """zizmor knows the ways in which a workflow gives its rights or secrets away."""
+    zizmor = Path(sys.executable).with_name("zizmor")
+    done = subprocess.run(
+        [zizmor, "--offline", *WORKFLOWS, *OURS, ROOT / ".github/dependabot.yml"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No findings" in done.stdout + done.stderr
 
 
 @each
@@ -43,11 +66,11 @@ def test_a_job_may_do_no_more_than_it_must(file: Path) -> None:
     }
 
 
-@each
+@each_of_all
 def test_every_action_is_pinned_to_a_commit(file: Path) -> None:
     """A tag can be moved; the version stands beside the commit, for people and for bots that update it."""
     uses = re.findall(r"uses: (.+)", file.read_text())
-    assert len(uses) == 12
+    assert len(uses) >= 4
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action) for action in uses)
 
 
@@ -58,8 +81,15 @@ def test_an_up_is_alone_and_never_cancelled(file: Path) -> None:
     for stack in ("staging", "prod"):
         assert found[stack]["concurrency"] == {"group": f"pulumi-{stack}", "cancel-in-progress": False}
         assert found[stack]["if"] == "github.event_name == 'push'"
-    assert (found["prod"]["needs"], found["prod"]["environment"]) == ("staging", "prod")
+    assert found["prod"]["needs"] == "staging"
     assert found["preview"]["concurrency"]["group"].startswith("preview-")
+
+
+@each
+def test_each_stack_has_an_environment_of_its_own(file: Path) -> None:
+    """A job has the variables and secrets of its own stack alone."""
+    environments = {name: job["environment"] for name, job in jobs(file).items()}
+    assert environments == {"preview": "${{ matrix.stack }}-preview", "staging": "staging", "prod": "prod"}
 
 
 @each
@@ -79,3 +109,54 @@ def test_the_guide_names_each_variable_and_secret(file: Path) -> None:
     (row,) = [line for line in guide.splitlines() if line.startswith(f"| [{file.name}]")]
     wanted = set(re.findall(r"\{\{ (?:vars|secrets)\.(\w+) \}\}", file.read_text()))
     assert set(re.findall(r"`([A-Z_]+)`", row)) == wanted
+
+
+# ---- this repository's own
+
+
+def test_ci_runs_every_supported_python_with_an_engine_that_works() -> None:
+    """The versions are those of the classifiers; the engine is the one that engine/get.py would get."""
+    project = (ROOT / "pyproject.toml").read_text()
+    (test,) = [job for job in jobs(ROOT / ".github/workflows/ci.yml").values() if "strategy" in job]
+    assert test["strategy"]["matrix"]["python"] == re.findall(
+        r'"Programming Language :: Python :: (3\.\d+)"', project
+    )
+    (engine,) = [step["with"] for step in test["steps"] if "pulumi/actions" in step.get("uses", "")]
+    assert f'ENGINE_VERSION = "{engine["pulumi-version"]}"' in (ROOT / "engine/parts.py").read_text()
+    assert test["steps"][-1]["run"] == "bash .ci/run"
+
+
+@pytest.mark.parametrize(("tag", "code"), [("v1.2.0", 0), ("v1.3.0", 1), ("v1.1.0", 1)])
+def test_a_release_is_the_version_of_its_tag_with_its_part_of_the_changelog(
+    tmp_path: Path, tag: str, code: int
+) -> None:
+    """A tag without its package, or without a part of the changelog, publishes nothing."""
+    (tmp_path / "dist").mkdir()
+    for version in ("1.2.0", "1.3.0"):
+        (tmp_path / f"dist/enkrypt_provider-{version}.tar.gz").touch()
+    changelog = "# Changelog\n\n## [1.2.0] - 2026-11-26\n\n- This.\n\n## [1.1.0] - 2026-10-01\n\n- That.\n"
+    (tmp_path / "CHANGELOG.md").write_text(changelog)
+    (script,) = [
+        step["run"] for step in jobs(ROOT / ".github/workflows/release.yml")["build"]["steps"] if "name" in step
+    ]
+
+    done = subprocess.run(
+        ["bash", "-e", "-c", script], cwd=tmp_path, env={"GITHUB_REF_NAME": tag, "PATH": os.defpath}, check=False
+    )
+
+    assert done.returncode == code
+    if not code:
+        assert (tmp_path / "notes.md").read_text().strip() == "- This."
+
+
+def test_the_source_distribution_holds_the_package_and_little_else(tmp_path: Path) -> None:
+    """No benchmark, test or engine is sent to everyone who builds a wheel."""
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as files:
+        top = {Path(name).parts[1] for name in files.getnames()}
+    assert top == {
+        *("enkrypt_provider", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"),
+        *(".gitignore", "PKG-INFO"),  # put in by the build backend
+    }

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import pytest
 from documents import everything, minimal
 
 from docs import generate
-from enkrypt_provider.fields import ONLY_IN, OPTIONS, Dialect
-from enkrypt_provider.schema import V2_EMPTY, parse
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.markers import ABSENT, Dialect
+from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import NAMES
-from enkrypt_provider.shapes import Document, Header, Registration, Tool
 
 ROOT = Path(__file__).resolve().parent.parent
 ROW = re.compile(
@@ -24,34 +23,9 @@ ROW = re.compile(
 )
 
 
-def documents_in(annotation: object) -> Iterator[type[Document]]:
-    if isinstance(annotation, type) and issubclass(annotation, Document):
-        yield annotation
-    for inner in get_args(annotation):
-        if get_args(annotation)[0] is not list:
-            yield from documents_in(inner)
-
-
-def paths(shape: type[Document], prefix: str = "") -> Iterator[str]:
-    for name, field in shape.model_fields.items():
-        path = f"{prefix}{field.alias or name}"
-        yield path
-        for inner in documents_in(field.annotation) if "list[" not in str(field.annotation) else ():
-            yield from paths(inner, f"{path}.")
-
-
-def test_the_table_of_fields_has_a_row_for_each_field_of_the_schema_and_no_other() -> None:
-    """docs/api.md lists exactly the schema's fields."""
-    rows = {m["path"] for m in ROW.finditer((ROOT / "docs/api.md").read_text())}
-    assert rows == {path for path in paths(Registration) if path not in OPTIONS}
-
-
-@pytest.mark.parametrize("row", [*ROW.finditer((ROOT / "docs/api.md").read_text())], ids=lambda m: m["path"])
-def test_a_field_of_one_dialect_has_a_mark_in_that_column_alone(row: re.Match[str]) -> None:
-    """The marks of docs/api.md agree with `ONLY_IN`."""
-    top = ".".join(row["path"].split(".")[:2])
-    only = ONLY_IN.get(top)
-    assert (bool(row["v1"]), bool(row["v2"])) == (only != "v2", only != "v1")
+def test_the_table_of_fields_is_what_the_code_says() -> None:
+    """docs/api.md has the table that follows from kinds/; otherwise: `make generate`."""
+    assert generate.API.read_text(encoding="utf-8") == generate.api_page()
 
 
 def without(props: Any, path: str) -> Any:
@@ -66,8 +40,8 @@ def without(props: Any, path: str) -> Any:
 def test_a_field_has_a_star_where_a_program_must_say_it(row: re.Match[str]) -> None:
     """Without a field that docs/api.md marks as required, and without no other, a program is refused."""
     dialect: Dialect = "v1" if row["v1"] else "v2"
-    _, problems = parse(without(everything(dialect), row["path"]), dialect)
-    assert [str(problem) for problem in problems] == ([f"{row['path']}: is required"] if row["required"] else [])
+    _, problems = codec.parse(MODEL, without(everything(dialect), row["path"]), dialect)
+    assert [problem.path for problem in problems] == [row["path"]] * bool(row["required"])
 
 
 HOLDERS: Final = ("model_config.metadata.gemini", "model_config.model_jwt_config", "model_config.context")
@@ -92,8 +66,10 @@ def test_a_field_that_is_not_said_has_the_default_that_is_shown(row: re.Match[st
 def default_of(path: str) -> Any:
     """What a field is where a program leaves it out; None where it is absent then."""
     least = LEAST if path.rpartition(".")[0] in HOLDERS else minimal()
-    found: Any = parse(least, "v2")[0]
-    found = {**found, "model_config": {**V2_EMPTY, **found["model_config"]}}
+    dialect: Dialect = "v2" if path.rpartition(".")[0] in HOLDERS else "v1"
+    found: Any = codec.parse(MODEL, least, dialect)[0]
+    empty = {path.rpartition(".")[2]: only.empty for path, only in MODEL.only_in.items() if only.empty is not ABSENT}
+    found = {**found, "model_config": {**empty, **found["model_config"]}}
     for name in path.split("."):
         found = found.get(name) if found else None
     return found
@@ -103,23 +79,8 @@ def default_of(path: str) -> Any:
 
 
 def test_the_reference_is_what_the_code_says() -> None:
-    """docs/reference.md was written from the code as it is; otherwise: `python docs/generate.py`."""
+    """docs/reference.md was written from the code as it is; otherwise: `make generate`."""
     assert generate.PAGE.read_text(encoding="utf-8") == generate.page()
-
-
-def test_the_reference_has_a_row_for_each_field_of_the_schema_and_no_other() -> None:
-    """Every argument stands in it, below the type that it is a field of."""
-    tables = re.split(r"^###? ", generate.page(), flags=re.MULTILINE)
-    prefixes = {"Arguments": "", **generate.HOLDERS}
-    rows = {
-        f"{prefixes[title]}{name}"
-        for title, _, table in (part.partition("\n") for part in tables)
-        for name in re.findall(r"^\| `(\w+)`", table, re.MULTILINE)
-        if title in prefixes
-    }
-    listed: dict[str, type[Document]] = {"model_config.tools": Tool, "model_config.custom_headers": Header}
-    items = {f"{path}.{name}" for path, shape in listed.items() for name in shape.model_fields}
-    assert rows == {*paths(Registration)} | items
 
 
 def test_no_setting_is_left_out_of_the_reference() -> None:
@@ -156,7 +117,7 @@ def test_the_index_names_every_page() -> None:
     """docs/README.md leads to each page of docs/."""
     index = ROOT / "docs/README.md"
     linked = {(index.parent / name).resolve() for name, _ in LINK.findall(index.read_text(encoding="utf-8"))}
-    assert {page for page in PAGES if "docs" in page.parts and page != index} - linked == set()
+    assert {page for page in PAGES if page.is_relative_to(index.parent) and page != index} - linked == set()
 
 
 def test_the_installation_names_each_extra() -> None:
@@ -167,3 +128,27 @@ def test_the_installation_names_each_extra() -> None:
     assert declared
     extras = set(re.findall(r"^(\w+) = \[", declared[1], re.MULTILINE)) - {"dev"}
     assert set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/installation.md").read_text(), re.MULTILINE)) == extras
+
+
+# ---- README.md
+
+README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_is_read_in_two_minutes() -> None:
+    """At most 600 words, program and commands included."""
+    assert 300 < len(README.split()) <= 600
+
+
+def test_the_readme_says_first_what_it_is_and_how_far_it_can_be_trusted() -> None:
+    """One sentence, then the status, before anything that can be pasted."""
+    what, status = README.split("\n\n")[1:3]
+    assert what.count(". ") == 0
+    assert status.startswith("**Status: beta. It has never been run against the live API**")
+
+
+def test_the_program_of_the_readme_is_the_one_that_is_run() -> None:
+    """Twelve lines of docs/installation.md, which a test follows with the real engine."""
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(program.splitlines()) == 12
+    assert program in (ROOT / "docs/installation.md").read_text(encoding="utf-8")

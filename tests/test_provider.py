@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
 import pickletools
 import subprocess
 import sys
@@ -15,18 +13,30 @@ from typing import Any
 
 import dill
 import pytest
-from documents import canonical, document, minimal, through_engine
+from documents import canonical, document, through_engine
 from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 from pulumi.dynamic.dynamic import serialize_provider
 
 from enkrypt_provider import provider as module
-from enkrypt_provider import schema
+from enkrypt_provider.core.controller import Controller
 from enkrypt_provider.errors import ConfigurationError, EnkryptError, ModelNotFound
-from enkrypt_provider.provider import EnkryptModelProvider
-from enkrypt_provider.verbs import Verbs
+from enkrypt_provider.provider import (
+    EnkryptDeploymentProvider,
+    EnkryptGuardrailsPolicyProvider,
+    EnkryptModelProvider,
+)
 
 STORED = "gASVOQAAAAAAAACMGWVua3J5cHRfcHJvdmlkZXIucHJvdmlkZXKUjBRFbmtyeXB0TW9kZWxQcm92aWRlcpSTlCmBlC4="
 """What every state holds since version 0.1.0: a storage format."""
+PROVIDERS: dict[type[ResourceProvider], str] = {
+    EnkryptModelProvider: STORED,
+    EnkryptGuardrailsPolicyProvider: (
+        "gASVRAAAAAAAAACMGWVua3J5cHRfcHJvdmlkZXIucHJvdmlkZXKUjB9FbmtyeXB0R3VhcmRyYWlsc1BvbGljeVByb3ZpZGVylJOUKYGULg=="
+    ),
+    EnkryptDeploymentProvider: (
+        "gASVPgAAAAAAAACMGWVua3J5cHRfcHJvdmlkZXIucHJvdmlkZXKUjBlFbmtyeXB0RGVwbG95bWVudFByb3ZpZGVylJOUKYGULg=="
+    ),
+}
 
 
 def configured(**config: Any) -> EnkryptModelProvider:
@@ -46,9 +56,10 @@ def provider(tmp_path: Path) -> EnkryptModelProvider:
 # ---- the pickle
 
 
-def test_the_pickle_is_the_one_that_states_hold() -> None:
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_pickle_is_the_one_that_states_hold(provider: type[ResourceProvider]) -> None:
     """The provider pickles to the bytes that every state has: another would be a diff of every resource."""
-    assert serialize_provider(EnkryptModelProvider()) == STORED
+    assert serialize_provider(provider()) == PROVIDERS[provider]
 
 
 def test_the_pickle_names_the_class_and_nothing_else() -> None:
@@ -77,31 +88,6 @@ def test_declaring_loads_no_http_client() -> None:
     assert found.stdout == "[]\n"
 
 
-def test_an_up_without_a_change_needs_neither_the_schema_nor_a_client() -> None:
-    """check and diff of what is not touched load no pydantic, and connect to nothing."""
-    inputs = through_engine(schema.parse(minimal())[0])
-    code = (
-        "import json, sys\n"
-        "from enkrypt_provider.provider import EnkryptModelProvider\n"
-        "from types import SimpleNamespace as Given\n"
-        "given, held = json.load(sys.stdin)\n"
-        "provider = EnkryptModelProvider()\n"
-        "provider.configure(Given(config={'enkrypt:apiKey': 'stand-in-key'}))\n"
-        "found = provider.check(held, given)\n"
-        "assert (found.inputs, found.failures) == (held, []), found.inputs\n"
-        "assert not provider.diff('small/v1', held, found.inputs).changes\n"
-        "print(sorted({'httpx', 'flask', 'pydantic'} & set(sys.modules)))\n"
-        "provider.check({}, given)\n"
-        "print(sorted({'httpx', 'flask', 'pydantic'} & set(sys.modules)))"
-    )
-    quiet = {name: text for name, text in os.environ.items() if not name.lower().endswith("_proxy")}
-    said = json.dumps([minimal(), inputs])
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=quiet, input=said, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "[]\n['pydantic']\n"
-
-
 def _root() -> Path:
     return Path(__file__).parent.parent
 
@@ -111,33 +97,30 @@ def test_the_pickle_is_not_secret() -> None:
     assert EnkryptModelProvider.serialize_as_secret_always is False
 
 
-# ---- the verbs, as the engine calls them
+# ---- the operations, as the engine calls them
 
 
-def test_a_life(provider: EnkryptModelProvider) -> None:
-    """From check to delete, each verb takes what the engine makes of what the one before gave."""
-    checked = provider.check({}, document())
-    assert checked.failures == []
-    created = provider.create(through_engine(checked.inputs))
-    assert created.id == "Test_Model/1"
-    outputs = through_engine(created.outs or {})
-    assert provider.diff(created.id, outputs, through_engine(checked.inputs)).changes is False
-    found = provider.read(created.id, outputs)
-    assert (found.id, found.inputs) == (created.id, checked.inputs)
-    assert found.outs == created.outs
-    changed = canonical(document(model_name="another"))
-    assert provider.diff(created.id, outputs, through_engine(changed)).changes is True
-    updated = provider.update(created.id, outputs, through_engine(changed))
-    assert (updated.outs or {})["model_name"] == "another"
-    provider.delete(created.id, through_engine(updated.outs or {}))
-    assert provider.read(created.id, outputs).id == ""
+def test_each_operation_is_the_front_ends(provider: EnkryptModelProvider) -> None:
+    """From check to delete, on the emulator that the configuration names; what each does is in tests/frontends."""
+    inputs = provider.check({}, document()).inputs
+    created = provider.create(through_engine(inputs))
+    outs = through_engine(created.outs or {})
+    changed = canonical(document(model_name="new"))
+    assert provider.diff(created.id, outs, changed).changes is True
+    assert (provider.update(created.id, outs, changed).outs or {})["model_name"] == "new"
+    assert provider.read(created.id, outs).id == created.id
+    later = EnkryptModelProvider()
+    later._frontend = type(provider._frontend).configured(
+        {"enkrypt:endpoint": f"embedded:{provider._frontend.controller.registrations.client.settings.database}"}.get
+    )
+    assert later.delete(created.id, outs) is None
 
 
-@pytest.mark.parametrize("verb", ["check", "diff", "create", "read", "update", "delete"])
-def test_every_verb_of_the_engine_is_ours(verb: str) -> None:
-    """No verb falls back on the SDK's own, which would do nothing and say that all is well."""
-    assert vars(EnkryptModelProvider).get(verb) is not None
-    assert getattr(EnkryptModelProvider, verb) is not getattr(ResourceProvider, verb)
+@pytest.mark.parametrize("operation", ["check", "diff", "create", "read", "update", "delete"])
+def test_every_operation_of_the_engine_is_ours(operation: str) -> None:
+    """No operation falls back on the SDK's own, which would do nothing and say that all is well."""
+    for provider in PROVIDERS:
+        assert getattr(provider, operation) is not getattr(ResourceProvider, operation)
 
 
 # ---- what the console shows
@@ -162,11 +145,11 @@ def told(call: Any) -> str:
     raise AssertionError("nothing went wrong")
 
 
-@pytest.mark.parametrize("verb", ["diff", "create", "read", "update", "delete"])
-def test_wrong_settings_are_one_line_of_every_verb(verb: str) -> None:
-    """A verb that cannot work says why in one line, without a traceback."""
+@pytest.mark.parametrize("operation", ["diff", "create", "read", "update", "delete"])
+def test_wrong_settings_are_one_line_of_every_operation(operation: str) -> None:
+    """An operation that cannot work says why in one line, without a traceback."""
     provider = configured(endpoint="http://api.example.com", apiKey="stand-in-key")
-    assert told(_calls(provider)[verb]) == (
+    assert told(_calls(provider)[operation]) == (
         "enkrypt_provider.ConfigurationError: enkrypt:endpoint must be https: the key is sent over plain http only "
         "to this machine (127.0.0.1)\n"
     )
@@ -175,7 +158,7 @@ def test_wrong_settings_are_one_line_of_every_verb(verb: str) -> None:
 def test_an_expected_error_is_one_line(provider: EnkryptModelProvider) -> None:
     """What a person can be told is a line: the name of the error, what happened, what to do."""
     line = told(lambda: provider.update("Test_Model/1", document(), document(model_name="x")))
-    assert line.startswith("enkrypt_provider.ModelNotFound: Test_Model/1 is gone: run `pulumi refresh`, ")
+    assert line.startswith("enkrypt_provider.ModelNotFound: Test_Model/1 is gone from the embedded emulator ")
     assert line.count("\n") == 1
 
 
@@ -186,7 +169,7 @@ def test_a_bug_keeps_its_traceback(provider: EnkryptModelProvider, monkeypatch: 
         raise ZeroDivisionError("a bug")
 
     told(lambda: provider.update("Test_Model/1", document(), document(model_name="x")))
-    monkeypatch.setattr(Verbs, "read", bug)
+    monkeypatch.setattr(Controller, "read", bug)
     shown = told(lambda: provider.read("a/v1", document()))
     assert shown.startswith("Traceback (most recent call last):")
     assert "in bug" in shown
@@ -218,12 +201,12 @@ def test_an_expected_error_brings_no_chain(
         except KeyError:
             raise kind("in front") from None
 
-    monkeypatch.setattr(Verbs, "read", fail)
+    monkeypatch.setattr(Controller, "read", fail)
     assert told(lambda: provider.read("a/v1", document())) == f"enkrypt_provider.{kind.__name__}: in front\n"
 
 
 def test_the_engines_own_host_can_run_it(tmp_path: Path) -> None:
-    """The SDK's host, in a process of its own, finds the class by the state's bytes and runs a verb of it."""
+    """The SDK's host, in a process of its own, finds the class by the state's bytes and runs an operation of it."""
     config = {"enkrypt:endpoint": f"embedded:{tmp_path}/e.sqlite"}
     code = f"""
         import base64, dill

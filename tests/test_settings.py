@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import pprint
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +16,22 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pulumi.output import UNKNOWN
+from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
-from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.errors import ConfigurationError
+from enkrypt_provider.frontends.dynamic import DynamicFrontend
+from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import (
     DEFAULT_ENDPOINT,
     EMBEDDED_DATABASE,
     NO_KEY,
+    OFF,
+    VENDOR_RATES,
     Key,
+    Rate,
+    Rates,
     Settings,
     is_loopback,
 )
@@ -32,6 +41,10 @@ SECRET = "stand-in-key"
 ASCII = "must be printable ASCII without spaces: was something else pasted with it?"
 URL = 'must be "embedded" or a URL such as https://api.enkryptai.com'
 BARE = "must be a URL without user, password, query or fragment"
+RATE_LIMIT = 'must be "off" or calls for each s, min or h, such as 3/s,100/min'
+WRONG_RATES = [
+    "3", "3/sec", "0/s", "-1/s", "3/s,", ",3/s", "3.5/s", "1e3/s", "3/s;9/min", "1000000/s", "none", "true",
+]  # fmt: skip
 HTTPS = "must be https: the key is sent over plain http only to this machine (127.0.0.1)"
 
 
@@ -50,7 +63,8 @@ def refused(environ: Mapping[str, str] | None = None, **config: Any) -> str:
 
 def test_a_key_is_all_that_must_be_said() -> None:
     """Every setting but the key has a default, and they are those that Pulumi.yaml declares."""
-    assert configured() == Settings(Key(SECRET), DEFAULT_ENDPOINT, None, "v1", 30.0, 5, False, False)
+    expected = Settings(Key(SECRET), DEFAULT_ENDPOINT, None, "v1", 30.0, 5, False, False, VENDOR_RATES)
+    assert configured() == expected
 
 
 @pytest.mark.parametrize(
@@ -73,13 +87,21 @@ def test_a_key_is_all_that_must_be_said() -> None:
         ("checkOnline", False, "check_online", False),
         ("requireHttps", "true", "require_https", True),
         ("timeout", "", "timeout", 30.0),
-        ("timeout", UNKNOWN, "timeout", 30.0),
         ("endpoint", None, "endpoint", DEFAULT_ENDPOINT),
     ],
 )
 def test_a_setting_is_read_as_pulumi_hands_it_over(name: str, value: Any, field: str, expected: object) -> None:
-    """A setting may be a string, a number or empty; what is empty or not known yet has its default."""
+    """A setting may be a string, a number or empty; what is empty has its default."""
     assert getattr(configured(**{name: value}), field) == expected
+
+
+@pytest.mark.parametrize("unknown", [UNKNOWN, UNKNOWN_TEXT])
+def test_a_setting_that_is_not_known_yet_has_its_default(unknown: object) -> None:
+    """At a preview an explicit provider's may be another resource's output."""
+    given = {"enkrypt:apiKey": SECRET, "enkrypt:endpoint": "https://h", "enkrypt:timeout": unknown}
+    assert DynamicFrontend.configured(given.get).controller.registrations.client.settings.timeout == 30.0
+    without_key = DynamicFrontend.configured({"enkrypt:apiKey": unknown}.get)
+    assert [failure.reason for failure in without_key.check({}, {}).failures] == [NO_KEY]
 
 
 @pytest.mark.parametrize(
@@ -115,11 +137,91 @@ def test_a_setting_is_read_as_pulumi_hands_it_over(name: str, value: Any, field:
         ("maxRetries", "inf", "enkrypt:maxRetries must be a whole number from 0 to 20"),
         ("checkOnline", "yes", "enkrypt:checkOnline must be true or false"),
         ("requireHttps", "1", "enkrypt:requireHttps must be true or false"),
+        *(("rateLimit", text, f"enkrypt:rateLimit {RATE_LIMIT}") for text in WRONG_RATES),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_named_with_its_rule(name: str, value: Any, line: str) -> None:
     """What is wrong with a setting is one line: which, and what it may be."""
     assert refused(**{name: value}) == line
+
+
+# ---- the rate limit
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "rates"),
+    [
+        ("https://api.enkryptai.com", VENDOR_RATES),
+        ("https://api.enkryptai.com:443", VENDOR_RATES),
+        ("https://API.EnkryptAI.com/base", VENDOR_RATES),
+        ("https://api.dev.enkryptai.com", VENDOR_RATES),
+        ("https://enkryptai.com", VENDOR_RATES),
+        ("https://api.enkryptai.com.", VENDOR_RATES),
+        ("https://notenkryptai.com", OFF),
+        ("https://enkryptai.com.example.com", OFF),
+        ("https://example.com/enkryptai.com", OFF),
+        ("https://gateway.example.com", OFF),
+        ("http://127.0.0.1:8787", OFF),
+        ("embedded", OFF),
+        ("embedded:api.enkryptai.com", OFF),
+    ],
+)
+def test_the_vendors_limits_are_the_default_for_its_own_hosts(endpoint: str, rates: Rates) -> None:
+    """Elsewhere, and for the emulator, there is none; what is set holds everywhere."""
+    assert configured(endpoint=endpoint).rate_limit == rates
+    assert configured(endpoint=endpoint, rateLimit="off").rate_limit == OFF
+    assert configured(endpoint=endpoint, rateLimit="9/h").rate_limit == (Rate(9, 3600.0),)
+
+
+@pytest.mark.parametrize(
+    ("text", "rates"),
+    [
+        ("3/s", (Rate(3, 1.0),)),
+        (" 3/s , 100/min ", VENDOR_RATES),
+        ("20/s,100/min,999999/h", (Rate(20, 1.0), Rate(100, 60.0), Rate(999_999, 3600.0))),
+        ("off", OFF),
+        ("Off", OFF),
+        (False, OFF),
+        ("", VENDOR_RATES),
+    ],
+)
+def test_a_rate_limit_is_one_rate_or_several(text: Any, rates: Rates) -> None:
+    """A bare `off` is false in YAML."""
+    assert configured(rateLimit=text).rate_limit == rates
+
+
+# ---- the account
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "account"),
+    [
+        ("https://api.enkryptai.com", "https://api.enkryptai.com"),
+        ("https://api.enkryptai.com:443/", "https://api.enkryptai.com"),
+        ("HTTPS://API.EnkryptAI.com", "https://api.enkryptai.com"),
+        ("https://api.enkryptai.com.", "https://api.enkryptai.com"),
+        ("https://api.enkryptai.com.:443", "https://api.enkryptai.com"),
+        ("https://api.enkryptai.com:", "https://api.enkryptai.com"),
+        ("https://api.enkryptai.com:8443", "https://api.enkryptai.com:8443"),
+        ("https://h/Base//", "https://h/Base"),
+        ("http://127.0.0.1:80/", "http://127.0.0.1"),
+        ("http://127.0.0.1:443", "http://127.0.0.1:443"),
+        ("http://[::1]:8787", "http://[::1]:8787"),
+    ],
+)
+def test_an_account_is_its_endpoint_however_it_is_spelled(endpoint: str, account: str) -> None:
+    """Case, default port, slash and dot at the end make no difference; another port or path does."""
+    assert configured(endpoint=endpoint).account == account
+
+
+def test_the_account_of_the_embedded_emulator_moves_with_its_folder(tmp_path: Path) -> None:
+    """Its database holds an id; another database is another account."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    account = configured(endpoint=f"embedded:{first / 'emulator.sqlite'}").account
+    assert re.fullmatch("emulator:[0-9a-f]{16}", account)
+    assert configured(endpoint=f"embedded:{second / 'emulator.sqlite'}").account != account
+    first.rename(tmp_path / "moved")
+    assert configured(endpoint=f"embedded:{tmp_path / 'moved' / 'emulator.sqlite'}").account == account
 
 
 @pytest.mark.parametrize("endpoint", ["embedded", "embedded:other.sqlite", "http://127.0.0.1:8787", "HTTP://[::1]"])
@@ -135,9 +237,9 @@ def test_a_stack_that_requires_https_refuses_every_other_endpoint(endpoint: str,
     assert not configured(environ, requireHttps="false", **config).require_https
 
 
-@pytest.mark.parametrize("key", ["", None, "  ", UNKNOWN])
-def test_without_a_key_the_way_out_is_told(key: object) -> None:
-    """Where there is no key, the line says how to set one without showing it."""
+@pytest.mark.parametrize("key", ["", None, "  "])
+def test_without_a_key_the_line_says_how_to_set_one(key: object) -> None:
+    """In a way that does not show it."""
     assert refused(apiKey=key) == NO_KEY
 
 
@@ -162,7 +264,7 @@ def test_the_environment_may_name_the_endpoint() -> None:
     assert refused({"ENKRYPTAI_BASE_URL": "http://of.the.environment"}).startswith("enkrypt:endpoint must be https")
 
 
-def test_this_process_own_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_process_own_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an explicit environment, the process's own is read."""
     monkeypatch.setenv("ENKRYPT_API_KEY", "of-the-process")
     empty: dict[str, Any] = {}
@@ -214,7 +316,7 @@ def test_an_endpoint_is_refused_or_reached_as_it_reads(endpoint: str) -> None:
     """No spelling of a URL sends the key over plain http off this machine, or to a path other than the API's."""
     seen: list[httpx.Request] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         seen.append(request)
         return httpx.Response(200, stream=httpx.ByteStream(b'{"models": []}'))
 
@@ -222,7 +324,7 @@ def test_an_endpoint_is_refused_or_reached_as_it_reads(endpoint: str) -> None:
         settings = configured(endpoint=endpoint)
     except ConfigurationError:
         return
-    EnkryptClient(settings, transport=httpx.MockTransport(answer)).list_models()
+    EnkryptClient(settings, transport=httpx.MockTransport(respond), retry=RetryPolicy(0)).list_all(MODEL)
     url = seen[0].url
     assert url.scheme == "https" or is_loopback(url.host)
     assert url.path.endswith("/models/list-models")
@@ -261,3 +363,11 @@ def test_no_refusal_shows_the_key(key: str) -> None:
     else:
         message = ""
     assert "marker-" not in message
+
+
+def test_embedded_without_the_emulator_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No traceback about a module that no program of the user's imports."""
+    monkeypatch.setattr("enkrypt_provider.settings.find_spec", lambda _name: None)
+    assert refused(endpoint="embedded") == (
+        'enkrypt:endpoint is embedded, and the emulator is not installed: add the extra "emulator"'
+    )

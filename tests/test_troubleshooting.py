@@ -5,9 +5,10 @@ What the engine itself says is in tests/e2e/test_troubleshooting.py.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -20,17 +21,20 @@ from mocked import run
 
 import enkrypt_provider
 from enkrypt_provider import EnkryptModel, catalogue, get_model, policy
-from enkrypt_provider.account import Account
-from enkrypt_provider.client import EnkryptClient
-from enkrypt_provider.commands.stack import Stack, project_file
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.retry import RetryPolicy
+from enkrypt_provider.cli.stack import Stack, project_file
+from enkrypt_provider.core.controller import Controller, connect
+from enkrypt_provider.core.database import Database
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
 from enkrypt_provider.errors import EnkryptError
-from enkrypt_provider.fields import OWNER
-from enkrypt_provider.retry import Patience
-from enkrypt_provider.schema import Identifier, parse, to_wire
+from enkrypt_provider.frontends.dynamic import DynamicFrontend
+from enkrypt_provider.frontends.property_values import OWNER, without_secrets
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Identifier
+from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import DEFAULT_ENDPOINT, Key, Settings
 from enkrypt_provider.testing import MockStack
-from enkrypt_provider.verbs import Verbs
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "troubleshooting.md"
 REFUSED: Final = "The preview refuses an argument"
@@ -53,31 +57,49 @@ def is_quoted(message: str, line: str) -> bool:
 
 
 class World:
-    """An emulator out of order, the verbs on it, and what they told."""
+    """An emulator out of order, a machine that uses it, and what was told there."""
 
     def __init__(self, folder: Path) -> None:
         self.database = folder / "api.sqlite"
         self.told: list[str] = []
         self.transport: httpx.BaseTransport | None = None
+        self._runs = itertools.count()
 
-    def account(self, *faults: Fault, url: str = DEFAULT_ENDPOINT, keys: Any = None, **settings: Any) -> Account:
+    def client(
+        self,
+        *faults: Fault,
+        url: str = DEFAULT_ENDPOINT,
+        keys: Any = None,
+        **settings: Any,
+    ) -> EnkryptClient:
         app = create_app(self.database, faults=faults, keys=keys)
         given = Settings(Key("stand-in-key"), url, **settings)
-        patience = Patience(given.max_retries, sleep=lambda _seconds: None, announce=self.told.append)
-        client = EnkryptClient(given, transport=self.transport or httpx.WSGITransport(app), patience=patience)
-        return Account(client, tell=self.told.append)
+        retry = RetryPolicy(given.max_retries, sleep=lambda _seconds: None)
+        return EnkryptClient(given, transport=self.transport or httpx.WSGITransport(app), retry=retry)
 
-    def verbs(self, *faults: Fault, **settings: Any) -> Verbs:
-        return Verbs(self.account(*faults, max_retries=2, **settings))
+    def frontend(self, *faults: Fault, **settings: Any) -> DynamicFrontend:
+        """A provider process of a run of its own."""
+        client = self.client(*faults, **{"max_retries": 2, **settings})
+        database = Database(self.database.with_name("provider.sqlite"), run=f"run {next(self._runs)}")
+        return DynamicFrontend(Controller(connect(client, database=database)), self._tell)
 
-    def registered(self) -> dict[str, Any]:
+    def _tell(self, severity: str, line: str) -> None:
+        self.told.append(f"warning: {line}" if severity == "warning" else line)
+
+    def registered(self, **changed: Any) -> dict[str, Any]:
         """The state after a create that went well."""
-        return self.verbs().create(declared()).outs or {}
+        return opened(self.frontend().create(declared(**changed)).outs)
+
+
+def opened(properties: Mapping[str, Any] | None) -> dict[str, Any]:
+    """As the engine hands them to a provider."""
+    found: dict[str, Any] = without_secrets(dict(properties or {}))
+    return found
 
 
 def declared(**changed: Any) -> dict[str, Any]:
     """The canonical inputs of a model."""
-    inputs, problems = parse({**CHAT, **changed})
+    inputs, problems = codec.parse(MODEL, {**CHAT, **changed})
     assert problems == []
     return inputs
 
@@ -101,42 +123,42 @@ def in_the_catalogue(secret_names: tuple[str, ...] = (), **config: str) -> Scene
 
 
 def checked(olds: dict[str, Any] | None = None, **changed: Any) -> Scene:
-    return lambda world: _failing(world.verbs(), {**CHAT, **changed}, olds or {})
+    return lambda world: _failing(world.frontend(), {**CHAT, **changed}, olds or {})
 
 
-def _failing(verbs: Verbs, news: dict[str, Any], olds: dict[str, Any] | None = None) -> None:
-    failures = verbs.check(olds or {}, news).failures
+def _failing(frontend: DynamicFrontend, news: dict[str, Any], olds: dict[str, Any] | None = None) -> None:
+    failures = frontend.check(olds or {}, news).failures
     if failures:
         raise pulumi.RunError("\n".join(failure.reason for failure in failures))
 
 
 def declared_twice(world: World) -> None:
-    verbs = world.verbs()
-    _failing(verbs, {**CHAT, OWNER: "shop/dev/first"})
-    _failing(verbs, {**CHAT, OWNER: "shop/dev/second"})
+    frontend = world.frontend()
+    _failing(frontend, {**CHAT, OWNER: "first"})
+    _failing(frontend, {**CHAT, OWNER: "second"})
 
 
 def met_online(world: World) -> None:
-    world.account().client.add_model(to_wire(declared()), IDENTITY)
-    _failing(world.verbs(check_online=True), {**CHAT, OWNER: "shop/dev/chat"})
+    world.client().add(MODEL, codec.body(MODEL, declared()), IDENTITY)
+    _failing(world.frontend(check_online=True), {**CHAT, OWNER: "shop/dev/chat"})
 
 
 def registered_by_another(world: World) -> None:
-    world.account().client.add_model(to_wire(declared()), IDENTITY)
-    world.verbs().create(declared())
+    world.client().add(MODEL, codec.body(MODEL, declared()), IDENTITY)
+    world.frontend().create(declared())
 
 
 def adopting(world: World) -> None:
-    world.account().client.add_model(to_wire(declared()), IDENTITY)
-    world.verbs().create(declared(adopt_existing=True))
+    world.client().add(MODEL, codec.body(MODEL, declared()), IDENTITY)
+    world.frontend().create(declared(adopt_existing=True))
 
 
 def creating(*faults: Fault, **settings: Any) -> Scene:
-    return lambda world: world.verbs(*faults, **settings).create(declared())
+    return lambda world: world.frontend(*faults, **settings).create(declared())
 
 
 def listing(*faults: Fault, **settings: Any) -> Scene:
-    return lambda world: world.account(*faults, **{"max_retries": 2, **settings}).client.list_models()
+    return lambda world: world.client(*faults, **{"max_retries": 2, **settings}).list_all(MODEL)
 
 
 def after_a_create(then: Callable[[World, dict[str, Any]], Any]) -> Scene:
@@ -144,11 +166,11 @@ def after_a_create(then: Callable[[World, dict[str, Any]], Any]) -> Scene:
 
 
 def updating(*faults: Fault) -> Callable[[World, dict[str, Any]], Any]:
-    return lambda world, state: world.verbs(*faults).update("chat/v1", state, declared(model_name="other"))
+    return lambda world, state: world.frontend(*faults).update("chat/v1", state, declared(model_name="other"))
 
 
 def behind_our_back(world: World, state: dict[str, Any]) -> None:
-    world.account().client.delete_model(IDENTITY)
+    world.client().delete(MODEL, IDENTITY)
     updating()(world, state)
 
 
@@ -157,41 +179,91 @@ def looked_up(world: World, _state: dict[str, Any]) -> None:
 
 
 def protected(world: World, state: dict[str, Any]) -> None:
-    world.verbs().delete("chat/v1", {**state, "deletion_protection": True})
+    world.frontend().delete("chat/v1", {**state, "deletion_protection": True})
 
 
 def ill(world: World) -> None:
     answer = {"status": "unhealthy", "message": "no route to host"}
 
     def health(request: httpx.Request) -> httpx.Response:
-        found = answer if request.url.path.endswith("health") else {"data": to_wire(declared())}
+        found = answer if request.url.path.endswith("health") else {"data": codec.body(MODEL, declared())}
         return httpx.Response(200, stream=httpx.ByteStream(json.dumps(found).encode()))
 
     world.transport = httpx.MockTransport(health)
-    world.verbs().create(declared(verify_health=True))
+    world.frontend().create(declared(verify_health=True))
 
 
 def killed(world: World) -> None:
     """The create was done, and the engine was killed before it heard of it."""
-    owner = "shop/dev/chat"
     for _ in range(2):
-        account = world.account()
-        account.ledger.declare(IDENTITY, owner)
-        Verbs(account).create(declared())
+        owned(world)
+
+
+def owned(world: World, *faults: Fault, **changed: Any) -> dict[str, Any]:
+    """The state after a create by a resource that says who it is."""
+    frontend = world.frontend(*faults)
+    checked = frontend.check({}, {**CHAT, OWNER: "chat", **changed})
+    return opened(frontend.create(opened(checked.inputs)).outs)
 
 
 def keys_change(world: World, state: dict[str, Any]) -> None:
     changed = {**CHAT["model_config"], "apikeys": ["another-stand-in"]}
-    world.verbs().diff("chat/v1", state, declared(model_config=changed))
+    world.frontend().diff("chat/v1", state, declared(model_config=changed))
 
 
-def replaced_by_force(world: World) -> None:
-    account = world.account()
-    account.ledger.declare(IDENTITY, "shop/dev/chat")
-    verbs = Verbs(account)
-    before = verbs.create(declared()).outs or {}
-    verbs.create(declared())
-    verbs.delete("chat/v1", before)
+def replaced_by_force(world: World, state: dict[str, Any]) -> None:
+    frontend = world.frontend()
+    frontend.create(declared(adopt_existing=True))
+    frontend.delete("chat/v1", state)
+
+
+def handed_over(world: World, state: dict[str, Any]) -> None:
+    frontend = world.frontend()
+    frontend.diff("chat/v1", state, declared(model_saved_name="talk"))
+    frontend.create(declared())
+
+
+def moved(world: World, state: dict[str, Any]) -> None:
+    """The stack's endpoint became another's, where nothing is registered."""
+    world.database = world.database.with_name("other.sqlite")
+    frontend = world.frontend(url="https://llm.example.com")
+    frontend.diff("chat/v1", state, declared())
+    frontend.read("chat/v1", state)
+    frontend.delete("chat/v1", state)
+
+
+def made_anew(world: World) -> None:
+    client = world.client()
+    client.delete(MODEL, IDENTITY)
+    client.add(MODEL, codec.body(MODEL, declared()), IDENTITY)
+
+
+def updated_after(world: World, state: dict[str, Any]) -> None:
+    made_anew(world)
+    updating()(world, state)
+
+
+def deleted_after(world: World, state: dict[str, Any]) -> None:
+    made_anew(world)
+    world.frontend().delete("chat/v1", state)
+
+
+def not_confirmed(world: World) -> None:
+    state = owned(world)
+    frontend = world.frontend(Fault(call="modify_model", reset="after"))
+    changed = frontend.check(state, {**CHAT, OWNER: "chat", "model_name": "other"}).inputs
+    with suppress(EnkryptError):
+        frontend.update("chat/v1", state, dict(changed))
+    world.frontend().diff("chat/v1", state, declared())
+
+
+def interrupted(world: World) -> None:
+    owned(world)
+    owned(world, model_saved_name="talk")
+
+
+def not_undone(world: World) -> None:
+    owned(world, Fault(call="model_health", status=502), Fault(call="delete_model", status=500), verify_health=True)
 
 
 def not_ours(world: World) -> None:
@@ -201,9 +273,16 @@ def not_ours(world: World) -> None:
     EnkryptClient(Settings(Key("k"), "", notes))
 
 
+def without_the_emulator(_world: World) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("enkrypt_provider.settings.find_spec", lambda _name: None)
+        Settings.from_config({"enkrypt:endpoint": "embedded"}.get, {})
+
+
 def without_an_engine(world: World) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(world.database.parent))
+        patch.setenv("XDG_CACHE_HOME", str(world.database.parent))  # the engine that was set up is none here
         Stack.selected()
 
 
@@ -219,15 +298,15 @@ def breaking_a_rule(_world: World) -> None:
 def wrong_address(world: World) -> None:
     nowhere = httpx.ByteStream(b'{"message": "no such page"}')
     world.transport = httpx.MockTransport(lambda _request: httpx.Response(404, stream=nowhere))
-    world.account().client.list_models()
+    world.client().list_all(MODEL)
 
 
 def slow(world: World) -> None:
     late = Fault(call="add_model", delay=1.5, status=503)
     with serve_in_thread(create_app(world.database, faults=[late])) as url:
         settings = Settings(Key("stand-in-key"), url, timeout=0.2)
-        client = EnkryptClient(settings, patience=Patience(2, sleep=lambda _seconds: None))
-        Verbs(Account(client)).create(declared())
+        client = EnkryptClient(settings, retry=RetryPolicy(2, sleep=lambda _seconds: None))
+        DynamicFrontend(Controller(connect(client))).create(declared())
 
 
 SCENES: Final[dict[str, list[Scene]]] = {
@@ -236,6 +315,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
         configured(endpoint="http://api.enkryptai.com"),
         configured(endpoint="embedded", requireHttps="true"),
         configured(endpoint="api.enkryptai.com"),
+        without_the_emulator,
         configured(apiKey="two words"),
         configured(apiKey="k", timeout="soon"),
         not_ours,
@@ -257,12 +337,13 @@ SCENES: Final[dict[str, list[Scene]]] = {
         creating(Fault(call="add_model", status=403)),
     ],
     "ModelExists": [registered_by_another, creating(Fault(call="add_model", status=409))],
-    "ModelNotFound": [after_a_create(behind_our_back), after_a_create(looked_up)],
+    "ModelNotFound": [after_a_create(behind_our_back), after_a_create(updated_after), after_a_create(looked_up)],
     "DeletionProtected": [after_a_create(protected)],
     "PolicyViolation": [breaking_a_rule],
     "ModelUnhealthy": [
-        lambda world: world.verbs(Fault(call="model_health", status=502)).create(declared(verify_health=True)),
+        lambda world: world.frontend(Fault(call="model_health", status=502)).create(declared(verify_health=True)),
         ill,
+        not_undone,
     ],
     "RequestRejected": [
         after_a_create(updating(Fault(call="modify_model", status=400))),
@@ -270,7 +351,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
         listing(Fault(call="list_models", location="https://login.example.com/")),
     ],
     "ServiceUnavailable": [
-        lambda _world: EnkryptClient(Settings(Key("k"), "http://127.0.0.1:9", max_retries=0)).list_models(),
+        lambda _world: EnkryptClient(Settings(Key("k"), "http://127.0.0.1:9", max_retries=0)).list_all(MODEL),
         creating(Fault(call="add_model", status=503)),
         slow,
         creating(Fault(call="add_model", reset="before")),
@@ -284,7 +365,12 @@ SCENES: Final[dict[str, list[Scene]]] = {
         killed,
         after_a_create(keys_change),
         creating(Fault(call="add_model", reset="after", nth=1)),
-        replaced_by_force,
+        after_a_create(replaced_by_force),
+        after_a_create(handed_over),
+        after_a_create(moved),
+        after_a_create(deleted_after),
+        not_confirmed,
+        interrupted,
         creating(Fault(call="add_model", status=503, nth=1)),
     ],
 }

@@ -1,6 +1,6 @@
 # The same models by Terraform and the generic REST provider.
 #
-# That provider cannot say a model in a header, as the API wants it: ../gateway.py moves it there from the path.
+# That provider cannot name a model in a header, as the API wants it: ../api.py moves the name there from the path.
 terraform {
   required_providers {
     restapi = {

@@ -5,16 +5,25 @@ from the API's document alone. For users: docs/emulator.md.
 """
 
 from .app import create_app
+from .database import NotOurs, database_id
+from .fault_effects import ConnectionReset, ResponseTruncated
 from .faults import Fault, FaultError, spelled_fault
+from .limits import LIKE_VENDOR, LimitError, Limits
+from .quirks import QuirkError
 from .server import serve_in_thread
-from .spoil import AnswerTruncated, ConnectionReset
 
 __all__ = [
-    "AnswerTruncated",
+    "LIKE_VENDOR",
     "ConnectionReset",
     "Fault",
     "FaultError",
+    "LimitError",
+    "Limits",
+    "NotOurs",
+    "QuirkError",
+    "ResponseTruncated",
     "create_app",
+    "database_id",
     "serve_in_thread",
     "spelled_fault",
 ]

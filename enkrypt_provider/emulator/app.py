@@ -1,8 +1,4 @@
-"""HTTP in and out: the routes, and the way of each request through dial, call and journal.
-
-Here: routes, authentication, status codes of what goes wrong, the options. Not here: the calls (calls), what a fault
-does (spoil).
-"""
+"""The application: its options, its routes, and how a request passes rate limits, faults, call and log."""
 
 from __future__ import annotations
 
@@ -13,54 +9,49 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING
 
 import flask
-from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Request
+from werkzeug.exceptions import HTTPException, NotFound
 
-from . import spoil
-from .answers import Problem, json_answer, json_in
-from .calls import CALLS, Ask, Incoming, Settings
+from . import control, fault_effects
+from .calls import CALLS, Call, Request, Settings
 from .database import Database, DatabaseFailed, DatabaseFull
-from .faults import Dial, Fault, FaultError, as_json, faults_in
-from .journal import Entry, Journal
-from .rules import Dialect, Refused
+from .faults import Dial, Fault, FaultError
+from .limits import NO_LIMITS, Limiter, LimitError, Limits, Refusal
+from .objects import Objects
+from .quirks import quirks_in
+from .request_log import Entry, RequestLog
+from .responses import ApiError, json_response
 from .store import Clock, Store, Taken, Unknown
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+from .validation import Dialect, Refused
 
 BODY_LIMIT = 8 * 2**20  # bytes [G]
 
-
-# What goes wrong, as the caller hears it: the status, and the message ({} is the exception's own text).
-PROBLEMS: Mapping[type[Exception], tuple[int, str]] = {
+# The status and message of each expected error; {} is the exception's own text.
+ERRORS: Mapping[type[Exception], tuple[int, str]] = {
     Refused: (400, "{}"),
     FaultError: (400, "{}"),
+    LimitError: (400, "{}"),
     RecursionError: (400, "the body is nested too deeply"),  # [G]
-    Unknown: (404, "no model {} is registered"),
-    Taken: (409, "a model {} is already registered"),  # [G] the status
+    Unknown: (404, "{}"),
+    Taken: (409, "{}"),  # [G] the status
     DatabaseFull: (507, "{}"),
     DatabaseFailed: (500, "{}"),
 }
+EXPECTED: tuple[type[Exception], ...] = (ApiError, *ERRORS)
 
 
-def _problem(error: Exception) -> Problem:
-    if isinstance(error, Problem):
-        return error
+def _error_response(error: Exception) -> flask.Response:
     if isinstance(error, HTTPException):
-        return Problem(error.code or 500, error.description or error.name)
-    status, message = PROBLEMS[type(error)]
-    return Problem(status, message.format(error))
-
-
-_EXPECTED: tuple[type[Exception], ...] = (Problem, *PROBLEMS)
-_REFUSED: tuple[type[Exception], ...] = (HTTPException, *_EXPECTED)
+        error = ApiError(error.code or 500, error.description or error.name)
+    elif not isinstance(error, ApiError):
+        status, message = ERRORS[type(error)]
+        error = ApiError(status, message.format(error))
+    return error.response()
 
 
 class Emulator:
-    """Takes each request through the dial, the call and the journal."""
+    """Takes each request through the rate limits, the fault dial, the call and the log."""
 
     def __init__(
         self,
@@ -70,79 +61,93 @@ class Emulator:
         *,
         record: bool,
         seed: int,
+        limiter: Limiter,
         clock: Clock,
         sleep: Callable[[float], object],
     ) -> None:
         self.close = database.close
         self.dial = Dial(database, seed)
-        self.journal = Journal(database) if record else None
+        self.limiter = limiter
+        self.log = RequestLog(database) if record else None
         self._store = Store(database, clock)
+        self._objects = Objects(database, clock)
         self._settings = settings
         self._keys = keys
         self._clock = clock
         self._sleep = sleep
 
-    def answer(self, name: str, request: Request) -> flask.Response:
+    def respond(self, name: str) -> flask.Response:
+        """The response to the request in Flask's context, which is for the call `name`."""
         began = time.perf_counter()
-        body = request.get_data(cache=False)
-        incoming = Incoming(request.method, request.path, request.headers, body)
-        faults = self.dial.fire(name, incoming.about(name))
-        response = self._answer(name, incoming, faults)
-        self._record(began, incoming, name, faults, response)
+        request = Request.of(flask.request)
+        if refusal := self._over_limit(request):
+            response = json_response({"message": "Minute Rate limit exceeded"}, 429)
+            self._record(began, request, name, [refusal.rule], response)
+            return response
+        faults = self.dial.fire(name, request.about(name))
+        response = self._response(name, request, faults)
+        self._record(began, request, name, [fault.spelled() for fault in faults], response)
         return response
 
-    def _answer(self, name: str, incoming: Incoming, faults: list[Fault]) -> flask.Response:
+    def _over_limit(self, request: Request) -> Refusal | None:
+        """A key that is not accepted is told so, and counts for nothing."""
+        apikey = request.headers.get("apikey", "")
+        is_accepted = apikey and (self._keys is None or self._keys.get(apikey))
+        return self.limiter.refuse(apikey, request.path) if is_accepted else None
+
+    def _response(self, name: str, request: Request, faults: list[Fault]) -> flask.Response:
         if delay := sum(fault.delay for fault in faults):
             self._sleep(delay)
         idle = [fault for fault in faults if not fault.work]
-        if early := spoil.reset(faults, "before") or spoil.status(idle):
+        if early := fault_effects.reset(faults, "before") or fault_effects.status(idle):
             return early
         try:
-            payload = CALLS[name][2](self._ask(incoming, faults))
-        except _EXPECTED as error:
-            answer = _problem(error).answer()
+            payload = CALLS[name][2](self._call(request, faults))
+        except EXPECTED as error:
+            response = _error_response(error)
         else:
-            answer = spoil.garbage(faults, payload) or json_answer(payload)
-        if lost := spoil.reset(faults, "after"):
+            response = fault_effects.garbage(faults, payload) or json_response(payload)
+        if lost := fault_effects.reset(faults, "after"):
             return lost
-        answer = spoil.status(faults) or answer
-        return spoil.truncated(answer) if any(fault.truncate for fault in faults) else answer
+        response = fault_effects.status(faults) or response
+        return fault_effects.truncated(response) if any(fault.truncate for fault in faults) else response
 
-    def _ask(self, incoming: Incoming, faults: list[Fault]) -> Ask:
-        account = account_of(incoming.headers.get("apikey", ""), self._keys)
-        return Ask(incoming, account, self._store, _under(faults, self._settings))
+    def _call(self, request: Request, faults: list[Fault]) -> Call:
+        account = _account(request.headers.get("apikey", ""), self._keys)
+        return Call(request, account, self._store, _under(faults, self._settings), self._objects)
 
-    def refuse(self, request: Request, error: Exception) -> flask.Response:
-        """A request that reached no call."""
-        answer = _problem(error).answer()
-        if not request.path.startswith("/_emulator/"):
-            incoming = Incoming(request.method, request.path, request.headers, b"")
-            self._record(time.perf_counter(), incoming, None, [], answer)
-        return answer
+    def refuse(self, error: Exception) -> flask.Response:
+        """The response to a request that reached no call."""
+        response = _error_response(error)
+        if not flask.request.path.startswith(control.PREFIX):
+            request = Request.of(flask.request, b"")
+            self._record(time.perf_counter(), request, None, [], response)
+        return response
 
     def _record(
-        self, began: float, incoming: Incoming, call: str | None, faults: list[Fault], answer: flask.Response
+        self, began: float, request: Request, call: str | None, faults: list[str], response: flask.Response
     ) -> None:
-        if not self.journal:
+        if not self.log:
             return
-        about = incoming.about(call) if call else None
-        self.journal.record(
+        about = request.about(call) if call else None
+        self.log.record(
             Entry(
                 at=self._clock().isoformat(timespec="microseconds"),
                 seconds=round(time.perf_counter() - began, 6),
-                method=incoming.method,
-                path=incoming.path,
+                method=request.method,
+                path=request.path,
                 call=call,
                 model_saved_name=about.model_saved_name if about else None,
                 model_version=about.model_version if about else None,
-                status=None if spoil.is_reset(answer) else answer.status_code,
-                faults=[fault.spelled() for fault in faults],
-                body=incoming.masked,
+                status=None if fault_effects.is_reset(response) else response.status_code,
+                faults=faults,
+                body=request.masked,
             )
         )
 
 
 def _under(faults: list[Fault], settings: Settings) -> Settings:
+    """The settings as these faults change them."""
     if not faults:
         return settings
     return replace(
@@ -153,54 +158,12 @@ def _under(faults: list[Fault], settings: Settings) -> Settings:
     )
 
 
-class _Request(Request):
-    max_content_length = BODY_LIMIT
-
-
-class _Direct:
-    """Takes the calls of the API past Flask, whose dispatch is a fifth of their time; `others` takes the rest."""
-
-    def __init__(self, emulator: Emulator, others: WSGIApplication) -> None:
-        self._emulator = emulator
-        self._others = others
-        self._calls = {(method, path): name for name, (method, path, _) in CALLS.items()}
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        name = self._calls.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
-        if name is None:
-            return self._others(environ, start_response)
-        request = _Request(environ)
-        try:
-            answer = self._emulator.answer(name, request)
-        except _REFUSED as error:
-            answer = self._emulator.refuse(request, error)
-        return answer(environ, start_response)
-
-
-def account_of(apikey: str, keys: Mapping[str, str] | None) -> str:
-    """Any key but none is good where no keys were given. The status is what the gateway answers [I]."""
+def _account(apikey: str, keys: Mapping[str, str] | None) -> str:
+    """The account of a key; without `keys` any key has the account "default". The status is the gateway's [I]."""
     account = keys.get(apikey) if keys is not None else apikey and "default"
     if not account:
-        raise Problem(401, "Unauthorized" if apikey else "No API key found in request")
+        raise ApiError(401, "Unauthorized" if apikey else "No API key found in request")
     return account
-
-
-def dial_call(emulator: Emulator) -> flask.Response:
-    """Not part of the API: POST turns the dial to a JSON list of faults, GET reads it, DELETE clears it."""
-    if flask.request.method == "POST":
-        emulator.dial.turn(faults_in(json_in(flask.request.get_data())), anew=True)
-    elif flask.request.method == "DELETE":
-        emulator.dial.turn([], anew=True)
-    return json_answer(as_json(emulator.dial.setting()))
-
-
-def journal_call(emulator: Emulator) -> flask.Response:
-    """Not part of the API: GET gives the last requests, oldest first; DELETE forgets them."""
-    if not (journal := emulator.journal):
-        raise Problem(404, "requests are not recorded: create_app(record=True)")
-    if flask.request.method == "DELETE":
-        journal.clear()
-    return json_answer(journal.entries())
 
 
 def create_app(
@@ -211,34 +174,38 @@ def create_app(
     mask_apikeys: bool = False,
     cache_reads: bool = False,
     list_details: bool = True,
+    quirks: str = "",
     record: bool = False,
     page: bool = False,
     faults: Iterable[Fault] | None = None,
     seed: int = 0,
+    limits: Limits = NO_LIMITS,
+    monotonic: Callable[[], float] = time.monotonic,
     clock: Clock = lambda: datetime.now(timezone.utc),
     sleep: Callable[[float], object] = time.sleep,
 ) -> flask.Flask:
-    """The Models API as a WSGI application over the SQLite file `db`, made where it is missing.
+    """The Models API as a WSGI application over the SQLite file `db`, which is made where it is missing.
 
     `keys` maps each accepted API key to its account; None accepts any key, for the account "default".
-    `mask_apikeys` answers "xxxxx" for every key; `cache_reads` answers reads from a cache that only
+    `mask_apikeys` shows "xxxxx" for every key; `cache_reads` serves reads from a cache that only
     `X-Enkrypt-Refresh-Cache: true` renews; `list_details=False` lists without `model_config`.
+    `quirks` are names of `quirks.NAMES` with commas between them, for a server that normalises what it was sent.
     `record` keeps the last requests for `GET /_emulator/requests`; `page` shows a browser on this machine what is
-    registered, at `/`. `faults` turns the dial, which all processes on
-    the file share: None leaves it as it is, and the same faults again go on counting.
+    registered, at `/`. `faults` sets the fault dial, which all processes on the file share: None leaves it as it is,
+    and the same faults again go on counting. `limits` refuses a key that asks too fast, as `LIKE_VENDOR` does;
+    `monotonic` gives the seconds by which they count. `config["DATABASE_ID"]` of the result is the file's id.
     """
-    settings = Settings(dialect, mask_apikeys, cache_reads, list_details)
+    settings = Settings(dialect, mask_apikeys, cache_reads, list_details, quirks=quirks_in(quirks))
     database = Database(db)
-    emulator = Emulator(database, settings, keys, record=record, seed=seed, clock=clock, sleep=sleep)
+    limiter = Limiter(limits, monotonic)
+    emulator = Emulator(database, settings, keys, record=record, seed=seed, limiter=limiter, clock=clock, sleep=sleep)
     if faults is not None:
-        emulator.dial.turn(faults, anew=False)
+        emulator.dial.set(faults, anew=False)
     with _ROUTING:
         app = _routed(emulator)
+        app.config["DATABASE_ID"] = database.id
         if page:
-            from .page import page_of
-
-            about = f"Dialect {dialect}, database {database.path}"
-            app.register_blueprint(page_of(database, emulator.dial, emulator.journal, about))
+            _add_page(app, emulator, database, f"Dialect {dialect}, database {database.path}")
     return app
 
 
@@ -250,13 +217,21 @@ def _routed(emulator: Emulator) -> flask.Flask:
     app = flask.Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.extensions["emulator"] = emulator
-    add = partial(app.add_url_rule, provide_automatic_options=False)
     for name, (method, path, _) in CALLS.items():
-        add(path, name, partial(emulator.answer, name, flask.request), methods=[method])
-    add("/_emulator/faults", "dial", partial(dial_call, emulator), methods=["GET", "POST", "DELETE"])
-    add("/_emulator/requests", "journal", partial(journal_call, emulator), methods=["GET", "DELETE"])
-    for error in _REFUSED:
-        app.register_error_handler(error, partial(emulator.refuse, flask.request))
-    # Flask's own way to put something before itself.
-    app.wsgi_app = _Direct(emulator, app.wsgi_app)  # type: ignore[method-assign]
+        view = partial(emulator.respond, name)
+        app.add_url_rule(path, name, view, methods=[method], provide_automatic_options=False)
+    control.add_routes(app, emulator.dial, emulator.limiter, emulator.log)
+    app.register_error_handler(HTTPException, emulator.refuse)
+    for error in EXPECTED:
+        app.register_error_handler(error, emulator.refuse)
     return app
+
+
+def _add_page(app: flask.Flask, emulator: Emulator, database: Database, about: str) -> None:
+    from .page import missing_page, page_of, wants_page
+
+    def not_found(error: NotFound) -> flask.Response:
+        return missing_page(error) if wants_page(flask.request) else emulator.refuse(error)
+
+    app.register_blueprint(page_of(database, emulator.dial, emulator.log, about))
+    app.register_error_handler(NotFound, not_found)

@@ -1,24 +1,28 @@
-"""The six calls of the API, one function each, in the order of a model's life.
+"""The calls of the API, one function each, in the order of a model's life.
 
-Here: which headers and bodies a call takes, what it answers. Not here: HTTP's way in and out (app), what a body may
-hold (rules), what the dialects call it (dialects), how it is kept (store).
+Here: which headers and bodies a call takes, and its response. Not here: what a body may hold (validation), what the
+dialects call it (dialects), how it is kept (store).
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
+import flask
 from werkzeug.datastructures import Headers
 
-from . import rules
-from .answers import Payload, Problem, json_in
-from .dialects import identity_of, to_document, to_summary, to_wire
-from .journal import masked
-from .rules import Dialect
-from .store import Identity, Model, Store, Unknown
+from . import policies, validation
+from .dialects import identity_of, to_body, to_document, to_summary
+from .masking import masked
+from .objects import Objects
+from .quirks import enveloped, with_quirks
+from .responses import ApiError, Payload, json_in
+from .store import PROJECT, Identity, Model, Store, Unknown
+from .validation import Dialect
 
 
 @dataclass(frozen=True)
@@ -28,16 +32,24 @@ class Settings:
     cache_reads: bool = False
     list_details: bool = True
     stale: bool = False
+    quirks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Incoming:
+class Request:
     """A request before anyone has judged it."""
 
     method: str
     path: str
     headers: Headers
     body: bytes
+
+    @classmethod
+    def of(cls, request: flask.Request, body: bytes | None = None) -> Request:
+        """From Flask's request; `body` takes the place of its own."""
+        return cls(
+            request.method, request.path, request.headers, request.get_data(cache=False) if body is None else body
+        )
 
     @cached_property
     def json(self) -> Any:
@@ -47,14 +59,14 @@ class Incoming:
     def json_or_none(self) -> Any:
         try:
             return self.json
-        except (Problem, RecursionError):
+        except (ApiError, RecursionError):
             return None
 
     @property
     def masked(self) -> Any:
         try:
             return masked(self.json)
-        except (Problem, RecursionError):
+        except (ApiError, RecursionError):
             return None
 
     def about(self, call: str) -> Identity | None:
@@ -62,13 +74,13 @@ class Incoming:
         if call == "add_model":
             return _identity_within(self.json_or_none)
         name = self.headers.get("X-Enkrypt-Model")
-        return self.identity() if name and call != "list_models" else None
+        return self.identity() if name and call not in ("list_models", "consumer_info") else None
 
     def identity(self) -> Identity:
         """The model that the headers name; the version is the official client's default where there is none."""
         if not (name := self.headers.get("X-Enkrypt-Model")):
-            raise Problem(400, "the header X-Enkrypt-Model is required")
-        return Identity(name, self.headers.get("X-Enkrypt-Model-Version") or rules.DEFAULT_VERSION)
+            raise ApiError(400, "the header X-Enkrypt-Model is required")
+        return Identity(name, self.headers.get("X-Enkrypt-Model-Version") or validation.DEFAULT_VERSION)
 
 
 def _identity_within(body: Any) -> Identity | None:
@@ -77,18 +89,31 @@ def _identity_within(body: Any) -> Identity | None:
         return None
     config = body.get("model_config")
     inner = config.get("model_version") if isinstance(config, dict) else None
-    version = body.get("model_version") or inner or rules.DEFAULT_VERSION
+    version = body.get("model_version") or inner or validation.DEFAULT_VERSION
     return Identity(name, version) if isinstance(version, str) else None
 
 
 @dataclass(frozen=True)
-class Ask:
+class Call:
     """A request of a known account, as the calls see it."""
 
-    incoming: Incoming
+    request: Request
     account: str
     store: Store
     settings: Settings
+    objects: Objects
+
+    @property
+    def project(self) -> str:
+        """The part of the account behind a slash: a key of the account `acme/prod` is one of the project `prod`."""
+        return self.account.partition("/")[2] or PROJECT
+
+    def identity(self) -> Identity:
+        """The model that the headers name."""
+        return replace(self.request.identity(), project_name=self.project)
+
+    def identity_in(self, body: Payload) -> Identity:
+        return replace(identity_of(self.dialect, body), project_name=self.project)
 
     @property
     def dialect(self) -> Dialect:
@@ -96,11 +121,16 @@ class Ask:
 
     def model(self) -> Payload:
         """The body, checked, with its defaults."""
-        checked: Payload = rules.BODY[self.dialect](self.incoming.json)
+        checked: Payload = validation.BODY[self.dialect](self.request.json)
         return checked
 
     def shown(self, model: Model) -> Payload:
-        return to_wire(self.dialect, model, mask_apikeys=self.settings.mask_apikeys)
+        shown = to_body(self.dialect, model, mask_apikeys=self.settings.mask_apikeys)
+        return with_quirks(self.settings.quirks, shown)
+
+    def wrote(self, what: str, data: Payload, noun: str = "Model") -> Payload:
+        """The response to a write."""
+        return enveloped(self.settings.quirks, f"{noun} details {what} successfully", data)
 
     def find(self, identity: Identity) -> Model:
         if self.settings.stale:
@@ -122,52 +152,66 @@ class Ask:
     def _read(self, question: str, read: Callable[[], list[Model]]) -> list[Model]:
         if not self.settings.cache_reads:
             return read()
-        refresh = self.incoming.headers.get("X-Enkrypt-Refresh-Cache", "").lower() == "true"
+        refresh = self.request.headers.get("X-Enkrypt-Refresh-Cache", "").lower() == "true"
         return self.store.cached(self.account, question, read, refresh=refresh)
 
 
-def add_model(ask: Ask) -> Payload:
-    body = ask.model()
-    model = ask.store.add(ask.account, identity_of(ask.dialect, body), to_document(ask.dialect, body))
-    return {"message": "Model details added successfully", "data": ask.shown(model)}
+def add_model(call: Call) -> Payload:
+    body = call.model()
+    model = call.store.add(call.account, call.identity_in(body), to_document(call.dialect, body))
+    return call.wrote("added", call.shown(model))
 
 
-def get_model(ask: Ask) -> Payload:
-    """Answers the bare object. That the cache also remembers what was not there is a guess [G]."""
-    return ask.shown(ask.find(ask.incoming.identity()))
+def get_model(call: Call) -> Payload:
+    """The bare object. That the cache also remembers what was not there is a guess [G]."""
+    return call.shown(call.find(call.identity()))
 
 
-def list_models(ask: Ask) -> Payload:
-    show = ask.shown if ask.settings.list_details else to_summary
-    return {"models": [show(model) for model in ask.models()]}
+def list_models(call: Call) -> Payload:
+    show = call.shown if call.settings.list_details else to_summary
+    return {"models": [show(model) for model in call.models()]}
 
 
-def modify_model(ask: Ask) -> Payload:
+def modify_model(call: Call) -> Payload:
     """Replaces the whole object [G]; the headers name the old identity, the body the new."""
-    old, body = ask.incoming.identity(), ask.model()
-    change = partial(to_document, ask.dialect, body)
-    model = ask.store.modify(ask.account, old, identity_of(ask.dialect, body), change)
-    return {"message": "Model details updated successfully", "data": ask.shown(model)}
+    old, body = call.identity(), call.model()
+    change = partial(to_document, call.dialect, body)
+    model = call.store.modify(call.account, old, call.identity_in(body), change)
+    return call.wrote("updated", call.shown(model))
 
 
-def delete_model(ask: Ask) -> Payload:
-    """The shape of `data` is a guess [G]."""
-    gone = ask.store.delete(ask.account, ask.incoming.identity())
+def delete_model(call: Call) -> Payload:
+    """What `data` holds is a guess [G]."""
+    gone = call.store.delete(call.account, call.identity())
     data = {"model_saved_name": gone.model_saved_name, "model_version": gone.model_version}
-    return {"message": "Model details deleted successfully", "data": data}
+    return call.wrote("deleted", data)
 
 
-def model_health(ask: Ask) -> Payload:
+def model_health(call: Call) -> Payload:
     """Every registered model is well. The body is a guess [G]."""
-    ask.find(ask.incoming.identity())
+    call.find(call.identity())
     return {"status": "healthy", "message": "Model is healthy", "data": {}}
 
 
-CALLS: Mapping[str, tuple[str, str, Callable[[Ask], Payload]]] = {
+def consumer_info(call: Call) -> Payload:
+    """Whose key it is, and of which project. What the values look like is a guess [G]."""
+    organization, _, project = call.account.partition("/")
+    return {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, call.account)),
+        "username": call.account,
+        "custom_id": f"member|{organization}|limits|limits|{project}" if project else organization,
+        "project_name": call.project,
+        "is_project_user": bool(project),
+    }
+
+
+CALLS: Mapping[str, tuple[str, str, Callable[[Call], Payload]]] = {
     "add_model": ("POST", "/models/add-model", add_model),
     "get_model": ("GET", "/models/get-model", get_model),
     "list_models": ("GET", "/models/list-models", list_models),
     "modify_model": ("PATCH", "/models/modify-model", modify_model),
     "delete_model": ("DELETE", "/models/delete-model", delete_model),
     "model_health": ("POST", "/rt/model/model-health", model_health),
+    "consumer_info": ("GET", "/consumer-info", consumer_info),
+    **{name: call for kind in policies.KINDS for name, call in policies.calls_of(kind).items()},
 }

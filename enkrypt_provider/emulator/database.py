@@ -1,7 +1,7 @@
 """One SQLite file, shared by any number of threads and processes: its tables, its connections, its transactions.
 
 Here: WAL, waiting for others, one connection for each call in progress, what a full disk is called. Not here: what
-the rows mean (store, history, faults, journal).
+the rows mean (store, history, faults, request_log).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 SCHEMA = """
@@ -25,6 +26,18 @@ CREATE TABLE IF NOT EXISTS models (
     updated_at TEXT NOT NULL,
     document TEXT NOT NULL,
     PRIMARY KEY (account, model_saved_name, model_version, project_name)
+);
+CREATE TABLE IF NOT EXISTS objects (
+    kind TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    name TEXT NOT NULL CHECK (length(name) <= 32),
+    project_name TEXT NOT NULL,
+    number INTEGER NOT NULL UNIQUE,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    document TEXT NOT NULL,
+    is_deleted INTEGER NOT NULL,
+    PRIMARY KEY (kind, scope, name)
 );
 CREATE TABLE IF NOT EXISTS cache (
     account TEXT NOT NULL,
@@ -47,12 +60,16 @@ CREATE TABLE IF NOT EXISTS faults (
 CREATE TABLE IF NOT EXISTS requests (
     number INTEGER PRIMARY KEY,
     entry TEXT NOT NULL
-)
+);
+CREATE TABLE IF NOT EXISTS account (
+    id TEXT NOT NULL
+);
+INSERT INTO account SELECT lower(hex(randomblob(8))) WHERE NOT EXISTS (SELECT * FROM account)
 """
-PATIENCE = 30.0  # seconds that a call waits for the other processes on the file
+TIMEOUT = 30.0  # seconds that a call waits for the other processes on the file
 
 
-MARK = 0x656E6B31  # SQLite's application_id: "enk", and the number of the schema
+APPLICATION_ID = 0x656E6B31  # SQLite's application_id: "enk", and the number of the schema
 
 
 class DatabaseFailed(Exception):
@@ -85,11 +102,11 @@ class Database:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         with self.connection() as connection:
-            _check_mark(connection)
+            _check_application_id(connection)
             _switch_to_wal(connection)
         with self.writing() as connection:
-            _check_mark(connection)
-            connection.execute(f"PRAGMA application_id = {MARK}")
+            _check_application_id(connection)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             for statement in SCHEMA.split(";"):
                 connection.execute(statement)
 
@@ -137,12 +154,18 @@ class Database:
         with self._one_writer, self.connection() as connection:
             return connection.execute(statement, values).lastrowid
 
+    @cached_property
+    def id(self) -> str:
+        """16 hex digits, made once with the file, which it keeps wherever it is moved."""
+        with self.connection() as connection:
+            return str(connection.execute("SELECT id FROM account").fetchone()[0])
+
     def close(self) -> None:
         """Gives the idle connections back; the next call opens new ones."""
         _close(self._idle)
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self.path, timeout=TIMEOUT, isolation_level=None, check_same_thread=False)
         try:
             # In WAL a killed process loses nothing with this; a power cut may cost the last commits, never the file.
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -152,6 +175,15 @@ class Database:
             connection.close()
             raise
         return connection
+
+
+def database_id(path: str | os.PathLike[str]) -> str:
+    """The id of the emulator's database at `path`, which is made where it is missing; `NotOurs` for another file."""
+    database = Database(path)
+    try:
+        return database.id
+    finally:
+        database.close()
 
 
 def _close(idle: dict[int, list[sqlite3.Connection]]) -> None:
@@ -166,11 +198,11 @@ def _failure(error: sqlite3.OperationalError) -> DatabaseFailed:
     return DatabaseFailed(f"the emulator's database failed: {error}")
 
 
-def _check_mark(connection: sqlite3.Connection) -> None:
+def _check_application_id(connection: sqlite3.Connection) -> None:
     # In this order: another process may make the file between the two, and gives it its mark with its tables.
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     (mark,) = connection.execute("PRAGMA application_id").fetchone()
-    if mark != MARK and (mark or tables):
+    if mark != APPLICATION_ID and (mark or tables):
         raise sqlite3.DatabaseError("it belongs to something else")
 
 

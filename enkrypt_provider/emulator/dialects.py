@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from .rules import DEFAULT_VERSION, Dialect
 from .store import Document, Identity, Model
+from .validation import DEFAULT_VERSION, Dialect
 
-Wire = dict[str, Any]
+Body = dict[str, Any]
 
 ROOT_ONLY_V1 = ("model_type",)
 CONFIG_ONLY_V1 = ("model_provider", "conversation_template")  # v1's model_provider: the vendor, free text
@@ -25,13 +25,13 @@ CONFIG_ONLY_V2 = frozenset(
 UNSAID_IN_V2: Mapping[str, Any] = {"model_type": "text_2_text", "model_provider": "", "conversation_template": ""}
 
 
-def identity_of(dialect: Dialect, body: Wire) -> Identity:
+def identity_of(dialect: Dialect, body: Body) -> Identity:
     """The identity in a body that the rules accepted."""
     holder = body["model_config"] if dialect == "v1" else body
     return Identity(body["model_saved_name"], holder["model_version"])
 
 
-def to_document(dialect: Dialect, body: Wire, before: Document | None = None) -> Document:
+def to_document(dialect: Dialect, body: Body, before: Document | None = None) -> Document:
     """A body as it is stored; what this dialect cannot say stays as it was `before`."""
     document = {**body, "model_config": dict(body["model_config"])}
     config = document["model_config"]
@@ -52,8 +52,8 @@ def _with_the_others(dialect: Dialect, document: Document, before: Document | No
     return document
 
 
-def to_wire(dialect: Dialect, model: Model, *, mask_apikeys: bool) -> Wire:
-    """A model as this dialect answers it, in the document's order of keys."""
+def to_body(dialect: Dialect, model: Model, *, mask_apikeys: bool) -> Body:
+    """A model as this dialect shows it, in the document's order of keys."""
     document, config = model.document, dict(model.document["model_config"])
     if mask_apikeys:
         config["apikeys"] = ["xxxxx"] * len(config["apikeys"])
@@ -61,7 +61,7 @@ def to_wire(dialect: Dialect, model: Model, *, mask_apikeys: bool) -> Wire:
     return {**seen(model, document, config), **_set_by_the_server(model)}
 
 
-def _seen_by_v1(model: Model, document: Document, config: Document) -> Wire:
+def _seen_by_v1(model: Model, document: Document, config: Document) -> Body:
     seen = {name: value for name, value in config.items() if name not in CONFIG_ONLY_V2}
     return {
         "model_saved_name": model.model_saved_name,
@@ -73,7 +73,7 @@ def _seen_by_v1(model: Model, document: Document, config: Document) -> Wire:
     }
 
 
-def _seen_by_v2(model: Model, document: Document, config: Document) -> Wire:
+def _seen_by_v2(model: Model, document: Document, config: Document) -> Body:
     seen = {name: value for name, value in config.items() if name not in CONFIG_ONLY_V1}
     seen["model_provider"] = seen.pop("is_compatible_with")
     return {
@@ -86,7 +86,7 @@ def _seen_by_v2(model: Model, document: Document, config: Document) -> Wire:
     }
 
 
-def to_summary(model: Model) -> Wire:
+def to_summary(model: Model) -> Body:
     """An item of a list without details; which fields the real one would have is a guess [G]."""
     return {
         "model_saved_name": model.model_saved_name,
@@ -96,7 +96,7 @@ def to_summary(model: Model) -> Wire:
     }
 
 
-def _set_by_the_server(model: Model) -> Wire:
+def _set_by_the_server(model: Model) -> Body:
     return {
         "created_at": model.created_at,
         "project_name": model.project_name,
@@ -114,7 +114,7 @@ def as_jsonb(value: Any) -> Any:
     return value
 
 
-def _ordered(value: Mapping[str, Any]) -> Wire:
+def _ordered(value: Mapping[str, Any]) -> Body:
     return {name: value[name] for name in _order(tuple(value))}
 
 

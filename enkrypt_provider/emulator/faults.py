@@ -1,6 +1,6 @@
 """The fault dial: which calls fail, when, and how; kept in the database, so that all processes turn one dial.
 
-Here: what a fault is, how a person spells it, when it fires. Not here: what it does to an answer (spoil).
+Here: what a fault is, how a person types it, when it fires. Not here: what it does to a response (fault_effects).
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from .database import Database
 from .store import Identity
 
-CallName = Literal["add_model", "get_model", "list_models", "modify_model", "delete_model", "model_health", "*"]
+CallName = Literal[
+    "add_model", "get_model", "list_models", "modify_model", "delete_model", "model_health", "consumer_info",
+    "add_policy", "get_policy", "list_policies", "modify_policy", "delete_policy",
+    "add_deployment", "get_deployment", "list_deployments", "modify_deployment", "delete_deployment", "*",
+]  # fmt: skip
 Garbage = Literal["html", "empty", "wrong_types", "missing_data", "another_model", "huge", "deep", "gzip_bomb"]
 MIB = 2**20
 _HeaderText = Annotated[str, Field(pattern=r"^[!-~]([ -~]*[!-~])?$")]
@@ -48,7 +52,7 @@ class Fault(BaseModel):
     reset: Literal["before", "after"] | None = None
     """Resets the connection before or after the work was done."""
     status: Annotated[int | None, Field(ge=200, le=599)] = None
-    """Answers this status without doing the work."""
+    """This status, and the work is not done."""
     location: _HeaderText | None = None
     """Redirects there, with status 307 unless `status` says another."""
     retry_after: _Seconds | None = None
@@ -58,15 +62,15 @@ class Fault(BaseModel):
     work: bool = False
     """Does the work in spite of `status` or `location`."""
     truncate: bool = False
-    """Does the work and sends half of the answer."""
+    """Does the work and sends half of the response."""
     garbage: Garbage | None = None
-    """Does the work and answers something else."""
+    """Does the work and responds with something else."""
     size: Annotated[int, Field(ge=1, le=1024 * MIB)] = 64 * MIB
-    """Bytes of a `huge` answer, or of what a `gzip_bomb` unpacks to."""
+    """Bytes of a `huge` response, or of what a `gzip_bomb` unpacks to."""
     stale: bool = False
     """Reads as of before the last write: to the model (get_model), to the account (list_models)."""
     mask_apikeys: bool = False
-    """Answers xxxxx for every stored key."""
+    """Shows xxxxx for every stored key."""
     without_details: bool = False
     """Lists models without their `model_config`."""
 
@@ -147,7 +151,7 @@ class Dial:
         self._database = database
         self._seed = seed
 
-    def turn(self, faults: Iterable[Fault], *, anew: bool) -> None:
+    def set(self, faults: Iterable[Fault], *, anew: bool) -> None:
         """Sets these in place of all before, counting from nothing; not `anew`: the same faults go on counting."""
         wanted = [self._kept(fault, number) for number, fault in enumerate(faults)]
         with self._database.writing() as connection:

@@ -24,11 +24,17 @@ _IDENTITY = "account = ? AND model_saved_name = ? AND model_version = ? AND proj
 
 
 class Unknown(Exception):
-    """No model has this identity."""
+    """Nothing has this identity."""
+
+    def __init__(self, identity: str, noun: str = "model") -> None:
+        super().__init__(f"no {noun} {identity} is registered")
 
 
 class Taken(Exception):
-    """Another model has this identity."""
+    """Another model, or another object of its kind, has this identity."""
+
+    def __init__(self, identity: str, noun: str = "model") -> None:
+        super().__init__(f"a {noun} {identity} is already registered")
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class Store:
         now, kept = self._now(), json.dumps(document)
         with self._database.writing() as connection:
             while True:
-                model = Model(*_key(identity), _random_id(), now, now, document)
+                model = Model(*_key(identity), random_id(), now, now, document)
                 try:
                     connection.execute(
                         f"INSERT INTO models (account, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -135,9 +141,9 @@ class Store:
         return sorted((model for model in before.values() if model), key=lambda model: model.created_at)
 
     def cached(self, account: str, question: str, read: Callable[[], list[Model]], *, refresh: bool) -> list[Model]:
-        """The last answer to this question, however old; `refresh` forgets all that the account was told [G]."""
-        if not refresh and (answer := self._remembered(account, question)) is not None:
-            return answer
+        """The last result of this question, however old; `refresh` forgets all results of the account [G]."""
+        if not refresh and (models := self._remembered(account, question)) is not None:
+            return models
         models = read()
         with self._database.writing() as connection:
             if refresh:
@@ -159,7 +165,7 @@ class Store:
         return self._clock().isoformat(timespec="microseconds")
 
 
-def _random_id() -> int:
+def random_id() -> int:
     return 10**9 + secrets.randbelow(9 * 10**9)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from pulumi.output import UNKNOWN
 
-from ..marks import Secret
+from ..frontends.property_values import Secret
 from .emulator import Emulator, Registry, emulator
 from .leaks import Secrets, assert_no_secret
 from .mocks import CheckFailed, EnkryptMocks

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
 
-from ..fields import COMPUTED
+from ..kinds.model import MODEL
 
 if TYPE_CHECKING:
     from ..emulator import Fault
@@ -52,7 +52,7 @@ class Registry:
 
     def change(self, identity: str, changed: Json) -> None:
         """Changes the fields in `changed`, nested as they are."""
-        whole = {name: value for name, value in self.models()[identity].items() if name not in COMPUTED}
+        whole = {name: value for name, value in self.models()[identity].items() if name not in MODEL.computed}
         self._answer("PATCH", "/models/modify-model", headers=_headers(identity), json=_merged(whole, changed))
 
     def delete(self, identity: str) -> None:
@@ -104,6 +104,16 @@ class Emulator(Registry):
             entries = http.get("/_emulator/requests").raise_for_status().json()
             http.delete("/_emulator/requests").raise_for_status()
         return [_spelt(entry) for entry in entries]
+
+    def limit(self, rate: str = "", rt_rate: str = "", lockout: float = 60) -> None:
+        """Sets these rate limits, such as `3/s,100/min`, from now on; none where none is given."""
+        limits = {"rate": rate, "rt_rate": rt_rate, "lockout": lockout}
+        httpx.post(f"{self.url}/_emulator/limits", json=limits).raise_for_status()
+
+    def violations(self) -> int:
+        """How many requests exceeded a rate limit since it was set, those of locked out keys aside."""
+        found = httpx.get(f"{self.url}/_emulator/limits").raise_for_status().json()
+        return int(found["violations"])
 
 
 def _spelt(entry: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+import uuid
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,18 +22,23 @@ from pulumi.runtime.config import CONFIG
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
+from ..frontends.package_schema import DYNAMIC, token
+from ..frontends.property_values import without_secrets
 from .emulator import KEY, Registry
 
 if TYPE_CHECKING:
-    from ..verbs import Verbs
+    from ..core.database import Database
+    from ..frontends.dynamic import DynamicFrontend
 
 Json = Any
 Change = Literal["create", "same", "update", "replace", "read", "delete"]
 Outputs = Mapping[str, Json] | Callable[[MockResourceArgs], Mapping[str, Json]]
 Answer = Mapping[str, Json] | Callable[[MockCallArgs], Mapping[str, Json]]
 
-MODEL: Final = "pulumi-python:dynamic/enkrypt:EnkryptModel"
+MODEL: Final = f"{DYNAMIC}EnkryptModel"
+NATIVE: Final = token("EnkryptModel")
 ACCOUNT: Final = "pulumi:providers:pulumi-python"
+NATIVE_ACCOUNT: Final = "pulumi:providers:enkrypt"
 
 
 class CheckFailed(Exception):
@@ -78,20 +84,24 @@ class EnkryptMocks(Mocks):
         self._calls = dict(calls or {})
         self._held = {(it.type, it.name): it for it in held}
         self._replaced: list[Held] = []
-        self._accounts = {it.name: it.inputs for it in self._held.values() if it.type == ACCOUNT}
-        self._connected: dict[str, Verbs] = {}
+        self._accounts = {it.name: _settings(it.inputs) for it in self._held.values() if it.type in ACCOUNTS}
+        self._connected: dict[str, DynamicFrontend] = {}
+        self._database: Database | None = None
         self._lock = threading.Lock()
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Json]]:
         """The id and the outputs of a resource, as far as its provider would know them now."""
         given = replaced_inputs(args, {name: _open(value) for name, value in args.inputs.items()})
-        if args.typ == ACCOUNT:
-            self._accounts[args.name] = given.inputs
+        if args.typ in ACCOUNTS:
+            self._accounts[args.name] = _settings(given.inputs)
         held = self._held.get((args.typ, args.name))
-        return self._model(given, held) if args.typ == MODEL else self._other(given, held)
+        register = {MODEL: self._model, NATIVE: self._native}.get(args.typ, self._other)
+        return register(given, held)
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Json], list[tuple[str, str]] | None]:
-        """The answer of a provider's function."""
+        """The answer of a provider's function: of the native package's own, what is registered."""
+        if args.token not in self._calls and args.token.startswith("enkrypt:"):
+            return self._function(args), []
         if args.token not in self._calls:
             raise LookupError(f"the program calls {args.token}: say in `calls` what it answers")
         answer = self._calls[args.token]
@@ -100,79 +110,101 @@ class EnkryptMocks(Mocks):
     def delete(self, gone: Iterable[Held]) -> None:
         """Deletes models: what is no longer declared, and what was replaced."""
         for held in (*self._replaced, *gone):
-            if held.type == MODEL:
-                self._verbs(held.provider).delete(held.id, held.outputs)
+            if held.type in (MODEL, NATIVE):
+                self._frontend(held.provider).delete(held.id, _in_api(held).outputs)
 
     # ---- an EnkryptModel
 
     def _model(self, args: MockResourceArgs, held: Held | None) -> tuple[str, dict[str, Json]]:
-        verbs = self._verbs(args.provider or "")
+        frontend = self._frontend(args.provider or "")
         if args.resource_id:
-            return self._read(args, verbs)
-        checked = verbs.check(held.inputs if held else {}, args.inputs)
+            return self._read(args, frontend)
+        checked = frontend.check(held.inputs if held else {}, args.inputs)
         if checked.failures:
             raise CheckFailed(
                 f"{args.typ} resource '{args.name}' has a problem: {f.reason}" for f in checked.failures
             )
-        inputs = dict(checked.inputs)
-        change, changed = self._difference(verbs, held, inputs)
+        inputs: dict[str, Json] = without_secrets(checked.inputs)
+        change, changed = self._difference(frontend, held, inputs)
         self._note(args, change, changed)
         if held and change == "same":
             return held.id, held.outputs
         if pulumi.runtime.is_dry_run():
             return (held.id if held and change == "update" else ""), inputs
         if held and change == "update":
-            return held.id, dict(verbs.update(held.id, held.outputs, inputs).outs or {})
+            return held.id, without_secrets(frontend.update(held.id, held.outputs, inputs).outs or {})
         if held:
             self._replaced.append(held)
-        created = verbs.create(inputs)
-        return created.id, dict(created.outs or {})
+        created = frontend.create(inputs)
+        return created.id, without_secrets(created.outs or {})
 
-    def _difference(self, verbs: Verbs, held: Held | None, inputs: dict[str, Json]) -> tuple[Change, tuple[str, ...]]:
-        from ..diff import changes
-        from ..schema import from_engine
+    def _native(self, args: MockResourceArgs, held: Held | None) -> tuple[str, dict[str, Json]]:
+        """The same for the native package: in its names, and without secrets in the outputs."""
+        from ..core.diff import without_secrets as open_only
+        from ..frontends.package_names import from_package, to_package
+        from ..kinds.model import MODEL
+
+        given = replaced_inputs(args, from_package(MODEL, {k: v for k, v in args.inputs.items() if v is not None}))
+        found, outputs = self._model(given, _in_api(held) if held else None)
+        return found, to_package(MODEL, open_only(outputs, MODEL))
+
+    def _function(self, args: MockCallArgs) -> dict[str, Json]:
+        from ..frontends.plugin.functions import FUNCTIONS
+
+        client = self._frontend(args.provider or "").controller.registrations.client
+        return FUNCTIONS[args.token](client, args.args)
+
+    def _difference(
+        self, frontend: DynamicFrontend, held: Held | None, inputs: dict[str, Json]
+    ) -> tuple[Change, tuple[str, ...]]:
+        from ..core.diff import changes
+        from ..kinds.codec import from_state
+        from ..kinds.model import MODEL
 
         if held is None:
             return "create", ()
-        found = verbs.diff(held.id, held.outputs, inputs)
+        found = frontend.diff(held.id, held.outputs, inputs)
         if not found.changes:
             return "same", ()
-        paths = tuple(change.path for change in changes(from_engine(held.outputs), inputs))
+        paths = tuple(change.path for change in changes(from_state(MODEL, held.outputs), inputs))
         return ("replace" if found.replaces else "update"), paths
 
-    def _read(self, args: MockResourceArgs, verbs: Verbs) -> tuple[str, dict[str, Json]]:
-        found = verbs.read(str(args.resource_id), args.inputs)
-        if not found.id:
-            raise CheckFailed([f"{args.typ} resource '{args.name}': {args.resource_id} does not exist"])
-        self._note(args, "read")
-        return found.id, dict(found.outs or {})
+    def _read(self, args: MockResourceArgs, frontend: DynamicFrontend) -> tuple[str, dict[str, Json]]:
+        from ..errors import ModelNotFound
 
-    def _verbs(self, provider: str) -> Verbs:
-        """The verbs of a provider, by its reference URN::ID, or of the stack's own account."""
+        try:
+            found = frontend.read(str(args.resource_id), args.inputs)
+        except ModelNotFound as error:
+            raise CheckFailed([f"{args.typ} resource '{args.name}': {error}"]) from None
+        self._note(args, "read")
+        return str(found.id), without_secrets(found.outs or {})
+
+    def _frontend(self, provider: str) -> DynamicFrontend:
+        """Return the front end of a provider, by its reference URN::ID, or of the stack's own account."""
         name = provider.split("::")[3] if provider else ""
         with self._lock:
             if name not in self._connected:
                 self._connected[name] = self._connect(name)
             return self._connected[name]
 
-    def _connect(self, account: str) -> Verbs:
-        from ..account import Account
-        from ..client import EnkryptClient
+    def _connect(self, account: str) -> DynamicFrontend:
+        from ..api.client import EnkryptClient
+        from ..core.controller import Controller, connect
+        from ..core.database import Database
         from ..errors import ConfigurationError
-        from ..journal import Journal
-        from ..settings import EMBEDDED, Key, Settings
-        from ..verbs import Verbs
+        from ..frontends.dynamic import DynamicFrontend
+        from ..settings import EMBEDDED, OFF, Key, Settings
 
         declared = {"enkrypt:apiKey": KEY, **(self._accounts.get(account, {}) if account else CONFIG.get())}
         try:
             settings = Settings.from_config(declared.get, {})
         except ConfigurationError as error:
-            return Verbs(error)
+            return DynamicFrontend(Controller(error))
         first = self.registry.database
-        database = first.with_name(f"{account}.{first.name}") if account else first
-        here = replace(settings, api_key=Key(EMBEDDED), endpoint="", database=database)
-        journal = Journal(here.shown_endpoint, first.parent / "creates")
-        return Verbs(Account(EnkryptClient(here), journal=journal))
+        file = first.with_name(f"{account}.{first.name}") if account else first
+        here = replace(settings, api_key=Key(EMBEDDED), endpoint="", database=file, rate_limit=OFF)
+        self._database = self._database or Database(first.parent / "provider.sqlite", run=uuid.uuid4().hex)
+        return DynamicFrontend(Controller(connect(EnkryptClient(here), database=self._database)))
 
     # ---- any other resource
 
@@ -193,6 +225,25 @@ class EnkryptMocks(Mocks):
 
     def _note(self, args: MockResourceArgs, change: Change, changed: tuple[str, ...] = ()) -> None:
         self.changes[args.typ, args.name] = (change, changed)
+
+
+ACCOUNTS: Final = (ACCOUNT, NATIVE_ACCOUNT)
+
+
+def _settings(inputs: Mapping[str, Json]) -> dict[str, Json]:
+    """An account's settings by the names that both front ends know."""
+    return {name if ":" in name else f"enkrypt:{name}": value for name, value in inputs.items()}
+
+
+def _in_api(held: Held) -> Held:
+    """A resource of the native package as the core knows it: in the API's names, its secrets from the inputs."""
+    from ..frontends.package_names import from_package
+    from ..kinds.model import MODEL
+
+    if held.type != NATIVE:
+        return held
+    inputs = from_package(MODEL, {name: value for name, value in held.inputs.items() if value is not None})
+    return replace(held, inputs=inputs, outputs={**from_package(MODEL, held.outputs), **inputs})
 
 
 def temporary_registry() -> Registry:

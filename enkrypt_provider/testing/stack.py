@@ -26,7 +26,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockEngine, MockMonitor, MockReso
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
-from ..marks import Json, Secret, clear, from_engine, hidden_as, to_engine
+from ..frontends.property_values import Json, Secret, clear, from_engine, hidden_as, to_engine
 from .emulator import Registry
 from .mocks import Answer, Change, CheckFailed, EnkryptMocks, Held, Outputs, temporary_registry
 

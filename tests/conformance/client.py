@@ -75,7 +75,7 @@ def _python() -> Path:
     if not (versions := [version for version in able if version >= OLDEST]):
         raise NoPython(f"the official client needs Python {spelt(OLDEST)} or later: install one beside this one")
     version = min(versions)
-    return environment(able[version], version, HERE / "requirements.txt", ("enkryptai-sdk",)) / "python"
+    return environment(able[version], version, HERE / "requirements.txt") / "python"
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from enkryptai_sdk import ModelClient, ModelProviders
-from enkryptai_sdk.dto import common, models
+from enkryptai_sdk import DeploymentClient, GuardrailsClient, ModelClient, ModelProviders
+from enkryptai_sdk.config import GuardrailsConfig
+from enkryptai_sdk.dto import common, deployments, guardrails, models
 
 Json = Any
 
@@ -98,11 +99,59 @@ def _sendable(config: Json) -> Any:
     return model
 
 
+# ---- guardrails policies and deployments
+
+
+def detectors(detectors: Json) -> Json:
+    """What the client's classes make of detectors."""
+    return guardrails.GuardrailDetectors.from_dict(detectors).to_dict()
+
+
+def preset(name: str) -> Json:
+    """The detectors of one of the client's presets."""
+    return getattr(GuardrailsConfig, name)().as_dict()
+
+
+def deployment(config: Json) -> Json:
+    """What the client makes of a user's dictionary."""
+    return deployments.DeploymentInput.from_dict(config).to_dict()
+
+
+def blocks() -> Json:
+    """What the client lets a deployment block: of requests, of responses."""
+    return [
+        [str(it.value) for it in kind]
+        for kind in (deployments.InputGuardrailBlockType, deployments.OutputGuardrailBlockType)
+    ]
+
+
+def policy_life(url: str, key: str, step: str, **arguments: Json) -> Json:
+    """`add`, `get`, `list`, `modify` or `delete` of a policy."""
+    client = GuardrailsClient(key, url)
+    calls = {
+        "add": client.add_policy, "get": client.get_policy, "list": client.get_policy_list,
+        "modify": client.modify_policy, "delete": client.delete_policy,
+    }  # fmt: skip
+    found = calls[step](**arguments)
+    # Its own `to_dict` of a deletion fails: it reads a field that the class has not.
+    return {"message": found.message, "data": vars(found.data)} if step == "delete" else found.to_dict()
+
+
+def deployment_life(url: str, key: str, step: str, **arguments: Json) -> Json:
+    """The same of a deployment."""
+    client = DeploymentClient(key, url)
+    calls = {
+        "add": client.add_deployment, "get": client.get_deployment, "list": client.list_deployments,
+        "modify": client.modify_deployment, "delete": client.delete_deployment,
+    }  # fmt: skip
+    return calls[step](**arguments).to_dict()
+
+
 CALLS: Mapping[str, Callable[..., Json]] = {
     call.__name__: call
     for call in (
         release, vocabulary, payload, read, add_model, add_model_as_it_is, get_model, list_models, table_of_models,
-        modify_model, delete_model,
+        modify_model, delete_model, detectors, preset, deployment, blocks, policy_life, deployment_life,
     )
 }  # fmt: skip
 

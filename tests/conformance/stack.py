@@ -1,4 +1,4 @@
-"""A stack as the engine leads it through the provider's verbs, without the engine.
+"""A stack as the engine leads it through the provider's operations, without the engine.
 
 What the state holds crosses the engine's own serialisation, and each claim about a difference is asked twice: of the
 documents, and of the verb. No test lives here.
@@ -6,22 +6,26 @@ documents, and of the verb. No test lives here.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 from documents import through_engine
-from pulumi.dynamic import CheckResult, Config, ConfigureRequest
+from pulumi.dynamic import CheckResult
 
-from enkrypt_provider import diff, schema
-from enkrypt_provider.account import Account
-from enkrypt_provider.client import EnkryptClient
-from enkrypt_provider.fields import Dialect
-from enkrypt_provider.provider import EnkryptModelProvider
-from enkrypt_provider.schema import Properties
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.core import diff
+from enkrypt_provider.core.controller import Controller, connect
+from enkrypt_provider.core.database import Database
+from enkrypt_provider.frontends.dynamic import DynamicFrontend
+from enkrypt_provider.frontends.property_values import without_secrets
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Properties
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import Key, Settings
-from enkrypt_provider.verbs import Verbs
 
 
 @dataclass(frozen=True)
@@ -35,23 +39,23 @@ class Held:
 class Stack:
     """The provider with a stack's settings: one run of the engine. Behind its back use a new one."""
 
-    def __init__(self, provider: EnkryptModelProvider | Verbs) -> None:
+    def __init__(self, provider: DynamicFrontend) -> None:
         self.provider = provider
 
     @classmethod
     def configured(cls, dialect: Dialect, endpoint: str | Path, key: str = "") -> Stack:
         """As a stack's configuration says: the API at a URL, or the emulator embedded over a file."""
         where = f"embedded:{endpoint}" if isinstance(endpoint, Path) else endpoint
-        provider = EnkryptModelProvider()
         settings = {"enkrypt:dialect": dialect, "enkrypt:endpoint": where, "enkrypt:apiKey": key}
-        provider.configure(ConfigureRequest(Config({k: v for k, v in settings.items() if v}, "conformance")))
-        return cls(provider)
+        get = {name: value for name, value in settings.items() if value}.get
+        return cls(DynamicFrontend(Controller.configured(get, database=Database(run=uuid.uuid4().hex))))
 
     @classmethod
     def answered(cls, dialect: Dialect, api: Callable[[httpx.Request], httpx.Response]) -> Stack:
         """Of an API that is a function."""
         settings = Settings(Key("stand-in-key"), dialect=dialect, max_retries=0)
-        return cls(Verbs(Account(EnkryptClient(settings, transport=httpx.MockTransport(api)))))
+        client = EnkryptClient(settings, transport=httpx.MockTransport(api))
+        return cls(DynamicFrontend(Controller(connect(client, database=Database(run=uuid.uuid4().hex)))))
 
     def checked(self, program: Properties) -> CheckResult:
         return self.provider.check({}, program)
@@ -60,7 +64,7 @@ class Stack:
         """What `check` makes of a program without faults."""
         result = self.checked(program)
         assert not result.failures, [failure.reason for failure in result.failures]
-        inputs: Properties = dict(result.inputs)
+        inputs: Properties = without_secrets(result.inputs)
         return inputs
 
     def create(self, program: Properties) -> Held:
@@ -74,12 +78,12 @@ class Stack:
     def holding(self, program: Properties) -> Held:
         """The state of somebody who declared `program`, whoever registered it."""
         inputs = self.inputs(program)
-        return Held(str(schema.identity(inputs)), through_engine(inputs))
+        return Held(str(MODEL.identity_of(inputs)), through_engine(inputs))
 
     def preview(self, held: Held, program: Properties) -> list[str]:
         """The paths that an `up` would change."""
         inputs = self.inputs(program)
-        found = diff.changes(schema.from_engine(held.outs), inputs)
+        found = diff.changes(codec.from_state(MODEL, held.outs), inputs)
         shown = self.provider.diff(held.id, held.outs, through_engine(inputs))
         assert shown.changes is bool(found)
         assert shown.replaces == [change.path for change in found if change.rule is diff.Rule.REPLACE]
@@ -96,7 +100,7 @@ class Stack:
         assert refreshed is not None, "the registration is gone"
         assert refreshed.id == held.id
         paths = self.preview(refreshed, program)
-        is_same = schema.from_engine(refreshed.outs) == self.inputs(program)
+        is_same = codec.from_state(MODEL, refreshed.outs) == self.inputs(program)
         assert is_same is not bool(paths), "the engine compares outputs as they are"
         return paths
 

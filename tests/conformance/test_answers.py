@@ -13,8 +13,10 @@ from documents import at, everything, leaves, minimal, upside_down
 
 from enkrypt_provider.emulator import create_app
 from enkrypt_provider.errors import UnexpectedResponse
-from enkrypt_provider.fields import COMPUTED, QUIET, SECRETS, Dialect
-from enkrypt_provider.schema import Properties, to_wire
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Properties
+from enkrypt_provider.kinds.markers import Dialect, Quiet
+from enkrypt_provider.kinds.model import MODEL
 
 from .stack import Stack
 
@@ -32,7 +34,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[Dialect, 
         client = httpx.Client(transport=httpx.WSGITransport(app), base_url="http://h", headers={"apikey": "any"})
         for name, program in PROGRAMS[dialect].items():
             inputs = Stack.answered(dialect, _nobody).inputs(program)
-            found[dialect, name] = client.post("/models/add-model", json=to_wire(inputs, dialect)).json()["data"]
+            found[dialect, name] = client.post("/models/add-model", json=codec.body(MODEL, inputs, dialect)).json()[
+                "data"
+            ]
     return found
 
 
@@ -169,8 +173,8 @@ IN_BOTH: dict[str, Shape] = {
     "null keys": put(f"{C}.apikeys", None),
     "keys left out": put(f"{C}.apikeys", ...),
     # what the server sets
-    "no computed fields": both(*(put(name, ...) for name in COMPUTED)),
-    "null computed fields": both(*(put(name, None) for name in COMPUTED)),
+    "no computed fields": both(*(put(name, ...) for name in MODEL.computed)),
+    "null computed fields": both(*(put(name, None) for name in MODEL.computed)),
 }
 IN_V1: dict[str, Shape] = {
     "the version at the root": at_the_root("model_version"),
@@ -347,13 +351,14 @@ def test_a_missing_field_has_its_default(answers: Answers, dialect: Dialect, val
 def test_a_missing_field_is_at_most_drift_of_itself(answers: Answers, dialect: Dialect) -> None:
     """A program that declares everything is told which field is missing, but for secrets and those known as quiet."""
     answer = answers[dialect, "most"]
-    silent = (*SECRETS, *QUIET, *COMPUTED, "model_version", f"{C}.model_version")
+    silent = (*MODEL.secrets, *MODEL.marked(Quiet), *MODEL.computed, "model_version", f"{C}.model_version")
     for path in _places(answer, dialect):
         if path.rpartition(".")[2].isdigit() or ".tools." in path:
             continue
+        is_free = path.startswith((f"{C}.metadata", f"{C}.default_request_options", f"{C}.custom_payload."))
         named = _in_v1(path, dialect)
         shown = listed(dialect, PROGRAMS[dialect]["most"], put(path, ...)(copy.deepcopy(answer)))
-        if path.startswith(silent):
+        if is_free or path.startswith(silent):
             assert shown == []
         else:
             assert shown
@@ -398,7 +403,7 @@ def test_without_what_makes_it_one_it_is_no_registration(answers: Answers, diale
         (f"{C}.endpoint.port", 1),
         (f"{C}.paths.vision", "/other"),
         (f"{C}.metadata.max_tokens", 1),
-        (f"{C}.default_request_options.more", True),
+        (f"{C}.default_request_options.temperature", 0.7),
     ],
 )
 def test_what_differs_is_drift(answers: Answers, dialect: Dialect, path: str, value: Json) -> None:

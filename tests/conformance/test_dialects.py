@@ -11,11 +11,12 @@ import pytest
 from documents import Fields, document, everything, registrations
 from hypothesis import given, settings
 
-from enkrypt_provider import schema
 from enkrypt_provider.emulator import create_app
 from enkrypt_provider.errors import RequestRejected
-from enkrypt_provider.fields import ONLY_IN, Dialect
-from enkrypt_provider.schema import Properties, to_wire
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Identifier, Properties
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.model import MODEL
 
 from .stack import Held, Stack
 
@@ -24,13 +25,15 @@ OTHER: dict[Dialect, Dialect] = {"v1": "v2", "v2": "v1"}
 MODELS = 30
 """Generated, for each dialect that they are registered in."""
 
-_ONLY = [path.rpartition(".")[2] for path in ONLY_IN]
+_ONLY = [path.rpartition(".")[2] for path in MODEL.only_in]
 
 
 def shared(program: Properties) -> Properties:
     """The program without the arguments that only one dialect takes."""
     config = {name: value for name, value in program["model_config"].items() if name not in _ONLY}
-    return {**{name: value for name, value in program.items() if name not in _ONLY}, "model_config": config}
+    kept = {name: value for name, value in program.items() if name not in _ONLY}
+    # Its default is the dialect's own.
+    return {**kept, "testing_for": program.get("testing_for") or "LLM", "model_config": config}
 
 
 def without_vendor(program: Properties) -> Properties:
@@ -51,7 +54,7 @@ def raw(database: Path, dialect: Dialect) -> httpx.Client:
 
 def config_of(database: Path, dialect: Dialect, held: Held) -> Json:
     """A registration's `model_config` as a dialect shows it."""
-    identity = schema.Identifier.parse(held.id)
+    identity = Identifier.parse(held.id)
     headers = {"X-Enkrypt-Model": identity.name, "X-Enkrypt-Model-Version": identity.version}
     return raw(database, dialect).get("/models/get-model", headers=headers).json()["model_config"]
 
@@ -134,9 +137,9 @@ def test_an_update_in_v1_keeps_what_v2_alone_says(database: Path) -> None:
 @pytest.mark.parametrize("dialect", OTHER)
 def test_each_dialects_payload_is_refused_by_the_other(database: Path, dialect: Dialect) -> None:
     """An API of the other dialect takes nothing that this one sends, and says which field it does not know."""
-    inputs, problems = schema.parse(document(), dialect)
+    inputs, problems = codec.parse(MODEL, document(), dialect)
     assert not problems
-    answer = raw(database, OTHER[dialect]).post("/models/add-model", json=to_wire(inputs, dialect))
+    answer = raw(database, OTHER[dialect]).post("/models/add-model", json=codec.body(MODEL, inputs, dialect))
     assert answer.status_code == 400
     assert answer.json()["message"].endswith(f"is no field of this API (dialect {OTHER[dialect]})")
 
@@ -148,6 +151,7 @@ def test_a_stack_of_the_wrong_dialect_is_told_so(database: Path, dialect: Dialec
     stack = Stack.answered(dialect, transport.handle_request)
     with pytest.raises(RequestRejected) as caught:
         stack.create(document())
-    line = f"create Test_Model/1: 400: {field} is no field of this API (dialect {OTHER[dialect]}) (request id "
+    line = f"create Test_Model/1: 400: {field} is no field of this API (dialect {OTHER[dialect]}): "
     assert str(caught.value).startswith(line)
+    assert f"set enkrypt:dialect to {OTHER[dialect]} (request id" in str(caught.value)
     assert raw(database, "v1").get("/models/list-models").json() == {"models": []}

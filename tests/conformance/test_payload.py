@@ -10,9 +10,9 @@ import pytest
 from documents import minimal
 from hypothesis import given, settings
 
-from enkrypt_provider import fields, schema, shapes
-from enkrypt_provider.fields import ONLY_IN
-from enkrypt_provider.schema import Properties, to_wire
+from enkrypt_provider.kinds import codec, model
+from enkrypt_provider.kinds.kind import Properties
+from enkrypt_provider.kinds.model import MODEL, PROTOCOLS, PROTOCOLS_V2
 
 from .client import OfficialClient, Raised
 from .stack import Stack
@@ -54,7 +54,7 @@ def test_the_provider_sends_what_the_client_sends(official: OfficialClient) -> N
     @given(sayable())
     def agree(inputs: Properties) -> None:
         theirs = official("payload", config=as_person(inputs))
-        assert spelt(to_wire(inputs, "v2")) == spelt(theirs)
+        assert spelt(codec.body(MODEL, inputs, "v2")) == spelt(theirs)
         compared.add(spelt(theirs))
 
     agree()
@@ -66,13 +66,12 @@ def test_the_provider_sends_what_the_client_sends(official: OfficialClient) -> N
 
 def parsed(program: Properties) -> Properties:
     """Canonical inputs of v2."""
-    inputs, problems = schema.parse(program, "v2")
+    inputs, problems = codec.parse(MODEL, program, "v2")
     assert not problems, problems
     return inputs
 
 
 LEFT_OUT: dict[str, tuple[Json, Json]] = {
-    "testing_for": ("LLM", "foundationModels"),
     "model_name": ("", "gpt-4o-mini"),
     "model_config.model_source": ("", None),
     "model_config.endpoint.base_path": ("", "/"),
@@ -83,8 +82,8 @@ LEFT_OUT: dict[str, tuple[Json, Json]] = {
 
 
 def test_defaults_differ_where_the_document_has_its_own(official: OfficialClient) -> None:
-    """Where nothing is said, both send the same but for the six fields of the table."""
-    ours = to_wire(parsed(minimal()), "v2")
+    """Where nothing is said, both send the same but for the five fields of the table."""
+    ours = codec.body(MODEL, parsed(minimal()), "v2")
     config = {"model_provider": "openai", "endpoint_url": "https://h"}
     theirs = official("payload", config={"model_saved_name": "small", "model_version": "v1", "model_config": config})
     found = {path: (at(ours, path), at(theirs, path)) for path in differing(ours, theirs)}
@@ -141,7 +140,7 @@ def test_what_the_client_cannot_say(
     inputs = parsed(program)
     person = as_person(inputs)
     theirs = official("payload", config={**person, "model_config": {**person["model_config"], **nearest}})
-    assert set(differing(to_wire(inputs, "v2"), theirs)) == paths
+    assert set(differing(codec.body(MODEL, inputs, "v2"), theirs)) == paths
     assert stack.drift(stack.create(program), program) == []
 
 
@@ -155,9 +154,9 @@ def test_the_client_refuses_a_provider_that_it_does_not_know(official: OfficialC
 def test_the_closed_sets_are_the_clients(official: OfficialClient) -> None:
     """The values that this package knows are those that the client knows, no more and no fewer."""
     known = official("vocabulary")
-    assert set(known["ModelProviders"]) == {*fields.PROTOCOLS, *fields.PROTOCOLS_V2}
-    assert known["InputModality"] == [*fields.MODALITIES_IN]
-    assert known["OutputModality"] == [*fields.MODALITIES_OUT]
+    assert set(known["ModelProviders"]) == {*PROTOCOLS, *PROTOCOLS_V2}
+    assert known["InputModality"] == [*MODEL.fields["model_config.input_modalities"].values]
+    assert known["OutputModality"] == [*MODEL.fields["model_config.output_modalities"].values]
     assert known["ModelAuthTypeEnum"] == ["apikey", "jwt"]
     assert known["ModelJwtMethodEnum"] == ["POST", "GET"]
 
@@ -178,7 +177,7 @@ def test_every_field_of_the_client_is_an_argument(official: OfficialClient) -> N
     """What the client's classes hold can be declared, but for what the server sets and what is never sent."""
     known = official("vocabulary")
     config = {*known["ModelConfigDetails"]} - {"_extra_fields"} - ELSEWHERE.keys() - NEVER_SENT
-    assert config == {*shapes.ModelConfig.model_fields} - {
+    assert config == {*model.ModelConfig.model_fields} - {
         "is_compatible_with",
         "model_version",
         "conversation_template",
@@ -186,10 +185,10 @@ def test_every_field_of_the_client_is_an_argument(official: OfficialClient) -> N
         "apikeys",
     }
     for name, shape in (
-        ("PathsConfig", shapes.Paths),
-        ("AuthData", shapes.AuthData),
-        ("ModelContext", shapes.Context),
-        ("ModelJwtConfig", shapes.JwtConfig),
+        ("PathsConfig", model.Paths),
+        ("AuthData", model.AuthData),
+        ("ModelContext", model.Context),
+        ("ModelJwtConfig", model.JwtConfig),
     ):
         assert {*known[name]} - {"_extra_fields"} == {*shape.model_fields}
 
@@ -203,7 +202,7 @@ def test_what_the_client_never_sends_is_not_missed(official: OfficialClient) -> 
 
 def test_what_v2_alone_has_is_what_the_client_has_and_the_document_has_not(official: OfficialClient) -> None:
     """The table of the dialects' own arguments agrees with both sources."""
-    v2 = {path.removeprefix("model_config.") for path, dialect in ONLY_IN.items() if dialect == "v2"}
+    v2 = {path.removeprefix("model_config.") for path, only in MODEL.only_in.items() if only.dialect == "v2"}
     known = {*official("vocabulary")["ModelConfigDetails"]}
     assert v2 <= known
     assert not {"conversation_template", "model_type"} & known

@@ -9,8 +9,9 @@ import pytest
 from documents import document, everything, minimal
 from pulumi.output import UNKNOWN
 
-from enkrypt_provider.fields import ONLY_IN, PROTOCOLS, PROTOCOLS_V2, PURPOSES, PURPOSES_V2, Dialect
-from enkrypt_provider.schema import Properties
+from enkrypt_provider.kinds.kind import Properties
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.model import MODEL, PROTOCOLS, PROTOCOLS_V2, PURPOSES, PURPOSES_V2
 
 from .stack import Stack
 
@@ -35,7 +36,7 @@ def refusals(dialect: Dialect, program: Properties) -> list[tuple[str, str]]:
     return [(failure.property, failure.reason) for failure in stack(dialect).checked(program).failures]
 
 
-OWN = [(path, dialect) for path, dialect in ONLY_IN.items() if path != "model_type"]
+OWN = [(path, only.dialect) for path, only in MODEL.only_in.items() if path != "model_type"]
 
 
 @pytest.mark.parametrize(("path", "dialect"), OWN, ids=[path for path, _ in OWN])

@@ -10,10 +10,9 @@ import pytest
 from documents import everything, minimal, registrations
 from hypothesis import given, settings
 
-from enkrypt_provider import schema
 from enkrypt_provider.emulator import create_app, serve_in_thread
-from enkrypt_provider.fields import COMPUTED
-from enkrypt_provider.schema import Properties
+from enkrypt_provider.kinds.kind import Identifier, Properties
+from enkrypt_provider.kinds.model import MODEL
 
 from .client import OfficialClient, Person, Raised
 from .conftest import KEY
@@ -206,7 +205,7 @@ def test_what_the_provider_registers_at_random_too(person: Person, stack: Stack)
     assert [_without_the_servers(model) for model in listed] == [as_seen(it) for it in inputs.values()]
 
 
-def test_what_the_provider_does_the_client_sees(person: Person, stack: Stack) -> None:
+def test_what_the_provider_does_the_client_sees(person: Person, stack: Stack, url: str) -> None:
     """An update in place, and a deletion, by the provider are that for the client."""
     program = PROGRAMS["custom"]
     held = stack.create(program)
@@ -215,7 +214,7 @@ def test_what_the_provider_does_the_client_sees(person: Person, stack: Stack) ->
     held = stack.update(held, changed)
     after = person.get("custom", "2")
     assert (after["model_id"], after["certifications"]) == (before["model_id"], ["SOC 3"])
-    stack.provider.delete(held.id, held.outs)
+    Stack.configured("v2", url, KEY).provider.delete(held.id, held.outs)
     assert person.models() == {"models": []}
 
 
@@ -228,11 +227,11 @@ def test_the_clients_reader_breaks_on_a_provider_that_it_does_not_know(person: P
 
 
 def _shown(person: Person, id_: str) -> Json:
-    identity = schema.Identifier.parse(id_)
+    identity = Identifier.parse(id_)
     return _without_the_servers(person.get(identity.name, identity.version))
 
 
-_SERVERS = (*COMPUTED, "created_by", "updated_by", "is_sample")
+_SERVERS = (*MODEL.computed, "created_by", "updated_by", "is_sample")
 _LEFTOVERS = (
     "model_id", "model_name", "testing_for", "headers", "model_api_value", "model_bearer_token", "model_api_key",
     "model_endpoint_url",

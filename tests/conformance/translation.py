@@ -10,8 +10,9 @@ from typing import Any, Final
 from documents import Fields, registrations
 from hypothesis import strategies as st
 
-from enkrypt_provider import schema
-from enkrypt_provider.schema import Properties
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Properties
+from enkrypt_provider.kinds.model import MODEL
 
 Json = Any
 
@@ -98,7 +99,7 @@ def sayable() -> Fields:
 
 
 def _narrowed(program: Properties, has_endpoint: bool) -> Properties:
-    inputs, problems = schema.parse(program, "v2")
+    inputs, problems = codec.parse(MODEL, program, "v2")
     assert not problems, problems
     config = {k: v for k, v in inputs["model_config"].items() if k not in ("context", "rate_per_min")}
     if has_endpoint or not config.get("custom_curl_command"):

@@ -27,7 +27,13 @@ from .leaks import Secrets
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 TIME_LIMIT: Final = 150.0
 """Seconds for one command of the engine: it takes one or two, and a hundred times that means it hangs."""
-LAST_WORDS: Final = ("update failed", "preview failed", "refresh failed", "an unhandled error occurred")
+LAST_WORDS: Final = (
+    "update failed",
+    "preview failed",
+    "refresh failed",
+    "an unhandled error occurred",
+    "Resource monitor has terminated, shutting down",  # by the SDK, whose program a newer engine ends
+)
 """What the engine adds once an error was told."""
 
 

@@ -21,8 +21,6 @@ Version: TypeAlias = tuple[int, int]
 
 SUPPORTED: Final[tuple[Version, ...]] = tuple((3, minor) for minor in range(10, 15))
 THIS: Final[Version] = sys.version_info[:2]
-PACKAGES: Final = ("pulumi", "httpx", "pydantic", "tenacity")
-"""What the provider's own process imports."""
 
 
 def others() -> dict[Version, Path]:
@@ -36,14 +34,8 @@ def others() -> dict[Version, Path]:
     return found
 
 
-def environment(
-    python: Path,
-    version: Version,
-    requirements: Path = REPOSITORY / "requirements.txt",
-    packages: tuple[str, ...] = PACKAGES,
-) -> Path:
-    """The folder `bin` of an environment of `python` with `packages` as pinned in `requirements`, made first if
-    need be."""
+def environment(python: Path, version: Version, requirements: Path = REPOSITORY / "requirements.txt") -> Path:
+    """The folder `bin` of an environment of `python` with all of `requirements`, made first if need be."""
     pinned = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
     folder = _cache() / f"{spelt(version)}-{pinned}"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +45,7 @@ def environment(
             shutil.rmtree(folder, ignore_errors=True)
             subprocess.run([str(python), "-m", "venv", str(folder)], check=True)
             pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*pip, "--constraint", str(requirements), *packages], check=True, timeout=600)
+            subprocess.run([*pip, "--no-deps", "--requirement", str(requirements)], check=True, timeout=600)
             (folder / "ready").touch()
     return folder / "bin"
 

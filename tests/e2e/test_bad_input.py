@@ -23,7 +23,7 @@ EnkryptModel(
         "is_compatible_with": "open_ai",
         "hosting_typ": "External",
         "system_prompt": {"text": key},
-        "endpoint": {"host": key, "port": 99999, "base_path": "v1"},
+        "endpoint": {"host": key, "port": 99999, "base_path": "/a b"},
         "apikeys": [key, f"{key} {key}"],
         "metadata": {"max_tokens": "many", "input_cost": -1},
     },

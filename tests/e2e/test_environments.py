@@ -188,6 +188,6 @@ def test_stacks_pass_on_what_they_share_by_stack_references(story: Story) -> Non
     platform.up()
     assert "~ 1 to update" in models.preview().lines
     models.up()
-    assert api.calls() == ["modify_model chat/v1"]
+    assert api.calls() == ["list_models", "modify_model chat/v1"]
     assert api.models()["chat/v1"]["model_config"]["endpoint"]["host"] == "two.example.com"
     assert "1 unchanged" in using.up().lines

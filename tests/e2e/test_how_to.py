@@ -90,7 +90,9 @@ def test_the_first_program_works_as_the_page_says(story: Story) -> None:
     assert any(line.startswith("chat v1") for line in reader.printed)
     assert api.models() == {}
     reader.follow(section(page("installation.md"), "The account"))
-    assert "2 unchanged" in reader.printed
+    assert any(f"it is replaced by one at {api.url}" in line for line in reader.printed)
+    assert any("stays registered at another emulator" in line for line in reader.printed)
+    assert list(api.models()) == ["chat/v1"]
 
 
 def test_environments(story: Story) -> None:
@@ -168,6 +170,36 @@ def test_the_look_ups_of_the_guides(story: Story) -> None:
         "shared": numbers["chat/v1"],
         "judge": numbers["judge/v1"],
     }
+
+
+def test_resource_options_have_the_effect_that_the_guides_say(story: Story) -> None:
+    """Paths are those of the arguments, in snake_case; a forced replacement by field and a time limit are ignored."""
+    stack = story.project("", story.api())
+    program = """
+import pulumi
+from enkrypt_provider import EnkryptModel
+
+config = {{"is_compatible_with": "openai", "endpoint": {{"host": "chat.example.com"}}}}
+opts = pulumi.ResourceOptions({})
+EnkryptModel("chat", model_saved_name="chat", model_name="{}", model_config=config, opts=opts)
+"""
+
+    def declare(options: str, model_name: str) -> None:
+        stack.write("__main__.py", program.format(options, model_name))
+
+    declare("", "one")
+    stack.up()
+    seen = {}
+    for option in ("ignore_changes=['model_name']", "ignore_changes=['modelName']", "replace_on_changes=['*']"):
+        declare(option, "two")
+        seen[option.partition("=")[2]] = stack.preview().lines
+    declare("custom_timeouts=pulumi.CustomTimeouts(update='1ms')", "two")
+
+    assert "2 unchanged" in seen["['model_name']"]
+    assert all("~ 1 to update" in seen[paths] for paths in ("['modelName']", "['*']"))
+    assert "~ 1 updated" in stack.up().lines
+    quoted = section(page("guides.md"), "Pulumi's resource options")
+    assert all(f"| `{name}` |" in quoted for name in ("ignore_changes", "replace_on_changes", "custom_timeouts"))
 
 
 def _first_program() -> str:

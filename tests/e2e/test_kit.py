@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from enkrypt_provider.fields import COMPUTED
-from enkrypt_provider.marks import Json, clear
+from enkrypt_provider.frontends.property_values import Json, clear
+from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.testing import CheckFailed, MockStack, Registry, Result, Secret
 
 from .harness import Stack, Story
@@ -95,7 +95,7 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, Secret) or (isinstance(value, dict) and ENVELOPE in value):
         return "[secret]"
     if isinstance(value, dict):
-        skipped = {*COMPUTED, "model_name"}
+        skipped = {*MODEL.computed, "model_name"}
         return {k: _comparable(v) for k, v in value.items() if not k.startswith("__") and k not in skipped}
     if isinstance(value, list):
         return [_comparable(item) for item in value]

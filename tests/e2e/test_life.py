@@ -107,7 +107,7 @@ def left_alone(life: Life) -> None:
 
 
 def updated(life: Life) -> None:
-    """A changed field is one modify-model, shown as that field alone."""
+    """A changed field is one list, for the number, and one modify-model, shown as that field alone."""
     life.declare("judge", model("judge", system_prompt="Be strict."))
 
     preview = life.stack.preview("--diff")
@@ -116,7 +116,7 @@ def updated(life: Life) -> None:
     changes = [line for line in preview.lines if " => " in line]
     assert changes == ['~ system_prompt: "Be fair." => "Be strict."']
     assert "~ 1 updated" in up.lines
-    assert life.api.calls() == ["modify_model judge/v1"]
+    assert life.api.calls() == ["list_models", "modify_model judge/v1"]
     assert life.api.models()["judge/v1"]["model_config"]["system_prompt"] == "Be strict."
 
 
@@ -137,10 +137,10 @@ def drifted(life: Life) -> None:
 
 
 def repaired(life: Life) -> None:
-    """The up after a drift puts every field back with one modify-model."""
+    """The up after a drift puts every field back with one list and one modify-model."""
     life.stack.up()
 
-    assert life.api.calls() == ["modify_model chat/v1"]
+    assert life.api.calls() == ["list_models", "modify_model chat/v1"]
     chat = life.api.models()["chat/v1"]
     assert {name: chat[name] for name in ("model_name", "certifications")} == {
         name: CHAT[name] for name in ("model_name", "certifications")
@@ -172,12 +172,48 @@ def renamed(life: Life) -> None:
 
     life.stack.up()
 
-    assert life.api.calls() == ["add_model judge-2/v1", "delete_model judge/v1"]
+    assert life.api.calls() == ["add_model judge-2/v1", "list_models", "delete_model judge/v1"]
 
 
 def destroyed(life: Life) -> None:
-    """A destroy of N models makes N delete-model calls, and then the API has none."""
+    """A destroy of N models is one list and N delete-model calls, and then the API has none."""
     life.stack.destroy()
 
-    assert sorted(life.api.calls()) == ["delete_model chat/v1", "delete_model guard/v1", "delete_model judge-2/v1"]
+    deleted = ["delete_model chat/v1", "delete_model guard/v1", "delete_model judge-2/v1"]
+    assert sorted(life.api.calls()) == [*deleted, "list_models"]
     assert life.api.models() == {}
+
+
+IN_MAPS = """
+import os
+from enkrypt_provider import EnkryptModel
+
+key = os.environ["MODEL_KEY"]
+EnkryptModel(
+    "chat",
+    model_saved_name="chat",
+    model_config={
+        "is_compatible_with": "bedrock",
+        "endpoint": {"host": "Bedrock.Example.com", "base_path": "v1/"},
+        "metadata": {
+            "aws_secret_access_key": key,
+            "aws_region": "eu",
+            "relay": {"target_headers": {"X-Team": key}},
+            "steps": [{"token": key}],
+        },
+    },
+)
+"""
+
+
+def test_a_secret_in_a_free_map_is_one_by_its_name(story: Story) -> None:
+    """Encrypted in the state, hidden in every output, and no difference afterwards; what is beside it is shown."""
+    api = story.api()
+    stack = story.project(IN_MAPS, api, environment={MODEL_KEY: story.secrets.make("the AWS key")})
+
+    assert "eu" in stack.preview("--diff").text
+    stack.up()
+    stack.refresh("--expect-no-changes")
+    stack.up("--expect-no-changes")
+    assert api.calls() == ["add_model chat/v1", "list_models"]
+    stack.destroy()

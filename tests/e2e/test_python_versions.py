@@ -64,7 +64,7 @@ def test_another_python_takes_over(story: Story, later: list[tuple[Version, Path
     _declare(stack, "Be brief.")
     last.up()
     last.destroy()
-    assert api.calls() == ["modify_model chat/v1", "delete_model chat/v1"]
+    assert api.calls() == ["list_models", "modify_model chat/v1", "list_models", "delete_model chat/v1"]
     assert _provider_ran_under(witness) == {spelt(older)}
     assert api.models() == {}
 

@@ -22,7 +22,7 @@ LOCKED = (
     "delete the lock file with `pulumi cancel`."
 )
 CANCELED = "The currently running update for 'dev' has been canceled!"
-TAKEN = "and was not made by this create; it looks the same. To take it over as declared set adopt_existing=True"
+TAKEN = "and nothing shows that this resource made it; it looks the same. Fix: to take it over, adopt_existing=True"
 MADE = "m2/v1 is registered: this resource had made it"
 UP = ("up", "--yes", "--skip-preview")
 PROGRAM = """

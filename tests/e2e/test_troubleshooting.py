@@ -1,15 +1,20 @@
-"""docs/troubleshooting.md: what the engine itself says, and that the way out which the page gives is one."""
+"""docs/troubleshooting.md: what the engine itself says, and that the fix on the page is one."""
 
 from __future__ import annotations
 
 import json
+import sys
+import venv
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 
 from faults.running import EVERYTHING, going, wait_for
 from test_troubleshooting import ENGINE, is_quoted, sections
 
-from .harness import Run, Stack, Story
+from .harness import Run, Stack, Story, project
+from .interpreters import THIS, environment
 from .programs import DECLARED, MODEL_KEY, model
 
 QUOTED = sections()[ENGINE]
@@ -36,7 +41,7 @@ def without(stack: Stack, name: str) -> Stack:
 
 
 def test_an_up_that_was_killed_is_told_of_and_goes_on(story: Story) -> None:
-    """The lock is named with the way out, then what was pending; the same `up` makes the registration its own."""
+    """The lock is named with the fix, then what was pending; the same `up` makes the registration its own."""
     api = story.api()
     stack = story.project(DECLARED, api, environment={MODEL_KEY: story.secrets.make("the model's key")})
     stack.write("models.json", json.dumps({"chat": model("chat")}))
@@ -67,10 +72,21 @@ def _pending(stack: Stack) -> list[str]:
 def test_what_else_the_engine_says_is_on_the_page(story: Story) -> None:
     """A wrong passphrase, none, a Python without the package, and the import that cannot be, each by its message."""
     stack = declared(story)
+    bare = story.folder / "bare"
+    venv.create(bare, with_pip=True)  # the built language host asks pip for its packages
     said: set[str] = set()
     said |= found(stack.with_environment({"PULUMI_CONFIG_PASSPHRASE": "another"}).preview(fails=True))
     said |= found(without(stack, "PULUMI_CONFIG_PASSPHRASE").preview(fails=True))
-    said |= found(without(stack, "PYTHONPATH").preview(fails=True))
+    without_the_package = environment(Path(sys.executable), THIS)  # this one may have it installed
+    said |= found(without(stack.under(without_the_package), "PYTHONPATH").preview(fails=True))
+    said |= found(stack.under(bare / "bin").preview(fails=True))
+    said |= found(without(stack, "PULUMI_BACKEND_URL").preview(fails=True))
+    said |= found(stack.preview("--stack", "prod", fails=True))
+    other = replace(stack, folder=story.empty("other").folder)
+    other.write("Pulumi.yaml", project(name="other"))
+    said |= found(other.preview(fails=True))
+    stack.write("models.json", json.dumps({"chat": model("chat", endpoint={"host": "https://llm.example.com"})}))
+    said |= found(stack.preview(fails=True))
     one = ("import", "pulumi-python:dynamic/enkrypt:EnkryptModel", "chat", "chat/v1", "--yes", "--skip-preview")
     said |= found(stack.run(*one, fails=True))
     killed = {message for message in QUOTED if "`pulumi cancel`" in message or "pending operations" in message}

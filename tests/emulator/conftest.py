@@ -14,7 +14,7 @@ import pytest
 
 from enkrypt_provider.emulator import create_app, serve_in_thread
 
-PATIENCE = 60.0  # of a test that will fail anyway
+TIMEOUT = 60.0  # of a test that will fail anyway
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # httpx would load all root certificates for each client
 
 
@@ -61,7 +61,7 @@ def _connector(database: Path, *, over_http: bool) -> Iterator[Connect]:
                 url, transport = "http://embedded", httpx.WSGITransport(app=app)
             headers = {"apikey": apikey} if apikey else {}
             client = httpx.Client(
-                base_url=url, transport=transport, headers=headers, timeout=PATIENCE, verify=NO_TLS, trust_env=False
+                base_url=url, transport=transport, headers=headers, timeout=TIMEOUT, verify=NO_TLS, trust_env=False
             )
             return stack.enter_context(client)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from enkrypt_provider.emulator import Fault, create_app
+from enkrypt_provider.emulator import Fault, create_app, database_id
 
 from .document import IDENTITY, v1
 
@@ -38,3 +38,8 @@ def meet_the_first(path: Path, failures: int, calls: int) -> list[int]:
     """Opens the file with a fault that falls to so many calls, and makes some; gives the statuses."""
     with _client(path, faults=[Fault(call="get_model", status=503, first=failures)]) as client:
         return [client.get("/models/get-model", headers=IDENTITY).status_code for _ in range(calls)]
+
+
+def read_id(path: Path) -> list[int]:
+    """The id of the database, as a number."""
+    return [int(database_id(path), 16)]

@@ -1,4 +1,4 @@
-"""The API over both transports: what each call answers, and what it refuses."""
+"""The API over both transports: what each call responses, and what it refuses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from enkrypt_provider.emulator import Fault
+
 from .conftest import Clock, Connect
 from .document import IDENTITY, REQUEST, RESPONSE, called, v1
 
@@ -20,6 +22,7 @@ CALLS = {
     "modify-model": ("PATCH", "/models/modify-model"),
     "delete-model": ("DELETE", "/models/delete-model"),
     "model-health": ("POST", "/rt/model/model-health"),
+    "consumer-info": ("GET", "/consumer-info"),
 }
 
 
@@ -29,22 +32,24 @@ def ask(client: httpx.Client, call: str, **more: Any) -> httpx.Response:
 
 
 def as_in_the_document(answered: str) -> str:
-    """An answer with the document's id and times, written as the document's would be."""
-    answer = json.loads(answered)
+    """A response with the document's id and times, written as the document's would be."""
+    response = json.loads(answered)
     example = json.loads(RESPONSE)["data"]
     for name in ("created_at", "updated_at", "model_id"):
-        assert type(answer["data"][name]) is type(example[name])
-        answer["data"][name] = example[name]
-    return json.dumps(answer)
+        assert type(response["data"][name]) is type(example[name])
+        response["data"][name] = example[name]
+    return json.dumps(response)
 
 
 def test_the_documents_curl_gets_the_documents_response(connect: Connect) -> None:
     """What the document sends is answered with what the document shows, key by key and in its order."""
     client = connect()
-    answer = client.post("/models/add-model", content=REQUEST.encode(), headers={"Content-Type": "application/json"})
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"] == "application/json"
-    assert as_in_the_document(answer.text) == json.dumps(json.loads(RESPONSE))
+    response = client.post(
+        "/models/add-model", content=REQUEST.encode(), headers={"Content-Type": "application/json"}
+    )
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "application/json"
+    assert as_in_the_document(response.text) == json.dumps(json.loads(RESPONSE))
 
 
 def test_times_and_ids_have_the_documents_form(connect: Connect) -> None:
@@ -61,12 +66,12 @@ def test_get_model_answers_the_bare_object(connect: Connect) -> None:
     """get-model gives what add-model gave as data, without an envelope."""
     client = connect()
     data = ask(client, "add-model", content=REQUEST).json()["data"]
-    answer = ask(client, "get-model", headers=IDENTITY)
-    assert (answer.status_code, answer.json()) == (200, data)
+    response = ask(client, "get-model", headers=IDENTITY)
+    assert (response.status_code, response.json()) == (200, data)
 
 
 def test_list_models_answers_whole_models_in_the_order_of_their_making(connect: Connect) -> None:
-    """Each item of a list is what get-model answers."""
+    """Each item of a list is what get-model responses."""
     client = connect()
     assert ask(client, "list-models").json() == {"models": []}
     data = [ask(client, "add-model", json=v1(name)).json()["data"] for name in ("b", "c", "a")]
@@ -83,24 +88,24 @@ def test_what_was_not_sent_has_the_documents_values(connect: Connect) -> None:
     sent["model_config"] |= {
         name: payload["model_config"][name] for name in ("model_source", "model_provider", "apikeys")
     }
-    answer = ask(client, "add-model", json=sent)
-    assert as_in_the_document(answer.text) == json.dumps(json.loads(RESPONSE))
+    response = ask(client, "add-model", json=sent)
+    assert as_in_the_document(response.text) == json.dumps(json.loads(RESPONSE))
 
 
 @pytest.mark.parametrize(("scheme", "port"), [("https", 443), ("http", 80)])
 def test_the_port_follows_the_scheme(embedded: Connect, scheme: str, port: int) -> None:
     """Without a port, https means 443 and http means 80."""
-    answer = ask(embedded(), "add-model", json=v1(endpoint={"host": "h", "scheme": scheme}))
-    assert answer.json()["data"]["model_config"]["endpoint"]["port"] == port
+    response = ask(embedded(), "add-model", json=v1(endpoint={"host": "h", "scheme": scheme}))
+    assert response.json()["data"]["model_config"]["endpoint"]["port"] == port
 
 
 def test_modify_model_replaces_the_whole_object(connect: Connect) -> None:
     """A field that the PATCH leaves out falls back to its default; identity, id and birth stay."""
     client = connect(clock=Clock())
     old = ask(client, "add-model", content=REQUEST).json()["data"]
-    answer = ask(client, "modify-model", headers=IDENTITY, json=v1(system_prompt="Be kind."))
-    assert answer.json()["message"] == "Model details updated successfully"
-    new = answer.json()["data"]
+    response = ask(client, "modify-model", headers=IDENTITY, json=v1(system_prompt="Be kind."))
+    assert response.json()["message"] == "Model details updated successfully"
+    new = response.json()["data"]
     assert new["model_name"] == ""
     assert new["model_config"]["apikeys"] == []
     assert new["model_config"]["system_prompt"] == "Be kind."
@@ -126,8 +131,8 @@ def test_modify_model_never_takes_anothers_place(connect: Connect) -> None:
     """Renaming onto a taken identity is a conflict that changes neither model."""
     client = connect()
     before = [ask(client, "add-model", json=v1(name)).json()["data"] for name in ("one", "two")]
-    answer = ask(client, "modify-model", headers=called("one"), json=v1("two"))
-    assert answer.status_code == 409
+    response = ask(client, "modify-model", headers=called("one"), json=v1("two"))
+    assert response.status_code == 409
     assert ask(client, "list-models").json()["models"] == before
 
 
@@ -135,8 +140,8 @@ def test_a_deletion_frees_the_name(connect: Connect) -> None:
     """A deleted model is gone, a second deletion is a 404, and the name can be taken again by a new model."""
     client = connect()
     first = ask(client, "add-model", content=REQUEST).json()["data"]
-    answer = ask(client, "delete-model", headers=IDENTITY)
-    assert (answer.status_code, answer.json()) == (
+    response = ask(client, "delete-model", headers=IDENTITY)
+    assert (response.status_code, response.json()) == (
         200,
         {
             "message": "Model details deleted successfully",
@@ -155,6 +160,38 @@ def test_every_registered_model_is_healthy(connect: Connect) -> None:
     assert ask(client, "model-health", headers=IDENTITY).status_code == 404
     ask(client, "add-model", content=REQUEST)
     assert ask(client, "model-health", headers=IDENTITY).json()["status"] == "healthy"
+
+
+def test_a_key_tells_whose_it_is(connect: Connect) -> None:
+    """consumer-info names the account and the project of the key; of an account without one it is `default`."""
+    client = connect(keys={"a": "acme", "b": "acme/prod"})
+    told = [ask(client, "consumer-info", headers={"apikey": key}).json() for key in "ab"]
+    assert [sorted(each) for each in told] == [["custom_id", "id", "is_project_user", "project_name", "username"]] * 2
+    assert [(each["username"], each["project_name"], each["is_project_user"]) for each in told] == [
+        ("acme", "default", False),
+        ("acme/prod", "prod", True),
+    ]
+    assert told[1]["custom_id"] == "member|acme|limits|limits|prod"
+    assert told[0]["id"] != told[1]["id"]
+
+
+def test_a_model_is_of_its_keys_project(connect: Connect) -> None:
+    """Every call of a project's key is about the models of that project alone."""
+    client = connect(keys={"a": "acme", "b": "acme/prod"})
+    for key, project in (("a", "default"), ("b", "prod")):
+        headers = {"apikey": key, **IDENTITY}
+        assert ask(client, "add-model", headers=headers, json=v1()).json()["data"]["project_name"] == project
+        assert ask(client, "modify-model", headers=headers, json=v1()).json()["data"]["project_name"] == project
+        assert ask(client, "get-model", headers=headers).json()["project_name"] == project
+        assert len(ask(client, "list-models", headers=headers).json()["models"]) == 1
+        assert ask(client, "delete-model", headers=headers).status_code == 200
+
+
+def test_a_fault_takes_consumer_info_away(connect: Connect) -> None:
+    """A server without that call responses 404, as the vendor's chart for one's own cluster does."""
+    client = connect(faults=[Fault(call="consumer_info", status=404)])
+    assert ask(client, "consumer-info", headers=IDENTITY).status_code == 404
+    assert ask(client, "list-models").status_code == 200
 
 
 def test_the_version_is_v1_where_none_is_named(connect: Connect) -> None:
@@ -178,42 +215,42 @@ def test_a_taken_identity_is_a_conflict(connect: Connect) -> None:
     """A second add of the same identity is a 409 that changes nothing."""
     client = connect()
     first = ask(client, "add-model", content=REQUEST).json()["data"]
-    answer = ask(client, "add-model", json=v1(system_prompt="mine"))
-    assert answer.status_code == 409
-    assert answer.json()["message"] == "a model Test_Model/1 is already registered"
+    response = ask(client, "add-model", json=v1(system_prompt="mine"))
+    assert response.status_code == 409
+    assert response.json()["message"] == "a model Test_Model/1 is already registered"
     assert ask(client, "get-model", headers=IDENTITY).json() == first
 
 
 @pytest.mark.parametrize("call", ["get-model", "modify-model", "delete-model", "model-health"])
 def test_an_unknown_model_is_a_404(connect: Connect, call: str) -> None:
     """Every call that names a model says which one is not there."""
-    answer = ask(connect(), call, headers=called("Nobody"), json=v1())
-    assert answer.status_code == 404
-    assert answer.json()["message"] == "no model Nobody/1 is registered"
+    response = ask(connect(), call, headers=called("Nobody"), json=v1())
+    assert response.status_code == 404
+    assert response.json()["message"] == "no model Nobody/1 is registered"
 
 
 @pytest.mark.parametrize("call", ["get-model", "modify-model", "delete-model", "model-health"])
 def test_a_call_without_its_model_is_refused(connect: Connect, call: str) -> None:
     """The header X-Enkrypt-Model is required wherever a model is meant."""
-    answer = ask(connect(), call, json=v1())
-    assert answer.status_code == 400
-    assert answer.json()["message"] == "the header X-Enkrypt-Model is required"
+    response = ask(connect(), call, json=v1())
+    assert response.status_code == 400
+    assert response.json()["message"] == "the header X-Enkrypt-Model is required"
 
 
 def test_an_error_has_a_message_and_a_request_id(connect: Connect) -> None:
     """Every error is JSON of these two, and the gateway's header repeats the id."""
-    answer = ask(connect(), "get-model", headers=IDENTITY)
-    assert answer.headers["Content-Type"] == "application/json"
-    assert set(answer.json()) == {"message", "request_id"}
-    assert answer.headers["x-enkrypt-correlation-id"] == answer.json()["request_id"]
+    response = ask(connect(), "get-model", headers=IDENTITY)
+    assert response.headers["Content-Type"] == "application/json"
+    assert set(response.json()) == {"message", "request_id"}
+    assert response.headers["x-enkrypt-correlation-id"] == response.json()["request_id"]
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_no_call_works_without_a_key(connect: Connect, call: str) -> None:
     """A request without the header apikey is a 401 whatever it asks, and does nothing."""
     client = connect(apikey="")
-    answer = ask(client, call, headers=IDENTITY, content=REQUEST)
-    assert (answer.status_code, answer.json()["message"]) == (401, "No API key found in request")
+    response = ask(client, call, headers=IDENTITY, content=REQUEST)
+    assert (response.status_code, response.json()["message"]) == (401, "No API key found in request")
     assert ask(client, "list-models", headers={"apikey": "any"}).json() == {"models": []}
 
 
@@ -223,8 +260,8 @@ def test_only_known_keys_are_accepted_and_each_sees_its_own_account(connect: Con
     assert ask(client, "list-models", headers={"apikey": "key-c"}).status_code == 401
     ids = {}
     for key in ("key-a", "key-b"):
-        answer = ask(client, "add-model", headers={"apikey": key}, content=REQUEST)
-        ids[key] = answer.json()["data"]["model_id"]
+        response = ask(client, "add-model", headers={"apikey": key}, content=REQUEST)
+        ids[key] = response.json()["data"]["model_id"]
     assert ids["key-a"] != ids["key-b"]
     seen = ask(client, "get-model", headers={"apikey": "other-key-b", **IDENTITY})
     assert seen.json()["model_id"] == ids["key-b"]
@@ -244,10 +281,10 @@ def test_only_known_keys_are_accepted_and_each_sees_its_own_account(connect: Con
     ],
 )
 def test_what_is_no_call_is_refused_in_json(connect: Connect, method: str, path: str, status: int) -> None:
-    """Unknown paths and methods answer like every other error."""
-    answer = connect(record=True).request(method, path)
-    assert answer.status_code == status
-    assert set(answer.json()) == {"message", "request_id"}
+    """Unknown paths and methods are refused like every other error."""
+    response = connect(record=True).request(method, path)
+    assert response.status_code == status
+    assert set(response.json()) == {"message", "request_id"}
 
 
 BAD_BODIES = {
@@ -269,12 +306,12 @@ BAD_BODIES = {
 
 @pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES.keys())
 def test_a_body_that_is_no_json_object_is_refused(connect: Connect, body: bytes) -> None:
-    """Whatever bytes arrive, the answer is a 400 in JSON and the server lives on."""
+    """Whatever bytes arrive, the response is a 400 in JSON and the server lives on."""
     client = connect(record=True)
     for call in ("add-model", "modify-model"):
-        answer = ask(client, call, headers=IDENTITY, content=body)
-        assert answer.status_code == 400, answer.text
-        assert set(answer.json()) == {"message", "request_id"}
+        response = ask(client, call, headers=IDENTITY, content=body)
+        assert response.status_code == 400, response.text
+        assert set(response.json()) == {"message", "request_id"}
     assert ask(client, "list-models").json() == {"models": []}
 
 
@@ -284,29 +321,29 @@ def test_nesting_is_stored_or_refused(connect: Connect, depth: int) -> None:
     nested = "[" * depth + "]" * depth
     body = json.dumps(v1(metadata={"x": 0})).replace('"x": 0', f'"x": {nested}')
     client = connect(record=True)
-    answer = ask(client, "add-model", content=body)
-    assert answer.status_code in (200, 400)
-    assert len(ask(client, "list-models").json()["models"]) == (answer.status_code == 200)
+    response = ask(client, "add-model", content=body)
+    assert response.status_code in (200, 400)
+    assert len(ask(client, "list-models").json()["models"]) == (response.status_code == 200)
 
 
 def test_a_body_over_eight_mebibytes_is_refused(connect: Connect) -> None:
     """A huge body is a 413 in JSON, and is not stored."""
     client = connect(record=True)
-    answer = ask(client, "add-model", json=v1(system_prompt="x" * 8 * 2**20))
-    assert answer.status_code == 413
-    assert set(answer.json()) == {"message", "request_id"}
+    response = ask(client, "add-model", json=v1(system_prompt="x" * 8 * 2**20))
+    assert response.status_code == 413
+    assert set(response.json()) == {"message", "request_id"}
 
 
 def test_text_comes_back_as_it_was(connect: Connect) -> None:
     """Every script, emoji and control character that JSON can carry survives."""
     text = "Grüße, 你好, \U0001f600, \t\n\x7f, \\u0000"
-    answer = ask(connect(), "add-model", json=v1(system_prompt=text, metadata={text: [text]}))
-    config = answer.json()["data"]["model_config"]
+    response = ask(connect(), "add-model", json=v1(system_prompt=text, metadata={text: [text]}))
+    config = response.json()["data"]["model_config"]
     assert (config["system_prompt"], config["metadata"]) == (text, {text: [text]})
 
 
 def test_masked_keys_keep_their_number(connect: Connect, database: Path) -> None:
-    """mask_apikeys answers xxxxx for each key, everywhere, and forgets none."""
+    """mask_apikeys responses xxxxx for each key, everywhere, and forgets none."""
     client = connect(mask_apikeys=True)
     sent = v1(apikeys=["sk-1", "sk-2"])
     seen = [

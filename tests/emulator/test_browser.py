@@ -18,13 +18,13 @@ from enkrypt_provider.emulator import create_app, serve_in_thread
 from enkrypt_provider.emulator import page as page_module
 
 from .browser import opened, resize
-from .conftest import NO_TLS, PATIENCE
+from .conftest import NO_TLS, TIMEOUT
 from .document import IDENTITY, called, v1
 from .test_app import ask
 from .test_page import ALSO_HOSTILE, HOSTILE, PATHS
 
 AXE: Final = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text()
-WIDE, NARROW = 1200, 320
+WIDE, PHONE, NARROW = 1280, 390, 320
 """CSS pixels; at the narrow one a person reads a page of 1280 pixels at 400 %."""
 
 
@@ -41,7 +41,7 @@ def api(database: Path) -> Iterator[httpx.Client]:
 
 
 def _client(url: str) -> httpx.Client:
-    return httpx.Client(base_url=url, headers={"apikey": "k"}, verify=NO_TLS, timeout=PATIENCE, trust_env=False)
+    return httpx.Client(base_url=url, headers={"apikey": "k"}, verify=NO_TLS, timeout=TIMEOUT, trust_env=False)
 
 
 def look(browser: Chrome, api: httpx.Client, path: str = "/") -> None:
@@ -57,7 +57,7 @@ def shows(browser: Chrome, text: str) -> bool:
 
 
 def wait_for(browser: Chrome, text: str) -> None:
-    WebDriverWait(browser, PATIENCE, 0.1, [Exception]).until(lambda it: shows(it, text), text)
+    WebDriverWait(browser, TIMEOUT, 0.1, [Exception]).until(lambda it: shows(it, text), text)
 
 
 def test_it_keeps_itself_up_to_date(browser: Chrome, api: httpx.Client) -> None:
@@ -106,9 +106,9 @@ def test_updates_can_be_paused(browser: Chrome, api: httpx.Client) -> None:
     find(browser, "#pause").click()
     assert find(browser, "#pause").get_attribute("aria-pressed") == "true"
     ask(api, "add-model", json=v1())
-    # Asks at once, as it does when its tab is opened again; an answer to that would come before this one.
+    # Asks at once, as it does when its tab is opened again; an response to that would come before this one.
     browser.execute_script("document.dispatchEvent(new Event('visibilitychange'))")
-    browser.execute_async_script("fetch('/').then(answer => answer.text()).then(arguments[0])")
+    browser.execute_async_script("fetch('/').then(response => response.text()).then(arguments[0])")
     assert not shows(browser, "Test_Model")
     find(browser, "#pause").click()
     wait_for(browser, "Test_Model")
@@ -119,7 +119,7 @@ def test_a_server_that_ends_is_told(browser: Chrome, database: Path) -> None:
     with serve_in_thread(create_app(database, page=True)) as url, _client(url) as api:
         ask(api, "add-model", json=v1())
         look(browser, api)
-    wait_for(browser, "The emulator does not answer: this is what was there.")
+    wait_for(browser, "The emulator does not respond: this is what was there.")
     assert shows(browser, "Test_Model")
     with serve_in_thread(create_app(database, page=True), int(url.rpartition(":")[2])):
         wait_for(browser, "1 model")
@@ -184,11 +184,42 @@ def _faults(browser: Chrome) -> list[str]:
 def test_no_page_is_wider_than_its_screen(browser: Chrome, api: httpx.Client) -> None:
     """With values of any length only a table scrolls sideways, never the page."""
     paths = furnished(api)
-    for width in (WIDE, NARROW):
+    for width in (WIDE, PHONE, NARROW):
         resize(browser, width, 900)
         for path in paths:
             look(browser, api, path)
             assert browser.execute_script("return document.documentElement.scrollWidth") <= width, path
+
+
+@pytest.mark.parametrize("width", [WIDE, PHONE])
+def test_nothing_is_cut_or_broken(browser: Chrome, api: httpx.Client, width: int) -> None:
+    """On a phone and on a desk every column is there, no table scrolls sideways, names and versions are unbroken."""
+    name = "a-name-of-exactly-32-characters-"
+    ask(api, "add-model", json=v1(name, model_version="2024-08-06"))
+    ask(api, "modify-model", headers=called(name, "2024-08-06"), json=v1(name, model_version="2024-08-07", tls="?"))
+    ask(api, "modify-model", headers=called(name, "2024-08-06"), json=v1(name, model_version="2024-08-07"))
+    api.post("/_emulator/faults", json=[{"call": "add_model", "status": 503, "retry_after": 2, "first": 1}])
+    ask(api, "add-model", json=v1(name))
+    number = ask(api, "list-models").json()["models"][0]["model_id"]
+    resize(browser, width, 900)
+    for path in (*PATHS, f"/model/{number}"):
+        look(browser, api, path)
+        seen = browser.execute_script(LAYOUT)
+        assert seen["wholes"] >= 2, path
+        assert seen == {**seen, "broken": [], "cut": [], "hidden": []}, path
+
+
+LAYOUT: Final = """
+const all = (selector) => [...document.querySelectorAll(selector)];
+const lines = (it) => new Set([...it.getClientRects()].map((box) => Math.round(box.top))).size;
+const text = (found) => found.map((it) => it.textContent.trim());
+return {
+  wholes: all(".whole").length,
+  broken: text(all(".whole").filter((it) => lines(it) !== 1)),
+  cut: text(all(".scroll").filter((it) => it.scrollWidth > it.clientWidth)),
+  hidden: text(all("tbody th, tbody td").filter((it) => !it.offsetWidth || !it.offsetHeight)),
+};
+"""
 
 
 def test_nothing_runs_that_is_not_its_own(browser: Chrome, api: httpx.Client) -> None:

@@ -20,7 +20,7 @@ from enkrypt_provider.cli import commands, main
 from enkrypt_provider.emulator.server import Listener
 from enkrypt_provider.settings import Settings
 
-from .conftest import NO_TLS, PATIENCE
+from .conftest import NO_TLS, TIMEOUT
 from .document import v1, v2
 from .serving import serving
 
@@ -56,18 +56,18 @@ def invoke(*arguments: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_it_is_told_to_end(tmp_path: Path, ending: signal.Signals) -> None:
-    """Two lines when it really listens; then it answers; then SIGTERM or Ctrl-C ends it with 0 and no other word."""
+    """Two lines when it really listens; then it serves; then SIGTERM or Ctrl-C ends it with 0 and no other word."""
     database = tmp_path / "deep" / "models.db"
     with serving(database) as served:
         assert re.fullmatch(
             rf"Models API emulator \(v1\) on http://127\.0\.0\.1:\d+, database {database}\n", served.announced
         )
         assert served.page == f"To see what is registered, open {served.url} in a browser on this machine.\n"
-        with httpx.Client(base_url=served.url, headers={"apikey": "k"}, verify=NO_TLS, timeout=PATIENCE) as client:
+        with httpx.Client(base_url=served.url, headers={"apikey": "k"}, verify=NO_TLS, timeout=TIMEOUT) as client:
             assert client.post("/models/add-model", json=v1()).status_code == 200
             assert "1 model" in client.get("/").text
             served.process.send_signal(ending)
-            assert served.process.wait(PATIENCE) == 0
+            assert served.process.wait(TIMEOUT) == 0
         assert served.process.stdout
         assert served.process.stdout.read() == ""
 
@@ -89,7 +89,7 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
         port = holder.getsockname()[1]
         assert invoke("--port", str(port), "--db", str(tmp_path / "a.db")) == (
             1,
-            f"port {port} cannot be used: Address already in use\n",
+            f"error: port {port} cannot be used: Address already in use\n",
         )
 
 
@@ -98,11 +98,11 @@ def test_a_file_of_something_else_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database" * 100)
     status, said = invoke("--port", "0", "--db", str(path))
-    assert (status, said) == (1, f"{path} cannot be the emulator's database: file is not a database\n")
+    assert (status, said) == (1, f"error: {path} cannot be the emulator's database: file is not a database\n")
 
 
 def test_options_reach_the_emulator(tmp_path: Path, asked: list[Any]) -> None:
-    """Dialect, keys, faults, seed and the journal are what the command line says."""
+    """Dialect, keys, faults, seed and the log are what the command line says."""
     asked += [
         ("GET", "/models/list-models", {"headers": {"apikey": "any"}}),
         ("POST", "/models/add-model", {"headers": {"apikey": "key=1"}, "json": v2(apikeys=["sk-1"])}),
@@ -112,18 +112,20 @@ def test_options_reach_the_emulator(tmp_path: Path, asked: list[Any]) -> None:
     ]
     status, said = invoke(
         "--port", "0", "--db", str(tmp_path / "a.db"), "--dialect", "v2", "--key", "key=1=team-a", "--mask-apikeys",
-        "--cache-reads", "--no-list-details", "--fault", "add_model:status=503,first=1", "--fault", "*:delay=0.001",
+        "--cache-reads", "--no-list-details", "--quirks", "root",
+        "--fault", "add_model:status=503,first=1", "--fault", "*:delay=0.001",
         "--seed", "3",
     )  # fmt: skip
     assert (status, said.startswith("Models API emulator (v2) on ")) == (0, True)
-    assert [answer.status_code for answer in asked] == [401, 503, 200, 200, 200]
+    assert [response.status_code for response in asked] == [401, 503, 200, 200, 200]
     assert asked[2].json()["data"]["model_config"]["apikeys"] == ["xxxxx"]
+    assert asked[2].json()["data"]["hosting_type"] == "External"
     assert "model_config" not in asked[3].json()["models"][0]
     assert len(asked[4].json()) == 4
 
 
-def test_any_key_is_good_and_the_journal_is_kept_by_default(tmp_path: Path, asked: list[Any]) -> None:
-    """Without options it is dialect v1 with whole lists, plain keys and a journal."""
+def test_any_key_is_good_and_the_log_is_kept_by_default(tmp_path: Path, asked: list[Any]) -> None:
+    """Without options it is dialect v1 with whole lists, plain keys and a log."""
     asked += [
         ("POST", "/models/add-model", {"headers": {"apikey": "any"}, "json": v1(apikeys=["sk-1"])}),
         ("GET", "/models/list-models", {"headers": {"apikey": "other"}}),
@@ -135,12 +137,31 @@ def test_any_key_is_good_and_the_journal_is_kept_by_default(tmp_path: Path, aske
 
 
 @pytest.mark.parametrize(
+    ("arguments", "limits"),
+    [
+        (["--like-vendor"], {"rate": "3/s,100/min", "rt_rate": "5/min", "lockout": 60}),
+        (["--rate", "9/s", "--rt-rate", "1/h", "--lockout", "5"], {"rate": "9/s", "rt_rate": "1/h", "lockout": 5}),
+        ([], {"rate": "", "rt_rate": "", "lockout": 60}),
+    ],
+)
+def test_limits_reach_the_emulator(
+    tmp_path: Path, asked: list[Any], arguments: list[str], limits: dict[str, Any]
+) -> None:
+    """One option for the vendor's limits, or one for each; none without."""
+    asked += [("GET", "/_emulator/limits", {})]
+    assert invoke("--port", "0", "--db", str(tmp_path / "a.db"), *arguments)[0] == 0
+    assert asked[0].json() == {**limits, "violations": 0, "locked_out": 0}
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--fault", "add_model:state=503"], "state: Extra inputs are not permitted"),
+        (["--fault", "add_model:state=503"], "state: is no setting of a fault"),
         (["--key", "key-without-account"], "a key is given as KEY=ACCOUNT"),
+        (["--quirks", "host,hosts"], "there is no 'hosts'; there are host, slash, "),
+        (["--rate", "3"], "rate: is given as 3/s,100/min"),
         (["--dialect", "v3"], "Invalid value for '--dialect'"),
-        (["--port", "65536"], "Invalid value for '--port'"),
+        (["--port", "65536"], "Invalid value for '--port': must be a whole number from 0 to 65535"),
     ],
 )
 def test_wrong_options_are_a_usage_error(tmp_path: Path, arguments: list[str], said: str) -> None:

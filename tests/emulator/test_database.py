@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import sqlite3
 import stat
 import threading
@@ -12,13 +13,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from enkrypt_provider.emulator import create_app
+from enkrypt_provider.emulator import NotOurs, create_app, database_id
 from enkrypt_provider.emulator import database as database_module
-from enkrypt_provider.emulator.database import Database, NotOurs
+from enkrypt_provider.emulator.database import Database
 
-from .conftest import NO_TLS, PATIENCE, Connect
+from .conftest import NO_TLS, TIMEOUT, Connect
 from .document import IDENTITY, called, v1
-from .processes import register, together
+from .processes import read_id, register, together
 from .serving import serving
 from .test_app import ask
 
@@ -38,9 +39,43 @@ def test_many_processes_make_and_share_one_file(database: Path, embedded: Connec
     assert len(client.get("/_emulator/requests").json()) == PROCESSES * (EACH + 1) + 1
 
 
+def test_a_database_has_an_id_for_good(tmp_path: Path) -> None:
+    """16 hex digits, another for each file, the same in a moved folder and for an application on it."""
+    ids = [database_id(tmp_path / name / "models.db") for name in ("one", "two")]
+    assert all(re.fullmatch("[0-9a-f]{16}", each) for each in ids)
+    assert ids[0] != ids[1]
+    (tmp_path / "one").rename(tmp_path / "moved")
+    assert database_id(tmp_path / "moved" / "models.db") == ids[0]
+    assert create_app(tmp_path / "moved" / "models.db").config["DATABASE_ID"] == ids[0]
+
+
+def test_an_earlier_database_gets_an_id(database: Path) -> None:
+    """The file of an emulator that had none is given one, once."""
+    create_app(database)
+    with sqlite3.connect(database) as connection:
+        connection.execute("DROP TABLE account")
+    connection.close()
+    assert database_id(database) == database_id(database) != ""
+
+
+def test_processes_agree_on_the_id_of_a_new_file(database: Path) -> None:
+    """Whoever makes it, all of them read one id."""
+    ids = together(read_id, [database] * PROCESSES)
+    assert ids == [[int(database_id(database), 16)]] * PROCESSES
+
+
+def test_another_programs_file_has_no_id(tmp_path: Path) -> None:
+    """It is refused, and stays as it was."""
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database")
+    with pytest.raises(NotOurs, match="file is not a database"):
+        database_id(path)
+    assert path.read_text() == "not a database"
+
+
 def _keep_adding(url: str, known: list[str], enough: threading.Event) -> None:
     """Adds models until the server dies; `known` are those that it said it had stored."""
-    with httpx.Client(base_url=url, headers={"apikey": "k"}, timeout=PATIENCE, verify=NO_TLS) as client:
+    with httpx.Client(base_url=url, headers={"apikey": "k"}, timeout=TIMEOUT, verify=NO_TLS) as client:
         before = len(known)
         for number in itertools.count(before):
             try:
@@ -59,7 +94,7 @@ def test_kill_9_loses_nothing_that_was_answered(database: Path, embedded: Connec
         enough = threading.Event()
         writer = threading.Thread(target=_keep_adding, args=(served.url, known, enough))
         writer.start()
-        assert enough.wait(PATIENCE)
+        assert enough.wait(TIMEOUT)
         served.process.kill()
         writer.join()
     with sqlite3.connect(database) as connection:
@@ -91,12 +126,12 @@ def test_a_full_disk_is_an_answer_and_costs_nothing(
     with monkeypatch.context() as full:
         _fill(full, database.stat().st_size // 4096 + 30)
         little = connect(record=True)
-        answers = [ask(little, "add-model", json=v1(f"m{n}", system_prompt="x" * 9000)) for n in range(40)]
-        assert {answer.status_code for answer in answers} == {200, 507}
-        assert set(answers[-1].json()) == {"message", "request_id"}
+        responses = [ask(little, "add-model", json=v1(f"m{n}", system_prompt="x" * 9000)) for n in range(40)]
+        assert {response.status_code for response in responses} == {200, 507}
+        assert set(responses[-1].json()) == {"message", "request_id"}
         assert ask(little, "get-model", headers=IDENTITY).json() == before
         assert ask(little, "modify-model", headers=IDENTITY, json=v1(system_prompt="x" * 20_000)).status_code == 507
-    stored = [f"m{n}" for n, answer in enumerate(answers) if answer.status_code == 200]
+    stored = [f"m{n}" for n, response in enumerate(responses) if response.status_code == 200]
     listed = ask(client, "list-models").json()["models"]
     assert [model["model_saved_name"] for model in listed] == ["Test_Model", *stored]
     assert listed[0] == before
@@ -107,12 +142,12 @@ def test_a_database_that_others_hold_is_an_answer(
     connect: Connect, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lock that outlasts the patience is a 500 in JSON, and the next call works."""
-    monkeypatch.setattr(database_module, "PATIENCE", 0.0)
+    monkeypatch.setattr(database_module, "TIMEOUT", 0.0)
     client = connect(record=True)
     holder = sqlite3.connect(database, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    answer = ask(client, "add-model", json=v1())
-    assert (answer.status_code, "locked" in answer.json()["message"]) == (500, True)
+    response = ask(client, "add-model", json=v1())
+    assert (response.status_code, "locked" in response.json()["message"]) == (500, True)
     assert client.post("/_emulator/faults", json=[{"status": 503}]).status_code == 500
     holder.execute("ROLLBACK")
     holder.close()

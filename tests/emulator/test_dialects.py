@@ -14,7 +14,7 @@ from enkrypt_provider.emulator.dialects import as_jsonb
 from .conftest import Connect
 from .document import IDENTITY, REQUEST, v1, v2
 from .test_app import ask
-from .test_rules import WHOLE_V2
+from .test_validation import WHOLE_V2
 
 # What the official client's dataclasses have: its reader breaks on any other name.
 READ_BY_THE_CLIENT = {
@@ -39,8 +39,8 @@ def both(connect: Connect) -> tuple[httpx.Client, httpx.Client]:
 
 
 def read(client: httpx.Client, identity: dict[str, str] = IDENTITY) -> dict[str, Any]:
-    answer: dict[str, Any] = ask(client, "get-model", headers=identity).json()
-    return answer
+    response: dict[str, Any] = ask(client, "get-model", headers=identity).json()
+    return response
 
 
 def test_v2_answers_what_v2_was_told(connect: Connect) -> None:
@@ -108,7 +108,7 @@ def test_a_patch_in_v2_takes_away_what_v2_left_out(connect: Connect) -> None:
 
 
 def test_the_official_clients_reader_knows_all_that_v2_answers(connect: Connect) -> None:
-    """No answer of v2 holds a null or a name that its reader would break on, whoever registered the model."""
+    """No response of v2 holds a null or a name that its reader would break on, whoever registered the model."""
     old, new = both(connect)
     ask(old, "add-model", json=v1("Of_v1", paths={"vision": "/v"}, metadata={"a": 1}))
     ask(new, "add-model", json=v2("Of_v2", model_jwt_config=None, custom_curl_command=None, tools=None))
@@ -126,7 +126,7 @@ def test_each_dialect_refuses_the_others_body(connect: Connect) -> None:
     """Over the wire too, the wrong dialect is a 400 that says which dialect is spoken."""
     old, new = both(connect)
     refused = [ask(new, "add-model", content=REQUEST), ask(old, "add-model", json=WHOLE_V2)]
-    assert [answer.status_code for answer in refused] == [400, 400]
+    assert [response.status_code for response in refused] == [400, 400]
     assert "(dialect v2)" in refused[0].json()["message"]
     assert "(dialect v1)" in refused[1].json()["message"]
 

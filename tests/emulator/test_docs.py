@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from enkrypt_provider.emulator import Fault, spelled_fault
+from enkrypt_provider.emulator.fault_effects import GARBAGE
 from enkrypt_provider.emulator.faults import faults_in
-from enkrypt_provider.emulator.spoil import GARBAGE
+from enkrypt_provider.emulator.quirks import NAMES
 
 TEXT = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
 
@@ -37,6 +38,6 @@ def test_every_fault_can_be_set() -> None:
 
 
 def test_every_field_and_kind_is_told() -> None:
-    """Each field of a fault and each kind of garbage is there."""
+    """Each field of a fault, each kind of garbage and each quirk is there."""
     told = set(re.findall(r"`(\w+)`", TEXT))
-    assert set(Fault.model_fields) | set(GARBAGE) <= told
+    assert set(Fault.model_fields) | set(GARBAGE) | set(NAMES) <= told

@@ -72,12 +72,12 @@ def test_an_add_is_about_the_model_in_its_body(connect: Connect) -> None:
         v1("one"),
     ]
     bodies[-1]["model_config"]["model_version"] = ["1"]
-    answers = [ask(client, "add-model", json=body).status_code for body in bodies]
-    assert answers == [503, 200, 503, 400, 400, 400, 400]
+    responses = [ask(client, "add-model", json=body).status_code for body in bodies]
+    assert responses == [503, 200, 503, 400, 400, 400, 400]
 
 
 def test_all_faults_that_fire_count(connect: Connect) -> None:
-    """A call counts for every fault that is about it, also where another fault answers."""
+    """A call counts for every fault that is about it, also where another fault responses."""
     client = connect(faults=[Fault(status=503, first=1), Fault(call="get_model", status=418, nth=2)])
     assert statuses(client, 3) == [503, 418, 404]
     assert [fault["met"] for fault in client.get("/_emulator/faults").json()] == [3, 3]
@@ -158,9 +158,9 @@ BAD_FAULTS = [
 def test_a_wrong_fault_is_refused_with_its_field(connect: Connect, faults: Any, message: str) -> None:
     """The whole list is refused, with one clear message, and the dial stays as it was."""
     client = connect(faults=[DOWN])
-    answer = client.post("/_emulator/faults", json=faults)
-    assert answer.status_code == 400
-    assert answer.json()["message"].startswith(message)
+    response = client.post("/_emulator/faults", json=faults)
+    assert response.status_code == 400
+    assert response.json()["message"].startswith(message)
     assert [fault["spelled"] for fault in client.get("/_emulator/faults").json()] == ["get_model:status=503"]
 
 
@@ -248,14 +248,14 @@ def test_threads_are_counted_exactly(connect: Connect) -> None:
     """Of 60 calls from 8 threads exactly the first 20 fail."""
     client = connect(faults=[Fault(call="get_model", status=503, first=20)])
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: statuses(client, 1)[0], range(60)))
-    assert sorted(answers) == [404] * 40 + [503] * 20
+        responses = list(pool.map(lambda _: statuses(client, 1)[0], range(60)))
+    assert sorted(responses) == [404] * 40 + [503] * 20
 
 
 def test_processes_are_counted_exactly(database: Path) -> None:
     """Of 60 calls from 3 processes exactly the first 20 fail."""
-    answers = together(meet_the_first, [database] * 3, [20] * 3, [20] * 3)
-    assert sorted(chain(*answers)) == [404] * 40 + [503] * 20
+    responses = together(meet_the_first, [database] * 3, [20] * 3, [20] * 3)
+    assert sorted(chain(*responses)) == [404] * 40 + [503] * 20
 
 
 def test_a_call_without_a_model_meets_no_fault_about_one(connect: Connect) -> None:

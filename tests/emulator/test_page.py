@@ -37,9 +37,10 @@ def page(embedded: Connect) -> httpx.Client:
 
 def seen(client: httpx.Client, path: str = "/") -> str:
     """The text of a page, without its tags and with single spaces."""
-    answer = client.get(path)
-    assert answer.status_code == 200, answer.text
-    text = re.sub(r"<(head|script)\b.*?</\1>", " ", answer.text, flags=re.DOTALL)
+    response = client.get(path)
+    assert response.status_code == 200, response.text
+    text = re.sub(r"<(head|script)\b.*?</\1>", " ", response.text, flags=re.DOTALL)
+    text = re.sub(r"</?(span|wbr)\b[^>]*>", "", text)
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
 
 
@@ -89,7 +90,7 @@ def test_an_empty_emulator_tells_how_to_fill_it(page: httpx.Client) -> None:
     assert "pulumi config set enkrypt:endpoint http://127.0.0.1:8787" in seen(page)
     assert "<table" not in page.get("/").text
     assert "Nothing has been registered" in seen(page, "/changes")
-    assert "No request has come in yet." in seen(page, "/requests")
+    assert "No request was recorded here." in seen(page, "/requests")
 
 
 def test_every_account_is_shown(embedded: Connect) -> None:
@@ -173,14 +174,14 @@ def test_everything_is_escaped(page: httpx.Client) -> None:
 @pytest.mark.parametrize("path", [*PATHS, "/model/1", "/page/page.css", "/page/page.js", "/page/icon.svg"])
 def test_nothing_from_elsewhere_and_nothing_inline(page: httpx.Client, path: str) -> None:
     """The policy allows this origin's own files alone; no page is kept, framed or tells where it was left from."""
-    answer = page.get(path)
-    policy = dict(rule.split(" ", 1) for rule in answer.headers["Content-Security-Policy"].split("; "))
+    response = page.get(path)
+    policy = dict(rule.split(" ", 1) for rule in response.headers["Content-Security-Policy"].split("; "))
     assert policy.pop("default-src") == policy.pop("frame-ancestors") == policy.pop("base-uri") == "'none'"
     assert set(policy.values()) == {"'self'"}
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert not re.search(r"https?:", re.sub(r"http://(www\.w3\.org/2000/svg|127\.0\.0\.1:8787)\b", "", answer.text))
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert not re.search(r"https?:", re.sub(r"http://(www\.w3\.org/2000/svg|127\.0\.0\.1:8787)\b", "", response.text))
 
 
 @pytest.mark.parametrize(
@@ -200,9 +201,9 @@ def test_nothing_from_elsewhere_and_nothing_inline(page: httpx.Client, path: str
 def test_only_this_machine_sees_it(embedded: Connect, client: str, host: str, status: int, path: str) -> None:
     """Another machine is refused, and so is a browser to which another site gave this address as its own."""
     app = _application(embedded(page=True))
-    answer = app.test_client().get(path, headers={"Host": host}, environ_base={"REMOTE_ADDR": client})
-    assert answer.status_code == (404 if (status, path) == (200, "/model/1") else status)
-    assert ("text/html" in answer.headers["Content-Type"]) or status == 200
+    response = app.test_client().get(path, headers={"Host": host}, environ_base={"REMOTE_ADDR": client})
+    assert response.status_code == (404 if (status, path) == (200, "/model/1") else status)
+    assert ("text/html" in response.headers["Content-Type"]) or status == 200
 
 
 def _application(client: httpx.Client) -> Any:
@@ -213,8 +214,8 @@ def _application(client: httpx.Client) -> Any:
 
 def test_it_is_shown_only_where_it_was_asked_for(embedded: Connect) -> None:
     """The emulator inside a provider has no page."""
-    answer = embedded().get("/", headers=HERE)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/json")
+    response = embedded().get("/", headers=HERE)
+    assert (response.status_code, response.headers["Content-Type"]) == (404, "application/json")
 
 
 def test_it_is_only_to_read(page: httpx.Client) -> None:
@@ -264,7 +265,7 @@ def test_models_are_found(page: httpx.Client, words: str) -> None:
 
 
 def test_a_model_has_its_page(page: httpx.Client) -> None:
-    """All fields by the API's own names, what the server set, its history, and what was asked about it."""
+    """All fields by the API's own names in their objects, what the server set, its history, the requests about it."""
     ask(
         page,
         "add-model",
@@ -274,10 +275,10 @@ def test_a_model_has_its_page(page: httpx.Client) -> None:
     ask(page, "add-model", json=v1("Test_Model_2"))
     text = seen(page, address(page, "Test_Model"))
     assert "model_saved_name Test_Model model_version 1 testing_for LLM" in text
-    assert "model_config.system_prompt Be fair." in text
-    assert "model_config.endpoint.port 443" in text
-    assert "model_config.model_source empty" in text
-    assert "account default project_name default model_id" in text
+    assert "certifications empty model_config apikeys empty metadata empty hosting_type External" in text
+    assert "system_prompt Be fair." in text
+    assert "model_config.endpoint host api.together.xyz port 443" in text
+    assert "set by the server account default project_name default model_id" in text
     history = text.partition("History")[2].partition("Last requests")[0]
     assert re.findall("registered|changed|deleted", history) == ["changed", "registered"]
     for difference in (
@@ -302,7 +303,7 @@ def test_a_renamed_and_a_deleted_model_keep_their_history(page: httpx.Client) ->
     ask(page, "delete-model", headers=called("New_Name"))
     ask(page, "add-model", json=v1("New_Name"))
     text = seen(page, there)
-    assert re.search(r"Deleted 2024-10-15 17:22:\d\d : this is what it was", text)
+    assert re.search(r"Deleted 2024-10-15 17:22:\d\d ; these were its last values", text)
     history = text.partition("History")[2].partition("Last requests")[0]
     assert re.findall("registered|changed|deleted", history) == ["deleted", "changed", "registered"]
     assert address(page, "New_Name") != there
@@ -314,7 +315,7 @@ def test_the_same_sent_again_is_told(page: httpx.Client) -> None:
     """A change that changed nothing says so."""
     ask(page, "add-model", json=v1())
     ask(page, "modify-model", headers=IDENTITY, json=v1())
-    assert "nothing: the same was sent again" in seen(page, "/changes")
+    assert "nothing: the same values were sent again" in seen(page, "/changes")
 
 
 def test_a_history_that_is_cut_says_so(page: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,18 +326,18 @@ def test_a_history_that_is_cut_says_so(page: httpx.Client, monkeypatch: pytest.M
         ask(page, "modify-model", headers=called("old"), json=v1("old", system_prompt=str(number)))
     text = seen(page, address(page, "old"))
     assert text.count("became") == 3
-    assert "registered what changed between is no longer kept" in text
+    assert "registered the changes between are no longer kept" in text
 
 
 @pytest.mark.parametrize("path", ["/model/1", f"/model/{10**30}"])
 def test_a_model_that_never_was_is_not_found(page: httpx.Client, path: str) -> None:
-    """The answer is a page with status 404."""
-    answer = page.get(path)
-    assert (answer.status_code, "Nothing is here" in answer.text) == (404, True)
+    """The response is a page with status 404."""
+    response = page.get(path)
+    assert (response.status_code, "No model has this number" in response.text) == (404, True)
 
 
 def test_requests_are_shown_with_their_faults(page: httpx.Client) -> None:
-    """Each request with its answer, its faults and its masked body; the dial as it stands; a search."""
+    """Each request with its response, its faults and its masked body; the dial as it stands; a search."""
     page.post("/_emulator/faults", json=[{"call": "add_model", "status": 503, "first": 1}])
     for _ in range(2):
         ask(page, "add-model", json=v1(apikeys=["sk-1"]))
@@ -344,7 +345,7 @@ def test_requests_are_shown_with_their_faults(page: httpx.Client) -> None:
     page.get("/elsewhere")
     text = seen(page, "/requests")
     assert "4 requests" in text
-    assert "Faults that are set Fault Calls that it has met add_model:first=1,status=503 2" in text
+    assert "Active faults Fault Matching calls add_model:first=1,status=503 2" in text
     assert re.search(r"4 \S+ \S+ GET /elsewhere – 404 [\d.]+ ms – – 3", text)
     assert re.search(r"3 \S+ \S+ delete_model Nobody/1 404 [\d.]+ ms – –", text)
     assert re.search(r"1 \S+ \S+ add_model Test_Model/1 503 [\d.]+ ms add_model:first=1,status=503 JSON", text)
@@ -366,8 +367,29 @@ def test_without_a_log_the_page_says_so(embedded: Connect) -> None:
     client = embedded(page=True)
     client.headers.update(HERE)
     ask(client, "add-model", json=v1())
-    assert "Requests are not recorded: it runs with --no-record ." in seen(client, "/requests")
+    assert "Requests are not recorded: the emulator runs with --no-record ." in seen(client, "/requests")
     assert "request" not in seen(client, address(client, "Test_Model")).partition("History")[2]
+
+
+def test_an_empty_log_says_why(page: httpx.Client, embedded: Connect) -> None:
+    """What a stack registered through the embedded emulator is in no log: the page tells, and how to have one."""
+    ask(embedded(), "add-model", json=v1())
+    text = seen(page, "/requests")
+    assert "0 requests" in text
+    assert "A stack with enkrypt:endpoint: embedded , which is what make up deploys" in text
+    assert "set enkrypt:endpoint to http://127.0.0.1:8787." in text
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"), [("text/html,*/*;q=0.8", "text/html"), ("*/*", "application/json"), ("", "application/json")]
+)
+def test_an_unknown_path_is_told_in_the_callers_way(page: httpx.Client, accept: str, kind: str) -> None:
+    """A browser gets a page, which is in no log; a program gets the API's error."""
+    response = page.get("/nowhere", headers={"Accept": accept})
+    assert (response.status_code, response.headers["Content-Type"].partition(";")[0]) == (404, kind)
+    assert ("There is nothing at /nowhere." in response.text) == (kind == "text/html")
+    assert ("Content-Security-Policy" in response.headers) == (kind == "text/html")
+    assert len(page.get("/_emulator/requests").json()) == (kind != "text/html")
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -384,8 +406,8 @@ def test_a_broken_database_is_a_page(page: httpx.Client, database: Path) -> None
     with sqlite3.connect(database) as connection:
         connection.execute("DROP TABLE changes")
     connection.close()
-    answer = page.get("/changes")
-    assert (answer.status_code, "no such table: changes" in answer.text) == (500, True)
+    response = page.get("/changes")
+    assert (response.status_code, "no such table: changes" in response.text) == (500, True)
 
 
 def test_what_an_earlier_emulator_left_is_shown(page: httpx.Client, embedded: Connect) -> None:
@@ -393,4 +415,6 @@ def test_what_an_earlier_emulator_left_is_shown(page: httpx.Client, embedded: Co
     ask(embedded(), "add-model", json=v1("of-the-provider"))
     assert "of-the-provider" in seen(page)
     assert "registered of-the-provider/1" in seen(page, "/changes")
-    assert "No request about it" in seen(page, re.findall(r"/model/\d+", page.get("/").text)[0])
+    assert "No request about this model was recorded here" in seen(
+        page, re.findall(r"/model/\d+", page.get("/").text)[0]
+    )

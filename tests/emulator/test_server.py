@@ -1,4 +1,4 @@
-"""The real socket: keep-alive, resets that are resets, answers beside a delayed one, a clean end."""
+"""The real socket: keep-alive, resets that are resets, responses beside a delayed one, a clean end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,25 +17,27 @@ import pytest
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
 from enkrypt_provider.emulator.server import Listener
 
-from .conftest import NO_TLS, PATIENCE
+from .conftest import NO_TLS, TIMEOUT
 from .document import v1
 
-LIST = b"GET /models/list-models HTTP/1.1\r\nHost: emulator\r\napikey: k\r\n\r\n"
+LIST = b"GET /models/list-models HTTP/1.1\r\nHost: localhost\r\napikey: k\r\n\r\n"
 
 
 def post(body: object) -> bytes:
     content = json.dumps(body).encode()
-    head = f"POST /models/add-model HTTP/1.1\r\nHost: emulator\r\napikey: k\r\nContent-Length: {len(content)}\r\n\r\n"
+    head = (
+        f"POST /models/add-model HTTP/1.1\r\nHost: localhost\r\napikey: k\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
     return head.encode() + content
 
 
 def connected(url: str) -> closing[socket.socket]:
     address = urlsplit(url)
-    return closing(socket.create_connection((address.hostname, address.port or 0), timeout=PATIENCE))
+    return closing(socket.create_connection((address.hostname, address.port or 0), timeout=TIMEOUT))
 
 
-def answer(connection: socket.socket) -> tuple[int, bytes]:
-    """Reads one answer, byte by byte in its head: what follows belongs to the next."""
+def response(connection: socket.socket) -> tuple[int, bytes]:
+    """Reads one response, byte by byte in its head: what follows belongs to the next."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         byte = connection.recv(1)
@@ -58,14 +59,14 @@ def test_a_connection_serves_many_requests(url: str) -> None:
     with connected(url) as connection:
         for body, status in ((v1(), 200), (v1(), 409), ({}, 400), (v1("other"), 200)):
             connection.sendall(post(body))
-            assert answer(connection)[0] == status
+            assert response(connection)[0] == status
 
 
 def test_pipelined_requests_are_answered_in_order(url: str) -> None:
     """Requests that arrive together are answered one by one, in their order."""
     with connected(url) as connection:
         connection.sendall(post(v1("one")) + post(v1("two")) + LIST)
-        assert [answer(connection)[0] for _ in range(3)] == [200] * 3
+        assert [response(connection)[0] for _ in range(3)] == [200] * 3
 
 
 def test_a_reset_is_a_reset(database: Path) -> None:
@@ -77,7 +78,7 @@ def test_a_reset_is_a_reset(database: Path) -> None:
                 connection.recv(1)
         with connected(url) as connection:
             connection.sendall(LIST)
-            assert answer(connection)[0] == 200
+            assert response(connection)[0] == 200
 
 
 def test_a_truncated_answer_ends_in_order(database: Path) -> None:
@@ -96,16 +97,16 @@ def test_a_delayed_answer_holds_up_no_other(database: Path) -> None:
 
     def sleep(_: float) -> None:
         waiting.set()
-        assert go_on.wait(PATIENCE)
+        assert go_on.wait(TIMEOUT)
 
     app = create_app(database, faults=[Fault(delay=9, nth=1)], sleep=sleep)
     with serve_in_thread(app) as url, connected(url) as slow, connected(url) as quick:
         slow.sendall(LIST)
-        assert waiting.wait(PATIENCE)
+        assert waiting.wait(TIMEOUT)
         quick.sendall(LIST)
-        assert answer(quick)[0] == 200
+        assert response(quick)[0] == 200
         go_on.set()
-        assert answer(slow)[0] == 200
+        assert response(slow)[0] == 200
 
 
 def test_a_fault_set_later_may_delay_too(database: Path) -> None:
@@ -114,28 +115,28 @@ def test_a_fault_set_later_may_delay_too(database: Path) -> None:
 
     def sleep(_: float) -> None:
         waiting.set()
-        assert go_on.wait(PATIENCE)
+        assert go_on.wait(TIMEOUT)
 
     with serve_in_thread(create_app(database, sleep=sleep)) as url, connected(url) as slow, connected(url) as quick:
         quick.sendall(LIST)
-        assert answer(quick)[0] == 200
+        assert response(quick)[0] == 200
         create_app(database, faults=[Fault(call="list_models", delay=9, nth=1)])
         slow.sendall(LIST)
-        assert waiting.wait(PATIENCE)
+        assert waiting.wait(TIMEOUT)
         quick.sendall(LIST)
-        assert answer(quick)[0] == 200
+        assert response(quick)[0] == 200
         go_on.set()
-        assert answer(slow)[0] == 200
+        assert response(slow)[0] == 200
 
 
 def test_many_connections_are_served_at_once(url: str) -> None:
-    """A hundred open connections each get their answer."""
+    """A hundred open connections each get their response."""
     connections = [connected(url) for _ in range(100)]
     for number, opened in enumerate(connections):
         opened.thing.sendall(post(v1(f"m{number}")))  # type: ignore[attr-defined]  # a part that the stubs do not know
     for opened in connections:
         with opened as connection:
-            assert answer(connection)[0] == 200
+            assert response(connection)[0] == 200
     assert len(httpx.get(f"{url}/models/list-models", headers={"apikey": "k"}, verify=NO_TLS).json()["models"]) == 100
 
 
@@ -153,6 +154,32 @@ def test_a_taken_port_is_an_error(url: str, database: Path) -> None:
     assert httpx.get(f"{url}/models/list-models", headers={"apikey": "k"}, verify=NO_TLS).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (("Host", "127.0.0.1"), 200),
+        (("Host", "localhost:1"), 200),
+        (("Host", "[::1]:8787"), 200),
+        (("Host", "rebound.example.com"), 403),
+        (("Host", "127.0.0.1.example.com:80"), 403),
+        (("Host", "10.0.0.7"), 403),
+        (("Host", "["), 403),
+        (("Origin", "http://localhost:3000"), 200),
+        (("Origin", "https://other.example.com"), 403),
+        (("Origin", "null"), 403),
+    ],
+)
+@pytest.mark.parametrize("path", ["/models/list-models", "/_emulator/requests", "/"])
+def test_another_sites_page_reads_nothing(database: Path, header: tuple[str, str], status: int, path: str) -> None:
+    """A name that was given this machine's address, and a script of another site, are refused by every path."""
+    with serve_in_thread(create_app(database, record=True, page=True)) as url:
+        headers = dict([("apikey", "k"), header])
+        response = httpx.get(url + path, headers=headers, verify=NO_TLS, trust_env=False)
+        assert (response.status_code, f"{header[0]} names another" in response.text) == (status, status == 403)
+        entries = httpx.get(f"{url}/_emulator/requests", verify=NO_TLS, trust_env=False).json()
+        assert len(entries) == (path == "/models/list-models" and status == 200)
+
+
 def test_the_end_frees_the_port(database: Path) -> None:
     """After the block nobody listens, and the same port can be used again."""
     with serve_in_thread(create_app(database)) as url:
@@ -161,19 +188,4 @@ def test_the_end_frees_the_port(database: Path) -> None:
         connected(url)
     with serve_in_thread(create_app(database), port) as again, connected(again) as connection:
         connection.sendall(LIST)
-        assert answer(connection)[0] == 200
-
-
-@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
-def test_a_signal_ends_it_in_order(database: Path, ending: type[BaseException]) -> None:
-    """What a signal's handler raises in the middle of a request ends `run`, which returns and closes everything."""
-
-    def end() -> datetime:
-        raise ending
-
-    listener = Listener(create_app(database, clock=end))
-    with connected(listener.url) as connection:
-        connection.sendall(post(v1()))
-        listener.run()
-    with pytest.raises(ConnectionRefusedError):
-        connected(listener.url)
+        assert response(connection)[0] == 200

@@ -135,7 +135,7 @@ def test_changes_of_many_threads_are_all_kept(store: Store) -> None:
 def test_an_id_is_never_given_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Chance that hits a taken id is asked again."""
     ids = iter([5, 5, 5, 6])
-    monkeypatch.setattr(store_module, "_random_id", lambda: next(ids))
+    monkeypatch.setattr(store_module, "random_id", lambda: next(ids))
     assert [store.add("x", Identity(name, "1"), {}).model_id for name in "ab"] == [5, 6]
 
 

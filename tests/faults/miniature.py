@@ -8,6 +8,7 @@ in which every number is a float. No claim is made here.
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,21 +18,25 @@ from typing import Any, Final
 import httpx
 from pulumi.dynamic import CheckResult
 
-from enkrypt_provider.account import Account
-from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.pace import new_pace
+from enkrypt_provider.api.retry import RetryPolicy
+from enkrypt_provider.core.controller import Controller, connect
+from enkrypt_provider.core.database import Database
 from enkrypt_provider.errors import EnkryptError
-from enkrypt_provider.fields import OWNER
-from enkrypt_provider.journal import Journal
+from enkrypt_provider.frontends.dynamic import DynamicFrontend
+from enkrypt_provider.frontends.property_values import OWNER, without_secrets
 from enkrypt_provider.provider import EnkryptModelProvider
-from enkrypt_provider.retry import Patience
 from enkrypt_provider.settings import Settings
-from enkrypt_provider.verbs import Verbs
 
 Properties = dict[str, Any]
 Program = Mapping[str, Properties]
 """What a program declares: the arguments of each resource, by its name."""
 
+BETWEEN_COMMANDS: Final = 61.0
+"""Seconds: a process does not know of the calls of the one before it."""
 NOTHING: Final[Program] = {}
+_RUNS = itertools.count()
 
 
 class Killed(BaseException):
@@ -69,6 +74,19 @@ class Death:
             raise Killed
 
 
+@dataclass
+class Clock:
+    """Seconds that pass only while somebody waits."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 class Wire(httpx.BaseTransport):
     """A transport that dies, where it must, just before a request or just after its work."""
 
@@ -92,17 +110,21 @@ class Machine:
     folder: Path
     death: Death = field(default_factory=Death)
     shown: list[str] = field(default_factory=list)
-    waits: list[float] = field(default_factory=list)
+    clock: Clock = field(default_factory=lambda: Clock())
 
     def provider(self) -> EnkryptModelProvider:
-        """A provider as a process of its own would have it."""
-        patience = Patience(self.settings.max_retries, sleep=self.waits.append, announce=self.shown.append)
+        """A provider as a process of its own would have it, in a run of its own."""
+        self.clock.sleep(BETWEEN_COMMANDS)
+        retry = RetryPolicy(self.settings.max_retries, sleep=self.clock.sleep)
+        pace = new_pace(self.settings, sleep=self.clock.sleep, clock=self.clock)
         inner = self.transport()
         wire = Wire(inner, self.death) if inner else None
-        client = EnkryptClient(self.settings, transport=wire, patience=patience)
-        journal = Journal(self.settings.shown_endpoint, folder=self.folder)
+        client = EnkryptClient(self.settings, transport=wire, retry=retry, pace=pace)
+        database = Database(self.folder / "provider.sqlite", run=f"run {next(_RUNS)}")
         provider = EnkryptModelProvider()
-        provider._verbs = Verbs(Account(client, journal=journal, tell=self.shown.append))
+        provider._frontend = DynamicFrontend(
+            Controller(connect(client, database=database)), lambda _severity, line: self.shown.append(line)
+        )
         return provider
 
 
@@ -143,7 +165,10 @@ class Engine:
     # ---- one resource
 
     def _register(self, run: _Run, name: str, arguments: Properties, *, forced: bool) -> None:
-        news = {**copy.deepcopy(arguments), OWNER: f"story/{self.stack}/{name}"}
+        news = {
+            **copy.deepcopy(arguments),
+            OWNER: f"organization/urn:pulumi:{self.stack}::story::enkrypt:EnkryptModel::{name}",
+        }
         old = self.held().get(name)
         inputs = _checked(run(run.provider.check, old.inputs if old and not forced else {}, news))
         if old is None:
@@ -199,7 +224,7 @@ def _checked(result: CheckResult) -> Properties:
 
 def _stored(properties: Mapping[str, Any]) -> Properties:
     """As it comes back out of the state: a copy, with every number a float and no null."""
-    found: Properties = _floats(json.loads(json.dumps(properties)))
+    found: Properties = _floats(json.loads(json.dumps(without_secrets(dict(properties)))))
     return found
 
 

@@ -19,22 +19,24 @@ from hypothesis import strategies as st
 from hypothesis.errors import FlakyStrategyDefinition
 from pulumi.output import UNKNOWN
 
-from enkrypt_provider import fields, schema, shapes
-from enkrypt_provider.account import Account
-from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.core.controller import Controller, connect
+from enkrypt_provider.core.database import Database
 from enkrypt_provider.emulator import create_app
-from enkrypt_provider.fields import Dialect
-from enkrypt_provider.journal import Journal
-from enkrypt_provider.marks import is_unknown
+from enkrypt_provider.frontends.dynamic import DynamicFrontend
+from enkrypt_provider.frontends.property_values import is_unknown, without_secrets
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.mistakes import SHOWN
+from enkrypt_provider.kinds.model import MODEL, PROTOCOLS
 from enkrypt_provider.settings import Key, Settings
-from enkrypt_provider.verbs import Verbs
 
 from .conftest import FULL, Count
 from .world import NOWHERE
 
 CHUNKS = 42 if FULL else 4
 TREES = 500 if FULL else 125
-LINES = shapes.PROBLEMS_SHOWN + 1
+LINES = SHOWN + 1
 
 HUGE = st.sampled_from(["x", "é", "\U0001f600", "\n", '"']).map(lambda text: text * 300_000)
 ODD_TEXTS = st.sampled_from(
@@ -95,9 +97,7 @@ def _renamed(draw: st.DrawFn, tree: Any, place: Place) -> Any:
     parent = at(tree, place[:-1])
     if not isinstance(parent, dict):
         return tree
-    name = draw(
-        st.sampled_from([str(place[-1])[:-1], str(place[-1]).upper(), "x", *fields.PROTOCOLS[:1]]) | ODD_TEXTS
-    )
+    name = draw(st.sampled_from([str(place[-1])[:-1], str(place[-1]).upper(), "x", *PROTOCOLS[:1]]) | ODD_TEXTS)
     return put(tree, place[:-1], {(name if k == place[-1] else k): v for k, v in parent.items()})
 
 
@@ -117,7 +117,8 @@ def test_check_answers_every_tree_and_the_api_agrees(tmp_path: Path, chunk: int,
     """Each tree gets an answer, of bounded size; what is accepted and known, the emulator registers."""
     dialect: Dialect = "v2" if chunk % 2 else "v1"
     given_ = Settings(Key("stand-in-key"), NOWHERE, dialect=dialect)
-    verbs = Verbs(Account(EnkryptClient(given_), journal=Journal(NOWHERE, folder=tmp_path)))
+    client = EnkryptClient(given_)
+    provider = DynamicFrontend(Controller(connect(client, database=Database(tmp_path / "provider.sqlite"))))
     app = create_app(tmp_path / "api.sqlite", dialect=dialect)
     api = httpx.Client(transport=httpx.WSGITransport(app=app), base_url=NOWHERE, headers={"apikey": "stand-in-key"})
     start = (int(os.environ["FAULTS_SEED"]) * 1000 + chunk) * 100
@@ -132,7 +133,7 @@ def test_check_answers_every_tree_and_the_api_agrees(tmp_path: Path, chunk: int,
     def answered(tree: Any) -> None:
         nonlocal slowest
         began = time.process_time()
-        found = verbs.check({}, tree)
+        found = provider.check({}, tree)
         slowest = max(slowest, time.process_time() - began)
         counted["all"] += 1
         if found.failures:
@@ -145,7 +146,9 @@ def test_check_answers_every_tree_and_the_api_agrees(tmp_path: Path, chunk: int,
             counted["accepted, with values that are not known yet"] += 1
             return
         counted["accepted, and registered by the emulator"] += 1
-        body = json.dumps(schema.to_wire(schema.from_engine(found.inputs), dialect), ensure_ascii=False).encode()
+        body = json.dumps(
+            codec.body(MODEL, codec.from_state(MODEL, without_secrets(found.inputs)), dialect), ensure_ascii=False
+        ).encode()
         answer = api.post("/models/add-model", content=body, headers={"Content-Type": "application/json"})
         assert answer.status_code in (200, 409), answer.text
 

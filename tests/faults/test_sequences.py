@@ -21,6 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from enkrypt_provider.emulator import LIKE_VENDOR
 from enkrypt_provider.errors import EnkryptError, ModelExists
 
 from .conftest import FULL, Count
@@ -45,6 +46,13 @@ FAULTS = st.sampled_from([way.fault for way in WAYS if not {"delay", "size"} & w
 WHEN = st.sampled_from([{}, {"first": 1}, {"first": 1}, {"first": 2}, {"first": 4}, {"nth": 2}, {"nth": 3}])
 FAULT = st.builds(lambda call, fault, when: {"call": call, **fault, **when}, CALLS, FAULTS, WHEN)
 PROGRAMS = st.dictionaries(NAMES, st.tuples(IDENTITIES, TEXTS, st.integers(0, 1)), min_size=1)
+WORLDS: tuple[dict[str, Any], ...] = (
+    {},
+    {"limits": LIKE_VENDOR},
+    {"quirks": "host,slash,order,mask,extra"},
+    {"dialect": "v2"},
+    {"dialect": "v2", "limits": LIKE_VENDOR, "quirks": "order,noslash,omit"},
+)
 Program = Mapping[str, tuple[tuple[str, str], str, int]]
 
 
@@ -97,11 +105,14 @@ class Lives(RuleBasedStateMachine):
         self.engine = self.corner.engine
         self.model = Model()
         self.keys = [self.corner.secrets.make(f"key {number} of a model") for number in range(2)]
+        self.fresh_machines = False
+        """Whether each command runs on a machine that remembers nothing."""
         self.disturbed = False
         """Whether somebody else's hand, or a lying answer, makes a refresh necessary."""
 
-    @initialize(program=PROGRAMS, adopt=st.booleans(), trouble=TROUBLES)
-    def begin(self, program: Program, adopt: bool, trouble: Trouble) -> None:
+    @initialize(program=PROGRAMS, adopt=st.booleans(), trouble=TROUBLES, fresh=st.sampled_from([False, False, True]))
+    def begin(self, program: Program, adopt: bool, trouble: Trouble, fresh: bool) -> None:
+        self.fresh_machines = fresh
         self.up_with_another_program(program, adopt, trouble)
 
     # ---- what the program says
@@ -147,8 +158,7 @@ class Lives(RuleBasedStateMachine):
             theirs = model(which[0], self.keys[0], config__model_version=which[1], config__system_prompt=text)
             self.world.add(self.corner.account, theirs)
             self.disturbed = True
-            if id_ not in {it.id for it in self.engine.state}:  # else it is the state's: a name is the identity
-                self.model.theirs.add(id_)
+            self.model.theirs.add(id_)
 
     @precondition(lambda self: self.corner.registered())
     @rule(data=st.data(), text=TEXTS)
@@ -170,9 +180,15 @@ class Lives(RuleBasedStateMachine):
 
     @rule()
     def go_on_elsewhere(self) -> None:
-        """Another machine takes over: it has the state, and no journal."""
+        """Another machine takes over: it has the state, and remembers nothing."""
         self.corner.machine = self.engine.machine = self.corner.another_machine()
-        self.model.doubtful |= self.corner.registered().keys() - {it.id for it in self.engine.state}
+        self.model.doubtful |= self.corner.registered().keys() - self._held()
+
+    @rule()
+    def change_the_endpoint(self) -> None:
+        """The stack moves to another account, in which nothing is registered."""
+        self.corner.move()
+        self.model.theirs, self.model.doubtful = set(), set()
 
     # ---- commands
 
@@ -198,12 +214,12 @@ class Lives(RuleBasedStateMachine):
         live = set(self.corner.registered())
         if self._run(self.engine.refresh, trouble, may_go=set(), stay=live) is None and not trouble.lies:
             self.disturbed = False
-        out_of_sight = live - {it.id for it in self.engine.state}
+        out_of_sight = live - self._held()
         self.model.doubtful |= out_of_sight - self.model.theirs
 
     @rule(trouble=TROUBLES)
     def destroy(self, trouble: Trouble) -> None:
-        held = {it.id for it in self.engine.state}
+        held = self._held()
         error = self._run(self.engine.destroy, trouble, may_go=held, stay=set(self.corner.registered()) - held)
         if error is None:
             assert not held & self.corner.registered().keys(), "a destroyed model is registered still"
@@ -212,8 +228,10 @@ class Lives(RuleBasedStateMachine):
         self, command: Callable[[], None], trouble: Trouble, *, may_go: set[str] | None, stay: set[str]
     ) -> BaseException | None:
         """Runs a command in trouble; what must not change has not changed."""
+        if self.fresh_machines:
+            self.go_on_elsewhere()
         before = self.corner.registered()
-        held = {it.id for it in self.engine.state}
+        held = self._held()
         self.world.turn(*trouble.faults)
         self.corner.machine.death.after = trouble.death
         error = self.corner.failure(command)
@@ -231,8 +249,14 @@ class Lives(RuleBasedStateMachine):
         assert not made_again & stay, f"deleted and made again: {made_again}"
         self._theirs_are_untouched(before, after)
         if error is not None:
-            self.model.doubtful |= after.keys() - {it.id for it in self.engine.state}
+            self.model.doubtful |= after.keys() - self._held()
         return error
+
+    def _held(self) -> set[str]:
+        """The registrations that the state stands for: by their numbers, not by their names."""
+        found = self.corner.registered()
+        numbers = {(it.id, it.outputs.get("model_id")) for it in self.engine.state}
+        return {id_ for id_, model in found.items() if (id_, model["model_id"]) in numbers}
 
     def _note(self, error: BaseException | None) -> None:
         self.counted["commands"] += 1
@@ -247,9 +271,9 @@ class Lives(RuleBasedStateMachine):
             if name is not None and self.model.program[name].get("adopt_existing"):
                 if before.get(id_) != after.get(id_):
                     self.model.theirs.discard(id_)
-            elif id_ not in {it.id for it in self.engine.state}:
+            elif id_ not in self._held():
                 assert before.get(id_) == after.get(id_), f"{id_} is somebody else's, and was touched"
-        self.model.theirs -= {it.id for it in self.engine.state}
+        self.model.theirs -= self._held()
 
     # ---- what must hold
 
@@ -259,6 +283,10 @@ class Lives(RuleBasedStateMachine):
         known = {*self.model.identities(), *self.model.theirs, *self.model.doubtful}
         known |= {it.id for it in self.engine.state}
         assert self.corner.registered().keys() <= known
+
+    @invariant()
+    def what_was_left_at_other_accounts_stays(self) -> None:
+        assert {account: self.world.registered(account) for account in self.corner.left} == self.corner.left
 
     @invariant()
     def no_secret_is_shown(self) -> None:
@@ -277,6 +305,7 @@ class Lives(RuleBasedStateMachine):
         assert error is None, f"was not made up for: {error!r}"
         self._is_as_declared()
         assert self.corner.leaks() == []
+        assert self.world.refused() == 0
 
     def _rightly_refused(self, error: str) -> str | None:
         """The resource that was refused what is somebody else's, or what nobody can prove to be ours."""
@@ -308,7 +337,7 @@ def test_whatever_happens_the_next_up_ends_with_what_is_declared(tmp_path: Path,
         max_examples=SEQUENCES, stateful_step_count=STEPS, deadline=None, database=None, verbosity=Verbosity.normal,
         phases=PHASES, suppress_health_check=list(HealthCheck), print_blob=False,
     )  # fmt: skip
-    with world_of(tmp_path, dialect="v2" if chunk % 4 == 3 else "v1") as Lives.world:
+    with world_of(tmp_path, **WORLDS[chunk % len(WORLDS)]) as Lives.world:
         run_state_machine_as_test(seed(number)(Lives), settings=limits)
     for what, number in Lives.counted.items():
         count(f"random lives of a stack: {what}", number)

@@ -19,20 +19,21 @@ from e2e.leaks import Secrets
 from e2e.tls import certified
 from emulator.serving import serving
 
-from enkrypt_provider import schema
-from enkrypt_provider.client import EnkryptClient
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.emulator import create_app
 from enkrypt_provider.errors import ConfigurationError, EnkryptError, ServiceUnavailable, UnexpectedResponse
-from enkrypt_provider.retry import Patience
-from enkrypt_provider.schema import Identifier
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Identifier
+from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import Key, Settings
 
 from .scenes import model
 from .ways import MIB
 from .world import shown_by
 
-MODEL = Identifier("x", "v1")
-BODY = schema.to_wire(schema.parse(model("x", "stand-in-model-key"))[0])
+IDENTITY = Identifier("x", "v1")
+BODY = codec.body(MODEL, codec.parse(MODEL, model("x", "stand-in-model-key"))[0])
 YESTERDAY = datetime.now(timezone.utc) - timedelta(days=1)
 BOMB = 50 * MIB
 ALLOWED = 36 * MIB
@@ -108,7 +109,7 @@ def tunnelling(answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -
 
 
 def connected(url: str, key: str) -> EnkryptClient:
-    return EnkryptClient(Settings(Key(key), url, timeout=10), patience=Patience(1, sleep=lambda _seconds: None))
+    return EnkryptClient(Settings(Key(key), url, timeout=10), retry=RetryPolicy(1, sleep=lambda _seconds: None))
 
 
 def test_a_custom_authority_is_trusted_by_httpxs_own_convention(
@@ -117,11 +118,11 @@ def test_a_custom_authority_is_trusted_by_httpxs_own_convention(
     """`SSL_CERT_FILE` names the authorities of a company's own gateway; a whole life over TLS."""
     with over_tls(tmp_path, authority.issue_cert("localhost")) as (url, _):
         client = connected(url, secrets.make("the API key"))
-        assert client.add_model(BODY, MODEL).identity == MODEL
-        assert client.get_model(MODEL).computed["model_id"] == client.list_models()[0]["model_id"]
-        assert client.modify_model(MODEL, BODY).identity == MODEL
-        client.delete_model(MODEL)
-        assert client.list_models() == []
+        assert client.add(MODEL, BODY, IDENTITY).identity == IDENTITY
+        assert client.get(MODEL, IDENTITY).computed["model_id"] == client.list_all(MODEL)[0]["model_id"]
+        assert client.modify(MODEL, IDENTITY, BODY).identity == IDENTITY
+        client.delete(MODEL, IDENTITY)
+        assert client.list_all(MODEL) == []
 
 
 DISTRUSTED: dict[str, tuple[Issue, str]] = {
@@ -138,7 +139,7 @@ def test_a_certificate_that_proves_nothing_is_refused(
     """Nothing is sent, the key least of all; the error is one line, and says that nothing was sent."""
     key = secrets.make("the API key")
     with over_tls(tmp_path, issue(authority)) as (url, heard), pytest.raises(ServiceUnavailable) as caught:
-        connected(url, key).add_model(BODY, MODEL)
+        connected(url, key).add(MODEL, BODY, IDENTITY)
     assert str(caught.value).startswith(f"create x/v1: {url} cannot be reached (")
     assert line in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -154,7 +155,7 @@ def test_a_proxy_tunnels_and_sees_neither_key_nor_body(
     with over_tls(tmp_path, authority.issue_cert("localhost")) as (url, heard), tunnelling() as (proxy, told):
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
         client = connected(url, key)
-        assert client.add_model(BODY, MODEL).identity == MODEL
+        assert client.add(MODEL, BODY, IDENTITY).identity == IDENTITY
         client.close()
     assert heard == ["/models/add-model"]
     assert told[0].startswith(b"CONNECT localhost:")
@@ -175,7 +176,7 @@ def test_a_proxy_that_refuses_is_said_without_its_password(
         monkeypatch.setenv("HTTPS_PROXY", f"http://somebody:{quoted}@{proxy}")
         client = connected("https://localhost:1", key)
         with pytest.raises(EnkryptError) as caught:
-            client.get_model(MODEL)
+            client.get(MODEL, IDENTITY)
     assert str(caught.value).startswith("read x/v1: ")
     assert "\n" not in str(caught.value)
     _shows_none(secrets, caught.value)
@@ -197,7 +198,7 @@ def test_an_unusable_setting_of_httpx_is_said_without_its_value(
     """httpx itself would repeat a part of the password, which is a secret too."""
     monkeypatch.setenv(name, value.format(quote(secrets.make("the proxy's password"), safe="")))
     with pytest.raises(ConfigurationError, match=re.escape(line)) as caught:
-        connected("https://localhost:1", secrets.make("the API key")).get_model(MODEL)
+        connected("https://localhost:1", secrets.make("the API key")).get(MODEL, IDENTITY)
     _shows_none(secrets, caught.value)
 
 
@@ -207,13 +208,13 @@ def test_fifty_megabytes_cost_a_bounded_memory(tmp_path: Path, secrets: Secrets,
     """A body of 50 MiB, plain or compressed to a few bytes, is cut off: an error, and no memory to speak of."""
     key = secrets.make("the API key")
     calls: dict[str, Callable[[EnkryptClient], object]] = {
-        "get_model": lambda client: client.get_model(MODEL),
-        "list_models": lambda client: client.list_models(),
-        "modify_model": lambda client: client.modify_model(MODEL, BODY),
+        "get_model": lambda client: client.get(MODEL, IDENTITY),
+        "list_models": lambda client: client.list_all(MODEL),
+        "modify_model": lambda client: client.modify(MODEL, IDENTITY, BODY),
     }
     with serving(tmp_path / "api.sqlite", "--fault", f"{call}:garbage={kind},size={BOMB}") as server:
         client = connected(server.url, key)
-        client.add_model(BODY, MODEL)
+        client.add(MODEL, BODY, IDENTITY)
         tracemalloc.start()
         try:
             with pytest.raises(UnexpectedResponse, match=r"\d,\d\d\d bytes"):

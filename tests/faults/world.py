@@ -20,12 +20,13 @@ import flask
 import httpx
 from e2e.leaks import Secrets
 
-from enkrypt_provider import schema
-from enkrypt_provider.emulator import create_app, serve_in_thread
-from enkrypt_provider.fields import COMPUTED, Dialect
-from enkrypt_provider.settings import Key, Settings
+from enkrypt_provider.emulator import Limits, create_app, serve_in_thread
+from enkrypt_provider.emulator.limits import NO_LIMITS
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.settings import Dialect, Key, Rate, Settings
 
-from .miniature import Engine, Machine, Program, Properties, chain
+from .miniature import Clock, Engine, Machine, Program, Properties, chain
 
 Transport = Literal["embedded", "http"]
 
@@ -48,17 +49,30 @@ class AnyKey(dict[str, str]):
 class World:
     """One emulator with its dial, and what it really holds: seen through its API while the dial is at rest."""
 
-    def __init__(self, folder: Path, *, dialect: Dialect = "v1", transport: Transport = "embedded") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        dialect: Dialect = "v1",
+        transport: Transport = "embedded",
+        limits: Limits = NO_LIMITS,
+        quirks: str = "",
+    ) -> None:
         self.folder = folder
         self.dialect: Dialect = dialect
         self._running = ExitStack()
         sleep = time.sleep if transport == "http" else _nobody_waits
-        self._app = create_app(folder / "world.db", dialect=dialect, keys=AnyKey(), sleep=sleep)
+        options: dict[str, Any] = {"dialect": dialect, "keys": AnyKey(), "quirks": quirks}
+        self.clock = Clock()
+        self.limits = limits
+        self._app = create_app(folder / "world.db", sleep=sleep, limits=limits, monotonic=self.clock, **options)
         served = serve_in_thread(self._app) if transport == "http" else nullcontext(NOWHERE)
         self.url = self._running.enter_context(served)
         self._is_wire = transport == "http"
-        self._look = self._client(self._app)
-        self._oracle = self._client(create_app(folder / "oracle.db", dialect=dialect, keys=AnyKey()))
+        self._calls = self._client(self._app)
+        # Without limits: what a test looks up is not a call of the account's.
+        self._look = self._client(create_app(folder / "world.db", **options))
+        self._oracle = self._client(create_app(folder / "oracle.db", **options))
         self._numbers = itertools.count()
 
     def _client(self, app: flask.Flask) -> httpx.Client:
@@ -70,6 +84,11 @@ class World:
     def turn(self, *faults: Mapping[str, Any]) -> None:
         """Sets the dial to these, counting from nothing."""
         self._look.post("/_emulator/faults", json=list(faults)).raise_for_status()
+
+    def refused(self) -> int:
+        """How many requests exceeded a rate."""
+        counts: dict[str, int] = self._calls.get("/_emulator/limits").raise_for_status().json()
+        return counts["violations"]
 
     def corner(self, **settings: Any) -> Corner:
         """An account, a machine and a stack that nobody has used."""
@@ -85,15 +104,15 @@ class World:
     def registered(self, account: str) -> dict[str, Properties]:
         """Every registration, by NAME/VERSION, with its keys."""
         answer = self._look.get("/models/list-models", headers={"apikey": account}).raise_for_status()
-        return {str(schema.identity_in(model)): model for model in answer.json()["models"]}
+        return {str(MODEL.identity_in(model)): model for model in answer.json()["models"]}
 
     def add(self, account: str, arguments: Properties) -> None:
         self._add(self._look, account, arguments)
 
     def change(self, account: str, arguments: Properties) -> None:
         """Makes a registration what `arguments` say."""
-        body = schema.to_wire(self.parsed(arguments), self.dialect)
-        headers = {"apikey": account, **_headers(str(schema.identity(self.parsed(arguments))))}
+        body = codec.body(MODEL, self.parsed(arguments), self.dialect)
+        headers = {"apikey": account, **_headers(str(MODEL.identity_of(self.parsed(arguments))))}
         self._look.patch("/models/modify-model", headers=headers, json=body).raise_for_status()
 
     def delete(self, account: str, id_: str) -> None:
@@ -104,12 +123,12 @@ class World:
         return self._add(self._oracle, f"account{next(self._numbers)}", arguments)
 
     def parsed(self, arguments: Properties) -> Properties:
-        inputs, problems = schema.parse(arguments, self.dialect)
+        inputs, problems = codec.parse(MODEL, arguments, self.dialect)
         assert not problems, problems
         return inputs
 
     def _add(self, client: httpx.Client, account: str, arguments: Properties) -> Properties:
-        body = schema.to_wire(self.parsed(arguments), self.dialect)
+        body = codec.body(MODEL, self.parsed(arguments), self.dialect)
         answer = client.post("/models/add-model", headers={"apikey": account}, json=body).raise_for_status()
         found: Properties = answer.json()["data"]
         return found
@@ -136,6 +155,9 @@ class Corner:
     machine: Machine = field(init=False)
     engine: Engine = field(init=False)
     errors: list[BaseException] = field(default_factory=list)
+    endpoint: str = ""
+    left: dict[str, dict[str, Properties]] = field(default_factory=dict)
+    """What is registered at the accounts that the stack has moved away from."""
 
     def __post_init__(self) -> None:
         self.machine = self.another_machine()
@@ -144,11 +166,19 @@ class Corner:
     def another_machine(self) -> Machine:
         """A machine that knows nothing of what others did."""
         given = {"timeout": TIMEOUT, "max_retries": RETRIES, "dialect": self.world.dialect, **self.options}
-        settings = Settings(Key(self.account), endpoint=self.world.url, **given)
+        given["rate_limit"] = tuple(Rate(rate.count, rate.seconds) for rate in self.world.limits.rates[False])
+        settings = Settings(Key(self.account), endpoint=self.endpoint or self.world.url, **given)
         self.folder.mkdir(exist_ok=True)
         folder = self.folder / f"machine{len(list(self.folder.iterdir()))}"
         folder.mkdir()
-        return Machine(settings, self.world.transport, folder)
+        return Machine(settings, self.world.transport, folder, clock=self.world.clock)
+
+    def move(self) -> None:
+        """Change the endpoint of the stack: another account, which nobody has used."""
+        self.left[self.account] = self.registered()
+        self.account = self.secrets.make("the API key of another account")
+        self.endpoint = f"http://127.0.0.1:{10 + len(self.left)}"
+        self.machine.settings = self.another_machine().settings
 
     def another_stack(self, name: str = "other") -> Engine:
         return Engine(self.machine, name)
@@ -190,12 +220,12 @@ def shown_by(error: BaseException) -> Iterator[str]:
 
 
 def _between_server_and_program(world: World, found: Mapping[str, Properties], program: Program) -> Iterator[str]:
-    wanted = {str(schema.identity(world.parsed(it))): it for it in program.values()}
+    wanted = {str(MODEL.identity_of(world.parsed(it))): it for it in program.values()}
     yield from (f"{id_} is registered and not declared" for id_ in found.keys() - wanted.keys())
     yield from (f"{id_} is declared and not registered" for id_ in wanted.keys() - found.keys())
     for id_ in found.keys() & wanted.keys():
         said = world.answer_to(wanted[id_])
-        differ = sorted(name for name in said if name not in COMPUTED and said[name] != found[id_].get(name))
+        differ = sorted(name for name in said if name not in MODEL.computed and said[name] != found[id_].get(name))
         yield from (f"{id_}: {name} is not as declared" for name in differ)
 
 

@@ -1,26 +1,26 @@
 """The page for a person's eyes: what is registered, what became of it, what was asked.
 
 Only for this machine, only to read, and no key is on it. Here: routes and headers. What a value looks like is in
-showing; where it is read, in history and journal.
+formatting; where it is read, in history and request_log.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import flask
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound
 
+from .. import origin
 from ..database import Database, DatabaseFailed
 from ..faults import Dial
 from ..history import History
-from ..journal import Journal
-from . import showing
+from ..request_log import RequestLog
+from . import formatting
 
 ROWS = 50  # on one page of a table
 REQUESTS = 10  # on the page of a model
+NO_MODEL = "No model has this number, or it was deleted and its history is no longer kept."
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -32,12 +32,12 @@ HEADERS = {
 SHOWN = {
     show.__name__: show
     for show in (
-        showing.differences,
-        showing.endpoint,
-        showing.fields,
-        showing.indented,
-        showing.kind,
-        showing.moment,
+        formatting.differences,
+        formatting.endpoint,
+        formatting.groups,
+        formatting.indented,
+        formatting.kind,
+        formatting.moment,
     )
 }
 
@@ -83,10 +83,10 @@ def _part(total: int, words: str = "", account: str = "") -> Part:
 
 
 class Page:
-    def __init__(self, database: Database, dial: Dial, journal: Journal | None) -> None:
+    def __init__(self, database: Database, dial: Dial, log: RequestLog | None) -> None:
         self._history = History(database)
         self._dial = dial
-        self._journal = journal
+        self._log = log
 
     def models(self) -> str:
         words, account = _asked("q"), _asked("account")
@@ -99,13 +99,13 @@ class Page:
     def model(self, model_id: int) -> str:
         """Also a deleted one, as long as its history is kept."""
         if model_id >= 2**63:  # SQLite's largest
-            raise NotFound
+            raise NotFound(NO_MODEL)
         found, changes = self._history.find(model_id), self._history.changes_of(model_id)
         if not found and not changes:
-            raise NotFound
+            raise NotFound(NO_MODEL)
         account, model = (found[0].account, found[0].model) if found else (changes[0].account, changes[0].model)
         name, version = model.model_saved_name, model.model_version
-        asked = self._journal.about(name, version, REQUESTS) if self._journal else None
+        asked = self._log.about(name, version, REQUESTS) if self._log else None
         return flask.render_template(
             "model.html", model=model, account=account, is_there=bool(found), changes=changes, requests=asked
         )
@@ -117,20 +117,20 @@ class Page:
         return flask.render_template("changes.html", part=part, changes=changes, several=several)
 
     def requests(self) -> str:
-        if not self._journal:
+        if not self._log:
             return flask.render_template("requests.html", part=None, requests=[], dial=[])
         words = _asked("q")
-        part = _part(self._journal.count(words), words)
-        found = self._journal.last(words, ROWS, part.offset)
+        part = _part(self._log.count(words), words)
+        found = self._log.last(words, ROWS, part.offset)
         return flask.render_template("requests.html", part=part, requests=found, dial=self._dial.setting())
 
 
-def page_of(database: Database, dial: Dial, journal: Journal | None, about: str) -> flask.Blueprint:
+def page_of(database: Database, dial: Dial, log: RequestLog | None, about: str) -> flask.Blueprint:
     """The routes of the page, for an application of its own origin; `about` stands at its foot."""
     routes = flask.Blueprint(
         "page", __name__, template_folder="templates", static_folder="static", static_url_path="/page"
     )
-    page = Page(database, dial, journal)
+    page = Page(database, dial, log)
     for path, view in (
         ("/", page.models),
         ("/model/<int:model_id>", page.model),
@@ -141,34 +141,44 @@ def page_of(database: Database, dial: Dial, journal: Journal | None, about: str)
     routes.before_request(_for_this_machine)
     routes.after_request(_with_headers)
     for error in (HTTPException, DatabaseFailed):
-        routes.register_error_handler(error, _told)
-    routes.context_processor(lambda: {**SHOWN, "about": about})
+        routes.register_error_handler(error, _error_page)
+    context = {**SHOWN, "about": about}
+    routes.app_context_processor(lambda: context)
     return routes
 
 
+def wants_page(request: flask.Request) -> bool:
+    """Whether a browser on this machine asks for a page, not a program for JSON."""
+    return request.method == "GET" and "text/html" in request.accept_mimetypes.values() and _is_local(request)
+
+
+def missing_page(error: HTTPException) -> flask.Response:
+    """The page for an address that has none."""
+    message = f"There is nothing at {flask.request.path}."
+    page = flask.render_template("error.html", error=error, message=message)
+    return _with_headers(flask.make_response(page, error.code))
+
+
+def _is_local(request: flask.Request) -> bool:
+    return not origin.refusal(request.environ) and origin.is_loopback(request.remote_addr or "")
+
+
 def _for_this_machine() -> None:
-    """Refuses other machines, and another site's script, to which this address was given as its own."""
-    host = urlsplit(f"//{flask.request.host}").hostname or ""
-    if not (_is_loopback(flask.request.remote_addr or "") and (host == "localhost" or _is_loopback(host))):
+    """Refuses other machines and other sites, also where no server of ours does."""
+    if not _is_local(flask.request):
         raise Forbidden("This page is for a browser on the machine that serves it.")
 
 
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
-def _with_headers(answer: flask.Response) -> flask.Response:
+def _with_headers(response: flask.Response) -> flask.Response:
     """A page that did not change is not sent again."""
-    answer.headers.update(HEADERS)
-    if answer.mimetype == "text/html":
-        answer.add_etag()
-        answer.make_conditional(flask.request)
-    return answer
+    response.headers.update(HEADERS)
+    if response.mimetype == "text/html":
+        response.add_etag()
+        response.make_conditional(flask.request)
+    return response
 
 
-def _told(error: Exception) -> tuple[str, int]:
+def _error_page(error: Exception) -> tuple[str, int]:
     code = error.code or 500 if isinstance(error, HTTPException) else 500
-    return flask.render_template("error.html", error=error, code=code), code
+    message = error.description if isinstance(error, HTTPException) else str(error)
+    return flask.render_template("error.html", error=error, message=message), code

@@ -32,13 +32,13 @@ function put(text) {
 async function update() {
   if (isPaused || document.hidden) return;
   try {
-    const answer = await fetch(location.href, { headers: etag ? { "If-None-Match": etag } : {} });
-    if (answer.status === 304) return;
-    etag = answer.headers.get("ETag") ?? "";
-    put(await answer.text());
+    const response = await fetch(location.href, { headers: etag ? { "If-None-Match": etag } : {} });
+    if (response.status === 304) return;
+    etag = response.headers.get("ETag") ?? "";
+    put(await response.text());
   } catch {
     etag = "";
-    state.textContent = "The emulator does not answer: this is what was there.";
+    state.textContent = "The emulator does not respond: this is what was there.";
   }
 }
 

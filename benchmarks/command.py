@@ -1,0 +1,40 @@
+"""One command, timed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that ended: its seconds, the seconds of CPU of all its processes, and whether it succeeded."""
+
+    seconds: float
+    cpu: float
+    is_ok: bool
+
+
+def heed_interrupts() -> None:
+    """Let what is run be interrupted. A shell's background job ignores that, and so would all that it starts: the
+    engine interrupts its language host at the end, and would wait 5 s for it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def run(command: str | Sequence[str], folder: Path, env: Mapping[str, str], *, check: bool = True) -> Ran:
+    """Run a command. Stop with the end of its log if it fails, unless `check` is false."""
+    words = command.split() if isinstance(command, str) else command
+    with (folder / "log").open("ab") as log:
+        began = time.perf_counter()
+        process = subprocess.Popen(words, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode and check:
+        raise SystemExit(f"{' '.join(words)} failed:\n{(folder / 'log').read_text()[-3000:]}")
+    return Ran(seconds, usage.ru_utime + usage.ru_stime, process.returncode == 0)

@@ -1,0 +1,160 @@
+"""Rate limits of one account: a turn for each call, and one lock-out for all calls.
+
+A limiter library does not fit: a turn must count from when the server saw the call, and a lock-out must hold all.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from ..settings import OFF, VENDOR_RATES, VENDOR_RT_RATES, Key, Rate, Rates, Settings
+from . import operation
+
+LOCK_OUT: Final = 61.0
+"""Seconds for which the vendor refuses a key after a violation, and one more [P: the vendor's own tests]."""
+LOCK_OUT_LIMIT: Final = 120.0
+"""Seconds: a server that asks for more is asked again after this."""
+MARGIN: Final = 1.02
+"""A rate's window is taken for this much longer: two clocks never agree."""
+ARRIVAL_LIMIT: Final = 1.0
+"""Seconds: a call is taken to have arrived after this, even where its response takes longer."""
+SLOWEST: Final = 8
+"""How many times slower than its limit an account becomes after violations."""
+WORTH_A_LINE: Final = 5.0
+"""Seconds of waiting for a turn that are reported."""
+
+_VENDOR: Final[Mapping[str, Rates]] = {"models": VENDOR_RATES, "rt": VENDOR_RT_RATES}
+"""The vendor's limits by family of calls."""
+
+
+@dataclass
+class Turn:
+    """One call: when it left, when its response came, and how many lock-outs there were before it."""
+
+    left: float
+    lock_outs: int
+    responded: float | None = None
+
+    def arrived(self, now: float) -> float:
+        """Return the latest time at which the server may have counted it, as far as is known by `now`."""
+        return min(now if self.responded is None else self.responded, self.left + ARRIVAL_LIMIT)
+
+
+class Pace:
+    """The turns of one account's calls. Safe for threads.
+
+    `rates` has the limits of each family of calls. A lock-out closes the gate for every family.
+    """
+
+    def __init__(
+        self,
+        rates: Mapping[str, Rates],
+        *,
+        sleep: Callable[[float], None] = operation.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rates = dict(rates)
+        self._sleep = sleep
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._turns: dict[str, deque[Turn]] = {family: deque() for family in rates}
+        self._slower = 1
+        self._lock_outs = 0
+        self._opens_at = self._reported_until = float("-inf")
+
+    @contextmanager
+    def turn(self, family: str) -> Iterator[Turn]:
+        """Wait for the next turn of `family`; it lasts until the response is there."""
+        turn = self._wait(family)
+        try:
+            yield turn
+        finally:
+            turn.responded = max(turn.left, self._clock())
+
+    def lock_out(self, turn: Turn, why: str, seconds: float | None = None) -> None:
+        """Close the gate for all calls, since the one of `turn` was refused, and reopen it more slowly.
+
+        Calls that left before the gate closed belong to the same violation and change nothing.
+        """
+        wait = LOCK_OUT if seconds is None else min(seconds, LOCK_OUT_LIMIT)
+        with self._lock:
+            if turn.lock_outs != self._lock_outs:
+                return
+            self._lock_outs += 1
+            self._opens_at = self._reported_until = self._clock() + wait
+            self._slow_down()
+        operation.report("warning", f"the API refuses calls ({why}): all calls of this account wait {wait:.3g} s")
+
+    def _wait(self, family: str) -> Turn:
+        now = began = self._clock()
+        while True:
+            with self._lock:
+                now = max(now, self._clock())
+                free = self._next_turn(family, now)
+                if free <= now:
+                    operation.current().waited += now - began
+                    return self._take_turn(family, now)
+                is_worth_a_line = self._is_worth_a_line(now, free)
+            if is_worth_a_line:
+                operation.report("info", f"waiting {free - now:.0f} s for the API's rate limit (enkrypt:rateLimit)")
+            self._sleep(free - now)
+            now = free  # even where `sleep` is a test's, and no time passed
+
+    def _next_turn(self, family: str, now: float) -> float:
+        """Return the earliest time that may be right: a call in flight may still delay it."""
+        turns = self._turns[family]
+        rates = self._rates[family]
+        # The rate itself too: calls that left before it became slower still count at the server.
+        limits = [limit for rate in rates for limit in (self._limit(rate, 1), self._limit(rate, self._slower))]
+        after = [turns[-calls].arrived(now) + window for calls, window in limits if len(turns) >= calls]
+        return max([self._opens_at, *after])
+
+    def _take_turn(self, family: str, now: float) -> Turn:
+        turns, turn = self._turns[family], Turn(now, self._lock_outs)
+        turns.append(turn)
+        while len(turns) > max((rate.calls for rate in self._rates[family]), default=0):
+            turns.popleft()
+        return turn
+
+    def _limit(self, rate: Rate, slower: int) -> tuple[int, float]:
+        """Return how many calls may leave in how many seconds: the rate, or a part of it, in smaller bursts."""
+        calls = max(1, rate.calls // slower)
+        return calls, rate.seconds * MARGIN * slower * calls / rate.calls
+
+    def _slow_down(self) -> None:
+        if OFF in self._rates.values():
+            self._rates = {family: rates or _VENDOR[family] for family, rates in self._rates.items()}
+        else:
+            self._slower = min(self._slower * 2, SLOWEST)
+
+    def _is_worth_a_line(self, now: float, free: float) -> bool:
+        if free - now <= WORTH_A_LINE or now < self._reported_until:
+            return False
+        self._reported_until = free
+        return True
+
+
+_shared: dict[tuple[str, Key], Pace] = {}
+
+
+def shared_pace(settings: Settings) -> Pace:
+    """Return the pace that all clients of one account in this process share; the first one's rates hold."""
+    account = (str(settings.database or settings.account), settings.api_key)
+    return _shared.setdefault(account, new_pace(settings))
+
+
+def new_pace(
+    settings: Settings,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Pace:
+    """Return a pace for the settings' rate limits. `/rt/*` has a limit of its own, on every plan."""
+    rt = VENDOR_RT_RATES if settings.rate_limit else OFF
+    return Pace({"models": settings.rate_limit, "rt": rt}, sleep=sleep, clock=clock)

@@ -1,0 +1,158 @@
+"""What a response means: the model or the list that it holds, or the error that its status stands for.
+
+`hide` takes the keys that were sent out of a text. No error shows more of a response than one line of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from ..errors import AuthenticationFailed, ModelExists, ModelNotFound, RequestRejected, UnexpectedResponse, plain
+from ..kinds import codec
+from ..kinds.kind import Identifier, Json, Kind, Live
+from ..settings import Settings
+from .request import NOT_FOLLOWED, Request, Response, timestamp
+from .retry import Failed, Failure
+
+Hide = Callable[[str], str]
+
+_REJECTIONS: Final[dict[int, tuple[type[RequestRejected], str]]] = {
+    401: (
+        AuthenticationFailed,
+        "{endpoint} does not accept the API key; set a valid one with `pulumi config set --secret enkrypt:apiKey`. "
+        "`refresh` and `destroy` use the key of the last `up`: after a rotation add --run-program",
+    ),
+    403: (
+        AuthenticationFailed,
+        "{endpoint} does not accept the API key; it may be of another project or lack the right to do this",
+    ),
+    404: (ModelNotFound, ""),
+    409: (ModelExists, ""),
+}
+"""The error and the advice for a status."""
+_OTHER_DIALECT: Final = (
+    "it was sent in dialect {own}; where the account speaks {other} (`enkrypt-provider doctor` says which), set "
+    "enkrypt:dialect to {other}"
+)
+_NO_SUCH_CALL: Final = (RequestRejected, "is {endpoint} the API's address?")
+
+
+# ---- a status
+
+
+def failure(response: Response, hide: Hide) -> Failed | None:
+    """Return how the request failed where the status says that it may be sent again."""
+    status, seconds = response.status, retry_after(response.headers.get("retry-after"))
+    why = f"{status}{_colon(_message(response, hide))}"
+    if status == 429:
+        return Failed(Failure.RATE_LIMITED, why, seconds)
+    if status == 503 and seconds is not None:
+        return Failed(Failure.TURNED_AWAY, why, seconds)
+    if status >= 500 or status in (408, 425):
+        return Failed(Failure.LOST, why, seconds)
+    return None
+
+
+def rejection(request: Request, response: Response, settings: Settings, hide: Hide) -> RequestRejected:
+    """Return the error that any other status from 300 stands for."""
+    if response.status in (301, 302, 303, 307, 308):
+        return RequestRejected(_redirected(request, response, hide), status=response.status)
+    kind, advice = _REJECTIONS.get(response.status, (RequestRejected, ""))
+    if kind is ModelNotFound and request.identity is None:
+        kind, advice = _NO_SUCH_CALL
+    elif response.status in (400, 422) and request.body is not None and request.kind.has_dialects:
+        advice = _OTHER_DIALECT.format(own=settings.dialect, other="v1" if settings.dialect == "v2" else "v2")
+    message = f"{request.what}: {response.status}{_colon(_message(response, hide))}"
+    return kind(
+        f"{message}{_colon(advice.format(endpoint=settings.shown_endpoint))}",
+        status=response.status,
+        request_id=hide(_request_id(response)),
+    )
+
+
+def retry_after(header: str | None) -> float | None:
+    """Return seconds, from either form of the header; None where there is none or it is unreadable."""
+    if header is None:
+        return None
+    try:
+        return float(header) if header.strip().isdigit() else max(0.0, timestamp(header) - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _message(response: Response, hide: Hide) -> str:
+    message = _field(_json(response), "message")
+    return plain(hide(message), 300) if isinstance(message, str) else ""
+
+
+def _request_id(response: Response) -> str:
+    in_body = _field(_json(response), "request_id")
+    return in_body if isinstance(in_body, str) else response.headers.get("x-enkrypt-correlation-id", "")
+
+
+def _json(response: Response) -> Json:
+    """Return the body's JSON; None where it is none."""
+    try:
+        return response.json()
+    except UnexpectedResponse:
+        return None
+
+
+def _field(found: Json, name: str) -> Json:
+    return found.get(name) if isinstance(found, dict) else None
+
+
+def _redirected(request: Request, response: Response, hide: Hide) -> str:
+    where = plain(hide(_host_in(response.headers.get(NOT_FOLLOWED, ""))), 100) or "another place"
+    return (
+        f"{request.what}: {response.status} to {where}: redirects are not followed, since the key would "
+        "go with them; if that is the API's address, set enkrypt:endpoint to it"
+    )
+
+
+def _host_in(url: str) -> str:
+    """Return `https://HOST`, or "" where `url` names none."""
+    try:
+        target = urlsplit(url)
+        return f"{target.scheme}://{target.hostname}" if target.hostname else ""
+    except ValueError:
+        return ""
+
+
+def _colon(text: str) -> str:
+    return f": {text}" if text else ""
+
+
+# ---- a body; each raises `UnexpectedResponse` where it holds something else
+
+
+def one(kind: Kind, identity: Identifier, response: Response) -> Live:
+    """Return the registration that was asked for."""
+    return _registration(kind, identity, response.json())
+
+
+def written(kind: Kind, identity: Identifier, response: Response) -> Live:
+    """Return the registration in the response to a write."""
+    return _registration(kind, identity, _field(response.json(), "data"))
+
+
+def items(kind: Kind, response: Response) -> list[Json]:
+    """Return the items of a list."""
+    found = _field(response.json(), kind.calls.listed)
+    if not isinstance(found, list):
+        raise UnexpectedResponse(f"answered without a list of {kind.noun}s")
+    return found
+
+
+def _registration(kind: Kind, identity: Identifier, found: Json) -> Live:
+    """Return the registration of this identity; one without a version is taken for it."""
+    name = next(iter(kind.identity))
+    if not isinstance(found, dict) or not isinstance(found.get(name), str):
+        raise UnexpectedResponse(f"answered without the {kind.noun}'s data")
+    shown = kind.identity_shown(found)
+    if (shown.name, shown.version or identity.version) != (identity.name, identity.version):
+        raise UnexpectedResponse(f"answered with another {kind.noun}, {shown.name}")
+    return codec.read(kind, found if shown == identity else kind.with_version(found, identity.version))

@@ -1,0 +1,165 @@
+"""What is sent again, by method and by failure: a table, and tenacity, which follows it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, TypeVar
+
+import tenacity
+
+from ..errors import EnkryptError, ServiceUnavailable
+from . import operation
+
+T = TypeVar("T")
+
+
+class Failure(Enum):
+    """How a request failed without a final response."""
+
+    NOT_SENT = "not sent"  # refused, no such host, no TLS
+    RATE_LIMITED = "rate limited"  # 429
+    TURNED_AWAY = "turned away"  # 503 with Retry-After
+    LOST = "response lost"  # time-out, reset, 5xx, a body that is cut short or unreadable: the work may be done
+
+
+class Then(Enum):
+    """What follows a failure."""
+
+    RETRY = "send again"
+    RETRY_IN_DOUBT = "send again; where that is refused, the work may have been done before"
+    LOOK_UP = "look up whether the work was done, then send again"
+
+
+TABLE: Final[dict[tuple[str, Failure], Then]] = {
+    ("GET", Failure.NOT_SENT): Then.RETRY,
+    ("GET", Failure.RATE_LIMITED): Then.RETRY,
+    ("GET", Failure.TURNED_AWAY): Then.RETRY,
+    ("GET", Failure.LOST): Then.RETRY,
+    ("PATCH", Failure.NOT_SENT): Then.RETRY,
+    ("PATCH", Failure.RATE_LIMITED): Then.RETRY,
+    ("PATCH", Failure.TURNED_AWAY): Then.RETRY,
+    ("PATCH", Failure.LOST): Then.RETRY_IN_DOUBT,  # the whole object: twice is once
+    ("DELETE", Failure.NOT_SENT): Then.RETRY,
+    ("DELETE", Failure.RATE_LIMITED): Then.RETRY,
+    ("DELETE", Failure.TURNED_AWAY): Then.RETRY,
+    ("DELETE", Failure.LOST): Then.RETRY,  # what is gone is done
+    ("POST", Failure.NOT_SENT): Then.RETRY,
+    ("POST", Failure.RATE_LIMITED): Then.RETRY_IN_DOUBT,  # by a gateway, whatever was done behind it
+    ("POST", Failure.TURNED_AWAY): Then.RETRY_IN_DOUBT,
+    ("POST", Failure.LOST): Then.LOOK_UP,
+}
+
+RETRY_AFTER_LIMIT: Final = 60.0
+"""Seconds: a server that asks for more is asked again after this."""
+
+
+class Failed(EnkryptError):
+    """One attempt failed. `retry_after`, seconds, is what the server asked for; `error` is what a person is told."""
+
+    def __init__(
+        self, failure: Failure, why: str, retry_after: float | None = None, error: EnkryptError | None = None
+    ) -> None:
+        super().__init__(why)
+        self.failure = failure
+        self.retry_after = retry_after
+        self.error = error
+
+    def final(self, what: str, attempts: int) -> EnkryptError:
+        """Return the error for a person, once no attempt is left."""
+        tried = "once" if attempts == 1 else f"{attempts} times"
+        return self.error or ServiceUnavailable(f"{what}: {self}; tried {tried}", attempts=attempts)
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often to try, and how to wait. Times in seconds; the time limit is the operation's."""
+
+    max_retries: int = 5
+    first_wait: float = 0.5
+    longest_wait: float = 20.0
+    sleep: Callable[[float], None] = operation.sleep
+    clock: Callable[[], float] = time.monotonic
+
+
+def retry(
+    attempt: Callable[[], T],
+    *,
+    method: str,
+    what: str,
+    policy: RetryPolicy,
+    look_up: Callable[[], T | None] = lambda: None,
+    doubt: Callable[[], None] = lambda: None,
+) -> T:
+    """Call `attempt` until it returns, as the table, the policy and the operation's time limit allow.
+
+    Where the table says so, `look_up` is called first: what it returns, unless None, is the result. `doubt` is
+    called as soon as the work may have been done without a response. `what` names the request to a person.
+    Raise the last failure's error for a person, and at once whatever else `attempt` or `look_up` raises.
+    """
+
+    def once() -> T:
+        try:
+            return attempt()
+        except Failed as failed:
+            then = TABLE[method, failed.failure]
+            if then is not Then.RETRY:
+                doubt()
+            if then is Then.LOOK_UP and (done := look_up()) is not None:
+                return done
+            raise
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(Failed),
+        stop=_stop(policy.max_retries + 1, policy.clock),
+        wait=_wait(tenacity.wait_random_exponential(multiplier=policy.first_wait, max=policy.longest_wait)),
+        sleep=policy.sleep,
+        before_sleep=_report(what, policy.max_retries + 1),
+        reraise=True,
+    )
+    try:
+        with operation.joined(policy.clock):
+            return retrying(once)
+    except Failed as failed:
+        raise failed.final(what, int(retrying.statistics.get("attempt_number", 1))) from None
+
+
+def _stop(attempts: int, clock: Callable[[], float]) -> Callable[[tenacity.RetryCallState], bool]:
+    """Return a condition: no attempt is left, or no time. Waiting for a turn is not counted."""
+
+    def is_over(state: tenacity.RetryCallState) -> bool:
+        current = operation.current()
+        worked = clock() - current.began - current.waited
+        return state.attempt_number >= attempts or worked + state.upcoming_sleep >= current.time_limit
+
+    return is_over
+
+
+def _wait(backoff: Callable[[tenacity.RetryCallState], float]) -> Callable[[tenacity.RetryCallState], float]:
+    def wait(state: tenacity.RetryCallState) -> float:
+        failed = _failure(state)
+        if failed and failed.failure is Failure.RATE_LIMITED:
+            return 0.0  # the gate makes it wait
+        asked = failed.retry_after if failed else None
+        return backoff(state) if asked is None else min(asked, RETRY_AFTER_LIMIT)
+
+    return wait
+
+
+def _report(what: str, attempts: int) -> Callable[[tenacity.RetryCallState], None]:
+    def report(state: tenacity.RetryCallState) -> None:
+        failed, number = _failure(state), state.attempt_number
+        if failed and failed.failure is Failure.RATE_LIMITED:
+            return  # the gate reports it, once for all calls
+        wait = state.next_action.sleep if state.next_action else 0.0
+        why = f"{failed}; " if number == 1 else ""
+        operation.report("info", f"{what}: {why}trying again in {wait:.2g} s ({number + 1} of {attempts})")
+
+    return report
+
+
+def _failure(state: tenacity.RetryCallState) -> Failed | None:
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, Failed) else None

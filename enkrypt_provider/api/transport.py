@@ -1,0 +1,154 @@
+"""HTTP exchanges, bounded in size and time. The only module that imports the HTTP client."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import ssl
+import time
+import zlib
+from collections.abc import Callable
+from typing import Final
+
+import httpx
+
+from ..errors import ConfigurationError, UnexpectedResponse, plain
+from ..kinds.kind import Json
+from ..settings import Settings
+from .redaction import redacted
+from .request import NOT_FOLLOWED, Request, Response, timestamp
+from .retry import Failed, Failure
+
+_NOT_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+class Transport:
+    """The connections to one API, kept alive. Safe for threads.
+
+    Raise `ConfigurationError` where the environment's proxy or certificates, or the embedded database, cannot be
+    used.
+    """
+
+    def __init__(self, settings: Settings, transport: httpx.BaseTransport | None, clock: Callable[[], float]) -> None:
+        self.settings = settings
+        self.clock_offset = 0.0
+        """Seconds by which the API's clock is ahead of this machine's, as of its last response."""
+        self._clock = clock
+        self._http = _connect(settings, transport or _embedded(settings))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def send(self, request: Request) -> Response:
+        """Return the response, whatever its status. Raise `Failed`, or `UnexpectedResponse` where it is huge."""
+        try:
+            return self._send(request)
+        except _NOT_SENT as error:
+            raise Failed(Failure.NOT_SENT, f"{self._reach(error)}") from None
+        except httpx.TimeoutException:
+            raise Failed(Failure.LOST, f"no response within {self.settings.timeout:g} s") from None
+        except (httpx.TransportError, ConnectionError) as error:
+            raise Failed(Failure.LOST, f"the connection broke ({type(error).__name__})") from None
+
+    def _send(self, request: Request) -> Response:
+        content = None if request.body is None else _encode(request.body)
+        headers = request.headers | ({"Content-Type": "application/json"} if content is not None else {})
+        until = self._clock() + self.settings.timeout
+        with self._http.stream(request.method, request.path, content=content, headers=headers) as response:
+            self._note_clock(response.headers.get("date"))
+            body = self._receive(response, request.limit, until)
+            return Response(response.status_code, response.headers, body)
+
+    def _receive(self, response: httpx.Response, limit: int, until: float) -> bytes:
+        body = bytearray()
+        for chunk in response.iter_raw():  # a size would gather a slow drip before the clock is read
+            body += chunk
+            if len(body) > limit:
+                raise UnexpectedResponse(f"answered {response.status_code} with more than {limit:,} bytes")
+            if self._clock() > until:
+                raise httpx.ReadTimeout("the response as a whole")
+        return _decompressed(bytes(body), response.headers.get("content-encoding", ""), limit)
+
+    def _note_clock(self, date: str | None) -> None:
+        with contextlib.suppress(ValueError, TypeError, OverflowError):
+            self.clock_offset = timestamp(date) - time.time() if date else self.clock_offset
+
+    def _reach(self, error: Exception) -> str:
+        reason = plain(redacted(str(error), [self.settings.api_key.reveal()]), 160)
+        where = f"{self.settings.shown_endpoint} cannot be reached ({reason or type(error).__name__})"
+        return f"{where}: check enkrypt:endpoint, the network and HTTPS_PROXY"
+
+
+def _connect(settings: Settings, transport: httpx.BaseTransport | None) -> httpx.Client:
+    is_https = settings.endpoint.casefold().startswith("https:")
+    try:
+        return httpx.Client(
+            base_url=settings.endpoint or "http://embedded.invalid",
+            headers={
+                "apikey": settings.api_key.reveal(),
+                "Accept": "application/json",
+                # A compressed response could be a bomb.
+                "Accept-Encoding": "identity",
+                "User-Agent": "enkrypt-provider (Pulumi)",
+            },
+            timeout=httpx.Timeout(settings.timeout, connect=min(settings.timeout, 10.0)),
+            transport=transport,
+            # Plain http needs no certificates, and to read them takes as long as a few calls: it trusts nobody.
+            verify=True if is_https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            follow_redirects=False,  # the key never follows one
+            event_hooks={"response": [_hide_location]},
+            # A proxy is asked for a tunnel to https; plain http, this machine's own, must not leave it.
+            trust_env=is_https,
+        )
+    except OSError:
+        wrong = "SSL_CERT_FILE must name a readable file of certificates (PEM)"
+    except ImportError:
+        wrong = "a SOCKS proxy needs one more package: pip install 'httpx[socks]'"
+    except (httpx.InvalidURL, ValueError):
+        wrong = "HTTPS_PROXY or ALL_PROXY holds no proxy's URL: percent-encode what is odd in its password"
+    # Outside of `except`: what httpx says repeats parts of the URL, a password perhaps, and must not be chained.
+    raise ConfigurationError(wrong)
+
+
+def _embedded(settings: Settings) -> httpx.BaseTransport | None:
+    if settings.database is None:
+        return None
+    from ..emulator import create_app
+    from ..emulator.database import NotOurs
+
+    try:
+        return httpx.WSGITransport(app=create_app(settings.database, dialect=settings.dialect))
+    except NotOurs as error:
+        raise ConfigurationError(f"enkrypt:endpoint: {plain(error, 400)}") from None
+
+
+def _encode(body: Json) -> bytes:
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _decompressed(body: bytes, encoding: str, limit: int) -> bytes:
+    if encoding.lower() in ("", "identity"):
+        return body
+    if encoding.lower() not in ("gzip", "deflate"):
+        raise UnexpectedResponse(f"answered in the encoding {plain(encoding, 20)!r}, which was not asked for")
+    try:
+        unzip = zlib.decompressobj(wbits=47)  # 47: gzip or zlib, by its header
+        whole = unzip.decompress(body, limit + 1)
+    except zlib.error:
+        raise UnexpectedResponse("answered with a compressed body that is broken") from None
+    if len(whole) > limit or not unzip.eof:
+        raise UnexpectedResponse(f"answered with a compressed body that is cut short or over {limit:,} bytes")
+    return whole
+
+
+def _hide_location(response: httpx.Response) -> None:
+    """Keep the client from preparing to follow a redirect, which fails where it leads nowhere."""
+    if place := response.headers.pop("location", None):
+        response.headers[NOT_FOLLOWED] = place

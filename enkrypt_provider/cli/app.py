@@ -1,0 +1,278 @@
+"""What a person types, one function for each command.
+
+Imports stay inside the commands: `--help` and shell completion must not wait for those of another one. An
+expected error is one line on stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import EnkryptError
+from .options import (
+    PROGRAM,
+    DialectOption,
+    EndpointOption,
+    JsonOption,
+    ModelArgument,
+    PatternOption,
+    StackOption,
+    stack_option,
+)
+from .serve import serve
+
+if TYPE_CHECKING:
+    from .sources import Sources
+
+commands = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command, and end the process with its exit code."""
+    try:
+        # By its own name however it was started: the shell's completion is bound to that.
+        commands(arguments, prog_name=PROGRAM)
+    except EnkryptError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        from .. import __version__
+
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@commands.callback()
+def main_options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Enkrypt AI model registrations, and the Models API on this machine.
+
+    `python -m enkrypt_provider` is the same command.
+
+    The API key comes from the configuration of the stack that --stack names (enkrypt:apiKey), otherwise from the
+    environment (ENKRYPTAI_API_KEY, ENKRYPT_API_KEY). There is no option for it: everyone on a machine can read the
+    arguments of a command.
+
+    \b
+    Exit codes:
+      0  done; `health`: healthy; `doctor`: no problem
+      1  an error, one line on stderr; `health`: not healthy; `doctor`: a problem;
+         `import`: something was left out or has to be done first
+      2  the command line is wrong
+    """
+
+
+@commands.command("list")
+def list_(
+    name: PatternOption = None,
+    as_json: JsonOption = False,
+    stack: StackOption = None,
+    endpoint: EndpointOption = None,
+    dialect: DialectOption = None,
+) -> None:
+    """List the registrations of the account.
+
+    A table with the columns that fit on a terminal. Otherwise a line for each, without a header: name, version,
+    model, protocol, endpoint, hosting, testing for and model id, with tabs between them.
+
+    \b
+    Examples:
+      enkrypt-provider list --stack prod
+      enkrypt-provider list --name 'gpt-*' --json
+      enkrypt-provider list | cut -f 1,2
+    """
+    from . import printing, registrations
+
+    client = _sources(stack, endpoint, dialect).client()
+    found = registrations.registrations(client, name or (), printing.watching("Reading"))
+    lives = list(registrations.readable(found))
+    if as_json:
+        printing.print_json([printing.document(live) for live in lives])
+    else:
+        where = f"matches {' or '.join(name)}" if name else f"is at {client.settings.shown_endpoint}"
+        printing.listed(lives, f"No registration {where}.")
+    problems = [registration.problem for registration in found if registration.problem]
+    printing.problems(problems)
+    raise typer.Exit(1 if problems else 0)
+
+
+@commands.command()
+def show(
+    model: ModelArgument,
+    as_json: JsonOption = False,
+    stack: StackOption = None,
+    endpoint: EndpointOption = None,
+    dialect: DialectOption = None,
+) -> None:
+    """Show everything about one registration, but for its secrets.
+
+    \b
+    Examples:
+      enkrypt-provider show gpt-4o-mini --stack prod
+      enkrypt-provider show support-copilot:2024-08-06 --json
+    """
+    from . import printing, registrations
+
+    live = registrations.registration(_sources(stack, endpoint, dialect).client(), model)
+    if as_json:
+        printing.print_json(printing.document(live))
+    else:
+        printing.details(live)
+
+
+@commands.command()
+def health(
+    model: ModelArgument,
+    as_json: JsonOption = False,
+    stack: StackOption = None,
+    endpoint: EndpointOption = None,
+    dialect: DialectOption = None,
+) -> None:
+    """Ask the API whether a model responds.
+
+    The exit code is 0 where it does, and 1 where it does not.
+
+    \b
+    Examples:
+      enkrypt-provider health gpt-4o-mini --stack prod
+      enkrypt-provider health support-copilot:2024-08-06 && echo well
+    """
+    from . import printing, registrations
+
+    client = _sources(stack, endpoint, dialect).client()
+    found = registrations.health(client, registrations.registration(client, model))
+    if as_json:
+        printing.print_json({"model": str(found.identity), "healthy": not found.illness, "reason": found.illness})
+    else:
+        typer.echo(f"{found.identity}: {found.illness or 'healthy'}")
+    raise typer.Exit(1 if found.illness else 0)
+
+
+@commands.command("import")
+def import_(
+    name: PatternOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="Take all that match, and ask nothing.")] = False,
+    python: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a Python module that declares them instead of catalogue entries."),
+    ] = None,
+    secret: Annotated[
+        str, typer.Option(metavar="NAME", help="The key that the API masks is the secret enkrypt:NAME.")
+    ] = "",
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The import file.")] = Path("enkrypt-import.json"),
+    run: Annotated[bool, typer.Option("--run", help="Run `pulumi import` at once, and write no file.")] = False,
+    stack: Annotated[str | None, stack_option("The stack to import into; without it, the selected one.")] = None,
+    endpoint: EndpointOption = None,
+    dialect: DialectOption = None,
+) -> None:
+    """Import live registrations into a stack.
+
+    The next `pulumi up` then changes nothing.
+
+    Lists those that are not in the stack's state and asks which to take; in a non-interactive run it takes all. Then
+    it sets their keys as secrets of the stack, declares them in the catalogue of the stack's file, or in a Python
+    module, and writes a file for `pulumi import --file`. Where the API masks a key, it asks for it, or prints the
+    command that sets it. Run it in the project's folder.
+
+    The import file holds keys in the clear: only you can read it; delete it after the import. With --run there is
+    none.
+
+    \b
+    Examples:
+      enkrypt-provider import --stack prod
+      enkrypt-provider import --stack prod --name 'gpt-*' --secret openaiApiKey --run
+      enkrypt-provider import --stack prod --all --python imported.py
+    """
+    from . import import_dialogue, printing
+    from .sources import Sources
+    from .stack import Stack
+
+    if python and not python.stem.isidentifier():
+        raise typer.BadParameter("a module's name must be an identifier", param_hint="--python")
+    target = Stack(stack) if stack else Stack.selected()
+    wishes = import_dialogue.Wishes(
+        patterns=name or (),
+        python=python,
+        masked_as=secret,
+        file=out,
+        at_once=run,
+        asks=printing.person() and not everything,
+    )
+    client = Sources(target, _overrides(endpoint, dialect)).client()
+    raise typer.Exit(0 if import_dialogue.hold(target, client, wishes) else 1)
+
+
+@commands.command()
+def doctor(
+    as_json: JsonOption = False,
+    stack: StackOption = None,
+    endpoint: EndpointOption = None,
+    dialect: DialectOption = None,
+) -> None:
+    """Say what is wrong, and what to do.
+
+    Looks at versions, at where each setting comes from and whether the key works; with --stack also at whether the
+    state and the account agree. Of a key it shows four digits of a hash, by which two keys can be told apart. The
+    exit code is 1 where there is a problem.
+
+    \b
+    Examples:
+      enkrypt-provider doctor --stack prod
+      enkrypt-provider doctor --json
+    """
+    from .doctor import examine
+    from .findings import tell
+
+    is_well = tell(examine(_sources(stack, endpoint, dialect)), as_json=as_json)
+    raise typer.Exit(0 if is_well else 1)
+
+
+class PluginAction(str, Enum):
+    install = "install"
+
+
+@commands.command("plugin")
+def plugin_command(action: Annotated[PluginAction, typer.Argument(help="What to do with it.")]) -> None:  # noqa: ARG001
+    """Make the native plugin known to Pulumi, for every project of this user, in any language.
+
+    Installs a launcher that starts the plugin with this Python. A project may name the folder of the plugin instead,
+    by `plugins.providers` in its Pulumi.yaml.
+
+    \b
+    Examples:
+      enkrypt-provider plugin install
+    """
+    from . import plugin
+
+    typer.echo(f"pulumi-resource-enkrypt {plugin.install()} is installed")
+
+
+commands.command()(serve)
+
+
+def _sources(stack: str | None, endpoint: str | None, dialect: str | None) -> Sources:
+    from .sources import Sources
+    from .stack import Stack
+
+    return Sources(Stack(stack) if stack else None, _overrides(endpoint, dialect))
+
+
+def _overrides(endpoint: str | None, dialect: str | None) -> dict[str, str]:
+    return {"endpoint": endpoint or "", "dialect": dialect or ""}

@@ -1,0 +1,109 @@
+"""From live registrations to the arguments that declare them: the resources' names, what differs from the defaults.
+
+Decides purely: asks nobody and writes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ..errors import Problem
+from ..kinds import codec
+from ..kinds.kind import Identifier, Live, Properties
+from ..kinds.markers import Dialect
+from ..kinds.model import MODEL
+from ..kinds.plain import UNKNOWN
+from ..kinds.shortened import shortened
+from ..program import catalogue
+from .masking import replaced
+from .stack_secrets import Secret, Secrets, numbered
+from .trees import changed, leaves
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A registration and the arguments, `Secret`s among them, that declare it as the resource `name`."""
+
+    name: str
+    live: Live = field(repr=False)
+    arguments: Properties = field(repr=False)
+    is_new: bool = True
+
+    @property
+    def identity(self) -> Identifier:
+        return self.live.identity
+
+    @cached_property
+    def secrets(self) -> list[str]:
+        """The names of the secrets that it needs."""
+        return list(dict.fromkeys(leaf.name for _, leaf in leaves(self.arguments) if isinstance(leaf, Secret)))
+
+    def parsed(self, dialect: Dialect, value_of: Callable[[str], Any]) -> tuple[Properties, list[Problem]]:
+        """Return what `check` makes of the arguments with these values of the secrets, and the rules they break."""
+        return codec.parse(MODEL, filled(self.arguments, value_of), dialect)
+
+    def problems(self, dialect: Dialect) -> list[Problem]:
+        """Return the rules that the arguments break whatever the secrets are."""
+        return self.parsed(dialect, unknown)[1]
+
+
+def unknown(_name: str) -> Any:
+    """Return the value of a secret that is not known yet."""
+    return UNKNOWN
+
+
+def filled(arguments: Any, value_of: Callable[[str], Any]) -> Any:
+    """Return `arguments` with a value in the place of each `Secret`."""
+    return changed(arguments, lambda leaf: value_of(leaf.name) if isinstance(leaf, Secret) else leaf)
+
+
+def names_for(identities: Iterable[Identifier], taken: Iterable[str]) -> dict[Identifier, str]:
+    """Return a resource's name for each registration: its own, with the version where that is ambiguous."""
+    found = list(identities)
+    count = Counter(_slug(identity.name) for identity in found)
+    used = set(taken)
+    names: dict[Identifier, str] = {}
+    for identity in found:
+        slug = _slug(identity.name)
+        wanted = slug if count[slug] == 1 else f"{slug}-{_slug(identity.version)}"
+        names[identity] = next(name for name in numbered(wanted, "-") if name not in used)
+        used.add(names[identity])
+    return names
+
+
+def _slug(text: str) -> str:
+    # It becomes part of a URN, of a configuration key and of commands for the shell.
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "model"
+
+
+def declare(live: Live, name: str, secrets: Secrets, dialect: Dialect = "v1") -> Declaration:
+    """Return a new declaration of a registration, which says only what differs from the defaults."""
+    taken: set[str] = set()
+    hidden = replaced(live.inputs, lambda label, text: secrets.place(name, label, text, taken))
+    return Declaration(name, live, shortened(MODEL, live.inputs, hidden, dialect))
+
+
+def declared(entries: Mapping[str, Any], lives: Mapping[Identifier, Live], dialect: Dialect) -> Iterator[Declaration]:
+    """Yield the declarations that a catalogue has already of these registrations."""
+    for name, entry in entries.items():
+        arguments = catalogue.mapped(entry, catalogue.SECRET, Secret)
+        inputs, problems = (
+            codec.parse(MODEL, filled(arguments, unknown), dialect) if isinstance(entry, dict) else ({}, [])
+        )
+        identity = MODEL.known_identity(inputs) if inputs and not problems else None
+        if live := lives.get(identity) if identity else None:
+            yield Declaration(name, live, arguments, is_new=False)
+
+
+def missing(declarations: Iterable[Declaration], secrets: Secrets) -> dict[str, list[str]]:
+    """Return the secrets that nobody knows, which the API masks, and the resources that need each."""
+    users: dict[str, list[str]] = {}
+    for declaration in declarations:
+        for name in declaration.secrets:
+            users.setdefault(name, []).append(declaration.name)
+    return {name: needed_by for name, needed_by in users.items() if name not in secrets.known}

@@ -1,0 +1,68 @@
+"""A finding of `doctor`, and how it is printed. Of a key it shows four digits of a hash, by which two can be told
+apart."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..errors import plain
+from .printing import print_json
+
+SHOWN: Final = 3
+"""How many names a finding shows."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: what was found and, mostly where that is a problem, what to do."""
+
+    topic: str
+    says: str
+    ok: bool = True
+    do: str = ""
+
+
+def fingerprint(key: str) -> str:
+    """Return four digits by which two keys can be told apart, and nothing else."""
+    return hashlib.sha256(key.encode()).hexdigest()[:4]
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first names."""
+    return ", ".join(plain(name, 80) for name in names[:SHOWN]) + " …" * (len(names) > SHOWN)
+
+
+def tell(found: Iterable[Finding], *, as_json: bool) -> bool:
+    """Print what was found, each as soon as it is known. Return whether nothing is a problem."""
+    if as_json:
+        known = list(found)
+        print_json({"ok": all(one.ok for one in known), "findings": [asdict(one) for one in known]})
+        return all(one.ok for one in known)
+    is_well = True
+    for one in found:
+        _print(one)
+        is_well = is_well and one.ok
+    return is_well
+
+
+def _print(one: Finding) -> None:
+    word = "ok" if one.ok else "problem"
+    if not sys.stdout.isatty():
+        print("\t".join((word, one.topic, one.says, one.do)), flush=True)
+        return
+    line = Table.grid(padding=(0, 2))
+    line.add_column(width=7)
+    line.add_column(width=8)
+    line.add_column(overflow="fold")
+    line.add_row(Text(word, "green" if one.ok else "bold red"), one.topic, Text(one.says))
+    if one.do:
+        line.add_row("", "", Text(f"-> {one.do}", "bold"))
+    Console().print(line)

@@ -1,0 +1,179 @@
+"""The import as a person sees it: what is shown, asked and told.
+
+In a non-interactive run nothing is asked: all that match are taken, and keys that nobody knows end it with the
+commands that set them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from ..api.client import EnkryptClient
+from ..errors import ConfigurationError, counted, plain
+from . import engine, import_plan, import_steps, printing, registrations
+from .import_plan import Plan, Target
+from .registrations import Registration
+from .stack import Stack
+
+HELP: Final = """\
+  1 4-7    by number
+  gpt-*    by name: * is any text, ? any character
+  all      every one of them
+  none     no one: nothing is changed"""
+"""What `?` shows."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line says of an import.
+
+    `python` names a module to write instead of the catalogue's entries; `masked_as` the secret for all masked keys;
+    `at_once` imports without a file; `asks` is false where nobody can answer.
+    """
+
+    patterns: Sequence[str] = ()
+    python: Path | None = None
+    masked_as: str = ""
+    file: Path = import_steps.FILE
+    at_once: bool = False
+    asks: bool = True
+
+
+def hold(stack: Stack, client: EnkryptClient, wishes: Wishes) -> bool:
+    """Import what is wished into the stack. Return False where something was left out, or has to be done first."""
+    settings = client.settings
+    found = registrations.registrations(client, (), printing.watching("Reading"))
+    target = Target(
+        stack, settings.dialect, settings.account, stack.resources(), wishes.python is None, wishes.masked_as
+    )
+    new = [one for one in found if str(one.identity) not in target.held]
+    known = f"{counted(len(found), 'registration')}, {len(found) - len(new)} in its state"
+    typer.echo(f"Stack {stack.name}, {settings.shown_endpoint}: {known}.")
+    wanted = _matching(new, found, wishes.patterns)
+    if not wanted:
+        typer.echo("There is nothing to import.")
+        return True
+    chosen = _chosen(wanted) if wishes.asks else wanted
+    if not chosen:
+        typer.echo("Nothing was imported.")
+        return True
+    plan = import_plan.planned(target, list(registrations.readable(chosen)), registrations.readable(found))
+    plan.left_out += [(one.identity, one.problem) for one in chosen if one.live is None]
+    # No path of this machine in a module that is committed.
+    return _carried_out(plan, wishes, f"Models imported from {settings.endpoint or 'the embedded emulator'}.")
+
+
+# ---- what is asked
+
+
+def _matching(
+    new: Sequence[Registration], every: Sequence[Registration], patterns: Sequence[str]
+) -> list[Registration]:
+    if not any(registrations.matches(one.identity.name, patterns) for one in every) and patterns:
+        raise ConfigurationError(f"no registration's name matches {plain(' or '.join(patterns))}")
+    return [one for one in new if registrations.matches(one.identity.name, patterns)]
+
+
+def _chosen(wanted: Sequence[Registration]) -> list[Registration]:
+    printing.numbered(wanted)
+    names = [one.identity.name for one in wanted]
+    while True:
+        typed = typer.prompt("Which? Numbers, patterns, all or none; ? explains", default="", show_default=False)
+        if typed.strip() == "none":
+            return []
+        if typed.strip() in ("", "?"):
+            typer.echo(HELP)
+            continue
+        try:
+            return [wanted[place] for place in import_plan.chosen(typed, names)]
+        except ConfigurationError as error:
+            typer.echo(str(error))
+
+
+def _know_keys(plan: Plan, *, asks: bool) -> bool:
+    """Return whether every key is known, if need be by asking."""
+    missing = plan.missing()
+    if missing and asks:
+        typer.echo("The API masks these keys. Type or paste each, it does not show; Enter alone repeats the last.")
+        _ask(plan, missing)
+    elif missing:
+        typer.echo("The API masks these keys. Set each, it asks for the value, then run this again:")
+        _tell_commands(import_steps.set_command(name, plan.target.stack) for name in missing)
+    return asks or not missing
+
+
+def _ask(plan: Plan, missing: Mapping[str, Sequence[str]]) -> None:
+    last = None
+    for name, users in missing.items():
+        question = f"  enkrypt:{name}, the key of {_few(users)}"
+        last = typer.prompt(question, last, hide_input=True, show_default=False).strip()
+        while problem := plan.problem_with(name, last):
+            typer.echo(f"  It {problem}.")
+            last = typer.prompt(question, hide_input=True).strip()
+        plan.secrets.found[name] = last
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+# ---- what is done, and told
+
+
+def _carried_out(plan: Plan, wishes: Wishes, about: str) -> bool:
+    known = bool(plan.declarations) and _know_keys(plan, asks=wishes.asks)
+    document = plan.document() if known else None  # before anything is written: it finds what is wrong with a key
+    for identity, why in plan.left_out:
+        typer.echo(f"left out: {plain(identity)}: {why}", err=True)
+    if not known or not plan.declarations:
+        return False
+    _give(plan, plan.to_set())
+    _declare(plan, wishes, about)
+    if wishes.at_once:
+        plan.target.stack.import_(document)
+    else:
+        import_steps.write_document(document, wishes.file)
+        typer.echo(f"Wrote {wishes.file}, which only you can read: it holds keys in the clear. Delete it afterwards.")
+    _tell_next(plan, wishes)
+    return not plan.left_out
+
+
+def _give(plan: Plan, secrets: Mapping[str, str]) -> None:
+    import_steps.set_secrets(plan.target.stack, secrets, printing.watching("Setting secrets"))
+    if secrets:
+        names = _few([f"enkrypt:{name}" for name in secrets])
+        typer.echo(f"Set {counted(len(secrets), 'secret')} of stack {plan.target.stack.name}: {names}.")
+
+
+def _declare(plan: Plan, wishes: Wishes, about: str) -> None:
+    if wishes.python is not None:
+        import_steps.write_python(plan, wishes.python, about)
+        typer.echo(f"Declared {counted(len(plan.new), 'model')} in {wishes.python}.")
+    elif plan.new:
+        file = import_steps.write_catalogue(plan)
+        typer.echo(f"Declared {counted(len(plan.new), 'model')} in the catalogue of {file.name}.")
+
+
+def _tell_next(plan: Plan, wishes: Wishes) -> None:
+    stack, drift = plan.target.stack, plan.drift()
+    for name, fields in drift.items():
+        typer.echo(f"{name} is declared otherwise than it is: the next `up` changes {_few(fields)}.")
+    typer.echo("\nNext:")
+    if wishes.python and wishes.python.stem != "__main__":
+        typer.echo(f"  add `import {wishes.python.stem}` to the program, before anything else")
+    commands = [import_steps.up_command(stack, changes=bool(drift))]
+    if not wishes.at_once:
+        commands = [
+            import_steps.import_command(wishes.file, stack), import_steps.remove_command(wishes.file), *commands,
+        ]  # fmt: skip
+    _tell_commands(commands)
+
+
+def _tell_commands(commands: Iterable[str]) -> None:
+    for command in filter(None, (engine.path_command(), *commands)):
+        typer.echo(f"  {command}")

@@ -1,0 +1,170 @@
+"""The plan of an import: which registrations are declared, as what, with which secrets, and which are left out.
+
+Writes nothing. A second run finds what the first one has set and declared.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ..errors import ConfigurationError, plain
+from ..kinds.kind import Identifier, Live
+from ..kinds.markers import Dialect
+from ..kinds.plain import UNKNOWN
+from ..program import catalogue
+from . import import_file, stack_file
+from .declarations import Declaration, declare, declared, missing, names_for
+from .masking import secret_numbers
+from .registrations import matches
+from .stack import NAMESPACE, NATIVE_TYPE, TYPE, Resource, Stack
+from .stack_secrets import Secrets, repeated_in
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where registrations are imported to: a stack and what its state has, and whether its catalogue or a module
+    declares them. `masked_as` names the secret that stands for every key that the API masks."""
+
+    stack: Stack
+    dialect: Dialect
+    account: str
+    resources: Sequence[Resource]
+    in_catalogue: bool = True
+    masked_as: str = ""
+
+    @cached_property
+    def held(self) -> set[str]:
+        """The ids of the models that the state manages."""
+        models = [one for one in self.resources if one.type in (TYPE, NATIVE_TYPE) and not one.is_external]
+        return {model.id for model in models}
+
+    @property
+    def entries(self) -> dict[str, Any]:
+        """The catalogue, where it declares what is imported, with this stack's values in it."""
+        found = catalogue_of(self.stack) if self.in_catalogue else {}
+        values = self.stack.values
+        filled: dict[str, Any] = catalogue.mapped(
+            found, catalogue.VALUE, lambda name: catalogue.meant(values.get(name, ""))
+        )
+        return filled
+
+    def obstacle(self, declaration: Declaration) -> str:
+        """Return why something cannot be declared here, or ""."""
+        if problems := declaration.problems(self.dialect):
+            return str(problems[0])
+        if declaration.is_new and (numbers := secret_numbers(declaration.live.inputs)):
+            return f"{numbers[0]}: is a number and a secret by its name, and Pulumi's secrets are texts"
+        why = self._hindrance(declaration) if self.in_catalogue and declaration.is_new else ""
+        return f"{why}: use --python" if why else ""
+
+    def _hindrance(self, declaration: Declaration) -> str:
+        name = f"{NAMESPACE}{catalogue.MODELS}"
+        if self.stack.get(name) not in ("", "{}") and self.stack.origin(name) != self.stack.file.name:
+            return "the catalogue stands in Pulumi.yaml and is every stack's"  # one in the stack's file would hide it
+        return stack_file.obstacle(declaration.arguments)
+
+
+@dataclass
+class Plan:
+    """What an import will do: the declarations, the secrets that they need, and what is left out, with the reason."""
+
+    target: Target
+    secrets: Secrets
+    declarations: list[Declaration] = field(default_factory=list)
+    left_out: list[tuple[Identifier, str]] = field(default_factory=list)
+
+    @property
+    def new(self) -> list[Declaration]:
+        """The declarations that are to be written."""
+        return [declaration for declaration in self.declarations if declaration.is_new]
+
+    def missing(self) -> dict[str, list[str]]:
+        """Return the secrets that the API masks and the stack does not hold, and the resources that need each."""
+        return missing(self.declarations, self.secrets)
+
+    def problem_with(self, secret: str, value: str) -> str:
+        """Return the rule that a value of a secret breaks, or ""."""
+        users = (one for one in self.declarations if secret in one.secrets)
+        found = (
+            one.parsed(self.target.dialect, lambda name: value if name == secret else UNKNOWN)[1] for one in users
+        )
+        return next((problems[0].rule for problems in found if problems), "")
+
+    def to_set(self) -> dict[str, str]:
+        """Return the secrets that the stack must be given."""
+        needed = {name for declaration in self.declarations for name in declaration.secrets}
+        return {name: value for name, value in self.secrets.found.items() if name in needed}
+
+    def document(self) -> Any:
+        """Return the import file's content, secrets in the clear. Whatever has a secret that breaks a rule is left
+        out."""
+        known, dialect, account = self.secrets.known, self.target.dialect, self.target.account
+        entries = []
+        for one in list(self.declarations):
+            try:
+                entries.append(import_file.entry(one, known, dialect, account))
+            except ConfigurationError as error:
+                self.declarations.remove(one)
+                self.left_out.append((one.identity, str(error)))
+        return import_file.document(entries)
+
+    def drift(self) -> dict[str, list[str]]:
+        """Return the resources that the next `up` would change, and their fields: declared by hand, and otherwise."""
+        known, dialect = self.secrets.known, self.target.dialect
+        found = {one.name: import_file.drift(one, known, dialect) for one in self.declarations}
+        return {name: fields for name, fields in found.items() if fields}
+
+
+def planned(target: Target, chosen: Sequence[Live], every: Iterable[Live]) -> Plan:
+    """Return the import of the registrations `chosen` out of `every` one."""
+    stack, entries = target.stack, target.entries
+    before = {
+        one.identity: one for one in declared(entries, {live.identity: live for live in chosen}, target.dialect)
+    }
+    taken = {*entries, *(resource.name for resource in target.resources)}
+    names = names_for((live.identity for live in every if live.identity not in before), taken)
+    new = [live for live in chosen if live.identity not in before]
+    masked_as = target.masked_as.removeprefix(NAMESPACE)
+    plan = Plan(target, Secrets(stack.secrets, masked_as, stack.values, repeated_in(new)))
+    for live in chosen:
+        declaration = before.get(live.identity) or declare(live, names[live.identity], plan.secrets, target.dialect)
+        if why := target.obstacle(declaration):
+            plan.left_out.append((live.identity, why))
+        else:
+            plan.declarations.append(declaration)
+    return plan
+
+
+def catalogue_of(stack: Stack) -> Mapping[str, Any]:
+    """Return the stack's catalogue. Raise `ConfigurationError` where it is none."""
+    found = json.loads(stack.get(f"{NAMESPACE}{catalogue.MODELS}") or "{}")
+    if not isinstance(found, dict):
+        raise ConfigurationError("enkrypt:models must be an object: a name for each model, its arguments below it")
+    return found
+
+
+# ---- what a person chooses
+
+
+def chosen(typed: str, names: Sequence[str]) -> list[int]:
+    """Return the places that a person means by numbers from 1, ranges and patterns, such as `1 4-7 gpt-*`, or `all`.
+
+    Raise `ConfigurationError` for a word that means none.
+    """
+    return sorted({place for word in re.split(r"[\s,]+", typed.strip()) for place in _meant(word, names)})
+
+
+def _meant(word: str, names: Sequence[str]) -> list[int]:
+    first, _, last = word.partition("-")
+    if first.isdecimal() and (last or first).isdecimal():
+        found = [place for place in range(int(first) - 1, int(last or first)) if 0 <= place < len(names)]
+    else:
+        found = [place for place, name in enumerate(names) if matches(name, ["*" if word == "all" else word])]
+    if not found:
+        raise ConfigurationError(f"{plain(word, 60)}: there is none of that")
+    return found

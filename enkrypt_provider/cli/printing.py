@@ -1,0 +1,172 @@
+"""What the commands print: tables and YAML on a terminal, tab-separated lines or JSON for a program.
+
+Whatever came from the API is printed as one line without control characters.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from rich.text import Text
+
+from ..errors import plain
+from ..kinds.kind import Live, at
+from ..kinds.model import MODEL
+from ..kinds.plain import dotted
+from .masking import shown
+from .registrations import Registration, Watch
+from .stack_file import WIDTH, spelt
+from .trees import leaves
+
+Cell = Callable[[Live], object]
+
+
+def _field(path: str) -> Cell:
+    return lambda live: at(live.inputs, path)
+
+
+COLUMNS: Final[Mapping[str, Cell]] = {
+    "name": lambda live: live.identity.name,
+    "version": lambda live: live.identity.version,
+    "model": _field("model_name"),
+    "protocol": _field("model_config.is_compatible_with"),
+    "endpoint": lambda live: address(at(live.inputs, "model_config.endpoint")),
+    "hosting": _field("model_config.hosting_type"),
+    "testing for": _field("testing_for"),
+    "model id": lambda live: live.computed.get(MODEL.number, ""),
+}
+"""What is printed of a registration, one line for each."""
+FIRST: Final = ("name", "version", "endpoint", "protocol", "testing for", "model", "hosting", "model id")
+"""The columns of a table, those that are left out last first."""
+ALWAYS: Final = 3
+"""So many of them are never left out, but folded."""
+GAP: Final = 2
+
+
+def person() -> bool:
+    """Whether a person sees what is printed, and can answer."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def print_json(value: Any) -> None:
+    """Print JSON for a program."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def listed(lives: Sequence[Live], nothing: str) -> None:
+    """Print registrations: a table, or `nothing` where there are none; without a terminal a line for each."""
+    if not sys.stdout.isatty():
+        _print_lines(summary(live) for live in lives)
+    elif not lives:
+        print(nothing)
+    else:
+        _print_table([(summary_by_name(live), "") for live in lives])
+
+
+def numbered(found: Sequence[Registration]) -> None:
+    """Print registrations from which a person is to choose, with their numbers."""
+    rows = []
+    for number, one in enumerate(found, start=1):
+        cells = (
+            summary_by_name(one.live) if one.live else {"name": one.identity.name, "version": one.identity.version}
+        )
+        rows.append(({"#": number, **cells}, one.problem))
+    _print_table(rows, ("#",))
+
+
+def details(live: Live) -> None:
+    """Print one registration: YAML, or without a terminal a path and its value on each line."""
+    if sys.stdout.isatty():
+        print(spelt(document(live), width=min(WIDTH, Console().width)), end="")
+    else:
+        _print_lines(flat(document(live)))
+
+
+def _print_lines(lines: Iterable[Sequence[object]]) -> None:
+    for line in lines:
+        print("\t".join(plain(cell, 100_000) for cell in line))
+
+
+def _print_table(rows: Sequence[tuple[Mapping[str, object], str]], before: Sequence[str] = ()) -> None:
+    """Print rows, each with the problem that takes the place of its last columns, in as many columns as fit."""
+    console = Console()
+    columns = _fitting(console.width, [cells for cells, _ in rows], before)
+    made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    for name in columns:
+        made.add_column(name.upper(), overflow="fold", no_wrap=name in ("#", "version"))
+    for cells, problem in rows:
+        texts = {**cells, **({"endpoint": problem} if problem else {})}
+        made.add_row(*(Text(plain(texts.get(name, ""), 10_000)) for name in columns))
+    console.print(made)
+
+
+def _fitting(width: int, rows: Sequence[Mapping[str, object]], before: Sequence[str]) -> list[str]:
+    """Return the columns that fit a terminal, in their order."""
+    chosen = list(before)
+    used = sum(_widest(name, rows) + GAP for name in before)
+    for number, name in enumerate(FIRST):
+        used += _widest(name, rows) + GAP
+        if number >= ALWAYS and used - GAP > width:
+            break
+        chosen.append(name)
+    return [name for name in (*before, *COLUMNS) if name in chosen]
+
+
+def _widest(name: str, rows: Sequence[Mapping[str, object]]) -> int:
+    return max(len(name), *(len(plain(cells.get(name, ""), 10_000)) for cells in rows))
+
+
+def watching(what: str) -> Watch:
+    """Return a way through items with a progress bar on stderr, where a person waits."""
+    console = Console(stderr=True)
+
+    def watch(items: Sequence[Any]) -> Iterable[Any]:
+        is_seen = bool(items) and console.is_terminal
+        return track(items, what, console=console, transient=True, disable=not is_seen)
+
+    return watch
+
+
+# ---- registrations
+
+
+def summary(live: Live) -> list[object]:
+    """Return one registration as a row of every column."""
+    return list(summary_by_name(live).values())
+
+
+def summary_by_name(live: Live) -> dict[str, object]:
+    """Return one registration's cell in every column."""
+    return {name: cell(live) for name, cell in COLUMNS.items()}
+
+
+def address(endpoint: Mapping[str, Any] | None) -> str:
+    """Return an endpoint as a URL."""
+    if not endpoint:
+        return "a custom curl command"
+    usual = {"https": 443, "http": 80}.get(endpoint["scheme"]) == endpoint.get("port")
+    port = "" if usual else f":{endpoint.get('port')}"
+    return f"{endpoint['scheme']}://{endpoint['host']}{port}{endpoint['base_path']}"
+
+
+def document(live: Live) -> dict[str, Any]:
+    """Return a registration with everything that is known of it, secrets as `***`."""
+    return {**shown(live.inputs), **live.computed}
+
+
+def flat(value: Any) -> Iterable[tuple[str, object]]:
+    """Return every value in a document, by its path."""
+    return [(dotted(path), leaf if isinstance(leaf, str) else json.dumps(leaf)) for path, leaf in leaves(value)]
+
+
+def problems(found: Iterable[str]) -> None:
+    """Print problems on stderr, one on each line."""
+    for problem in found:
+        typer.echo(f"error: {problem}", err=True)

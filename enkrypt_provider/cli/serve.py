@@ -1,0 +1,128 @@
+"""`serve`: the Models API on this machine."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn
+
+import typer
+
+from .options import dialect_option, fail, whole_number
+
+_WORDS: Final = (
+    ("Input should be a valid integer, unable to parse string as an integer", "must be a whole number"),
+    ("Input should be a valid number, unable to parse string as a number", "must be a number"),
+    ("Input should be", "must be"),
+    ("Extra inputs are not permitted", "is no setting of a fault"),
+    ("Field required", "is required"),
+    ("Value error, ", ""),
+)
+"""The validator's own words, and ours."""
+
+
+def serve(
+    port: Annotated[
+        int, typer.Option(metavar="PORT", help="0 picks a free one.", parser=whole_number(0, 65535))
+    ] = 8787,
+    db: Annotated[Path, typer.Option(metavar="FILE", help="The SQLite file; created where it is missing.")] = Path(
+        ".enkrypt/emulator.sqlite"
+    ),
+    dialect: Annotated[str, dialect_option("v1: the API's document. v2: the official client.")] = "v1",
+    key: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=ACCOUNT", help="Accept this key alone; may be repeated.")
+    ] = None,
+    mask_apikeys: Annotated[bool, typer.Option(help="Return xxxxx for every stored API key.")] = False,
+    cache_reads: Annotated[
+        bool, typer.Option(help="Serve reads from a cache until X-Enkrypt-Refresh-Cache: true.")
+    ] = False,
+    list_details: Annotated[bool, typer.Option(help="List whole models, or names alone.")] = True,
+    quirks: Annotated[
+        str, typer.Option(metavar="NAME,NAME", help="Normalise responses, as host,slash,order: see docs/emulator.md.")
+    ] = "",
+    record: Annotated[bool, typer.Option(help="Keep the last requests for GET /_emulator/requests.")] = True,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CALL:HOW", help="As add_model:status=503,retry_after=2,first=3; may be repeated."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Decides the faults that fall by chance.", parser=whole_number(0, 10**9))
+    ] = 0,
+    rate: Annotated[
+        str, typer.Option(metavar="3/s,100/min", help="Refuse a key that asks faster, and lock it out.")
+    ] = "",
+    rt_rate: Annotated[str, typer.Option(metavar="5/min", help="The same for /rt/*, the health check.")] = "",
+    lockout: Annotated[
+        int, typer.Option(metavar="SECONDS", help="How long a lock-out lasts.", parser=whole_number(0, 86400))
+    ] = 60,
+    like_vendor: Annotated[
+        bool, typer.Option("--like-vendor", help="--rate 3/s,100/min --rt-rate 5/min --lockout 60")
+    ] = False,
+) -> None:
+    """Serve the Models API on this machine.
+
+    It listens on 127.0.0.1, with nothing but a file behind it, which is that of `enkrypt:endpoint: embedded`. At the
+    same address a browser on this machine sees what is registered.
+    """
+    from enkrypt_provider.emulator import LIKE_VENDOR, FaultError, LimitError, QuirkError, create_app, spelled_fault
+    from enkrypt_provider.emulator.database import NotOurs
+    from enkrypt_provider.emulator.limits import limits_in
+    from enkrypt_provider.emulator.server import Listener
+
+    asked = {"rate": rate, "rt_rate": rt_rate, "lockout": lockout}
+    try:
+        app = create_app(
+            db,
+            dialect="v2" if dialect == "v2" else "v1",
+            keys=_accounts(key),
+            mask_apikeys=mask_apikeys,
+            cache_reads=cache_reads,
+            list_details=list_details,
+            quirks=quirks,
+            record=record,
+            page=True,
+            faults=[spelled_fault(text) for text in fault] if fault else None,
+            seed=seed,
+            limits=LIKE_VENDOR if like_vendor else limits_in(asked),
+        )
+        listener = Listener(app, port)
+    except FaultError as error:
+        raise typer.BadParameter(_reworded(str(error)), param_hint="--fault") from error
+    except QuirkError as error:
+        raise typer.BadParameter(str(error), param_hint="--quirks") from error
+    except LimitError as error:
+        name, _, rule = _reworded(str(error)).partition(": ")
+        raise typer.BadParameter(rule, param_hint=f"--{name.replace('_', '-')}") from error
+    except NotOurs as error:
+        fail(f"error: {error}")
+    except OSError as error:
+        fail(f"error: port {port} cannot be used: {error.strerror}")
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _end)
+    typer.echo(f"Models API emulator ({dialect}) on {listener.url}, database {db.absolute()}")
+    typer.echo(f"To see what is registered, open {listener.url} in a browser on this machine.")
+    sys.stdout.flush()
+    listener.run()
+
+
+def _reworded(text: str) -> str:
+    for theirs, ours in _WORDS:
+        text = text.replace(theirs, ours)
+    return text
+
+
+def _accounts(keys: list[str] | None) -> dict[str, str] | None:
+    if not keys:
+        return None
+    accounts = {}
+    for pair in keys:
+        key, _, account = pair.rpartition("=")
+        if not key or not account:
+            raise typer.BadParameter("a key is given as KEY=ACCOUNT", param_hint="--key")
+        accounts[key] = account
+    return accounts
+
+
+def _end(*_: Any) -> NoReturn:
+    raise SystemExit(0)

@@ -1,0 +1,82 @@
+"""Where a command takes each setting from: its options, a stack's configuration, the environment.
+
+The rules are those of settings.py; here is what a person is told about them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..api.client import EnkryptClient
+from ..errors import ConfigurationError
+from ..settings import EMBEDDED, EMBEDDED_DATABASE, ENDPOINT_VARIABLE, KEY_VARIABLES, Settings
+from .stack import NAMESPACE, Stack, project_file
+
+VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {"apiKey": KEY_VARIABLES, "endpoint": (ENDPOINT_VARIABLE,)}
+"""The environment variables of a setting, the first before the others."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A stack, or none, what the command line `overrides`, and the environment."""
+
+    stack: Stack | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings. Raise `ConfigurationError`."""
+        return Settings.from_config(lambda name: self._given(name.removeprefix(NAMESPACE)), self.environ)
+
+    def client(self) -> EnkryptClient:
+        """Return a client of the account. Raise `ConfigurationError`, also rather than create an emulator's database:
+        whoever only asks is in the wrong folder."""
+        settings = self.settings
+        if settings.database:
+            from .. import emulator  # noqa: F401 - what is not installed is told before what is not there
+        if settings.database and not settings.database.is_file():
+            raise ConfigurationError(f"{no_database(settings)}; run this in the project's folder, or with --stack")
+        return EnkryptClient(settings)
+
+    def value(self, name: str) -> str:
+        """Return a setting, or "" where nobody has set it."""
+        return self._given(name) or self.environ.get(next(iter(self._set_variables(name)), ""), "")
+
+    def origin(self, name: str) -> str:
+        """Return where a setting comes from, in words by which a person finds it, or ""."""
+        if self.overrides.get(name):
+            return f"the option --{name}"
+        if self.stack and self._given(name):
+            return self.stack.origin(NAMESPACE + name)
+        return next(iter(self._set_variables(name)), "")
+
+    def unused(self, name: str) -> list[str]:
+        """Return the environment variables that something else goes before."""
+        found = self._set_variables(name)
+        return found if self._given(name) else found[1:]
+
+    def _given(self, name: str) -> str:
+        return self.overrides.get(name) or (self._configured(name) if self.stack else "")
+
+    def _configured(self, name: str) -> str:
+        value = self.stack.get(NAMESPACE + name) if self.stack else ""
+        is_embedded = name == "endpoint" and self.stack and value.partition(":")[0] == EMBEDDED
+        return _in_project(value, self.stack) if is_embedded and self.stack else value
+
+    def _set_variables(self, name: str) -> list[str]:
+        return [variable for variable in VARIABLES.get(name, ()) if self.environ.get(variable)]
+
+
+def no_database(settings: Settings) -> str:
+    """Return what is said where the embedded emulator has not been used yet."""
+    return f"the embedded emulator has no database at {settings.database} yet: `pulumi up` creates it"
+
+
+def _in_project(endpoint: str, stack: Stack) -> str:
+    """Return an embedded endpoint with the file where the engine sees it: from the project's folder."""
+    file = endpoint.partition(":")[2] or str(EMBEDDED_DATABASE)
+    return f"{EMBEDDED}:{os.path.normpath(project_file(stack.folder).parent / file)}"

@@ -1,0 +1,168 @@
+"""One stack, by the engine's own command line: its configuration, its state, an import into it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from ..errors import ConfigurationError
+from ..frontends.package_schema import token
+from ..kinds.model import MODEL
+from . import engine
+
+Json = Any
+
+TYPE: Final = f"pulumi-python:dynamic/enkrypt:{MODEL.name}"
+NATIVE_TYPE: Final = token(MODEL.name)
+"""The type of a model that the native plugin manages."""
+PROVIDER_TYPE: Final = "pulumi:providers:pulumi-python"
+NAMESPACE: Final = "enkrypt:"
+
+# How the engine writes a secret in a state and in an import file.
+SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
+SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a name, no password
+
+IMPORT: Final = ("--generate-code=false", "--yes")
+"""What `pulumi import --file` needs besides: a dynamic resource has no schema to generate code from. What it
+imports it protects until a program declares it: an `up` before that fails, and deletes no live registration."""
+
+
+def secret(value: Json) -> Json:
+    """Return `value` as a secret that the engine will encrypt: it stands here in the clear."""
+    return {SIGNATURE: SECRET, "plaintext": json.dumps(value)}
+
+
+def revealed(value: Json) -> Json:
+    """Return what a value holds, of a state that was exported with its secrets."""
+    is_secret = isinstance(value, Mapping) and value.get(SIGNATURE) == SECRET
+    return json.loads(value["plaintext"]) if is_secret and "plaintext" in value else value
+
+
+@dataclass(frozen=True)
+class Configured:
+    """One value of a stack's configuration. Its repr shows none."""
+
+    value: str = field(repr=False)
+    is_secret: bool = False
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource of a state, with what it holds in the clear; an external one is read, not managed."""
+
+    urn: str
+    id: str
+    type: str
+    provider: str = ""
+    is_external: bool = False
+    inputs: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    outputs: Mapping[str, Json] = field(default_factory=dict, repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.urn.rpartition("::")[2]
+
+    @property
+    def is_default(self) -> bool:
+        """Whether a provider has the stack's configuration, and no program made it."""
+        return self.name.startswith("default")
+
+
+class Stack:
+    """The stack `name` of the project in `folder` or above it."""
+
+    def __init__(self, name: str, folder: Path | None = None) -> None:
+        self.name = name
+        self.folder = folder or Path.cwd()
+
+    @classmethod
+    def selected(cls, folder: Path | None = None) -> Stack:
+        """Return the stack that the engine takes where none is named."""
+        return cls(engine.run("stack", "--show-name", folder=folder).strip(), folder)
+
+    @cached_property
+    def config(self) -> dict[str, Configured]:
+        """The configuration, the project's defaults included: `enkrypt:apiKey` and so on, secrets in the clear."""
+        found = engine.read("config", "--json", "--show-secrets", "--stack", self.name, folder=self.folder)
+        return {name: Configured(_text(value), bool(value.get("secret"))) for name, value in found.items()}
+
+    def get(self, name: str) -> str:
+        """Return a configuration value, or ""."""
+        return self.config[name].value if name in self.config else ""
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Every value under `enkrypt:`, secret or not, by the rest of its name."""
+        mine = {name: found.value for name, found in self.config.items() if name.startswith(NAMESPACE)}
+        return {name.removeprefix(NAMESPACE): value for name, value in mine.items()}
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Those of them that are secrets."""
+        return {name: value for name, value in self.values.items() if self.config[NAMESPACE + name].is_secret}
+
+    def origin(self, name: str) -> str:
+        """Return where a value of the configuration stands."""
+        text = self.file.read_text(encoding="utf-8") if self.file.is_file() else ""
+        own = (yaml.safe_load(text) or {}).get("config") or {}
+        return self.file.name if name in own else "the defaults in Pulumi.yaml"
+
+    def set_secret(self, name: str, value: str) -> None:
+        """Set the secret `enkrypt:NAME`."""
+        self._run("config", "set", "--secret", "--raw", NAMESPACE + name, given=value)
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget the configuration, since it has changed."""
+        vars(self).pop("config", None)
+
+    def resources(self) -> list[Resource]:
+        """Return every resource of the state, secrets in the clear."""
+        exported = engine.read("stack", "export", "--show-secrets", "--stack", self.name, folder=self.folder)
+        return list(_resources(exported.get("deployment") or {}))
+
+    def import_(self, document: Json) -> None:
+        """Run `pulumi import` with a document that no file ever holds; what the engine prints is shown."""
+        words = ("import", "--file", "/dev/stdin", *IMPORT, "--skip-preview")
+        self._run(*words, given=json.dumps(document), shown=True)
+
+    @cached_property
+    def file(self) -> Path:
+        """The stack's own file, which need not be there."""
+        project = project_file(self.folder)
+        folder = (yaml.safe_load(project.read_text(encoding="utf-8")) or {}).get("stackConfigDir") or "."
+        return project.parent / str(folder) / f"Pulumi.{self.name.rpartition('/')[2]}.yaml"
+
+    def _run(self, *words: str, given: str = "", shown: bool = False) -> str:
+        return engine.run(*words, "--stack", self.name, folder=self.folder, given=given, shown=shown)
+
+
+def project_file(folder: Path) -> Path:
+    """Return the project's Pulumi.yaml, in `folder` or above it."""
+    for place in (folder, *folder.absolute().parents):
+        for name in ("Pulumi.yaml", "Pulumi.yml"):
+            if (place / name).is_file():
+                return place / name
+    raise ConfigurationError("there is no Pulumi.yaml in this folder or above it: run this in the project's folder")
+
+
+def _text(value: Mapping[str, Json]) -> str:
+    return str(value.get("value") or "")
+
+
+def _resources(deployment: Mapping[str, Json]) -> Iterator[Resource]:
+    for found in deployment.get("resources") or []:
+        names = ("urn", "id", "type", "provider")
+        texts = {name: str(found.get(name) or "") for name in names}
+        yield Resource(
+            **texts,
+            is_external=bool(found.get("external")),
+            inputs=found.get("inputs") or {},
+            outputs=found.get("outputs") or {},
+        )

@@ -1,0 +1,167 @@
+"""Declarations as entries of the catalogue in a stack's file: spelt in YAML, and added at the catalogue's end.
+
+A person wrote that file: nothing else of it changes, not a space, not a comment. Only where the entries go, what
+stands in braces is written anew, one value on each line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import yaml
+
+from ..errors import ConfigurationError
+from ..program import catalogue
+from .declarations import Declaration, filled
+from .stack import NAMESPACE
+
+Node = Any
+
+CATALOGUE: Final = ("config", f"{NAMESPACE}{catalogue.MODELS}")
+"""Where it stands in the file."""
+WIDTH: Final = 118
+READ_AS: Final = {catalogue.SECRET: "secret", "secure": "secret", catalogue.VALUE: "setting"}
+"""What an object of one such field means in a catalogue, or to the engine."""
+
+
+def entries(declarations: Iterable[Declaration]) -> dict[str, Any]:
+    """Return the catalogue's entries, by name, with `{secret: NAME}` for each secret."""
+    return {found.name: filled(found.arguments, lambda name: {catalogue.SECRET: name}) for found in declarations}
+
+
+def obstacle(arguments: Any) -> str:
+    """Return why a catalogue cannot hold these arguments, or ""."""
+    if isinstance(arguments, Mapping):
+        for name, value in arguments.items() if len(arguments) == 1 else ():
+            if name in READ_AS and isinstance(value, str):
+                return f"an object in it would be read as a {READ_AS[name]}"
+        return next(filter(None, map(obstacle, (*arguments, *arguments.values()))), "")
+    if isinstance(arguments, list):
+        return next(filter(None, map(obstacle, arguments)), "")
+    # Engine 3.259 writes such a text as a block that it cannot read again.
+    is_lost = isinstance(arguments, str) and "\n" in arguments and arguments[0].isspace()
+    return "Pulumi's configuration cannot hold a text of many lines that begins with white space" if is_lost else ""
+
+
+def extended(text: str, added: Mapping[str, Any]) -> str:
+    """Return the text of a stack's file with the entries `added` to its catalogue.
+
+    Raise `ConfigurationError` where nobody could do that without touching the rest.
+    """
+    held = yaml.safe_load(text) or {}
+    root = yaml.compose(text)
+    if root is not None and not _is_block(root):
+        text = spelt(held) if held else ""
+        root = yaml.compose(text)
+    new = _with(text, root, held, CATALOGUE, added)
+    try:
+        is_meant = yaml.safe_load(new) == _merged(held, CATALOGUE, added)
+    except yaml.YAMLError:
+        is_meant = False
+    if not is_meant:
+        raise ConfigurationError("the stack's file is written in a way that cannot be extended: use --python")
+    return new
+
+
+def spelt(value: Any, indent: int = 0, width: int = WIDTH) -> str:
+    """Return YAML that says the same to every reader, whichever version of YAML it follows."""
+    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=width)
+    return textwrap.indent(text, " " * indent)
+
+
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # the base has no types
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True
+
+    def represent(self, data: Any) -> None:
+        # What is outermost stands on lines of its own, however small it is.
+        node = self.represent_data(data)
+        node.flow_style = False
+        self.serialize(node)
+
+
+def _scalar(dumper: yaml.SafeDumper, text: str) -> Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=_style(text))
+
+
+def _style(text: str) -> str | None:
+    # The engine follows another version of YAML than PyYAML: what might be a number, a date or a folded line to
+    # it stands in quotes.
+    lines = text.split("\n")
+    if len(lines) > 1 and text[:1].strip() and all(line.isprintable() for line in lines):
+        return "|"
+    return None if re.match(r"[A-Za-z/]", text) and text.isprintable() else '"'
+
+
+_Dumper.add_representer(str, _scalar)
+
+
+# ---- where it goes
+
+
+def _with(text: str, parent: Node, held: Any, path: tuple[str, ...], added: Mapping[str, Any]) -> str:
+    """Return `text` with `added` at `path` below the mapping `parent`, which holds `held`."""
+    name, *rest = path
+    key, value = next(((k, v) for k, v in parent.value if k.value == name), (None, None)) if parent else (None, None)
+    if key is None:
+        return _put(text, _end(text, parent), _end(text, parent), {name: _nested(rest, added)}, _column(parent))
+    if not _is_block(value):
+        start = key.start_mark.index - key.start_mark.column
+        return _put(text, start, _end(text, value, key), {name: _merged(held, path, added)[name]}, _column(parent))
+    if rest:
+        return _with(text, value, held[name], tuple(rest), added)
+    return _put(text, _end(text, value), _end(text, value), added, _column(value))
+
+
+def _put(text: str, start: int, end: int, value: Any, indent: int) -> str:
+    before = text[:start]
+    return f"{before}{'' if before.endswith(chr(10)) or not before else chr(10)}{spelt(value, indent)}{text[end:]}"
+
+
+def _is_block(node: Node) -> bool:
+    return isinstance(node, yaml.MappingNode) and not node.flow_style and bool(node.value)
+
+
+def _column(node: Node) -> int:
+    return node.value[0][0].start_mark.column if node else 0
+
+
+def _end(text: str, node: Node, key: Node = None) -> int:
+    """Return the index behind the last line of a node."""
+    if node is None:
+        return len(text)
+    index = max(_last(node), key.end_mark.index if key else 0)
+    if text[index - 1 : index] == "\n":
+        return index
+    newline = text.find("\n", index)
+    return len(text) if newline < 0 else newline + 1
+
+
+def _last(node: Node) -> int:
+    # A block's own end mark is behind the comments that follow it, an alias's where its anchor is.
+    if isinstance(node, yaml.MappingNode) and _is_block(node):
+        key, value = node.value[-1]
+        return max(int(key.end_mark.index), _last(value))
+    if isinstance(node, yaml.SequenceNode) and not node.flow_style and node.value:
+        return _last(node.value[-1])
+    return int(node.end_mark.index)
+
+
+# ---- what it must mean
+
+
+def _nested(path: Iterable[str], value: Any) -> Any:
+    for name in reversed(tuple(path)):
+        value = {name: value}
+    return value
+
+
+def _merged(held: Any, path: tuple[str, ...], added: Mapping[str, Any]) -> Any:
+    if isinstance(held, str):
+        held = json.loads(held)
+    held = held or {}
+    return {**held, path[0]: _merged(held.get(path[0]), path[1:], added)} if path else {**held, **added}

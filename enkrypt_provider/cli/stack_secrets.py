@@ -1,0 +1,93 @@
+"""Secrets of a stack's configuration: which one stands for a text of a registration, and how it is called."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ..kinds.kind import Live
+from ..kinds.secrets import is_masked
+from .masking import replaced
+
+SHARED: Final = "shared"
+"""What the name of a secret of several models begins with."""
+DISTINCT: Final = 8
+"""Characters of a text that is the same in two models by no accident."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """The place of a secret in arguments: the configuration value `enkrypt:NAME`."""
+
+    name: str
+
+
+class Secrets:
+    """The secrets of a stack's configuration: those that it `held` before, and those that the API showed.
+
+    `masked_as` names the one that stands for every text that the API masks; otherwise each has one of its own.
+    Entries of a catalogue may take `others` for secrets, new declarations do not. `repeated` are the texts of several
+    models.
+    """
+
+    def __init__(
+        self,
+        held: Mapping[str, str],
+        masked_as: str = "",
+        others: Mapping[str, str] | None = None,
+        repeated: Iterable[str] = (),
+    ) -> None:
+        self._held: Final = {name: value for name, value in held.items() if value and name != "apiKey"}
+        self._others: Final = {name: value for name, value in (others or {}).items() if value}
+        self._masked_as: Final = masked_as
+        self._repeated: Final = frozenset(repeated)
+        self.found: Final[dict[str, str]] = {}
+        """What the stack must be given, by name."""
+
+    @property
+    def known(self) -> dict[str, str]:
+        """Every secret whose value is known, by name."""
+        return {**self._others, **self._held, **self.found}
+
+    def place(self, resource: str, label: str, text: str, taken: set[str]) -> Secret:
+        """Return a secret for `text`, called RESOURCE_LABEL, with a number where `taken` or another secret has that
+        name."""
+        wanted = f"{SHARED if text in self._repeated else resource}_{label}"
+        free = (name for name in numbered(wanted, "_") if name not in taken)
+        if is_masked(text):
+            name = self._masked_as or next(free)
+        else:
+            name = self._holding(text, wanted) or self._new(text, free)
+        taken.add(name)
+        return Secret(name)
+
+    def _new(self, text: str, free: Iterator[str]) -> str:
+        name = next(name for name in free if self.known.get(name, text) == text)
+        self.found[name] = text
+        return name
+
+    def _holding(self, text: str, wanted: str) -> str:
+        """Return the secret that has this value already; a short one may be the same by chance."""
+        known = {**self._held, **(self.found if len(text) >= DISTINCT else {})}
+        return next((name for name in (wanted, *known) if known.get(name) == text), "")
+
+
+def repeated_in(lives: Iterable[Live]) -> set[str]:
+    """Return the secret texts that several of the registrations have."""
+    count: Counter[str] = Counter()
+    for live in lives:
+        texts: set[str] = set()
+        replaced(live.inputs, lambda _label, text, texts=texts: texts.add(text))  # type: ignore[misc]
+        count.update(texts)
+    return {text for text, users in count.items() if users > 1 and len(text) >= DISTINCT and not is_masked(text)}
+
+
+def numbered(name: str, separator: str) -> Iterator[str]:
+    """Yield `name`, then with 2, 3 and so on behind it."""
+    yield name
+    number = 2
+    while True:
+        yield f"{name}{separator}{number}"
+        number += 1

@@ -1,0 +1,366 @@
+"""The six operations on a registration, in the order of its life: check, diff, create, read, update, delete.
+
+Requests and results are plain types, so that any front end can translate them. Inputs and states are property bags
+in the API's names; a state is the inputs, what the server set, and the account.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from ..api import operation
+from ..api.client import EnkryptClient
+from ..api.operation import TIME_LIMIT, Operation, Report, print_line
+from ..errors import AuthenticationFailed, ConfigurationError, DeletionProtected, plain
+from ..kinds import codec
+from ..kinds.kind import Identifier, Kind, Live, Properties
+from ..kinds.model import MODEL
+from ..settings import Settings
+from . import diff as differences
+from . import health
+from .database import Database
+from .diff import Change
+from .holding import Holding
+from .journal import Journal
+from .online import OnlineCheck
+from .reconcile import Registrations
+from .run_ownership import RunOwnership
+
+ACCOUNT: Final = "__account"
+"""An output that no person sees: the account to which the registration belongs. A storage format."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an engine asks. `urn` names the resource, where it is known; `timeout` is in seconds;
+    `interrupted` cuts its waits short.
+
+    `id` is NAME/VERSION, or NAME for a kind without versions; `state` is what the engine holds; `inputs` are the
+    program's, as `check` returned them.
+    """
+
+    urn: str = ""
+    id: str = ""
+    inputs: Properties = field(default_factory=dict)
+    state: Properties = field(default_factory=dict)
+    timeout: float = TIME_LIMIT
+    report: Report = print_line
+    interrupted: threading.Event = field(default_factory=threading.Event)
+    keeps_unhealthy: bool = False
+    """Whether a registration whose model does not answer is kept, with a problem, and not taken back."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The inputs with their defaults, and one line for each rule that they break."""
+
+    inputs: Properties
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class DiffResult:
+    """The fields that change; `replaces` are those that make it a new registration.
+
+    `deletes_first` says that the new one must not be made before the old one is deleted.
+    """
+
+    changes: list[Change]
+    deletes_first: bool = False
+
+    @property
+    def replaces(self) -> list[str]:
+        return [change.path for change in self.changes if change.rule is differences.Rule.REPLACE]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A registration as the engine keeps it; an empty `id` where it is gone. `problem` says why it is no use yet."""
+
+    id: str = ""
+    state: Properties = field(default_factory=dict)
+    inputs: Properties = field(default_factory=dict)
+    problem: str = ""
+
+
+class Controller:
+    """The operations for one configuration. A configuration error is kept and raised by the first call that needs the
+    account."""
+
+    def __init__(self, registrations: Registrations | ConfigurationError) -> None:
+        self._connected = registrations
+        self._urns: dict[str, str] = {}  # of an id, as its check said: not every engine repeats it
+        self._told: set[str] = set()
+        self._seen: dict[str, tuple[str, object]] = {}  # by URN: which write of which registration a diff was about
+
+    @classmethod
+    def configured(
+        cls, get: Callable[[str], Any], place: str = "", database: Database | None = None, kind: Kind = MODEL
+    ) -> Controller:
+        """Return the controller for a stack's configuration, then the environment.
+
+        `place` tells apart stacks of one name: the backend and the organization.
+        """
+        try:
+            return cls(connect(EnkryptClient(Settings.from_config(get)), place, database, kind))
+        except ConfigurationError as error:
+            return cls(error)
+
+    @property
+    def registrations(self) -> Registrations:
+        """The account. Raise `ConfigurationError` where the settings give none."""
+        if isinstance(self._connected, ConfigurationError):
+            raise self._connected
+        return self._connected
+
+    @property
+    def _kind(self) -> Kind:
+        return self.registrations.kind
+
+    @property
+    def _settings(self) -> Settings:
+        return self.registrations.client.settings
+
+    # ---- check
+
+    def check(self, request: Request) -> CheckResult:
+        """Parse a program's arguments, some not known yet. Call nothing unless `enkrypt:checkOnline` is set."""
+        if isinstance(self._connected, ConfigurationError):
+            return CheckResult(dict(request.inputs), [str(self._connected)])
+        with _running(request):
+            inputs, problems = codec.parse(self._kind, request.inputs, self._settings.dialect)
+            if problems:
+                return CheckResult(inputs, [str(problem) for problem in problems])
+            identity = self._kind.known_identity(inputs)
+            for doubt in codec.doubts(self._kind, inputs, self._settings.dialect):
+                operation.report("warning", f"{identity or f'a {self._kind.noun}'}: {doubt}")
+            problem = self._declared_twice(identity, request.urn) or self._taken_online(identity, inputs, request)
+            return CheckResult(inputs, [problem] if problem else [])
+
+    def _declared_twice(self, identity: Identifier | None, urn: str) -> str:
+        if identity is None or not urn:
+            return ""
+        first = self.registrations.run.declare(identity, urn)
+        if first == urn:
+            self._urns[str(identity)] = urn
+            return ""
+        another = f"give one of them another {self._kind.distinction}"
+        return f"{identity} is declared twice, here and as {shown_urn(first)}: {another}"
+
+    def _taken_online(self, identity: Identifier | None, inputs: Properties, request: Request) -> str:
+        """Return what a create to come would meet, where `enkrypt:checkOnline` wants it asked."""
+        old = self._kind.known_identity(codec.from_state(self._kind, request.state)) if request.state else None
+        if identity is None or identity == old or not self._settings.check_online:
+            return ""
+        return self._online.problem(identity, request.urn, is_adopted=inputs.get("adopt_existing") is True)
+
+    @cached_property
+    def _online(self) -> OnlineCheck:
+        return OnlineCheck(self.registrations, self._report_once)
+
+    def _report_once(self, line: str) -> None:
+        if line not in self._told:
+            self._told.add(line)
+            operation.report("warning", line)
+
+    # ---- diff
+
+    def diff(self, request: Request) -> DiffResult:
+        """Compare what the state holds with what is declared."""
+        with _running(request):
+            held = self._holding(request)
+            moved = self._moved(held)
+            changes = [*moved, *self._differences(request, held, is_here=not moved)]
+            result = DiffResult(changes, self._kind.deletes_first)
+            if result.replaces and self._kind.known_identity(request.inputs):  # else nobody knows yet
+                refuse_if_protected(request)
+            if not moved:
+                (self.registrations.run.release if result.replaces else self.registrations.run.hold)(held)
+                self._seen[request.urn] = held.key, request.state.get("updated_at")
+            self._name_rotated_keys(request.id, changes)
+            return result
+
+    def _differences(self, request: Request, held: Holding, *, is_here: bool) -> list[Change]:
+        state, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
+        changes = differences.changes(state, inputs, self._kind)
+        if not is_here or not self._is_unconfirmed(request, held):
+            return changes
+        self._report_once(f"{held.identity}: the last update was not confirmed, and is sent again")
+        return changes or [Change(self._kind.nested or self._kind.whole_with[0], differences.Rule.UPDATE)]
+
+    def _is_unconfirmed(self, request: Request, held: Holding) -> bool:
+        """Whether the API may hold something else than the state, because of what this machine sent."""
+        self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
+        return self.registrations.journal.is_pending(held.key)
+
+    def _moved(self, held: Holding) -> list[Change]:
+        """Return the change of account, unless the same registration is there under another address."""
+        if not self._is_elsewhere(held):
+            return []
+        self._report_once(
+            f"{held.identity} is registered at {_shown(held.account)}; it is replaced by one at "
+            f"{self._settings.shown_endpoint}"
+        )
+        return [Change(ACCOUNT, differences.Rule.REPLACE)]
+
+    def _is_elsewhere(self, held: Holding) -> bool:
+        """Whether a state speaks of another account, and not only of another address of this one."""
+        if held.account in ("", self._settings.account):
+            return False
+        live = self.registrations.snapshot.find(held.identity)
+        return live is None or not held.is_very_same(Holding.of(live))
+
+    def _name_rotated_keys(self, id_: str, changes: list[Change]) -> None:
+        # The engine shows `[secret]` on both sides: say at least whose and which.
+        secrets = [change.path for change in changes if change.rule is differences.Rule.SECRET]
+        if secrets:
+            operation.report("info", f"{plain(id_)}: its keys change ({', '.join(secrets)})")
+
+    # ---- create, read, update, delete
+
+    def create(self, request: Request) -> Registered:
+        """Make the registration, once."""
+        with _running(request):
+            inputs = codec.from_state(self._kind, request.inputs)
+            urn = request.urn or self._urns.get(str(self._kind.identity_of(inputs)), "")
+            live, problem = self.registrations.create(urn, inputs, keeps_unhealthy=request.keeps_unhealthy)
+            self.registrations.run.make(urn, Holding.of(live))
+            return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
+
+    def read(self, request: Request) -> Registered:
+        """Return the live registration, as state and as inputs, so that drift shows; an empty id where it is gone."""
+        with _running(request):
+            held = self._holding(request)
+            if self._is_elsewhere(held):
+                self._report_once(
+                    f"{held.identity} is registered at {_shown(held.account)}, and enkrypt:endpoint is "
+                    f"{self._settings.shown_endpoint}: it was not read; `pulumi up` moves it"
+                )
+                return Registered(request.id, request.state, codec.from_state(self._kind, request.state))
+            self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
+            self.registrations.journal.keep(held.key)
+            live = self._found(request, held)
+            if live is None:
+                return Registered()
+            declared = codec.from_state(self._kind, request.state)
+            if not held.is_same(Holding.of(live)):
+                declared = differences.without_secrets(
+                    declared, self._kind
+                )  # somebody made it anew, with keys of their own
+            inputs = codec.from_state(self._kind, differences.settle(declared, live, self._kind))
+            return Registered(str(live.identity), self._state(inputs, live.computed), inputs)
+
+    def _found(self, request: Request, held: Holding) -> Live | None:
+        """Return what is registered. Raise `ModelNotFound` where nothing is that a person named."""
+        try:
+            live = self.registrations.snapshot.find(held.identity)
+        except AuthenticationFailed as error:
+            if str(error) in self._told:
+                raise AuthenticationFailed(f"{held.identity}: not read, since the API key is refused") from None
+            self._told.add(str(error))
+            raise
+        is_named = next(iter(self._kind.identity)) not in request.state
+        return self.registrations.client.registered(self._kind, held.identity) if live is None and is_named else live
+
+    def update(self, request: Request) -> Registered:
+        """Send the whole object."""
+        with _running(request):
+            held, urn = self._holding(request), self._urn(request)
+            old, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
+            changes = differences.changes(old, inputs, self._kind)
+            is_for_us = changes and all(change.rule is differences.Rule.OPTION for change in changes)
+            if is_for_us and not self._is_unconfirmed(request, held):
+                return Registered(request.id, self._state(inputs, self._computed(request.state)))
+            is_in_doubt = not changes or health.may_change_by(change.path for change in changes)
+            verify = is_in_doubt and bool(inputs.get("verify_health"))
+            undo_to = None if request.keeps_unhealthy else old
+            live, problem = self.registrations.update(urn, held, inputs, verify=verify, undo_to=undo_to)
+            return Registered(request.id, self._state(inputs, live.computed), problem=problem)
+
+    def delete(self, request: Request) -> None:
+        """Delete the registration that the state stands for; one that is gone already is done."""
+        with _running(request):
+            refuse_if_protected(request)
+            held = self._holding(request)
+            if request.urn and self.registrations.run.is_made(request.urn, held):
+                return operation.report("info", f"{held.identity} is kept: the resource's new object stands for it")
+            if self._is_replaced_in_place(request, held):
+                self.registrations.run.drop(held)
+            if not self._is_elsewhere(held):
+                return self.registrations.delete(held)
+            return operation.report(
+                "warning",
+                f"{held.identity} ({self._kind.number} {held.number}) stays registered at {_shown(held.account)}: "
+                f"only the account {self._settings.shown_endpoint} is known here. Delete it there if nobody needs it",
+            )
+
+    def _is_replaced_in_place(self, request: Request, held: Holding) -> bool:
+        """Whether the engine deletes the very object that it asked about, to make it anew (`replaceOnChanges`).
+
+        An earlier object of the resource, which the engine deletes late, has another time of its last write.
+        """
+        written = request.state.get("updated_at")
+        return bool(request.urn) and written is not None and self._seen.get(request.urn) == (held.key, written)
+
+    # ---- what a state says
+
+    def _urn(self, request: Request) -> str:
+        return request.urn or self._urns.get(request.id, "")
+
+    def _holding(self, request: Request) -> Holding:
+        number = request.state.get(self._kind.number)
+        return Holding(
+            self._kind.identity_from(request.id),
+            int(number) if isinstance(number, int | float) else None,
+            str(request.state.get("created_at", "")),
+            str(request.state.get(ACCOUNT, "")),
+        )
+
+    def _computed(self, state: Properties) -> Properties:
+        return {name: state[name] for name in self._kind.computed if name in state}
+
+    def _state(self, inputs: Properties, computed: Properties) -> Properties:
+        # What was declared, not its echo: the server may mask a key or spell a number differently.
+        return {**inputs, **computed, ACCOUNT: self._settings.account}
+
+
+def connect(
+    client: EnkryptClient, place: str = "", database: Database | None = None, kind: Kind = MODEL
+) -> Registrations:
+    """Return the account's registrations, with what this machine remembers of them."""
+    database = database or Database()
+    account = f"{client.settings.account}{'' if kind is MODEL else f' {kind.name}'}"
+    tenant = hashlib.sha256(f"{account}\n{client.settings.api_key.reveal()}".encode()).hexdigest()[:8]
+    return Registrations(
+        client, journal=Journal(database, account, place), run=RunOwnership(database, account, tenant), kind=kind
+    )
+
+
+def refuse_if_protected(request: Request) -> None:
+    """Raise `DeletionProtected` where the state says so."""
+    if request.state.get("deletion_protection"):
+        raise DeletionProtected(
+            f"{plain(request.id)} is protected from deletion and replacement: set deletion_protection=False, run "
+            "`pulumi up`, then try again"
+        )
+
+
+def shown_urn(urn: str) -> str:
+    """Return a resource's name and, where it has parents, their types."""
+    *_, types, name = urn.split("::") if "::" in urn else ("", urn)
+    parents, _, _ = types.rpartition("$")
+    return f"{plain(name)!r}{f' in {plain(parents)}' if parents else ''}"
+
+
+def _shown(account: str) -> str:
+    return "another emulator" if account.startswith("emulator:") else plain(account)
+
+
+def _running(request: Request) -> AbstractContextManager[Operation]:
+    return operation.running(Operation(request.report, request.timeout, interrupted=request.interrupted))

@@ -1,0 +1,120 @@
+"""The file in which this machine keeps what outlives a process, and what the processes of one run share.
+
+It holds names, numbers and times; no key and no other field of a model. Where it cannot be written, a database in
+memory takes its place: nothing is then known of earlier runs and other processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS journal (
+    account TEXT, place TEXT, urn TEXT, identity TEXT, number TEXT, began REAL, updated_at TEXT,
+    PRIMARY KEY (account, place, urn, identity)
+);
+CREATE INDEX IF NOT EXISTS journal_number ON journal (account, number);
+CREATE TABLE IF NOT EXISTS claims (
+    run TEXT, account TEXT, claim TEXT, subject TEXT, value TEXT,
+    PRIMARY KEY (run, account, claim, subject, value)
+);
+"""  # a storage format
+_FORMAT: Final = 1
+"""The version of the tables; a file of another one is replaced."""
+_BUSY: Final = 5.0
+"""Seconds that one process waits for another's write."""
+
+
+class Database:
+    """Safe for threads and for processes. `run` names the engine's run to which this process belongs."""
+
+    def __init__(self, path: Path | None = None, run: str | None = None) -> None:
+        self.run = run or this_run()
+        self._lock = threading.Lock()
+        path = path or default_path()
+        self._connection = (path and _opened(path)) or _connected(":memory:")
+        self._forget_past_runs()
+
+    def write(self, statement: str, *values: Any) -> None:
+        """Run a statement that changes something. A full disk or a locked file loses the change, not the run."""
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            self._connection.execute(statement, values)
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of a query; none where the file cannot be read."""
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            return self._connection.execute(query, values).fetchall()
+        return []
+
+    def _forget_past_runs(self) -> None:
+        for (run,) in self.rows("SELECT DISTINCT run FROM claims"):
+            if run != self.run and not _is_alive(run):
+                self.write("DELETE FROM claims WHERE run = ?", run)
+
+
+def this_run() -> str:
+    """Return `PID:START` of the engine that started this process, or of this process where none did."""
+    process = psutil.Process()
+    with contextlib.suppress(psutil.Error):
+        ancestors = process.parents()
+        process = next((it for it in ancestors if it.name().removesuffix(".exe") == "pulumi"), process)
+    return f"{process.pid}:{process.create_time():.2f}"
+
+
+def _is_alive(run: str) -> bool:
+    with contextlib.suppress(psutil.Error, ValueError):
+        pid, _, start = run.partition(":")
+        return f"{psutil.Process(int(pid)).create_time():.2f}" == start
+    return False
+
+
+def default_path() -> Path | None:
+    """Return the file's place by the XDG rules; None where there is no home folder."""
+    configured = os.environ.get("XDG_STATE_HOME", "")
+    with contextlib.suppress(RuntimeError):
+        home = Path(configured) if Path(configured).is_absolute() else Path.home() / ".local" / "state"
+        return home / "enkrypt-provider" / "provider.sqlite"
+    return None
+
+
+def _opened(path: Path) -> sqlite3.Connection | None:
+    for _ in range(2):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            return _connected(path)
+        except (OSError, sqlite3.OperationalError):
+            return None
+        except sqlite3.DatabaseError:  # spoilt: what it knew is lost
+            path.unlink(missing_ok=True)
+    return None
+
+
+def _connected(where: Path | str) -> sqlite3.Connection:
+    connection = sqlite3.connect(where, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+    try:
+        # Nothing waits for the disk: after a power cut the last entries may be missing, and no more.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        _check_format(connection)
+        connection.executescript(_TABLES)
+        connection.execute(f"PRAGMA user_version = {_FORMAT}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_format(connection: sqlite3.Connection) -> None:
+    """Raise `DatabaseError` where the file has tables of another version."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and version != _FORMAT:
+        raise sqlite3.DatabaseError(f"the tables are of version {version}")

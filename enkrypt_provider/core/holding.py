@@ -1,0 +1,66 @@
+"""Which registration it is that a state or a response speaks of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..errors import plain
+from ..kinds.kind import Identifier, Live
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One registration: of which identity, by which number (`model_id` of a model), made when, in which account."""
+
+    identity: Identifier
+    number: int | None = None
+    created_at: str = ""
+    account: str = ""
+
+    @classmethod
+    def of(cls, live: Live) -> Holding:
+        """Return what a response says of its registration."""
+        return cls(live.identity, live.number, str(live.computed.get("created_at", "")))
+
+    @property
+    def key(self) -> str:
+        """The registration among those of its account: its number or, where the API tells none, its identity."""
+        return str(self.identity if self.number is None else self.number)
+
+    @property
+    def made(self) -> float:
+        """Seconds since 1970; minus infinity where that is not known."""
+        return seconds(self.created_at)
+
+    def is_same(self, other: Holding) -> bool:
+        """Whether both are one registration; without any mark of either, they are."""
+        if self.number is not None and other.number is not None:
+            return self.number == other.number
+        return is_same_time(self.made, other.made)
+
+    def is_very_same(self, other: Holding) -> bool:
+        """Whether number and time both say so: two accounts may both have a number 1."""
+        return self.number == other.number and self.made == other.made > -math.inf
+
+
+def is_same_time(one: float, other: float) -> bool:
+    """Whether two times of the API may be one; where one is not known, they may."""
+    return not (math.isfinite(one) and math.isfinite(other)) or abs(one - other) < 1.0
+
+
+def seconds(time: object) -> float:
+    """Return seconds since 1970; minus infinity for what is no time."""
+    try:
+        return datetime.fromisoformat(str(time).replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return -math.inf
+
+
+def shown(live: Live) -> str:
+    """Return what a person may know a registration by."""
+    said = {**live.computed, "created_at": str(live.computed.get("created_at", ""))[:19]}  # to the second
+    names = {live.number_name: live.number_name, "project_name": "project", "created_at": "since"}
+    known = (f"{title} {plain(said[name], 60)}" for name, title in names.items() if said.get(name))
+    return ", ".join(known) or "the API does not say by whom"

@@ -1,0 +1,113 @@
+"""What this machine sent and could not confirm: creates and updates that no state shows yet.
+
+The engine writes a resource to the state only after its operation has returned. Where it is killed in between, or
+the response is lost for good, an entry here tells the next run what was sent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ..kinds.kind import Identifier
+from .database import Database
+from .holding import Holding, seconds
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one resource sent to one identity and no state has shown.
+
+    `key` is that of the registration (`Holding.key`), or "" where no response told it. `began` is in seconds since
+    1970 by this machine's clock. `updated_at` is the API's, "" where it tells none, None until it was told.
+    """
+
+    key: str
+    began: float
+    updated_at: str | None = None
+
+
+class Journal:
+    """The entries of one account. `place` tells apart stacks of one name. A resource without a URN has none."""
+
+    def __init__(
+        self, database: Database, account: str, place: str = "", now: Callable[[], float] = time.time
+    ) -> None:
+        self._database = database
+        self._account = account
+        self._place = place
+        self._now = now
+
+    def entry(self, urn: str, identity: Identifier) -> Entry | None:
+        """Return what a resource sent to an identity."""
+        rows = self._database.rows(f"SELECT number, began, updated_at {_OWN}", *self._own(urn, identity))
+        return Entry(*rows[0]) if rows else None
+
+    def begin(self, urn: str, identity: Identifier, key: str = "") -> float:
+        """Note what is about to be sent, and return since when: what an earlier attempt noted is kept."""
+        before = self.entry(urn, identity) or Entry("", self._now())
+        self.put(urn, identity, Entry(key or before.key, before.began))
+        return before.began
+
+    def finish(self, urn: str, registration: Holding, updated_at: object) -> None:
+        """Note the response, which overwrites whatever was noted of the registration, until a state shows it."""
+        began = self.begin(urn, registration.identity)
+        self.forget(registration.key)
+        self.put(urn, registration.identity, Entry(registration.key, began, _text(updated_at)))
+
+    def put(self, urn: str, identity: Identifier, entry: Entry | None) -> None:
+        """Put an entry in the place of the one that is there; None removes it."""
+        own = self._own(urn, identity)
+        if urn and entry:
+            self._database.write(_PUT, *own, entry.key, entry.began, entry.updated_at)
+        else:
+            self._database.write(f"DELETE {_OWN}", *own)
+
+    def others(self, urn: str, identity: Identifier) -> list[str]:
+        """Return the ids of the other identities to which a resource sent something."""
+        rows = self._database.rows(
+            "SELECT identity FROM journal WHERE account = ? AND place = ? AND urn = ? AND identity != ?",
+            *self._own(urn, identity),
+        )
+        return [str(other) for (other,) in rows]
+
+    def forget(self, key: str) -> None:
+        """Forget every entry of a registration: it is gone, or was just written as a whole."""
+        self._database.write(f"DELETE {_OF}", self._account, key)
+
+    def confirm(self, key: str, updated_at: object) -> None:
+        """Forget the entries that a state shows: it has their write, or a later one."""
+        for place, urn, identity, written in self._database.rows(
+            f"SELECT place, urn, identity, updated_at {_OF} AND updated_at IS NOT NULL", self._account, key
+        ):
+            if written == _text(updated_at) or seconds(written) < seconds(updated_at):
+                self._database.write(f"DELETE {_OWN}", self._account, place, urn, identity)
+
+    def keep(self, key: str) -> None:
+        """Let no state confirm what was noted so far: a refresh sees the time of a write, but not its keys."""
+        self._database.write(
+            "UPDATE journal SET updated_at = NULL WHERE account = ? AND number = ?", self._account, key
+        )
+
+    def is_pending(self, key: str) -> bool:
+        """Whether something was sent to the registration that no state has shown yet."""
+        return bool(self._database.rows(f"SELECT urn {_OF}", self._account, key))
+
+    def is_of_another(self, urn: str, key: str) -> bool:
+        """Whether another resource of this machine wrote the registration, and no state has shown that yet."""
+        writers = self._database.rows(f"SELECT place, urn {_OF}", self._account, key)
+        return any(writer != (self._place, urn) for writer in writers)
+
+    def _own(self, urn: str, identity: Identifier) -> tuple[str, str, str, str]:
+        return self._account, self._place, urn, str(identity)
+
+
+def _text(updated_at: object) -> str:
+    return "" if updated_at is None else str(updated_at)
+
+
+_OWN: Final = "FROM journal WHERE account = ? AND place = ? AND urn = ? AND identity = ?"
+_OF: Final = "FROM journal WHERE account = ? AND number = ?"
+_PUT: Final = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)"

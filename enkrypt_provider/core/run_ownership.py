@@ -1,0 +1,83 @@
+"""What one run of the engine has seen: which resource declares an identity, and which registrations are held.
+
+A run may have several provider processes, one for each account that a program names: they share a database.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..kinds.kind import Identifier
+from .database import Database
+from .holding import Holding, is_same_time
+
+
+class RunOwnership:
+    """The claims of one account in one run. `tenant` tells apart the keys of one endpoint."""
+
+    def __init__(self, database: Database, account: str, tenant: str = "") -> None:
+        self._database = database
+        self._account = account
+        self._tenant = f"{account} {tenant}"
+
+    def declare(self, identity: Identifier, urn: str) -> str:
+        """Note that a resource declares `identity`, and return the one that did so first."""
+        self._claim("declares", self._tenant, identity, urn)
+        return self.declarer(identity) or urn
+
+    def declarer(self, identity: Identifier) -> str:
+        """Return the resource that declares `identity` in this run, or ""."""
+        return next(iter(self._claims("declares", self._tenant, identity)), "")
+
+    def hold(self, registration: Holding) -> None:
+        """Note that an object of the state stands for the registration from now on."""
+        self._claim("holds", self._account, registration.key, str(registration.made))
+
+    def is_held(self, registration: Holding) -> bool:
+        """Whether an object of the state that was seen in this run stands for the registration."""
+        return self._is_claimed("holds", registration)
+
+    def make(self, urn: str, registration: Holding) -> None:
+        """Note that a create of the resource ended with the registration, whatever its account is called."""
+        self._claim("makes", urn, registration.key, str(registration.made))
+
+    def is_made(self, urn: str, registration: Holding) -> bool:
+        """Whether a create of the resource ended with the very registration: one API may have two addresses."""
+        times = self._claims("makes", urn, registration.key)
+        return any(float(time) == registration.made > -math.inf for time in times)
+
+    def drop(self, registration: Holding) -> None:
+        """Note that no object stands for the registration any more: the engine deletes the one that was seen."""
+        self._database.write(
+            "DELETE FROM claims WHERE run = ? AND account = ? AND claim = 'holds' AND subject = ?",
+            self._database.run, self._account, registration.key,
+        )  # fmt: skip
+
+    def release(self, registration: Holding) -> None:
+        """Note that an object gives the registration up: another resource of this run may take it over."""
+        self._claim("releases", self._account, registration.key, str(registration.made))
+
+    def is_released(self, registration: Holding) -> bool:
+        """Whether an object gives the registration up in this run, and no other has taken it over."""
+        return self._is_claimed("releases", registration) and not self._is_claimed("holds", registration)
+
+    def is_seen(self, registration: Holding) -> bool:
+        """Whether an object of the state that was seen in this run stands, or stood, for the registration."""
+        return self._is_claimed("holds", registration) or self._is_claimed("releases", registration)
+
+    def _is_claimed(self, claim: str, registration: Holding) -> bool:
+        times = self._claims(claim, self._account, registration.key)
+        return any(is_same_time(registration.made, float(time)) for time in times)  # the number may be another key's
+
+    def _claim(self, claim: str, account: str, subject: object, value: str) -> None:
+        self._database.write(
+            "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, ?, ?)",
+            self._database.run, account, claim, str(subject), value,
+        )  # fmt: skip
+
+    def _claims(self, claim: str, account: str, subject: object) -> list[str]:
+        rows = self._database.rows(
+            "SELECT value FROM claims WHERE run = ? AND account = ? AND claim = ? AND subject = ? ORDER BY rowid",
+            self._database.run, account, claim, str(subject),
+        )  # fmt: skip
+        return [str(value) for (value,) in rows]

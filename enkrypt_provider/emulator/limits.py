@@ -1,0 +1,137 @@
+"""Rate limits as the vendor's gateway has them: so many requests for each API key, and a lock-out for one too many.
+
+The counts are this process's own and start from nothing with it. Nothing here knows HTTP.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+SECONDS = {"s": 1, "min": 60, "h": 3600}
+RUNTIME = "/rt/"  # paths that begin so share a bucket of their own; all others share one
+
+
+class LimitError(ValueError):
+    """Limits that cannot be set; the message names the field and what it may be."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """At most `count` requests within any `seconds`."""
+
+    text: str
+    count: int
+    seconds: int
+
+
+def _rates(text: str) -> list[Rate]:
+    return [_rate(part.strip()) for part in text.split(",")] if text else []
+
+
+def _rate(text: str) -> Rate:
+    match = re.fullmatch(r"([1-9]\d{0,8})/(s|min|h)", text)
+    if not match:
+        raise ValueError("is given as 3/s,100/min; the units are s, min and h")
+    return Rate(text, int(match[1]), SECONDS[match[2]])
+
+
+def _valid(text: str) -> str:
+    _rates(text)
+    return text
+
+
+class Limits(BaseModel):
+    """How many requests a key may make; an empty rate is no limit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rate: Annotated[str, AfterValidator(_valid)] = ""
+    """Of all paths but `/rt/*`, such as `3/s,100/min`."""
+    rt_rate: Annotated[str, AfterValidator(_valid)] = ""
+    """Of `/rt/*`, such as `5/min`."""
+    lockout: Annotated[float, Field(ge=0, le=86400)] = 60
+    """Seconds for which a key that exceeded a rate is refused everywhere."""
+
+    @cached_property
+    def rates(self) -> dict[bool, list[Rate]]:
+        """By whether they are those of `/rt/*`."""
+        return {False: _rates(self.rate), True: _rates(self.rt_rate)}
+
+
+NO_LIMITS = Limits()
+LIKE_VENDOR = Limits(rate="3/s,100/min", rt_rate="5/min", lockout=60)
+_LIMITS = TypeAdapter(Limits)
+
+
+def limits_in(value: Any) -> Limits:
+    """The limits in a JSON value."""
+    try:
+        return _LIMITS.validate_python(value, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        path = ".".join(map(str, first["loc"])) or "the limits"
+        raise LimitError(f"{path}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+@dataclass
+class _Key:
+    """What one API key has done."""
+
+    admitted: dict[bool, deque[float]] = field(default_factory=lambda: {False: deque(), True: deque()})
+    locked_until: float = float("-inf")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a request is refused: it exceeded a rate, or its key is locked out."""
+
+    kind: Literal["violation", "lockout"]
+    rule: str
+
+
+class Limiter:
+    """Counts the requests of each key against the limits, for all threads of the process."""
+
+    def __init__(self, limits: Limits, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self.set(limits)
+
+    def set(self, limits: Limits) -> None:
+        """Sets other limits, and forgets what was counted."""
+        with self._lock:
+            self.limits = limits
+            self.counts: dict[str, int] = {"violation": 0, "lockout": 0}
+            self._keys: dict[str, _Key] = {}
+
+    def refuse(self, apikey: str, path: str) -> Refusal | None:
+        """Counts a request; says why it is refused, if it is. A refused request takes no place in a rate."""
+        if self.limits == NO_LIMITS:
+            return None
+        with self._lock:
+            refusal = self._judge(self._keys.setdefault(apikey, _Key()), path.startswith(RUNTIME))
+            if refusal:
+                self.counts[refusal.kind] += 1
+            return refusal
+
+    def _judge(self, key: _Key, is_runtime: bool) -> Refusal | None:
+        now, admitted = self._monotonic(), key.admitted[is_runtime]
+        if now < key.locked_until:
+            return Refusal("lockout", f"lockout={self.limits.lockout:g}")
+        for rate in self.limits.rates[is_runtime]:
+            # The rate is used up where its oldest place was taken less than its time ago.
+            if len(admitted) >= rate.count and now - admitted[-rate.count] < rate.seconds:
+                key.locked_until = now + self.limits.lockout
+                return Refusal("violation", f"rate={rate.text}")
+        admitted.append(now)
+        while len(admitted) > max((rate.count for rate in self.limits.rates[is_runtime]), default=0):
+            admitted.popleft()
+        return None

@@ -1,0 +1,123 @@
+"""The registered policies and deployments: what adding, changing and removing one means, one transaction each.
+
+A deletion leaves its row behind, as the API's database does [P]. Nothing here knows HTTP or what a document holds.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .database import Database
+from .store import Clock, Document, Taken, Unknown, random_id
+
+_COLUMNS = "name, project_name, number, created_at, updated_at, document"
+_THERE = "kind = ? AND scope = ? AND name = ?"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where a name is unique: in `owner`, an account or a project of one. Only `project_name` sees what is there."""
+
+    kind: str
+    owner: str
+    project_name: str
+
+
+@dataclass(frozen=True)
+class Object:
+    name: str
+    project_name: str
+    number: int
+    created_at: str
+    updated_at: str
+    document: Document
+
+
+class Objects:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def add(self, scope: Scope, document: Document, *, revives: bool) -> Object:
+        """Keeps a new object; `Taken` where its name is. A deleted one of that name is gone [G], or `revives`."""
+        now, name = self._now(), str(document["name"])
+        with self._database.writing() as connection:
+            deleted, there = _rows(connection, scope, name, 1), _rows(connection, scope, name, 0)
+            if there:
+                raise Taken(name, scope.kind)
+            made = Object(name, scope.project_name, random_id(), now, now, document)
+            if deleted and revives:
+                made = replace(made, number=deleted[0].number, created_at=deleted[0].created_at)
+            _put(connection, scope, made)
+            return made
+
+    def find(self, scope: Scope, name: str) -> Object:
+        with self._database.connection() as connection:
+            return _one(connection, scope, name)
+
+    def all(self, scope: Scope) -> list[Object]:
+        """Every object of the project, in the order of their making [G]."""
+        with self._database.connection() as connection:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM objects WHERE kind = ? AND scope = ? AND project_name = ? AND is_deleted = 0"
+                " ORDER BY created_at, rowid",
+                (scope.kind, scope.owner, scope.project_name),
+            )
+            return [_object(row) for row in rows]
+
+    def modify(self, scope: Scope, name: str, change: Callable[[Document], Document]) -> Object:
+        """Replaces the document, and the name where it says another: `Taken` where that is someone else's."""
+        with self._database.writing() as connection:
+            before = _one(connection, scope, name)
+            document = change(before.document)
+            new = replace(before, name=document["name"], document=document, updated_at=self._now())
+            if new.name != name and _rows(connection, scope, new.name, 0):
+                raise Taken(new.name, scope.kind)
+            connection.execute(f"DELETE FROM objects WHERE {_THERE}", (scope.kind, scope.owner, name))
+            _put(connection, scope, new)
+            return new
+
+    def delete(self, scope: Scope, name: str) -> Object:
+        with self._database.writing() as connection:
+            gone = _one(connection, scope, name)
+            connection.execute(f"UPDATE objects SET is_deleted = 1 WHERE {_THERE}", (scope.kind, scope.owner, name))
+            return gone
+
+    def _now(self) -> str:
+        return self._clock().isoformat(timespec="microseconds")
+
+
+def _one(connection: sqlite3.Connection, scope: Scope, name: str) -> Object:
+    """Of this project: to another one it is not there [G]."""
+    found = [it for it in _rows(connection, scope, name, 0) if it.project_name == scope.project_name]
+    if not found:
+        raise Unknown(name, scope.kind)
+    return found[0]
+
+
+def _rows(connection: sqlite3.Connection, scope: Scope, name: str, is_deleted: int) -> list[Object]:
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM objects WHERE {_THERE} AND is_deleted = ?",
+        (scope.kind, scope.owner, name, is_deleted),
+    )
+    return [_object(row) for row in rows]
+
+
+def _put(connection: sqlite3.Connection, scope: Scope, it: Object) -> None:
+    """In the place of a deleted one of that name."""
+    connection.execute(
+        f"INSERT OR REPLACE INTO objects (kind, scope, is_deleted, {_COLUMNS}) VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?)",
+        (
+            scope.kind, scope.owner, it.name, it.project_name, it.number, it.created_at, it.updated_at,
+            json.dumps(it.document),
+        ),
+    )  # fmt: skip
+
+
+def _object(row: Sequence[Any]) -> Object:
+    *columns, document = row
+    return Object(*(*columns, json.loads(document)))

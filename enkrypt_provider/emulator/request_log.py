@@ -1,0 +1,90 @@
+"""The last requests, for tests to read: what was asked, of which model, and what came of it.
+
+Kept in the database, so that it holds the requests of every process. No API key enters: the header `apikey` is never
+looked at, and bodies come in with every field that may hold a secret masked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .database import Database, DatabaseFailed
+
+KEPT = 10_000  # requests
+_FOUND = """(?1 = '' OR instr(lower(
+    json_extract(entry, '$.method', '$.path', '$.call', '$.status', '$.faults')
+    || ' ' || coalesce(json_extract(entry, '$.model_saved_name') || '/' || json_extract(entry, '$.model_version'), '')
+), lower(?1)))"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    at: str
+    seconds: float
+    method: str
+    path: str
+    call: str | None
+    model_saved_name: str | None
+    model_version: str | None
+    status: int | None  # None: no response was sent
+    faults: list[str]
+    body: Any
+
+
+class RequestLog:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, entry: Entry) -> None:
+        """A full disk costs the entry, not the response."""
+        try:
+            number = self._database.write("INSERT INTO requests (entry) VALUES (?)", (json.dumps(vars(entry)),))
+            if number and number % 256 == 0:
+                self._database.write("DELETE FROM requests WHERE number <= ?", (number - KEPT,))
+        except DatabaseFailed:
+            return
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Oldest first."""
+        with self._database.connection() as connection:
+            rows = connection.execute("SELECT number, entry FROM requests ORDER BY number").fetchall()
+        return _told(rows)
+
+    def last(self, words: str, limit: int, offset: int) -> list[dict[str, Any]]:
+        """Those that `words` stand in, bodies aside; the newest first."""
+        with self._database.connection() as connection:
+            rows = connection.execute(
+                f"SELECT number, entry FROM requests WHERE {_FOUND} ORDER BY number DESC LIMIT ?2 OFFSET ?3",
+                (words, limit, offset),
+            ).fetchall()
+        return _told(rows)
+
+    def count(self, words: str = "") -> int:
+        """How many there are that `words` stand in."""
+        with self._database.connection() as connection:
+            query = f"SELECT count(*) FROM requests WHERE {_FOUND}"
+            (count,) = connection.execute(query, (words,)).fetchone()
+        return int(count)
+
+    def about(self, name: str, version: str, limit: int) -> list[dict[str, Any]]:
+        """The last about one model, the newest first."""
+        kept = json.dumps({"model_saved_name": name, "model_version": version})[1:-1]
+        # The text is found ten times as fast as the field, which then decides.
+        query = (
+            "SELECT number, entry FROM requests WHERE instr(entry, ?)"
+            " AND json_extract(entry, '$.model_saved_name') = ? AND json_extract(entry, '$.model_version') = ?"
+            " ORDER BY number DESC LIMIT ?"
+        )
+        with self._database.connection() as connection:
+            rows = connection.execute(query, (kept, name, version, limit)).fetchall()
+        return _told(rows)
+
+    def clear(self) -> None:
+        self._database.write("DELETE FROM requests")
+
+
+def _told(rows: Iterable[tuple[int, str]]) -> list[dict[str, Any]]:
+    return [{"number": number, **json.loads(entry)} for number, entry in rows]

@@ -1,0 +1,307 @@
+"""What the API refuses, as tables: one row for each field, one message for the first thing that is wrong.
+
+Written from the document and models-api.md alone; [G] marks a guess about the real server. Nothing here knows
+HTTP or storage, and no message repeats a value: a key pasted into the wrong field must not come back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import Any, Literal
+
+Dialect = Literal["v1", "v2"]
+Check = Callable[[Any], Any]
+"""Takes a JSON value; gives it with its defaults filled in, or raises `Refused`."""
+
+
+class Refused(Exception):
+    """The body is refused with 400: the text names the nested field and what it may hold."""
+
+    def __init__(self, problem: str, path: str = "") -> None:
+        super().__init__(f"{path or 'the body'} {problem}")
+        self.problem = problem
+        self.path = path
+
+    def within(self, name: str) -> Refused:
+        """The same, seen from the object that holds the field."""
+        dot = "." if self.path and not self.path.startswith("[") else ""
+        return Refused(self.problem, name + dot + self.path)
+
+
+class Default(Enum):
+    """What stands in for a field that was not sent, where no value does."""
+
+    REQUIRED = "the call is refused"
+    ABSENT = "the field stays absent"
+
+
+@dataclass(frozen=True)
+class Field:
+    check: Check
+    default: Any = Default.REQUIRED
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Refused("must be a string")
+    return value
+
+
+def text_like(pattern: str, meaning: str) -> Check:
+    matches = re.compile(pattern).fullmatch
+
+    def check(value: Any) -> str:
+        if not matches(text(value)):
+            raise Refused(f"must be {meaning}")
+        return str(value)
+
+    return check
+
+
+def text_up_to(length: int) -> Check:
+    def check(value: Any) -> str:
+        if len(text(value)) > length:
+            raise Refused(f"must be at most {length} characters long")
+        return str(value)
+
+    return check
+
+
+def one_of(*choices: str) -> Check:
+    def check(value: Any) -> str:
+        if text(value) not in choices:
+            raise Refused(f"must be one of: {', '.join(choices)}")
+        return str(value)
+
+    return check
+
+
+def boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Refused("must be true or false")
+    return value
+
+
+def whole(low: int, high: int | None = None) -> Check:
+    meaning = f"a whole number from {low} to {high}" if high is not None else f"a whole number of {low} or more"
+
+    def check(value: Any) -> int:
+        if type(value) is not int or value < low or (high is not None and value > high):
+            raise Refused(f"must be {meaning}")
+        return value
+
+    return check
+
+
+def amount(value: Any) -> float:
+    if type(value) not in (int, float) or not value >= 0:
+        raise Refused("must be a number of 0 or more")
+    number: float = value
+    return number
+
+
+def list_of(check: Check) -> Check:
+    def check_list(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise Refused("must be a list")
+        return [_at(f"[{index}]", check, item) for index, item in enumerate(value)]
+
+    return check_list
+
+
+def mapping(known: Mapping[str, Check]) -> Check:
+    """An object of any names: the known ones are checked."""
+
+    def check_mapping(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise Refused("must be an object")
+        for name, item in value.items():
+            if check := known.get(name):
+                _at(name, check, item)
+        return dict(value)
+
+    return check_mapping
+
+
+def object_with(fields: Mapping[str, Field], *, dialect: Dialect | None, null_is_absent: bool = False) -> Check:
+    """An object of exactly these fields."""
+
+    def check_object(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise Refused("must be an object")
+        if unknown := value.keys() - fields.keys():
+            raise Refused(f"is no field of this API{f' (dialect {dialect})' if dialect else ''}", min(unknown))
+        found = {}
+        for name, field in fields.items():
+            item = value.get(name, field.default)
+            if item is None and null_is_absent:
+                item = field.default
+            if item is Default.REQUIRED:
+                raise Refused("is required", name)
+            if item is not Default.ABSENT:
+                found[name] = _at(name, field.check, item)
+        return found
+
+    return check_object
+
+
+def _at(name: str, check: Check, value: Any) -> Any:
+    try:
+        return check(value)
+    except Refused as refused:
+        raise refused.within(name) from None
+
+
+# [G] The identity travels in HTTP headers, so it must survive there as it is: printable ASCII, no space at its ends.
+_IN_HEADERS = r"[!-~](?:[ -~]*[!-~])?"
+_MEANING = "printable ASCII without a space at its ends"
+saved_name = text_like(rf"(?=.{{1,32}}\Z){_IN_HEADERS}", f"1 to 32 characters of {_MEANING}")
+version = text_like(_IN_HEADERS, f"one character or more of {_MEANING}")
+DEFAULT_VERSION = "v1"
+
+PROTOCOLS = (
+    "openai", "together", "huggingface", "groq", "azure_openai", "anthropic", "cohere", "bedrock", "gemini", "ai21",
+    "fireworks", "alibaba", "portkey", "deepseek", "mistral", "llama", "openai_compatible", "cohere_compatible",
+    "anthropic_compatible",
+)  # fmt: skip
+CERTIFICATIONS = ("GDPR", "CCPA", "HIPAA", "SOC 2 Type II", "SOC 3")  # [G] that no other is taken
+METADATA: Mapping[str, Check] = {  # [G] their place; see models-api.md
+    "max_tokens": whole(1),
+    "input_cost": amount,
+    "output_cost": amount,
+    "azure_instance": text,
+    "azure_api_version": text,
+    "azure_deployment_id": text,
+    "anthropic_version": text,
+    "llama2_format": one_of("openai"),
+    "mistral_format": one_of("openai", "ollama"),
+    "gemini": mapping(dict.fromkeys(("api_endpoint", "project_id", "location_id"), text)),
+}
+STANDARD_PORT = {"https": 443, "http": 80}
+
+
+def _endpoint(fields: Check) -> Check:
+    def check_endpoint(value: Any) -> dict[str, Any]:
+        found: dict[str, Any] = fields(value)
+        found.setdefault("port", STANDARD_PORT[found["scheme"]])
+        return found
+
+    return check_endpoint
+
+
+_host = text_like(r"[^\s/]+", "a host name, without scheme or path")  # [G]
+_host_or_none = text_like(r"[^\s/]*", "a host name, without scheme or path, or empty")
+_ENDPOINT: dict[str, Field] = {
+    "host": Field(_host),
+    "port": Field(whole(1, 65535), Default.ABSENT),
+    "scheme": Field(one_of(*STANDARD_PORT), "https"),  # [G] that no other is taken
+    "base_path": Field(text, ""),
+}
+_PATHS = {
+    "chat": Field(text, "/chat/completions"),
+    "completions": Field(text, "/completions"),
+    "vision": Field(text, Default.ABSENT),
+    "embeddings": Field(text, Default.ABSENT),
+}
+_AUTH_DATA = {
+    "header_name": Field(text, "Authorization"),
+    "header_prefix": Field(text, "Bearer"),
+    "space_after_prefix": Field(boolean, True),
+}
+_CERTIFICATIONS = Field(list_of(one_of(*CERTIFICATIONS)), [])
+
+
+def _in_both(object_of: Callable[[Mapping[str, Field]], Check], host: Field) -> dict[str, Field]:
+    """What `model_config` holds in either dialect."""
+    return {
+        "paths": Field(object_of(_PATHS), {}),
+        "apikeys": Field(list_of(text), []),
+        "endpoint": Field(_endpoint(object_of({**_ENDPOINT, "host": host})), {}),
+        "metadata": Field(mapping(METADATA), {}),
+        "auth_data": Field(object_of(_AUTH_DATA), {}),
+        "hosting_type": Field(one_of("External", "Internal"), "External"),
+        "model_source": Field(text, ""),
+        "system_prompt": Field(text, ""),
+        "default_request_options": Field(mapping({}), {}),
+    }
+
+
+_v1 = partial(object_with, dialect="v1")
+V1 = _v1(
+    {
+        "model_saved_name": Field(saved_name),
+        "testing_for": Field(one_of("Copilot", "LLM", "Chatbot"), "LLM"),
+        "model_name": Field(text, ""),
+        "model_type": Field(one_of("text_2_text"), "text_2_text"),
+        "certifications": _CERTIFICATIONS,
+        "model_config": Field(
+            _v1(
+                {
+                    **_in_both(_v1, Field(_host)),
+                    "is_compatible_with": Field(one_of(*PROTOCOLS)),
+                    "model_version": Field(version, DEFAULT_VERSION),
+                    "model_provider": Field(text, ""),
+                    "conversation_template": Field(text, ""),
+                }
+            ),
+            {},
+        ),
+    }
+)
+
+_v2 = partial(
+    object_with, dialect="v2", null_is_absent=True
+)  # the official client sends null for what it has not [P]
+_HEADERS = list_of(_v2({"key": Field(text), "value": Field(text)}))
+_JWT = {
+    "jwt_method": Field(one_of("POST", "GET"), "POST"),
+    "jwt_url": Field(text, ""),
+    "jwt_headers": Field(_HEADERS, []),
+    "jwt_body": Field(text, ""),
+    "jwt_response_key": Field(text, ""),
+}
+_CONTEXT = {
+    "system_description": Field(text_up_to(2000), Default.ABSENT),
+    "policy_description": Field(text_up_to(5000), Default.ABSENT),
+}
+_ONLY_V2: Mapping[str, Check] = {
+    "context": _v2(_CONTEXT),
+    "custom_curl_command": text,
+    "custom_headers": _HEADERS,
+    "custom_payload": mapping({}),
+    "custom_response_content_type": text,
+    "custom_response_format": text,
+    "input_modalities": list_of(one_of("text", "image", "audio")),
+    "model_auth_type": one_of("apikey", "jwt"),
+    "model_jwt_config": _v2(_JWT),
+    "output_modalities": list_of(one_of("text")),
+    "rate_per_min": whole(1),  # 20 where it is absent
+    "tools": list_of(_v2({"name": Field(text), "description": Field(text, "")})),
+}
+V2 = _v2(
+    {
+        "model_saved_name": Field(saved_name),
+        "model_version": Field(version, DEFAULT_VERSION),
+        "testing_for": Field(text, "foundationModels"),  # an open set: the official client takes any text [P]
+        "model_name": Field(text, ""),
+        "certifications": _CERTIFICATIONS,
+        "model_config": Field(
+            _v2(
+                {
+                    **_in_both(_v2, Field(_host_or_none, "")),  # [G] a custom_curl_command needs no host
+                    "model_provider": Field(
+                        text_like(r"(?=.*\S)[^\x00-\x1f\x7f]+", "the name of a protocol")
+                    ),  # an open set [P]
+                    **{name: Field(check, Default.ABSENT) for name, check in _ONLY_V2.items()},
+                }
+            ),
+            {},
+        ),
+    }
+)
+
+BODY: Mapping[Dialect, Check] = {"v1": V1, "v2": V2}

@@ -1,0 +1,1 @@
+"""Who asks: each front end turns an engine's requests into the core's, and the results back."""

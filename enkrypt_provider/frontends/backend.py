@@ -1,0 +1,42 @@
+"""Which backend of Pulumi is in use: stacks of two backends may have one name."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+
+
+def current_backend() -> str:
+    """Return a hash of the backend's URL, which may hold a password: of the environment, the project or the login."""
+    url = os.environ.get("PULUMI_BACKEND_URL") or _of_project(Path.cwd()) or _of_login()
+    return hashlib.sha256(url.encode()).hexdigest()[:12] if url else ""
+
+
+def _of_project(folder: Path) -> str:
+    """Return `backend.url` of the nearest Pulumi.yaml."""
+    for name in ("Pulumi.yaml", "Pulumi.yml"):
+        for parent in (folder, *folder.parents):
+            with contextlib.suppress(OSError):
+                return _backend_in((parent / name).read_bytes())
+    return ""
+
+
+def _backend_in(text: bytes) -> str:
+    import yaml
+
+    with contextlib.suppress(yaml.YAMLError):
+        project = yaml.safe_load(text)
+        backend = project.get("backend") if isinstance(project, dict) else None
+        return str(backend.get("url") or "") if isinstance(backend, dict) else ""
+    return ""
+
+
+def _of_login() -> str:
+    """Return the URL of the last `pulumi login`."""
+    with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):
+        home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+        return str(json.loads((home / "credentials.json").read_text()).get("current") or "")
+    return ""

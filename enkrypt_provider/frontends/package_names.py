@@ -1,0 +1,95 @@
+"""The names of the native package, made mechanically: `model_saved_name` is `modelSavedName`.
+
+What stands in a map that takes any name is untouched. An unknown name passes through, so that documents in the API's
+names, such as the dynamic provider's states, are read as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Final
+
+from ..kinds.kind import Json, Kind, Properties
+from ..kinds.model import MODEL
+from ..kinds.secrets import Path
+from .package_schema import camel
+
+KINDS: Final = (MODEL,)
+"""The kinds that the package has a resource for."""
+
+
+def to_package(kind: Kind, properties: Properties) -> Properties:
+    """The same properties in the package's names."""
+    found: Properties = _renamed(kind, properties, "", in_package(kind))
+    return found
+
+
+def from_package(kind: Kind, properties: Properties) -> Properties:
+    """The same properties in the API's names."""
+    found: Properties = _renamed(kind, properties, "", _in_api(kind))
+    return found
+
+
+def package_steps(kind: Kind, path: Path) -> Path:
+    """The same path in the package's names."""
+    steps: list[str | int] = []
+    place = ""
+    for part in path:
+        if isinstance(part, int):
+            steps.append(part)
+        else:
+            steps.append(in_package(kind).get(place, {}).get(part, part))
+            place = f"{place}.{part}".removeprefix(".")
+    return tuple(steps)
+
+
+def property_path(steps: Path) -> str:
+    """A path as the engine reads it: `modelConfig.apikeys[0]`, `modelConfig.metadata["a.b"]`."""
+    return "".join(map(_step, steps)).removeprefix(".")
+
+
+def _step(part: str | int) -> str:
+    if isinstance(part, int):
+        return f"[{part}]"
+    escaped = part.replace("\\", "\\\\").replace('"', '\\"')
+    return f".{part}" if _PLAIN.fullmatch(part) else f'["{escaped}"]'
+
+
+def problem_in_package(kind: Kind, problem: str) -> str:
+    """A line about a declaration with the package's names in the place of the API's."""
+    names = {field.name: camel(field.name) for field in kind.fields.values() if "_" in field.name}
+    return _WORD.sub(lambda word: names.get(word[0], word[0]), problem)
+
+
+_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_WORD: Final = re.compile(r"\w+")
+
+
+@cache
+def in_package(kind: Kind) -> Mapping[str, Mapping[str, str]]:
+    """By the dotted path of each object with fixed names ("" is the root): the package's name of each field."""
+    tables: dict[str, dict[str, str]] = {}
+    for field in kind.fields.values():
+        if not (field.parent and field.parent.is_map):
+            tables.setdefault(field.path.rpartition(".")[0], {})[field.name] = camel(field.name)
+    return tables
+
+
+@cache
+def _in_api(kind: Kind) -> Mapping[str, Mapping[str, str]]:
+    return {place: {camel: name for name, camel in table.items()} for place, table in in_package(kind).items()}
+
+
+def _renamed(kind: Kind, value: Json, place: str, tables: Mapping[str, Mapping[str, str]]) -> Json:
+    if isinstance(value, list | tuple):
+        return [_renamed(kind, item, place, tables) for item in value]
+    table = tables.get(place)
+    if not isinstance(value, dict) or table is None:
+        return value
+    api = _in_api(kind)[place]
+    return {
+        table.get(name, name): _renamed(kind, item, f"{place}.{api.get(name, name)}".removeprefix("."), tables)
+        for name, item in value.items()
+    }

@@ -1,0 +1,40 @@
+"""The native package's schema: schema.json, which `make generate` makes of `kinds/`. The engine makes SDKs of it.
+
+Imports nothing heavy: programs read it too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import resources
+from typing import Any, Final
+
+from .. import __version__
+
+NAME: Final = "enkrypt"
+DYNAMIC: Final = "pulumi-python:dynamic/enkrypt:"
+"""What the type of a dynamic resource begins with."""
+FILE: Final = "schema.json"
+
+
+def package() -> dict[str, Any]:
+    """The whole schema, of this version."""
+    text = resources.files(__package__).joinpath(FILE).read_text(encoding="utf-8")
+    return {**json.loads(text), "version": __version__}
+
+
+def token(name: str) -> str:
+    """`enkrypt:index:EnkryptModel`."""
+    return f"{NAME}:index:{name}"
+
+
+def camel(name: str) -> str:
+    """`jwt_url` as `jwtUrl`."""
+    first, *others = name.split("_")
+    return first + "".join(part[:1].upper() + part[1:] for part in others)
+
+
+def snake(name: str) -> str:
+    """`jwtUrl` as `jwt_url`."""
+    return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)

@@ -1,0 +1,1 @@
+"""The native front end: the plugin `pulumi-resource-enkrypt`, for programs in every language."""

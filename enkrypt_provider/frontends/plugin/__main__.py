@@ -1,0 +1,79 @@
+"""`pulumi-resource-enkrypt`: serves the plugin to the engine that starts it, until that engine is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import grpc
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2_grpc
+
+from ... import __version__
+from ...api.operation import Severity
+from .servicer import Plugin
+
+THREADS: Final = 32
+"""What the engine asks at once by default is four times the number of cores."""
+MESSAGE_LIMIT: Final = 400 * 1024 * 1024
+"""Bytes of one message, as the engine has it."""
+LOOKS: Final = 0.5
+"""Seconds after which it is looked whether the engine is still there."""
+GRACE: Final = 600.0
+"""Seconds in which a call that was begun may end."""
+_SEVERITIES: Final = {"info": engine_pb2.INFO, "warning": engine_pb2.WARNING}
+
+
+class EngineLog:
+    """The engine's log, which shows each message live, at its resource."""
+
+    def __init__(self, address: str = "") -> None:
+        self._engine: Any = None
+        self.connect(address)
+
+    def connect(self, address: str) -> None:
+        if address:
+            self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
+
+    def write(self, severity: Severity, line: str, urn: str) -> None:
+        if self._engine is None:
+            return
+        try:
+            self._engine.Log(engine_pb2.LogRequest(severity=_SEVERITIES[severity], message=line, urn=urn), timeout=5)
+        except grpc.RpcError:
+            return  # it ends: a line lost is no reason to fail
+
+
+def serve(plugin: Plugin) -> tuple[grpc.Server, int]:
+    """Start to serve on this machine and return the port."""
+    limits = [("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", MESSAGE_LIMIT)]
+    server = grpc.server(ThreadPoolExecutor(THREADS), options=limits)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(plugin, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    return server, port
+
+
+def main() -> None:
+    """Serve until the engine ends. `--version` prints the version alone."""
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"{__version__}\n")
+        return
+    addresses = [word for word in sys.argv[1:] if not word.startswith("-")]
+    engine = os.getppid()
+    server, port = serve(Plugin(EngineLog(*addresses[:1])))
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    ended = threading.Event()
+    for ending in (signal.SIGINT, signal.SIGTERM):  # the engine's last word, for which it waits
+        signal.signal(ending, lambda *_: ended.set())
+    while not ended.wait(LOOKS) and os.getppid() == engine:
+        pass
+    server.stop(GRACE).wait()  # what was begun is brought to its end
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""The core's changes as the engine shows them: property paths, each with what becomes of the property."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pulumi.runtime.proto import provider_pb2
+
+from ...core.diff import Change, Rule
+from ...kinds.kind import Kind, Properties
+from ...kinds.markers import ABSENT
+from ...kinds.secrets import Path
+from ..package_names import package_steps, property_path
+
+PropertyDiff = provider_pb2.PropertyDiff
+_KINDS: Final = {
+    (True, False): PropertyDiff.ADD,
+    (False, True): PropertyDiff.DELETE,
+    (False, False): PropertyDiff.UPDATE,
+}
+_REPLACING: Final = {
+    PropertyDiff.ADD: PropertyDiff.ADD_REPLACE,
+    PropertyDiff.DELETE: PropertyDiff.DELETE_REPLACE,
+    PropertyDiff.UPDATE: PropertyDiff.UPDATE_REPLACE,
+}
+
+
+def diff_response(kind: Kind, changes: list[Change], old: Properties, new: Properties) -> provider_pb2.DiffResponse:
+    """The response for changes between two documents in the API's names."""
+    if not changes:
+        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+    detailed: dict[str, Any] = {}
+    names: dict[str, bool] = {}
+    for change in changes:
+        path = steps(change.path, old, new)
+        shown = package_steps(kind, path)
+        detailed[property_path(shown)] = PropertyDiff(kind=_kind(change, path, old, new), inputDiff=True)
+        names[str(shown[0])] = change.rule is Rule.REPLACE or names.get(str(shown[0]), False)
+    identity = kind.known_identity(new)
+    return provider_pb2.DiffResponse(
+        changes=provider_pb2.DiffResponse.DIFF_SOME,
+        diffs=list(names),
+        replaces=[name for name, replaces in names.items() if replaces],
+        detailedDiff=detailed,
+        hasDetailedDiff=True,
+        # What asks for a replacement all the same, such as `replaceOnChanges`, would meet itself.
+        deleteBeforeReplace=identity is not None and not any(change.rule is Rule.REPLACE for change in changes),
+    )
+
+
+def _kind(change: Change, path: Path, old: Properties, new: Properties) -> Any:
+    kind = _KINDS.get((_at(old, path) is ABSENT, _at(new, path) is ABSENT), PropertyDiff.UPDATE)
+    return _REPLACING[kind] if change.rule is Rule.REPLACE else kind
+
+
+def steps(path: str, *documents: Properties) -> Path:
+    """The names in a dotted path: in a map that takes any name, one may have dots in it."""
+    found = next((tuple(names) for document in documents if (names := _split(path, document))), None)
+    return found or tuple(path.split("."))
+
+
+def _split(path: str, document: Any) -> list[str]:
+    return next(_splits(path, document), [])
+
+
+def _splits(path: str, document: Any) -> Iterator[list[str]]:
+    if not isinstance(document, dict):
+        return
+    if path in document:
+        yield [path]
+    for name, value in document.items():
+        if path.startswith(f"{name}."):
+            yield from ([name, *rest] for rest in _splits(path[len(name) + 1 :], value))
+
+
+def _at(document: Any, path: Path) -> Any:
+    for name in path:
+        if not isinstance(document, dict) or name not in document:
+            return ABSENT
+        document = document[name]
+    return document

@@ -1,0 +1,54 @@
+"""Errors as the engine shows them: one line, and a registration that is there and of no use yet is kept."""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeAlias, TypeVar
+
+import grpc
+from google.protobuf import any_pb2
+from pulumi.runtime.proto import provider_pb2, status_pb2
+
+from ...errors import EnkryptError
+
+T = TypeVar("T")
+Context: TypeAlias = Any
+"""`grpc.ServicerContext`; the library has no types."""
+
+
+class InitFailed(EnkryptError):
+    """A registration is there, and is no use yet."""
+
+    def __init__(self, detail: provider_pb2.ErrorResourceInitFailed) -> None:
+        super().__init__("; ".join(detail.reasons))
+        self.detail = detail
+
+
+def one_line(call: Callable[[Any, Any, Context], T]) -> Callable[[Any, Any, Context], T]:
+    """Show an expected error as one line; a bug keeps its traceback."""
+
+    @functools.wraps(call)
+    def wrapped(plugin: Any, request: Any, context: Context) -> T:
+        try:
+            return call(plugin, request, context)
+        except InitFailed as failed:
+            message, detail = str(failed), failed.detail
+        except EnkryptError as error:
+            message, detail = str(error), None
+        except Exception:  # noqa: BLE001 - gRPC would show the last line alone
+            message, detail = traceback.format_exc(), None
+        _abort(context, message, detail)
+
+    return wrapped
+
+
+def _abort(context: Context, message: str, detail: provider_pb2.ErrorResourceInitFailed | None) -> NoReturn:
+    if detail is not None:
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[packed])
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    context.abort(grpc.StatusCode.UNKNOWN, message)
+    raise AssertionError("abort has raised")

@@ -1,0 +1,66 @@
+"""The functions of the native package: registrations as they are now, read-only and without secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any, Final
+
+from ...api.client import EnkryptClient
+from ...core import diff as differences
+from ...errors import ConfigurationError, ModelNotFound
+from ...kinds import codec
+from ...kinds.kind import Json, Kind, Live, Properties
+from ..package_names import KINDS, to_package
+from ..package_schema import camel, token
+
+IN_PREVIEW: Final = "; if this stack registers it, let the call depend on an output that the API sets, such as "
+
+Function = Callable[..., Properties]
+
+
+def get(kind: Kind, client: EnkryptClient, arguments: Properties, *, preview: bool = False) -> Properties:
+    """Return one registration, by `name` and `version`. Raise `ModelNotFound`, naming what comes near."""
+    name, version = arguments.get("name"), arguments.get("version", "")
+    if not isinstance(name, str) or not name or not isinstance(version, str):
+        raise ConfigurationError(f"{_names(kind)[0]}: name is required, a string; version is a string")
+    try:
+        return shown(kind, client.registered(kind, kind.identity_from(f"{name}/{version}" if version else name)))
+    except ModelNotFound as error:
+        hint = f"{IN_PREVIEW}{camel(kind.number)}" if preview else ""
+        raise ModelNotFound(f"{error}{hint}", status=404) from None
+
+
+def list_all(kind: Kind, client: EnkryptClient, arguments: Properties, *, preview: bool = False) -> Properties:  # noqa: ARG001
+    """Return the registrations whose name matches the pattern `name`, in the order of their names."""
+    pattern = arguments.get("name") or "*"
+    if not isinstance(pattern, str):
+        raise ConfigurationError(f"{_names(kind)[1]}: name is a string, a pattern with * and ?")
+    found = [_read(kind, client, item) for item in client.list_all(kind) if isinstance(item, dict)]
+    matching = [live for live in found if fnmatchcase(live.identity.name, pattern)]
+    return {kind.calls.listed: [shown(kind, live) for live in sorted(matching, key=lambda live: str(live.identity))]}
+
+
+def _names(kind: Kind) -> tuple[str, str]:
+    """`getModel`, `listModels`."""
+    return f"get{kind.noun.capitalize()}", f"list{kind.calls.listed.capitalize()}"
+
+
+def _functions() -> Iterator[tuple[str, Function]]:
+    for kind in KINDS:
+        for name, function in zip(_names(kind), (get, list_all), strict=True):
+            yield token(name), partial(function, kind)
+
+
+FUNCTIONS: Final[Mapping[str, Function]] = dict(_functions())
+
+
+def _read(kind: Kind, client: EnkryptClient, item: Json) -> Live:
+    return codec.read(kind, item) if codec.is_whole(kind, item) else client.get(kind, kind.identity_in(item))
+
+
+def shown(kind: Kind, live: Live) -> Properties:
+    """A registration in the package's names, without what is secret."""
+    found: dict[str, Any] = {**differences.without_secrets(live.inputs, kind), **live.computed}
+    return to_package(kind, found)

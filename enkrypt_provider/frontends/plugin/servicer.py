@@ -1,0 +1,240 @@
+"""The engine's protocol for providers over gRPC, in the core's types.
+
+The engine starts it with its own address, reads the port from stdout and calls it for every resource of one provider.
+What it prints is shown to nobody: messages go to the engine.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any, Final, Protocol
+
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+
+from ... import __version__
+from ...api import operation
+from ...api.operation import TIME_LIMIT, Operation, Report
+from ...core import diff as differences
+from ...core.controller import Controller, Registered, Request
+from ...errors import EnkryptError
+from ...kinds.kind import Kind, Properties
+from ...kinds.shortened import shortened
+from .. import package_schema
+from ..backend import current_backend
+from ..package_names import KINDS, problem_in_package
+from ..package_values import held, inputs_message, is_of_dynamic, outputs_message, preview, received
+from ..property_values import clear, from_engine, to_engine, without_unknown
+from . import withheld
+from .diff import diff_response
+from .errors import Context, InitFailed, one_line
+from .functions import FUNCTIONS
+from .settings import checked, is_other_account, plain_names
+
+
+class Log(Protocol):
+    """Where messages for the person who runs the command go: the engine."""
+
+    def connect(self, address: str) -> None: ...
+
+    def write(self, severity: operation.Severity, line: str, urn: str) -> None: ...
+
+
+class Plugin(provider_pb2_grpc.ResourceProviderServicer):
+    """The provider of one process of the plugin."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._interrupted = threading.Event()
+        self._controllers: dict[Kind, Controller] = {}
+
+    # ---- the plugin
+
+    def Handshake(self, request: Any, _context: Context) -> Any:
+        self._log.connect(request.engine_address)
+        return provider_pb2.ProviderHandshakeResponse()  # secrets come in the clear and are marked here
+
+    def Attach(self, request: Any, _context: Context) -> Any:
+        self._log.connect(request.address)
+        return empty_pb2.Empty()
+
+    def GetPluginInfo(self, _request: Any, _context: Context) -> Any:
+        return plugin_pb2.PluginInfo(version=__version__)
+
+    def GetSchema(self, _request: Any, _context: Context) -> Any:
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(package_schema.package()))
+
+    def Cancel(self, _request: Any, _context: Context) -> Any:
+        self._interrupted.set()
+        return empty_pb2.Empty()
+
+    # ---- the provider's configuration
+
+    def CheckConfig(self, request: Any, _context: Context) -> Any:
+        config, problems = checked(_values(request.news), request.urn)
+        return provider_pb2.CheckResponse(inputs=to_engine(config), failures=_failures(problems))
+
+    def DiffConfig(self, request: Any, _context: Context) -> Any:
+        old = plain_names(_values(request.old_inputs if request.HasField("old_inputs") else request.olds))
+        new = plain_names(_values(request.news))
+        changed = [name for name in {**old, **new} if old.get(name) != new.get(name) and name != "version"]
+        if not changed:
+            return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+        return provider_pb2.DiffResponse(
+            changes=provider_pb2.DiffResponse.DIFF_SOME,
+            diffs=changed,
+            replaces=["endpoint"] if is_other_account(old, new) else [],
+        )
+
+    @one_line
+    def Configure(self, request: Any, _context: Context) -> Any:
+        config = plain_names(_values(request.args))
+        setting = lambda name: config.get(name.removeprefix("enkrypt:"))  # noqa: E731 - as the controller asks
+        self._controllers = {
+            kind: Controller.configured(setting, place=current_backend(), kind=kind) for kind in KINDS
+        }
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
+
+    # ---- a resource
+
+    @one_line
+    def Check(self, request: Any, _context: Context) -> Any:
+        kind = _kind(request)
+        olds, news = received(kind, request.olds), received(kind, request.news)
+        result = self._controllers[kind].check(self._request(request, inputs=news, state=olds))
+        problems = [problem_in_package(kind, problem) for problem in result.problems]
+        inputs = differences.in_order_of(olds, result.inputs, kind)
+        return provider_pb2.CheckResponse(inputs=inputs_message(kind, inputs), failures=_failures(problems))
+
+    @one_line
+    def Diff(self, request: Any, _context: Context) -> Any:
+        kind = _kind(request)
+        asked = self._request(request, inputs=received(kind, request.news), state=_state(kind, request))
+        changes = self._controllers[kind].diff(asked).changes
+        withheld.warn(kind, asked, changes)
+        if changes or not is_of_dynamic(kind, request.olds):
+            return diff_response(kind, changes, asked.state, asked.inputs)
+        # An update without a call gives the outputs the package's names.
+        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_SOME)
+
+    @one_line
+    def Create(self, request: Any, _context: Context) -> Any:
+        kind = _kind(request)
+        inputs = received(kind, request.properties)
+        if request.preview:
+            return provider_pb2.CreateResponse(properties=outputs_message(kind, preview(kind, inputs)))
+        created = self._controllers[kind].create(self._request(request, inputs=inputs))
+        properties = _kept(kind, created)
+        return provider_pb2.CreateResponse(id=created.id, properties=properties)
+
+    @one_line
+    def Read(self, request: Any, _context: Context) -> Any:
+        kind = _kind(request)
+        if not request.properties.fields and not request.inputs.fields:
+            return self._imported(kind, request)
+        state = held(received(kind, request.properties), received(kind, request.inputs))
+        found = self._controllers[kind].read(self._request(request, state=state))
+        if not found.id:
+            return provider_pb2.ReadResponse()
+        return provider_pb2.ReadResponse(
+            id=found.id,
+            properties=outputs_message(kind, {**found.state, **withheld.kept(state)}),
+            inputs=inputs_message(kind, found.inputs),
+        )
+
+    def _imported(self, kind: Kind, request: Any) -> Any:
+        """Read what no state knows: `pulumi import`, `import_`, `get`. The inputs are what generated code shows."""
+        controller = self._controllers[kind]
+        found = controller.read(self._request(request))  # names what comes near where nothing is there
+        open_inputs = differences.without_secrets(found.inputs, kind)
+        inputs = shortened(kind, found.inputs, open_inputs, controller.registrations.client.settings.dialect)
+        outputs = {**found.state, **withheld.noted(kind, found.inputs)}
+        return provider_pb2.ReadResponse(
+            id=found.id, properties=outputs_message(kind, outputs), inputs=inputs_message(kind, inputs)
+        )
+
+    @one_line
+    def Update(self, request: Any, _context: Context) -> Any:
+        kind = _kind(request)
+        asked = self._request(request, inputs=received(kind, request.news), state=_state(kind, request))
+        if request.preview:
+            state = preview(kind, asked.inputs, asked.state)
+            return provider_pb2.UpdateResponse(properties=outputs_message(kind, state))
+        if is_of_dynamic(kind, request.olds) and not self._controllers[kind].diff(asked).changes:
+            return provider_pb2.UpdateResponse(properties=outputs_message(kind, _own(kind, asked.state)))
+        return provider_pb2.UpdateResponse(properties=_kept(kind, self._controllers[kind].update(asked)))
+
+    @one_line
+    def Delete(self, request: Any, _context: Context) -> Any:
+        kind = _kind(request)
+        state = held(received(kind, request.properties), received(kind, request.old_inputs))
+        self._controllers[kind].delete(self._request(request, state=state))
+        return empty_pb2.Empty()
+
+    # ---- functions
+
+    @one_line
+    def Invoke(self, request: Any, _context: Context) -> Any:
+        function = FUNCTIONS.get(request.tok)
+        if function is None:
+            raise EnkryptError(f"there is no function {request.tok}; there are {', '.join(FUNCTIONS)}")
+        with operation.running(Operation(self._report(""), interrupted=self._interrupted)):
+            client = next(iter(self._controllers.values())).registrations.client
+            found = function(client, _values(request.args), preview=request.preview)
+        return provider_pb2.InvokeResponse(**{"return": to_engine(found)})
+
+    # ---- requests
+
+    def _request(self, request: Any, *, inputs: Properties | None = None, state: Properties | None = None) -> Request:
+        return Request(
+            urn=request.urn,
+            id=getattr(request, "id", ""),
+            inputs=inputs or {},
+            state=state or {},
+            timeout=getattr(request, "timeout", 0.0) or TIME_LIMIT,
+            report=self._report(request.urn),
+            interrupted=self._interrupted,
+            keeps_unhealthy=True,
+        )
+
+    def _report(self, urn: str) -> Report:
+        return lambda severity, line: self._log.write(severity, line, urn)
+
+
+TYPES: Final = {package_schema.token(kind.name): kind for kind in KINDS}
+"""The kinds by the type of their resource."""
+
+
+def _kind(request: Any) -> Kind:
+    return TYPES[request.type]
+
+
+def _values(message: Any) -> dict[str, Any]:
+    found: dict[str, Any] = without_unknown(clear(from_engine(message)))
+    return found
+
+
+def _state(kind: Kind, request: Any) -> Properties:
+    return held(received(kind, request.olds), received(kind, request.old_inputs))
+
+
+def _own(kind: Kind, state: Properties) -> Properties:
+    """A state of the dynamic provider without what only that one has."""
+    names = {path for path in kind.fields if "." not in path} | {"__account"}
+    return {name: value for name, value in state.items() if name in names}
+
+
+def _failures(problems: list[str]) -> list[Any]:
+    # With a property's name the engine would print the property's value, secrets in the clear.
+    return [provider_pb2.CheckFailure(property="", reason=problem) for problem in problems]
+
+
+def _kept(kind: Kind, registered: Registered) -> Any:
+    """The outputs. Raise `InitFailed` where the registration is there and its model does not answer."""
+    outputs = outputs_message(kind, registered.state)
+    if registered.problem:
+        raise InitFailed(
+            provider_pb2.ErrorResourceInitFailed(id=registered.id, properties=outputs, reasons=[registered.problem])
+        )
+    return outputs

@@ -1,0 +1,78 @@
+"""The settings of a provider resource of the native package: `enkrypt:NAME` of the stack, or its arguments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ...errors import ConfigurationError, near_match
+from ...kinds.plain import UNKNOWN
+from ...settings import ENDPOINT_VARIABLE, NAMES, Settings
+from ..property_values import Secret
+
+Config = Mapping[str, Any]
+PREFIX: Final = "enkrypt:"
+ENGINES: Final = ("version", "pluginDownloadURL")
+"""What the engine itself puts among the settings."""
+
+
+def plain_names(config: Config) -> dict[str, Any]:
+    """The same settings without the prefix that they have in the dynamic provider's configuration."""
+    return {name.removeprefix(PREFIX): value for name, value in config.items()}
+
+
+def is_default(urn: str) -> bool:
+    """Whether a URN is that of the provider that the engine makes of a stack's configuration."""
+    return urn.rpartition("::")[2].startswith("default")
+
+
+def checked(config: Config, urn: str) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings as the state keeps them, and what is wrong with them.
+
+    A stack's configuration may hold other values under `enkrypt:`, such as the catalogue: they are no settings.
+    """
+    given = {name: value for name, value in plain_names(config).items() if value not in (None, "")}
+    unknown = [name for name in given if name not in (*NAMES, *ENGINES)]
+    problems = [] if is_default(urn) else [f"{name} is no setting{_hint(name)}" for name in unknown]
+    kept = {name: value for name, value in given.items() if name not in unknown}
+    if "endpoint" not in kept and os.environ.get(ENDPOINT_VARIABLE):
+        kept["endpoint"] = os.environ[ENDPOINT_VARIABLE]  # a state must say which account it is of
+    if UNKNOWN not in kept.values():
+        problems += _problems(kept)
+    return {name: Secret(value) if name == "apiKey" else value for name, value in kept.items()}, problems
+
+
+def _hint(name: str) -> str:
+    return near_match(name, NAMES) or f"; there are {', '.join(NAMES)}"
+
+
+def _problems(config: Config) -> list[str]:
+    # Without a key, whoever calls the API says so.
+    try:
+        settings({"apiKey": "unset", **config})
+    except ConfigurationError as error:
+        return [str(error)]
+    return []
+
+
+def settings(config: Config) -> Settings:
+    """The settings. Raise `ConfigurationError`."""
+    given = plain_names(config)
+    return Settings.from_config(lambda name: given.get(name.removeprefix(PREFIX)))
+
+
+def is_other_account(old: Config, new: Config) -> bool:
+    """Whether two configurations are of different accounts, as far as that is known."""
+    before, after = _account(old), _account(new)
+    return before is not None and after is not None and before != after
+
+
+def _account(config: Config) -> str | None:
+    given = plain_names(config)
+    if given.get("endpoint") is UNKNOWN:
+        return None
+    try:
+        return settings({"endpoint": given.get("endpoint", ""), "apiKey": "unset"}).account
+    except ConfigurationError:
+        return None

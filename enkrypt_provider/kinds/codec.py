@@ -1,0 +1,273 @@
+"""The only mapping between a program's arguments, the body of a request, a response and the state, for any kind.
+
+All four are the canonical document: defaults filled in, whole numbers as int, absent for null, in the order of
+the kind's document. It is what the state holds and, in dialect v1, what is sent. No message here shows a value.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from functools import cache
+from typing import Final
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import CoreConfig, SchemaValidator
+
+from ..errors import Problem, UnexpectedResponse, near_match
+from .document import FieldOf, tolerant
+from .kind import Json, Kind, Live, Properties, at, holder_of
+from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, Quiet, RequiredUnless, SentWhereAbsent, UnsentInV2
+from .mistakes import SHOWN, problems_in
+from .plain import UNKNOWN, Path, Plain, dotted
+from .secrets import place_of
+from .values import OneOf
+
+_KINDS: Final[Mapping[type, str]] = {
+    dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number",
+    float: "a number", type(None): "nothing",
+}  # fmt: skip
+
+
+_building: Final = threading.Lock()
+
+
+@cache
+def _validator(document: type[BaseModel]) -> SchemaValidator:
+    # Not `document.model_validate`: pydantic's plugins, tracers, are handed what that one validates, keys as well.
+    with _building:  # a host asks from several threads at once
+        document.model_rebuild()
+        return SchemaValidator(document.__pydantic_core_schema__, CoreConfig(hide_input_in_errors=True))
+
+
+# ---- what a program declares
+
+
+def declared(kind: Kind, props: Mapping[str, Json]) -> Properties:
+    """`props` without what is not the program's: outputs of the server, the engine's own `__…` entries."""
+    return {k: v for k, v in props.items() if k not in kind.computed and not str(k).startswith("__")}
+
+
+def parse(kind: Kind, props: Mapping[str, Json], dialect: Dialect = "v1") -> tuple[Properties, list[Problem]]:
+    """The canonical form of a program's arguments, and the rules that they break.
+
+    Where there are problems, the properties are given back as they came. Values that are `UNKNOWN` stay in their
+    places and break no rule.
+    """
+    given = declared(kind, props)
+    plain = Plain.of(given)
+    if problems := [*plain.problems, *_dates(kind, plain)]:
+        return given, problems[:SHOWN]
+    try:
+        inputs = _validated(kind, kind.document, plain, dialect)
+    except ValidationError as error:
+        return given, problems_in(error, kind, plain)
+    _finish(kind, plain.put_back(inputs), given, dialect)
+    problems = [*_missing(kind, inputs), *_foreign(kind, inputs, dialect)]
+    return (given if problems else inputs), problems
+
+
+def _dates(kind: Kind, plain: Plain) -> Iterator[Problem]:
+    """What YAML and Pulumi make of a date without quotes, where the kind has a text."""
+    for path in plain.dates:
+        if place_of(path) in kind.fields:
+            yield Problem(dotted(path), "is a date: in YAML, quote it")
+
+
+def _validated(kind: Kind, document: type[BaseModel], plain: Plain, dialect: Dialect) -> Properties:
+    """The canonical form of what is known; something valid stands for what is required and not known yet."""
+    validator = _validator(document)
+    while True:
+        try:
+            found: BaseModel = validator.validate_python(plain.value, context=dialect)
+        except ValidationError as error:
+            errors = error.errors(include_url=False, include_input=False)
+            missing = [one["loc"] for one in errors if one["type"] == "missing"]
+            waiting = [path for path in missing if plain.place(path) in plain.unknown]
+            if not waiting:
+                raise
+            for path in waiting:
+                _put(plain.value, path, _stand_in(kind.fields[place_of(path)]))
+        else:
+            return found.model_dump(by_alias=True, exclude_none=True)
+
+
+def _put(document: Json, path: Path, value: Json) -> None:
+    for part in path[:-1]:
+        document = document[part]
+    document[path[-1]] = value
+
+
+def _stand_in(field: FieldOf) -> Json:
+    if field.info.examples:
+        return field.info.examples[0]
+    document = field.document
+    if document is None:
+        return None
+    inner = [FieldOf(f"{field.path}.{info.alias or name}", info) for name, info in document.model_fields.items()]
+    return {one.name: _stand_in(one) for one in inner if one.info.is_required()}
+
+
+def _finish(kind: Kind, inputs: Properties, given: Properties, dialect: Dialect) -> None:
+    """What pydantic does not know of: empty objects are absent, some defaults wait, others are the dialect's."""
+    for field in kind.optional_objects:
+        if (holder := holder_of(inputs, field.path)) and holder.get(field.name) == {}:
+            del holder[field.name]
+    for field, follows in kind.having(DefaultOf):
+        holder = holder_of(inputs, field.path)
+        if holder and holder.get(follows.field) is UNKNOWN and at(given, field.path) is None:
+            del holder[field.name]
+    for field, v2 in kind.having(InV2):
+        if dialect == "v2" and v2.default is not ABSENT and at(given, field.path) is None:
+            _put(inputs, tuple(field.path.split(".")), v2.default)
+
+
+def _missing(kind: Kind, inputs: Properties) -> Iterator[Problem]:
+    for field, unless in kind.having(RequiredUnless):
+        holder = holder_of(inputs, field.path)
+        if holder is not None and not holder.get(unless.field) and field.name not in holder:
+            yield Problem(field.path, "is required")
+
+
+def _foreign(kind: Kind, inputs: Properties, dialect: Dialect) -> Iterator[Problem]:
+    for path, only in kind.only_in.items():
+        value = at(inputs, path)
+        if only.dialect != dialect and value not in (None, UNKNOWN, kind.fields[path].default):
+            other = only.dialect
+            yield Problem(path, f"is of dialect {other}: leave it out, or set enkrypt:dialect to {other}")
+
+
+def doubts(kind: Kind, inputs: Properties, dialect: Dialect) -> list[Problem]:
+    """What is sent as it is though this provider does not know it: the sets that v2 leaves open."""
+    found = []
+    for field, known in kind.having(OneOf) if dialect == "v2" else ():
+        value = at(inputs, field.path)
+        if isinstance(value, str) and value not in known.values + known.more:
+            hint = near_match(value, known.values + known.more)
+            found.append(
+                Problem(field.path, f"is none of the values known to this provider and is sent as it is{hint}")
+            )
+    return found
+
+
+# ---- what is sent
+
+
+def body(kind: Kind, inputs: Properties, dialect: Dialect = "v1") -> Properties:
+    """The body of the calls that add and modify, of canonical inputs: always the whole object."""
+    sent = {name: value for name, value in inputs.items() if name not in kind.options}
+    sent = _with_absent(kind, sent) if kind.having(SentWhereAbsent) else sent
+    return _to_v2(kind, sent) if dialect == "v2" else sent
+
+
+def _with_absent(kind: Kind, document: Properties) -> Properties:
+    document = deepcopy(document)
+    for field, absent in kind.having(SentWhereAbsent):
+        if (holder := holder_of(document, field.path)) is not None:
+            holder.setdefault(field.name, deepcopy(absent.value))
+    return document
+
+
+def _to_v2(kind: Kind, document: Properties) -> Properties:
+    """As the official client sends it [P]: each field that it knows, also where it is empty."""
+    document = {name: dict(value) if isinstance(value, dict) else value for name, value in document.items()}
+    for field, _ in kind.having(UnsentInV2):
+        _pop(document, field.path)
+    moved = [(field, v2, _pop(document, field.path)) for field, v2 in kind.having(InV2)]
+    for field, only in kind.having(OnlyIn):
+        if only.dialect == "v1":
+            _pop(document, field.path)
+        elif only.empty is not ABSENT and (holder := holder_of(document, field.path)) is not None:
+            holder.setdefault(field.name, only.empty)
+    for field, v2, value in moved:
+        if value is not ABSENT or v2.empty is not ABSENT:
+            path = v2.path or field.path
+            _put(document, tuple(path.split(".")), v2.empty if value is ABSENT else value)
+    return document
+
+
+def _pop(document: Properties, path: str) -> Json:
+    *parents, name = path.split(".")
+    for parent in parents:
+        document = document.get(parent, {})
+    return document.pop(name, ABSENT)
+
+
+# ---- what a server says
+
+
+def read(kind: Kind, response: Json) -> Live:
+    """A registration out of a response, in either dialect: values at the root or nested, extra and missing fields.
+
+    Raises `UnexpectedResponse` where it is none.
+    """
+    if not isinstance(response, dict):
+        raise UnexpectedResponse(f"expected a {kind.noun}, got {_KINDS.get(type(response), 'something else')}")
+    plain = Plain.of(response, strict=False)
+    placed = _in_place(kind, plain.value)
+    try:
+        if plain.problems:
+            raise UnexpectedResponse(f"returned a {kind.noun} that is not whole: {plain.problems[0]}")
+        found = _read(kind, placed)
+    except ValidationError as error:
+        problems = "; ".join(str(problem) for problem in problems_in(error, kind, plain)[:3])
+        raise UnexpectedResponse(f"returned a {kind.noun} that is not whole: {problems}") from None
+    inputs = {name: value for name, value in found.items() if name not in kind.computed}
+    computed = {name: found[name] for name in kind.computed if name in found}
+    quiet = frozenset(path for path in kind.marked(Quiet) if at(placed, path) is None)
+    return Live(inputs, computed, quiet, kind)
+
+
+def _read(kind: Kind, document: Properties) -> Properties:
+    found = _validated(kind, tolerant(kind.document), Plain(document), "v1")
+    _finish(kind, found, document, "v1")
+    return found
+
+
+def is_whole(kind: Kind, item: Json) -> bool:
+    """True for an item of a list that says all that a single `get` would say."""
+    placed = _in_place(kind, Plain.of(item, strict=False).value) if isinstance(item, dict) else {}
+    wanted = ((kind.fields[path], at(placed, path)) for path in kind.whole_with)
+    return all(isinstance(value, dict) if field.document else bool(value) for field, value in wanted)
+
+
+def from_state(kind: Kind, props: Mapping[str, Json]) -> Properties:
+    """The inputs in what the engine hands over, canonical again: its numbers are floats, and an older version of
+    this package may have written them. What is no registration is given back as it came."""
+    held = declared(kind, props)
+    plain = Plain.of(held, strict=False)
+    try:
+        found: Properties = plain.put_back(_validated(kind, tolerant(kind.document), plain, "v1"))
+    except ValidationError:
+        return held
+    _finish(kind, found, held, "v1")
+    return found
+
+
+def _in_place(kind: Kind, response: Properties) -> Properties:
+    """The response with every field where the document has it [P: v2 shows some at the root]."""
+    said = dict(response)
+    if kind.nested:
+        roots, nested = set(kind.document.model_fields), kind.fields[kind.nested].document
+        inner = set(nested.model_fields) if nested else set()
+        strays = {name: said.pop(name) for name in list(said) if name in inner}
+        config = said.pop(kind.nested, {} if strays else None)
+        if not isinstance(config, dict):
+            return dict(response)
+        said = {**{name: config[name] for name in config if name in roots}, **said}
+        said[kind.nested] = {**strays, **config}
+    return kind.placed(_from_v2(kind, said))
+
+
+def _from_v2(kind: Kind, document: Properties) -> Properties:
+    """With each field that v2 names otherwise under its own name, and v2's defaults."""
+    is_v2 = False
+    for field, v2 in kind.having(InV2):
+        if v2.path in kind.fields and at(document, field.path) is None and at(document, v2.path) is not None:
+            is_v2 = True
+            _put(document, tuple(field.path.split(".")), _pop(document, v2.path))
+    for field, v2 in kind.having(InV2) if is_v2 else ():
+        if v2.default is not ABSENT and (holder := holder_of(document, field.path)) is not None:
+            holder.setdefault(field.name, v2.default)
+    return document

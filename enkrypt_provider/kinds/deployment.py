@@ -1,0 +1,127 @@
+"""A deployment as Enkrypt AI registers it: a model, and the guardrails policies that protect it.
+
+[P] proven, [I] inferred, [G] guessed: what is known of the API and how, see docs/api.md. What is not marked is proven
+by the official client, `enkryptai-sdk`.
+"""
+
+# ruff: noqa: RUF012 - pydantic copies a default before it is used
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
+
+from .document import Document
+from .kind import Calls, Kind
+from .managed import Managed
+from .markers import Note, ReadAs, Replaces, SentWhereAbsent, ServerSet, Unordered
+from .model import DEFAULT_VERSION
+from .values import Once, SavedName, Version
+
+InputBlock = Literal[
+    "topic_detector", "nsfw", "toxicity", "pii", "injection_attack", "keyword_detector", "policy_violation", "bias",
+    "system_prompt", "copyright_ip", "sponge_attack",
+]  # fmt: skip
+OutputBlock = Literal[
+    "topic_detector", "nsfw", "toxicity", "pii", "injection_attack", "keyword_detector", "policy_violation", "bias",
+    "system_prompt", "copyright_ip", "sponge_attack", "hallucination", "adherence", "relevancy",
+]  # fmt: skip
+
+
+ORDER: Final = Note("[G] that their order says nothing")
+
+
+class InputAdditionalConfig(Document):
+    """What else is done to requests."""
+
+    pii_redaction: bool = False
+    """Whether personal data is taken out before the model sees it."""
+
+
+class OutputAdditionalConfig(Document):
+    """What else is checked in responses."""
+
+    hallucination: bool = False
+    """Whether they are checked for hallucinations."""
+    adherence: bool = False
+    """Whether they are checked for adherence to the context."""
+    relevancy: bool = False
+    """Whether they are checked for relevancy."""
+
+
+class UsedPolicy(Document):
+    """The guardrails policy that is used."""
+
+    policy_name: Annotated[SavedName, ReadAs(""), Field(examples=["my-policy"])]
+    """The name of the policy, such as the output `name` of an `EnkryptGuardrailsPolicy`."""
+    enabled: Annotated[bool, ReadAs(value=False), Field(examples=[True])]
+    """Whether it is used. The API's own default is false, so a program must say it."""
+
+
+class InputPolicy(UsedPolicy):
+    """The guardrails policy for requests."""
+
+    block: Annotated[list[InputBlock], Once, Unordered(), ORDER] = []
+    """The detectors whose findings block a request; the others only report theirs."""
+    additional_config: Annotated[InputAdditionalConfig, Field(default_factory=InputAdditionalConfig)]
+    """What else is done to requests."""
+
+
+class OutputPolicy(UsedPolicy):
+    """The guardrails policy for responses."""
+
+    block: Annotated[list[OutputBlock], Once, Unordered(), ORDER] = []
+    """The detectors whose findings block a response; the others only report theirs."""
+    additional_config: Annotated[OutputAdditionalConfig, Field(default_factory=OutputAdditionalConfig)]
+    """What else is checked in responses."""
+
+
+NO_POLICY: Final = {"policy_name": "", "enabled": False, "block": []}
+NO_INPUT: Final = {**NO_POLICY, "additional_config": {"pii_redaction": False}}
+NO_OUTPUT: Final = {
+    **NO_POLICY, "additional_config": {"hallucination": False, "adherence": False, "relevancy": False}
+}  # fmt: skip
+
+
+class Deployment(Managed):
+    """A deployment as Enkrypt AI registers it."""
+
+    name: Annotated[
+        SavedName, Replaces(), Note("the length [P], the characters [G]"), Field(examples=["my-deployment"])
+    ]
+    """The name by which callers refer to it, its identity. No other project of the account may have it."""
+    model_saved_name: Annotated[SavedName, ReadAs(""), Field(examples=["my-model"])]
+    """The name of the model, such as the output `model_saved_name` of an `EnkryptModel`."""
+    model_version: Version = DEFAULT_VERSION
+    """The version of the model. Always sent: older documents leave it out."""
+    input_guardrails_policy: Annotated[InputPolicy | None, SentWhereAbsent(NO_INPUT)] = None
+    """The guardrails policy for requests."""
+    output_guardrails_policy: Annotated[OutputPolicy | None, SentWhereAbsent(NO_OUTPUT)] = None
+    """The guardrails policy for responses. The same one may serve both."""
+    deployment_id: Annotated[int | None, ServerSet()] = None
+    """The API's own number of the deployment; nothing refers to a deployment by it."""
+
+
+def _placed(response: dict[str, Any]) -> dict[str, Any]:
+    """A policy without a name is what the official client sends for none."""
+    policies = ("input_guardrails_policy", "output_guardrails_policy")
+    unset = {it for it in policies if isinstance(response.get(it), dict) and not response[it].get("policy_name")}
+    return {name: value for name, value in response.items() if name not in unset}
+
+
+DEPLOYMENT: Final = Kind(
+    name="EnkryptDeployment",
+    noun="deployment",
+    document=Deployment,
+    calls=Calls(
+        "/deployments", "add-deployment", "get-deployment", "list-deployments", "modify-deployment",
+        "delete-deployment", listed="deployments",
+    ),
+    identity={"name": "X-Enkrypt-Deployment"},
+    number="deployment_id",
+    whole_with=("input_guardrails_policy",),
+    placed=_placed,
+    deletes_first=True,
+)  # fmt: skip
+"""[P] Its name is unique in the account, over all projects: a replacement of the same name must come second."""

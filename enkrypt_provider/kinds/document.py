@@ -1,0 +1,213 @@
+"""The base of every document, and what its declaration says about each field."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from annotated_types import Ge, Le
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from .markers import ABSENT, ReadAs, RequiredUnless, Secret, ServerSet
+from .plain import whole
+
+M = TypeVar("M")
+
+
+class Document(BaseModel):
+    """An object of the API. A field's meaning is the docstring below it, which `make generate` reads; at run time
+    `use_attribute_docstrings` would cost each command 65 ms. What has no default is absent unless given.
+
+    The API's own `model_config`, a name that pydantic reserves, is the alias of the field `config`.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        protected_namespaces=(),
+        # Whoever prints a ValidationError must not print a key.
+        hide_input_in_errors=True,
+        defer_build=True,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class FieldOf:
+    """One field of a document, by its dotted path from the root; a field of a list's items has the list's path."""
+
+    path: str
+    info: FieldInfo
+    parent: FieldOf | None = None
+
+    @cached_property
+    def name(self) -> str:
+        return self.path.rpartition(".")[2]
+
+    @cached_property
+    def document(self) -> type[Document] | None:
+        """The class of the object, or of the objects in the list."""
+        return next(_documents_in(self.info.annotation), None)
+
+    @cached_property
+    def is_list(self) -> bool:
+        return any(get_origin(kind) is list for kind in alternatives(self.info.annotation))
+
+    @cached_property
+    def is_map(self) -> bool:
+        """Whether it takes fields of any name."""
+        document = self.document
+        is_open = document is not None and document.model_config.get("extra") == "allow"
+        return is_open or any(get_origin(kind) is dict for kind in alternatives(self.info.annotation))
+
+    @cached_property
+    def values(self) -> tuple[str, ...]:
+        """The texts that it takes, where they are a closed set."""
+        return tuple(_literals(self.info.annotation))
+
+    @property
+    def constraints(self) -> tuple[Any, ...]:
+        """What its type says of the value beside the type itself."""
+        return (*self.info.metadata, *_metadata_in(self.info.annotation))
+
+    def constraint(self, kind: type[M]) -> M | None:
+        """The constraint of that kind, the outermost, or None."""
+        return next((found for found in reversed(self.constraints) if isinstance(found, kind)), None)
+
+    @property
+    def bounds(self) -> str:
+        """The range of a number, such as `from 1 to 65535` or `1 or more`; empty where it has none."""
+        lowest, highest = self.constraint(Ge), self.constraint(Le)
+        if lowest and highest:
+            return f"from {lowest.ge} to {highest.le}"
+        return f"{lowest.ge} or more" if lowest else ""
+
+    @property
+    def value_type(self) -> type:
+        """The type of its value, or of the values in its list."""
+        return next(_types_in(self.info.annotation))
+
+    @cached_property
+    def default(self) -> Any:
+        """Its default; ABSENT where it has none, or one that follows from other fields."""
+        if self.info.default is not PydanticUndefined:
+            return ABSENT if self.info.default is None else self.info.default
+        if self.document is None or self.info.is_required():
+            return ABSENT
+        return self.document().model_dump(by_alias=True, exclude_none=True)
+
+    @property
+    def is_required(self) -> bool:
+        """Whether a program must give it, where the object is given in which it stands."""
+        return self.info.is_required() or self.marker(RequiredUnless) is not None
+
+    @property
+    def is_argument(self) -> bool:
+        return self.marker(ServerSet) is None
+
+    def marker(self, kind: type[M]) -> M | None:
+        """The field's own marker of that kind, or None."""
+        return next((marker for marker in self.info.metadata if isinstance(marker, kind)), None)
+
+    @cached_property
+    def is_secret(self) -> bool:
+        """Whether it is declared as a secret, or stands within one."""
+        return self.marker(Secret) is not None or (self.parent is not None and self.parent.is_secret)
+
+
+def fields(document: type[Document], parent: FieldOf | None = None) -> Iterator[FieldOf]:
+    """Every field, each before the fields of its own document."""
+    for name, info in document.model_fields.items():
+        path = f"{parent.path}." if parent else ""
+        field = FieldOf(f"{path}{info.alias or name}", info, parent)
+        yield field
+        if field.document:
+            yield from fields(field.document, field)
+
+
+def alternatives(annotation: Any) -> Iterator[Any]:
+    """The types of which a value may be one."""
+    if get_origin(annotation) in (Union, UnionType):
+        for part in get_args(annotation):
+            yield from alternatives(part)
+    elif get_origin(annotation) is Annotated:
+        yield from alternatives(get_args(annotation)[0])
+    else:
+        yield annotation
+
+
+def _metadata_in(annotation: Any) -> Iterator[Any]:
+    if get_origin(annotation) is Annotated:
+        yield from get_args(annotation)[1:]
+    elif get_origin(annotation) in (Union, UnionType):
+        for part in get_args(annotation):
+            yield from _metadata_in(part)
+
+
+def _documents_in(annotation: Any) -> Iterator[type[Document]]:
+    for kind in alternatives(annotation):
+        if isinstance(kind, type) and issubclass(kind, Document):
+            yield kind
+        elif get_origin(kind) is list:
+            yield from _documents_in(get_args(kind)[0])
+
+
+def _types_in(annotation: Any) -> Iterator[type]:
+    for kind in alternatives(annotation):
+        if get_origin(kind) is list:
+            yield from _types_in(get_args(kind)[0])
+        elif get_origin(kind) in (Literal, dict):
+            yield dict if get_origin(kind) is dict else str
+        elif isinstance(kind, type) and kind is not type(None):
+            yield kind
+
+
+def _literals(annotation: Any) -> Iterator[str]:
+    for kind in alternatives(annotation):
+        if get_origin(kind) is Literal:
+            yield from get_args(kind)
+        elif get_origin(kind) is list:
+            yield from _literals(get_args(kind)[0])
+
+
+# ---- as a response has it
+
+
+@functools.cache
+def tolerant(document: type[Document]) -> type[BaseModel]:
+    """The same document by the types of its fields alone: a response's values, and fields that are new, are taken."""
+    found: dict[str, Any] = {name: _tolerant(info) for name, info in document.model_fields.items()}
+    extra: Literal["allow", "ignore"] = "allow" if document.model_config.get("extra") == "allow" else "ignore"
+    config = ConfigDict(extra=extra, protected_namespaces=(), hide_input_in_errors=True, defer_build=True)
+    return create_model(f"{document.__name__}Response", __config__=config, **found)
+
+
+def _tolerant(info: FieldInfo) -> tuple[Any, Any]:
+    read_as = next((marker for marker in info.metadata if isinstance(marker, ReadAs)), None)
+    default: Any = read_as.value if read_as else info.default
+    factory = info.default_factory
+    if factory and (inner := next(_documents_in(info.annotation), None)):
+        factory = tolerant(inner)
+    if factory:
+        return _loosened(info.annotation), Field(default_factory=factory, alias=info.alias)
+    return _loosened(info.annotation), Field(default, alias=info.alias)
+
+
+def _loosened(annotation: Any) -> Any:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _loosened(inner[0])
+    if origin is Literal:
+        return str
+    if origin in (Union, UnionType):
+        return functools.reduce(operator.or_, map(_loosened, inner))
+    if annotation is float:
+        return Annotated[float, AfterValidator(whole)]
+    if origin is list:
+        return list[_loosened(inner[0])]  # type: ignore[misc]
+    return tolerant(annotation) if isinstance(annotation, type) and issubclass(annotation, Document) else annotation

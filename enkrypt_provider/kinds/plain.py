@@ -1,0 +1,172 @@
+"""Documents as plain JSON: copied, without nulls, with whole numbers as int, and without what is not known yet.
+
+What JSON or the engine cannot carry is reported with its path. Imports nothing heavy: programs load it too.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, TypeAlias
+
+from ..errors import Problem, plain
+
+Json: TypeAlias = Any
+Path: TypeAlias = tuple[str | int, ...]
+
+DEPTH: Final = 18  # ours: nesting of a document
+NODES: Final = 10_000  # ours: values in a document
+TEXT_LIMIT: Final = 200_000  # ours: characters of one text
+_NOT_TEXT: Final = re.compile(r"[\x00\ud800-\udfff]")
+_NO_TEXT: Final = "must not hold NUL characters or half surrogate pairs"
+_DATE: Final = re.compile(r"20\d\d-\d\d-\d\d[T ]00:00:00( \+0000 UTC|Z)")
+
+
+class Unknown(Enum):
+    """A value that is not known yet: at preview, another resource's output."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN: Final = Unknown.UNKNOWN
+
+
+def dotted(path: Path) -> str:
+    """`a.b[0]`, as a person reads a path."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{plain(part, 60)}"
+    return text.removeprefix(".")
+
+
+def is_exact(number: int) -> bool:
+    """Whether a double, as which the engine and JSON carry numbers, holds a whole number exactly."""
+    return abs(number) <= 2**53 or (abs(number) < 2**1023 and int(float(number)) == number)
+
+
+def whole(number: float) -> int | float:
+    """A whole number as int, as far as doubles hold all of them."""
+    return int(number) if abs(number) < 2**53 and number.is_integer() else number
+
+
+INEXACT: Final = "must be a whole number that a double holds exactly, up to 2**53: give a larger one as a text"
+
+
+@dataclass
+class Plain:
+    """A document as plain JSON: its `value`, where `unknown`s were taken out, and what is wrong with it.
+
+    Where it is not `strict`, as with a response, only what JSON cannot carry is wrong. `dates` are the texts that may
+    be dates which somebody wrote into YAML without quotes.
+    """
+
+    value: Json = None
+    strict: bool = True
+    unknown: list[Path] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    dates: list[Path] = field(default_factory=list)
+    nodes: int = 0
+
+    @classmethod
+    def of(cls, document: Json, *, strict: bool = True) -> Plain:
+        """`document` as plain JSON."""
+        found = cls(strict=strict)
+        found.value = found._copy(document, ())
+        return found
+
+    def _copy(self, value: Json, path: Path) -> Json:
+        self.nodes += 1
+        if isinstance(value, str):
+            return self._text(value, path) if self.strict else value
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, int | float):
+            return self._number(value, path)
+        if self.nodes > NODES:
+            self._too_many(path)
+        elif len(path) > DEPTH:
+            self._wrong(path[:2], f"must be nested at most {DEPTH} levels deep")
+        elif isinstance(value, dict):
+            return {name: self._copy(item, (*path, name)) for name, item in self._members(value, path)}
+        elif isinstance(value, list | tuple):
+            return self._list(value, path)
+        else:
+            self._wrong(path, "must hold only strings, numbers, true or false, lists and objects")
+        return None
+
+    def _members(self, value: dict[Any, Any], path: Path) -> Iterator[tuple[str, Json]]:
+        for name, item in value.items():
+            if not isinstance(name, str):
+                self._wrong(path, "must have strings as the names of its fields")
+            elif _NOT_TEXT.search(name):
+                self._wrong((*path, name), _NO_TEXT)
+            elif item is UNKNOWN:
+                self.unknown.append((*path, name))
+            elif item is not None:
+                yield name, item
+
+    def _list(self, value: list[Any] | tuple[Any, ...], path: Path) -> list[Json]:
+        items = []
+        for index, item in enumerate(value):
+            if self.nodes > NODES:
+                self._too_many(path)
+                break
+            if item is UNKNOWN:
+                self.unknown.append((*path, index))
+            else:
+                items.append(self._copy(item, (*path, index)))
+        return items
+
+    def _text(self, value: str, path: Path) -> str:
+        if _NOT_TEXT.search(value):
+            self._wrong(path, _NO_TEXT)
+        elif len(value) > TEXT_LIMIT:
+            self._wrong(path, f"must be at most {TEXT_LIMIT:,} characters, this one has {len(value):,}")
+        elif value[:2] == "20" and _DATE.fullmatch(value):
+            self.dates.append(path)
+        return value
+
+    def _number(self, value: int | float, path: Path) -> int | float:
+        if isinstance(value, int):
+            if self.strict and not is_exact(value):
+                self._wrong(path, INEXACT)
+            return value
+        if not math.isfinite(value):
+            self._wrong(path, "must not be NaN or infinity")
+        return whole(value)
+
+    def _too_many(self, path: Path) -> None:
+        rule = f"must hold at most {NODES:,} values"
+        if not any(problem.rule == rule for problem in self.problems):
+            self._wrong(path[:2], rule)
+
+    def _wrong(self, path: Path, rule: str) -> None:
+        if len(self.problems) < 100 and not (self.problems and self.problems[-1].path == dotted(path)):
+            self.problems.append(Problem(dotted(path), rule))
+
+    # ---- what was taken out
+
+    def put_back(self, document: Json) -> Json:
+        """`document`, made of `value`, with what is not known yet in its places."""
+        for path in self.unknown:
+            holder = document
+            for part in path[:-1]:
+                holder = holder[part]
+            if isinstance(holder, list):
+                holder.insert(int(path[-1]), UNKNOWN)
+            else:
+                holder[path[-1]] = UNKNOWN
+        return document
+
+    def place(self, path: Path) -> Path:
+        """Where the value at `path` of `value` stands in the document."""
+        found: Path = ()
+        for part in path:
+            if isinstance(part, int):
+                for gone in (u[-1] for u in self.unknown if u[:-1] == found):
+                    part += isinstance(gone, int) and gone <= part
+            found = (*found, part)
+        return found

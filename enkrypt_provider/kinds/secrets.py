@@ -1,0 +1,142 @@
+"""Which values are secret: those at a place that is declared as `Secret`, and those under a name that says so.
+
+One rule for the state, diffs, commands, imports and redaction. Imports nothing heavy: programs load it too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
+
+Json: TypeAlias = Any
+Path: TypeAlias = tuple[str | int, ...]
+
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_SECRET: Final = frozenset(
+    ("secret", "secrets", "password", "passwords", "passwd", "passphrase", "authorization", "credential",
+     "credentials", "cookie", "cookies", "bearer", "apikey", "apikeys", "pat")
+)  # fmt: skip
+_KEYS: Final = frozenset(
+    ("api", "access", "private", "account", "auth", "client", "encryption", "shared", "signing", "subscription")
+)
+_OF_MODELS: Final = frozenset(
+    ("bos", "cls", "end", "eos", "mask", "max", "min", "pad", "sep", "start", "stop", "unk")
+)
+"""The tokens of a language model, which are none of an account."""
+
+_MASK: Final = re.compile(
+    r"[xX]{4}|[*•]{2}|\.{3}|…|\A[xX*•]*\Z|\A\W?(masked|redacted|hidden|secret)\W?\Z", re.IGNORECASE
+)
+
+
+@lru_cache(maxsize=1024)
+def is_secret_name(name: str) -> bool:
+    """True for the name of a field, or of a header, that holds a secret.
+
+    A map of headers is secret as a whole. `max_tokens`, `eos_token` and `token_limit` are none.
+    """
+    words = [word.lower() for word in _WORD.findall(name)]
+    pairs = list(zip(["", *words], words, strict=False))
+    return (
+        any(word in _SECRET for word in words)
+        or any(word in ("key", "keys") and before in _KEYS for before, word in pairs)
+        or bool(pairs and pairs[-1][1] in ("headers", "token", "tokens") and not _counts(*pairs[-1]))
+    )
+
+
+def _counts(before: str, word: str) -> bool:
+    return (word == "tokens" and before != "" and before not in ("access", "auth", "api")) or before in _OF_MODELS
+
+
+def is_masked(text: str) -> bool:
+    """True for what an API shows in the place of a secret, such as `xxxxx`.
+
+    In doubt a real one is taken for masked, which is then asked for, rather than a mask for real.
+    """
+    return bool(_MASK.search(text))
+
+
+def secret_paths(document: Json, places: Collection[str]) -> list[Path]:
+    """The path of each secret in `document`, the outermost alone. `places` are the dotted paths of secret fields.
+
+    What is empty holds no secret.
+    """
+    return list(_paths(document, (), "", places))
+
+
+def _paths(value: Json, path: Path, place: str, places: Collection[str]) -> Iterator[Path]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            below = f"{place}.{name}" if place else str(name)
+            if item in (None, "", [], {}):
+                continue
+            if below in places or is_secret_name(str(name)):
+                yield (*path, name)
+            else:
+                yield from _paths(item, (*path, name), below, places)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _paths(item, (*path, index), place, places)
+
+
+def replaced_at(value: Json, paths: Collection[Path], put: Callable[[Json], Json]) -> Json:
+    """A copy of `value` with `put(old)` at each of the paths."""
+    if () in paths:
+        return put(value)
+    below: dict[str | int, list[Path]] = {}
+    for first, *rest in paths:
+        below.setdefault(first, []).append(tuple(rest))
+    if isinstance(value, dict):
+        return {k: replaced_at(v, below[k], put) if k in below else v for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [replaced_at(v, below[n], put) if n in below else v for n, v in enumerate(value)]
+    return value
+
+
+# ---- the texts of secrets
+
+_HARMLESS_HEADERS: Final = ("accept", "content-type", "user-agent")
+
+
+def replaced_texts(
+    document: Json, places: Collection[str], public: Collection[str], put: Callable[[Path, str], Json]
+) -> Json:
+    """A copy of `document` with `put(PATH, TEXT)` for each text that may be a secret.
+
+    `public` are the dotted paths of fields that stand within a secret and are none.
+    """
+
+    def below(value: Json, path: Path, header: str) -> Json:
+        if isinstance(value, dict):
+            header = str(value.get("key", "")).casefold()
+            return {name: below(item, (*path, name), header) for name, item in value.items()}
+        if isinstance(value, list):
+            return [below(item, (*path, index), header) for index, item in enumerate(value)]
+        if not isinstance(value, str) or not value or place_of(path) in public or _is_harmless(path, header, value):
+            return value
+        return put(path, value)
+
+    replaced = document
+    for path in secret_paths(document, places):
+        replaced = replaced_at(replaced, [path], lambda value, path=path: below(value, path, ""))  # type: ignore[misc]
+    return replaced
+
+
+def place_of(path: Path) -> str:
+    """The dotted path of the field at `path`, whichever item of a list it stands in."""
+    return ".".join(part for part in path if isinstance(part, str))
+
+
+def _is_harmless(path: Path, header: str, text: str) -> bool:
+    if path[-1] == "jwt_url":
+        return not set("?@") & set(text)
+    return header in _HARMLESS_HEADERS and path[-1] == "value"
+
+
+def secret_texts(document: Json, places: Collection[str], public: Collection[str]) -> tuple[str, ...]:
+    """Every text in `document` that a person must not see."""
+    found: list[str] = []
+    replaced_texts(document, places, public, lambda _path, text: found.append(text))
+    return tuple(found)

@@ -1,0 +1,88 @@
+"""What the classes of arguments have in common: types for type checkers, and mistakes told as `check` tells them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import pulumi
+from typing_extensions import dataclass_transform
+
+from ..errors import EnkryptError
+
+if TYPE_CHECKING:
+    from ..kinds.kind import Kind
+
+T = TypeVar("T")
+
+
+class WrongArguments(EnkryptError, TypeError):
+    """A program gives an argument that does not exist, or leaves out a required one."""
+
+
+WrongArguments.__module__ = "enkrypt_provider"
+
+
+_NAMES: Final[dict[type, tuple[str, ...]]] = {}
+_REQUIRED: Final[dict[type, tuple[str, ...]]] = {}
+
+
+@dataclass_transform(kw_only_default=True)
+def input_type(cls: type[T]) -> type[T]:
+    """`pulumi.input_type`, whose `__init__` type checkers know, and which tells mistakes in one line."""
+    _NAMES[cls] = tuple(inspect.get_annotations(cls))
+    _REQUIRED[cls] = tuple(name for name in _NAMES[cls] if not hasattr(cls, name))
+    made = pulumi.input_type(cls)
+    take = made.__init__
+
+    @functools.wraps(take)
+    def checked(self: Any, **arguments: Any) -> None:
+        check_names(cls.__name__, arguments, made)
+        take(self, **arguments)
+
+    setattr(made, "__init__", checked)  # noqa: B010 - mypy knows that it is a method
+    return made
+
+
+def names_of(cls: type) -> tuple[str, ...]:
+    """The arguments of a class of arguments; none for any other."""
+    return _NAMES.get(cls, ())
+
+
+def required_of(cls: type) -> tuple[str, ...]:
+    """Those that have no default."""
+    return _REQUIRED.get(cls, ())
+
+
+def check_names(of: str, arguments: Mapping[str, Any], cls: type) -> None:
+    """Raises `WrongArguments`, with the nearest name, where one is no argument of the class, or is missing."""
+    wrong = [f"{name} {_unknown(cls, name)}" for name in arguments if name not in names_of(cls)]
+    wrong += [f"{name} is required" for name in required_of(cls) if arguments.get(name) is None]
+    if wrong:
+        raise WrongArguments(f"{of}: {'; '.join(wrong)}")
+
+
+def _unknown(cls: type, name: str) -> str:
+    from ..kinds.mistakes import no_field  # only a mistake needs pydantic
+    from ..kinds.registry import KINDS
+
+    places = ((kind, path) for kind in KINDS for path, of in _classes(kind).items() if of == cls.__name__)
+    kind, path = next(places)
+    return no_field((*path.split("."), name) if path else (name,), kind)
+
+
+def _classes(kind: Kind) -> dict[str, str]:
+    """The name of the class of arguments at each path of a kind."""
+    documents = {path: field.document for path, field in kind.fields.items() if field.document}
+    return {"": f"{kind.name}Args", **{path: f"{document.__name__}Args" for path, document in documents.items()}}
+
+
+def given_arguments(resource: str, cls: type, args: object, keywords: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a resource, as an object of `cls` or as keywords. Raise `WrongArguments`."""
+    if args is None:
+        check_names(resource, keywords, cls)
+    elif keywords:
+        raise WrongArguments(f"{resource}: give either args or keywords, not both")
+    return {name: value for name, value in (vars(args) if args else keywords).items() if value is not None}

@@ -1,0 +1,102 @@
+"""The native package's types in Python, made of its schema: outputs by class, arguments by name."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import pulumi
+
+from ..frontends.package_schema import package, snake, token
+from ..kinds.plain import INEXACT, is_exact
+from .arguments import WrongArguments, names_of
+
+SCHEMA: Final = package()
+RESOURCE: Final = SCHEMA["resources"][token("EnkryptModel")]
+
+
+def _object(spec: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+    """The name and the properties of the object that a property, or each of its items, is."""
+    spec = spec.get("items", spec)
+    name = spec.get("$ref", "").rpartition("/")[2]
+    found = SCHEMA["types"].get(name, {})
+    return (name, found["properties"]) if found.get("type") == "object" else None
+
+
+def _places(properties: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, dict[str, str]]]:
+    """By the dotted path of each object with fixed names: the package's name of each of Python's."""
+    yield place, {snake(name): name for name in properties}
+    for name, spec in properties.items():
+        if inner := _object(spec):
+            yield from _places(inner[1], f"{place}.{snake(name)}".removeprefix("."))
+
+
+_NAMES: Final = dict(_places(RESOURCE["inputProperties"]))
+_PRIMITIVES: Final[Mapping[str, type]] = {"string": str, "boolean": bool, "integer": int, "number": float}
+_types: dict[str, type] = {}
+
+
+def type_of(spec: Mapping[str, Any]) -> Any:
+    """The type of an output, by its property in the schema."""
+    if spec["type"] == "array":
+        return Sequence[type_of(spec["items"])]  # type: ignore[misc]
+    if inner := _object(spec):
+        return output_type(*inner)
+    return Mapping[str, Any] if spec["type"] == "object" else _PRIMITIVES[spec["type"]]
+
+
+def output_type(name: str, properties: Mapping[str, Any]) -> type:
+    """The class of an object of the schema: what outputs.py has, in the package's names."""
+    if name not in _types:
+        types = {snake(each): type_of(spec) for each, spec in properties.items()}
+        members = {snake(each): pulumi.property(each, default=None) for each in properties}
+        made = type(name.rpartition(":")[2], (dict,), {"__annotations__": types, **members, "__module__": __name__})
+        _types[name] = pulumi.output_type(made)
+    return _types[name]
+
+
+def _inputs_type(properties: Mapping[str, Any]) -> type:
+    members = {snake(each): pulumi.property(each, default=None) for each in properties}
+    types = dict.fromkeys(members, Any)
+    return pulumi.input_type(type("Inputs", (), {"__annotations__": types, **members, "__module__": __name__}))
+
+
+_INPUTS: Final = _inputs_type(RESOURCE["inputProperties"])
+
+
+def _in_package(value: Any, place: str = "") -> Any:
+    """A program's arguments in the package's names, whatever is another resource's output."""
+    if isinstance(value, Awaitable) and not isinstance(value, pulumi.Output):
+        value = pulumi.Output.from_input(value)
+    if isinstance(value, pulumi.Output):
+        return value.apply(lambda known: _in_package(known, place))
+    if isinstance(value, list | tuple):
+        return [_in_package(item, place) for item in value]
+    names = _NAMES.get(place, {})
+    if names_of(type(value)):
+        value = {name: item for name, item in vars(value).items() if item is not None}
+    if isinstance(value, int) and not is_exact(value):
+        raise WrongArguments(f"{place}: {INEXACT}")
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        names.get(name, name): _in_package(item, f"{place}.{name}".removeprefix(".")) for name, item in value.items()
+    }
+
+
+def inputs(given: Mapping[str, Any]) -> Any:
+    """The arguments, and each output by its name, which must be named to exist."""
+    given_inputs = _INPUTS()
+    in_package = {name: _in_package(value, name) for name, value in given.items()}
+    given_inputs.__dict__.update({snake(name): None for name in RESOURCE["properties"]} | in_package)
+    return given_inputs
+
+
+def package_path(path: str) -> str:
+    """`model_config.endpoint` as `modelConfig.endpoint`."""
+    steps, place = path.split("."), ""
+    for number, step in enumerate(steps):
+        name, bracket, index = step.partition("[")
+        steps[number] = _NAMES.get(place, {}).get(name, name) + bracket + index
+        place = f"{place}.{name}".removeprefix(".")
+    return ".".join(steps)

@@ -1,0 +1,119 @@
+"""What the resources of all kinds have in common. What can hold a secret is made one here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from typing import Any, ClassVar, TypeVar
+
+import pulumi
+from pulumi.dynamic import Resource, ResourceProvider
+from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
+
+from ..frontends.property_values import OWNER
+from ..kinds.plain import INEXACT, is_exact
+from ..kinds.secrets import is_secret_name
+from .args import SECRETS
+from .arguments import WrongArguments, given_arguments, names_of
+
+R = TypeVar("R", bound="Registered")
+
+
+class Registered(Resource, module="enkrypt", name="Registered"):
+    """A registration of one kind, which the class variables name."""
+
+    _KIND: ClassVar[str] = "Registered"
+    _ARGS: ClassVar[type]
+    _OUTPUTS: ClassVar[type]
+    _PROVIDER: ClassVar[type[ResourceProvider]]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A team's own class declares the same type: to move a registration to it changes nothing."""
+        super().__init_subclass__(**{**options, "module": "enkrypt", "name": cls._KIND})
+
+    def _declare(
+        self, name: str, args: object, opts: pulumi.ResourceOptions | None, arguments: dict[str, Any]
+    ) -> None:
+        """Declare the registration: by an object of arguments, or by the same arguments as keywords.
+
+        Raise `TypeError`, in one line, for an argument that does not exist or is missing; every other mistake is
+        found by `check`, at preview.
+        """
+        if opts and opts.import_ is not None:
+            advice = self._instead_of_import(str(opts.import_))
+            raise WrongArguments(
+                f"{name}: the engine cannot import a dynamic resource: leave out import_, and {advice}"
+            )
+        given = given_arguments(name, self._ARGS, args, arguments)
+        if given.get("deletion_protection") is True:
+            # The engine refuses before anything is changed; the provider could do so only in the middle.
+            opts = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(protect=True), opts)
+        own = {
+            OWNER: _owner(self._resource_type_name, name, opts),
+            PROVIDER_KEY: serialize_provider(self._PROVIDER()),
+        }
+        # Not `super()`: the engine takes the line that calls the third `__init__` for the program's.
+        pulumi.CustomResource.__init__(
+            self,
+            f"pulumi-python:{self._resource_type_name}",
+            name,
+            {**self._named_outputs(), **_with_secrets(given), **own},
+            opts,
+        )
+
+    @staticmethod
+    def _instead_of_import(id_: str) -> str:
+        return f"declare {id_} with adopt_existing=True"
+
+    @classmethod
+    def _named_outputs(cls) -> dict[str, Any]:
+        """Every output, which must be named to exist; the engine fills it in."""
+        return {name: None for name, value in vars(cls._OUTPUTS).items() if isinstance(value, property)}
+
+
+def read_registered(
+    cls: type[R], name: str, id_: pulumi.Input[str], opts: pulumi.ResourceOptions | None, *secret: str
+) -> R:
+    """A registration that exists and that another stack, or nobody, manages; `secret` are its secret outputs."""
+    ours = pulumi.ResourceOptions(id=id_, additional_secret_outputs=[*secret])
+    found = cls.__new__(cls)
+    merged = pulumi.ResourceOptions.merge(opts, ours)
+    Resource.__init__(found, cls._PROVIDER(), name, cls._named_outputs(), merged)
+    return found
+
+
+def _owner(type_: str, name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Output[Any]:
+    """Return ORGANIZATION/URN, for `check`, which the host does not tell whose inputs it gets."""
+    urn = pulumi.create_urn(name, f"pulumi-python:{type_}", opts.parent if opts else None)
+
+    async def owner() -> str:
+        # Awaited, not applied: to depend on a parent is to depend on its children, this one too.
+        return f"{pulumi.get_organization() or 'organization'}/{await urn.future()}"
+
+    return pulumi.Output.from_input(owner())
+
+
+# ---- secrets
+
+
+def _with_secrets(value: Any, place: str = "") -> Any:
+    """`value` with what can hold a secret made secret, wherever it comes from and whatever its form."""
+    if isinstance(value, Awaitable) and not isinstance(value, pulumi.Output):
+        value = pulumi.Output.from_input(value)
+    if isinstance(value, pulumi.Output):
+        return value.apply(lambda known: _with_secrets(known, place))
+    if names_of(type(value)):
+        value = {name: item for name, item in vars(value).items() if item is not None}
+    if isinstance(value, Mapping):
+        return {name: _hidden(item, name, f"{place}.{name}".removeprefix(".")) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_secrets(item, place) for item in value]
+    if isinstance(value, int) and not is_exact(value):
+        raise WrongArguments(f"{place}: {INEXACT}")
+    return value
+
+
+def _hidden(value: Any, name: str, place: str) -> Any:
+    is_empty = value is None or value in ("", [], {}) if isinstance(value, str | list | dict | None) else False
+    if is_empty or not (place in SECRETS or is_secret_name(str(name))):
+        return _with_secrets(value, place)
+    return pulumi.Output.secret(value)

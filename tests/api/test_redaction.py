@@ -1,0 +1,163 @@
+"""redaction.py: no secret is left in a text, and nothing harmless is taken out."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from documents import canonical, document, everything
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from enkrypt_provider.api.redaction import LONGEST, redacted, secrets_in
+from enkrypt_provider.errors import EnkryptError
+from enkrypt_provider.kinds.model import MODEL as KIND
+
+from .server import KEY, MODEL, Server, says
+
+LETTERS = st.characters(codec="utf-8", exclude_categories=["Cs"])
+KEYS = st.text("abcdefghijkXYZ0189+/=._-", min_size=8, max_size=20)
+
+
+@given(st.lists(st.text(st.characters(), min_size=8, max_size=20), min_size=1, max_size=4), st.data())
+@example(["aaaaaaaaa", "aaaaaaaa"], None)
+@example(["half a character: \ud800"], None)
+def test_of_several_secrets_none_is_left(secrets: Sequence[str], data: st.DataObject | None) -> None:
+    """One may begin, hold or overlap another."""
+    parts = st.lists(st.sampled_from([*secrets, " ", "why: "]), max_size=6)
+    text = data.draw(parts.map("".join)) if data else "aaaaaaaaaaaaa"
+    left = redacted(text, secrets)
+    assert not [secret for secret in secrets if secret in left and "***" not in secret]
+
+
+@given(KEYS, st.data())
+def test_of_a_key_no_eight_characters_are_left(key: str, data: st.DataObject) -> None:
+    """A server may repeat a part of it."""
+    start = data.draw(st.integers(0, len(key) - 8))
+    end = data.draw(st.integers(start + 8, len(key)))
+    assert redacted(f"<{key[start:end]}>", [key]) == "<***>"
+
+
+@given(st.text(LETTERS, min_size=8, max_size=20))
+def test_a_secret_is_found_escaped_once_and_twice(secret: str) -> None:
+    """JSON in JSON, as a gateway that logs a body shows it."""
+    once = json.dumps({"sent": secret}, ensure_ascii=False)
+    assert redacted(once, [secret]) == '{"sent": "***"}'
+    assert redacted(json.dumps(once, ensure_ascii=False), [secret]) == '"{\\"sent\\": \\"***\\"}"'
+
+
+@pytest.mark.parametrize("secret", ["443", "none", "POST", "v1", "", "openai"])
+def test_a_text_that_is_too_short_to_be_a_key_is_left(secret: str) -> None:
+    """A model without a key has `none`, by the vendor's own examples: reasons must stay readable."""
+    line = "none of POST, openai, v1 works on port 443"
+    assert redacted(line, [secret]) == line
+
+
+def test_of_a_command_the_whole_and_its_keys_are_hidden_and_plain_words_are_not() -> None:
+    """A server that names a header of it does not blot itself out."""
+    command = "curl -H 'Authorization: Bearer stand-in-4f7a1b' https://example.com/chat -d '{prompt}'"
+    line = f"no Authorization by stand-in-4f7a1b for {command}"
+    assert redacted(line, [command]) == "no Authorization by *** for ***"
+
+
+def test_a_text_without_end_is_cut_off() -> None:
+    """A server may send megabytes as its message."""
+    text = redacted("stand-in-4f7a1b " * 2**18, ["stand-in-4f7a1b"])
+    assert text == "*** " * (LONGEST // 16)
+
+
+def test_every_secret_field_of_a_body_is_secret() -> None:
+    """All that can hold a secret, in either dialect; names of headers, methods and addresses are none."""
+    expected = {
+        "stand-in-key-1",
+        "stand-in-key-2",
+        "stand-in-client-key",
+        "stand-in-jwt-body",
+        "stand-in-header-value",
+        "curl -H 'Authorization: stand-in-curl-key' https://h",
+    }
+    assert set(secrets_in(everything("v2"))) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [("https://a/token", ()), ("https://a?key=1", ("https://a?key=1",)), ("https://u:p@a", ("https://u:p@a",))],
+)
+def test_a_token_url_is_secret_where_it_can_hold_one(url: str, found: tuple[str, ...]) -> None:
+    """In its query or before its host."""
+    assert secrets_in({"model_config": {"model_jwt_config": {"jwt_url": url}}}) == found
+
+
+@pytest.mark.parametrize("body", [{}, {"model_config": None}, {"model_config": {"apikeys": [1, None, {"a": []}]}}])
+def test_a_body_without_secrets_has_none(body: Any) -> None:
+    """Whatever else it holds."""
+    assert secrets_in(body) == ()
+
+
+# ---- no key in any string
+
+MODEL_KEY = "stand-in-model-key-7f3a"
+LONGER_KEY = f"{KEY}-and-more-of-it"
+HEADER = 'stand-in "quoted" \\ <header> 7f3a'
+
+ECHOES: list[Callable[[str], str]] = [
+    str,
+    lambda key: quote(key, safe=""),
+    lambda key: base64.b64encode(key.encode()).decode(),
+    lambda key: f"{key} and {key}",
+    lambda key: f"Bearer {key}; rejected",
+    lambda key: json.dumps({"sent": key}),
+    lambda key: json.dumps(json.dumps({"sent": key})),
+    html.escape,
+    lambda key: f"starts with {key[:-4]}",
+]
+"""What a server, or a gateway before it, may make of a key."""
+
+
+def _printed(error: BaseException) -> str:
+    """Return all that anyone could print of an error: itself, its chain, its traceback."""
+    parts: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None:
+        parts += [str(seen), repr(seen), *traceback.format_exception(seen)]
+        seen = seen.__cause__ or seen.__context__
+    return "\n".join(parts)
+
+
+def _printed_of(status: int, echoed: str, *, update: bool) -> str:
+    """Return all that is printed of a write to which a server replies `echoed`, wherever it can."""
+    body = {"message": f"invalid: {echoed}", "request_id": echoed, "data": {"model_saved_name": echoed}}
+    place = quote(echoed, safe="")
+    server = Server(says(body, status, location=f"https://{place}.example.com/?apikey={place}"))
+    sent = canonical(document(model_config__apikeys=[MODEL_KEY, LONGER_KEY]))
+    sent["model_config"]["custom_headers"] = [{"key": "X", "value": HEADER}]
+    client = server.client(retries=1)
+    with server.operation(), pytest.raises(EnkryptError) as caught:
+        client.modify(KIND, MODEL, sent) if update else client.add(KIND, sent, MODEL)
+    return "\n".join([_printed(caught.value), *server.reported])
+
+
+@pytest.mark.parametrize("secret", [KEY, MODEL_KEY, LONGER_KEY], ids=["the account's", "a model's", "a longer one"])
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 409, 429, 500, 503])
+def test_no_error_shows_a_key_that_a_server_repeats(status: int, secret: str) -> None:
+    """No error, report, chain or traceback holds a key, or eight characters of it."""
+    forms = {secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode().rstrip("=")}
+    parts = {form[at : at + 8] for form in forms for at in range(len(form) - 7)}
+    for echo in ECHOES:
+        for update in (False, True):
+            printed = _printed_of(status, echo(secret), update=update)
+            assert not [part for part in parts if part in printed], (echo(secret), update)
+
+
+@pytest.mark.parametrize("echo", ECHOES[:-1])
+def test_no_error_shows_the_value_of_a_header_that_a_server_repeats(echo: Callable[[str], str]) -> None:
+    """However it is escaped."""
+    printed = _printed_of(400, echo(HEADER), update=True)
+    assert "invalid: " in printed
+    assert not [word for word in ("quoted", "header", "7f3a", "stand-in") if word in printed.replace("headers", "")]

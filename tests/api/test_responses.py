@@ -1,0 +1,224 @@
+"""responses.py: what each response means, and what a person is told of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from documents import answer
+
+from enkrypt_provider.errors import (
+    AuthenticationFailed,
+    EnkryptError,
+    ModelExists,
+    ModelNotFound,
+    RequestRejected,
+    ServiceUnavailable,
+    UnexpectedResponse,
+)
+from enkrypt_provider.kinds.model import MODEL as KIND
+
+from .server import CALLS, GOOD, HOST, MODEL, Server, error_of, every_call, says
+
+# ---- a refusal
+
+OTHER_DIALECT = (
+    "it was sent in dialect v1; where the account speaks v2 (`enkrypt-provider doctor` says which), set "
+    "enkrypt:dialect to v2"
+)
+# Status, body, error, and what the line says after "OPERATION: ".
+REFUSED: list[tuple[int, Any, type[EnkryptError], str]] = [
+    (400, {"message": "model_name must be a string"}, RequestRejected, "400: model_name must be a string"),
+    (400, {"message": "no", "request_id": "r-1"}, RequestRejected, "400: no (request id r-1)"),
+    (400, {"message": ["not", "a", "text"], "request_id": 5}, RequestRejected, "400"),
+    (400, ["not", "an", "object"], RequestRejected, "400"),
+    (405, b"<html>Not allowed</html>", RequestRejected, "405"),
+    (418, b"", RequestRejected, "418"),
+    (422, {"message": "two\nlines \x1b[31m"}, RequestRejected, "422: two lines  [31m"),
+    (422, {"message": "y" * 400}, RequestRejected, "422: " + "y" * 299 + "…"),
+    (
+        401,
+        {"message": "Unauthorized"},
+        AuthenticationFailed,
+        f"401: Unauthorized: {HOST} does not accept the API key; set a valid one with "
+        "`pulumi config set --secret enkrypt:apiKey`. `refresh` and `destroy` use the key of the last `up`: after a "
+        "rotation add --run-program",
+    ),
+    (
+        403,
+        b"",
+        AuthenticationFailed,
+        f"403: {HOST} does not accept the API key; it may be of another project or lack the right to do this",
+    ),
+    (409, {"message": "taken"}, ModelExists, "409: taken"),
+    (304, b"", RequestRejected, "304"),
+    (300, b"", RequestRejected, "300"),
+    (429, {"message": "slow down"}, ServiceUnavailable, "429: slow down; tried once"),
+    (500, {"message": "boom"}, ServiceUnavailable, "500: boom; tried once"),
+    (502, b"<html>Bad gateway</html>", ServiceUnavailable, "502; tried once"),
+    (503, b"", ServiceUnavailable, "503; tried once"),
+    (504, b"", ServiceUnavailable, "504; tried once"),
+    (507, {"message": "full"}, ServiceUnavailable, "507: full; tried once"),
+    (599, b"", ServiceUnavailable, "599; tried once"),
+    (408, b"", ServiceUnavailable, "408; tried once"),
+    (425, b"", ServiceUnavailable, "425; tried once"),
+]
+
+
+@every_call
+@pytest.mark.parametrize(("status", "body", "kind", "line"), REFUSED)
+def test_each_refusal_is_one_line_with_its_cause_and_fix(
+    name: str, status: int, body: Any, kind: type[EnkryptError], line: str
+) -> None:
+    """The line names the operation and the model, the status, the API's words, and what to do."""
+    error = error_of(name, says(body, status))
+    if status in (400, 422) and name.startswith(("create", "update")):
+        line, id_, rest = line.partition(" (request id")
+        line = f"{line}: {OTHER_DIALECT}{id_}{rest}"
+    assert (type(error), str(error)) == (kind, f"{name}: {line}")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "advice"),
+    [
+        ("read Test_Model/1", ModelNotFound, ""),
+        ("update Test_Model/1", ModelNotFound, ""),
+        ("delete Test_Model/1", ModelNotFound, ""),
+        ("create Test_Model/1", RequestRejected, f": is {HOST} the API's address?"),
+        ("list the models", RequestRejected, f": is {HOST} the API's address?"),
+    ],
+)
+def test_a_404_to_a_call_that_names_no_model_doubts_the_address(
+    name: str, kind: type[EnkryptError], advice: str
+) -> None:
+    """Only a model that was named can be missing."""
+    error = error_of(name, says({"message": "not here"}, 404))
+    assert (type(error), str(error)) == (kind, f"{name}: 404: not here{advice}")
+
+
+def test_the_gateways_id_of_a_request_is_shown_where_the_body_has_none() -> None:
+    """A person can name it to the vendor."""
+    error = error_of("read Test_Model/1", says({"message": "no"}, 400, x_enkrypt_correlation_id="c-1"))
+    assert str(error) == "read Test_Model/1: 400: no (request id c-1)"
+    assert isinstance(error, RequestRejected)
+    assert (error.status, error.request_id) == (400, "c-1")
+
+
+@every_call
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_refused_with_the_place_it_names(name: str, status: int) -> None:
+    """Nothing more is sent."""
+    server = Server(says(b"", status, location="https://eu.example.com/models?apikey=x"))
+    with pytest.raises(RequestRejected) as caught:
+        CALLS[name](server.client(retries=5))
+    assert str(caught.value) == (
+        f"{name}: {status} to https://eu.example.com: redirects are not followed, since the key would go with them; "
+        "if that is the API's address, set enkrypt:endpoint to it"
+    )
+    assert len(server.sent) == 1
+
+
+@pytest.mark.parametrize("location", ["", "/models/elsewhere", "elsewhere", "https://[half-an-address"])
+def test_a_redirect_without_a_host_is_refused_too(location: str) -> None:
+    """It cannot name the place."""
+    error = error_of("list the models", says(b"", 302, location=location))
+    assert str(error).startswith("list the models: 302 to another place: redirects are not followed")
+
+
+# ---- a success without its content
+
+UNREADABLE: list[tuple[bytes, str]] = [
+    (b"", "answered 200 with nothing"),
+    (b"<html><body>Maintenance</body></html>", "answered 200 with HTML"),
+    (b"  <!DOCTYPE html>", "answered 200 with HTML"),
+    (b"ok", "answered 200 with a body that is not JSON"),
+    (b'{"model_saved_name": ', "answered 200 with a body that is not JSON"),
+    (b'{"model_id": NaN}', "answered 200 with a body that is not JSON"),
+    (b'{"model_name": "\xff\xfe"}', "answered 200 with a body that is not JSON"),
+    (b"[" * 200_000 + b"]" * 200_000, "answered 200 with a body that is not JSON"),
+    (b'{"model_id": ' + b"9" * 5000 + b"}", "answered 200 with a body that is not JSON"),
+]
+
+
+@pytest.mark.parametrize("name", [name for name in CALLS if not name.startswith("delete")])
+@pytest.mark.parametrize(
+    ("body", "line"), UNREADABLE, ids=[f"{line[13:]}-{n}" for n, (_, line) in enumerate(UNREADABLE)]
+)
+def test_an_unreadable_success_is_sent_again_and_then_an_error(name: str, body: bytes, line: str) -> None:
+    """A gateway that spoils one response does not end an `up`; one that spoils all is named."""
+    error = error_of(name, says(body))
+    assert (type(error), str(error)) == (UnexpectedResponse, f"{name}: {HOST} {line}")
+    server = Server(says(body), says(GOOD[name]))
+    CALLS[name](server.client(retries=1))
+    assert len(server.sent) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "line"),
+    [
+        ("read Test_Model/1", answer(model_saved_name="Another"), "another model, Another"),
+        ("read Test_Model/1", answer(model_config__model_version="2"), "another model, Test_Model"),
+        ("read Test_Model/1", answer(model_config__model_version=1), "another model, Test_Model"),
+        ("update Test_Model/1", {"data": answer(model_saved_name="x\n" * 99)}, f"another model, {'x ' * 85}…"),
+    ],
+)
+def test_a_response_about_another_model_is_an_error(name: str, found: Any, line: str) -> None:
+    """It is never taken for the model that was asked for."""
+    assert str(error_of(name, says(found))) == f"{name}: {HOST} answered with {line}"
+
+
+NO_MODEL: list[Any] = [[], "ok", None, {}, {"data": answer()}]
+NO_DATA: list[Any] = [
+    [],
+    "ok",
+    5,
+    None,
+    {},
+    {"data": None},
+    {"data": []},
+    {"data": {"model_saved_name": 5}},
+    answer(),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        *(("create Test_Model/1", found) for found in NO_DATA),
+        *(("update Test_Model/1", found) for found in NO_DATA),
+        *(("read Test_Model/1", found) for found in NO_MODEL),
+    ],
+)
+def test_a_response_without_the_model_is_an_error(name: str, found: Any) -> None:
+    """A success that does not show the model is not taken for one."""
+    assert str(error_of(name, says(found))) == f"{name}: {HOST} answered without the model's data"
+
+
+@pytest.mark.parametrize("found", [[], None, {}, {"models": {}}, answer()])
+def test_a_response_without_a_list_does_not_mean_no_models(found: Any) -> None:
+    """It is an error."""
+    error = error_of("list the models", says(found))
+    assert str(error) == f"list the models: {HOST} answered without a list of models"
+
+
+# ---- the other side's clock
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=-2), timedelta(0), timedelta(days=1)])
+def test_the_apis_clock_is_known_from_its_responses(ahead: timedelta) -> None:
+    """The header `Date` tells how far it is ahead, to about a second."""
+    date = format_datetime(datetime.now(timezone.utc) + ahead, usegmt=True)
+    client = Server(says(answer(), date=date)).client()
+    assert client.clock_offset == 0.0
+    client.get(KIND, MODEL)
+    assert client.clock_offset == pytest.approx(ahead.total_seconds(), abs=60)
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Fri, 31 Dec 99999 00:00:00 GMT"])
+def test_a_date_that_is_none_leaves_the_clock_as_it_was(date: str) -> None:
+    """It is ignored."""
+    client = Server(says(answer(), date=date)).client()
+    client.get(KIND, MODEL)
+    assert client.clock_offset == 0.0

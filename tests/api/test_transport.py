@@ -1,0 +1,358 @@
+"""transport.py: how an exchange fails, what it may cost, and where the key may go; over real sockets too."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+import traceback
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from documents import ANSWER, answer
+
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.request import LIST_LIMIT, RESPONSE_LIMIT
+from enkrypt_provider.api.retry import RetryPolicy
+from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
+from enkrypt_provider.errors import (
+    ConfigurationError,
+    EnkryptError,
+    RequestRejected,
+    ServiceUnavailable,
+    UnexpectedResponse,
+)
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.model import MODEL as KIND
+from enkrypt_provider.settings import Key, Settings
+
+from .server import BODY, CALLS, GOOD, HOST, KEY, MODEL, Server, drips, error_of, every_call, says
+
+UNREACHED = f"{HOST} cannot be reached"
+CHECK = ": check enkrypt:endpoint, the network and HTTPS_PROXY"
+
+# The failure, whether nothing can have been sent, and the line.
+FAILURES: list[tuple[Exception, bool, str]] = [
+    (httpx.ConnectError("refused"), True, f"{UNREACHED} (refused){CHECK}"),
+    (httpx.ConnectError(""), True, f"{UNREACHED} (ConnectError){CHECK}"),
+    (httpx.ConnectTimeout("timed out"), True, f"{UNREACHED} (timed out){CHECK}"),
+    (httpx.PoolTimeout("no connection free"), True, f"{UNREACHED} (no connection free){CHECK}"),
+    (httpx.ProxyError("407 from the proxy"), True, f"{UNREACHED} (407 from the proxy){CHECK}"),
+    (httpx.UnsupportedProtocol("no http"), True, f"{UNREACHED} (no http){CHECK}"),
+    (httpx.ReadTimeout("timed out"), False, "no response within 30 s"),
+    (httpx.WriteTimeout("timed out"), False, "no response within 30 s"),
+    (httpx.ReadError("reset"), False, "the connection broke (ReadError)"),
+    (httpx.WriteError("reset"), False, "the connection broke (WriteError)"),
+    (httpx.CloseError("reset"), False, "the connection broke (CloseError)"),
+    (httpx.RemoteProtocolError("peer closed"), False, "the connection broke (RemoteProtocolError)"),
+    (ConnectionResetError("reset"), False, "the connection broke (ConnectionResetError)"),
+]  # fmt: skip
+
+
+@every_call
+@pytest.mark.parametrize(("failure", "_unsent", "line"), FAILURES, ids=lambda v: type(v).__name__)
+def test_each_failure_of_the_network_is_one_line_and_sent_again(
+    name: str, failure: Exception, _unsent: bool, line: str
+) -> None:
+    """The line says what broke and how often it was tried."""
+    assert str(error_of(name, failure)) == f"{name}: {line}; tried once"
+    server = Server(failure, says(GOOD[name]))
+    CALLS[name](server.client(retries=1))
+    assert len(server.sent) == 2
+
+
+@pytest.mark.parametrize(("failure", "unsent", "_line"), FAILURES, ids=lambda v: type(v).__name__)
+def test_only_a_create_that_was_sent_is_looked_up(failure: Exception, unsent: bool, _line: str) -> None:
+    """One that never left is simply sent again; one whose response was lost is looked up first."""
+    looked_up: list[str] = []
+
+    def look_up() -> Any:
+        looked_up.append("")
+        return codec.read(KIND, answer())
+
+    server = Server(failure, says(GOOD["create Test_Model/1"]))
+    assert server.client(retries=1).add(KIND, BODY, MODEL, look_up) == codec.read(KIND, answer())
+    assert (len(server.sent), len(looked_up)) == ((2, 0) if unsent else (1, 1))
+
+
+@pytest.mark.parametrize("failure", [failure for failure, *_ in FAILURES], ids=lambda v: type(v).__name__)
+def test_no_failure_of_the_network_shows_the_key(failure: Exception) -> None:
+    """A library may put a header into its message."""
+    error = error_of("read Test_Model/1", type(failure)(f"illegal header value {KEY!r}"))
+    assert KEY not in str(error) + "".join(traceback.format_exception(error))
+
+
+# ---- bounds
+
+
+def _mebibytes(count: int) -> Iterator[bytes]:
+    blanks = b" " * 2**20
+    return (blanks for _ in range(count))
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [
+        ("read Test_Model/1", RESPONSE_LIMIT),
+        ("delete Test_Model/1", RESPONSE_LIMIT),
+        ("list the models", LIST_LIMIT),
+    ],
+)
+def test_a_response_without_end_is_cut_off_at_the_limit(name: str, limit: int) -> None:
+    """It costs no more memory than the largest that could be meant."""
+    chunks = _mebibytes(1000)
+    error = error_of(name, drips(chunks))
+    assert str(error) == f"{name}: {HOST} answered 200 with more than {limit:,} bytes"
+    assert len(list(chunks)) >= 1000 - limit // 2**20 - 2
+
+
+def test_a_list_may_be_longer_than_one_model() -> None:
+    """Five models of a mebibyte each are read."""
+    found = {"models": [answer(model_config__system_prompt="x" * 2**20) for _ in range(5)]}
+    assert len(Server(says(found)).client().list_all(KIND)) == 5
+
+
+SWOLLEN = f"answered with a compressed body that is cut short or over {RESPONSE_LIMIT:,} bytes"
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "line"),
+    [
+        (gzip.compress(b" " * 50 * 2**20), "gzip", SWOLLEN),
+        (gzip.compress(ANSWER.encode())[:-20], "gzip", SWOLLEN),
+        (b"no gzip", "gzip", "answered with a compressed body that is broken"),
+        (ANSWER.encode(), "br", "answered in the encoding 'br', which was not asked for"),
+        (ANSWER.encode(), "x\x1b" * 20, "answered in the encoding 'x x x x x x x x x x…', which was not asked for"),
+    ],
+)  # fmt: skip
+def test_a_compressed_body_that_swells_or_breaks_is_an_error(body: bytes, encoding: str, line: str) -> None:
+    """It is refused before it costs anything."""
+    error = error_of("read Test_Model/1", says(body, content_encoding=encoding))
+    assert str(error) == f"read Test_Model/1: {HOST} {line}"
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (gzip.compress(ANSWER.encode()), "gzip"),
+        (gzip.compress(ANSWER.encode()), "GZIP"),
+        (zlib.compress(ANSWER.encode()), "deflate"),
+        (ANSWER.encode(), "identity"),
+    ],
+)
+def test_a_proxy_may_compress_what_was_asked_for_plain(body: bytes, encoding: str) -> None:
+    """A small compressed body is read."""
+    assert Server(says(body, content_encoding=encoding)).client().get(KIND, MODEL) == codec.read(KIND, answer())
+
+
+@pytest.mark.parametrize("size", [1, 65_536])
+def test_a_body_that_drips_is_given_up_after_the_timeout_as_a_whole(size: int) -> None:
+    """Each chunk comes in time, all of them do not."""
+    now, left = 0.0, 100
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal now, left
+        while left:
+            left -= 1
+            now += 1.0
+            yield b" " * size
+
+    server = Server(drips(chunks()))
+    with pytest.raises(ServiceUnavailable) as caught:
+        server.client(now=lambda: now, timeout=10).get(KIND, MODEL)
+    assert str(caught.value) == "read Test_Model/1: no response within 10 s; tried once"
+    assert left == 100 - 11
+
+
+# ---- real sockets
+
+
+@contextmanager
+def listening(respond: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tuple[str, list[str]]]:
+    """Run a server of this machine; gives its URL and each request's head."""
+    heads: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_one_request(self) -> None:
+            self.raw_requestline = self.rfile.readline(65_537)
+            if not self.raw_requestline or not self.parse_request():
+                self.close_connection = True
+                return
+            heads.append(f"{self.requestline}\n{self.headers}")
+            respond(self)
+            self.close_connection = True
+
+        def log_message(self, *_args: object) -> None:
+            """Print nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", heads
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def respond_with(status: int, body: bytes = b"", **headers: str) -> Callable[[BaseHTTPRequestHandler], None]:
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return respond
+
+
+def connected(url: str, retries: int = 0) -> EnkryptClient:
+    return EnkryptClient(Settings(Key(KEY), url, timeout=10), retry=RetryPolicy(retries, sleep=lambda _seconds: None))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_the_key_never_follows_a_redirect(status: int) -> None:
+    """Another server, to which the first one redirects, never hears of us."""
+    with (
+        listening(respond_with(200, ANSWER.encode())) as (elsewhere, strangers),
+        listening(respond_with(status, Location=f"{elsewhere}/models/get-model")) as (url, heads),
+        pytest.raises(RequestRejected, match="redirects are not followed"),
+    ):
+        connected(url).get(KIND, MODEL)
+    assert (len(heads), strangers) == (1, [])
+
+
+def test_a_proxy_is_asked_for_a_tunnel_and_sees_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment's proxy is used for https, and is told nothing but the host."""
+    with listening(respond_with(502)) as (url, heads):
+        monkeypatch.setenv("HTTPS_PROXY", url)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        with pytest.raises(ServiceUnavailable, match="cannot be reached"):
+            connected("https://api.enkryptai.invalid").get(KIND, MODEL)
+    assert heads[0].startswith("CONNECT api.enkryptai.invalid:443 ")
+    assert KEY not in heads[0]
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_plain_http_never_leaves_this_machine_by_a_proxy(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """A proxy of the environment is not handed the key that plain http carries to this machine."""
+    with (
+        listening(respond_with(502)) as (proxy, strangers),
+        listening(respond_with(200, ANSWER.encode())) as (url, heads),
+    ):
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(variable, proxy)
+        assert connected(url).get(KIND, MODEL) == codec.read(KIND, answer())
+    assert (len(heads), strangers) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "line"),
+    [
+        ("SSL_CERT_FILE", "/nowhere.pem", "SSL_CERT_FILE must name a readable file of certificates (PEM)"),
+        ("HTTPS_PROXY", "socks5://127.0.0.1:1", "a SOCKS proxy needs one more package: pip install 'httpx[socks]'"),
+        (
+            "HTTPS_PROXY",
+            "http://me:pass#word@127.0.0.1:port",
+            "HTTPS_PROXY or ALL_PROXY holds no proxy's URL: percent-encode what is odd in its password",
+        ),
+    ],
+)
+def test_a_proxy_or_certificates_that_cannot_be_used_are_named_at_once(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, line: str
+) -> None:
+    """A preview, which calls nothing, tells it too, and shows no password."""
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError) as caught:
+        EnkryptClient(Settings(Key(KEY), "https://api.enkryptai.invalid"))
+    assert str(caught.value) == line
+    assert "word" not in "".join(traceback.format_exception(caught.value)).replace("password", "")
+
+
+def test_a_port_where_nobody_listens_is_named_and_tried_again() -> None:
+    """Nothing can have been sent."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(ServiceUnavailable) as caught:
+        connected(f"http://127.0.0.1:{port}", retries=1).add(KIND, BODY, MODEL)
+    line = str(caught.value)
+    assert line.startswith(f"create Test_Model/1: http://127.0.0.1:{port} cannot be reached (")
+    assert line.endswith("; tried 2 times")
+
+
+# ---- the emulator's faults, embedded and over a socket
+
+
+@contextmanager
+def _embedded(database: Path, *faults: Fault) -> Iterator[EnkryptClient]:
+    create_app(database, faults=faults)
+    yield EnkryptClient(Settings(Key("embedded"), "", database), retry=RetryPolicy(1, sleep=lambda _seconds: None))
+
+
+@contextmanager
+def _served(database: Path, *faults: Fault) -> Iterator[EnkryptClient]:
+    with serve_in_thread(create_app(database, faults=faults)) as url:
+        yield connected(url, retries=1)
+
+
+@pytest.mark.parametrize("reach", [_embedded, _served])
+@pytest.mark.parametrize(
+    ("fault", "kind", "line"),
+    [
+        (Fault(reset="before"), ServiceUnavailable, "the connection broke"),
+        (Fault(reset="after"), ServiceUnavailable, "the connection broke"),
+        (Fault(truncate=True), ServiceUnavailable, "the connection broke"),
+        (Fault(status=503, retry_after="1"), ServiceUnavailable, "503: Service Unavailable"),
+        (Fault(garbage="html"), UnexpectedResponse, "answered 200 with HTML"),
+        (Fault(garbage="empty"), UnexpectedResponse, "answered 200 with nothing"),
+        (Fault(garbage="deep"), UnexpectedResponse, "answered 200 with a body that is not JSON"),
+        (Fault(garbage="missing_data"), UnexpectedResponse, "answered without the model's data"),
+        (Fault(garbage="wrong_types"), UnexpectedResponse, "answered without the model's data"),
+        (Fault(garbage="another_model"), UnexpectedResponse, "answered with another model, Another_Model"),
+        (Fault(garbage="huge", size=8 * 2**20), UnexpectedResponse, "more than 4,194,304 bytes"),
+        (Fault(garbage="gzip_bomb", size=8 * 2**20), UnexpectedResponse, "over 4,194,304 bytes"),
+    ],
+    ids=lambda value: value.spelled() if isinstance(value, Fault) else "",
+)
+def test_every_fault_of_the_emulator_is_the_right_error_and_the_next_call_works(
+    tmp_path: Path, reach: Any, fault: Fault, kind: type[EnkryptError], line: str
+) -> None:
+    """The connection is fit for use again."""
+    with reach(tmp_path / "a.sqlite") as client:
+        client.add(KIND, BODY, MODEL)
+    with reach(tmp_path / "a.sqlite", fault.model_copy(update={"call": "modify_model", "first": 2})) as client:
+        with pytest.raises(kind) as caught:
+            client.modify(KIND, MODEL, BODY)
+        assert line in str(caught.value)
+        assert client.modify(KIND, MODEL, BODY).identity == MODEL
+
+
+def test_the_embedded_emulator_is_made_where_it_is_missing(tmp_path: Path) -> None:
+    """Its folder and file are made on first use."""
+    database = tmp_path / "state" / "deeper" / "emulator.sqlite"
+    assert EnkryptClient(Settings(Key("embedded"), "", database)).list_all(KIND) == []
+    assert database.exists()
+
+
+@pytest.mark.parametrize("spoil", ["a folder", "a file in the way", "no database"])
+def test_a_file_that_cannot_be_the_embedded_database_is_a_configuration_error(tmp_path: Path, spoil: str) -> None:
+    """The line names the setting; the account, which is told by that file, says the same."""
+    file = tmp_path / "file"
+    file.write_text("this is no database, but long enough to be taken for one" * 20)
+    database = {"a folder": tmp_path, "a file in the way": file / "x", "no database": file}[spoil]
+    settings = Settings(Key("embedded"), "", database)
+    for use in (lambda: EnkryptClient(settings), lambda: settings.account):
+        with pytest.raises(ConfigurationError) as caught:
+            use()
+        assert str(caught.value).startswith(f"enkrypt:endpoint: {database} cannot be the emulator's database: ")

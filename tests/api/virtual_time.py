@@ -1,0 +1,58 @@
+"""Time that passes only while every thread sleeps: hours in a moment, with real threads."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+
+class VirtualTime:
+    """Seconds since the start. `sleep` returns once each thread of `run` sleeps and this one is next."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._awake = 1  # the test's own thread
+        self._alarms: list[float] = []
+        self._passed = threading.Condition()
+
+    def __call__(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        """Let this thread wait."""
+        if seconds <= 0:
+            return
+        with self._passed:
+            alarm = self._now + seconds
+            heapq.heappush(self._alarms, alarm)
+            self._stop_one()
+            assert self._passed.wait_for(lambda: self._now >= alarm, timeout=60)
+
+    def run(self, threads: int, work: Callable[[int], None]) -> None:
+        """Call `work` with the number of each thread, all at once, and raise what one of them raised."""
+
+        def thread(number: int) -> None:
+            try:
+                work(number)
+            finally:
+                with self._passed:
+                    self._stop_one()
+
+        self._awake = threads
+        with ThreadPoolExecutor(threads) as pool:
+            results = [pool.submit(thread, number) for number in range(threads)]
+        self._awake = 1
+        for result in results:
+            result.result()
+
+    def _stop_one(self) -> None:
+        self._awake -= 1
+        if self._awake or not self._alarms:
+            return
+        self._now = self._alarms[0]
+        while self._alarms and self._alarms[0] <= self._now:
+            heapq.heappop(self._alarms)
+            self._awake += 1
+        self._passed.notify_all()

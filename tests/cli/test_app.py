@@ -1,0 +1,536 @@
+"""app.py: what a person types, and what comes back."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from documents import canonical, everything
+
+import enkrypt_provider
+import enkrypt_provider.__main__ as start_up
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.cli import commands, printing
+from enkrypt_provider.emulator import Fault
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Identifier
+from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.settings import Settings
+
+from .fake_engine import Project, encrypted
+from .typing_commands import KEY, Start, Type, Typed, model
+
+ROOT = Path(__file__).resolve().parents[2]
+WHOLE = {name: value for name, value in everything().items() if name not in MODEL.options}
+COMMANDS: dict[str, Any] = typer.main.get_command(commands).commands  # type: ignore[attr-defined]  # a part that the stubs do not know
+OURS = [name for name in COMMANDS if name not in ("plugin", "serve")]
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key stands in the environment."""
+    monkeypatch.setenv("ENKRYPTAI_API_KEY", KEY)
+
+
+# ---- list
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("details", [True, False])
+def test_list_prints_a_line_for_each_registration(start: Start, typed: Type, details: bool) -> None:
+    """In a pipe each registration is one line of columns with tabs, whatever the list says of it."""
+    api = start(list_details=details)
+    api.add(model("b"), WHOLE, model("a", model_config__endpoint__scheme="http"))
+    listed = typed("list", "--endpoint", api.url)
+    assert listed.code == 0
+    assert [re.sub(r"\d+$", "ID", line).split("\t") for line in listed.out.splitlines()] == [
+        ["Test_Model", "1", "mistralai/Mixtral-8x7B-Instruct-v0.1", "openai", "http://llm.internal:8000/v2",
+         "Internal", "Chatbot", "ID"],
+        ["a", "v1", "", "openai", "http://h", "External", "LLM", "ID"],
+        ["b", "v1", "", "openai", "https://h", "External", "LLM", "ID"],
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("account")
+def test_list_takes_patterns(start: Start, typed: Type) -> None:
+    """Only names that match one of the patterns are listed."""
+    api = start()
+    api.add(model("gpt-4"), model("gpt-5"), model("claude"), model("llama"))
+    listed = typed("list", "--endpoint", api.url, "--name", "gpt-*", "--name", "l?ama")
+    assert [line.split("\t")[0] for line in listed.out.splitlines()] == ["gpt-4", "gpt-5", "llama"]
+
+
+@pytest.mark.usefixtures("account")
+def test_list_as_json_is_whole_but_for_keys(start: Start, typed: Type) -> None:
+    """A program gets everything that is known, and `***` for each key."""
+    api = start()
+    api.add(WHOLE)
+    (found,) = json.loads(typed("list", "--endpoint", api.url, "--json").out)
+    assert found["model_config"]["apikeys"] == ["***", "***"]
+    assert found["project_name"] == "default"
+    assert found["model_config"]["metadata"]["owner"] == {"team": ["ml", "platform"]}
+
+
+@pytest.mark.usefixtures("account")
+def test_list_tells_what_it_cannot_read_after_the_others(start: Start, typed: Type) -> None:
+    """One registration that cannot be read is no reason to show none."""
+    api = start(list_details=False, faults=[Fault(call="get_model", model="b", status=403)])
+    api.add(model("a"), model("b"), model("c"))
+    listed = typed("list", "--endpoint", api.url)
+    assert [line.split("\t")[0] for line in listed.out.splitlines()] == ["a", "c"]
+    assert listed.err.startswith("error: read b/v1: 403")
+    assert listed.code == 1
+
+
+@pytest.mark.usefixtures("account")
+def test_list_tells_what_is_no_registration(start: Start, typed: Type) -> None:
+    """An item that breaks the API's contract is told by its name, and hides no other."""
+    items = [{**canonical(model("odd")), "model_id": "many"}, canonical(model("a"))]
+    body = json.dumps({"models": items})
+    api = start(faults=[Fault(call="list_models", status=200, body=body)])
+    listed = typed("list", "--endpoint", api.url)
+    assert listed.out.startswith("a\tv1\t")
+    assert re.fullmatch("error: odd/v1: .* model_id: must be a whole number\n", listed.err)
+
+
+@pytest.mark.usefixtures("account")
+def test_list_shows_where_a_curl_command_goes_in_words(start: Start, typed: Type) -> None:
+    """A model without an endpoint has no address, and its command is a secret."""
+    api = start(dialect="v2")
+    body = model("a", model_config__custom_curl_command="curl https://sk", model_config__is_compatible_with="custom")
+    del body["model_config"]["endpoint"]
+    api.add(body)
+    assert "\ta custom curl command\t" in typed("list", "--endpoint", api.url, "--dialect", "v2").out
+    assert "curl https" not in typed("show", "a", "--endpoint", api.url, "--dialect", "v2").out
+
+
+@pytest.mark.usefixtures("account")
+def test_list_shows_a_person_a_table(start: Start, typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal of 80 characters the table has the columns that fit, on a wide one all."""
+    api = start()
+    api.add(WHOLE)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    narrow = typed("list", "--endpoint", api.url).out
+    monkeypatch.setenv("COLUMNS", "160")
+    wide = typed("list", "--endpoint", api.url).out
+    assert plain(narrow)[0].split() == ["NAME", "VERSION", "PROTOCOL", "ENDPOINT", "TESTING", "FOR"]
+    assert {"HOSTING", "MODEL"} <= set(plain(wide)[0].split())
+    assert all(len(line) <= 80 for line in plain(narrow))
+
+
+@pytest.mark.usefixtures("account")
+def test_a_narrow_table_has_fewer_columns(start: Start, typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 60 columns what matters most is whole, at 30 it is folded, never cut."""
+    api = start()
+    api.add(
+        model("support-copilot", model_config__model_version="2024-08-06", model_config__endpoint__host="a.example")
+    )
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert plain(typed("list", "--endpoint", api.url).out)[1].split() == [
+        "support-copilot", "2024-08-06", "openai", "https://a.example",
+    ]  # fmt: skip
+    monkeypatch.setenv("COLUMNS", "36")
+    header, *rows = plain(typed("list", "--endpoint", api.url).out)
+    edges = [header.index(name) for name in ("NAME", "VERSION", "ENDPOINT")] + [36]
+    cells = ["".join(row[start:end].strip() for row in rows) for start, end in itertools.pairwise(edges)]
+    assert cells == ["support-copilot", "2024-08-06", "https://a.example"]
+    assert max(map(len, rows)) <= 36
+
+
+@pytest.mark.usefixtures("account")
+def test_an_empty_list_is_said_in_words(start: Start, typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person reads that there is nothing, a program gets nothing."""
+    api = start()
+    assert typed("list", "--endpoint", api.url) == Typed(0, "", "")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert typed("list", "--endpoint", api.url).out == f"No registration is at {api.url}.\n"
+    assert typed("list", "--endpoint", api.url, "--name", "a*").out == "No registration matches a*.\n"
+
+
+def plain(text: str) -> list[str]:
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text).splitlines()
+
+
+# ---- show, health
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("name", ["Test_Model:1", "Test_Model/1"])
+def test_show_says_everything_but_the_keys(start: Start, typed: Type, name: str) -> None:
+    """In a pipe each value is a line: its path, a tab, the value."""
+    api = start()
+    api.add(WHOLE)
+    shown = typed("show", name, "--endpoint", api.url)
+    values = dict(line.split("\t") for line in shown.out.splitlines())
+    assert values["model_config.apikeys[1]"] == "***"
+    assert values["model_config.metadata.owner.team[0]"] == "ml"
+    assert values["model_config.default_request_options.stop[0]"] == " "  # one line, whatever the value
+    assert values["project_name"] == "default"
+    assert "stand-in" not in shown.text
+
+
+SECRETS = {
+    "aws_secret_access_key": "stand-in-aws",
+    "relay": {"target_headers": {"X-A": "stand-in-relay"}},
+    "pin_token": 0.917253,
+}
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("words", [["show", "a"], ["show", "a", "--json"], ["list", "--json"], ["list"]])
+@pytest.mark.parametrize("sees", [True, False])
+def test_what_a_name_says_is_secret_is_not_shown(
+    start: Start, typed: Type, monkeypatch: pytest.MonkeyPatch, words: list[str], sees: bool
+) -> None:
+    """Keys of clouds in free maps are as secret as a model's own."""
+    api = start()
+    api.add(model("a", model_config__metadata={**SECRETS, "region": "eu"}))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: sees)
+    ran = typed(*words, "--endpoint", api.url)
+    assert ran.code == 0
+    assert not any(text in ran.text for text in ("stand-in", "917253"))
+
+
+@pytest.mark.usefixtures("account")
+def test_a_name_alone_means_its_only_version_or_the_first(start: Start, typed: Type) -> None:
+    """Where a model has one version, that is it; of several it is v1, or they are named."""
+    api = start()
+    api.add(
+        *(
+            model(name, model_config__model_version=version)
+            for name, version in [("one", "7"), ("two", "v1"), ("two", "2"), ("many", "b"), ("many", "a")]
+        )
+    )
+    shown = [json.loads(typed("show", name, "--endpoint", api.url, "--json").out) for name in ("one", "two")]
+    assert [one["model_config"]["model_version"] for one in shown] == ["7", "v1"]
+    assert typed("health", "one", "--endpoint", api.url).out == "one/7: healthy\n"
+    assert typed("show", "many", "--endpoint", api.url) == Typed(
+        1, "", "error: many has the versions a, b: name one, as many:VERSION\n"
+    )
+
+
+@pytest.mark.usefixtures("account")
+def test_show_is_yaml_on_a_terminal_and_json_for_a_program(
+    start: Start, typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person reads YAML; `--json` is the same for a program."""
+    api = start()
+    api.add(model("a", "sk-1", model_config__endpoint__base_path="/v1"))
+    shown = json.loads(typed("show", "a", "--endpoint", api.url, "--json").out)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    text = typed("show", "a", "--endpoint", api.url).out
+    assert shown["model_config"]["apikeys"] == ["***"]
+    assert "  endpoint: {scheme: https, host: h, port: 443, base_path: /v1}\n" in text
+    assert "sk-1" not in text
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("command", ["show", "health"])
+def test_a_name_that_is_not_there_is_told_with_what_comes_near(start: Start, typed: Type, command: str) -> None:
+    """The error is one line, and names what may have been meant."""
+    api = start()
+    api.add(model("gpt-4o", model_config__model_version="2"))
+    shown = typed(command, "gpt-4", "--endpoint", api.url)
+    assert (shown.code, shown.out) == (1, "")
+    assert shown.err == 'error: no model gpt-4/v1 is registered with this account; did you mean "gpt-4o/2"?\n'
+
+
+@pytest.mark.usefixtures("account")
+def test_health_is_told_by_the_exit_code(start: Start, typed: Type) -> None:
+    """0 is healthy."""
+    api = start()
+    api.add(model("a"))
+    assert typed("health", "a", "--endpoint", api.url) == Typed(0, "a/v1: healthy\n", "")
+
+
+@pytest.mark.usefixtures("account")
+def test_an_illness_is_told_without_the_models_keys(start: Start, typed: Type) -> None:
+    """1 is not, and the reason hides the keys with which the API called the model."""
+    ill = '{"status": "unhealthy", "message": "401 for key sk-of-the-model"}'
+    api = start(faults=[Fault(call="model_health", status=200, body=ill)])
+    api.add(model("a", "sk-of-the-model"))
+    found = typed("health", "a", "--endpoint", api.url)
+    assert (found.code, found.out) == (1, "a/v1: unhealthy: 401 for key ***\n")
+    asked = typed("health", "a", "--endpoint", api.url, "--json")
+    assert json.loads(asked.out) == {"model": "a/v1", "healthy": False, "reason": "unhealthy: 401 for key ***"}
+
+
+# ---- the command line itself
+
+
+def test_the_version_is_shown(typed: Type) -> None:
+    assert typed("--version") == Typed(0, f"enkrypt-provider {enkrypt_provider.__version__}\n", "")
+
+
+@pytest.mark.parametrize("words", [[], ["list"]])
+def test_help_has_a_short_name(typed: Type, words: list[str]) -> None:
+    assert typed(*words, "-h") == typed(*words, "--help")
+
+
+@pytest.mark.parametrize(
+    "start", [["-m", "enkrypt_provider"], ["-c", "from enkrypt_provider.cli import main; main()"]]
+)
+def test_completion_is_bound_to_the_command(start: list[str], tmp_path: Path) -> None:
+    """However it was started: bound to `python` it would break the shell."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+    command = [sys.executable, *start, "--install-completion", "bash"]
+    subprocess.run(command, env=environment, capture_output=True, check=True)
+    (script,) = (tmp_path / ".bash_completions").iterdir()
+    assert re.findall("^complete .*", script.read_text(), re.MULTILINE) == [
+        "complete -o default -F _enkrypt_provider_completion enkrypt-provider"
+    ]
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "a"], ["health", "a"], ["doctor"]])
+def test_who_only_asks_leaves_no_database(
+    typed: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """In the wrong folder the embedded emulator is not created, and the line says where it was looked for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ran = typed(*words, "--endpoint", "embedded")
+    assert f"the embedded emulator has no database at {tmp_path}/.enkrypt/emulator.sqlite yet" in ran.text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stacks_embedded_database_is_that_of_its_project(
+    project: Project, typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a folder below the project the same registrations are seen as the engine sees."""
+    project.configure({"enkrypt:endpoint": "embedded:state/api.db"})
+    settings = Settings.from_config({"enkrypt:endpoint": f"embedded:{project.folder}/state/api.db"}.get)
+    client = EnkryptClient(settings)
+    client.add(MODEL, codec.body(MODEL, canonical(model("a"))), Identifier("a", "v1"))
+    monkeypatch.chdir(project.folder / "stacks")
+    assert typed("list", "--stack", "dev").out.startswith("a\tv1\t")
+
+
+@pytest.mark.parametrize("command", OURS)
+def test_there_is_no_option_for_the_key(command: str) -> None:
+    """A key on the command line could be read by everyone on the machine."""
+    options = [option for parameter in COMMANDS[command].params for option in parameter.opts]
+    assert not [option for option in options if "key" in option]
+
+
+@pytest.mark.parametrize(
+    "words", [["lst"], ["show"], ["list", "--dialect", "v3"], ["health", "a", "b"], ["import", "--stak", "x"]]
+)
+def test_a_wrong_command_line_is_exit_code_2(typed: Type, words: list[str]) -> None:
+    """What is wrong with it is told on stderr, and nothing is done."""
+    found = typed(*words)
+    assert (found.code, found.out) == (2, "")
+    assert "Usage: " in found.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("list --dialect v22", "'--dialect': must be one of v1, v2; did you mean \"v2\"?"),
+        ("serve --port 65536", "'--port': must be a whole number from 0 to 65535"),
+        ("serve --seed x", "'--seed': must be a whole number from 0 to 1000000000"),
+        ("serve --lockout -1", "'--lockout': must be a whole number from 0 to 86400"),
+        ("serve --rt-rate x", "--rt-rate: is given as 3/s,100/min; the units are s, min and h"),
+        ("serve --fault add_model:status=x", "--fault: status: must be a whole number"),
+        ("serve --fault add_model:delay=x", "--fault: delay: must be a number"),
+        ("serve --fault add:status=500", "--fault: call: must be 'add_model', 'get_model', "),
+    ],
+)
+def test_a_wrong_value_is_told_in_our_words(typed: Type, words: str, says: str) -> None:
+    """The option, the rule, and nothing of the libraries that found it."""
+    found = typed(*words.split())
+    assert (found.code, found.out) == (2, "")
+    assert found.err.splitlines()[-1].startswith(f"Error: Invalid value for {says}")
+    assert not any(theirs in found.err for theirs in ("Value error", "Input should", "range"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_no_types_of_the_library(typed: Type, command: str) -> None:
+    """What an option takes is said in its own word."""
+    shown = typed(command, "--help").out
+    assert not re.search(r"\b(TEXT|INTEGER|FLOAT|PATH|RANGE)\b|<=", shown)
+
+
+@pytest.mark.parametrize("command", OURS)
+def test_help_shows_examples(typed: Type, command: str) -> None:
+    """Each command's help has examples, within 100 characters."""
+    shown = typed(command, "--help")
+    assert (shown.code, shown.err) == (0, "")
+    assert f"enkrypt-provider {command} " in shown.out.partition("Examples:")[2]
+    assert all(len(line) <= 100 for line in shown.out.splitlines())
+
+
+@pytest.mark.parametrize("command", OURS)
+def test_the_examples_are_commands(command: str) -> None:
+    """Every example in the help parses."""
+    for words in examples(command):
+        COMMANDS[command].make_context(command, words[1:], resilient_parsing=False)
+
+
+def examples(command: str) -> Iterator[list[str]]:
+    for line in COMMANDS[command].help.splitlines():
+        _, found, words = line.partition("enkrypt-provider ")
+        if found:
+            yield shlex.split(words.partition(" | ")[0].partition(" && ")[0])
+
+
+def test_without_settings_the_error_says_what_to_set(typed: Type) -> None:
+    """One line on stderr, exit code 1."""
+    found = typed("list")
+    assert (found.code, found.out) == (1, "")
+    assert found.err.startswith("error: no API key: run `pulumi config set --secret enkrypt:apiKey`")
+    assert found.err.count("\n") == 1
+
+
+def test_a_stacks_settings_are_used(project: Project, start: Start, typed: Type) -> None:
+    """With --stack the key and the endpoint are the configuration's, and an option goes before them."""
+    api = start()
+    api.add(model("a"))
+    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": api.url})
+    assert typed("list", "--stack", "dev").out.startswith("a\tv1\t")
+    assert "must be https" in typed("list", "--stack", "dev", "--endpoint", "http://example.com").err
+    assert typed("list", "--stack", "dev", "--dialect", "v2").code == 0
+    assert "no stack named 'nope' found" in typed("list", "--stack", "nope").err
+
+
+@pytest.mark.usefixtures("project")
+def test_stacks_are_completed() -> None:
+    """The shell completes a stack by the files that are there."""
+    from enkrypt_provider.cli.options import stacks
+
+    (Path("stacks") / "Pulumi.prod.yaml").touch()
+    assert stacks("") == ["dev", "prod"]
+    assert stacks("p") == ["prod"]
+
+
+def test_a_person_is_there_where_both_ends_are_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked whose reply could not be read, or who would not see the question."""
+    for types, sees, expected in [(True, True, True), (False, True, False), (True, False, False)]:
+        monkeypatch.setattr(sys.stdin, "isatty", lambda is_one=types: is_one)
+        monkeypatch.setattr(sys.stdout, "isatty", lambda is_one=sees: is_one)
+        assert printing.person() is expected
+
+
+# ---- the documents
+
+
+OPTION = re.compile(r"^\| (`--[^|]*) \|", re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", OURS)
+def test_the_reference_has_every_option_and_example(command: str) -> None:
+    """docs/cli.md says of each command the options that its help says, and the same examples."""
+    text = (ROOT / "docs" / "cli.md").read_text()
+    common, section = (
+        text.partition("## Which account")[2].partition("\n## ")[0],
+        text.partition(f"\n## {command}\n")[2],
+    )
+    section = section.partition("\n## ")[0]
+    said = {option for row in OPTION.findall(section + common) for option in re.findall(r"`(-[^`]*)`", row)}
+    there = {option for parameter in COMMANDS[command].params for option in parameter.opts if option.startswith("-")}
+    assert said - {"--stack", "-s"} == there - {"--stack", "-s", "--help"}
+    for line in COMMANDS[command].help.splitlines():
+        if line.strip().startswith("enkrypt-provider "):
+            assert f"\n{line.strip()}\n" in section
+
+
+def test_the_reference_has_every_command_and_exit_code() -> None:
+    """docs/cli.md lists the commands in the order of the help, and what each exit code means."""
+    text = (ROOT / "docs" / "cli.md").read_text()
+    assert re.findall(r"^\| \[`(\w+)`\]", text, re.MULTILINE) == list(COMMANDS)
+    codes = {code: " ".join(says.split()) for code, says in re.findall(r"^\| (\d) \| (.*) \|$", text, re.MULTILINE)}
+    told = typer.main.get_command(commands).help.partition("Exit codes:")[2]  # type: ignore[union-attr]  # a part that the stubs do not know
+    found = {code: " ".join(says.split()) for code, says in re.findall(r"(?ms)^ *(\d)  (.*?)(?=^ *\d  |\Z)", told)}
+    assert codes == found
+    assert list(codes) == ["0", "1", "2"]
+
+
+# ---- what is not installed
+
+
+PASTED = r" is not installed: run `pip install 'enkrypt-provider\[cli,emulator\] @ file://\S+'`"
+
+
+@pytest.mark.parametrize(
+    ("missing", "line"),
+    [
+        ("typer", f"typer{PASTED}"),
+        ("rich", f"rich{PASTED}"),
+        ("flask", 'enkrypt:endpoint is embedded, and the emulator is not installed: add the extra "emulator"'),
+    ],
+)
+def test_without_an_extra_one_line_says_how_to_install_it(missing: str, line: str, tmp_path: Path) -> None:
+    """`enkrypt-provider` without an extra is exit code 1 and a command that can be pasted."""
+    (tmp_path / "sitecustomize.py").write_text(f"import sys; sys.modules[{missing!r}] = None")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    command = [sys.executable, "-m", "enkrypt_provider", "list", "--endpoint", "embedded"]
+    ran = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert re.fullmatch(f"error: {line}\n", ran.stderr)
+
+
+class Installed:
+    """A distribution that pip installed from somewhere."""
+
+    def __init__(self, origin: dict[str, Any] | None) -> None:
+        self._origin = origin
+
+    def read_text(self, name: str) -> str | None:
+        assert name == "direct_url.json"
+        return None if self._origin is None else json.dumps(self._origin)
+
+
+@pytest.mark.parametrize(
+    ("origin", "where"),
+    [
+        (None, ""),
+        ({"url": "file:///src/enkrypt", "dir_info": {"editable": True}}, " @ file:///src/enkrypt"),
+        ({"url": "https://a/b.git", "vcs_info": {"vcs": "git", "commit_id": "12ab"}}, " @ git+https://a/b.git@12ab"),
+    ],
+)
+def test_an_extra_comes_from_where_the_package_came(
+    monkeypatch: pytest.MonkeyPatch, origin: dict[str, Any] | None, where: str
+) -> None:
+    """The command installs the very package that is there, not another of its name."""
+    monkeypatch.setattr(start_up, "distribution", lambda _name: Installed(origin))
+    assert start_up.requirement() == f"enkrypt-provider[cli,emulator]{where}"
+
+
+def test_a_checkout_is_its_own_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was never installed is installed from its folder."""
+
+    def nothing(name: str) -> Any:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(start_up, "distribution", nothing)
+    assert start_up.requirement() == f"enkrypt-provider[cli,emulator] @ {ROOT.as_uri()}"
+
+
+@pytest.mark.parametrize(("missing", "is_told"), [("rich", True), ("flask", True), ("antigravity_2", False)])
+def test_only_an_extra_is_told(monkeypatch: pytest.MonkeyPatch, missing: str, is_told: bool) -> None:
+    """A module that no extra brings is a bug, and keeps its traceback."""
+
+    def run() -> None:
+        raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+
+    monkeypatch.setattr("enkrypt_provider.cli.main", run)
+    with pytest.raises(SystemExit if is_told else ModuleNotFoundError, match=f"{missing} is not inst|No module"):
+        start_up.main()
+
+
+def test_a_program_needs_no_extra() -> None:
+    """What a program imports is imported without typer, rich or Flask."""
+    code = "import sys, enkrypt_provider; print([n for n in ('typer', 'rich', 'flask') if n in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

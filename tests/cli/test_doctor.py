@@ -1,0 +1,452 @@
+"""doctor.py: what is wrong is found, what to do is said, and no key is shown."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from documents import canonical
+
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.cli import doctor
+from enkrypt_provider.cli.doctor import examine
+from enkrypt_provider.cli.findings import Finding, fingerprint
+from enkrypt_provider.cli.import_file import pickled_provider
+from enkrypt_provider.cli.sources import Sources
+from enkrypt_provider.cli.stack import TYPE, Stack
+from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
+from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.settings import Key, Settings
+
+from . import fake_engine
+from .fake_engine import Project, encrypted
+from .typing_commands import KEY, Api, Start, Type, model
+
+ROOT = Path(__file__).resolve().parents[2]
+OTHER = "sk-of-long-ago"
+USUAL = [
+    "python",
+    "package",
+    "sdk",
+    "engine",
+    "host",
+    "stack",
+    "endpoint",
+    "dialect",
+    "key",
+    "access",
+    "project",
+    "written",
+    "state",
+]
+
+
+def found(**environ: str) -> dict[str, Finding]:
+    """What is found about the stack `dev`, by topic."""
+    findings = list(examine(Sources(Stack("dev"), environ=environ)))
+    assert KEY not in repr(findings)
+    assert OTHER not in repr(findings)
+    return {finding.topic: finding for finding in findings}
+
+
+@pytest.fixture
+def well(project: Project, start: Start) -> Api:
+    """A stack of which nothing is wrong."""
+    api = start()
+    api.add(model("a"), model("b"))
+    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": api.url})
+    return api
+
+
+def held(name: str = "a", pickled: str | None = None, provider: str = "default", **outputs: Any) -> Any:
+    """A model in the state."""
+    props = {"__provider": pickled_provider() if pickled is None else pickled, **outputs}
+    urn = fake_engine.urn(TYPE, name)
+    owner = fake_engine.provider("", provider)["urn"] + "::1"
+    return {"urn": urn, "id": f"{name}/v1", "type": TYPE, "inputs": props, "outputs": props, "provider": owner}
+
+
+def test_what_is_needed_is_what_the_package_says() -> None:
+    """The versions are those of pyproject.toml and of engine/parts.py."""
+    project = (ROOT / "pyproject.toml").read_text()
+    assert f'requires-python = ">={doctor.PYTHON}"' in project
+    assert f'"pulumi>={doctor.SDK},' in project
+    parts = (ROOT / "engine" / "parts.py").read_text()
+    assert f'MINIMUM = "{doctor.ENGINE}.0"' in parts
+    assert f'HOST_VERSION = "{doctor.HOST}.0"' in parts
+
+
+@pytest.mark.usefixtures("well")
+def test_all_is_well() -> None:
+    """Everything is looked at, and nothing is a problem."""
+    findings = found()
+    assert list(findings) == USUAL
+    assert [finding.topic for finding in findings.values() if not finding.ok] == []
+    assert findings["engine"].says == "3.259.0 (3.254 or later is needed)"
+    assert findings["key"].says == f"from Pulumi.dev.yaml, fingerprint {fingerprint(KEY)}"
+    assert findings["access"].says == "the key works: 2 registrations"
+    assert findings["project"].says == "the key belongs to the project default"
+    assert findings["state"].says == "0 models"
+
+
+def test_a_fingerprint_gives_no_key_away() -> None:
+    """It is four hexadecimal digits, the same for the same key."""
+    assert re.fullmatch("[0-9a-f]{4}", fingerprint(KEY))
+    assert fingerprint(KEY) == fingerprint(str(KEY)) != fingerprint(OTHER)
+
+
+# ---- versions
+
+
+@pytest.mark.usefixtures("well")
+@pytest.mark.parametrize(
+    ("topic", "changes"),
+    [
+        ("engine", {"cliAbout": {"version": "v3.253.9"}}),
+        ("host", {"plugins": [{"name": "python", "version": "3.60.1", "kind": "language"}]}),
+    ],
+)
+def test_what_is_too_old_is_told(project: Project, topic: str, changes: dict[str, Any]) -> None:
+    """An engine or a language host that is too old is a problem, with the version that is needed."""
+    project.about(**changes)
+    problem = found()[topic]
+    assert (problem.ok, problem.says.endswith(" is too old")) == (False, True)
+    assert re.fullmatch(r"install 3\.\d+ or later", problem.do)
+
+
+@pytest.mark.usefixtures("well")
+@pytest.mark.parametrize(
+    ("plugins", "says"),
+    [
+        (None, None),
+        ([{"name": "python", "version": None, "kind": "language"}], "of unknown version (3.79 or later is needed)"),
+    ],
+)
+def test_an_engine_may_not_know_its_language_host(project: Project, plugins: Any, says: str | None) -> None:
+    """Outside a project the engine names no plugin, and a host may have no version; that is no problem."""
+    project.about(plugins=plugins)
+    host = found().get("host")
+    assert (host and host.says, host is None or host.ok) == (says, True)
+
+
+@pytest.mark.usefixtures("well")
+def test_an_engine_that_is_not_on_path_is_told_with_its_folder(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The one that was set up is used, and a person can put it on PATH."""
+    folder = tmp_path / "enkrypt-provider" / "engine" / "3.274.1"
+    project.move_engine(folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("ENGINE_PROJECT", str(project.folder))
+    engine = found()["engine"]
+    assert engine.ok
+    assert engine.says == "3.259.0 (3.254 or later is needed); it is not on PATH"
+    assert engine.do == f'export PATH="{folder}/bin:$PATH"'
+
+
+def test_no_engine_is_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without `pulumi` on PATH the rest is looked at all the same."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    findings = {finding.topic: finding for finding in examine(Sources(environ={}))}
+    assert findings["engine"] == Finding(
+        "engine", "there is no `pulumi` on PATH: https://www.pulumi.com/docs/install/", ok=False
+    )
+    assert findings["settings"].says.startswith("no API key")
+    assert findings["stack"].says.startswith("none: with --stack NAME")
+    assert findings["key"].says == "none is set"
+
+
+# ---- settings
+
+
+def test_each_setting_is_told_with_its_origin(project: Project, start: Start) -> None:
+    """What the environment says is used where the stack says nothing, and told where it is not used."""
+    api = start()
+    project.configure({})
+    findings = found(ENKRYPTAI_BASE_URL=api.url, ENKRYPTAI_API_KEY=KEY, ENKRYPT_API_KEY=OTHER)
+    assert findings["endpoint"].says == f"{api.url}, from ENKRYPTAI_BASE_URL"
+    assert findings["key"].says == (
+        f"from ENKRYPTAI_API_KEY, fingerprint {fingerprint(KEY)}; ENKRYPT_API_KEY in the environment is not used"
+    )
+    assert findings["dialect"].says == "v1, from the default"
+    assert findings["access"].ok
+
+    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": api.url, "enkrypt:dialect": "v1"})
+    findings = found(ENKRYPTAI_BASE_URL="http://127.0.0.1:1", ENKRYPTAI_API_KEY=OTHER, ENKRYPT_API_KEY=OTHER)
+    unused = "ENKRYPTAI_API_KEY and ENKRYPT_API_KEY in the environment are not used"
+    assert findings["endpoint"].says.endswith("Pulumi.dev.yaml; ENKRYPTAI_BASE_URL in the environment is not used")
+    assert findings["key"].says.endswith(unused)
+    assert findings["dialect"].says == "v1, from Pulumi.dev.yaml"
+
+
+def test_an_option_goes_before_all(start: Start) -> None:
+    """What the command line says is where a setting comes from."""
+    sources = Sources(overrides={"endpoint": start().url, "dialect": "v1"}, environ={"ENKRYPT_API_KEY": KEY})
+    findings = {finding.topic: finding for finding in examine(sources)}
+    assert findings["dialect"].says == "v1, from the option --dialect"
+    assert findings["key"].says.startswith("from ENKRYPT_API_KEY, ")
+    assert findings["access"].ok
+    assert "state" not in findings
+
+
+def test_a_key_in_the_clear_is_a_problem(project: Project, well: Api) -> None:
+    """A key that the stack's file shows is to be replaced."""
+    project.configure({"enkrypt:apiKey": KEY, "enkrypt:endpoint": well.url})
+    assert not found()["key"].ok
+    assert found()["key"].do == "get a new one, then `pulumi config set --secret enkrypt:apiKey`"
+
+
+def test_a_password_in_an_endpoint_is_not_shown(project: Project) -> None:
+    """An endpoint that is refused for what it holds is not shown with it."""
+    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": f"https://user:{OTHER}@a/?key={OTHER}"})
+    assert found()["endpoint"].says == "https:***a/***, from Pulumi.dev.yaml"
+    assert found()["settings"].says == "enkrypt:endpoint must be a URL without user, password, query or fragment"
+
+
+@pytest.mark.usefixtures("project")
+def test_a_stack_that_cannot_be_read_is_a_problem() -> None:
+    """The engine's own error is told, once."""
+    findings = list(examine(Sources(Stack("nope"), environ={})))
+    assert [finding.topic for finding in findings] == ["python", "package", "sdk", "engine", "host", "stack"]
+    assert findings[-1].says.endswith("failed: no stack named 'nope' found")
+
+
+# ---- the API
+
+
+def test_a_key_that_does_not_work_is_a_problem(project: Project, well: Api) -> None:
+    """The API's refusal is told, with what to do."""
+    project.configure({"enkrypt:apiKey": encrypted(OTHER), "enkrypt:endpoint": well.url})
+    access = found()["access"]
+    assert not access.ok
+    assert "401" in access.says
+    assert "pulumi config set --secret enkrypt:apiKey" in access.says
+
+
+def test_the_project_of_a_key_is_shown(project: Project, tmp_path: Path) -> None:
+    """A key of another project sees other registrations."""
+    app = create_app(tmp_path / "api.db", keys={KEY: "acme/prod"})
+    with serve_in_thread(app) as url:
+        project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": url})
+        assert found()["project"] == Finding("project", "the key belongs to the project prod")
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(status=404), Fault(status=500), Fault(garbage="html"), Fault(garbage="empty")]
+)
+def test_an_api_that_does_not_tell_the_project_is_no_problem(project: Project, start: Start, fault: Fault) -> None:
+    """Not every installation has that call."""
+    api = start(faults=[fault.model_copy(update={"call": "consumer_info"})])
+    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": api.url})
+    findings = found()
+    assert "project" not in findings
+    assert findings["access"].ok
+
+
+def test_an_api_that_cannot_be_reached_is_a_problem(project: Project) -> None:
+    """It is tried once: a person waits."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": f"http://127.0.0.1:{port}"})
+    assert re.search(r"cannot be reached .*; tried once$", found()["access"].says)
+
+
+def test_the_embedded_emulator_needs_no_key(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so in place of a key; without the extra an embedded endpoint is a problem."""
+    file = project.folder / ".enkrypt" / "emulator.sqlite"
+    project.configure({"enkrypt:endpoint": "embedded"})
+    assert found()["access"].says.startswith(f"the embedded emulator has no database at {file} yet")
+    assert found()["key"].says == "none is needed: the embedded emulator takes any"
+    assert not file.parent.exists()
+    create_app(file)
+    assert found()["access"].says == "the emulator works: 0 registrations"
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    assert found()["access"] == Finding(
+        "access", "the embedded emulator is not installed", ok=False, do="install the extra `emulator`"
+    )
+
+
+@pytest.mark.parametrize(("spoken", "told"), [("v1", "v2"), ("v2", "v1")])
+def test_the_wrong_dialect_is_noticed(project: Project, start: Start, spoken: Any, told: str) -> None:
+    """Registrations that are all written in the other dialect are a problem."""
+    api = start(dialect=spoken)
+    api.add(model("a"))
+    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": api.url, "enkrypt:dialect": told})
+    assert found()["written"] == Finding(
+        "written",
+        f"1 written in dialect {spoken}, and enkrypt:dialect is {told}",
+        ok=False,
+        do=f"pulumi config set enkrypt:dialect {spoken}",
+    )
+
+
+def test_both_dialects_in_one_account_are_no_problem(project: Project, start: Start) -> None:
+    """They are counted."""
+    items = [canonical(model("a")), canonical(model("b"))]
+    items[1]["model_config"]["model_provider"] = items[1]["model_config"].pop("is_compatible_with")
+    api = start(faults=[Fault(call="list_models", status=200, body=json.dumps({"models": items}))])
+    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": api.url})
+    assert found()["written"] == Finding("written", "1 written in dialect v1 and 1 written in dialect v2")
+
+
+def test_a_list_of_names_shows_no_dialect(project: Project, start: Start) -> None:
+    """Where the list says too little there is nothing to notice."""
+    api = start(list_details=False)
+    api.add(model("a"))
+    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": api.url, "enkrypt:dialect": "v2"})
+    assert "written" not in found()
+
+
+# ---- the state
+
+
+@pytest.mark.usefixtures("well")
+def test_a_state_with_the_same_key_is_well(project: Project) -> None:
+    """The provider of the state's models is compared with the configuration."""
+    project.hold(fake_engine.provider(KEY), held())
+    assert found()["state"].says == "1 model; registered in this account: 1"
+    assert found()["provider"] == Finding("provider", "the state holds the configuration's key")
+
+
+@pytest.mark.usefixtures("well")
+@pytest.mark.parametrize("key", [OTHER, ""])
+def test_a_stale_key_in_the_state_is_a_problem(project: Project, key: str) -> None:
+    """`refresh` and `destroy` would use the state's key, unless told otherwise."""
+    project.hold(fake_engine.provider(key), held())
+    problem = found()["provider"]
+    assert not problem.ok
+    assert problem.do == "run `pulumi up`, or give them --run-program"
+    assert (f"fingerprint is {fingerprint(key)};" if key else "it holds no key;") in problem.says
+
+
+def test_a_state_without_a_key_takes_the_environments(project: Project, well: Api) -> None:
+    """Where neither state nor configuration has a key, both take the environment's."""
+    project.configure({"enkrypt:endpoint": well.url})
+    project.hold(fake_engine.provider(""), held())
+    assert found(ENKRYPTAI_API_KEY=KEY)["provider"] == Finding("provider", "the state holds no key")
+
+
+@pytest.mark.usefixtures("well")
+def test_an_explicit_provider_has_a_key_of_its_own(project: Project) -> None:
+    """It is no problem that it is another; one that no model uses is not looked at."""
+    project.hold(fake_engine.provider(OTHER, "eu"), fake_engine.provider(OTHER, "us"), held(provider="eu"))
+    assert found()["provider"] == Finding("provider", f"eu: its key's fingerprint is {fingerprint(OTHER)}")
+
+
+@pytest.mark.usefixtures("well")
+def test_a_provider_pickled_by_value_is_a_problem(project: Project) -> None:
+    """Models that hold another provider than this package's are named."""
+    project.hold(fake_engine.provider(KEY), *(held(f"m{n}", "x" * 576) for n in range(4)), held("good"))
+    problem = found()["pickle"]
+    assert problem.says.startswith(
+        "4 models with another provider than this package's, 576 characters of it (m0, m1, m2 …)"
+    )
+    assert not problem.ok
+
+
+def test_a_model_that_is_not_in_the_account_is_a_problem(project: Project, well: Api) -> None:
+    """Those are counted and named; what another program only reads is not looked at."""
+    external = {**held("read"), "external": True}
+    project.hold(fake_engine.provider(KEY), held("a", __account=well.url), held("b"), held("gone"), external)
+    problem = found()["state"]
+    assert (problem.ok, problem.says) == (False, "not in this account: 1 of 3 models of the state (gone/v1)")
+    assert problem.do.startswith("run `pulumi refresh`")
+
+
+def test_a_model_that_somebody_registered_anew_is_a_problem(project: Project, well: Api) -> None:
+    """Its number tells."""
+    numbers = dict(listed(well))
+    project.hold(fake_engine.provider(KEY), held("a", model_id=numbers["a"]), held("b", model_id=numbers["b"] + 1))
+    assert found()["state"].says == "registered anew by somebody else: 1 of 2 models of the state (b/v1)"
+    assert not found()["state"].ok
+
+
+def listed(api: Api) -> Iterator[tuple[str, int]]:
+    client = EnkryptClient(Settings(Key(KEY), api.url))
+    return ((item["model_saved_name"], item["model_id"]) for item in client.list_all(MODEL))
+
+
+def test_a_model_of_another_account_is_a_problem(project: Project, well: Api) -> None:
+    """The state says where it is registered; in this account's list it is not looked for."""
+    project.hold(
+        fake_engine.provider(KEY),
+        held("a", __account=well.url),
+        held("x", __account="https://eu.example.com"),
+        held("y", __account="emulator:1234"),
+    )
+    accounts = [one for one in examine(Sources(Stack("dev"), environ={})) if one.topic == "account"]
+    assert [one.says for one in accounts] == [
+        f"1 model registered at https://eu.example.com, not at {well.url} (x/v1)",
+        f"1 model registered at another emulator, not at {well.url} (y/v1)",
+    ]
+    assert found()["state"].says == "3 models; registered in this account: 1"
+    assert not accounts[0].ok
+
+
+def test_a_model_of_an_explicit_provider_belongs_to_its_account(project: Project, well: Api) -> None:
+    """It is compared with its provider's endpoint, not with the configuration's."""
+    eu = fake_engine.provider(OTHER, "eu")
+    eu["inputs"]["enkrypt:endpoint"] = "https://eu.example.com/"
+    models = [held(name, provider="eu", __account=f"https://{name}.example.com") for name in ("eu", "us")]
+    wrong = fake_engine.provider(OTHER, "wrong")
+    wrong["inputs"]["enkrypt:endpoint"] = "nonsense"
+    project.hold(eu, wrong, *models, held("w", provider="wrong", __account=well.url), held("old", provider="eu"))
+    findings = found()
+    assert (
+        findings["account"].says
+        == "1 model registered at https://us.example.com, not at https://eu.example.com (us/v1)"
+    )
+    assert findings["state"].says == "not in this account: 1 of 4 models of the state (w/v1)"
+    assert findings["endpoint"].says.startswith(well.url)
+
+
+def test_a_state_that_cannot_be_read_is_a_problem(project: Project, well: Api) -> None:
+    """What was found before is told all the same."""
+    assert well.url
+    (project.folder / "state.json").write_text("nonsense")
+    assert not found()["state"].ok
+    assert found()["access"].ok
+
+
+# ---- the command
+
+
+@pytest.mark.usefixtures("well")
+def test_doctor_is_lines_json_or_for_a_person(typed: Type, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finding is a line with tabs, an object of JSON, or lines of 80 characters; a problem is exit code 1."""
+    ran = typed("doctor", "--stack", "dev")
+    assert ran.code == 0
+    assert {line.split("\t")[0] for line in ran.out.splitlines()} == {"ok"}
+
+    project.hold(fake_engine.provider(OTHER), held())
+    ran = typed("doctor", "--stack", "dev")
+    assert ran.code == 1
+    (problem,) = (line.split("\t") for line in ran.out.splitlines() if not line.startswith("ok\t"))
+    assert problem[:2] == ["problem", "provider"]
+    assert problem[3] == "run `pulumi up`, or give them --run-program"
+
+    ran = typed("doctor", "--stack", "dev", "--json")
+    document = json.loads(ran.out)
+    assert (ran.code, document["ok"]) == (1, False)
+    assert [one["topic"] for one in document["findings"] if not one["ok"]] == ["provider"]
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    ran = typed("doctor", "--stack", "dev")
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in ran.out.splitlines()]
+    assert ran.code == 1
+    assert max(map(len, lines)) <= 80
+    assert any(line.strip() == "-> run `pulumi up`, or give them --run-program" for line in lines)
+    assert OTHER not in ran.text
+
+
+def test_the_reference_names_every_finding() -> None:
+    """docs/cli.md says what `doctor` looks at."""
+    section = (ROOT / "docs" / "cli.md").read_text().partition("\n## doctor\n")[2].partition("\n## ")[0]
+    for topic in [*USUAL, "provider", "pickle", "account"]:
+        assert f"`{topic}`" in section

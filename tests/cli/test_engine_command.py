@@ -1,0 +1,97 @@
+"""engine.py: where `pulumi` is found, what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from enkrypt_provider.cli import engine
+from enkrypt_provider.errors import ConfigurationError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def put(folder: Path, script: str) -> Path:
+    """Puts a `pulumi` into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pulumi = folder / "pulumi"
+    pulumi.write_text(f"#!/bin/sh\n{script}\n")
+    pulumi.chmod(0o755)
+    return pulumi
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine with no `pulumi` on PATH; returns the folder of the engines that are set up."""
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "enkrypt-provider" / "engine"
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_no_engine_is_told() -> None:
+    """The error says where to get one."""
+    with pytest.raises(ConfigurationError, match=r"no `pulumi` on PATH: https://www\.pulumi\.com"):
+        engine.run("version")
+    assert engine.path_command() == ""
+
+
+def test_the_newest_engine_that_was_set_up_is_taken(nowhere: Path) -> None:
+    """Its folder is on PATH for what it starts, and a person is told how to put it there."""
+    put(nowhere / "3.99.0" / "bin", "echo old")
+    newest = put(nowhere / "3.274.1" / "bin", "echo $PATH")
+    put(nowhere / "language-go-3.66.0" / "bin", "echo no engine")
+    (nowhere / "4.0.0" / "bin").mkdir(parents=True)
+    assert engine.run("version").startswith(f"{newest.parent}:")
+    assert engine.path_command() == f'export PATH="{newest.parent}:$PATH"'
+
+
+def test_the_engine_on_path_goes_before_it(nowhere: Path, tmp_path: Path) -> None:
+    """What a person would type is what is run."""
+    put(nowhere / "3.274.1" / "bin", "echo set up")
+    put(tmp_path / "bin", "echo on path")
+    assert engine.run("version") == "on path\n"
+    assert engine.path_command() == ""
+
+
+def test_the_cache_is_that_of_the_set_up(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """engine/get.py and the command line mean the same folder, with XDG_CACHE_HOME and without."""
+    monkeypatch.syspath_prepend(str(ROOT / "engine"))
+    get = importlib.import_module("get")
+    assert engine.cache() == get.cache() == nowhere
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert engine.cache() == get.cache()
+
+
+def test_what_is_no_json_is_told(nowhere: Path) -> None:
+    """The error names the command, not what it printed."""
+    put(nowhere / "3.274.1" / "bin", "echo nonsense")
+    with pytest.raises(ConfigurationError, match=r"^`pulumi about --json` printed no JSON$"):
+        engine.read("about", "--json")
+
+
+def test_an_interrupt_leaves_no_process_behind(nowhere: Path, tmp_path: Path) -> None:
+    """After Ctrl-C the engine has ended, and so has what it had started in a group of its own."""
+    note = tmp_path / "started"
+    put(nowhere / "3.274.1" / "bin", f"setsid sleep 60 & echo $! > {note}.part; mv {note}.part {note}; wait")
+    command = [sys.executable, "-m", "enkrypt_provider", "doctor", "--endpoint", "http://127.0.0.1:1"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "ENKRYPTAI_API_KEY": "k"}
+    process = subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not note.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    started = psutil.Process(int(note.read_text()))
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "Traceback" not in said
+    started.wait(10)
+    assert not started.is_running()

@@ -1,0 +1,514 @@
+"""The command `import`: its plan, its steps, and what a person sees of them. With a fake engine."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from documents import everything
+from typer.testing import CliRunner
+
+from enkrypt_provider.cli import commands, import_plan, printing
+from enkrypt_provider.cli.stack import TYPE, revealed
+from enkrypt_provider.emulator import Fault
+from enkrypt_provider.errors import ConfigurationError
+from enkrypt_provider.kinds.model import MODEL
+
+from . import fake_engine
+from .fake_engine import Project, encrypted
+from .typing_commands import KEY, Api, Start, Type, Typed, model
+
+FILE = Path("enkrypt-import.json")
+WHOLE = {name: value for name, value in everything().items() if name not in MODEL.options}
+WHOLE["model_config"] = {**WHOLE["model_config"], "default_request_options": {}}  # see `obstacle`
+Begin = Callable[..., Api]
+
+
+@pytest.fixture
+def begin(project: Project, start: Start) -> Begin:
+    """Starts the API with these models and options, and tells the stack of it."""
+
+    def begun(*models: Mapping[str, Any], **options: Any) -> Api:
+        api = start(**options)
+        api.add(*models)
+        dialect = {"enkrypt:dialect": options["dialect"]} if "dialect" in options else {}
+        project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": api.url, **dialect})
+        return api
+
+    return begun
+
+
+def at_a_terminal(typed: str, *words: str) -> Typed:
+    """Types a command at a terminal, and then these replies."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(printing, "person", lambda: True)
+        ran = CliRunner().invoke(commands, ["import", *words], input=typed, env={"COLUMNS": "80"})
+    assert ran.exception is None or isinstance(ran.exception, SystemExit), ran.exception
+    return Typed(ran.exit_code, ran.stdout, ran.stderr)
+
+
+def resources(file: Path = FILE) -> dict[str, Any]:
+    """What an import file would import, by name."""
+    return {entry["name"]: entry for entry in json.loads(file.read_text())["resources"]}
+
+
+def keys(entry: Mapping[str, Any]) -> Any:
+    return revealed(entry["inputs"]["model_config"]["apikeys"])
+
+
+# ---- the whole of it
+
+
+def test_registrations_become_entries_secrets_and_a_file(begin: Begin, project: Project, typed: Type) -> None:
+    """One command declares every model, sets its keys, writes the file, and says what to type next."""
+    begin(WHOLE, model("b", "sk-b"), model("c"))
+    ran = typed("import", "--stack", "dev")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[1:] == [
+        "Set 3 secrets of stack dev: enkrypt:Test_Model_apikey, enkrypt:Test_Model_apikey_2, enkrypt:b_apikey.",
+        "Declared 3 models in the catalogue of Pulumi.dev.yaml.",
+        "Wrote enkrypt-import.json, which only you can read: it holds keys in the clear. Delete it afterwards.",
+        "",
+        "Next:",
+        "  pulumi import --file enkrypt-import.json --generate-code=false --yes --stack dev",
+        "  rm enkrypt-import.json",
+        "  pulumi up --expect-no-changes --stack dev",
+    ]
+    assert project.config()["enkrypt:b_apikey"] == encrypted("sk-b")
+    entries = project.config()["enkrypt:models"]
+    assert list(entries) == ["Test_Model", "b", "c"]
+    assert entries["b"] == model("b", {"secret": "b_apikey"})
+    assert entries["c"] == {key: value for key, value in model("c").items() if key != "model_config"} | {
+        "model_config": {"is_compatible_with": "openai", "endpoint": {"host": "h"}}
+    }
+    assert {name: (entry["type"], entry["id"]) for name, entry in resources().items()} == {
+        "Test_Model": (TYPE, "Test_Model/1"), "b": (TYPE, "b/v1"), "c": (TYPE, "c/v1"),
+    }  # fmt: skip
+    assert keys(resources()["Test_Model"]) == ["stand-in-key-1", "stand-in-key-2"]
+    assert not any(key in ran.text for key in ("sk-b", "stand-in"))
+    assert not any(key in command for key in ("sk-b", "stand-in") for command in project.ran())
+
+
+def test_where_no_engine_is_on_path_the_first_command_puts_it_there(
+    begin: Begin, project: Project, typed: Type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The engine that was set up is used, and what is printed can be pasted."""
+    begin(model("a", "sk-a"), mask_apikeys=True)
+    project.move_engine(tmp_path / "enkrypt-provider" / "engine" / "3.274.1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("ENGINE_PROJECT", str(project.folder))
+    export = f'  export PATH="{tmp_path}/enkrypt-provider/engine/3.274.1/bin:$PATH"'
+    assert typed("import").out.splitlines()[2] == export
+    project.configure({**project.config(), "enkrypt:a_apikey": encrypted("sk-a")})
+    assert typed("import").out.partition("\nNext:\n")[2].splitlines()[0] == export
+
+
+def test_the_file_is_nobody_elses(begin: Begin, typed: Type, tmp_path: Path) -> None:
+    """It is readable by its owner alone, also where one was there that all could read, or a link to another."""
+    begin(model("a", "sk-a"))
+    FILE.write_text("before")
+    FILE.chmod(0o644)
+    typed("import")
+    assert stat.S_IMODE(FILE.stat().st_mode) == 0o600
+    other = tmp_path / "other"
+    other.write_text("")
+    link = Path("link.json")
+    link.symlink_to(other)
+    typed("import", "--out", "link.json")
+    assert not link.is_symlink()
+    assert other.read_text() == ""
+
+
+def test_a_second_run_changes_nothing_and_writes_the_same(begin: Begin, project: Project, typed: Type) -> None:
+    """What is declared and set is found again, until the state has it."""
+    begin(model("a", "sk-a"), model("b", "sk-b"))
+    typed("import")
+    before, document = project.config(), resources()
+    ran = typed("import")
+    assert ran.code == 0
+    assert "Set " not in ran.out
+    assert "Declared " not in ran.out
+    assert (project.config(), resources()) == (before, document)
+
+    typed("import", "--run")
+    ran = typed("import")
+    assert ran.out.splitlines()[0].endswith(": 2 registrations, 2 in its state.")
+    assert ran.out.splitlines()[1:] == ["There is nothing to import."]
+
+
+def test_an_import_at_once_leaves_no_file(begin: Begin, project: Project, typed: Type) -> None:
+    """With --run the engine imports from a pipe, and what it prints is seen."""
+    begin(model("a", "sk-a"))
+    ran = typed("import", "--run")
+    assert [entry["id"] for entry in project.state()] == ["a/v1"]
+    assert "= 1 imported" in ran.out
+    assert ran.out.splitlines()[-2:] == ["Next:", "  pulumi up --expect-no-changes --stack dev"]
+    assert not FILE.exists()
+
+
+def test_a_module_instead_of_a_catalogue(begin: Begin, project: Project, typed: Type) -> None:
+    """With --python the models are declared there, and the stack's catalogue stays as it is."""
+    api = begin(model("a", "sk-a"), model("b"))
+    ran = typed("import", "--python", "imported.py")
+    text = Path("imported.py").read_text()
+    assert "enkrypt:models" not in project.config()
+    assert text.startswith(f'"""Models imported from {api.url}."""\n\nimport pulumi\nfrom enkrypt_provider import ')
+    assert 'apikeys=[config.require_secret("a_apikey")]' in text
+    assert "  add `import imported` to the program, before anything else" in ran.out
+    assert project.config()["enkrypt:a_apikey"] == encrypted("sk-a")
+
+    assert typed("import", "--python", "imported.py").code == 0  # the same again
+    ran = typed("import", "--python", "imported.py", "--name", "a")
+    assert (ran.code, ran.err) == (1, "error: imported.py is there already: name another file, or move it away\n")
+    assert Path("imported.py").read_text() == text
+    assert "add `import" not in typed("import", "--python", "__main__.py").out
+
+
+def test_a_module_of_an_embedded_emulators_models_names_no_path(begin: Begin, project: Project, typed: Type) -> None:
+    """Whoever commits it gives nothing of this machine away."""
+    begin(model("a"))
+    project.configure({"enkrypt:endpoint": "embedded:../api.db"})
+    ran = typed("import", "--python", "imported.py")
+    assert f"the embedded emulator ({project.folder.parent}/api.db): 1 registration, 0 in its state." in ran.out
+    assert Path("imported.py").read_text().startswith('"""Models imported from the embedded emulator."""\n')
+
+
+def test_a_modules_name_must_be_one(typed: Type) -> None:
+    """A file that no program could import is a usage error."""
+    ran = typed("import", "--python", "my-models.py")
+    assert ran.code == 2
+    assert "must be an identifier" in ran.err
+
+
+def test_v2_has_more_secrets(begin: Begin, project: Project, typed: Type) -> None:
+    """Headers, tokens and curl commands become secrets too."""
+    whole = {name: value for name, value in everything("v2").items() if name not in MODEL.options}
+    whole["model_config"] = {**whole["model_config"], "default_request_options": {}, "conversation_template": ""}
+    begin(whole, dialect="v2")
+    ran = typed("import", "--all")
+    assert ran.err == ""
+    text = yaml.safe_dump(project.config())
+    assert "stand-in" not in text
+    config = project.config()["enkrypt:models"]["Test_Model"]["model_config"]
+    assert config["custom_headers"] == [{"key": "X-Team", "value": {"secret": "Test_Model_header"}}]
+    assert config["custom_curl_command"] == {"secret": "Test_Model_curl"}
+    assert resources()["Test_Model"]["inputs"]["model_config"]["rate_per_min"] == 30
+
+
+def test_one_key_of_many_models_is_one_secret(begin: Begin, project: Project, typed: Type) -> None:
+    """The key of 25 models is set once."""
+    begin(*(model(f"m{number}", "sk-of-all-of-them") for number in range(25)))
+    ran = typed("import")
+    assert "Set 1 secret of stack dev: enkrypt:shared_apikey.\n" in ran.out
+    assert [name for name in project.config() if name.endswith("apikey")] == ["enkrypt:shared_apikey"]
+    assert {tuple(keys(entry)) for entry in resources().values()} == {("sk-of-all-of-them",)}
+    before = project.config()
+    assert typed("import").code == 0
+    assert project.config() == before
+
+
+@pytest.mark.parametrize("way", [["--run"], ["--python", "imported.py"], []])
+def test_what_a_name_says_is_secret_is_written_as_one(
+    begin: Begin, project: Project, typed: Type, way: list[str]
+) -> None:
+    """A cloud's keys in a free map are secrets of the stack, never in the clear in a file that is committed."""
+    metadata = {"aws_secret_access_key": "stand-in-aws", "relay": {"target_headers": {"X-A": "stand-in-relay"}}}
+    begin(model("a", model_config__metadata={**metadata, "region": "eu"}))
+    ran = typed("import", *way)
+    assert (ran.code, ran.err) == (0, "")
+    written = [project.stack_file, *Path().glob("*.py")]
+    assert not any("stand-in" in text for text in (ran.text, *(file.read_text() for file in written)))
+    assert project.config()["enkrypt:a_aws_secret_access_key"] == encrypted("stand-in-aws")
+    (state,) = project.state() if "--run" in way else resources().values()
+    held = state["inputs"]["model_config"]["metadata"]
+    assert revealed(held["aws_secret_access_key"]) == "stand-in-aws"
+    assert revealed(held["relay"]["target_headers"]) == {"X-A": "stand-in-relay"}
+    assert held["region"] == "eu"
+
+
+def test_a_number_that_is_a_secret_is_left_out(begin: Begin, project: Project, typed: Type) -> None:
+    """Pulumi's secrets are texts: it would stand in the clear, or be another value."""
+    begin(model("a", model_config__metadata={"pin_token": 917}), model("b"))
+    ran = typed("import")
+    assert ran.err == (
+        "left out: a/v1: model_config.metadata.pin_token: is a number and a secret by its name, and Pulumi's secrets "
+        "are texts\n"
+    )
+    assert list(resources()) == ["b"]
+    assert "917" not in project.stack_file.read_text()
+
+
+# ---- keys that the API masks
+
+
+def test_masked_keys_are_to_be_set_first(begin: Begin, project: Project, typed: Type) -> None:
+    """Where nobody can be asked, the commands are printed and nothing is written; then it goes on."""
+    begin(model("a", "sk-a"), model("b", "sk-b", "sk-c"), mask_apikeys=True)
+    before = project.stack_file.read_text()
+    ran = typed("import", "--stack", "dev")
+    assert ran.code == 1
+    set_them = ran.out.splitlines()[2:]
+    assert [command.strip() for command in set_them] == [
+        f"pulumi config set --secret enkrypt:{name} --stack dev" for name in ("a_apikey", "b_apikey", "b_apikey_2")
+    ]
+    assert (project.stack_file.read_text(), FILE.exists()) == (before, False)
+
+    for command in set_them:  # as a person would, but for `--raw`
+        words = command.replace("--secret", "--secret --raw").split()
+        subprocess.run(words, input=f"sk-of-{words[5]}", text=True, check=True)
+    assert typed("import", "--stack", "dev").code == 0
+    assert keys(resources()["b"]) == ["sk-of-enkrypt:b_apikey", "sk-of-enkrypt:b_apikey_2"]
+
+
+def test_masked_keys_may_be_one_secret(begin: Begin, project: Project, typed: Type) -> None:
+    """With --secret all masked keys are one that the stack has."""
+    begin(model("a", "sk-a"), model("b", "sk-b"), mask_apikeys=True)
+    ran = typed("import", "--secret", "vendor")
+    assert ran.out.splitlines()[2:] == ["  pulumi config set --secret enkrypt:vendor --stack dev"]
+    project.configure({**project.config(), "enkrypt:vendor": encrypted("sk-vendor")})
+    assert typed("import", "--secret", "enkrypt:vendor").code == 0
+    assert [keys(entry) for entry in resources().values()] == [["sk-vendor"], ["sk-vendor"]]
+
+
+def test_one_wrong_key_does_not_stop_the_others(begin: Begin, project: Project, typed: Type) -> None:
+    """Its model is left out, and so are its declaration and its secrets."""
+    begin(model("a", "sk-a"), model("b", "sk-b"), mask_apikeys=True)
+    keys_set = {"enkrypt:a_apikey": encrypted("sk with spaces"), "enkrypt:b_apikey": encrypted("sk-b")}
+    project.configure({**project.config(), **keys_set})
+    ran = typed("import")
+    assert ran.code == 1
+    assert ran.err.startswith("left out: a/v1: model_config.apikeys[0]: must not be empty")
+    assert list(resources()) == list(project.config()["enkrypt:models"]) == ["b"]
+
+
+def test_a_wrong_key_is_told_and_nothing_is_written(begin: Begin, project: Project, typed: Type) -> None:
+    """A configured key that cannot be one is an error that names its field, not its value."""
+    begin(model("a", "sk-a"), mask_apikeys=True)
+    project.configure({**project.config(), "enkrypt:a_apikey": encrypted("sk with spaces")})
+    before = project.config()
+    ran = typed("import")
+    rule = "must not be empty or hold spaces or line breaks (a pasted key?)"
+    assert (ran.code, ran.err) == (1, f"left out: a/v1: model_config.apikeys[0]: {rule}\n")
+    assert (project.config(), FILE.exists()) == (before, False)
+
+
+# ---- what a person is asked
+
+
+def test_a_person_chooses_and_types_the_keys(begin: Begin, project: Project) -> None:
+    """What is not in the state is listed; numbers and patterns choose; hidden keys are set, never shown."""
+    begin(*(model(name, "sk") for name in ("claude", "gpt-4", "gpt-5", "llama")), mask_apikeys=True)
+    ran = at_a_terminal("9\n1 gpt-*\nsk-1\nsk-2\n\n")
+    assert ran.code == 0
+    assert "9: there is none of that" in ran.out
+    assert "enkrypt:gpt-4_apikey, the key of gpt-4" in ran.out
+    assert not any(key in ran.text for key in ("sk-1", "sk-2"))
+    assert {name: keys(entry) for name, entry in resources().items()} == {
+        "claude": ["sk-1"], "gpt-4": ["sk-2"], "gpt-5": ["sk-2"],
+    }  # fmt: skip
+    assert list(project.config()["enkrypt:models"]) == ["claude", "gpt-4", "gpt-5"]
+    assert max(map(len, ran.out.partition("Which?")[0].splitlines()[1:])) <= 80
+
+
+def test_a_person_may_take_nothing(begin: Begin, project: Project) -> None:
+    """`none` changes nothing; `?` and Enter alone explain, and ask again."""
+    begin(model("a", "sk"))
+    before = project.stack_file.read_text()
+    ran = at_a_terminal("\n?\nnone\n")
+    assert ran.code == 0
+    assert ran.out.count("  none     no one: nothing is changed\n") == 2
+    assert ran.out.endswith("Nothing was imported.\n")
+    assert (project.stack_file.read_text(), FILE.exists()) == (before, False)
+    assert at_a_terminal("").code == 1  # nobody is there any more
+    assert project.stack_file.read_text() == before
+
+
+def test_a_key_that_breaks_a_rule_is_asked_for_again(begin: Begin) -> None:
+    """A person who pasted something else with it is told at once."""
+    begin(model("a", "sk"), mask_apikeys=True)
+    ran = at_a_terminal("all\nsk and more\nsk-right\n")
+    assert ran.code == 0
+    assert "  It must not be empty or hold spaces or line breaks (a pasted key?).\n" in ran.out
+    assert "and more" not in ran.text
+    assert keys(resources()["a"]) == ["sk-right"]
+
+
+def test_a_person_may_be_asked_nothing(begin: Begin) -> None:
+    """With --all the models are taken, and masked keys are to be set first."""
+    begin(model("a", "sk"), mask_apikeys=True)
+    ran = at_a_terminal("", "--all")
+    assert ran.code == 1
+    assert "pulumi config set --secret enkrypt:a_apikey --stack dev" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("typed", "places"),
+    [
+        ("all", [0, 1, 2, 3]), ("*", [0, 1, 2, 3]), ("2", [1]), ("2-3", [1, 2]), ("3-9", [2, 3]),
+        ("gpt-4", [1]), ("gpt-*, 1", [0, 1, 2]), ("1 1 1-2", [0, 1]), ("2-", [1]),
+    ],
+)  # fmt: skip
+def test_numbers_ranges_and_patterns_choose(typed: str, places: list[int]) -> None:
+    """Each word means some of the names; together they are a set."""
+    assert import_plan.chosen(typed, ["claude", "gpt-4", "gpt-5", "3"]) == places
+
+
+@pytest.mark.parametrize("typed", ["0", "5", "7-9", "gpt", "x*", "1 foo", "3-2"])
+def test_a_word_that_means_nothing_is_told(typed: str) -> None:
+    """It is named, so that it can be typed again."""
+    with pytest.raises(ConfigurationError, match=f"^{typed.split()[-1].replace('*', '.')}: there is none of that$"):
+        import_plan.chosen(typed, ["claude", "gpt-4", "gpt-5", "llama"])
+
+
+# ---- what is left out, and what is there already
+
+
+def test_what_cannot_be_declared_is_left_out(begin: Begin, project: Project, typed: Type) -> None:
+    """It is told with the rule that it breaks, the others are imported, and the exit code is 1."""
+    lost = model("lost", model_config__system_prompt="\n many\nlines")
+    secret = model("taken", model_config__metadata={"owner": {"secure": "x"}})
+    begin(model("a"), lost, secret)
+    ran = typed("import")
+    assert ran.code == 1
+    assert [line.partition(": use")[0] for line in ran.err.splitlines()] == [
+        "left out: lost/v1: Pulumi's configuration cannot hold a text of many lines that begins with white space",
+        "left out: taken/v1: an object in it would be read as a secret",
+    ]
+    assert list(project.config()["enkrypt:models"]) == list(resources()) == ["a"]
+    assert typed("import", "--python", "all.py").code == 0
+    assert list(resources()) == ["a", "lost", "taken"]
+
+
+def test_a_catalogue_of_every_stack_is_not_hidden_by_one_of_this_stack(
+    begin: Begin, project: Project, typed: Type
+) -> None:
+    """Where the catalogue stands in Pulumi.yaml, what it declares is imported; for the rest there is --python."""
+    begin(model("a"), model("new"))
+    shared = model("a", model_config__endpoint={"host": {"config": "aHost"}})
+    project.configure({**project.config(), "enkrypt:aHost": "a.example.com"})
+    file = project.folder / "Pulumi.yaml"
+    settings = yaml.safe_load(file.read_text())
+    settings["config"]["enkrypt:models"] = {"default": {"first": shared}}
+    file.write_text(yaml.safe_dump(settings))
+
+    ran = typed("import")
+    assert (ran.code, list(resources())) == (1, ["first"])
+    assert ran.err.splitlines() == [
+        "left out: new/v1: the catalogue stands in Pulumi.yaml and is every stack's: use --python"
+    ]
+    assert "enkrypt:models" not in project.config()
+
+
+def test_what_another_dialect_registered_may_break_a_rule(begin: Begin, start: Start, typed: Type) -> None:
+    """A protocol that only v2 knows cannot be declared in v1."""
+    begin(model("a"))
+    start(dialect="v2").add(model("odd", testing_for="LLM", model_config__is_compatible_with="sierra"))
+    ran = typed("import")
+    assert ran.err.startswith("left out: odd/v1: model_config.is_compatible_with: must be one of openai, together,")
+    assert list(resources()) == ["a"]
+
+
+def test_what_cannot_be_read_is_left_out(begin: Begin, typed: Type) -> None:
+    """Nothing is imported where nothing can be, and nothing is written."""
+    begin(model("b"), list_details=False, faults=[Fault(call="get_model", status=403)])
+    ran = typed("import")
+    assert ran.code == 1
+    assert ran.err.startswith("left out: b/v1: read b/v1: 403")
+    assert not FILE.exists()
+    ran = at_a_terminal("all\n")
+    assert "read b/v1: 403" in " ".join(ran.out.split())
+
+
+def test_patterns_choose(begin: Begin, typed: Type) -> None:
+    """Only names that match are imported, and a pattern that matches none is an error."""
+    begin(model("gpt-4"), model("gpt-5"), model("claude"))
+    typed("import", "--name", "gpt-*")
+    assert list(resources()) == ["gpt-4", "gpt-5"]
+    ran = typed("import", "--name", "lama*", "--name", "x")
+    assert (ran.code, ran.err) == (1, "error: no registration's name matches lama* or x\n")
+
+
+def test_an_empty_account_has_nothing_to_import(begin: Begin, typed: Type) -> None:
+    """That is no error."""
+    begin()
+    assert typed("import").out.splitlines()[1:] == ["There is nothing to import."]
+
+
+def test_a_declared_model_is_imported_as_declared(begin: Begin, project: Project, typed: Type) -> None:
+    """An entry for it keeps its name and its secrets; what differs is told, since the next up changes it."""
+    begin(model("a", "sk-a"), model("b", "sk-b"))
+    mine = model("a", {"secret": "vendor"}, model_name="mine")
+    models = {"enkrypt:models": {"mine": mine}, "enkrypt:vendor": encrypted("sk-a")}
+    project.configure({**project.config(), **models})
+    ran = typed("import")
+    assert ran.code == 0
+    assert "mine is declared otherwise than it is: the next `up` changes model_name." in ran.out
+    assert ran.out.endswith("\n  pulumi up --stack dev\n")
+    assert list(resources()) == ["mine", "b"]
+    assert resources()["mine"]["inputs"]["model_name"] == ""
+    assert project.config()["enkrypt:models"] == {
+        "mine": mine,
+        "b": model("b", {"secret": "b_apikey"}),
+    }
+
+
+def test_names_of_the_state_are_taken(begin: Begin, project: Project, typed: Type) -> None:
+    """A resource of that name, or one that only reads the model, is in nobody's way."""
+    begin(model("a"), model("b"))
+    bucket = {"urn": fake_engine.urn("aws:s3/bucket:Bucket", "a"), "id": "a", "type": "aws:s3/bucket:Bucket"}
+    read = {"urn": fake_engine.urn(TYPE, "b"), "id": "b/v1", "type": TYPE, "external": True}
+    project.hold(bucket, read)
+    typed("import")
+    assert {name: entry["id"] for name, entry in resources().items()} == {"a-2": "a/v1", "b-2": "b/v1"}
+
+
+@pytest.mark.parametrize("type_", [TYPE, "enkrypt:index:EnkryptModel"])
+def test_what_the_state_manages_is_not_imported_again(
+    begin: Begin, project: Project, typed: Type, type_: str
+) -> None:
+    """By which of the two providers, the dynamic one or the plugin, is all one."""
+    begin(model("a"))
+    project.hold({"urn": fake_engine.urn(type_, "a"), "id": "a/v1", "type": type_})
+    assert typed("import").out.splitlines()[1:] == ["There is nothing to import."]
+
+
+def test_a_catalogue_that_is_none_is_told(begin: Begin, project: Project, typed: Type) -> None:
+    """A list where the catalogue should be is the person's to mend."""
+    begin(model("a"))
+    project.configure({**project.config(), "enkrypt:models": [1]})
+    assert typed("import").err.startswith("error: enkrypt:models must be an object")
+
+
+def test_entries_that_the_engine_misreads_are_taken_back(
+    begin: Begin, project: Project, typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Should the engine ever read an entry in another way, the file is what it was before."""
+    begin(model("a", "sk-a"))
+    monkeypatch.setattr("enkrypt_provider.cli.stack_file.extended", lambda before, _added: before)
+    ran = typed("import")
+    assert (ran.code, ran.err) == (1, "error: the engine reads a in another way: use --python\n")
+    assert "enkrypt:models" not in project.config()
+    assert not FILE.exists()
+
+
+def test_a_stack_without_a_file_gets_one(begin: Begin, typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first entry may be the first line."""
+    api = begin(model("a"))
+    monkeypatch.setenv("ENKRYPTAI_API_KEY", KEY)
+    Path("stacks/Pulumi.dev.yaml").unlink()
+    assert typed("import", "--endpoint", api.url).code == 0
+    assert list(yaml.safe_load(Path("stacks/Pulumi.dev.yaml").read_text())["config"]["enkrypt:models"]) == ["a"]
+
+
+def test_the_options_go_before_the_configuration(begin: Begin, project: Project, typed: Type, start: Start) -> None:
+    """Another account's registrations can be taken into the stack, by its endpoint."""
+    begin(model("a"))
+    project.configure({**project.config(), "enkrypt:endpoint": "http://127.0.0.1:1", "enkrypt:maxRetries": "0"})
+    assert typed("import", "--endpoint", start().url).code == 0
+    assert list(resources()) == ["a"]

@@ -1,0 +1,89 @@
+"""masking.py: which texts of a registration may be secrets, and which are masks of one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from documents import canonical, everything, minimal
+from hypothesis import given
+from hypothesis import strategies as st
+
+from enkrypt_provider.cli.masking import replaced, shown
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.kinds.secrets import is_masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["xxxxx", "x", "XXXX", "", "*", "********", "sk-****abcd", "sk-xxxxxxxx1234", "sk-...abcd", "sk-…abcd", "••••",
+     "<redacted>", "[MASKED]", "hidden"],
+)  # fmt: skip
+def test_a_mask_is_known(text: str) -> None:
+    """Whatever an API may show in the place of a key is taken for a mask."""
+    assert is_masked(text)
+
+
+@pytest.mark.parametrize("text", ["sk-proj-4fGh", "AIzaSyD-x_x1", "a", "hidden-away-key", "gsk_xxx1"])
+def test_a_key_is_no_mask(text: str) -> None:
+    """A real key is not asked for again."""
+    assert not is_masked(text)
+
+
+@given(st.binary(min_size=12, max_size=40))
+def test_keys_as_vendors_make_them_are_no_masks(random: bytes) -> None:
+    """No hexadecimal key is taken for a mask."""
+    assert not is_masked(f"sk-{random.hex()}")
+
+
+def test_every_secret_of_both_dialects_is_replaced() -> None:
+    """No text that a registration keeps secret is left when it is shown; header names and methods are."""
+    inputs, problems = codec.parse(MODEL, everything("v2"), "v2")
+    assert problems == []
+    text = json.dumps(shown(inputs))
+    assert "stand-in" not in text
+    assert shown(inputs)["model_config"]["model_jwt_config"] == {
+        "jwt_method": "GET",
+        "jwt_url": "https://id.example.com/token",
+        "jwt_headers": [{"key": "X-Client", "value": "***"}],
+        "jwt_body": "***",
+        "jwt_response_key": "access_token",
+    }
+    assert shown(inputs)["model_config"]["custom_headers"] == [{"key": "X-Team", "value": "***"}]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("custom_headers", [{"key": "content-type", "value": "application/json"}], []),
+        ("custom_headers", [{"key": "X", "value": ""}], []),
+        ("custom_headers", [{"key": "X", "value": "v"}], [("header", "v")]),
+        ("model_jwt_config", {"jwt_url": "https://a"}, []),
+        ("model_jwt_config", {"jwt_url": "https://a?key=1"}, [("jwt", "https://a?key=1")]),
+        ("model_jwt_config", {"jwt_url": "https://u:p@a"}, [("jwt", "https://u:p@a")]),
+        ("custom_curl_command", "curl", [("curl", "curl")]),
+        ("apikeys", ["a", "b"], [("apikey", "a"), ("apikey", "b")]),
+        ("apikeys", [], []),
+        ("metadata", {"aws_secret_access_key": "s", "region": "eu"}, [("aws_secret_access_key", "s")]),
+        ("metadata", {"relay": {"target_headers": {"X": "v", "n": 1}}}, [("X", "v")]),
+        ("default_request_options", {"extra": [{"api-key": "k"}], "max_tokens": 5}, [("api-key", "k")]),
+        ("custom_payload", {"prompt": "{prompt}", "eos_token": "</s>"}, []),
+    ],
+)
+def test_what_is_harmless_stays(field: str, value: Any, expected: list[tuple[str, str]]) -> None:
+    """A text is replaced where it may be a secret, and only there."""
+    inputs, problems = codec.parse(MODEL, minimal(**{f"model_config__{field}": value}), "v2")
+    assert problems == []
+    met: list[tuple[str, str]] = []
+    replaced(inputs, lambda of, text: met.append((of, text)))
+    assert met == expected
+
+
+def test_nothing_else_changes() -> None:
+    """What is not in a field that can hold secrets is shown as it is."""
+    inputs = canonical(everything())
+    masked = shown(inputs)
+    assert masked["model_config"].pop("apikeys") == ["***", "***"]
+    assert masked == {**inputs, "model_config": {k: v for k, v in inputs["model_config"].items() if k != "apikeys"}}

@@ -1,0 +1,115 @@
+"""stack.py: what is asked of the engine, and how its output is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pulumi.runtime import rpc
+
+from enkrypt_provider import EnkryptModel
+from enkrypt_provider.cli import stack as stacks
+from enkrypt_provider.cli.stack import Stack, revealed, secret
+from enkrypt_provider.errors import ConfigurationError
+
+from . import fake_engine
+from .fake_engine import Project, encrypted
+
+
+def test_the_marks_are_the_engines_own() -> None:
+    """A secret, and the type of a model, are written as Pulumi's SDK writes them."""
+    assert {rpc._special_sig_key: rpc._special_secret_sig, "plaintext": "1"} == secret(1)
+    assert f"pulumi-python:{EnkryptModel._resource_type_name}" == stacks.TYPE
+
+
+def test_a_secret_is_revealed_again() -> None:
+    """What is written as a secret reads as what it was; a secret that is still encrypted stays as it is."""
+    assert revealed(secret(["a", 1])) == ["a", 1]
+    assert revealed("plain") == "plain"
+    ciphertext = {stacks.SIGNATURE: stacks.SECRET, "ciphertext": "v1:x"}
+    assert revealed(ciphertext) == ciphertext
+
+
+def test_a_configuration_is_read_with_its_defaults(project: Project) -> None:
+    """Values of the stack's file and the project's defaults are there, and it is known which are secret."""
+    project.configure({"enkrypt:apiKey": encrypted("sk-key"), "enkrypt:endpoint": "https://a", "aws:region": "x"})
+    stack = Stack("dev")
+    assert stack.get("enkrypt:apiKey") == "sk-key"
+    assert stack.get("enkrypt:dialect") == ""
+    assert stack.values == {"timeout": "30", "apiKey": "sk-key", "endpoint": "https://a"}
+    assert stack.secrets == {"apiKey": "sk-key"}
+    assert stack.origin("enkrypt:endpoint") == "Pulumi.dev.yaml"
+    assert stack.origin("enkrypt:timeout") == "the defaults in Pulumi.yaml"
+    assert "sk-key" not in repr(stack.config)
+
+
+def test_a_secret_is_set_through_a_pipe(project: Project) -> None:
+    """The engine gets a secret as it is, line breaks and all, and never as an argument."""
+    stack = Stack("dev")
+    assert stack.secrets == {}
+    stack.set_secret("a_curl", "curl x\n\n")
+    assert stack.secrets == {"a_curl": "curl x\n\n"}
+    assert project.ran()[-2] == "config set --secret --raw enkrypt:a_curl --stack dev --non-interactive"
+
+
+def test_a_state_is_read(project: Project) -> None:
+    """The resources of a state are there with their names, types and providers; a new stack has none."""
+    assert Stack("dev").resources() == []
+    project.hold(fake_engine.provider("sk-key"))
+    (found,) = Stack("dev").resources()
+    assert (found.name, found.type) == ("default", stacks.PROVIDER_TYPE)
+    assert revealed(found.inputs["enkrypt:apiKey"]) == "sk-key"
+    assert "sk-key" not in repr(found)
+
+
+def test_an_import_needs_no_file(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    """The document goes through a pipe, and what the engine prints to the console."""
+    Stack("dev").import_({"resources": [{"type": stacks.TYPE, "name": "a", "id": "a/v1"}]})
+    assert [found.id for found in Stack("dev").resources()] == ["a/v1"]
+    assert capfd.readouterr().out == "= 1 imported\n"
+    assert sorted(path.name for path in project.folder.iterdir() if path.is_file()) == [
+        "Pulumi.yaml", "commands.log", "state.json",
+    ]  # fmt: skip
+
+
+def test_the_selected_stack_is_asked_for(project: Project) -> None:
+    """Where none is named, it is the one that the engine would take."""
+    assert Stack.selected().name == "dev"
+    assert project.ran() == ["stack --show-name --non-interactive"]
+
+
+@pytest.mark.usefixtures("project")
+def test_the_engines_error_is_told() -> None:
+    """What the engine says is the message, with the command that it says it to."""
+    with pytest.raises(
+        ConfigurationError, match=r"^`pulumi config --json .*--stack nope` failed: no stack named 'nope' found$"
+    ):
+        Stack("nope").config  # noqa: B018 - reading it is what fails
+    with pytest.raises(ConfigurationError, match=r"failed: see above$"):
+        Stack("nope").import_({})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "where"),
+    [
+        ("Pulumi.yaml", "name: a\nstackConfigDir: stacks\n", "stacks/Pulumi.dev.yaml"),
+        ("Pulumi.yml", "name: a\n", "Pulumi.dev.yaml"),
+        ("Pulumi.yaml", json.dumps({"name": "a"}), "Pulumi.dev.yaml"),
+        ("Pulumi.yaml", "", "Pulumi.dev.yaml"),
+    ],
+)
+@pytest.mark.parametrize("stack", ["dev", "organization/shop/dev"])
+def test_the_stacks_file_is_found(tmp_path: Path, name: str, text: str, where: str, stack: str) -> None:
+    """It stands where the project says, seen from the project's folder or from one below it."""
+    (tmp_path / name).write_text(text)
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    assert Stack(stack, below).file == tmp_path / where
+    assert Stack(stack, tmp_path).file == tmp_path / where
+
+
+def test_outside_a_project_there_is_no_stacks_file(tmp_path: Path) -> None:
+    """The error says that there is no project here."""
+    with pytest.raises(ConfigurationError, match=r"no Pulumi\.yaml in this folder or above it"):
+        Stack("dev", tmp_path).file  # noqa: B018 - reading it is what fails

@@ -1,0 +1,150 @@
+"""stackfile.py: entries go to the end of a catalogue, and nothing else of the file changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from documents import FREE, everything, minimal
+from hypothesis import given
+from hypothesis import strategies as st
+
+from enkrypt_provider.cli.declarations import declare
+from enkrypt_provider.cli.stack_file import entries, extended, obstacle, spelt
+from enkrypt_provider.cli.stack_secrets import Secrets
+from enkrypt_provider.errors import ConfigurationError
+
+from .lives import live
+
+ADDED = {"new": {"model_saved_name": "new", "apikeys": [{"secret": "new_apikey"}]}}
+SPELT = """\
+new:
+  model_saved_name: new
+  apikeys:
+  - {secret: new_apikey}
+"""
+STACKS = sorted((Path(__file__).resolve().parents[2] / "stacks").glob("*.yaml"))
+
+
+def indented(by: int) -> str:
+    return "".join(f"{' ' * by}{line}\n" for line in SPELT.splitlines())
+
+
+CATALOGUE = f"config:\n  enkrypt:models:\n{indented(4)}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", CATALOGUE),
+        ("# a comment\n", f"# a comment\n{CATALOGUE}"),
+        ("encryptionsalt: v1:x", f"encryptionsalt: v1:x\n{CATALOGUE}"),
+        ("config:\nencryptionsalt: x\n", f"{CATALOGUE}encryptionsalt: x\n"),
+        ("config: {}\n", CATALOGUE),
+        ("{}", CATALOGUE),
+        ('{"config": {"a:b": "c"}, "encryptionsalt": "x"}',
+         f"config:\n  a:b: c\n  enkrypt:models:\n{indented(4)}encryptionsalt: x\n"),
+        ("config: {a:b: c} # c\n", f"config:\n  a:b: c\n  enkrypt:models:\n{indented(4)}"),
+        ("config:\n  a:b: c # d\n\nx: y\n", f"config:\n  a:b: c # d\n  enkrypt:models:\n{indented(4)}\nx: y\n"),
+        ("config:\n    a:b: c\n", f"config:\n    a:b: c\n    enkrypt:models:\n{indented(6)}"),
+        ("config:\n  enkrypt:models:\n  a:b: c\n", f"{CATALOGUE}  a:b: c\n"),
+        ("config:\n  enkrypt:models: {}\n", CATALOGUE),
+        ("config:\n  enkrypt:models: {one: {a: 1}}\n",
+         f"config:\n  enkrypt:models:\n    one: {{a: 1}}\n{indented(4)}"),
+        ("config:\n  enkrypt:models: '{\"one\": {\"a\": 1}}'\n",
+         f"config:\n  enkrypt:models:\n    one: {{a: 1}}\n{indented(4)}"),
+        ("config:\n  enkrypt:models:\n      one: # c\n          a: 1 # d\n  # e\n  a:b: c\n",
+         f"config:\n  enkrypt:models:\n      one: # c\n          a: 1 # d\n{indented(6)}  # e\n  a:b: c\n"),
+        ("config:\n  enkrypt:models:\n    one:\n    - 1\n    - b: |\n        text\n  a:b: c\n",
+         f"config:\n  enkrypt:models:\n    one:\n    - 1\n    - b: |\n        text\n{indented(4)}  a:b: c\n"),
+        ("config:\n  enkrypt:models:\n    one: &a {b: 1}\n    two: *a\n",
+         f"config:\n  enkrypt:models:\n    one: &a {{b: 1}}\n    two: *a\n{indented(4)}"),
+        ("config:\n  enkrypt:models:\n    one:\n",
+         f"config:\n  enkrypt:models:\n    one:\n{indented(4)}"),
+    ],
+)  # fmt: skip
+def test_entries_go_to_the_end_of_the_catalogue(before: str, after: str) -> None:
+    """However a file is written, the entries stand where a person would have put them."""
+    assert extended(before, ADDED) == after
+
+
+@pytest.mark.parametrize("file", STACKS, ids=lambda file: str(file.name))
+def test_this_repositorys_stacks_can_be_extended(file: Path) -> None:
+    """Nothing of a file is lost: without the new lines it is what it was."""
+    before = file.read_text()
+    after = extended(before, ADDED)
+    assert after.replace(indented(4), "", 1) == before
+    assert yaml.safe_load(after)["config"]["enkrypt:models"]["new"] == ADDED["new"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "config: &c\n  enkrypt:models: {}\nother: *c\n",
+        "config:\n  enkrypt:models:\n    ? ''\n    : null\n",
+    ],
+)
+def test_a_file_that_cannot_be_extended_is_left(text: str) -> None:
+    """Where an insertion would mean something else, or nothing, it is refused."""
+    with pytest.raises(ConfigurationError, match="cannot be extended: use --python"):
+        extended(text, ADDED)
+
+
+_ANY_NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
+_OUR_NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,8}", fullmatch=True)
+
+
+@given(st.dictionaries(_ANY_NAMES, FREE, max_size=4), st.dictionaries(_OUR_NAMES, FREE, min_size=1, max_size=3))
+def test_whatever_is_there_and_whatever_is_added(held: dict[str, Any], added: dict[str, Any]) -> None:
+    """The catalogue is the old one and the new entries, and the file's other values are what they were."""
+    before = "# c\n" + yaml.safe_dump({"config": {"a:b": "c", "enkrypt:models": held}, "x": "y"})
+    after = yaml.safe_load(extended(before, added))
+    assert after == {"config": {"a:b": "c", "enkrypt:models": {**held, **added}}, "x": "y"}
+
+
+@pytest.mark.parametrize(
+    "text", ["1", "1e3", "0o17", ".5", "2024-08-06", "yes", "null", "~", "", " a", "a: b", "é", "😀", "on"]
+)
+def test_what_may_be_something_else_is_quoted(text: str) -> None:
+    """A text that another version of YAML takes for a number, a date or a truth is in quotes."""
+    assert spelt({"a": text})[3] in "'\""
+
+
+@pytest.mark.parametrize("text", ["gpt-4o", "/v1", "https://together.ai", "GPT 4o mini"])
+def test_a_word_is_plain(text: str) -> None:
+    """What can only be a text needs no quotes."""
+    assert spelt({"a": text}) == f"a: {text}\n"
+
+
+def test_a_long_prompt_is_a_block() -> None:
+    """A text of many lines is written as a person would."""
+    assert spelt({"a": "one\ntwo: 2\n"}) == "a: |\n  one\n  two: 2\n"
+
+
+def test_an_entry_names_its_secrets() -> None:
+    """A secret is never in a catalogue: its name is."""
+    found = declare(live(everything()), "a", Secrets({}))
+    (entry,) = entries([found]).values()
+    assert entry["model_config"]["apikeys"] == [{"secret": "a_apikey"}, {"secret": "a_apikey_2"}]
+    assert "stand-in" not in spelt(entry)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "why"),
+    [
+        ({"owner": {"secret": "x"}}, ""),  # a secret, by its name
+        ({"owner": [{"secure": "x"}]}, "an object in it would be read as a secret"),
+        ({"owner": {"config": "x"}}, "an object in it would be read as a setting"),
+        ({"owner": "\ntext"}, "a text of many lines that begins with white space"),
+        ({"owner": [" a\nb"]}, "a text of many lines that begins with white space"),
+        ({" a\nb": 1}, "a text of many lines that begins with white space"),
+        ({"owner": {"secret": 1}, "other": {"secret": "x", "more": 1}, "text": "a\n b", "list": [1, ""]}, ""),
+    ],
+)
+def test_what_a_catalogue_cannot_hold_is_known(metadata: dict[str, Any], why: str) -> None:
+    """Arguments that the engine or the catalogue would read in another way are found before they are written."""
+    found = declare(live(minimal(model_config__metadata=metadata, model_config__apikeys=["k"])), "a", Secrets({}))
+    assert why in obstacle(found.arguments)
+    assert bool(why) is bool(obstacle(found.arguments))

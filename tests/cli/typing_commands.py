@@ -1,0 +1,104 @@
+"""What a test of the commands needs: a project with a fake engine, the API on a port, and somebody who types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from documents import minimal
+
+from enkrypt_provider.cli import main
+from enkrypt_provider.emulator import create_app, serve_in_thread
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.model import MODEL
+
+from . import fake_engine
+from .fake_engine import Project
+
+KEY = "sk-of-the-account"
+
+
+@dataclass(frozen=True)
+class Typed:
+    """One command as the person saw it who typed it."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+
+class Api:
+    """The emulator on a port, with one key, and a way to register models behind everyone's back."""
+
+    def __init__(self, url: str, dialect: Dialect) -> None:
+        self.url = url
+        self._dialect = dialect
+        self._http = httpx.Client(base_url=url, headers={"apikey": KEY}, trust_env=False)
+
+    def add(self, *models: Mapping[str, Any]) -> None:
+        """Registers models, given by their arguments."""
+        for model in models:
+            inputs, problems = codec.parse(MODEL, model, self._dialect)
+            assert problems == []
+            self.send("/models/add-model", codec.body(MODEL, inputs, self._dialect))
+
+    def send(self, path: str, body: Any) -> None:
+        """Posts what this package would not."""
+        self._http.post(path, json=body).raise_for_status()
+
+
+Start = Callable[..., Api]
+Type = Callable[..., Typed]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts the API with options of `create_app`."""
+    with ExitStack() as running:
+
+        def begin(*, dialect: Dialect = "v1", **options: Any) -> Api:
+            app = create_app(tmp_path / "api.db", dialect=dialect, keys={KEY: "default"}, **options)
+            return Api(running.enter_context(serve_in_thread(app)), dialect)
+
+        yield begin
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with the stack `dev`, in whose folder everything happens."""
+    made = fake_engine.project(tmp_path / "project")
+    monkeypatch.setenv("PATH", f"{made.folder / 'bin'}:/usr/bin:/bin")
+    monkeypatch.chdir(made.folder)
+    return made
+
+
+@pytest.fixture
+def typed(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Type:
+    """Types a command, without a terminal. Nothing of the account's key may ever be seen."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*words: str) -> Typed:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        seen = capfd.readouterr()
+        code = ended.value.code
+        assert KEY not in seen.out + seen.err
+        return Typed(code if isinstance(code, int) else int(code is not None), seen.out, seen.err)
+
+    return run
+
+
+def model(name: str, *keys: Any, **config: Any) -> dict[str, Any]:
+    """The arguments of a small model with these keys."""
+    return minimal(model_saved_name=name, model_config__apikeys=list(keys), **config)

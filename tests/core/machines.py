@@ -1,0 +1,286 @@
+"""An API with its accounts, the machines that use it, and the runs of an engine on them. No test lives here."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any, Final, cast
+
+import httpx
+from documents import minimal, through_engine
+
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.retry import RetryPolicy
+from enkrypt_provider.core.controller import Controller, DiffResult, Registered, Request, connect
+from enkrypt_provider.core.database import Database
+from enkrypt_provider.emulator import Fault, create_app
+from enkrypt_provider.frontends.property_values import without_unknown
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Kind
+from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.settings import Key, Settings
+
+Json = Any
+Properties = dict[str, Any]
+Edit = Callable[[Json], object]
+
+KEY: Final = "stand-in-key"
+URL: Final = "http://127.0.0.1"
+TYPE: Final = "pulumi-python:dynamic/enkrypt:EnkryptModel"
+_RUNS = itertools.count()
+
+
+def model(id_: str = "x/1", **changes: Any) -> Properties:
+    """Return what a program may declare under this identity, with fields replaced by their path (`__` for a dot)."""
+    name, _, version = id_.partition("/")
+    return minimal(**{"model_saved_name": name, "model_config__model_version": version, **changes})
+
+
+def urn(name: str, parents: str = "", stack: str = "dev") -> str:
+    """Return a resource's URN as `check` learns it."""
+    return f"acme/urn:pulumi:{stack}::shop::{parents}{TYPE}::{name}"
+
+
+class _AnyKey(dict[str, str]):
+    """Each key is of an account of its own."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return key or default
+
+
+class Api:
+    """One emulator. `now` is its clock; `edit` changes each model in its responses."""
+
+    def __init__(self, file: Path, url: str = URL, **options: Any) -> None:
+        self.url = url
+        self.now = datetime(2030, 1, 1, tzinfo=timezone.utc)
+        self.edit: Edit = lambda _model: None
+        given = {"keys": _AnyKey(), "record": True, "clock": lambda: self.now, "sleep": lambda _seconds: None}
+        self._app = create_app(file, **{**given, **options})
+        self._look = httpx.Client(transport=httpx.WSGITransport(self._app), base_url=URL)
+
+    def transport(self) -> httpx.BaseTransport:
+        return _Edited(httpx.WSGITransport(self._app), self)
+
+    def turn(self, *faults: Fault) -> None:
+        """Fail as these faults say from now on."""
+        given = [fault.model_dump(exclude_defaults=True) for fault in faults]
+        self._look.post("/_emulator/faults", json=given).raise_for_status()
+
+    def calls(self) -> list[str]:
+        """Return what was asked since the last time, such as `add_model x/1`."""
+        entries = self._look.get("/_emulator/requests").json()
+        self._look.delete("/_emulator/requests").raise_for_status()
+        return [_spelt(it) for it in entries if it["call"]]
+
+    # ---- behind everybody's back, past the faults' dial only while it is at rest
+
+    def registered(self, key: str = KEY) -> dict[str, Json]:
+        """Return every registration of an account, by NAME/VERSION."""
+        found = self._ask("GET", "list-models", key=key)["models"]
+        return {str(MODEL.identity_in(it)): it for it in found}
+
+    def register(self, id_: str = "x/1", key: str = KEY, **changes: Any) -> Json:
+        return self._ask("POST", "add-model", key=key, json=body(model(id_, **changes)))["data"]
+
+    def change(self, id_: str = "x/1", key: str = KEY, **changes: Any) -> None:
+        self._ask("PATCH", "modify-model", id_, key=key, json=body(model(id_, **changes)))
+
+    def delete(self, id_: str = "x/1", key: str = KEY) -> None:
+        self._ask("DELETE", "delete-model", id_, key=key)
+
+    def make_anew(self, id_: str = "x/1", key: str = KEY, **changes: Any) -> Json:
+        """Delete a registration and make another of its identity, as somebody else would, an hour later."""
+        self.delete(id_, key)
+        self.now += timedelta(hours=1)
+        return self.register(id_, key, **changes)
+
+    def _ask(self, method: str, call: str, id_: str = "/", *, key: str, **options: Any) -> Json:
+        name, _, version = id_.partition("/")
+        headers = {"apikey": key, "X-Enkrypt-Model": name, "X-Enkrypt-Model-Version": version}
+        found = self._look.request(method, f"/models/{call}", headers=headers, **options).raise_for_status().json()
+        self.calls()
+        return found
+
+
+def body(arguments: Properties) -> Json:
+    """Return a program's arguments as they are sent."""
+    inputs, problems = codec.parse(MODEL, arguments)
+    assert not problems, problems
+    return codec.body(MODEL, inputs)
+
+
+def _spelt(entry: Mapping[str, Any]) -> str:
+    name = entry["model_saved_name"]
+    return f"{entry['call']} {name}/{entry['model_version']}" if name else str(entry["call"])
+
+
+class _Edited(httpx.BaseTransport):
+    def __init__(self, inner: httpx.BaseTransport, api: Api) -> None:
+        self._inner = inner
+        self._api = api
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self._inner.handle_request(request)
+        text = b"".join(cast(Iterable[bytes], response.stream))
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None
+        for it in _models_in(found):
+            self._api.edit(it)
+        edited = text if found is None else json.dumps(found).encode()
+        headers = {"content-type": "application/json", "date": format_datetime(self._api.now, usegmt=True)}
+        return httpx.Response(response.status_code, headers=headers, stream=httpx.ByteStream(edited))
+
+
+def unreachable() -> httpx.BaseTransport:
+    """Return a transport to an API where nobody listens."""
+
+    def refused(_request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    return httpx.MockTransport(refused)
+
+
+def _models_in(found: Json) -> list[Json]:
+    if not isinstance(found, dict):
+        return []
+    return [it for it in (found, found.get("data"), *found.get("models", ())) if it and "model_saved_name" in it]
+
+
+# ---- a machine
+
+
+@dataclass(frozen=True)
+class Object:
+    """One object of a state, as it comes back out of it."""
+
+    name: str
+    id: str
+    inputs: Properties
+    state: Properties
+
+    @property
+    def number(self) -> int:
+        return int(self.state["model_id"])
+
+    def without(self, *outputs: str) -> Object:
+        """Return the object as a version of this package or of the API without these outputs had left it."""
+        kept = {name: value for name, value in self.state.items() if name not in outputs}
+        return Object(self.name, self.id, self.inputs, kept)
+
+
+class Machine:
+    """Where an engine runs: `lines` is what was shown there, `waits` the seconds that were slept."""
+
+    def __init__(self, folder: Path, api: Api) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = folder / "provider.sqlite"
+        self.api = api
+        self.lines: list[str] = []
+        self.waits: list[float] = []
+
+    def run(
+        self,
+        api: Api | None = None,
+        *,
+        run: str = "",
+        place: str = "",
+        key: str = KEY,
+        kind: Kind = MODEL,
+        **settings: Any,
+    ) -> Run:
+        """Start a run of the engine with one provider; a second one of the run has the same `run`."""
+        api = api or self.api
+        given = Settings(Key(key), api.url, **{"max_retries": 2, **settings})
+        retry = RetryPolicy(given.max_retries, sleep=self._sleep)
+        client = EnkryptClient(given, transport=api.transport(), retry=retry)
+        database = Database(self.file, run=run or f"run {next(_RUNS)}")
+        return Run(self, Controller(connect(client, place, database, kind)), run=database.run)
+
+    def _sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.while_waiting()
+
+    def while_waiting(self) -> object:
+        """Replaced by a test in which something else happens while a call waits."""
+
+    def report(self, severity: str, line: str) -> None:
+        self.lines.append(f"warning: {line}" if severity == "warning" else line)
+
+    def told(self) -> list[str]:
+        """Return the lines since the last time."""
+        lines, self.lines = self.lines, []
+        return lines
+
+
+@dataclass
+class Run:
+    """One run of the engine with one provider, which learns a resource's URN from `check` alone."""
+
+    machine: Machine
+    controller: Controller
+    run: str
+    replaced: list[Object] = field(default_factory=list)
+    """The objects of which `up` made a replacement: the engine deletes them last."""
+
+    def check(
+        self, name: str, id_: str = "x/1", parents: str = "", old: Object | None = None, **changes: Any
+    ) -> Json:
+        return self.check_whole(urn(name, parents), model(id_, **changes), old)
+
+    def check_whole(self, urn: str, arguments: Properties, old: Object | None = None) -> Json:
+        request = self._request(urn=urn, inputs=without_unknown(arguments), state=old.state if old else {})
+        return self.controller.check(request)
+
+    def diff(self, it: Object, id_: str = "", **changes: Any) -> DiffResult:
+        checked = self.check(it.name, id_ or it.id, old=it, **changes)
+        return self.controller.diff(self._request(id=it.id, state=it.state, inputs=checked.inputs))
+
+    def create(self, name: str, id_: str = "x/1", **changes: Any) -> Object:
+        checked = self.check(name, id_, **changes)
+        assert checked.problems == []
+        created = self.controller.create(self._request(inputs=through_engine(checked.inputs)))
+        return _kept(name, created, checked.inputs)
+
+    def update(self, it: Object, **changes: Any) -> Object:
+        checked = self.check(it.name, it.id, old=it, **changes)
+        request = self._request(id=it.id, state=it.state, inputs=through_engine(checked.inputs))
+        return _kept(it.name, self.controller.update(request), checked.inputs)
+
+    def up(self, it: Object, id_: str = "", **changes: Any) -> Object:
+        """Bring one object to what is declared, as its diff says."""
+        found = self.diff(it, id_, **changes)
+        if not found.changes:
+            return it
+        if not found.replaces:
+            return self.update(it, **changes)
+        new = self.create(it.name, id_ or it.id, **changes)
+        self.replaced.append(it)
+        return new
+
+    def read(self, it: Object) -> Object | None:
+        found = self.controller.read(self._request(id=it.id, state=it.state))
+        return _kept(it.name, found, found.inputs) if found.id else None
+
+    def delete(self, *objects: Object) -> None:
+        for it in objects:
+            self.controller.delete(self._request(id=it.id, state=it.state))
+
+    def finish(self) -> None:
+        """Delete what was replaced."""
+        self.delete(*self.replaced)
+        self.replaced.clear()
+
+    def _request(self, **given: Any) -> Request:
+        return Request(report=self.machine.report, **given)
+
+
+def _kept(name: str, found: Registered, inputs: Properties) -> Object:
+    return Object(name, found.id, through_engine(inputs), through_engine(found.state))

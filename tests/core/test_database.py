@@ -1,0 +1,148 @@
+"""database.py: the file of a machine, and which run of the engine a process belongs to."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from enkrypt_provider.core.database import Database, default_path, this_run
+
+NOTED = "INSERT OR REPLACE INTO claims VALUES ('a run', 'https://h', 'holds', '7', 'urn')"
+
+
+def rows(database: Database) -> int:
+    return len(database.rows("SELECT * FROM claims"))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "provider.sqlite"
+
+
+def test_what_one_process_writes_another_reads(file: Path) -> None:
+    one, other = Database(file, run="a run"), Database(file, run="a run")
+    one.write(NOTED)
+    assert rows(other) == 1
+
+
+def test_nobody_else_may_read_it(file: Path) -> None:
+    Database(file).write(NOTED)
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(it.stat().st_mode) for it in file.parent.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize("spoilt", [b"no database" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
+def test_a_spoilt_file_is_replaced(file: Path, spoilt: bytes) -> None:
+    """What it knew is lost; what comes after is not."""
+    file.parent.mkdir()
+    file.write_bytes(spoilt)
+    Database(file, run="a run").write(NOTED)
+    assert rows(Database(file, run="a run")) == 1
+
+
+def test_where_nothing_can_be_written_a_process_knows_itself(file: Path) -> None:
+    file.parent.touch()
+    database = Database(file, run="a run")
+    database.write(NOTED)
+    assert rows(database) == 1
+    assert file.parent.read_bytes() == b""
+
+
+def test_a_write_that_fails_is_no_error(file: Path) -> None:
+    """A full disk, or a file that another process locks for long, loses a note and not the run."""
+    database = Database(file, run="a run")
+    other = sqlite3.connect(file, isolation_level=None)
+    database.write("PRAGMA busy_timeout = 10")
+    other.execute("BEGIN IMMEDIATE")
+    database.write(NOTED)
+    other.execute("ROLLBACK")
+    assert rows(database) == 0
+    assert database.rows("SELECT * FROM no_such_table") == []
+
+
+def test_the_claims_of_runs_that_have_ended_are_forgotten(file: Path) -> None:
+    """Those of a run that goes on stay; a process that got an old one's number is another."""
+    me = psutil.Process()
+    runs = ["4194304:1.00", f"{me.pid}:1.00", "no run", f"{me.pid}:{me.create_time():.2f}"]
+    database = Database(file, run="no run")
+    for run in runs:
+        database.write("INSERT INTO claims VALUES (?, 'https://h', 'holds', '7', 'urn')", run)
+    kept = Database(file, run="the new run").rows("SELECT run FROM claims")
+    assert kept == [(runs[-1],)]
+
+
+def test_the_file_lives_in_the_users_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    Database(run="a run").write(NOTED)
+    assert rows(Database(tmp_path / "enkrypt-provider" / "provider.sqlite", run="a run")) == 1
+
+
+@pytest.mark.parametrize("configured", ["", "relative/folder"])
+def test_without_a_state_folder_it_is_below_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configured: str
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", configured)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_path() == tmp_path / ".local" / "state" / "enkrypt-provider" / "provider.sqlite"
+
+
+def test_without_a_home_a_process_knows_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user has no entry anywhere."""
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setenv("XDG_STATE_HOME", "")
+    monkeypatch.setattr(Path, "home", no_home)
+    assert default_path() is None
+    database = Database(run="a run")
+    database.write(NOTED)
+    assert rows(database) == 1
+
+
+# ---- the run
+
+
+def run_below(parent: list[str]) -> tuple[int, str]:
+    """The number of a parent process, and the run of which a child of its child says that it is."""
+    code = "from enkrypt_provider.core.database import this_run; print(this_run())"
+    shell = f'echo $$; sh -c \'"{sys.executable}" -c "{code}"; true\'; true'
+    done = subprocess.run([*parent, "-c", shell], capture_output=True, text=True, check=True)
+    number, run = done.stdout.split()
+    return int(number), run
+
+
+def test_the_run_is_the_engine_above_a_process(tmp_path: Path) -> None:
+    """A shell script stands between the engine and its provider; two engines are two runs."""
+    engine = tmp_path / "pulumi"
+    engine.symlink_to("/bin/sh")
+    found = [run_below([str(engine)]) for _ in range(2)]
+    assert [run.partition(":")[0] for _, run in found] == [str(number) for number, _ in found]
+    assert found[0][1] != found[1][1]
+
+
+def test_a_process_that_no_engine_started_is_a_run_of_its_own() -> None:
+    number, run = run_below(["/bin/sh"])
+    assert run.partition(":")[0] != str(number)
+    assert this_run() == this_run()
+    assert this_run().partition(":")[0] == str(os.getpid())
+
+
+def test_a_file_of_another_version_is_replaced(tmp_path: Path) -> None:
+    """Tables that an earlier version made would refuse every entry silently."""
+    path = tmp_path / "provider.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE journal (urn TEXT)")
+    connection.close()
+    database = Database(path, run="r")
+    database.write("INSERT INTO claims VALUES ('r', 'a', 'holds', '1', '')")
+    assert database.rows("SELECT subject FROM claims") == [("1",)]
+    assert database.rows("SELECT account FROM journal") == []
+    assert Database(path, run="r").rows("SELECT subject FROM claims") == [("1",)]

@@ -1,0 +1,344 @@
+"""core/diff.py: which difference means what, and what is no difference at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from documents import (
+    COMPUTED,
+    answer,
+    at,
+    canonical,
+    document,
+    everything,
+    leaves,
+    minimal,
+    put,
+    registrations,
+    through_engine,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from enkrypt_provider.core.diff import Change, Rule, changes, differing, in_order_of, rule_of, settle, without_secrets
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Live, Properties
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.kinds.plain import UNKNOWN
+
+
+def whole(dialect: Dialect) -> Properties:
+    """Everything that a dialect can declare, canonical."""
+    inputs, problems = codec.parse(MODEL, everything(dialect), dialect)
+    assert not problems, problems
+    return inputs
+
+
+def live(inputs: Properties) -> Live:
+    """What a server that echoes `inputs` says."""
+    return codec.read(MODEL, {**inputs, **COMPUTED})
+
+
+def field_places(inputs: Properties) -> list[tuple[str, ...]]:
+    """The place of each single field: a list counts as one."""
+    names = [tuple(str(part) for part in place) for place in leaves(inputs) if not any(map(_is_index, place))]
+    return [place for place in names if place and not isinstance(at(inputs, place), dict)]
+
+
+def _is_index(part: str | int) -> bool:
+    return isinstance(part, int)
+
+
+def other(value: Any) -> Any:
+    """Another value of the same type."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, list | dict):
+        return {"other": 1} if isinstance(value, dict) else [*value, "other"]
+    return value + 1 if isinstance(value, int | float) else f"{value}x"
+
+
+ALL = whole("v2")
+CERTIFICATIONS = MODEL.fields["certifications"].values
+FIELDS = field_places(ALL)
+
+
+# ---- what is a change
+
+
+@given(registrations())
+def test_nothing_differs_from_itself(props: dict[str, Any]) -> None:
+    """A registration compared with itself shows no change: an `up` without an edit does nothing."""
+    inputs = canonical(props)
+    assert changes(inputs, inputs) == []
+    assert differing(inputs, live(inputs)) == []
+
+
+@given(registrations())
+def test_the_engines_floats_are_no_change(props: dict[str, Any]) -> None:
+    """What the state gave back as floats, in any order of its maps, is what was declared."""
+    inputs = canonical(props)
+    assert changes(through_engine(inputs), inputs) == []
+    assert changes(codec.from_state(MODEL, through_engine(inputs)), inputs) == []
+
+
+@given(st.permutations(CERTIFICATIONS), st.permutations(CERTIFICATIONS))
+def test_the_order_of_certifications_is_no_change(one: list[str], another: list[str]) -> None:
+    """Certifications are a set: in whatever order they are declared or returned, nothing changes."""
+    declared = canonical(document(certifications=one))
+    assert changes(declared, canonical(document(certifications=another))) == []
+    assert settle(declared, live(canonical(document(certifications=another)))) == declared
+
+
+def test_a_certification_twice_is_one() -> None:
+    """A set that a server would shorten is shortened before it is sent."""
+    once, twice = canonical(document(certifications=["GDPR"])), canonical(document(certifications=["GDPR", "GDPR"]))
+    assert once == twice
+
+
+@pytest.mark.parametrize("place", FIELDS, ids=".".join)
+def test_a_changed_field_is_exactly_one_change(place: tuple[str, ...]) -> None:
+    """Each field by itself is one change, by its own path and by the table's rule for it."""
+    path = ".".join(place)
+    changed = put(ALL, place, other(at(ALL, place)))
+    expected = [Change(path, rule_of(path))]
+    assert changes(ALL, changed) == changes(changed, ALL) == expected
+
+
+@pytest.mark.parametrize("place", FIELDS, ids=".".join)
+def test_an_unknown_value_is_a_change(place: tuple[str, ...]) -> None:
+    """A value that is not known yet may become any: the preview says that it changes."""
+    assert [change.path for change in changes(ALL, put(ALL, place, UNKNOWN))] == [".".join(place)]
+
+
+@pytest.mark.parametrize(
+    "place", [("model_config",), ("model_config", "endpoint"), ("model_config", "metadata", "gemini")], ids=".".join
+)
+def test_an_unknown_object_is_one_change(place: tuple[str, ...]) -> None:
+    """Of an object that is not known yet only the object is named, for nothing is known of its fields."""
+    assert [change.path for change in changes(ALL, put(ALL, place, UNKNOWN))] == [".".join(place)]
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        ("model_saved_name", Rule.REPLACE),
+        ("model_config.model_version", Rule.REPLACE),
+        ("certifications", Rule.UPDATE),
+        ("model_config.apikeys", Rule.SECRET),
+        ("model_config.model_jwt_config", Rule.SECRET),
+        ("model_config.model_jwt_config.jwt_body", Rule.SECRET),
+        ("model_config.metadata.aws_secret_access_key", Rule.SECRET),
+        ("model_config.metadata.relay.target_headers.x", Rule.SECRET),
+        ("model_config.custom_headers", Rule.SECRET),
+        ("model_config.custom_curl_command", Rule.SECRET),
+        ("adopt_existing", Rule.OPTION),
+        ("model_config.endpoint.port", Rule.UPDATE),
+        ("model_config.metadata.max_tokens", Rule.UPDATE),
+        ("model_config.metadata.anything", Rule.UPDATE),
+    ],
+)
+def test_the_markers_of_a_field_decide(path: str, rule: Rule) -> None:
+    """Only the identity replaces; a field without markers is changed in place."""
+    assert rule_of(path) is rule
+
+
+@pytest.mark.parametrize("name", MODEL.computed)
+def test_what_the_server_sets_is_never_a_change(name: str) -> None:
+    """Outputs do not take part: a state that has them is compared with a program that cannot."""
+    assert changes({**ALL, name: 1}, ALL) == changes(ALL, {**ALL, name: 2}) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "paths"),
+    [
+        ({"a": True}, {"a": 1}, ["a"]),
+        ({"a": 1.0}, {"a": 1}, []),
+        ({"a": 0}, {"a": False}, ["a"]),
+        ({"a": {}}, {}, ["a"]),
+        ({}, {"a": {"b": 1}}, ["a"]),
+        ({"a": {"b": 1}}, {"a": {"c": 1}}, ["a.b", "a.c"]),
+        ({"a": {"b": 1}}, {"a": [1]}, ["a"]),
+        ({"a": ["x", "y"]}, {"a": ["y", "x"]}, ["a"]),
+    ],
+)
+def test_types_and_absence_are_differences(old: Any, new: Any, paths: list[str]) -> None:
+    """True is not 1, a float that is whole is, and what is gone or new is a change."""
+    assert [change.path for change in changes(old, new)] == paths
+
+
+def test_a_change_holds_no_value() -> None:
+    """A change can be printed: it names the field alone."""
+    (change,) = changes(canonical(document()), canonical(document(model_config__apikeys=["stand-in-key"])))
+    assert "stand-in-key" not in repr(change)
+
+
+# ---- what is drift
+
+
+def _live_with(**changed: Any) -> Live:
+    return codec.read(MODEL, answer(**changed))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(_live_with(), id="another order"),
+        pytest.param(_live_with(model_config__apikeys=["*****"]), id="masked keys"),
+        pytest.param(_live_with(model_config__apikeys=[]), id="keys left out"),
+        pytest.param(_live_with(model_config__apikeys=None), id="null keys"),
+        pytest.param(_live_with(model_config__apikeys=["a", "b"]), id="more keys"),
+        pytest.param(_live_with(is_sample=False, created_by="me"), id="more fields"),
+        pytest.param(_live_with(model_config__is_verified=True), id="more fields of model_config"),
+        pytest.param(_live_with(model_config__endpoint__region="eu"), id="more fields of endpoint"),
+        pytest.param(_live_with(model_config__paths__vision="/v"), id="a path without a default"),
+        pytest.param(_live_with(model_config__rate_per_min=20), id="a field of v2"),
+        pytest.param(_live_with(model_config__input_modalities=["text"]), id="another field of v2"),
+        pytest.param(_live_with(model_config__model_jwt_config={"jwt_url": "https://h"}), id="a secret of v2"),
+        pytest.param(_live_with(model_config__custom_curl_command=""), id="an empty secret of v2"),
+        pytest.param(_live_with(model_config__endpoint__port=443.0), id="a float"),
+        pytest.param(_live_with(model_type=None), id="a field that v2 has not"),
+        pytest.param(_live_with(certifications=None), id="a null"),
+    ],
+)
+def test_what_a_server_masks_moves_or_adds_is_no_drift(found: Live) -> None:
+    """A refresh shows nothing where the server only says the same in another way."""
+    declared = canonical(document())
+    assert settle(declared, found) == declared
+    assert differing(declared, found) == []
+
+
+@pytest.mark.parametrize("place", FIELDS, ids=".".join)
+def test_drift_of_a_field_shows_as_that_field(place: tuple[str, ...]) -> None:
+    """What somebody changed behind our back is seen, field by field; secrets and our own options aside."""
+    path = ".".join(place)
+    unseen = path.startswith(MODEL.secrets) or path in MODEL.options
+    drifted = Live(put(ALL, place, other(at(ALL, place))), COMPUTED)
+    assert differing(ALL, drifted) == ([] if unseen else [path])
+
+
+SPELT: list[tuple[str, Any, Any]] = [
+    ("certifications", ["GDPR", "CCPA"], ["CCPA", "GDPR"]),
+    ("model_config.model_source", "https://together.ai", "https://together.ai/"),
+    ("model_config.endpoint.host", "API.Example.com", "api.example.com"),
+    ("model_config.endpoint.base_path", "/v1", "/v1/"),
+    ("model_config.endpoint.base_path", "", "/"),
+    ("model_config.paths.chat", "/chat/completions/", "/chat/completions"),
+    ("model_config.auth_data.header_name", "X-Api-Key", "x-api-key"),
+    ("model_config.input_modalities", ["text", "image"], ["image", "text"]),
+    ("model_config.tools", [{"name": "a"}, {"name": "b"}], [{"name": "b"}, {"name": "a", "description": ""}]),
+    ("model_config.metadata", {"region": "eu", "n": {"a": 1}}, {"region": "eu", "n": {"a": 1, "b": 2}, "more": 1}),
+    ("model_config.metadata", {"region": "eu", "max_tokens": 5}, {"max_tokens": 5}),
+    ("model_config.metadata", {"sa": "a-long-text"}, {"sa": "****"}),
+    (
+        "model_config.metadata",
+        {"gemini": {"api_endpoint": "EU.example.com"}},
+        {"gemini": {"api_endpoint": "eu.example.com"}},
+    ),
+    ("model_config.metadata", {"aws_secret_access_key": "stand-in"}, {"aws_secret_access_key": "another"}),
+    ("model_config.default_request_options", {"temperature": 0.5, "stop": ["a"]}, {"stop": ["a"], "top_p": 1}),
+    ("model_config.default_request_options", {"tools": [{"type": "x"}]}, {"tools": [{"type": "x", "id": 1}]}),
+    ("model_config.custom_payload", {"prompt": "{prompt}"}, {"prompt": "{prompt}", "stream": False}),
+]
+"""Where a field is spelt by a program in one way and by a server in another: the same."""
+
+
+@pytest.mark.parametrize(("path", "said", "shown"), SPELT)
+def test_what_a_server_makes_of_a_document_is_no_drift(path: str, said: Any, shown: Any) -> None:
+    """No diff after a refresh, and no PATCH for ever: what was said is compared with what is said about it."""
+    place = tuple(path.split("."))
+    declared, problems = codec.parse(MODEL, document(**{path.replace(".", "__"): said}), "v2")
+    assert not problems
+    found = codec.read(MODEL, {**put(declared, place, shown), **COMPUTED})
+    assert differing(declared, found) == []
+    assert settle(declared, found) == declared
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "shown"),
+    [
+        ("model_config.endpoint.host", "api.example.com", "other.example.com"),
+        ("model_config.endpoint.base_path", "/v1", "/v2"),
+        ("model_config.paths.chat", "/chat", "chat"),
+        ("model_config.system_prompt", "Be Brief/", "be brief"),
+        ("model_config.input_modalities", ["text", "image"], ["text"]),
+        ("model_config.tools", [{"name": "a"}], [{"name": "a", "description": "x"}]),
+    ],
+)
+def test_another_value_is_drift(path: str, said: Any, shown: Any) -> None:
+    """Tolerance in spelling hides no other value."""
+    place = tuple(path.split("."))
+    declared, problems = codec.parse(MODEL, document(**{path.replace(".", "__"): said}), "v2")
+    assert not problems
+    assert differing(declared, codec.read(MODEL, {**put(declared, place, shown), **COMPUTED})) == [path]
+
+
+@pytest.mark.parametrize("shown", [1, {"nested": 1}, "other", ["a", "b"]])
+def test_another_value_in_a_free_map_is_drift(shown: Any) -> None:
+    """A server may leave a name out, but not say something else about it."""
+    declared = canonical(document(model_config__metadata={"name": ["a"]}))
+    found = _live_with(model_config__metadata={"name": shown})
+    assert differing(declared, found) == ["model_config.metadata.name"]
+
+
+def test_a_secret_that_is_declared_outlives_a_response_without_it() -> None:
+    """A server that leaves a secret out has not lost it."""
+    bare = {k: v for k, v in ALL["model_config"].items() if f"model_config.{k}" not in MODEL.secrets}
+    assert settle(ALL, Live({**ALL, "model_config": bare}, COMPUTED)) == ALL
+
+
+def test_a_secret_that_is_not_declared_does_not_come_in() -> None:
+    """What the server shows of a secret that the program does not declare stays out of the state."""
+    declared = canonical(minimal())
+    declared["model_config"].pop("apikeys")
+    found = codec.read(
+        MODEL, answer(model_saved_name="small", model_config__custom_headers=[{"key": "k", "value": "v"}])
+    )
+    assert not {"apikeys", "custom_headers"} & settle(declared, found)["model_config"].keys()
+
+
+def test_options_are_ours_not_the_servers() -> None:
+    """`adopt_existing` and its like stay as declared, whatever the server says of such a name."""
+    declared = canonical(document(adopt_existing=True))
+    assert settle(declared, _live_with(adopt_existing=False))["adopt_existing"] is True
+
+
+def test_where_nothing_is_declared_the_live_registration_is_all() -> None:
+    """A `get` has no arguments: it shows what is there."""
+    found = _live_with()
+    assert settle({}, found) == found.inputs
+
+
+def test_what_v2_cannot_say_is_kept_as_declared() -> None:
+    """A response in v2 lacks the vendor and the template: that is not their loss."""
+    declared = canonical(document())
+    found = codec.read(MODEL, codec.body(MODEL, declared, "v2"))
+    assert found.inputs["model_config"]["model_provider"] == ""
+    assert settle(declared, found) == declared
+
+
+def test_without_its_secrets_a_declaration_differs_from_itself() -> None:
+    """Keys that nobody can compare count as a difference once they are taken out, and nothing else does."""
+    whole = canonical(document())
+    paths = [change.path for change in changes(codec.from_state(MODEL, without_secrets(whole)), whole)]
+    assert paths == ["model_config.apikeys"]
+    assert without_secrets({}) == {}
+
+
+# ---- the order of lists
+
+
+def test_an_unordered_list_takes_the_order_of_the_old_one() -> None:
+    """What is new comes last, nothing is lost, and a list whose order says something is left as it is."""
+    old = {"certifications": ["GDPR", "HIPAA"], "model_config": {"apikeys": ["a", "b"], "tools": [{"name": "x"}]}}
+    new = {
+        "certifications": ["CCPA", "HIPAA", "GDPR"],
+        "model_config": {"apikeys": ["b", "a"], "tools": [{"name": "y"}, {"name": "x"}, {"name": "x"}]},
+    }
+    assert in_order_of(old, new) == {
+        "certifications": ["GDPR", "HIPAA", "CCPA"],
+        "model_config": {"apikeys": ["b", "a"], "tools": [{"name": "x"}, {"name": "y"}, {"name": "x"}]},
+    }
+    assert in_order_of({}, new) == new

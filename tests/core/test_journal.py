@@ -1,0 +1,237 @@
+"""journal.py: what was sent and not confirmed, as the next run of the machine sees it."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from enkrypt_provider.core.controller import Request
+from enkrypt_provider.emulator import Fault
+from enkrypt_provider.errors import EnkryptError, ModelExists, RequestRejected
+
+from .machines import KEY, Api, Machine, Object, model, unreachable
+
+LOST = Fault(call="modify_model", reset="after")
+AGAIN = "warning: x/1: the last update was not confirmed, and is sent again"
+
+
+def live_name(api: Api) -> str:
+    return str(api.registered()["x/1"]["model_name"])
+
+
+def lost_update(machine: Machine, api: Api, a: Object, **changes: object) -> None:
+    """The API does the work, and no response comes."""
+    api.turn(LOST)
+    with pytest.raises(EnkryptError):
+        machine.run().update(a, **{"model_name": "lost", **changes})
+    api.turn()
+    machine.told()
+
+
+def killed_update(machine: Machine, api: Api, a: Object) -> None:
+    """The engine is killed after the response and before it wrote the state."""
+    api.now += timedelta(minutes=1)
+    machine.run().update(a, model_name="lost")
+
+
+@pytest.fixture
+def a(machine: Machine) -> Object:
+    """A resource that is registered."""
+    return machine.run().create("a")
+
+
+@pytest.mark.parametrize("happened", [lost_update, killed_update])
+def test_an_update_that_no_state_shows_is_sent_again_once(machine: Machine, api: Api, a: Object, happened) -> None:  # type: ignore[no-untyped-def]
+    """The program went back to what the state says: the registration has to as well."""
+    happened(machine, api, a)
+    assert live_name(api) == "lost"
+    api.now += timedelta(minutes=1)
+    run = machine.run()
+    a = run.up(a)
+    assert (live_name(api), machine.told()) == ("", [AGAIN])
+    assert not run.diff(a).changes
+    assert not machine.run().diff(a).changes
+    assert machine.told() == []
+
+
+def test_it_is_sent_again_where_the_program_stays_too(machine: Machine, api: Api, a: Object) -> None:
+    lost_update(machine, api, a)
+    a = machine.run().up(a, model_name="lost")
+    assert not machine.run().diff(a, model_name="lost").changes
+
+
+def test_it_is_sent_again_where_only_an_option_changed(machine: Machine, api: Api, a: Object) -> None:
+    """A change that only this provider understands is no reason to keep silent."""
+    lost_update(machine, api, a)
+    machine.run().up(a, deletion_protection=True)
+    assert live_name(api) == ""
+
+
+def test_a_refresh_in_between_does_not_confirm_what_it_cannot_see(machine: Machine, api: Api, a: Object) -> None:
+    """The keys of a killed update are registered, and a refresh sees a mask: the program's are sent again."""
+    api.now += timedelta(minutes=1)
+    machine.run().update(a, model_config__apikeys=["stand-in-lost"])
+    api.turn(Fault(mask_apikeys=True))
+    refreshed = machine.run().read(a)
+    api.turn()
+    assert refreshed is not None
+    machine.run().up(refreshed)
+    assert api.registered()["x/1"]["model_config"].get("apikeys", []) == []
+
+
+def test_after_a_refresh_it_is_sent_again_once(machine: Machine, api: Api, a: Object) -> None:
+    lost_update(machine, api, a)
+    refreshed = machine.run().read(a)
+    assert refreshed is not None
+    again = machine.run().up(refreshed)
+    assert live_name(api) == ""
+    assert not machine.run().diff(again).changes
+
+
+@pytest.mark.parametrize("hidden", ["updated_at", "model_id", "created_at"])
+def test_a_lost_update_is_sent_again_whatever_the_api_does_not_tell(machine: Machine, api: Api, hidden: str) -> None:
+    api.edit = lambda found: found.pop(hidden, None)
+    a = machine.run().create("a")
+    lost_update(machine, api, a)
+    a = machine.run().up(a)
+    assert live_name(api) == ""
+    assert not machine.run().diff(a).changes
+
+
+def test_a_refused_update_is_not_sent_again(machine: Machine, api: Api, a: Object) -> None:
+    api.turn(Fault(call="modify_model", status=400))
+    with pytest.raises(RequestRejected):
+        machine.run().update(a, model_name="new")
+    assert not machine.run().diff(a).changes
+
+
+def test_a_refused_update_does_not_hide_a_lost_one(machine: Machine, api: Api, a: Object) -> None:
+    lost_update(machine, api, a)
+    api.turn(Fault(call="modify_model", status=400))
+    with pytest.raises(RequestRejected):
+        machine.run().update(a, model_name="refused")
+    api.turn()
+    machine.run().up(a)
+    assert live_name(api) == ""
+
+
+def test_a_refused_replacement_does_not_hide_a_lost_update(machine: Machine, api: Api, a: Object) -> None:
+    """The program wanted another identity, and went back."""
+    lost_update(machine, api, a)
+    run = machine.run()
+    api.turn(Fault(call="add_model", status=400))
+    with pytest.raises(RequestRejected):
+        run.up(a, "y/1")
+    api.turn()
+    machine.told()
+    machine.run().up(a)
+    assert (live_name(api), machine.told()) == ("", [AGAIN])
+
+
+def test_what_another_resource_wrote_is_sent_again_by_the_one_that_holds_it(
+    machine: Machine, api: Api, a: Object
+) -> None:
+    """Two resources had one registration: nobody could compare the keys that the other one sent."""
+    api.now += timedelta(minutes=1)
+    machine.run().create("b", model_config__apikeys=["stand-in-b"], adopt_existing=True)
+    api.now += timedelta(minutes=1)
+    a = machine.run().up(a)
+    assert api.registered()["x/1"]["model_config"].get("apikeys", []) == []
+    assert not machine.run().diff(a).changes
+
+
+@pytest.mark.parametrize("who", ["another machine", "another account"])
+def test_nobody_else_sends_it_again(machine: Machine, elsewhere: Machine, api: Api, a: Object, who: str) -> None:
+    lost_update(machine, api, a)
+    run = {
+        "another machine": elsewhere.run,
+        "another account": lambda: machine.run(Api(machine.file.parent / "other.sqlite", "http://127.0.0.2")),
+    }[who]()
+    assert AGAIN not in [*run.machine.told(), *map(str, [run.diff(a.without("__account"))])]
+    assert run.machine.told() == []
+
+
+def test_another_backend_of_this_machine_sends_it_again_too(machine: Machine, api: Api, a: Object) -> None:
+    """A number is of the account, wherever the state is kept."""
+    lost_update(machine, api, a)
+    machine.run(place="s3://other").up(a)
+    assert live_name(api) == ""
+
+
+def test_with_the_registration_goes_what_was_known_of_it(machine: Machine, api: Api, a: Object) -> None:
+    lost_update(machine, api, a)
+    machine.run().delete(a)
+    api.register(model_name="theirs")
+    with pytest.raises(EnkryptError, match="is registered already"):
+        machine.run().create("a")
+
+
+def test_nothing_is_kept_of_what_every_state_shows(machine: Machine, api: Api, a: Object) -> None:
+    """After an `up` and the next one's diff the file holds no word of the models."""
+    api.now += timedelta(minutes=1)
+    a = machine.run().up(a, model_name="new")
+    machine.run().diff(a, model_name="new")
+    with sqlite3.connect(machine.file) as file:
+        assert file.execute("SELECT * FROM journal").fetchall() == []
+
+
+def test_the_file_shows_no_key_and_no_field(machine: Machine, api: Api) -> None:
+    api.turn(Fault(call="add_model", reset="after"), Fault(call="get_model", status=500))
+    with pytest.raises(EnkryptError):
+        machine.run().create("a", model_config__apikeys=["stand-in-secret"], model_name="a field")
+    kept = b"".join(file.read_bytes() for file in machine.file.parent.iterdir())
+    assert b"x/1" in kept
+    assert not any(text in kept for text in (KEY.encode(), b"stand-in-secret", b"a field"))
+
+
+def test_a_resource_that_nobody_names_is_not_noted(machine: Machine) -> None:
+    """Without a URN nobody could be told apart: what was made proves nothing."""
+    run = machine.run()
+    checked = run.check_whole("", model())
+    run.controller.create(Request(inputs=checked.inputs))
+    with pytest.raises(ModelExists):
+        machine.run().controller.create(Request(inputs=checked.inputs))
+
+
+def test_an_update_that_is_refused_after_a_lost_response_is_not_forgotten(
+    machine: Machine, api: Api, a: Object
+) -> None:
+    """The first attempt did the work, the second one was refused."""
+    api.turn(Fault(call="modify_model", reset="after", nth=1), Fault(call="modify_model", status=400, nth=2))
+    with pytest.raises(RequestRejected):
+        machine.run().update(a, model_name="lost")
+    api.turn()
+    assert live_name(api) == "lost"
+    machine.run().up(a)
+    assert live_name(api) == ""
+
+
+def test_an_update_that_could_not_be_sent_is_not_sent_again(machine: Machine, api: Api, a: Object) -> None:
+    real, api.transport = api.transport, unreachable  # type: ignore[method-assign]
+    run = machine.run()
+    api.transport = real  # type: ignore[method-assign]
+    with pytest.raises(EnkryptError, match="cannot be reached"):
+        run.update(a, model_name="new")
+    assert not machine.run().diff(a).changes
+
+
+@pytest.mark.parametrize("operation", ["diff", "read"])
+def test_a_state_of_another_account_confirms_nothing(
+    machine: Machine, api: Api, a: Object, tmp_path: Path, operation: str
+) -> None:
+    """Its number may happen to be that of a registration here, whose update no state shows."""
+    there = Api(tmp_path / "there.sqlite", "http://127.0.0.2")
+    there.edit = api.edit = lambda found: found.update(model_id=1)
+    there.now += timedelta(hours=1)
+    foreign = machine.run(there).create("b")
+    a = machine.run().read(a) or a
+    killed_update(machine, api, a)
+    if operation == "diff":
+        assert machine.run().diff(foreign).replaces
+    else:
+        assert machine.run().read(foreign) == foreign
+    machine.run().up(a)
+    assert live_name(api) == ""

@@ -1,0 +1,816 @@
+"""reconcile.py: whose a registration is, and what may be done with it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from enkrypt_provider.core.reconcile import delete_command
+from enkrypt_provider.emulator import Fault
+from enkrypt_provider.errors import (
+    AuthenticationFailed,
+    EnkryptError,
+    ModelExists,
+    ModelNotFound,
+    ModelUnhealthy,
+    RequestRejected,
+    ServiceUnavailable,
+    UnexpectedResponse,
+)
+from enkrypt_provider.kinds.kind import Identifier
+from enkrypt_provider.kinds.model import MODEL
+
+from .machines import KEY, Api, Edit, Machine, unreachable
+
+LOST = Fault(call="add_model", reset="after", first=1)
+LOST_FOR_GOOD = Fault(call="add_model", reset="after"), Fault(call="get_model", status=500)
+ILL = Fault(call="model_health", status=200, body='{"status": "failed", "message": "no route"}')
+
+
+def error_of(call: Callable[[], object]) -> EnkryptError:
+    """The error with which a call ends."""
+    with pytest.raises(EnkryptError) as caught:
+        call()
+    return caught.value
+
+
+def hiding(*names: str) -> Edit:
+    """An API that does not tell these."""
+    return lambda found: [found.pop(name, None) for name in names]
+
+
+def number_by_name(found: Any) -> None:
+    """An API that gives registrations of one name one number, in every account."""
+    found["model_id"] = ord(found["model_saved_name"])
+
+
+# ---- a create whose response is lost
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        LOST,
+        Fault(call="add_model", truncate=True, first=1),
+        Fault(call="add_model", status=502, work=True, first=1),
+        Fault(call="add_model", garbage="empty", first=1),
+        Fault(call="add_model", status=200, work=True, body='{"data": {"model_saved_name": "x"}}'),
+    ],
+    ids=Fault.spelled,
+)
+def test_a_create_whose_response_is_lost_is_looked_up_and_not_sent_twice(
+    machine: Machine, api: Api, fault: Fault
+) -> None:
+    api.turn(fault)
+    made = machine.run().create("a")
+    assert api.calls().count("add_model x/1") == 1
+    assert made.number == api.registered()["x/1"]["model_id"]
+    assert machine.told() == ["x/1 is registered: its response was lost, the work was done"]
+
+
+def test_a_create_that_did_not_arrive_is_sent_again(machine: Machine, api: Api) -> None:
+    api.turn(Fault(call="add_model", reset="before", first=1))
+    machine.run().create("a")
+    assert [call for call in api.calls() if call != "get_model x/1"] == ["add_model x/1"] * 2
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=-5), timedelta(hours=5)])
+def test_a_lost_create_is_told_by_the_apis_own_clock(machine: Machine, api: Api, ahead: timedelta) -> None:
+    """Where one of the two clocks is wrong by hours, a machine still knows what it has just made."""
+    api.now += ahead
+    api.turn(LOST)
+    assert machine.run().create("a").number
+
+
+def test_what_was_there_before_a_lost_create_is_not_ours(machine: Machine, api: Api) -> None:
+    """A registration older than the create is somebody else's, though it looks the same."""
+    api.register()
+    api.now += timedelta(hours=1)
+    api.turn(Fault(call="add_model", reset="before", first=1))
+    assert "it looks the same" in str(error_of(lambda: machine.run().create("a")))
+
+
+@pytest.mark.parametrize("created_at", [None, "", "yesterday", "2030-13-01T00:00:00"])
+def test_without_a_readable_time_nothing_shows_that_a_lost_create_is_ours(
+    machine: Machine, api: Api, created_at: str | None
+) -> None:
+    api.edit = lambda found: found.update(created_at=created_at)
+    api.turn(LOST)
+    assert isinstance(error_of(lambda: machine.run().create("a")), ModelExists)
+
+
+@pytest.mark.parametrize(("theirs", "is_ours"), [("stand-in-other", False), ("xxxxx", True)])
+def test_what_was_made_in_the_same_second_is_told_by_its_keys(
+    machine: Machine, api: Api, theirs: str, is_ours: bool
+) -> None:
+    """Keys that the API shows decide; a mask says nothing."""
+    api.register(model_config__apikeys=[theirs])
+    api.turn(Fault(call="add_model", reset="before", first=1))
+    create = partial(machine.run().create, "a", model_config__apikeys=["stand-in-ours"])
+    if is_ours:
+        assert create().number
+    else:
+        assert "it differs in model_config.apikeys." in str(error_of(create))
+
+
+def test_where_the_look_up_fails_too_the_error_says_what_may_be_left_behind(machine: Machine, api: Api) -> None:
+    api.turn(*LOST_FOR_GOOD)
+    line = str(error_of(lambda: machine.run().create("a")))
+    assert "x/1 may be registered at http://127.0.0.1: the next `pulumi up` on this machine completes it" in line
+    assert "curl -X DELETE http://127.0.0.1/models/delete-model" in line
+    assert "-H 'X-Enkrypt-Model: x' -H 'X-Enkrypt-Model-Version: 1'" in line
+    assert KEY not in line
+
+
+# ---- a create that an earlier run began
+
+
+def killed_create(machine: Machine, api: Api, name: str = "a", **changes: Any) -> int:
+    """The engine is killed after the API's response and before it wrote the state."""
+    number = machine.run().create(name, **changes).number
+    machine.told()
+    api.now += timedelta(hours=1)
+    return number
+
+
+def test_the_same_resource_takes_its_killed_create_up(machine: Machine, api: Api) -> None:
+    number = killed_create(machine, api)
+    assert machine.run().create("a").number == number
+    assert machine.told() == ["x/1 is registered: this resource had made it"]
+
+
+def test_what_is_taken_up_becomes_what_is_declared_by_now(machine: Machine, api: Api) -> None:
+    number = killed_create(machine, api)
+    assert machine.run().create("a", model_name="new").number == number
+    assert api.registered()["x/1"]["model_name"] == "new"
+
+
+def test_a_create_without_a_response_is_known_by_what_it_sent(machine: Machine, api: Api) -> None:
+    """It is taken up where it is what was declared, and not where it differs."""
+    api.turn(*LOST_FOR_GOOD)
+    error_of(lambda: machine.run().create("a"))
+    api.turn()
+    assert "it differs in model_name." in str(error_of(lambda: machine.run().create("a", model_name="new")))
+    machine.run().create("a")
+    assert machine.told()[-1] == "x/1 is registered: this resource had made it"
+
+
+def test_a_create_that_was_killed_during_its_health_check_is_taken_up_with_another_key(
+    machine: Machine, api: Api
+) -> None:
+    """The person saw the check hang, stopped the run and corrected the key."""
+    api.turn(Fault(call="model_health", status=500))
+
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    machine.while_waiting = killed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        machine.run().create("a", model_config__apikeys=["stand-in-wrong"], verify_health=True)
+    machine.while_waiting = lambda: None  # type: ignore[method-assign]
+    api.turn()
+    machine.run().create("a", model_config__apikeys=["stand-in-right"], verify_health=True)
+    assert api.registered()["x/1"]["model_config"]["apikeys"] == ["stand-in-right"]
+
+
+@pytest.mark.parametrize("hidden", [("updated_at",), ("created_at", "updated_at"), ("model_id",)])
+def test_a_killed_create_is_taken_up_whatever_the_api_does_not_tell(
+    machine: Machine, api: Api, hidden: tuple[str, ...]
+) -> None:
+    api.edit = hiding(*hidden)
+    machine.run().create("a")
+    machine.run().create("a")
+    assert len(api.registered()) == 1
+
+
+@pytest.mark.parametrize("who", ["another resource", "another machine", "another backend", "another account"])
+def test_nobody_else_takes_a_killed_create_up(machine: Machine, elsewhere: Machine, api: Api, who: str) -> None:
+    killed_create(machine, api)
+    create = {
+        "another resource": lambda: machine.run().create("b"),
+        "another machine": lambda: elsewhere.run().create("a"),
+        "another backend": lambda: machine.run(place="s3://other").create("a"),
+        "another account": lambda: machine.run(key="stand-in-key-2").create("a"),
+    }[who]
+    if who == "another account":
+        api.register(key="stand-in-key-2")
+    line = str(error_of(create))
+    assert line.startswith("x/1 is registered already (model_id ")
+    assert "it looks the same. Fix: to take it over, adopt_existing=True; " in line
+
+
+def test_two_backends_that_create_at_once_do_not_take_each_others(machine: Machine, api: Api) -> None:
+    """Their stacks have one name, so their resources have one URN; both creates are made in the same second."""
+    machine.run(place="s3://one").create("a")
+    api.turn(Fault(call="add_model", reset="before", first=1))
+    assert isinstance(error_of(lambda: machine.run(place="s3://other").create("a")), ModelExists)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault(call="add_model", status=400), RequestRejected),
+        (Fault(call="add_model", status=401), AuthenticationFailed),
+    ],
+)
+def test_a_refused_create_leaves_no_claim(machine: Machine, api: Api, fault: Fault, kind: type[EnkryptError]) -> None:
+    """What somebody registers after a refusal is not ours."""
+    api.turn(fault)
+    assert type(error_of(lambda: machine.run().create("a"))) is kind
+    api.turn()
+    api.register()
+    assert isinstance(error_of(lambda: machine.run().create("a")), ModelExists)
+
+
+def test_a_create_that_could_not_be_sent_leaves_no_claim(machine: Machine, api: Api) -> None:
+    real, api.transport = api.transport, unreachable  # type: ignore[method-assign]
+    assert isinstance(error_of(lambda: machine.run().create("a")), ServiceUnavailable)
+    api.transport = real  # type: ignore[method-assign]
+    api.register()
+    assert isinstance(error_of(lambda: machine.run().create("a")), ModelExists)
+
+
+def test_what_was_taken_by_another_leaves_no_claim_of_a_lost_create(machine: Machine, api: Api) -> None:
+    """The response was lost, the look-up showed another's: what is registered identically later is theirs too."""
+    api.register(model_name="theirs")
+    api.turn(Fault(call="add_model", reset="before", first=1))
+    assert isinstance(error_of(lambda: machine.run().create("a")), ModelExists)
+    api.turn()
+    api.make_anew()
+    assert isinstance(error_of(lambda: machine.run().create("a")), ModelExists)
+
+
+def test_an_interrupted_create_of_another_identity_is_named_not_deleted(machine: Machine, api: Api) -> None:
+    """The program was changed after a kill: nothing else would ever show what is left."""
+    killed_create(machine, api)
+    machine.run().create("a", "x/2")
+    (line,) = machine.told()
+    assert line.startswith("warning: ")
+    assert "x/1 may be registered at http://127.0.0.1" in line
+    assert set(api.registered()) == {"x/1", "x/2"}
+
+
+def test_a_look_up_of_what_may_be_left_behind_does_not_stop_a_create(machine: Machine, api: Api) -> None:
+    killed_create(machine, api)
+    api.turn(Fault(call="get_model", model="x/1", status=500))
+    assert machine.run().create("a", "x/2").number
+    api.turn()
+    machine.run().create("a", "x/3")
+    assert any("x/1 may be registered" in line for line in machine.told())
+
+
+def test_what_is_gone_is_not_named_as_left_behind(machine: Machine, api: Api) -> None:
+    killed_create(machine, api)
+    api.delete()
+    machine.run().create("a", "x/2")
+    assert machine.told() == []
+
+
+def test_a_program_that_goes_back_takes_up_what_it_left(machine: Machine, api: Api) -> None:
+    """A killed create, another identity, and back: the first create is known still."""
+    number = killed_create(machine, api)
+    killed_create(machine, api, id_="x/2")
+    assert machine.run().create("a").number == number
+
+
+# ---- a taken identity
+
+
+@pytest.mark.parametrize("status", [400, 409, 422])
+def test_whatever_the_status_a_taken_identity_is_looked_up(machine: Machine, api: Api, status: int) -> None:
+    api.register(model_name="theirs")
+    api.turn(Fault(call="add_model", status=status))
+    line = str(error_of(lambda: machine.run().create("a")))
+    assert line.startswith("x/1 is registered already (model_id ")
+    assert ", project default, since 2030-01-01T00:00:00" in line
+    assert "it differs in model_name. Fix: " in line
+    assert "ResourceOptions(aliases=[…])" in line
+    assert "ResourceOptions(delete_before_replace=True)" in line
+
+
+def test_an_api_that_tells_nothing_of_a_taken_identity_says_so(machine: Machine, api: Api) -> None:
+    api.edit = hiding("model_id", "project_name", "created_at", "updated_at")
+    api.register()
+    assert "(the API does not say by whom)" in str(error_of(lambda: machine.run().create("a")))
+
+
+def test_a_refusal_of_a_free_identity_stays_what_it_was(machine: Machine, api: Api) -> None:
+    api.turn(Fault(call="add_model", status=400))
+    error = error_of(lambda: machine.run().create("a"))
+    assert type(error) is RequestRejected
+    assert str(error).startswith("create x/1: 400: Bad Request")
+
+
+def test_a_conflict_with_nothing_says_that_a_deleted_name_may_be_kept(machine: Machine, api: Api) -> None:
+    api.turn(Fault(call="add_model", status=409))
+    error = error_of(lambda: machine.run().create("a"))
+    assert isinstance(error, ModelExists)
+    assert str(error).startswith("x/1 is taken, but no such model is there: ")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 418])
+def test_other_refusals_are_not_looked_up(machine: Machine, api: Api, status: int) -> None:
+    api.turn(Fault(call="add_model", status=status))
+    error = error_of(lambda: machine.run().create("a"))
+    assert isinstance(error, RequestRejected)
+    assert error.status == status
+    assert api.calls() == ["add_model x/1"]
+
+
+def test_an_adopted_registration_is_updated_to_what_is_declared(machine: Machine, api: Api) -> None:
+    number = api.register(model_name="theirs")["model_id"]
+    adopted = machine.run().create("a", adopt_existing=True)
+    assert (adopted.number, api.registered()["x/1"]["model_name"]) == (number, "")
+    assert machine.told() == ["x/1 was registered already: adopted, and updated to what is declared"]
+
+
+# ---- a forced replacement: a check without olds, a create, no diff, then the delete of the old object
+
+
+def test_a_forced_replacement_is_refused_with_the_way_that_works(
+    machine: Machine, api: Api, elsewhere: Machine
+) -> None:
+    old = machine.run().create("a")
+    line = str(error_of(lambda: elsewhere.run().create("a")))
+    assert "to replace it by force, ResourceOptions(delete_before_replace=True)" in line
+    assert api.registered()["x/1"]["model_id"] == old.number
+
+
+def test_a_forced_replacement_on_the_machine_of_the_create_keeps_the_registration(machine: Machine, api: Api) -> None:
+    """The note of the create, which no diff has confirmed yet, shows whose it is."""
+    old = machine.run().create("a")
+    run = machine.run()
+    new = run.create("a", model_name="new")
+    run.delete(old)
+    assert api.registered()["x/1"]["model_id"] == new.number == old.number
+    assert machine.told()[-1] == "x/1 is kept: another object of the state stands for it"
+
+
+@pytest.mark.parametrize("hidden", [(), ("model_id",), ("created_at", "updated_at")])
+def test_a_forced_replacement_that_adopts_keeps_the_registration(
+    machine: Machine, elsewhere: Machine, api: Api, hidden: tuple[str, ...]
+) -> None:
+    api.edit = hiding(*hidden)
+    old = machine.run().create("a")
+    run = elsewhere.run()
+    new = run.create("a", adopt_existing=True, model_name="new")
+    run.delete(old)
+    assert api.registered()["x/1"]["model_name"] == new.state["model_name"] == "new"
+
+
+def test_the_old_object_is_passed_over_in_a_later_run_too(machine: Machine, elsewhere: Machine, api: Api) -> None:
+    """The engine was killed before the delete: the next run diffs the new object, then deletes the old one."""
+    old = machine.run().create("a")
+    new = elsewhere.run().create("a", adopt_existing=True)
+    run = machine.run()
+    assert not run.diff(new, adopt_existing=True).changes
+    run.delete(old)
+    assert "x/1" in api.registered()
+
+
+def test_an_old_object_without_a_number_is_passed_over_where_its_identity_is_declared(
+    machine: Machine, elsewhere: Machine, api: Api
+) -> None:
+    """The API began to tell numbers after the old object was written."""
+    old = machine.run().create("a").without("model_id", "created_at")
+    run = elsewhere.run()
+    run.create("a", adopt_existing=True)
+    run.delete(old)
+    assert "x/1" in api.registered()
+    elsewhere.run().delete(old)
+    assert api.registered() == {}
+
+
+# ---- an identity that one resource of a run hands over to another
+
+
+@pytest.mark.parametrize("hidden", [(), ("model_id",), ("created_at", "updated_at")])
+def test_what_one_resource_gives_up_another_takes_over(machine: Machine, api: Api, hidden: tuple[str, ...]) -> None:
+    api.edit = hiding(*hidden)
+    a = machine.run().create("a", "x/1")
+    run = machine.run()
+    a = run.up(a, "y/1")
+    run.create("b", "x/1", model_name="of b")
+    run.finish()
+    assert {id_: it["model_name"] for id_, it in api.registered().items()} == {"x/1": "of b", "y/1": ""}
+
+
+def test_the_one_that_takes_over_may_come_first(machine: Machine) -> None:
+    """The engine asks in any order: a create waits a little for the diff that gives its identity up."""
+    a = machine.run().create("a", "x/1")
+    run = machine.run()
+    machine.while_waiting = lambda: run.diff(a, "y/1")  # type: ignore[method-assign]
+    b = run.create("b", "x/1")
+    assert b.number == a.number
+    assert sum(machine.waits) < 5
+    assert "x/1 was another resource's of this stack: taken over, and updated to what is declared" in machine.told()
+
+
+def test_what_nobody_gives_up_is_waited_for_no_longer_than_said(machine: Machine) -> None:
+    machine.run().create("a", "x/1")
+    assert isinstance(error_of(lambda: machine.run().create("b", "x/1")), ModelExists)
+    assert 0 < sum(machine.waits) < 5
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_two_resources_swap_their_identities(machine: Machine, api: Api, order: tuple[str, str]) -> None:
+    before = machine.run()
+    held = {"a": before.create("a", "x/1", model_name="a"), "b": before.create("b", "y/1", model_name="b")}
+    wanted = {"a": "y/1", "b": "x/1"}
+    run = machine.run()
+    for name in order:
+        assert run.diff(held[name], wanted[name], model_name=name).replaces
+    new = {name: run.create(name, wanted[name], model_name=name) for name in order}
+    run.delete(*held.values())
+    assert {id_: it["model_name"] for id_, it in api.registered().items()} == {"x/1": "b", "y/1": "a"}
+    assert (new["a"].number, new["b"].number) == (held["b"].number, held["a"].number)
+
+
+def test_a_chain_of_three_moves_on(machine: Machine, api: Api) -> None:
+    before = machine.run()
+    held = [before.create(name, id_, model_name=name) for name, id_ in zip("abc", ("x/1", "y/1", "z/1"), strict=True)]
+    run = machine.run()
+    wanted = ["y/1", "z/1", "w/1"]
+    for it, id_ in zip(held, wanted, strict=True):
+        run.diff(it, id_, model_name=it.name)
+    for it, id_ in zip(held, wanted, strict=True):
+        run.create(it.name, id_, model_name=it.name)
+    run.delete(*held)
+    assert {id_: it["model_name"] for id_, it in api.registered().items()} == {"y/1": "a", "z/1": "b", "w/1": "c"}
+
+
+def test_the_pending_delete_of_what_was_taken_over_is_passed_over_in_a_later_run(machine: Machine, api: Api) -> None:
+    old = machine.run().create("a", "x/1")
+    run = machine.run()
+    a = run.up(old, "y/1")
+    b = run.create("b", "x/1")
+    later = machine.run()
+    later.diff(a)
+    later.diff(b)
+    later.delete(old)
+    assert set(api.registered()) == {"x/1", "y/1"}
+
+
+def test_the_processes_of_one_run_know_of_each_other(machine: Machine, api: Api) -> None:
+    """Two providers of one account: what one of them has adopted, the other one does not delete."""
+    old = machine.run().create("a")
+    one, other = machine.run(run="a run"), machine.run(run="a run", api=api)
+    one.create("b", adopt_existing=True)
+    other.delete(old)
+    assert "x/1" in api.registered()
+
+
+def test_a_destroy_deletes_a_registration_of_two_objects(machine: Machine, elsewhere: Machine, api: Api) -> None:
+    """It brings no diff: each object deletes its number, and the second finds nothing."""
+    old = machine.run().create("a")
+    new = elsewhere.run().create("a", adopt_existing=True)
+    machine.run().delete(old, new)
+    assert api.registered() == {}
+
+
+def test_what_no_object_holds_any_more_is_deleted(machine: Machine, api: Api) -> None:
+    """An identity that is given up and that nobody takes over."""
+    a = machine.run().create("a", "x/1")
+    run = machine.run()
+    run.up(a, "y/1")
+    run.finish()
+    assert set(api.registered()) == {"y/1"}
+
+
+def test_a_handed_over_update_that_is_lost_is_sent_again_by_the_former_holder(machine: Machine, api: Api) -> None:
+    """The program goes back to what it was: the registration must too."""
+    a = machine.run().create("a", "x/1")
+    run = machine.run()
+    run.up(a, "y/1")
+    api.turn(Fault(call="modify_model", reset="after"))
+    error_of(lambda: run.create("b", "x/1", model_name="of b"))
+    api.turn()
+    assert api.registered()["x/1"]["model_name"] == "of b"
+    machine.run().up(a)
+    assert api.registered()["x/1"]["model_name"] == ""
+
+
+# ---- two accounts
+
+
+@pytest.fixture
+def others(tmp_path: Path) -> Api:
+    """An API at another address, with an account of its own."""
+    return Api(tmp_path / "others.sqlite", "http://127.0.0.2")
+
+
+@pytest.mark.parametrize("equal", [False, True])
+def test_accounts_at_two_addresses_do_not_disturb_each_other(
+    machine: Machine, api: Api, others: Api, equal: bool
+) -> None:
+    """One model name in both, in one run; also where their numbers happen to be equal."""
+    if equal:
+        api.edit = others.edit = number_by_name
+    before = machine.run(), machine.run(others)
+    a, b = (run.create(name) for run, name in zip(before, "ab", strict=True))
+    here, there = machine.run(run="a run"), machine.run(others, run="a run")
+    there.up(b)
+    here.up(a, "y/1")
+    here.finish()
+    assert (set(api.registered()), set(others.registered())) == ({"y/1"}, {"x/1"})
+    machine.run(others).delete(b)
+    assert (set(api.registered()), set(others.registered())) == ({"y/1"}, set())
+
+
+@pytest.mark.parametrize("equal", [False, True])
+def test_accounts_of_two_keys_do_not_disturb_each_other(machine: Machine, api: Api, equal: bool) -> None:
+    """The same at one address, where each key is of a project of its own."""
+    if equal:
+        api.edit = number_by_name
+    other = "stand-in-key-2"
+    a = machine.run().create("a")
+    api.now += timedelta(minutes=1)
+    b = machine.run(key=other).create("b")
+    here, there = machine.run(run="a run"), machine.run(run="a run", key=other)
+    there.up(b)
+    here.delete(a)
+    assert (set(api.registered()), set(api.registered(other))) == (set(), {"x/1"})
+
+
+# ---- update
+
+
+def test_an_update_on_another_machine_needs_no_notes(machine: Machine, elsewhere: Machine, api: Api) -> None:
+    a = machine.run().create("a")
+    elsewhere.run().up(a, model_name="new")
+    assert api.registered()["x/1"]["model_name"] == "new"
+    assert api.registered()["x/1"]["model_id"] == a.number
+
+
+def test_an_update_of_what_somebody_made_anew_is_refused(machine: Machine, api: Api) -> None:
+    a = machine.run().create("a")
+    theirs = api.make_anew(model_name="theirs")
+    line = str(error_of(lambda: machine.run().update(a, model_name="new")))
+    assert line == (
+        f"x/1 was deleted and registered anew by somebody else (model_id {theirs['model_id']}, project default, "
+        f"since 2030-01-01T01:00:00; the state has model_id {a.number}): nothing was changed. Run "
+        "`pulumi refresh` to see theirs, then `pulumi up`"
+    )
+    assert api.registered()["x/1"]["model_name"] == "theirs"
+
+
+def test_without_numbers_a_model_made_anew_is_told_by_its_time(machine: Machine, api: Api) -> None:
+    api.edit = hiding("model_id")
+    a = machine.run().create("a")
+    api.make_anew(model_name="theirs")
+    assert "by somebody else" in str(error_of(lambda: machine.run().update(a, model_name="new")))
+    machine.run().delete(a)
+    assert api.registered()["x/1"]["model_name"] == "theirs"
+
+
+def test_where_the_api_tells_neither_number_nor_time_the_name_decides(machine: Machine, api: Api) -> None:
+    api.edit = hiding("model_id", "created_at", "updated_at")
+    run = machine.run()
+    run.up(run.create("a"), model_name="new")
+    assert api.registered()["x/1"]["model_name"] == "new"
+
+
+def test_an_update_that_finds_nothing_names_the_key_as_a_possible_cause(machine: Machine) -> None:
+    a = machine.run().create("a")
+    error = error_of(lambda: machine.run(key="stand-in-key-2").update(a, model_name="new"))
+    assert isinstance(error, ModelNotFound)
+    assert str(error) == (
+        "x/1 is gone from http://127.0.0.1, or the API key is of another project: check the key, or run "
+        "`pulumi refresh`, then `pulumi up` to register it again"
+    )
+
+
+def test_an_update_of_what_a_lagging_list_still_shows_is_refused(machine: Machine, api: Api) -> None:
+    a = machine.run().create("a")
+    api.delete()
+    api.turn(Fault(call="list_models", stale=True))
+    assert str(error_of(lambda: machine.run().update(a, model_name="new"))).startswith("x/1 is gone from ")
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(call="list_models", stale=True), Fault(call="list_models", without_details=True)]
+)
+def test_what_a_list_lacks_is_read_by_itself(machine: Machine, api: Api, fault: Fault) -> None:
+    """A list may lag, or may not tell whole models."""
+    a = machine.run().create("a")
+    api.turn(fault)
+    run = machine.run()
+    assert run.read(a)
+    run.up(a, model_name="new")
+    api.turn()
+    assert api.registered()["x/1"]["model_name"] == "new"
+    api.turn(fault)
+    machine.run().delete(a)
+    api.turn()
+    assert api.registered() == {}
+
+
+def test_a_response_that_is_not_whole_names_the_model(machine: Machine, api: Api) -> None:
+    a = machine.run().create("a")
+    half = Fault(call="modify_model", status=200, work=True, body='{"data": {"model_saved_name": "x"}}')
+    api.turn(half)
+    with pytest.raises(UnexpectedResponse, match=r"^update x/1: .* returned a model that is not whole: "):
+        machine.run().update(a, model_name="new")
+
+
+# ---- delete
+
+
+def test_a_delete_on_another_machine_needs_no_notes(machine: Machine, elsewhere: Machine, api: Api) -> None:
+    a = machine.run().create("a")
+    elsewhere.run().delete(a)
+    assert api.registered() == {}
+
+
+def test_deletes_of_one_run_share_one_list(machine: Machine, api: Api) -> None:
+    objects = [machine.run().create(name, f"{name}/1") for name in "abc"]
+    api.calls()
+    machine.run().delete(*objects)
+    assert sorted(api.calls()) == ["delete_model a/1", "delete_model b/1", "delete_model c/1", "list_models"]
+
+
+def test_a_delete_keeps_what_somebody_made_anew(machine: Machine, api: Api) -> None:
+    a = machine.run().create("a")
+    theirs = api.make_anew(model_name="theirs")
+    machine.run().delete(a)
+    assert api.registered()["x/1"]["model_name"] == "theirs"
+    assert machine.told() == [
+        f"warning: x/1 was registered anew by somebody else (model_id {theirs['model_id']}, project default, since "
+        f"2030-01-01T01:00:00; the state has model_id {a.number}): it is kept"
+    ]
+
+
+def test_a_delete_of_what_is_gone_is_done(machine: Machine, api: Api) -> None:
+    a = machine.run().create("a")
+    run = machine.run()
+    run.delete(a, a)
+    machine.run().delete(a)
+    assert (api.registered(), machine.told()) == ({}, [])
+
+
+def test_a_404_to_a_delete_is_not_believed_where_the_api_shows_the_model_still(machine: Machine, api: Api) -> None:
+    a = machine.run().create("a")
+    api.turn(Fault(call="delete_model", status=404))
+    with pytest.raises(UnexpectedResponse, match="but the API shows it still: nothing was changed, try again"):
+        machine.run().delete(a)
+
+
+def test_where_everything_is_404_nothing_is_gone(machine: Machine, api: Api) -> None:
+    a = machine.run().create("a")
+    api.turn(Fault(status=404))
+    with pytest.raises(RequestRejected, match="the API's address"):
+        machine.run().delete(a)
+
+
+# ---- health
+
+
+def test_a_created_model_that_does_not_answer_is_deleted_again(machine: Machine, api: Api) -> None:
+    api.turn(ILL)
+    error = error_of(lambda: machine.run().create("a", verify_health=True))
+    assert isinstance(error, ModelUnhealthy)
+    assert str(error) == "x/1 does not answer: failed: no route; it was deleted again"
+    assert api.registered() == {}
+    api.register()
+    assert isinstance(error_of(lambda: machine.run().create("a")), ModelExists)  # it left no claim
+
+
+def test_a_health_check_that_fails_undoes_the_create_too(machine: Machine, api: Api) -> None:
+    api.turn(Fault(call="model_health", status=500))
+    line = str(error_of(lambda: machine.run().create("a", verify_health=True)))
+    assert line.startswith("x/1: its health could not be verified: ")
+    assert line.endswith("; it was deleted again")
+    assert api.registered() == {}
+
+
+def test_a_model_that_does_not_answer_and_cannot_be_deleted_is_named(machine: Machine, api: Api) -> None:
+    api.turn(ILL, Fault(call="delete_model", status=500))
+    line = str(error_of(lambda: machine.run().create("a", verify_health=True)))
+    assert "; that could not be undone (delete x/1: 500" in line
+    assert "x/1 may be registered at http://127.0.0.1: the next `pulumi up` on this machine completes it" in line
+    api.turn()
+    machine.run().create("a", verify_health=True)
+    assert "x/1 is registered: this resource had made it" in machine.told()
+
+
+def test_what_is_gone_already_was_deleted(machine: Machine, api: Api) -> None:
+    api.turn(ILL, Fault(call="delete_model", status=404))
+    assert str(error_of(lambda: machine.run().create("a", verify_health=True))).endswith("; it was deleted again")
+
+
+def test_an_adopted_model_that_does_not_answer_is_set_back(machine: Machine, api: Api) -> None:
+    api.register(model_name="theirs", model_config__apikeys=["stand-in-theirs"])
+    api.turn(ILL)
+    create = lambda: machine.run().create("a", verify_health=True, adopt_existing=True)  # noqa: E731
+    assert str(error_of(create)).endswith("; it was set back to what it was")
+    live = api.registered()["x/1"]
+    assert (live["model_name"], live["model_config"]["apikeys"]) == ("theirs", ["stand-in-theirs"])
+
+
+def test_an_adopted_model_whose_keys_are_masked_stays_and_is_named(machine: Machine, api: Api) -> None:
+    """Its former keys are not known: to set it back would destroy them."""
+    api.register(model_name="theirs", model_config__apikeys=["stand-in-theirs"])
+    api.turn(ILL, Fault(call="get_model", mask_apikeys=True))
+    create = lambda: machine.run().create("a", verify_health=True, adopt_existing=True)  # noqa: E731
+    assert "it was there before and stays, updated to what is declared" in str(error_of(create))
+    assert api.registered()["x/1"]["model_name"] == ""
+
+
+def test_what_was_handed_over_and_does_not_answer_is_set_back_and_can_be_deleted(machine: Machine, api: Api) -> None:
+    """The engine may go on after an error: the one that gave it up then deletes it."""
+    a = machine.run().create("a", "x/1")
+    run = machine.run()
+    run.up(a, "y/1")
+    api.turn(ILL)
+    line = str(error_of(lambda: run.create("b", "x/1", verify_health=True, model_name="of b")))
+    assert line.endswith("; it was set back to what it was")
+    assert api.registered()["x/1"]["model_name"] == ""
+    run.finish()
+    assert set(api.registered()) == {"y/1"}
+
+
+def test_a_forced_replacement_that_does_not_answer_keeps_what_the_state_holds(machine: Machine, api: Api) -> None:
+    """The create of an earlier run was finished: a state stands for it, though no diff has shown that yet."""
+    a = machine.run().create("a")
+    api.turn(ILL)
+    line = str(error_of(lambda: machine.run().create("a", verify_health=True, model_name="new")))
+    assert line.endswith("; it was set back to what it was")
+    assert (api.registered()["x/1"]["model_id"], api.registered()["x/1"]["model_name"]) == (a.number, "")
+
+
+def test_an_update_after_which_a_model_does_not_answer_is_set_back(machine: Machine, api: Api) -> None:
+    key = "stand-in-old"
+    a = machine.run().create("a", model_config__apikeys=[key])
+    api.turn(ILL)
+    update = lambda: machine.run().up(a, model_config__apikeys=["stand-in-new"], verify_health=True)  # noqa: E731
+    assert str(error_of(update)) == "x/1 does not answer: failed: no route; it was set back to what it was"
+    assert api.registered()["x/1"]["model_config"]["apikeys"] == [key]
+    assert not machine.run().diff(a, model_config__apikeys=[key]).changes
+
+
+def test_an_update_that_cannot_be_set_back_is_sent_again(machine: Machine, api: Api) -> None:
+    a = machine.run().create("a", model_config__apikeys=["stand-in-old"])
+    api.turn(ILL, Fault(call="modify_model", status=500, nth=2), Fault(call="modify_model", status=500, nth=3),
+             Fault(call="modify_model", status=500, nth=4))  # fmt: skip
+    update = lambda: machine.run().up(a, model_config__apikeys=["stand-in-new"], verify_health=True)  # noqa: E731
+    line = str(error_of(update))
+    assert "; that could not be undone (update x/1: 500" in line
+    assert "the next `pulumi up` on this machine completes it; to remove it instead: curl -X DELETE " in line
+    api.turn()
+    machine.run().up(a, model_config__apikeys=["stand-in-old"])
+    assert api.registered()["x/1"]["model_config"]["apikeys"] == ["stand-in-old"]
+
+
+def test_a_model_that_is_not_visible_yet_is_not_ill(machine: Machine, api: Api) -> None:
+    """Where a replica lags, the health check waits for the model."""
+    api.turn(Fault(call="model_health", status=404, first=2))
+    assert machine.run().create("a", verify_health=True).number
+
+
+def test_what_a_health_check_says_is_shown_without_the_models_keys(machine: Machine, api: Api) -> None:
+    said = json.dumps({"status": "failed", "message": "401 for stand-in-model-key"})
+    api.turn(Fault(call="model_health", status=200, body=said))
+    create = lambda: machine.run().create("a", verify_health=True, model_config__apikeys=["stand-in-model-key"])  # noqa: E731
+    assert str(error_of(create)).startswith("x/1 does not answer: failed: 401 for ***; ")
+
+
+@pytest.mark.parametrize("fault", [Fault(call="modify_model", status=400), Fault(call="modify_model", status=409)])
+def test_an_adoption_that_is_refused_leaves_no_claim(machine: Machine, api: Api, fault: Fault) -> None:
+    """It is told as the API tells it, sent once, and theirs stays theirs."""
+    api.register(model_name="theirs")
+    api.turn(fault)
+    error = error_of(lambda: machine.run().create("a", adopt_existing=True))
+    assert str(error).startswith(f"update x/1: {fault.status}")
+    assert api.calls().count("modify_model x/1") == 1
+    api.turn()
+    assert isinstance(error_of(lambda: machine.run().create("a")), ModelExists)
+
+
+def test_a_lost_adoption_is_taken_up_by_the_same_resource(machine: Machine, api: Api) -> None:
+    """The work was done without a response: the registration is as declared, and known by its number."""
+    number = api.register(model_name="theirs")["model_id"]
+    api.turn(Fault(call="modify_model", reset="after"))
+    error_of(lambda: machine.run().create("a", adopt_existing=True))
+    api.turn()
+    assert machine.run().create("a").number == number
+
+
+def test_what_may_be_left_behind_in_the_embedded_emulator_needs_no_curl() -> None:
+    left = delete_command("", MODEL, Identifier("x", "1"))
+    assert left == "declare it again, run `pulumi up`, then take it out of the program"
+
+
+def test_a_name_cannot_break_out_of_the_command_that_a_person_copies() -> None:
+    words = shlex.split(delete_command("https://h/$(ls)", MODEL, Identifier("it's; $(ls)\nx", "1")))
+    assert words == [
+        *("curl", "-X", "DELETE", "https://h/$(ls)/models/delete-model", "-H", "apikey: $ENKRYPTAI_API_KEY"),
+        *("-H", "X-Enkrypt-Model: it's; $(ls) x", "-H", "X-Enkrypt-Model-Version: 1"),
+    ]
+    assert "'https://h/$(ls)/" in delete_command("https://h/$(ls)", MODEL, Identifier("x", "1"))

@@ -1,0 +1,96 @@
+"""run_ownership.py: what one run of the engine has seen, over all its processes."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from enkrypt_provider.core.database import Database
+from enkrypt_provider.core.holding import Holding
+from enkrypt_provider.core.run_ownership import RunOwnership
+from enkrypt_provider.kinds.kind import Identifier
+
+X = Identifier("x", "1")
+AT_NOON, AT_ONE = "2030-01-01T12:00:00Z", "2030-01-01T13:00:00+00:00"
+SEVEN = Holding(X, 7, AT_NOON)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "provider.sqlite"
+
+
+def process(file: Path, run: str = "a run", account: str = "https://h", tenant: str = "k") -> RunOwnership:
+    """One provider process."""
+    return RunOwnership(Database(file, run=run), account, tenant)
+
+
+def test_the_first_that_declares_an_identity_is_told_to_all(file: Path) -> None:
+    one, other = process(file), process(file)
+    assert one.declarer(X) == ""
+    assert [one.declare(X, "urn:a"), other.declare(X, "urn:b"), other.declarer(X)] == ["urn:a"] * 3
+
+
+def test_of_many_threads_and_processes_one_is_first(file: Path) -> None:
+    processes = [process(file) for _ in range(2)]
+    with ThreadPoolExecutor(8) as pool:
+        first = set(pool.map(lambda number: processes[number % 2].declare(X, f"urn:{number}"), range(100)))
+    assert len(first) == 1
+
+
+@pytest.mark.parametrize(
+    "other", [{"run": "another run"}, {"account": "https://other"}, {"tenant": "another key"}], ids=str
+)
+def test_a_declaration_is_of_one_key_of_one_account_in_one_run(file: Path, other: dict[str, str]) -> None:
+    process(file, **other).declare(X, "urn:a")
+    assert process(file).declare(X, "urn:b") == "urn:b"
+
+
+@pytest.mark.parametrize("other", [{"run": "another run"}, {"account": "https://other"}], ids=str)
+def test_a_registration_is_held_in_one_account_in_one_run(file: Path, other: dict[str, str]) -> None:
+    process(file, **other).hold(SEVEN)
+    process(file, **other).release(SEVEN)
+    assert not process(file).is_seen(SEVEN)
+
+
+def test_a_registration_is_held_over_the_keys_of_an_account(file: Path) -> None:
+    """Two providers may reach one project by two keys."""
+    process(file, tenant="another key").hold(SEVEN)
+    assert process(file).is_held(SEVEN)
+
+
+@pytest.mark.parametrize(
+    ("same", "is_same"),
+    [
+        (Holding(X, 7, "2030-01-01T12:00:00.250+00:00"), True),
+        (Holding(X, 7, ""), True),
+        (Holding(X, 7, AT_ONE), False),
+        (Holding(X, 8, AT_NOON), False),
+        (Holding(X, None, AT_NOON), False),
+    ],
+    ids=str,
+)
+def test_number_and_time_tell_which_registration_it_is(file: Path, same: Holding, is_same: bool) -> None:
+    """Two projects at one address may both have a number 7; a time that is not told is no difference."""
+    run = process(file)
+    run.hold(SEVEN)
+    assert run.is_held(same) is is_same
+
+
+def test_what_is_released_may_be_taken_over_once(file: Path) -> None:
+    run = process(file)
+    assert not run.is_released(SEVEN)
+    run.release(SEVEN)
+    assert (run.is_released(SEVEN), run.is_held(SEVEN)) == (True, False)
+    process(file).hold(SEVEN)
+    assert (run.is_released(SEVEN), run.is_held(SEVEN)) == (False, True)
+
+
+def test_where_nothing_can_be_written_a_process_knows_itself(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    run = process(tmp_path / "file" / "provider.sqlite")
+    assert run.declare(X, "urn:a") == run.declare(X, "urn:b") == "urn:a"
+    run.hold(SEVEN)
+    assert run.is_held(SEVEN)

@@ -1,0 +1,1 @@
+"""Stories of the native plugin with the real engine."""

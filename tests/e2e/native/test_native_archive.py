@@ -1,0 +1,51 @@
+"""The native plugin as an archive with a Python of its own, for teams that have none."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from enkrypt_provider import __version__
+
+from ..harness import REPOSITORY, Story
+from ..interpreters import THIS, environment
+from .projects import yaml
+
+CHAT = {
+    "modelSavedName": "chat",
+    "modelConfig": {"isCompatibleWith": "openai", "endpoint": {"host": "chat.example.com"}},
+}
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make plugin` makes, in an environment of its own."""
+    folder = tmp_path_factory.mktemp("archive")
+    both = folder / "requirements.txt"
+    both.write_text("".join((REPOSITORY / f"requirements{of}.txt").read_text() for of in ("", "-plugin")))
+    python = environment(Path(sys.executable), THIS, both) / "python"
+    script = REPOSITORY / "tools" / "plugin_archive.py"
+    made = subprocess.run([python, script, folder], stdout=subprocess.PIPE, text=True, check=True)
+    return Path(made.stdout.strip())
+
+
+@pytest.mark.timeout(900)
+def test_the_archive_needs_no_python(story: Story, archive: Path) -> None:
+    """Installed by `--file` it registers and deletes a model for a program in YAML, with no Python on PATH."""
+    assert archive.name.startswith(f"pulumi-resource-enkrypt-v{__version__}-")
+    api = story.api()
+    project = yaml(story, {}, api)
+    engine = [part for part in project.environment["PATH"].split(os.pathsep) if "enkrypt-provider" in part]
+    stack = project.with_environment({"PATH": os.pathsep.join([*engine, "/usr/bin", "/bin"]), "PYTHONPATH": ""})
+    resources = {"chat": {"type": "enkrypt:EnkryptModel", "properties": CHAT}}
+    stack.write("Pulumi.yaml", json.dumps({"name": "story", "runtime": "yaml", "resources": resources}))
+    stack.run("plugin", "install", "resource", "enkrypt", __version__, "--file", str(archive))
+    stack.up()
+    assert list(api.models()) == ["chat/v1"]
+    stack.destroy()
+    assert api.models() == {}

@@ -1,0 +1,59 @@
+"""Resource options of Pulumi that a dynamic resource does not have, and messages at the resource."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from enkrypt_provider.emulator import Fault
+
+from ..harness import Story
+from ..programs import MODEL_KEY
+from .projects import native
+
+PROGRAM: Final = """
+import os
+
+import pulumi
+from enkrypt_provider.native import EnkryptModel
+
+
+def declare(name, opts=None, **config):
+    reached = {"is_compatible_with": "openai", "endpoint": {"host": f"{name}.example.com"}}
+    return EnkryptModel(name, opts=opts, model_saved_name=name,
+                        model_config={**reached, "apikeys": [os.environ["MODEL_KEY"]], **config})
+
+
+hosting, prompt = os.environ.get("HOSTING", "External"), os.environ.get("PROMPT", "")
+declare("moved", pulumi.ResourceOptions(replace_on_changes=["model_config.hosting_type"]), hosting_type=hosting)
+fixed = declare("fixed", pulumi.ResourceOptions(ignore_changes=["model_config.system_prompt"]), system_prompt=prompt)
+declare("late", apikeys=[fixed.created_at], system_prompt=pulumi.Output.format("{0}", fixed.model_id))
+"""
+
+
+def test_resource_options_have_their_effect(story: Story) -> None:
+    """Paths are written as the arguments are."""
+    api = story.api()
+    stack = native(story, PROGRAM, api, environment={MODEL_KEY: story.secrets.make("the models' key")})
+    api.fault(Fault(call="add_model", model="moved", reset="after", first=1))
+    unknown = stack.preview("--diff")
+    assert "apikeys: [secret]" in unknown.lines
+    assert "systemPrompt: [unknown]" in unknown.lines
+    first = stack.up()
+    assert "moved/v1 is registered: its response was lost, the work was done" in first.text
+    late, fixed, before = api.models()["late/v1"], api.models()["fixed/v1"], api.models()["moved/v1"]["model_id"]
+    assert late["model_config"]["apikeys"] == [fixed["created_at"]]
+    assert late["model_config"]["system_prompt"] == str(fixed["model_id"])
+    api.calls()
+
+    changed = stack.with_environment({"HOSTING": "Internal", "PROMPT": "Be brief."})
+    previewed = changed.preview("--diff")
+    assert '~ hostingType: "External" => "Internal"' in previewed.lines
+    assert "Be brief." not in previewed.text
+    changed.up()
+    # The same identity: the old one is deleted first, or the new one would meet it.
+    assert [call for call in api.calls() if not call.startswith("list_")] == [
+        "delete_model moved/v1",
+        "add_model moved/v1",
+    ]
+    assert api.models()["moved/v1"]["model_id"] != before
+    assert api.models()["fixed/v1"]["model_config"]["system_prompt"] == ""

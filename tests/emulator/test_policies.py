@@ -1,0 +1,247 @@
+"""Guardrails policies and deployments: the life of each, what their calls refuse, and the quirks of other servers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from enkrypt_provider.emulator import spelled_fault
+
+from .conftest import Clock, Connect
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind as a person calls it: `body` is the least that is taken, `change` a change of it."""
+
+    noun: str
+    plural: str
+    base: str
+    header: str
+    body: dict[str, Json]
+    change: dict[str, Json]
+    unlisted: frozenset[str]
+
+    def ask(self, client: httpx.Client, call: str, name: str | None = None, body: Json = None) -> httpx.Response:
+        method = {"add": "POST", "get": "GET", "list": "GET", "modify": "PATCH", "delete": "DELETE"}[call]
+        noun = self.plural if call == "list" else self.noun
+        headers = {} if name is None else {self.header: name}
+        return client.request(method, f"{self.base}/{call}-{noun}", headers=headers, json=body)
+
+    def add(self, client: httpx.Client, **changes: Json) -> Json:
+        response = self.ask(client, "add", body={**self.body, **changes})
+        assert response.status_code == 200, response.text
+        return response.json()["data"]
+
+
+POLICY = Kind(
+    "policy",
+    "policies",
+    "/guardrails",
+    "X-Enkrypt-Policy",
+    {"name": "x", "detectors": {"nsfw": {"enabled": True}}},
+    {"detectors": {"bias": {"enabled": True}}},
+    frozenset({"detectors"}),
+)
+DEPLOYMENT = Kind(
+    "deployment",
+    "deployments",
+    "/deployments",
+    "X-Enkrypt-Deployment",
+    {"name": "x", "model_saved_name": "m"},
+    {"model_version": "2"},
+    frozenset({"input_guardrails_policy", "output_guardrails_policy"}),
+)
+KINDS = pytest.mark.parametrize("kind", [POLICY, DEPLOYMENT], ids=lambda kind: kind.noun)
+DETECTORS = {
+    "topic_detector", "nsfw", "toxicity", "pii", "injection_attack", "keyword_detector", "policy_violation", "bias",
+    "copyright_ip", "system_prompt", "sponge_attack",
+}  # fmt: skip
+
+
+# ---- a life
+
+
+@KINDS
+def test_it_is_added_read_listed_changed_and_deleted(connect: Connect, kind: Kind) -> None:
+    client = connect(clock=Clock())
+    added = kind.ask(client, "add", body=kind.body).json()
+    assert added["message"] == f"{kind.noun.capitalize()} details added successfully"
+    made = added["data"]
+    assert kind.ask(client, "get", "x").json() == made
+    listed = kind.ask(client, "list").json()
+    assert listed == {kind.plural: [{name: it for name, it in made.items() if name not in kind.unlisted}]}
+
+    changed = kind.ask(client, "modify", "x", {**kind.body, **kind.change}).json()
+    assert changed["message"] == f"{kind.noun.capitalize()} details updated successfully"
+    assert changed["data"] == {**made, **kind.change, "updated_at": changed["data"]["updated_at"]}
+    assert changed["data"]["updated_at"] > made["updated_at"] == made["created_at"]
+
+    number = f"{kind.noun}_id"
+    gone = kind.ask(client, "delete", "x").json()
+    message = f"{kind.noun.capitalize()} details deleted successfully"
+    assert gone == {"message": message, "data": {number: made[number], "project_name": "default"}}
+    assert (kind.ask(client, "get", "x").status_code, kind.ask(client, "list").json()) == (404, {kind.plural: []})
+
+
+@KINDS
+def test_it_is_renamed_by_its_body(embedded: Connect, kind: Kind) -> None:
+    """The header has the old name; a name that is taken is refused, and nothing changes."""
+    client = embedded()
+    made = kind.add(client)
+    renamed = kind.ask(client, "modify", "x", {**kind.body, "name": "y"}).json()["data"]
+    assert (renamed["name"], renamed[f"{kind.noun}_id"]) == ("y", made[f"{kind.noun}_id"])
+    kind.add(client)
+    assert kind.ask(client, "modify", "x", {**kind.body, "name": "y"}).status_code == 409
+    assert [it["name"] for it in kind.ask(client, "list").json()[kind.plural]] == ["y", "x"]
+
+
+@KINDS
+def test_it_survives_the_process(embedded: Connect, kind: Kind) -> None:
+    made = kind.add(embedded())
+    assert kind.ask(embedded(), "get", "x").json() == made
+
+
+def test_the_two_kinds_share_no_names(embedded: Connect) -> None:
+    client = embedded()
+    numbers = {POLICY.add(client)["policy_id"], DEPLOYMENT.add(client)["deployment_id"]}
+    assert len(numbers) == 2
+
+
+# ---- whose names they are
+
+
+KEYS = {"dev": "acme/dev", "prod": "acme/prod", "other": "else/dev"}
+
+
+@pytest.mark.parametrize(("kind", "status"), [(POLICY, 200), (DEPLOYMENT, 409)])
+def test_another_project_of_the_account(embedded: Connect, kind: Kind, status: int) -> None:
+    """A policy's name is the project's; a deployment's is the account's, though only its project sees it."""
+    kind.add(embedded(apikey="dev", keys=KEYS))
+    prod = embedded(apikey="prod", keys=KEYS)
+    assert kind.ask(prod, "get", "x").status_code == 404
+    assert kind.ask(prod, "delete", "x").status_code == 404
+    assert kind.ask(prod, "list").json() == {kind.plural: []}
+    assert kind.ask(prod, "add", body=kind.body).status_code == status
+    assert kind.add(embedded(apikey="other", keys=KEYS))["project_name"] == "dev"
+
+
+# ---- what is refused
+
+
+@KINDS
+@pytest.mark.parametrize("call", ["get", "modify", "delete"])
+def test_what_is_not_there_is_told_with_its_kind(embedded: Connect, kind: Kind, call: str) -> None:
+    client = embedded()
+    response = kind.ask(client, call, "nobody", kind.body if call == "modify" else None)
+    assert (response.status_code, response.json()["message"]) == (404, f"no {kind.noun} nobody is registered")
+    unnamed = kind.ask(client, call, None, kind.body if call == "modify" else None)
+    assert (unnamed.status_code, unnamed.json()["message"]) == (400, f"the header {kind.header} is required")
+
+
+@KINDS
+def test_a_name_that_is_taken_is_refused(embedded: Connect, kind: Kind) -> None:
+    client = embedded()
+    made = kind.add(client)
+    response = kind.ask(client, "add", body={**kind.body, **kind.change})
+    assert (response.status_code, response.json()["message"]) == (409, f"a {kind.noun} x is already registered")
+    assert kind.ask(client, "get", "x").json() == made
+
+
+REFUSED = [
+    (POLICY, {"name": "p" * 33}, "name must be 1 to 32 characters of printable ASCII without a space at its ends"),
+    (POLICY, {"description": "d" * 129}, "description must be at most 128 characters long"),
+    (POLICY, {"detectors": None}, "detectors must be an object"),
+    (POLICY, {"detectors": {"topic": {}}}, "detectors.topic is no field of this API"),
+    (POLICY, {"detectors": {"nsfw": {"enabled": "yes"}}}, "detectors.nsfw.enabled must be true or false"),
+    (POLICY, {"detectors": {"bias": {"block_message": "x"}}}, "detectors.bias.block_message is no field of this API"),
+    (POLICY, {"detectors": {"pii": {"entities": "pii"}}}, "detectors.pii.entities must be a list"),
+    (POLICY, {"policy_id": 1}, "policy_id is no field of this API"),
+    (DEPLOYMENT, {"model_saved_name": 5}, "model_saved_name must be a string"),
+    (
+        DEPLOYMENT,
+        {"input_guardrails_policy": {"block": ["relevancy"]}},
+        "input_guardrails_policy.block[0] must be one of: " + ", ".join(
+            ("topic_detector", "nsfw", "toxicity", "pii", "injection_attack", "keyword_detector", "policy_violation",
+             "bias", "copyright_ip", "system_prompt", "sponge_attack")
+        ),
+    ),
+    (
+        DEPLOYMENT,
+        {"output_guardrails_policy": {"additional_config": {"pii_redaction": True}}},
+        "output_guardrails_policy.additional_config.pii_redaction is no field of this API",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", ["add", "modify"])
+@pytest.mark.parametrize(("kind", "change", "message"), REFUSED)
+def test_a_wrong_body_is_refused(
+    embedded: Connect, kind: Kind, change: dict[str, Json], message: str, call: str
+) -> None:
+    client = embedded()
+    if call == "modify":
+        kind.add(client)
+    response = kind.ask(client, call, "x", {**kind.body, **change})
+    assert (response.status_code, response.json()["message"]) == (400, message)
+    assert len(kind.ask(client, "list").json()[kind.plural]) == (call == "modify")
+
+
+def test_a_detector_has_its_own_defaults(embedded: Connect) -> None:
+    """All that the client's classes have, and nothing for detectors that were not sent."""
+    client = embedded()
+    sent: dict[str, Json] = {name: {} for name in DETECTORS}
+    sent["policy_violation"] = {"rules": [{"text": "x"}]}
+    shown = POLICY.add(client, detectors=sent)["detectors"]
+    assert set(shown) == DETECTORS
+    assert shown["pii"] == {"enabled": False, "entities": []}
+    assert shown["system_prompt"] == {"enabled": False, "index": "system"}
+    assert shown["policy_violation"]["need_explanation"] is False
+    assert shown["policy_violation"]["rules"][0]["applicability"] == ""
+    assert POLICY.add(client, name="y")["detectors"] == {"nsfw": {"enabled": True}}
+
+
+def test_a_deployment_may_have_no_policy_and_no_version(embedded: Connect) -> None:
+    """The official client sends "" for a version that is not set."""
+    made = DEPLOYMENT.add(embedded(), model_version="")
+    assert (made["model_version"], made["input_guardrails_policy"]) == ("v1", None)
+
+
+# ---- other servers
+
+
+def test_echo_shows_every_detector(embedded: Connect) -> None:
+    made = POLICY.add(embedded(quirks="echo"))["detectors"]
+    assert set(made) == DETECTORS
+    assert [name for name, it in made.items() if it["enabled"]] == ["nsfw"]
+
+
+@pytest.mark.parametrize(("quirks", "kept"), [("", {"bias"}), ("merge", {"nsfw", "bias"})])
+def test_merge_keeps_what_a_change_does_not_name(embedded: Connect, quirks: str, kept: set[str]) -> None:
+    client = embedded(quirks=quirks)
+    POLICY.add(client)
+    changed = POLICY.ask(client, "modify", "x", {"name": "x", **POLICY.change}).json()["data"]["detectors"]
+    assert {name for name, it in changed.items() if it["enabled"]} == kept
+
+
+@KINDS
+@pytest.mark.parametrize("quirks", ["", "revive"])
+def test_revive_gives_a_deleted_name_its_number_back(embedded: Connect, kind: Kind, quirks: str) -> None:
+    client, number = embedded(quirks=quirks, clock=Clock()), f"{kind.noun}_id"
+    made = kind.add(client)
+    kind.ask(client, "delete", "x")
+    again = kind.add(client)
+    is_same = (again[number] == made[number], again["created_at"] == made["created_at"])
+    assert is_same == ((True, True) if quirks else (False, False))
+
+
+@KINDS
+def test_the_fault_dial_reaches_it(embedded: Connect, kind: Kind) -> None:
+    client = embedded(faults=[spelled_fault(f"add_{kind.noun}:status=503,work,first=1")])
+    assert kind.ask(client, "add", body=kind.body).status_code == 503
+    assert kind.ask(client, "get", "x").status_code == 200

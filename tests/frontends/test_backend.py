@@ -1,0 +1,75 @@
+"""backend.py: which backend is in use, as the engine itself decides it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from enkrypt_provider.frontends.backend import current_backend
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project's folder, in which a person works who is logged in nowhere."""
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+def log_in(project: Path, url: object) -> None:
+    (project.parent / "home" / "credentials.json").write_text(json.dumps({"current": url}))
+
+
+def declare(project: Path, text: str = "name: x\nbackend:\n  url: s3://of-the-project\n", name: str = "yaml") -> None:
+    (project / f"Pulumi.{name}").write_text(text)
+
+
+def hash_of(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    with monkeypatch.context() as patch:
+        patch.setenv("PULUMI_BACKEND_URL", url)
+        return current_backend()
+
+
+def test_the_environment_comes_before_the_project_and_that_before_the_login(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert current_backend() == ""
+    log_in(project, "s3://of-the-login")
+    assert current_backend() == hash_of("s3://of-the-login", monkeypatch)
+    declare(project)
+    assert current_backend() == hash_of("s3://of-the-project", monkeypatch)
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://of-the-environment")
+    assert current_backend() not in ("", hash_of("s3://of-the-project", monkeypatch))
+
+
+def test_the_project_is_found_from_a_folder_below(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    declare(project, name="yml")
+    (project / "app").mkdir()
+    monkeypatch.chdir(project / "app")
+    assert current_backend() == hash_of("s3://of-the-project", monkeypatch)
+
+
+@pytest.mark.parametrize("text", ["name: x\n", "backend: {}\n", "backend: s3://x\n", "- a\n", "a: [\n", "", "\udce9"])
+def test_a_project_that_names_no_backend_leaves_it_to_the_login(
+    project: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    (project / "Pulumi.yaml").write_bytes(text.encode(errors="surrogateescape"))
+    log_in(project, "s3://of-the-login")
+    assert current_backend() == hash_of("s3://of-the-login", monkeypatch)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '"x"', "{}", '{"current": null}'])
+def test_a_login_that_cannot_be_read_is_none(project: Path, text: str) -> None:
+    (project.parent / "home" / "credentials.json").write_text(text)
+    assert current_backend() == ""
+
+
+def test_a_password_in_the_url_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = hash_of("postgres://user:stand-in-password@h/states", monkeypatch)
+    assert "stand-in" not in found
+    assert found != hash_of("postgres://user:another@h/states", monkeypatch)

@@ -1,0 +1,159 @@
+"""dynamic.py: what `pulumi.dynamic` asks and is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from core.machines import KEY, Api, Machine, model, urn
+from documents import canonical, document, through_engine
+from pulumi.output import UNKNOWN, Unknown
+
+from enkrypt_provider.core.controller import ACCOUNT
+from enkrypt_provider.errors import EnkryptError
+from enkrypt_provider.frontends.dynamic import DynamicFrontend
+from enkrypt_provider.frontends.property_values import OWNER, without_secrets
+from enkrypt_provider.kinds.deployment import DEPLOYMENT
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Api:
+    return Api(tmp_path / "api.sqlite")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, api: Api) -> Machine:
+    return Machine(tmp_path / "here", api)
+
+
+@pytest.fixture
+def frontend(machine: Machine) -> DynamicFrontend:
+    """A provider process as the engine's host talks to it."""
+    return DynamicFrontend(machine.run().controller, machine.report)
+
+
+def news(name: str = "a", id_: str = "x/1", **changes: Any) -> dict[str, Any]:
+    """What a program hands to `check`."""
+    return {**model(id_, **changes), OWNER: urn(name)}
+
+
+def reasons(frontend: DynamicFrontend, given: dict[str, Any]) -> list[str]:
+    """What `check` refuses; no failure may name a property, or the engine would print its value."""
+    failures = frontend.check({}, given).failures
+    assert {failure.property for failure in failures} <= {""}
+    return [failure.reason for failure in failures]
+
+
+def secret(value: Any) -> dict[str, Any]:
+    """A value as the engine encrypts it."""
+    return {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": value}
+
+
+def test_a_life(frontend: DynamicFrontend, machine: Machine, api: Api) -> None:
+    """Each operation takes what the engine makes of what the one before returned; a later run deletes."""
+    inputs = frontend.check({}, {**document(), OWNER: urn("a")}).inputs
+    assert inputs["model_config"]["apikeys"] == secret(canonical(document())["model_config"]["apikeys"])
+    assert without_secrets(inputs) == canonical(document())
+    created = frontend.create(through_engine(inputs))
+    outs = through_engine(created.outs or {})
+    assert (created.id, outs[ACCOUNT]) == ("Test_Model/1", "http://127.0.0.1")
+    found = frontend.read(created.id, outs)
+    assert (found.id, found.outs, found.inputs) == (created.id, created.outs, inputs)
+    changed = canonical(document(model_name="new"))
+    assert frontend.diff(created.id, outs, through_engine(inputs)).changes is False
+    assert frontend.diff(created.id, outs, through_engine(changed)).changes is True
+    updated = frontend.update(created.id, outs, through_engine(changed)).outs or {}
+    assert updated["model_name"] == api.registered()["Test_Model/1"]["model_name"] == "new"
+    frontend = DynamicFrontend(machine.run().controller, machine.report)
+    frontend.delete(created.id, through_engine(updated))
+    gone = frontend.read(created.id, outs)
+    assert (gone.id, gone.outs) == ("", {})
+
+
+def test_a_replacement_is_made_before_the_old_one_is_deleted(frontend: DynamicFrontend) -> None:
+    outs = through_engine(frontend.create(canonical(model())).outs or {})
+    found = frontend.diff("x/1", outs, canonical(model("y/1")))
+    assert (found.changes, found.replaces, found.delete_before_replace) == (True, ["model_saved_name"], False)
+
+
+def test_another_account_is_a_replacement(frontend: DynamicFrontend, machine: Machine, tmp_path: Path) -> None:
+    outs = through_engine(frontend.create(canonical(model())).outs or {})
+    there = DynamicFrontend(
+        machine.run(Api(tmp_path / "there.sqlite", "http://127.0.0.2")).controller, machine.report
+    )
+    found = there.diff("x/1", outs, canonical(model()))
+    assert (found.changes, found.replaces) == (True, [ACCOUNT])
+
+
+def test_the_resource_is_known_by_what_check_was_told(frontend: DynamicFrontend, machine: Machine) -> None:
+    """No other request names it: a killed create is taken up all the same, by the same resource alone."""
+    frontend.create(through_engine(frontend.check({}, news("a")).inputs))
+    again, other = (DynamicFrontend(machine.run().controller, machine.report) for _ in range(2))
+    with pytest.raises(EnkryptError, match="is registered already"):
+        other.create(through_engine(other.check({}, news("b")).inputs))
+    assert again.create(through_engine(again.check({}, news("a")).inputs)).id == "x/1"
+
+
+def test_two_resources_of_one_identity_are_refused(frontend: DynamicFrontend) -> None:
+    assert reasons(frontend, news("one")) == []
+    assert reasons(frontend, news("two")) == [
+        "x/1 is declared twice, here and as 'one': give one of them another model_version"
+    ]
+
+
+@pytest.mark.parametrize("owner", [None, ""])
+def test_resources_that_do_not_say_who_they_are_are_not_compared(
+    frontend: DynamicFrontend, owner: str | None
+) -> None:
+    assert [reasons(frontend, {**model(), OWNER: owner}) for _ in range(2)] == [[], []]
+
+
+def test_what_is_not_known_yet_comes_back_as_the_engine_has_it(frontend: DynamicFrontend) -> None:
+    """At preview an identity may be unknown, and so may all else."""
+    found = frontend.check({}, news(model_saved_name=UNKNOWN, model_config__endpoint=UNKNOWN))
+    assert found.failures == []
+    assert isinstance(found.inputs["model_saved_name"], Unknown)
+    assert isinstance(found.inputs["model_config"]["endpoint"], Unknown)
+    outs = through_engine(frontend.create(canonical(model())).outs or {})
+    assert frontend.diff("x/1", outs, found.inputs).replaces == ["model_saved_name"]
+
+
+def test_each_broken_rule_is_a_failure(frontend: DynamicFrontend) -> None:
+    given = news(testing_for="llm", model_config__endpoint__port=0)
+    assert [line.partition(":")[0] for line in reasons(frontend, given)] == [
+        "testing_for",
+        "model_config.endpoint.port",
+    ]
+
+
+def test_settings_that_are_not_known_yet_are_as_if_not_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A provider's key may be another resource's output: at preview its environment's stands in, or none."""
+    monkeypatch.setenv("ENKRYPTAI_API_KEY", KEY)
+    settings = {"enkrypt:apiKey": UNKNOWN, "enkrypt:endpoint": f"embedded:{tmp_path / 'e.sqlite'}"}
+    assert reasons(DynamicFrontend.configured(settings.get), news()) == []
+
+
+def test_wrong_settings_are_a_failure_of_each_check() -> None:
+    frontend = DynamicFrontend.configured({"enkrypt:apiKey": KEY, "enkrypt:timeout": "soon"}.get)
+    for name in "ab":
+        assert reasons(frontend, news(name)) == ["enkrypt:timeout must be a number of seconds from 0.1 to 3600"]
+
+
+def test_the_host_may_write_into_what_it_is_given(frontend: DynamicFrontend) -> None:
+    """It adds `__provider` to each dict: none may be another's."""
+    given = news()
+    inputs = frontend.check({}, given).inputs
+    inputs["__provider"] = "of the host"
+    created = frontend.create(through_engine(inputs))
+    assert "__provider" not in (created.outs or {})
+    assert "__provider" not in given
+
+
+def test_a_deployment_is_replaced_the_other_way_round(machine: Machine) -> None:
+    """Names are unique in the account: the old one is deleted before the new one is made."""
+    frontend = DynamicFrontend(machine.run(kind=DEPLOYMENT).controller, machine.report, DEPLOYMENT)
+    inputs = frontend.check({}, {"name": "x", "model_saved_name": "m", OWNER: urn("a")}).inputs
+    outs = through_engine(frontend.create(through_engine(inputs)).outs or {})
+    found = frontend.diff("x", outs, {**inputs, "name": "y"})
+    assert (found.changes, found.replaces, found.delete_before_replace) == (True, ["name"], True)

@@ -1,0 +1,66 @@
+"""The package's names, made mechanically from the API's."""
+
+from __future__ import annotations
+
+import pytest
+from documents import everything, minimal
+
+from enkrypt_provider.frontends.package_names import (
+    from_package,
+    package_steps,
+    problem_in_package,
+    property_path,
+    to_package,
+)
+from enkrypt_provider.frontends.package_schema import camel, snake
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.model import MODEL
+
+
+def test_pythons_names_are_the_apis() -> None:
+    """So a generated SDK and the classes of this package name the same fields alike."""
+    fixed = {field.name for field in MODEL.fields.values() if not (field.parent and field.parent.is_map)}
+    assert {name: snake(camel(name)) for name in fixed} == {name: name for name in fixed}
+    assert camel("apikeys") == "apikeys"
+    assert len(fixed) > 40
+
+
+@pytest.mark.parametrize("dialect", ["v1", "v2"])
+def test_every_document_comes_back(dialect: Dialect) -> None:
+    document = everything(dialect)
+    there = to_package(MODEL, document)
+    assert "modelSavedName" in there
+    assert there != document
+    assert from_package(MODEL, there) == document
+
+
+def test_a_map_that_takes_any_name_is_untouched() -> None:
+    free = {"modelName": 1, "max_tokens": 2, "nested": {"baseUrl": 3}}
+    there = to_package(MODEL, minimal(model_config__metadata=free, model_config__default_request_options=free))
+    assert there["modelConfig"]["metadata"] == free
+    assert there["modelConfig"]["defaultRequestOptions"] == free
+
+
+def test_the_apis_names_are_read_too() -> None:
+    """States of the dynamic provider have them."""
+    assert from_package(MODEL, minimal()) == minimal()
+    assert from_package(MODEL, {"nonsense": 1, "modelName": "x"}) == {"nonsense": 1, "model_name": "x"}
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (("model_config", "apikeys", 0), "modelConfig.apikeys[0]"),
+        (("model_config", "custom_headers", 1, "value"), "modelConfig.customHeaders[1].value"),
+        (("model_config", "metadata", "a.b", 'c"d'), 'modelConfig.metadata["a.b"]["c\\"d"]'),
+        (("model_config", "metadata", "max_tokens"), "modelConfig.metadata.max_tokens"),
+    ],
+)  # fmt: skip
+def test_a_path_is_the_engines(path: tuple[str | int, ...], shown: str) -> None:
+    assert property_path(package_steps(MODEL, path)) == shown
+
+
+def test_a_problem_has_the_packages_names() -> None:
+    assert problem_in_package(MODEL, "model_config.base_path2: unlike base_path") == (
+        "modelConfig.base_path2: unlike basePath"
+    )

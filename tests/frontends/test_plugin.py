@@ -1,0 +1,439 @@
+"""The plugin, asked as the engine asks it, on an emulator of each test's own."""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi.output import UNKNOWN
+from pulumi.runtime.proto import provider_pb2
+
+from enkrypt_provider import __version__
+from enkrypt_provider.emulator import Fault
+from enkrypt_provider.frontends.property_values import Secret, from_engine
+from enkrypt_provider.testing import Emulator
+from enkrypt_provider.testing.emulator import emulator
+
+from .plugin_engine import CallFailed, Engine, Held, running
+
+Diff = provider_pb2.DiffResponse
+Kind = provider_pb2.PropertyDiff
+KEY = "stand-in-key-0001"
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Emulator]:
+    with emulator(tmp_path / "api.db") as found:
+        yield found
+
+
+@pytest.fixture
+def engine(api: Emulator) -> Iterator[Engine]:
+    with running() as found:
+        found.configure(endpoint=api.url, apiKey=Secret(api.key), maxRetries="1")
+        yield found
+
+
+def chat(**config: Any) -> dict[str, Any]:
+    """What a program declares, in the package's names."""
+    reached = {"isCompatibleWith": "openai", "endpoint": {"host": "chat.example.com"}, "apikeys": [KEY]}
+    return {"modelSavedName": "chat", "certifications": ["GDPR", "HIPAA"], "modelConfig": {**reached, **config}}
+
+
+# ---- configuration
+
+
+def test_the_plugin_says_what_it_is(engine: Engine) -> None:
+    found = engine.call("Handshake", provider_pb2.ProviderHandshakeRequest(engine_address="127.0.0.1:1"))
+    assert (found.accept_secrets, found.accept_outputs) == (False, False)
+    assert engine.log.addresses == ["127.0.0.1:1"]
+    schema = json.loads(engine.call("GetSchema", provider_pb2.GetSchemaRequest()).schema)
+    assert schema["version"] == __version__
+    assert "enkrypt:index:EnkryptModel" in schema["resources"]
+
+
+def test_a_stacks_configuration_is_checked(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key is a secret whoever sets it, the catalogue is no setting, and the state names the account."""
+    config, problems = engine.check_config({"enkrypt:apiKey": "k", "models": "[]", "version": "0.1.0"})
+    assert (config, problems) == ({"apiKey": Secret("k"), "version": "0.1.0"}, [])
+    monkeypatch.setenv("ENKRYPTAI_BASE_URL", "https://eu.example.com")
+    assert engine.check_config({})[0] == {"endpoint": "https://eu.example.com"}
+    _, (problem,) = engine.check_config({"dialect": "v3"})
+    assert problem.startswith("enkrypt:dialect must be one of v1, v2")
+
+
+def test_an_explicit_provider_has_no_other_argument(engine: Engine) -> None:
+    assert engine.check_config({"endpont": "embedded"}, "eu")[1] == [
+        'endpont is no setting; did you mean "endpoint"?'
+    ]
+    assert engine.check_config({"endpont": "embedded"})[1] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "replaces", "diffs"),
+    [
+        ({"apiKey": "a"}, {"apiKey": "b"}, [], ["apiKey"]),
+        ({"endpoint": "https://a.example"}, {"endpoint": "https://b.example"}, ["endpoint"], ["endpoint"]),
+        ({"endpoint": "https://a.example"}, {"endpoint": "https://A.example:443/"}, [], ["endpoint"]),
+        ({}, {"endpoint": "https://api.enkryptai.com"}, [], ["endpoint"]),
+        ({"endpoint": "https://a.example"}, {"endpoint": "04da6b54-80e4-46f7-96ec-b56ff0331ba9"}, [], ["endpoint"]),
+        ({"enkrypt:endpoint": "https://a.example", "enkrypt:apiKey": "a"},
+         {"endpoint": "https://a.example", "apiKey": "a"}, [], []),
+        ({"version": "0.0.1", "timeout": "3"}, {"version": "0.1.0", "timeout": "3"}, [], []),
+    ],
+)  # fmt: skip
+def test_another_account_replaces_and_a_rotated_key_does_not(
+    engine: Engine, old: Any, new: Any, replaces: list[str], diffs: list[str]
+) -> None:
+    """Nor do the dynamic provider's names."""
+    found = engine.diff_config(old, new)
+    assert (list(found.replaces), list(found.diffs)) == (replaces, diffs)
+    assert found.changes == (Diff.DIFF_SOME if diffs else Diff.DIFF_NONE)
+
+
+def test_without_a_key_a_check_says_so() -> None:
+    with running() as engine:
+        engine.configure(endpoint="https://a.example")
+        _, (problem,) = engine.check("chat", chat())
+        assert problem.startswith("no API key: run `pulumi config set --secret enkrypt:apiKey`")
+
+
+# ---- check
+
+
+def test_check_fills_defaults_in_and_marks_secrets(engine: Engine) -> None:
+    inputs, problems = engine.check("chat", chat(metadata={"max_tokens": 5, "modelName": "kept"}))
+    assert problems == []
+    assert inputs["modelConfig"]["apikeys"] == Secret([KEY])
+    assert inputs["modelConfig"]["endpoint"] == {
+        "scheme": "https", "host": "chat.example.com", "port": 443.0, "basePath": ""
+    }  # fmt: skip
+    assert inputs["modelConfig"]["metadata"] == {"max_tokens": 5.0, "modelName": "kept"}
+
+
+def test_what_a_name_says_is_secret_is_marked_too(engine: Engine) -> None:
+    inputs, _ = engine.check("chat", chat(defaultRequestOptions={"headers": {"x": "y"}, "n": 1}))
+    assert inputs["modelConfig"]["defaultRequestOptions"] == {"headers": Secret({"x": "y"}), "n": 1.0}
+
+
+def test_a_problem_is_told_in_the_packages_names_and_without_a_value(engine: Engine) -> None:
+    declared = chat(isCompatibleWth="openai", apikeys=["with spaces in it"])
+    _, problems = engine.check("chat", declared)
+    assert any(p.startswith("modelConfig.isCompatibleWth: is not a field here") for p in problems)
+    assert 'did you mean "isCompatibleWith"' in "".join(problems)
+    assert "with spaces" not in "".join(problems)
+
+
+def test_values_that_are_not_known_yet_stay_where_they_are(engine: Engine) -> None:
+    declared = chat(endpoint={"host": UNKNOWN}, apikeys=[UNKNOWN])
+    inputs, problems = engine.check("chat", declared)
+    assert problems == []
+    assert inputs["modelConfig"]["endpoint"]["host"] is UNKNOWN
+    previewed = engine.previewed("chat", declared)
+    assert previewed["modelConfig"]["endpoint"]["host"] is UNKNOWN
+    assert previewed["modelId"] is UNKNOWN
+
+
+def test_an_unordered_list_keeps_its_order(engine: Engine) -> None:
+    """So a diff shows what was added, not that every item moved."""
+    olds = engine.checked("chat", chat())
+    news = {**chat(), "certifications": ["CCPA", "HIPAA", "GDPR"]}
+    assert engine.checked("chat", news, olds)["certifications"] == ["GDPR", "HIPAA", "CCPA"]
+
+
+def test_two_resources_cannot_declare_one_model(engine: Engine) -> None:
+    engine.checked("one", chat())
+    _, (problem,) = engine.check("two", chat())
+    assert problem.startswith("chat/v1 is declared twice, here and as 'one'")
+
+
+# ---- create, diff, update, delete
+
+
+def test_outputs_hold_no_secret(engine: Engine, api: Emulator) -> None:
+    """So `modelConfig` is plain in a program, and the state has each key once."""
+    held = engine.create("chat", chat(defaultRequestOptions={"headers": {"x": KEY}, "n": 1}))
+    assert held.id == "chat/v1"
+    assert KEY not in json.dumps(held.outputs)
+    assert held.outputs["modelConfig"]["defaultRequestOptions"] == {"n": 1.0}
+    assert held.outputs["projectName"] == "default"
+    assert api.models()["chat/v1"]["model_config"]["apikeys"] == [KEY]
+
+
+def test_what_is_declared_again_is_no_difference(engine: Engine) -> None:
+    held = engine.create("chat", chat())
+    assert engine.diff("chat", held, chat()).changes == Diff.DIFF_NONE
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "path", "kind"),
+    [
+        ({}, {"systemPrompt": "Be brief."}, "modelConfig.systemPrompt", Kind.UPDATE),
+        ({}, {"endpoint": {"host": "b.example.com"}}, "modelConfig.endpoint.host", Kind.UPDATE),
+        ({}, {"apikeys": ["stand-in-key-0002"]}, "modelConfig.apikeys", Kind.UPDATE),
+        ({}, {"paths": {"vision": "/v"}}, "modelConfig.paths.vision", Kind.ADD),
+        ({"paths": {"vision": "/v"}}, {}, "modelConfig.paths.vision", Kind.DELETE),
+        ({}, {"modelVersion": "v2"}, "modelConfig.modelVersion", Kind.UPDATE_REPLACE),
+        ({"metadata": {"a.b": {"c": 1}}}, {"metadata": {"a.b": {"c": 2}}},
+         'modelConfig.metadata["a.b"].c', Kind.UPDATE),
+    ],
+)  # fmt: skip
+def test_a_diff_names_the_property_and_what_becomes_of_it(
+    engine: Engine, before: Any, after: Any, path: str, kind: Any
+) -> None:
+    held = engine.create("chat", chat(**before))
+    found = engine.diff("chat", held, chat(**after))
+    assert found.hasDetailedDiff
+    assert {name: entry.kind for name, entry in found.detailedDiff.items()} == {path: kind}
+    replaces = kind == Kind.UPDATE_REPLACE
+    assert (list(found.replaces), found.deleteBeforeReplace) == (["modelConfig"] * replaces, not replaces)
+
+
+def test_an_update_sends_the_whole_object_with_the_keys(engine: Engine, api: Emulator) -> None:
+    held = engine.create("chat", chat())
+    api.calls()
+    previewed = engine.update("chat", held, chat(systemPrompt="Be brief."), preview=True)
+    assert previewed.outputs["modelConfig"]["systemPrompt"] == "Be brief."
+    assert api.calls() == []
+    updated = engine.update("chat", held, chat(systemPrompt="Be brief."))
+    assert KEY not in json.dumps(updated.outputs)
+    live = api.models()["chat/v1"]["model_config"]
+    assert (live["system_prompt"], live["apikeys"]) == ("Be brief.", [KEY])
+
+
+def test_a_deletion_is_done_or_refused(engine: Engine, api: Emulator) -> None:
+    held = engine.create("chat", {**chat(), "deletionProtection": True})
+    with pytest.raises(CallFailed, match=r"^chat/v1 is protected from deletion"):
+        engine.delete("chat", held)
+    free = engine.update("chat", held, chat())
+    with running() as later:
+        later.configure(endpoint=api.url, apiKey=Secret(api.key))
+        later.delete("chat", free)
+    assert api.models() == {}
+
+
+def test_an_error_is_one_line(engine: Engine, api: Emulator) -> None:
+    api.add({"model_saved_name": "chat", "model_config": {
+        "is_compatible_with": "openai", "endpoint": {"host": "theirs.example.com"}}})  # fmt: skip
+    with pytest.raises(CallFailed, match=r"^chat/v1 is registered already") as failed:
+        engine.create("chat", chat())
+    assert "\n" not in str(failed.value)
+
+
+def test_a_model_that_is_to_be_made_anew_is_deleted_first(engine: Engine, api: Emulator) -> None:
+    """`replaceOnChanges`: the engine deletes what it has just compared, and creates the same identity."""
+    held = engine.create("chat", chat())
+    with running() as later:
+        later.configure(endpoint=api.url, apiKey=Secret(api.key))
+        assert later.diff("chat", held, chat(hostingType="Internal")).deleteBeforeReplace
+        later.delete("chat", held)
+        assert api.models() == {}
+        assert later.create("chat", chat(hostingType="Internal")).outputs["modelId"] != held.outputs["modelId"]
+
+
+def test_an_earlier_object_of_the_resource_takes_nothing_with_it(engine: Engine, api: Emulator) -> None:
+    """A forced replacement that adopted its own registration was killed before the old object was deleted."""
+    old = engine.create("chat", chat())
+    new = engine.update("chat", old, chat(systemPrompt="Be brief."))
+    with running() as later:
+        later.configure(endpoint=api.url, apiKey=Secret(api.key))
+        assert later.diff("chat", new, chat()).changes == Diff.DIFF_SOME
+        later.delete("chat", old)
+        assert list(api.models()) == ["chat/v1"]
+        assert ("info", "chat/v1 is kept: another object of the state stands for it", "chat") in later.log.lines
+
+
+def test_one_api_at_two_addresses_is_not_deleted_at_the_old_one(engine: Engine, api: Emulator) -> None:
+    """Another endpoint replaces each model; one that the new provider adopted is the one that the old one holds."""
+    declared = {**chat(), "adoptExisting": True}
+    held = engine.create("chat", declared)
+    with running("move") as new, running("move") as old:
+        new.configure(endpoint=api.url.replace("127.0.0.1", "localhost"), apiKey=Secret(api.key))
+        adopted = new.create("chat", declared)
+        assert adopted.outputs["modelId"] == held.outputs["modelId"]
+        old.configure(endpoint=api.url, apiKey=Secret(api.key))
+        old.delete("chat", held)
+    assert list(api.models()) == ["chat/v1"]
+
+
+# ---- a model that does not answer
+
+
+def test_a_model_that_does_not_answer_is_kept_with_its_error(engine: Engine, api: Emulator) -> None:
+    """The next `up` updates it, even without a difference."""
+    declared = {**chat(), "verifyHealth": True}
+    api.fault(Fault(call="model_health", status=200, body=json.dumps({"status": "unhealthy", "message": "no route"})))
+    with pytest.raises(CallFailed, match="does not answer: unhealthy: no route") as failed:
+        engine.create("chat", declared)
+    found = failed.value.failed
+    assert (found.id, list(found.reasons)) == ("chat/v1", [str(failed.value)])
+    assert list(api.models()) == ["chat/v1"]
+    held = Held("chat/v1", engine.checked("chat", declared), from_engine(found.properties))
+    with pytest.raises(CallFailed, match="does not answer: unhealthy: no route") as failed:
+        engine.update("chat", held, declared)
+    assert failed.value.failed.id == "chat/v1"
+    api.fault()
+    assert engine.update("chat", held, declared).outputs["modelSavedName"] == "chat"
+
+
+# ---- read
+
+
+def test_a_refresh_shows_drift_and_keeps_the_keys(engine: Engine, api: Emulator) -> None:
+    held = engine.create("chat", chat())
+    api.change("chat/v1", {"model_config": {"hosting_type": "Internal"}})
+    found = engine.read("chat", "chat/v1", held)
+    assert found.inputs["modelConfig"]["hostingType"] == "Internal"
+    assert found.inputs["modelConfig"]["apikeys"] == Secret([KEY])
+    assert KEY not in json.dumps(found.outputs)
+
+
+def test_what_is_gone_has_no_id(engine: Engine, api: Emulator) -> None:
+    held = engine.create("chat", chat())
+    api.delete("chat/v1")
+    assert engine.read("chat", "chat/v1", held).id == ""
+
+
+def test_an_import_is_short_and_without_keys(engine: Engine) -> None:
+    engine.create("chat", chat(systemPrompt="Be brief."))
+    found = engine.read("chat", "chat")
+    assert found.id == "chat/v1"
+    assert found.inputs == {
+        "modelSavedName": "chat",
+        "certifications": ["GDPR", "HIPAA"],
+        "modelConfig": {
+            "isCompatibleWith": "openai",
+            "endpoint": {"host": "chat.example.com"},
+            "systemPrompt": "Be brief.",
+        },
+    }
+    assert KEY not in json.dumps(found.outputs)
+
+
+def test_after_an_import_only_the_keys_are_missing(engine: Engine) -> None:
+    """Who changes something else without them is warned: the whole object is sent."""
+    engine.create("chat", chat())
+    found = engine.read("chat", "chat/v1")
+    with_keys = engine.diff("chat", found, chat())
+    assert {name: entry.kind for name, entry in with_keys.detailedDiff.items()} == {"modelConfig.apikeys": Kind.ADD}
+    assert engine.diff("chat", found, found.inputs).changes == Diff.DIFF_NONE
+    engine.log.lines.clear()
+    refreshed = engine.read("chat", "chat/v1", found)
+    changed = copy.deepcopy(found.inputs)
+    changed["modelConfig"]["systemPrompt"] = "Be brief."
+    assert engine.diff("chat", refreshed, changed).changes == Diff.DIFF_SOME
+    ((severity, line, name),) = engine.log.lines
+    assert (severity, name) == ("warning", "chat")
+    assert line.startswith("chat/v1: the import left out modelConfig.apikeys")
+
+
+def test_an_import_of_what_is_not_there_names_what_comes_near(engine: Engine) -> None:
+    engine.create("chat", chat())
+    with pytest.raises(CallFailed, match='no model chta/v1 is registered with this account; did you mean "chat/v1"'):
+        engine.read("chat", "chta/v1")
+
+
+# ---- functions
+
+
+def test_functions_return_registrations_without_secrets(engine: Engine) -> None:
+    engine.create("chat", chat())
+    found = engine.invoke("enkrypt:index:getModel", name="chat")
+    assert found["modelConfig"]["endpoint"]["host"] == "chat.example.com"
+    assert isinstance(found["modelId"], float)
+    listed = engine.invoke("enkrypt:index:listModels", name="c*")["models"]
+    assert [model["modelSavedName"] for model in listed] == ["chat"]
+    assert engine.invoke("enkrypt:index:listModels", name="x*") == {"models": []}
+    assert KEY not in json.dumps([found, listed])
+
+
+def test_a_function_names_what_comes_near(engine: Engine) -> None:
+    engine.create("chat", chat())
+    with pytest.raises(CallFailed, match='did you mean "chat/v1"'):
+        engine.invoke("enkrypt:index:getModel", name="chta")
+    with pytest.raises(CallFailed, match="let the call depend on an output that the API sets, such as modelId"):
+        engine.invoke("enkrypt:index:getModel", name="chta", preview=True)
+    with pytest.raises(CallFailed, match="there is no function enkrypt:index:getPolicy; there are"):
+        engine.invoke("enkrypt:index:getPolicy")
+
+
+# ---- waiting
+
+
+def test_messages_stand_at_the_resource_and_cancel_ends_the_wait(engine: Engine, api: Emulator) -> None:
+    """A server that asks for half a minute is not waited for."""
+    api.fault(Fault(call="add_model", status=503, retry_after="30"))
+    failures: list[str] = []
+
+    def create() -> None:
+        with pytest.raises(CallFailed) as failed:
+            engine.create("chat", chat())
+        failures.append(str(failed.value))
+
+    thread = threading.Thread(target=create)
+    thread.start()
+    give_up = time.monotonic() + 10
+    while not engine.log.lines and time.monotonic() < give_up:
+        thread.join(0.02)
+    engine.cancel()
+    thread.join(10)
+    assert len(failures) == 1
+    assert failures[0].startswith("interrupted")
+    severity, line, name = engine.log.lines[0]
+    assert (severity, name) == ("info", "chat")
+    assert "trying again in 30 s" in line
+
+
+def test_a_resources_timeout_ends_the_retries(api: Emulator) -> None:
+    """`customTimeouts` of the resource: a wait that would exceed it is not begun."""
+    api.fault(Fault(call="add_model", status=503, retry_after="5"))
+    with running() as engine:
+        engine.configure(endpoint=api.url, apiKey=Secret(api.key), maxRetries="9")
+        with pytest.raises(CallFailed, match="tried once"):
+            engine.create("chat", chat(), timeout=1)
+
+
+# ---- from the dynamic provider
+
+
+def of_dynamic(engine: Engine) -> Held:
+    """What the dynamic provider left in the state of a registration that is there."""
+    held = engine.create("chat", chat())
+    inputs = {
+        "model_saved_name": "chat",
+        "certifications": ["GDPR", "HIPAA"],
+        "model_config": {"is_compatible_with": "openai", "endpoint": {"host": "chat.example.com"}, "apikeys": [KEY]},
+        "__provider": "pickled",
+    }
+    names = {"model_id": "modelId", "created_at": "createdAt", "updated_at": "updatedAt"}
+    computed = {name: held.outputs[ours] for name, ours in names.items()}
+    return Held("chat/v1", inputs, {**inputs, **computed, "__account": held.outputs["__account"]})
+
+
+def test_a_state_of_the_dynamic_provider_gets_the_packages_names(engine: Engine, api: Emulator) -> None:
+    """By an update, without a call of the API."""
+    held = of_dynamic(engine)
+    api.calls()
+    assert engine.diff("chat", held, chat()).changes == Diff.DIFF_SOME
+    updated = engine.update("chat", held, chat())
+    assert api.calls() == []
+    assert updated.outputs["modelConfig"]["endpoint"]["host"] == "chat.example.com"
+    assert updated.outputs["__account"] == held.outputs["__account"]
+    assert [name for name in updated.outputs if name == "__provider" or ("_" in name and name[0] != "_")] == []
+    assert KEY not in json.dumps(updated.outputs)
+    assert engine.diff("chat", updated, chat()).changes == Diff.DIFF_NONE
+    assert api.calls() == []
+
+
+def test_a_change_on_the_way_from_the_dynamic_provider_is_made(engine: Engine, api: Emulator) -> None:
+    held = of_dynamic(engine)
+    found = engine.diff("chat", held, chat(systemPrompt="Be brief."))
+    assert list(found.detailedDiff) == ["modelConfig.systemPrompt"]
+    engine.update("chat", held, chat(systemPrompt="Be brief."))
+    assert api.models()["chat/v1"]["model_config"]["system_prompt"] == "Be brief."

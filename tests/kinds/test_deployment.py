@@ -1,0 +1,124 @@
+"""kinds/deployment.py: what a program may declare of a deployment, what is sent, and what is drift."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from documents import through_engine
+
+from enkrypt_provider.core.diff import Rule, changes, differing
+from enkrypt_provider.errors import UnexpectedResponse
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.deployment import DEPLOYMENT, NO_INPUT, NO_OUTPUT
+from enkrypt_provider.kinds.guardrails_policy import Detectors
+from enkrypt_provider.kinds.kind import Identifier, Properties
+from enkrypt_provider.kinds.plain import UNKNOWN
+
+INPUT: dict[str, Any] = {
+    "policy_name": "p", "enabled": True, "block": ["pii", "nsfw"], "additional_config": {"pii_redaction": True},
+}  # fmt: skip
+OUTPUT: dict[str, Any] = {
+    "policy_name": "p", "enabled": False, "block": ["relevancy"],
+    "additional_config": {"hallucination": True, "adherence": False, "relevancy": True},
+}  # fmt: skip
+DECLARED: dict[str, Any] = {"name": "d", "model_saved_name": "m"}
+BOTH: dict[str, Any] = {**DECLARED, "input_guardrails_policy": INPUT, "output_guardrails_policy": OUTPUT}
+
+
+def parsed(program: Properties) -> Properties:
+    """The canonical form of a deployment."""
+    inputs, problems = codec.parse(DEPLOYMENT, program)
+    assert problems == []
+    return inputs
+
+
+def problems(**deployment: Any) -> list[str]:
+    return [str(problem) for problem in codec.parse(DEPLOYMENT, deployment)[1]]
+
+
+def test_it_comes_back_as_it_was_declared() -> None:
+    inputs = parsed(BOTH)
+    assert inputs == {**BOTH, "model_version": "v1"}
+    assert codec.from_state(DEPLOYMENT, through_engine(inputs)) == inputs
+    live = codec.read(DEPLOYMENT, {**codec.body(DEPLOYMENT, inputs), "deployment_id": "9", "updated_by": "me"})
+    assert (live.inputs, live.identity, live.number) == (inputs, Identifier("d", ""), 9)
+
+
+def test_the_version_and_both_policies_are_always_sent() -> None:
+    """As the official client does: a server that merges must not keep a policy that is no longer declared."""
+    sent = codec.body(DEPLOYMENT, parsed(DECLARED))
+    assert sent == {
+        **DECLARED, "model_version": "v1", "input_guardrails_policy": NO_INPUT, "output_guardrails_policy": NO_OUTPUT,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("none", [NO_OUTPUT, None, {}])
+def test_a_policy_without_a_name_is_none(none: Any) -> None:
+    """To one that declares none it is no difference, to one that declares some it is."""
+    response = {**codec.body(DEPLOYMENT, parsed(BOTH)), "output_guardrails_policy": none}
+    live = codec.read(DEPLOYMENT, response)
+    assert "output_guardrails_policy" not in live.inputs
+    assert differing(parsed({**DECLARED, "input_guardrails_policy": INPUT}), live, DEPLOYMENT) == []
+    assert differing(parsed(BOTH), live, DEPLOYMENT) == ["output_guardrails_policy"]
+
+
+def test_drift_is_seen_field_by_field() -> None:
+    """The order of what blocks says nothing; a check that somebody switched on is drift all the same."""
+    inputs = parsed({**DECLARED, "input_guardrails_policy": {**INPUT, "additional_config": {}}})
+    changed = {**INPUT, "block": ["nsfw", "pii"], "enabled": False}
+    live = codec.read(DEPLOYMENT, {**DECLARED, "model_version": "v2", "input_guardrails_policy": changed})
+    assert differing(inputs, live, DEPLOYMENT) == [
+        "model_version",
+        "input_guardrails_policy.enabled",
+        "input_guardrails_policy.additional_config.pii_redaction",
+    ]
+
+
+def test_a_name_replaces_and_the_old_one_is_deleted_first() -> None:
+    """Names are unique in an account, not in a project."""
+    new = parsed({**BOTH, "name": "e", "model_version": "2"})
+    assert [(one.path, one.rule) for one in changes(parsed(BOTH), new, DEPLOYMENT)] == [
+        ("name", Rule.REPLACE),
+        ("model_version", Rule.UPDATE),
+    ]
+    assert DEPLOYMENT.deletes_first
+
+
+def test_mistakes_are_told_by_their_place() -> None:
+    assert problems() == ["name: is required", "model_saved_name: is required"]
+    names = ", ".join(Detectors.model_fields)
+    found = problems(**DECLARED, input_guardrails_policy={"policy_name": "", "block": ["relevancy", "topic"]})
+    assert [problem.partition(":")[0] for problem in found] == [
+        f"input_guardrails_policy.{path}" for path in ("policy_name", "enabled", "block[0]", "block[1]")
+    ]
+    assert found[1] == "input_guardrails_policy.enabled: is required"
+    assert sorted(found[2].removeprefix("input_guardrails_policy.block[0]: must be one of ").split(", ")) == sorted(
+        names.split(", ")
+    )
+    assert problems(
+        **DECLARED, output_guardrails_policy={**OUTPUT, "additional_config": {"pii_redaction": True}}
+    ) == [
+        "output_guardrails_policy.additional_config.pii_redaction: is not a field here: it is "
+        "input_guardrails_policy.additional_config.pii_redaction"
+    ]
+
+
+def test_what_is_not_known_yet_breaks_no_rule() -> None:
+    """At a preview the names are outputs of what is made in the same run."""
+    unknown = {**DECLARED, "model_saved_name": UNKNOWN, "input_guardrails_policy": {**INPUT, "policy_name": UNKNOWN}}
+    inputs, found = codec.parse(DEPLOYMENT, unknown)
+    assert (inputs, found) == ({**unknown, "model_version": "v1"}, [])
+
+
+def test_a_list_shows_no_policies() -> None:
+    item = {**DECLARED, "model_version": "v1", "deployment_id": 9}
+    assert not codec.is_whole(DEPLOYMENT, item)
+    assert codec.is_whole(DEPLOYMENT, {**item, "input_guardrails_policy": INPUT})
+
+
+def test_its_name_stands_in_errors() -> None:
+    with pytest.raises(UnexpectedResponse, match=r"^expected a deployment, got a list$"):
+        codec.read(DEPLOYMENT, [])
+    with pytest.raises(UnexpectedResponse, match=r"^returned a deployment that is not whole: name: is required$"):
+        codec.read(DEPLOYMENT, {"model_saved_name": "m"})

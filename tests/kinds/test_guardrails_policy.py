@@ -1,0 +1,157 @@
+"""kinds/guardrails_policy.py: what a program may declare of a policy, what is sent, and what is drift."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from documents import through_engine
+
+from enkrypt_provider.core.diff import Rule, changes, differing, settle
+from enkrypt_provider.errors import UnexpectedResponse
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY, Detectors
+from enkrypt_provider.kinds.kind import Identifier, Properties
+from enkrypt_provider.kinds.plain import UNKNOWN
+
+RULE: dict[str, Any] = {
+    "id": "r1", "display_text": "No advice", "text": "Give no medical advice.", "risk_category": "safety_harm",
+    "applicability": "assistant", "severity": "high", "frameworks": ["hipaa"],
+    "mappings": [{"framework": "hipaa", "clause": "164"}], "source": "user", "suggested": True,
+}  # fmt: skip
+EVERYTHING: dict[str, Any] = {
+    "topic_detector": {"enabled": True, "topic": ["science", "money"], "block_message": "Not here."},
+    "nsfw": {"enabled": True, "block_message": "No."},
+    "toxicity": {"enabled": False},
+    "pii": {"enabled": True, "entities": ["pii", "secrets"]},
+    "injection_attack": {"enabled": True, "need_explanation": True},
+    "keyword_detector": {"enabled": True, "banned_keywords": ["acme"]},
+    "policy_violation": {"enabled": True, "policy_text": "Be kind.", "coc_policy_name": "Staff", "rules": [RULE]},
+    "bias": {"enabled": True},
+    "copyright_ip": {"enabled": True},
+    "system_prompt": {"enabled": True, "index": "system"},
+    "sponge_attack": {"enabled": True, "block_message": "Slower."},
+}
+
+
+def parsed(**detectors: Any) -> Properties:
+    """The canonical form of a policy with these detectors."""
+    inputs, problems = codec.parse(GUARDRAILS_POLICY, {"name": "p", "detectors": detectors})
+    assert problems == []
+    return inputs
+
+
+def stored(inputs: Properties, **more: Any) -> Properties:
+    """What a server says that keeps what it is sent."""
+    return {**codec.body(GUARDRAILS_POLICY, inputs), "policy_id": 7, "created_by": "me", "is_sample": False, **more}
+
+
+def problems(**policy: Any) -> list[str]:
+    return [str(problem) for problem in codec.parse(GUARDRAILS_POLICY, policy)[1]]
+
+
+def test_every_detector_comes_back_as_it_was_declared() -> None:
+    """Through the engine, whose numbers are floats, to the API and back: no difference."""
+    inputs = parsed(**EVERYTHING)
+    assert set(EVERYTHING) == set(Detectors.model_fields)
+    assert codec.from_state(GUARDRAILS_POLICY, through_engine(inputs)) == inputs
+    live = codec.read(GUARDRAILS_POLICY, stored(inputs))
+    assert live.inputs == inputs
+    assert (live.identity, live.number, live.computed) == (Identifier("p", ""), 7, {"policy_id": 7})
+
+
+def test_what_is_not_declared_is_sent_switched_off() -> None:
+    """A server that merges what it is sent must not leave a detector on that a program no longer declares."""
+    inputs = parsed(nsfw={"enabled": True})
+    sent = codec.body(GUARDRAILS_POLICY, inputs)["detectors"]
+    assert not any(it["enabled"] for it in codec.body(GUARDRAILS_POLICY, parsed())["detectors"].values())
+    assert list(sent) == ["nsfw", *(name for name in Detectors.model_fields if name != "nsfw")]
+    assert [name for name, it in sent.items() if it["enabled"]] == ["nsfw"]
+    assert inputs["detectors"] == {"nsfw": {"enabled": True}}
+
+
+def test_only_what_is_declared_is_compared() -> None:
+    """A server may echo its other detectors, on or off, and options that nobody gave."""
+    inputs = parsed(nsfw={"enabled": True})
+    echo = {"nsfw": {"enabled": True, "block_message": ""}, "bias": {"enabled": True}, "new_one": {"enabled": True}}
+    live = codec.read(GUARDRAILS_POLICY, {"name": "p", "detectors": echo})
+    assert differing(inputs, live, GUARDRAILS_POLICY) == []
+    assert settle(inputs, live, GUARDRAILS_POLICY) == inputs
+
+
+@pytest.mark.parametrize(
+    ("detectors", "drift"),
+    [
+        ({"topic_detector": {"enabled": False, "topic": ["b", "a"]}}, ["detectors.topic_detector.enabled"]),
+        ({"topic_detector": {"enabled": True, "topic": ["a"]}}, ["detectors.topic_detector.topic"]),
+        ({"topic_detector": {"topic": ["a", "b"]}}, ["detectors.topic_detector.enabled"]),
+        ({}, ["detectors.topic_detector"]),
+        ({"topic_detector": {"enabled": True, "topic": ["b", "a"]}}, []),
+    ],
+)
+def test_a_declared_detector_drifts(detectors: Properties, drift: list[str]) -> None:
+    """The order of topics says nothing."""
+    inputs = parsed(topic_detector={"enabled": True, "topic": ["a", "b"]})
+    live = codec.read(GUARDRAILS_POLICY, {"name": "p", "detectors": detectors})
+    assert differing(inputs, live, GUARDRAILS_POLICY) == drift
+
+
+def test_a_name_replaces_and_all_else_is_updated() -> None:
+    old = parsed(nsfw={"enabled": True}, bias={"enabled": True})
+    new = {**parsed(nsfw={"enabled": False}), "name": "q", "description": "x"}
+    assert [(one.path, one.rule) for one in changes(old, new, GUARDRAILS_POLICY)] == [
+        ("name", Rule.REPLACE),
+        ("description", Rule.UPDATE),
+        ("detectors.nsfw.enabled", Rule.UPDATE),
+        ("detectors.bias", Rule.UPDATE),
+    ]
+
+
+def test_mistakes_are_told_by_their_place() -> None:
+    assert problems() == ["name: is required", "detectors: is required"]
+    assert problems(name="p" * 33, description="d" * 129, detectors={"nsfw": {}, "pii": {"enabled": "on"}}) == [
+        "name: must be at most 32 characters, this one has 33",
+        "description: must be at most 128 characters, this one has 129",
+        "detectors.nsfw.enabled: is required",
+    ]
+    wrong = {"injection": {}, "pii": {"enabled": True, "block_message": "x"}}
+    assert problems(name="p", detectors=wrong) == [
+        "detectors.pii.block_message: is not a field here; there are enabled, entities",
+        'detectors.injection: is not a field here; did you mean "injection_attack"?',
+    ]
+    rule = {"text": "x", "severity": "hihg"}
+    assert problems(name="p", policy_id=1, detectors={"policy_violation": {"enabled": True, "rules": [rule]}}) == [
+        "detectors.policy_violation.rules[0].severity: must be one of critical, high, medium, low; "
+        'did you mean "high"?'
+    ]
+
+
+def test_what_is_not_known_yet_breaks_no_rule() -> None:
+    for policy in (
+        {"name": "p", "detectors": UNKNOWN},
+        {"name": UNKNOWN, "detectors": {"nsfw": {"enabled": UNKNOWN}}},
+    ):
+        assert codec.parse(GUARDRAILS_POLICY, policy)[1] == []
+
+
+@pytest.mark.parametrize("number", [7, "7", 7.0])
+def test_its_number_may_be_a_text(number: Any) -> None:
+    """The API's document says a number, the official client reads lists as texts."""
+    assert codec.read(GUARDRAILS_POLICY, stored(parsed(), policy_id=number)).number == 7
+
+
+def test_a_list_shows_no_detectors() -> None:
+    item = stored(parsed(nsfw={"enabled": True}))
+    assert codec.is_whole(GUARDRAILS_POLICY, item)
+    del item["detectors"]
+    assert not codec.is_whole(GUARDRAILS_POLICY, item)
+    with pytest.raises(UnexpectedResponse, match=r"^returned a policy that is not whole: detectors: is required$"):
+        codec.read(GUARDRAILS_POLICY, item)
+
+
+def test_it_has_no_secrets_and_no_dialects() -> None:
+    inputs = parsed(**EVERYTHING)
+    assert GUARDRAILS_POLICY.secret_paths(inputs) == []
+    assert GUARDRAILS_POLICY.secret_texts(inputs) == ()
+    assert codec.body(GUARDRAILS_POLICY, inputs, "v2") == codec.body(GUARDRAILS_POLICY, inputs)
+    assert not GUARDRAILS_POLICY.has_dialects

@@ -1,0 +1,97 @@
+"""kinds/secrets.py: one rule says what is secret, by its place and by its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from documents import canonical, everything, minimal
+
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Properties
+from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.kinds.plain import UNKNOWN
+from enkrypt_provider.kinds.secrets import is_secret_name, replaced_at
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["aws_secret_access_key", "secret", "clientSecret", "boxai_client_secret", "password", "db-passwd",
+     "Authorization", "proxy-authorization", "api_key", "api-key", "apiKey", "x-api-key", "X-API-KEY", "apikey",
+     "openaiApikey", "token", "access_token", "hf-token", "authTokens", "tokens", "credentials", "private_key",
+     "Ocp-Apim-Subscription-Key", "cookie", "target_headers", "headers", "extraHeaders"],
+)  # fmt: skip
+def test_a_name_may_say_that_it_holds_a_secret(name: str) -> None:
+    """Whatever people call keys, tokens, passwords and maps of headers."""
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["key", "max_tokens", "maxTokens", "max_new_tokens", "eos_token", "pad-token", "token_limit", "tokenizer",
+     "header", "header_name", "author", "secretary", "keyword", "monkey", "primary_key", "region", "stop", ""],
+)  # fmt: skip
+def test_another_name_does_not(name: str) -> None:
+    """What only looks like one is shown."""
+    assert not is_secret_name(name)
+
+
+def test_no_field_of_the_document_is_secret_by_its_name_alone() -> None:
+    """The rule for names adds nothing to what the fields themselves declare."""
+    assert [path for path, field in MODEL.fields.items() if is_secret_name(field.name) and not field.is_secret] == []
+
+
+def test_every_secret_has_a_path() -> None:
+    """By place and by name, in maps and lists; the outermost alone, and nothing that is empty."""
+    metadata = {
+        "a": [{"token": "x"}, {"n": 1}],
+        "b": {"headers": {"X": "y", "secret": "z"}},
+        "password": "",
+        "key": "k",
+    }
+    inputs, problems = codec.parse(MODEL, everything("v2"), "v2")
+    assert not problems
+    inputs["model_config"]["metadata"] = metadata
+    config = ["apikeys", "model_jwt_config", "custom_headers", "custom_curl_command"]
+    assert set(MODEL.secret_paths(inputs)) == {
+        *(("model_config", name) for name in config),
+        ("model_config", "metadata", "a", 0, "token"),
+        ("model_config", "metadata", "b", "headers"),
+    }
+    assert MODEL.secret_paths(canonical(minimal())) == []
+
+
+def test_what_is_not_known_yet_may_be_a_secret() -> None:
+    """A key that another resource will give is one before it is there."""
+    inputs, _ = codec.parse(MODEL, minimal(model_config__apikeys=UNKNOWN))
+    assert MODEL.secret_paths(inputs) == [("model_config", "apikeys")]
+
+
+def test_the_texts_of_secrets() -> None:
+    """Header names, methods and the name of a response's field are none."""
+    inputs, problems = codec.parse(MODEL, everything("v2"), "v2")
+    assert not problems
+    assert sorted(MODEL.secret_texts(inputs)) == [
+        "curl -H 'Authorization: stand-in-curl-key' https://h",
+        "stand-in-client-key",
+        "stand-in-header-value",
+        "stand-in-jwt-body",
+        "stand-in-key-1",
+        "stand-in-key-2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        ([], {"a": [1, {"b": 2}]}),
+        ([("a", 1, "b")], {"a": [1, {"b": "-"}]}),
+        ([("a", 0), ("a", 1)], {"a": ["-", "-"]}),
+        ([()], "-"),
+    ],
+)
+def test_what_is_at_a_path_is_replaced(paths: list[tuple[Any, ...]], expected: Any) -> None:
+    """In a copy: the document stays as it was."""
+    document: Properties = {"a": [1, {"b": 2}]}
+    assert replaced_at(document, paths, lambda _old: "-") == expected
+    assert document == {"a": [1, {"b": 2}]}

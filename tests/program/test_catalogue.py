@@ -1,0 +1,273 @@
+"""catalogue.py: the models of a stack's configuration, wholly right or not declared at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+import pytest
+from documents import document, everything, minimal
+from mocked import Run, Secret, run
+
+from enkrypt_provider import EnkryptModel, catalogue
+
+KEY = {"apiKey": "stand-in-key"}
+
+
+def declared(models: Any, **config: Any) -> Run:
+    """What a stack with this catalogue registers."""
+    given = {**KEY, **({} if models is None else {"models": models}), **config}
+    return run(
+        lambda: [EnkryptModel(name, **arguments) for name, arguments in catalogue.load().items()], config=given
+    )
+
+
+def refused(models: Any, **config: Any) -> list[str]:
+    """The lines that refuse this catalogue."""
+    with pytest.raises(pulumi.RunError) as caught:
+        declared(models, **config)
+    return str(caught.value).split("\n")
+
+
+def test_an_entry_is_the_arguments_of_a_model() -> None:
+    """A catalogue registers a model for each entry, by the entry's name, with exactly its arguments."""
+    made = declared({"mixtral": document(), "small": minimal()}).resources
+    assert {name: r.inputs["model_saved_name"] for name, r in made.items()} == {
+        "mixtral": "Test_Model",
+        "small": "small",
+    }
+    assert made["small"].inputs["model_config"] == minimal()["model_config"]
+
+
+@pytest.mark.parametrize("models", [None, {}])
+def test_without_entries_there_are_no_models(models: Any) -> None:
+    """A stack may have no catalogue."""
+    assert declared(models).resources == {}
+
+
+def test_the_config_may_be_given() -> None:
+    """A program with a configuration of its own name can load a catalogue from there."""
+
+    def program() -> Any:
+        pulumi.runtime.set_config("mine:apiKey", "stand-in-key")
+        pulumi.runtime.set_config("mine:models", '{"a": {"model_saved_name": "a"}}')
+        with pytest.raises(pulumi.RunError, match=r"models\.a\.model_config: is required"):
+            catalogue.load(pulumi.Config("mine"))
+
+    run(program)
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("model_config__apikeys", Secret(["of-the-stack"])),
+        ("model_config__system_prompt", Secret("of-the-stack")),
+        ("model_config__endpoint__host", Secret("of-the-stack")),
+        ("model_config__metadata__anything", Secret("of-the-stack")),
+        ("model_config__default_request_options__headers", Secret("of-the-stack")),
+    ],
+)
+def test_a_secret_may_stand_anywhere(place: str, expected: Secret) -> None:
+    """`{secret: NAME}` is the stack's secret of that name, and secret to the engine, wherever it stands."""
+    secret = {"secret": "mySecret"}
+    value: Any = [secret] if isinstance(expected.value, list) else secret
+    made = declared({"m": minimal(**{place: value})}, mySecret="of-the-stack").resources["m"]
+    found = made.inputs
+    for part in place.split("__"):
+        found = found.value[part] if isinstance(found, Secret) else found[part]
+    assert _flat(found) == _flat(expected)
+
+
+def _flat(value: Any) -> Any:
+    """A value with one mark of secrecy, wherever in it the engine has put that."""
+    if isinstance(value, list):
+        items = [_flat(item) for item in value]
+        return Secret([i.value if isinstance(i, Secret) else i for i in items]) if items else items
+    return Secret(_flat(value.value).value) if isinstance(value, Secret) and isinstance(value.value, list) else value
+
+
+def test_a_larger_object_with_such_a_field_is_a_plain_object() -> None:
+    """Only an object with nothing but `config` stands for a value; a user's own object may have such a field."""
+    options = {"config": "not a reference", "other": 1}
+    made = declared({"m": minimal(model_config__metadata={"options": options})}).resources["m"]
+    assert made.inputs["model_config"]["metadata"]["options"] == options
+
+
+HEAD = "{} in the configuration of stack dev:"
+
+
+@pytest.mark.parametrize(
+    ("models", "lines"),
+    [
+        ({"a": None}, ["models.a: must be an object"]),
+        ({"a": "Test_Model"}, ["models.a: must be an object"]),
+        ({"a": [document()]}, ["models.a: must be an object"]),
+        ({"a": {"secret": "mySecret"}}, ["models.a: must be an object"]),
+        ({"a": {}}, ["models.a.model_saved_name: is required", "models.a.model_config: is required"]),
+        (
+            {"a": document(model_config__endpoint__port="https")},
+            ["models.a.model_config.endpoint.port: must be a whole number"],
+        ),
+        (
+            {"a": document(model_config__endpoint__hots="h")},
+            ['models.a.model_config.endpoint.hots: is not a field here; did you mean "host"?'],
+        ),
+        ({"a": {**document(), "model_id": 5}}, ["models.a.model_id: is set by the server: leave it out"]),
+        (
+            {"a": document(), "b": document(model_name="another"), "c": minimal()},
+            ["models.b: declares the same name and version as models.a"],
+        ),
+        (
+            {"two\nlines \x1b[31m": minimal(model_saved_name="")},
+            [
+                "models.two lines  [31m.model_saved_name: "
+                'must be printable ASCII, without "/" and without spaces at its ends, and not be empty'
+            ],
+        ),
+        (
+            {"a": everything("v2")},
+            [
+                f"models.a.model_config.{name}: is of dialect v2: leave it out, or set enkrypt:dialect to v2"
+                for name in (
+                    "model_auth_type", "model_jwt_config", "tools", "input_modalities", "output_modalities",
+                    "custom_headers", "custom_payload", "custom_curl_command", "custom_response_format",
+                    "custom_response_content_type", "rate_per_min", "context",
+                )
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_every_problem_is_a_line(models: Any, lines: list[str]) -> None:
+    """A wrong entry is named with its field and its rule, and nothing is declared."""
+    count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
+    assert refused(models, mySecret="s") == [HEAD.format(count), *(f"  {line}" for line in lines)]
+
+
+@pytest.mark.parametrize("models", [[], '"Test_Model"', 5, True])
+def test_a_catalogue_that_is_no_object_is_one_line(models: Any) -> None:
+    """A catalogue of another shape is said as a whole."""
+    assert refused(models) == ["enkrypt:models must be an object: a name for each model, and its arguments below it"]
+
+
+def test_a_missing_secret_names_its_users_and_the_way_out() -> None:
+    """A secret that is not set is one line, however many models want it: whose it is, and the command."""
+    secret = {"secret": "togetherApiKey"}
+    models = {
+        "a": minimal(model_saved_name="a", model_config__apikeys=[secret, secret]),
+        "b": minimal(model_saved_name="b", model_config__apikeys=[secret]),
+    }
+    assert refused(models) == [
+        HEAD.format("1 problem"),
+        "  the secret of a, b is not set: run `pulumi config set --secret enkrypt:togetherApiKey --stack dev`",
+    ]
+
+
+def test_all_problems_are_told_at_once() -> None:
+    """Settings, secrets and models are all looked at before a person hears of the first mistake."""
+    models = {"a": minimal(model_config__apikeys=[{"secret": "s"}]), "b": {"model_saved_name": "b"}}
+    assert refused(models, endpoint="http://api.example.com") == [
+        HEAD.format("3 problems"),
+        "  enkrypt:endpoint must be https: the key is sent over plain http only to this machine (127.0.0.1)",
+        "  the secret of a is not set: run `pulumi config set --secret enkrypt:s --stack dev`",
+        "  models.b.model_config: is required",
+    ]
+
+
+def test_one_wrong_entry_declares_nothing() -> None:
+    """A catalogue is whole or not at all: no model is registered beside a mistake."""
+    made: list[str] = []
+
+    def program() -> Any:
+        for name, arguments in catalogue.load().items():
+            made.append(name)
+            EnkryptModel(name, **arguments)
+
+    with pytest.raises(pulumi.RunError):
+        run(program, config={**KEY, "models": {"right": document(), "wrong": {}}})
+    assert made == []
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "expected"),
+    [
+        ("llm.prod.example.com", "model_config__endpoint__host", "llm.prod.example.com"),
+        ("8443", "model_config__endpoint__port", "8443"),
+        ("1.10", "model_config__model_version", "1.10"),
+        ("true", "deletion_protection", True),
+        ("false", "deletion_protection", False),
+        ('["GDPR"]', "certifications", ["GDPR"]),
+        ('{"max_tokens": 5}', "model_config__metadata", {"max_tokens": 5}),
+        ("", "model_name", ""),
+    ],
+)
+def test_a_value_of_the_stack_may_stand_anywhere(text: str, place: str, expected: Any) -> None:
+    """`{config: NAME}` is what the stack's file says, so that one catalogue serves every stack; a number is text."""
+    made = declared({"m": minimal(**{place: {"config": "mine"}})}, mine=text).resources["m"]
+    found: Any = made.inputs
+    for part in place.split("__"):
+        found = found[part]
+    assert found == expected
+
+
+def test_a_protection_that_the_stack_sets_is_pulumis_own_too() -> None:
+    """What differs from stack to stack may be whether a registration can be deleted."""
+    models = {"m": minimal(deletion_protection={"config": "protected"})}
+    assert [declared(models, protected=text).resources["m"].protect for text in ("true", "false")] == [True, False]
+
+
+def test_a_missing_value_names_its_users_and_the_way_out() -> None:
+    """A value that a stack lacks is one line: whose it is, and the command."""
+    models = {"a": minimal(model_config__endpoint__host={"config": "llmHost"})}
+    assert refused(models) == [
+        HEAD.format("1 problem"),
+        "  the value of a is not set: run `pulumi config set enkrypt:llmHost --stack dev`",
+    ]
+
+
+def test_a_value_that_breaks_a_rule_is_named_as_a_field() -> None:
+    """What a stack's file says is checked as if it stood in the catalogue."""
+    models = {"a": minimal(model_config__endpoint__host={"config": "llmHost"})}
+    (line,) = refused(models, llmHost="https://llm.example.com")[1:]
+    assert line.startswith("  models.a.model_config.endpoint.host: must be a host name alone")
+
+
+def test_a_secret_is_never_taken_for_a_value() -> None:
+    """`{config: NAME}` of a secret would put it into the state in the clear: it is refused, and not shown."""
+    models = {"a": minimal(model_config__system_prompt={"config": "prompt"})}
+    with pytest.raises(pulumi.RunError) as caught:
+        run(catalogue.load, config={**KEY, "models": models, "prompt": "stand-in-secret"}, secret_names=["prompt"])
+    assert str(caught.value).split("\n")[1:] == [
+        "  the value of a is a secret: write {secret: prompt} in place of {config: …}"
+    ]
+
+
+def test_the_dialect_is_the_stacks() -> None:
+    """In v2 a catalogue may say what v2 can say."""
+    whole = everything("v2")
+    assert set(declared({"a": whole}, dialect="v2").resources) == {"a"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"model_saved_name": {"secret": "mySecret"}},
+        {"model_config": {"secret": "mySecret"}},
+        {"model_config__model_version": {"secret": "mySecret"}},
+    ],
+)
+def test_two_secret_identities_are_not_the_same(changed: Any) -> None:
+    """What is not known here is not compared: two entries may each have a secret identity."""
+    made = declared({"a": document(**changed), "b": document(**changed)}, mySecret="of-the-stack")
+    assert set(made.resources) == {"a", "b"}
+
+
+def test_no_problem_shows_a_value() -> None:
+    """A value in the wrong place may be a key: no line repeats it."""
+    secret = "stand-in-key-in-the-wrong-place"
+    wrong = document(
+        testing_for=secret,
+        model_config__endpoint={"host": secret + "/", "port": secret, "base_path": secret},
+        model_config__apikeys=[secret + " "],
+        certifications=[secret],
+    )
+    assert secret not in "\n".join(refused({"a": wrong, "b": secret}))

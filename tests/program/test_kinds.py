@@ -1,0 +1,153 @@
+"""resource.py: policies and deployments in a program; what all resources have in common is shown with models."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from documents import minimal
+from mocked import Registered, run
+
+from enkrypt_provider import (
+    BlockingDetectorArgs,
+    DetectorArgs,
+    DetectorsArgs,
+    EnkryptDeployment,
+    EnkryptDeploymentArgs,
+    EnkryptGuardrailsPolicy,
+    EnkryptGuardrailsPolicyArgs,
+    EnkryptModel,
+    InputAdditionalConfigArgs,
+    InputPolicyArgs,
+    TopicDetectorArgs,
+    outputs,
+)
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.deployment import DEPLOYMENT
+from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
+from enkrypt_provider.kinds.kind import Kind
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "guard-a-model.md"
+DETECTORS: dict[str, Any] = {
+    "nsfw": {"enabled": True, "block_message": "No."}, "topic_detector": {"enabled": True, "topic": ["science"]},
+}  # fmt: skip
+TYPED = DetectorsArgs(
+    nsfw=BlockingDetectorArgs(enabled=True, block_message="No."),
+    topic_detector=TopicDetectorArgs(enabled=True, topic=["science"]),
+)
+USED: dict[str, Any] = {"policy_name": "p", "enabled": True, "additional_config": {"pii_redaction": True}}
+USED_TYPED = InputPolicyArgs(
+    policy_name="p", enabled=True, additional_config=InputAdditionalConfigArgs(pii_redaction=True)
+)
+
+
+def registered(program: Callable[[], Any]) -> Registered:
+    """The one resource that a program registers."""
+    (made,) = run(program).resources.values()
+    return made
+
+
+def declared(made: Registered) -> dict[str, Any]:
+    return {name: value for name, value in made.inputs.items() if not name.startswith("__")}
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda: EnkryptGuardrailsPolicy("a", name="p", detectors=DETECTORS),
+        lambda: EnkryptGuardrailsPolicy("a", name="p", detectors=TYPED),
+        lambda: EnkryptGuardrailsPolicy("a", EnkryptGuardrailsPolicyArgs(name="p", detectors=TYPED)),
+    ],
+)
+def test_a_policy_in_every_spelling(program: Callable[[], Any]) -> None:
+    made = registered(program)
+    assert made.type == "pulumi-python:dynamic/enkrypt:EnkryptGuardrailsPolicy"
+    assert declared(made) == {"name": "p", "detectors": DETECTORS}
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda: EnkryptDeployment("a", name="d", model_saved_name="m", input_guardrails_policy=USED),
+        lambda: EnkryptDeployment(
+            "a", EnkryptDeploymentArgs(name="d", model_saved_name="m", input_guardrails_policy=USED_TYPED)
+        ),
+    ],
+)
+def test_a_deployment_in_every_spelling(program: Callable[[], Any]) -> None:
+    made = registered(program)
+    assert made.type == "pulumi-python:dynamic/enkrypt:EnkryptDeployment"
+    assert declared(made) == {"name": "d", "model_saved_name": "m", "input_guardrails_policy": USED}
+
+
+@pytest.mark.parametrize(
+    ("kind", "seen"),
+    [
+        (GUARDRAILS_POLICY, outputs.EnkryptGuardrailsPolicyOutputs),
+        (DEPLOYMENT, outputs.EnkryptDeploymentOutputs),
+    ],
+)
+def test_every_field_is_an_output(kind: Kind, seen: type) -> None:
+    readable = {name for name, value in vars(seen).items() if isinstance(value, property)}
+    assert readable == {path for path in kind.fields if "." not in path}
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (
+            lambda: EnkryptGuardrailsPolicy("a", name="p", detector={}),  # type: ignore[call-overload]
+            'a: detector is not a field here; did you mean "detectors"?; detectors is required',
+        ),
+        (
+            lambda: EnkryptDeployment("a", name="d", model="m"),  # type: ignore[call-overload]
+            'a: model is not a field here; did you mean "model_version"?; model_saved_name is required',
+        ),
+        (
+            lambda: DetectorArgs(enabled=True, block_message="x"),  # type: ignore[call-arg]
+            "DetectorArgs: block_message is not a field here; there are enabled",
+        ),
+        (
+            lambda: EnkryptGuardrailsPolicy("a", name="p", detectors={}, opts=pulumi.ResourceOptions(import_="p")),
+            "a: the engine cannot import a dynamic resource: leave out import_, and declare p with "
+            "adopt_existing=True",
+        ),
+    ],
+)
+def test_a_wrong_argument_is_told_in_one_line(call: Callable[[], Any], line: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        run(call)
+    assert str(caught.value) == line
+
+
+def test_a_deployment_takes_the_names_of_what_it_depends_on() -> None:
+    """Its version is no secret, though the model's keys are; at a preview the names may not be known yet."""
+
+    def program() -> None:
+        model = EnkryptModel("m", **minimal(model_config__apikeys=["stand-in-key"]))
+        EnkryptDeployment("d", name="d", model_saved_name=model.model_saved_name, model_version=model.model_version)
+
+    made = run(program).resources["d"]
+    assert declared(made) == {"name": "d", "model_saved_name": "small", "model_version": "v1"}
+
+
+def test_what_is_there_is_read() -> None:
+    """By its name, into the resource's own class."""
+    seen = run(lambda: EnkryptDeployment.get("d", "there").id).seen
+    assert seen == ["there"]
+    assert isinstance(run(lambda: EnkryptGuardrailsPolicy.get("p", "there")).resources, dict)
+
+
+def test_the_pages_program_declares_all_three() -> None:
+    """What docs/how-to/guard-a-model.md shows is whole, and each takes the other's outputs."""
+    (program,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    made = run(lambda: exec(compile(program, str(PAGE), "exec"), {})).resources  # noqa: S102 - a program of our own docs
+    assert set(made) == {"chat", "guardrails", "deployment"}
+    deployed = declared(made["deployment"])
+    assert (deployed["model_saved_name"], deployed["model_version"]) == ("support-chat", "v1")
+    for kind, name in ((GUARDRAILS_POLICY, "guardrails"), (DEPLOYMENT, "deployment")):
+        assert codec.parse(kind, declared(made[name]))[1] == []

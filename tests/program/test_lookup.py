@@ -1,0 +1,193 @@
+"""lookup.py: what a program finds of registrations that it does not manage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pulumi
+import pytest
+from documents import canonical, document, everything, minimal
+from mocked import run
+
+from enkrypt_provider import (
+    ConfigurationError,
+    EnkryptModel,
+    EnkryptProvider,
+    ModelNotFound,
+    get_model,
+    get_model_output,
+    list_models,
+    list_models_output,
+    outputs,
+)
+from enkrypt_provider.emulator import create_app
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.model import MODEL
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> dict[str, str]:
+    """The settings of an account with three registrations."""
+    database = tmp_path / "a.sqlite"
+    api = httpx.Client(transport=httpx.WSGITransport(app=create_app(database)), base_url="http://h")
+    declared = [everything(), minimal(model_saved_name="small"), minimal(model_saved_name="smaller")]
+    for body in declared:
+        found = api.post(
+            "/models/add-model", json=codec.body(MODEL, canonical(body)), headers={"apikey": "stand-in-key"}
+        )
+        assert found.status_code == 200
+    return {"endpoint": f"embedded:{database}"}
+
+
+def told(program: Callable[[], Any], account: dict[str, str], *, preview: bool = False) -> Any:
+    """What a program finds out."""
+    (found,) = run(program, config=dict(account), preview=preview).seen
+    return found
+
+
+def test_a_model_is_found_by_name_and_version(account: dict[str, str]) -> None:
+    """A look-up answers the registration as typed outputs, and what the server set."""
+    found = told(lambda: _shown(get_model("Test_Model", "1")), account)
+    assert found == ["Model", "Test_Model", 8000, True]
+
+
+def _shown(model: outputs.Model) -> list[Any]:
+    return [
+        type(model).__name__,
+        model.model_saved_name,
+        model.model_config.endpoint.port if model.model_config.endpoint else None,
+        isinstance(model.model_id, int),
+    ]
+
+
+def test_the_default_version_is_meant_where_none_is_named(account: dict[str, str]) -> None:
+    """NAME alone is version v1."""
+    assert told(lambda: get_model("small").model_config.model_version, account) == "v1"
+
+
+def test_keys_that_are_looked_up_are_secret(account: dict[str, str]) -> None:
+    """What can hold a secret is a secret Output, in one model and in many."""
+
+    def program() -> Any:
+        models: list[Any] = [get_model("Test_Model", "1"), *list_models("Test*")]
+        return [pulumi.Output.from_input(m.model_config["apikeys"]).is_secret() for m in models]
+
+    assert told(program, account) == [True, True]
+
+
+def test_what_is_not_there_is_named_with_what_comes_near(account: dict[str, str]) -> None:
+    """A misspelt name is an error that knows better."""
+    with pytest.raises(ModelNotFound) as caught:
+        run(lambda: get_model("smal"), config=dict(account))
+    assert str(caught.value) == 'no model smal/v1 is registered with this account; did you mean "small/v1"?'
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        (None, ["Test_Model", "small", "smaller"]),
+        ("small*", ["small", "smaller"]),
+        ("s????", ["small"]),
+        ("SMALL", []),
+    ],
+)
+def test_a_list_is_by_pattern_and_in_order(account: dict[str, str], pattern: str | None, names: list[str]) -> None:
+    """A list has those whose name matches, in the order of their names."""
+
+    def program() -> Any:
+        found = list_models() if pattern is None else list_models(pattern)
+        return [model.model_saved_name for model in found]
+
+    assert told(program, account) == names
+
+
+def test_a_look_up_waits_for_its_inputs(account: dict[str, str]) -> None:
+    """With an Output as a name the answer is an Output."""
+
+    def program() -> Any:
+        found = get_model_output(pulumi.Output.from_input("small"))
+        listed = list_models_output(pulumi.Output.from_input("small*"))
+        return [found.model_config.endpoint.host, listed.apply(len)]
+
+    assert told(program, account) == ["h", 2]
+
+
+def test_a_preview_does_not_look_for_what_is_to_be_made(account: dict[str, str]) -> None:
+    """What a resource of the same program will register is not missed at preview."""
+    looked: list[Any] = []
+
+    def program() -> Any:
+        model = EnkryptModel("m", **document(model_saved_name="new"))
+        get_model_output(model.model_saved_name, "1").apply(looked.append)
+
+    run(program, config=dict(account), preview=True)
+    assert looked == []
+
+
+def test_an_explicit_provider_answers_for_its_own_account(account: dict[str, str], tmp_path: Path) -> None:
+    """A look-up with a provider asks that provider's account, not the stack's."""
+
+    def program() -> Any:
+        other = EnkryptProvider("other", endpoint=account["endpoint"])
+        return list_models_output(opts=pulumi.InvokeOptions(provider=other)).apply(len)
+
+    assert told(program, {"endpoint": f"embedded:{tmp_path}/empty.sqlite"}) == 3
+
+
+def test_a_component_hands_its_account_on(account: dict[str, str], tmp_path: Path) -> None:
+    """A look-up below a component asks the account of the component's provider."""
+
+    def program() -> Any:
+        other = EnkryptProvider("other", endpoint=account["endpoint"])
+        house = pulumi.ComponentResource("a:b:House", "house", opts=pulumi.ResourceOptions(providers=[other]))
+        return list_models_output(opts=pulumi.InvokeOptions(parent=house)).apply(len)
+
+    assert told(program, {"endpoint": f"embedded:{tmp_path}/empty.sqlite"}) == 3
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_look_up_waits_for_what_it_depends_on(account: dict[str, str], preview: bool) -> None:
+    """At preview, where a resource is to be made, nobody looks yet."""
+    looked: list[Any] = []
+
+    def program() -> Any:
+        model = EnkryptModel("m", **document())
+        get_model_output("small", opts=pulumi.InvokeOutputOptions(depends_on=[model])).apply(looked.append)
+
+    run(program, config=dict(account), preview=preview)
+    assert len(looked) == (0 if preview else 1)
+
+
+def test_an_explicit_provider_never_answers_for_the_stack(account: dict[str, str]) -> None:
+    """A provider without settings of its own does not borrow the stack's: it has no key, and says so."""
+
+    def program() -> Any:
+        return list_models_output(opts=pulumi.InvokeOptions(provider=EnkryptProvider("other"))).apply(len)
+
+    with pytest.raises(ConfigurationError, match="no API key"):
+        run(program, config=dict(account))
+
+
+@pytest.mark.parametrize("look_up", [lambda opts: get_model("small", opts=opts), lambda opts: list_models(opts=opts)])
+def test_a_provider_needs_the_output_form(account: dict[str, str], look_up: Any) -> None:
+    """Settings that are Outputs cannot answer at once: the line names the other function."""
+
+    def program() -> Any:
+        return look_up(pulumi.InvokeOptions(provider=EnkryptProvider("other")))
+
+    with pytest.raises(ConfigurationError, match=r"settings are Outputs: use (get_model|list_models)_output"):
+        run(program, config=dict(account))
+
+
+def test_another_kind_of_provider_is_refused(account: dict[str, str]) -> None:
+    """A provider of another package cannot answer for this API."""
+
+    def program() -> Any:
+        other = pulumi.ProviderResource("random", "other", {})
+        return get_model_output("small", opts=pulumi.InvokeOptions(provider=other))
+
+    with pytest.raises(ConfigurationError, match=r"opts\.provider must be an EnkryptProvider"):
+        run(program, config=dict(account))

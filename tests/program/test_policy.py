@@ -1,0 +1,262 @@
+"""policy.py: what every model must keep is judged before it is registered, at preview where all is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from documents import everything, minimal
+
+from enkrypt_provider import EnkryptModel, policy
+from enkrypt_provider.policy import SECRET, Model, PolicyViolation
+from enkrypt_provider.testing import CheckFailed, MockStack
+
+HTTP = {"host": "h", "scheme": "http"}
+
+
+class Server(pulumi.CustomResource):
+    """A resource of another provider, whose outputs a preview does not know."""
+
+    scheme: pulumi.Output[str]
+
+    def __init__(self, name: str) -> None:
+        super().__init__("test:index:Server", name, {"scheme": None})
+
+
+def stack(
+    *rules: policy.Rule, advisory: tuple[policy.Rule, ...] = (), name: str = "dev", **changes: Any
+) -> MockStack:
+    """A stack of one model under these rules."""
+
+    def program() -> None:
+        policy.enforce(*rules, advisory=advisory)
+        EnkryptModel("m", **minimal(**changes))
+
+    return MockStack(program, stack=name)
+
+
+def lines(one: MockStack) -> list[str]:
+    """The violations that a preview shows; each is an error line of the console too."""
+    with pytest.raises(PolicyViolation) as broken:
+        one.preview()
+    return broken.value.violations
+
+
+# ---- what a violation does
+
+
+def test_a_violation_is_one_line_and_nothing_is_registered() -> None:
+    """A preview fails with the model, the field, the rule and its name; an `up` registers nothing."""
+    one = stack(policy.https_only, model_config__endpoint=HTTP)
+    assert lines(one) == ["m: model_config.endpoint.scheme must be https (policy https_only, mandatory)"]
+    with pytest.raises(PolicyViolation, match=r"^m: 1 policy violation: it is not registered$"):
+        one.up()
+    assert one.registry.models() == {}
+
+
+def test_an_advisory_violation_is_a_warning() -> None:
+    """It is said, and the model is registered."""
+    one = stack(advisory=(policy.https_only,), model_config__endpoint=HTTP)
+    made = one.up()
+    line = "warning: m: model_config.endpoint.scheme must be https (policy https_only, advisory)"
+    assert made.messages == [line]
+    assert list(one.registry.models()) == ["small/v1"]
+
+
+def test_all_violations_are_told() -> None:
+    """Each rule says all that it has to say, the advisory ones first."""
+
+    def talkative(_model: Model) -> list[str]:
+        return ["one", "two"]
+
+    one = stack(talkative, policy.https_only, advisory=(talkative,), model_config__endpoint=HTTP)
+    assert [line.partition(" (")[0] for line in lines(one)] == [
+        "m: one",
+        "m: two",
+        "m: model_config.endpoint.scheme must be https",
+    ]
+
+
+def test_a_model_that_keeps_all_rules_is_registered_as_it_would_be_without() -> None:
+    """Policies leave no trace in what is sent, nor in what depends on what."""
+    rules = (policy.https_only, policy.owned, policy.certified("GDPR"))
+    one = stack(*rules, certifications=["GDPR"])
+    other = stack(certifications=["GDPR"])
+    assert one.preview() == other.preview()
+    assert one.up().changes == {"m": "create"}
+    assert one.preview().changes == {"m": "same"}
+
+
+def test_what_is_wrong_with_an_argument_is_still_the_providers_to_say() -> None:
+    """A wrong argument is refused by `check`, with its own line."""
+    with pytest.raises(CheckFailed, match=r"model_config\.endpoint\.port: must be from 1 to 65535"):
+        stack(policy.https_only, model_config__endpoint={"host": "h", "port": 99999}).preview()
+
+
+def test_other_resources_and_look_ups_are_not_judged() -> None:
+    """A rule sees the models that the program declares, not what it reads of others."""
+
+    def never(model: Model) -> str:
+        return f"{model.name} was judged"
+
+    def program() -> None:
+        policy.enforce(never)
+        Server("s")
+        EnkryptModel.get("theirs", "small/v1")
+
+    one = MockStack(program)
+    one.registry.add(minimal(model_config__model_version="v1"))
+    assert set(one.up().resources) == {"s", "theirs"}
+
+
+def test_a_bug_in_a_rule_is_no_permission() -> None:
+    """A rule that fails stops the model."""
+
+    def broken(model: Model) -> str | None:
+        raise ZeroDivisionError(model.name)
+
+    with pytest.raises(ZeroDivisionError):
+        stack(broken).preview()
+
+
+# ---- what a rule sees
+
+
+def seen(path: str, given: dict[str, Any], *, wrapped: Callable[[Any], Any] = lambda value: value) -> Any:
+    """What a rule finds at `path`."""
+    found = []
+
+    def look(model: Model) -> None:
+        found.append(model[path])
+
+    def program() -> None:
+        policy.enforce(look)
+        EnkryptModel("m", **{name: wrapped(value) for name, value in given.items()})
+
+    MockStack(program, config={"enkrypt:dialect": "v2"}).preview()
+    return found[0] if found else None
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("model_saved_name", "small"),
+        ("model_config.endpoint.scheme", "https"),
+        ("model_config.endpoint.port", 443),
+        ("certifications", []),
+        ("model_config.metadata.owner", None),
+        ("model_config.nothing.at.all", None),
+        ("model_config.apikeys", []),
+    ],
+)
+def test_a_rule_sees_defaults_and_none(path: str, expected: Any) -> None:
+    """What a program does not say has its default, and what has none is None."""
+    assert seen(path, minimal()) == expected
+
+
+@pytest.mark.parametrize("wrapped", [lambda value: value, pulumi.Output.from_input, pulumi.Output.secret])
+def test_a_rule_sees_through_outputs_but_sees_no_key(wrapped: Callable[[Any], Any]) -> None:
+    """However a program writes it, a rule sees the value, and of keys only that there are some."""
+    for name in ("apikeys", "model_jwt_config", "custom_headers", "custom_curl_command"):
+        assert seen(f"model_config.{name}", everything("v2"), wrapped=wrapped) == SECRET
+    assert seen("model_config.endpoint.scheme", everything("v2"), wrapped=wrapped) == "http"
+
+
+def test_what_is_not_known_yet_is_judged_when_it_is() -> None:
+    """At preview the rules that need it wait, the others do not; at `up` it is judged before it is registered."""
+
+    def program() -> None:
+        policy.enforce(policy.https_only, policy.certified("GDPR"))
+        endpoint = {"host": "h", "scheme": Server("s").scheme}
+        EnkryptModel("m", **minimal(model_config__endpoint=endpoint, certifications=["GDPR"]))
+
+    one = MockStack(program, resources={"test:index:Server": {"scheme": "http"}})
+    assert one.preview().changes == {"m": "create", "s": "create"}
+    with pytest.raises(PolicyViolation) as broken:
+        one.up()
+    assert broken.value.violations == ["m: model_config.endpoint.scheme must be https (policy https_only, mandatory)"]
+    assert one.registry.models() == {}
+    other = MockStack(program, resources={"test:index:Server": {"scheme": "https"}})
+    other.up()
+    assert list(other.registry.models()) == ["small/v1"]
+
+
+@pytest.mark.parametrize("path", ["model_config.endpoint", "model_config.endpoint.scheme", "model_config"])
+def test_a_rule_that_asks_for_what_is_not_known_is_not_judged(path: str) -> None:
+    """Whether all of it is unknown or a part."""
+
+    def asking(model: Model) -> str:
+        return f"{model[path]} is known"
+
+    def program() -> None:
+        policy.enforce(asking)
+        EnkryptModel("m", **minimal(model_config__endpoint=Server("s").scheme.apply(lambda scheme: {"host": scheme})))
+
+    assert MockStack(program).preview().messages == []
+
+
+# ---- the rules that many need
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes", "said"),
+    [
+        (policy.https_only, {}, None),
+        (policy.certified("GDPR", "HIPAA"), {"certifications": ["GDPR"]}, 'certifications must hold "HIPAA"'),
+        (policy.certified("GDPR"), {"certifications": ["GDPR"]}, None),
+        (policy.owned, {}, None),
+        (
+            policy.owned,
+            {"model_config__hosting_type": "Internal"},
+            "model_config.metadata.owner must be set where hosting_type is Internal",
+        ),
+        (policy.owned, {"model_config__hosting_type": "Internal", "model_config__metadata": {"owner": "ml"}}, None),
+    ],
+)
+def test_a_rule_says_what_must_be(rule: policy.Rule, changes: dict[str, Any], said: str | None) -> None:
+    """Each rule of the library, kept and broken."""
+    one = stack(rule, **changes)
+    if said is None:
+        assert one.preview().changes == {"m": "create"}
+    else:
+        assert [line.removeprefix("m: ").partition(" (")[0] for line in lines(one)] == [said]
+
+
+@pytest.mark.parametrize(("name", "refused"), [("prod", True), ("prod-eu", True), ("dev", False)])
+def test_a_rule_may_hold_in_some_stacks_alone(name: str, refused: bool) -> None:
+    """By the stack's name; the line names the rule itself."""
+    one = stack(policy.in_stacks("prod*", policy.certified("SOC 2 Type II")), name=name)
+    if refused:
+        assert lines(one) == ['m: certifications must hold "SOC 2 Type II" (policy certified, mandatory)']
+    else:
+        assert one.preview().changes == {"m": "create"}
+
+
+# ---- the page
+
+PAGE = (Path(__file__).parents[2] / "docs/policy.md").read_text()
+
+
+def test_the_page_says_what_its_program_shows() -> None:
+    """The program of docs/policy.md breaks two rules, and shows what the page says."""
+    (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (shown,) = re.findall(r"\n\n```\n(.*?)```", PAGE, re.DOTALL)
+    told: list[str] = []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pulumi.log, "warn", lambda line: told.append(f"warning: {line}"))
+        patch.setattr(pulumi.log, "error", lambda line: told.append(f"error: {line}"))
+        with pytest.raises(PolicyViolation) as violation:
+            MockStack(lambda: exec(program, {})).preview()  # noqa: S102 - a program of our own docs or tests
+    assert [*told, f"error: {violation.value}"] == shown.splitlines()
+
+
+def test_the_page_names_every_rule_of_the_library() -> None:
+    """Each public function that is a rule, or makes one, has its row."""
+    rules = {name for name in policy.__all__ if name.islower()} - {"enforce"}
+    assert rules == {"https_only", "certified", "owned", "in_stacks"}
+    assert rules <= set(re.findall(r"^\| `(\w+)", PAGE, re.MULTILINE))

@@ -1,0 +1,90 @@
+"""__main__.py: the whole program under Pulumi's mocks, stack by stack."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from documents import document, minimal
+from mocked import Run, Secret, run
+
+ROOT = Path(__file__).parents[2]
+STACKS = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
+
+
+def program() -> None:
+    runpy.run_path(str(ROOT / "__main__.py"))
+
+
+def configured(stack: str) -> dict[str, Any]:
+    """A stack's configuration, with a stand-in for each secret."""
+    found = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"]
+    values = {name.removeprefix("enkrypt:"): value for name, value in found.items()}
+    secrets = {name: f"stand-in-{name}" for name in ["apiKey", *re.findall(r"\w+ApiKey", str(values))]}
+    return {**{name: value for name, value in values.items() if not _is_secret(value)}, **secrets}
+
+
+def _is_secret(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"secure"}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_each_stack_registers_its_catalogue(stack: str) -> None:
+    """Every stack of this repository is valid as it stands, and registers exactly its entries."""
+    config = configured(stack)
+    made = run(program, config=config, stack=stack)
+    assert set(made.resources) == set(config["models"])
+    assert {r.type for r in made.resources.values()} <= {"pulumi-python:dynamic/enkrypt:EnkryptModel"}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_stack_shows_a_key(stack: str) -> None:
+    """Of the keys of a stack none reaches the engine in the clear."""
+    made = run(program, config=configured(stack), stack=stack)
+    assert "stand-in-" not in _shown(made)
+    assert all(
+        isinstance(r.inputs["model_config"].get("apikeys", Secret(None)), Secret) for r in made.resources.values()
+    )
+
+
+def _shown(made: Run) -> str:
+    return str([_open(r.inputs) for r in made.resources.values()])
+
+
+def _open(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return None
+    if isinstance(value, dict):
+        return {k: _open(v) for k, v in value.items()}
+    return [_open(v) for v in value] if isinstance(value, list) else value
+
+
+def test_it_exports_what_others_need() -> None:
+    """Other stacks get each model's identity and number, by the entry's name."""
+    models = {"mixtral": document(), "small": minimal(model_config__model_version="7")}
+    made = run(program, config={"apiKey": "stand-in-key", "models": models})
+    assert made.exports["models"] == {"mixtral": "Test_Model/1", "small": "small/7"}
+    assert made.exports["model_ids"] == {"mixtral": 1234567890, "small": 1234567890}
+
+
+def test_without_a_catalogue_it_does_nothing() -> None:
+    """A new stack can be brought up before its catalogue is written."""
+    made = run(program, config={"apiKey": "stand-in-key"})
+    assert (made.resources, made.exports) == ({}, {"models": {}, "model_ids": {}})
+
+
+def test_a_wrong_catalogue_registers_nothing() -> None:
+    """A mistake in one entry stops the program before anything is declared."""
+    with pytest.raises(pulumi.RunError, match=r"models\.wrong\.model_config: is required"):
+        run(program, config={"apiKey": "k" * 8, "models": {"right": document(), "wrong": {"model_saved_name": "w"}}})
+
+
+def test_a_stack_without_a_key_is_told_how_to_set_one() -> None:
+    """What a new user meets first is a line with the command that helps."""
+    with pytest.raises(pulumi.RunError, match="pulumi config set --secret enkrypt:apiKey"):
+        run(program, config={"models": {}})

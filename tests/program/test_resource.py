@@ -1,0 +1,358 @@
+"""resource.py: what a program may write, that it means the same in every shape, and that keys are secret in each."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pytest
+from documents import COMPUTED, document, everything, minimal
+from mocked import Registered, Secret, run
+
+import enkrypt_provider
+from enkrypt_provider import (
+    AuthDataArgs,
+    ContextArgs,
+    EndpointArgs,
+    EnkryptModel,
+    EnkryptModelArgs,
+    EnkryptProvider,
+    GeminiArgs,
+    HeaderArgs,
+    JwtConfigArgs,
+    MetadataArgs,
+    ModelConfigArgs,
+    PathsArgs,
+    ToolArgs,
+    outputs,
+)
+from enkrypt_provider.frontends.property_values import OWNER
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.program import args
+from tools import generate
+
+
+def test_arguments_and_outputs_are_generated() -> None:
+    """The files say what kinds/ says; otherwise: `make generate`."""
+    for file, text in generate.files().items():
+        assert file.read_text(encoding="utf-8") == text
+
+
+def test_every_args_class_is_public() -> None:
+    """A program reaches every class that it needs from the package's top."""
+    public = {name for name in enkrypt_provider.__all__ if name.endswith("Args")}
+    assert public == {name for name, value in vars(args).items() if inspect.isclass(value) and name.endswith("Args")}
+
+
+def test_every_field_of_a_model_is_an_output() -> None:
+    """Whatever can be declared, and what the server sets, can be read under the same name."""
+    readable = {name for name, value in vars(outputs.EnkryptModelOutputs).items() if isinstance(value, property)}
+    assert readable == {path for path in MODEL.fields if "." not in path}
+
+
+# ---- one registration in every shape
+
+WHOLE = everything("v2")
+PLAIN = WHOLE["model_config"]
+
+
+def _args(config: dict[str, Any], **changed: Any) -> ModelConfigArgs:
+    nested: dict[str, Any] = {
+        "endpoint": EndpointArgs(**config["endpoint"]),
+        "paths": PathsArgs(**config["paths"]),
+        "auth_data": AuthDataArgs(**config["auth_data"]),
+        "model_jwt_config": JwtConfigArgs(
+            **{
+                **config["model_jwt_config"],
+                "jwt_headers": [HeaderArgs(**h) for h in config["model_jwt_config"]["jwt_headers"]],
+            }
+        ),
+        "tools": [ToolArgs(**tool) for tool in config["tools"]],
+        "custom_headers": [HeaderArgs(**header) for header in config["custom_headers"]],
+        "context": ContextArgs(**config["context"]),
+    }
+    return ModelConfigArgs(**{**config, **nested, **changed})
+
+
+async def _later(value: Any) -> Any:
+    return value
+
+
+def _output(value: Any) -> Any:
+    return pulumi.Output.from_input(value)
+
+
+SPELLINGS: dict[str, Callable[[], Any]] = {
+    "a plain dict": lambda: PLAIN,
+    "Args": lambda: _args(PLAIN),
+    "an Output of a dict": lambda: _output(PLAIN),
+    "an Output of Args": lambda: _output(_args(PLAIN)),
+    "an awaitable of a dict": lambda: _later(PLAIN),
+    "a dict with an Output of keys": lambda: {**PLAIN, "apikeys": _output(PLAIN["apikeys"])},
+    "a dict with Outputs as keys": lambda: {**PLAIN, "apikeys": [_output(key) for key in PLAIN["apikeys"]]},
+    "Args with an Output of keys": lambda: _args(PLAIN, apikeys=_output(PLAIN["apikeys"])),
+    "Args with secret keys": lambda: _args(PLAIN, apikeys=pulumi.Output.secret(PLAIN["apikeys"])),
+    "an Output of a dict with Outputs": lambda: _output({**PLAIN, "endpoint": _output(PLAIN["endpoint"])}),
+    "Args in a dict": lambda: {**PLAIN, "endpoint": EndpointArgs(**PLAIN["endpoint"])},
+}
+
+
+def registered(program: Callable[[], Any], name: str = "m", *, preview: bool = False) -> Registered:
+    """The one resource that a program registers."""
+    return run(program, preview=preview).resources[name]
+
+
+def cleared(value: Any) -> Any:
+    """A value without its marks of secrecy."""
+    if isinstance(value, Secret):
+        return cleared(value.value)
+    if isinstance(value, dict):
+        return {k: cleared(v) for k, v in value.items()}
+    return [cleared(v) for v in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("spelling", list(SPELLINGS))
+def test_every_spelling_declares_the_same(spelling: str) -> None:
+    """Dicts, Args, and Outputs or awaitables of either, mean the same registration."""
+    given = {**WHOLE, "model_config": None}
+    made = registered(lambda: EnkryptModel("m", **{**given, "model_config": SPELLINGS[spelling]()}))
+    inputs = {k: v for k, v in cleared(made.inputs).items() if not k.startswith("__")}
+    assert codec.parse(MODEL, inputs, "v2") == codec.parse(MODEL, WHOLE, "v2")
+
+
+@pytest.mark.parametrize("preview", [True, False])
+@pytest.mark.parametrize("spelling", list(SPELLINGS))
+def test_keys_are_secret_in_every_spelling(spelling: str, preview: bool) -> None:
+    """Whatever can hold a secret reaches the engine as a secret, without the user asking."""
+    made = registered(lambda: EnkryptModel("m", **{**WHOLE, "model_config": SPELLINGS[spelling]()}), preview=preview)
+    shown = _open(made.inputs["model_config"])
+    assert "stand-in" not in json.dumps(shown)
+    for path in MODEL.secrets:
+        assert isinstance(made.inputs["model_config"][path.rpartition(".")[2]], Secret)
+    assert shown["endpoint"] == PLAIN["endpoint"]
+
+
+def _open(value: Any) -> Any:
+    """What anyone may see of a value."""
+    if isinstance(value, Secret):
+        return "[secret]"
+    if isinstance(value, dict):
+        return {k: _open(v) for k, v in value.items()}
+    return [_open(v) for v in value] if isinstance(value, list) else value
+
+
+def test_a_whole_configuration_may_be_secret() -> None:
+    """A `model_config` that is secret as a whole stays so."""
+    made = registered(lambda: EnkryptModel("m", model_saved_name="m", model_config=pulumi.Output.secret(PLAIN)))
+    assert isinstance(made.inputs["model_config"], Secret)
+
+
+def test_a_list_of_keys_may_be_used_again() -> None:
+    """What a program does to a list of keys after it declared a model is of no consequence to that model."""
+
+    def program() -> None:
+        keys = ["stand-in-one"]
+        EnkryptModel("m", **minimal(model_config__apikeys=keys))
+        keys.append("stand-in-two")
+
+    assert registered(program).inputs["model_config"]["apikeys"] == Secret(["stand-in-one"])
+
+
+def test_without_keys_nothing_is_made_up() -> None:
+    """What is not declared is not there for the engine: no null, no default, no secret."""
+    made = registered(lambda: EnkryptModel("m", **minimal()))
+    inputs = {k: v for k, v in made.inputs.items() if not k.startswith("__")}
+    assert inputs == minimal()
+
+
+def test_args_as_a_whole_are_the_same_as_keywords() -> None:
+    """`EnkryptModelArgs` and keywords are two ways to say the same."""
+    one = registered(lambda: EnkryptModel("m", EnkryptModelArgs(**WHOLE)))
+    other = registered(lambda: EnkryptModel("m", **WHOLE))
+    assert one == other
+
+
+def test_the_provider_is_a_class_by_its_name() -> None:
+    """The engine gets no settings and no key with the provider: the same few bytes for every resource."""
+    made = run(lambda: [EnkryptModel("a", **document()), EnkryptModel("b", **minimal())]).resources
+    (one, other) = (made[name].inputs["__provider"] for name in ("a", "b"))
+    assert one == other
+    assert isinstance(one, str)
+    assert len(one) < 100
+
+
+def _untyped(cls: Any) -> Any:
+    """A class whose arguments no type checker looks at."""
+    return cls
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (
+            lambda: EnkryptModel("m", **{**document(), "model_safed_name": "x"}),
+            'm: model_safed_name is not a field here; did you mean "model_saved_name"?',
+        ),
+        (
+            lambda: EnkryptModel("m", **{**document(), "model_id": 5}),
+            "m: model_id is set by the server: leave it out",
+        ),
+        (
+            lambda: EnkryptModel("m", **{**document(), "model_version": "1"}),
+            "m: model_version is not a field here: it is model_config.model_version",
+        ),
+        (
+            lambda: _untyped(EndpointArgs)(host="h", hostname="h"),
+            'EndpointArgs: hostname is not a field here; did you mean "host"?',
+        ),
+        (
+            lambda: ModelConfigArgs(**{**PLAIN, "api_keys": []}),
+            'ModelConfigArgs: api_keys is not a field here; did you mean "apikeys"?',
+        ),
+        (
+            lambda: _untyped(ModelConfigArgs)(model_provider="together", host="h"),
+            "ModelConfigArgs: host is not a field here: it is model_config.endpoint.host; "
+            "is_compatible_with is required",
+        ),
+        (lambda: _untyped(EnkryptModel)("m", model_saved_name="m"), "m: model_config is required"),
+        (
+            lambda: EnkryptModel("m", **document(), opts=pulumi.ResourceOptions(import_="chat/v1")),
+            "m: the engine cannot import a dynamic resource: leave out import_, and run "
+            "`python -m enkrypt_provider import --name chat`",
+        ),
+        (
+            lambda: EnkryptModel("m", **minimal(model_config__metadata={"a": [2**53 + 1]})),
+            "model_config.metadata.a: must be a whole number that a double holds exactly, up to 2**53: give a larger "
+            "one as a text",
+        ),
+    ],
+)
+def test_a_wrong_argument_is_told_in_one_line(call: Callable[[], Any], line: str) -> None:
+    """An argument that does not exist, or is missing, is told as `check` tells it, and without a traceback."""
+    with pytest.raises(TypeError) as caught:
+        run(call)
+    assert str(caught.value) == line
+    assert isinstance(caught.value, pulumi.RunError)
+
+
+def test_a_class_of_a_team_declares_the_same_type() -> None:
+    """A subclass is the same resource to the engine, to `doctor` and to policies."""
+
+    class House(EnkryptModel, module="house", name="House"):
+        def __init__(self, name: str) -> None:
+            super().__init__(name, **document())
+
+    assert registered(lambda: House("m")) == registered(lambda: EnkryptModel("m", **document()))
+
+
+def test_secrets_by_their_names_are_secret_too() -> None:
+    """What a free map calls a secret, and every header, reaches the engine as a secret; the rest in the clear."""
+    metadata = {"aws_secret_access_key": "stand-in", "region": "eu", "relay": {"target_headers": {"X": "stand-in"}}}
+    made = registered(lambda: EnkryptModel("m", **minimal(model_config__metadata=metadata)))
+    shown = _open(made.inputs["model_config"]["metadata"])
+    assert shown == {"aws_secret_access_key": "[secret]", "region": "eu", "relay": {"target_headers": "[secret]"}}
+
+
+def test_a_resource_says_its_organization_and_urn() -> None:
+    """Two of one identity are told apart by them, also as children of components, whose types the URN has in it."""
+
+    def program() -> None:
+        house = pulumi.ComponentResource("a:b:House", "house")
+        EnkryptModel("m", **document())
+        EnkryptModel("n", **document(), opts=pulumi.ResourceOptions(parent=house))
+
+    found = run(program).resources
+    kind = "pulumi-python:dynamic/enkrypt:EnkryptModel"
+    assert found["m"].inputs[OWNER] == f"organization/urn:pulumi:dev::enkrypt::{kind}::m"
+    assert found["n"].inputs[OWNER] == f"organization/urn:pulumi:dev::enkrypt::a:b:House${kind}::n"
+
+
+def test_args_and_keywords_together_are_refused() -> None:
+    """Which of two spellings would win is not guessed."""
+    args = EnkryptModelArgs(**document())
+    with pytest.raises(TypeError, match="give either args or keywords, not both"):
+        run(lambda: _untyped(EnkryptModel)("m", args, model_name="x"))
+
+
+@pytest.mark.parametrize(
+    ("declared", "opts", "protect"),
+    [
+        (True, None, True),
+        (True, pulumi.ResourceOptions(protect=False), False),
+        (True, pulumi.ResourceOptions(retain_on_delete=True), True),
+        (False, None, False),
+        (None, None, False),
+    ],
+)
+def test_deletion_protection_is_the_engines_too(
+    declared: bool | None, opts: pulumi.ResourceOptions | None, protect: bool
+) -> None:
+    """Protection reaches the engine, which refuses before anything is changed, unless the program says otherwise."""
+    made = registered(lambda: EnkryptModel("m", **{**document(), "deletion_protection": declared, "opts": opts}))
+    assert made.protect is protect
+
+
+def test_get_reads_without_managing() -> None:
+    """`get` names an id and declares nothing; what it finds is secret where keys are."""
+    made = registered(lambda: EnkryptModel.get("m", "Test_Model/1"))
+    assert made.id == "Test_Model/1"
+    assert made.secret_outputs == ("model_config",)
+    assert {name for name in made.inputs if not name.startswith("__")} == set()
+
+
+# ---- an account of its own
+
+
+def test_an_explicit_provider_takes_its_settings_as_strings_and_its_key_as_a_secret() -> None:
+    """Each argument is the setting of that name; the engine takes strings, and never the key in the clear."""
+    made = registered(
+        lambda: EnkryptProvider(
+            "eu",
+            api_key="stand-in-key",
+            endpoint="https://eu.api.example.com",
+            dialect="v2",
+            timeout=2.5,
+            max_retries=3,
+            check_online=True,
+            require_https=True,
+        ),
+        "eu",
+    )
+    assert made.type == "pulumi:providers:pulumi-python"
+    assert made.inputs == {
+        "enkrypt:apiKey": Secret("stand-in-key"),
+        "enkrypt:endpoint": "https://eu.api.example.com",
+        "enkrypt:dialect": "v2",
+        "enkrypt:timeout": "2.5",
+        "enkrypt:maxRetries": "3",
+        "enkrypt:checkOnline": "true",
+        "enkrypt:requireHttps": "true",
+    }
+
+
+def test_an_explicit_provider_without_settings_has_the_defaults() -> None:
+    """What is not given is not sent."""
+    assert registered(lambda: EnkryptProvider("eu"), "eu").inputs == {}
+
+
+def test_gemini_and_metadata_may_be_args_too() -> None:
+    """The options of a model's runtime can be written with their types."""
+    metadata = MetadataArgs(max_tokens=5, gemini=GeminiArgs(project_id="p"))
+    made = registered(
+        lambda: EnkryptModel("m", **minimal(model_config__metadata=metadata, model_config__apikeys=["stand-in-key"]))
+    )
+    assert cleared(made.inputs["model_config"])["metadata"] == {"max_tokens": 5, "gemini": {"project_id": "p"}}
+
+
+def test_computed_outputs_are_known_after_an_up() -> None:
+    """What the server sets can be read by its name."""
+    made = run(lambda: _computed(EnkryptModel("m", **document())))
+    assert made.seen == [COMPUTED]
+
+
+def _computed(model: EnkryptModel) -> Any:
+    return {name: getattr(model, name) for name in COMPUTED}

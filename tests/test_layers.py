@@ -1,0 +1,96 @@
+"""Imports point down the layers: what is below knows nothing of what is above."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "enkrypt_provider"
+LAYERS = (
+    ("errors", "settings"),
+    ("kinds",),
+    ("api",),
+    ("core",),
+    ("frontends",),
+    ("program", "provider"),
+    ("testing", "catalogue", "policy", "native"),
+    ("cli", "__main__"),
+)
+"""From the ground up. The emulator is beside them: it imports nothing of the others."""
+WITHOUT_PULUMI = ("kinds", "api", "core", "emulator")
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    """The part of the package that a module belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> Iterator[str]:
+    """What a module imports, also inside functions: absolute names."""
+    package = ("enkrypt_provider", *path.relative_to(PACKAGE).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) + 1 - node.level]) if node.level else ""
+            name = ".".join(filter(None, (base, node.module)))
+            yield from (f"{name}.{alias.name}" for alias in node.names)
+
+
+def ours(name: str) -> str:
+    """The part that an absolute name belongs to, or ""."""
+    root, _, rest = name.partition(".")
+    return rest.partition(".")[0] if root == "enkrypt_provider" else ""
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    levels = {part: level for level, parts in enumerate(LAYERS) for part in parts}
+    part = part_of(path)
+    found = {name for name in map(ours, imported(path)) if name in levels or name == "emulator"}
+    if part == "emulator":
+        assert found <= {"emulator"}
+    elif part in levels:
+        assert {name for name in found if levels.get(name, -1) > levels[part]} == set()
+
+
+@pytest.mark.parametrize("part", WITHOUT_PULUMI)
+def test_only_front_ends_and_programs_know_pulumi(part: str) -> None:
+    found = {
+        str(path.relative_to(PACKAGE))
+        for path in modules()
+        if part_of(path) == part and any(name.partition(".")[0] == "pulumi" for name in imported(path))
+    }
+    assert found == set()
+
+
+def test_one_module_imports_the_http_client() -> None:
+    found = {
+        str(path.relative_to(PACKAGE))
+        for path in modules()
+        if part_of(path) not in ("emulator", "testing") and any(n.startswith("httpx") for n in runtime_imports(path))
+    }
+    assert found == {"api/transport.py"}
+
+
+def runtime_imports(path: Path) -> Iterator[str]:
+    """What a module imports when it runs, not for type checkers."""
+    tree = ast.parse(path.read_text())
+    checking = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import) and id(node) not in checking:
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and id(node) not in checking and not node.level:
+            yield node.module or ""

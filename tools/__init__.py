@@ -1,0 +1,1 @@
+"""What is generated from kinds/, but for the documentation."""

@@ -1,0 +1,157 @@
+"""The JSON Schema of a stack's file, from kinds/ and Pulumi.yaml: editors complete and check the catalogue with it.
+
+`make generate` writes it. What only the provider can judge, such as a host name, is left to the preview.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pydantic import BeforeValidator
+
+from enkrypt_provider.kinds.document import Document, FieldOf
+from enkrypt_provider.kinds.kind import Kind
+from enkrypt_provider.kinds.markers import ABSENT, Dialect, InV2, RequiredUnless
+from enkrypt_provider.kinds.values import InV1, Matches, OneOf
+from tools.generate import argument_meaning, documents, limit_of, only_in, value_type
+
+Schema = dict[str, Any]
+
+REFERENCE: Final[Schema] = {
+    "type": "object",
+    "minProperties": 1,
+    "maxProperties": 1,
+    "additionalProperties": False,
+    "properties": {
+        "secret": {"type": "string", "description": "The secret `enkrypt:NAME` of the stack."},
+        "config": {"type": "string", "description": "The plain value `enkrypt:NAME` of the stack."},
+        "secure": {"type": "string", "description": "A value that Pulumi encrypted: `pulumi config set --path`."},
+    },
+}
+"""What may stand in the place of any value of a catalogue."""
+_KINDS: Final[Mapping[type, Schema]] = {
+    # Pulumi writes `config set --path` values as texts; a text is good where a number or a switch is wanted.
+    int: {"type": ["integer", "string"], "pattern": r"^\d+$"},
+    float: {"type": ["number", "string"], "pattern": r"^\d+(\.\d+)?$"},
+    bool: {"enum": [True, False, "true", "false"]},
+    str: {"type": "string"},
+    dict: {"type": "object"},
+}
+_SETTINGS: Final[Mapping[str, Schema]] = {
+    "string": {"type": "string"},
+    "integer": _KINDS[int],
+    "boolean": _KINDS[bool],
+}
+
+
+def catalogue_schema(kind: Kind, settings: Mapping[str, Mapping[str, Any]]) -> str:
+    """The schema as text. `settings` are those of Pulumi.yaml."""
+    is_v2 = {"required": ["enkrypt:dialect"], "properties": {"enkrypt:dialect": {"const": "v2"}}}
+    config = {
+        "type": "object",
+        "properties": {f"enkrypt:{name}": _setting(setting) for name, setting in settings.items()},
+        "if": is_v2,
+        "then": _models(kind, "v2"),
+        "else": _models(kind, "v1"),
+    }
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",  # the one that editors know best
+        "title": "The configuration of a stack that registers models with Enkrypt AI",
+        "type": "object",
+        "properties": {"config": config},
+        "definitions": {"reference": REFERENCE, "v1": _documents(kind, "v1"), "v2": _documents(kind, "v2")},
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _setting(setting: Mapping[str, Any]) -> Schema:
+    own = _SETTINGS.get(setting.get("type", ""), {})
+    return {"description": setting["description"], **own}
+
+
+def _models(kind: Kind, dialect: Dialect) -> Schema:
+    entry = {"$ref": f"#/definitions/{dialect}/{kind.document.__name__}"}
+    return {"properties": {"enkrypt:models": {"type": "object", "additionalProperties": entry}}}
+
+
+def _documents(kind: Kind, dialect: Dialect) -> dict[str, Schema]:
+    given = [field for field in kind.fields.values() if field.is_argument and _may_be_given(field, dialect)]
+    used = {kind.document, *(field.document for field in given)}
+    return {
+        document.__name__: _object(document, [field for field in fields if field in given], dialect)
+        for document, fields in documents(kind).items()
+        if document in used
+    }
+
+
+def _may_be_given(field: FieldOf, dialect: Dialect) -> bool:
+    return _is_of(field, dialect) or field.default is not ABSENT
+
+
+def _is_of(field: FieldOf, dialect: Dialect) -> bool:
+    """Whether the dialect has the field; one of the other dialect must have its default."""
+    return only_in(field) in (None, dialect)
+
+
+def _object(document: type[Document], fields: list[FieldOf], dialect: Dialect) -> Schema:
+    names = {field.name for field in fields}
+    schema: Schema = {
+        "type": "object",
+        "description": inspect.getdoc(document) or "",
+        "additionalProperties": document.model_config.get("extra") == "allow",
+        "properties": {field.name: _field(field, dialect) for field in fields},
+        "required": [field.name for field in fields if field.is_required and not _alternatives(field, names)],
+    }
+    either = [alternatives for field in fields if (alternatives := _alternatives(field, names))]
+    return {**schema, **({"anyOf": [{"required": [name]} for name in either[0]]} if either else {})}
+
+
+def _alternatives(field: FieldOf, names: set[str]) -> list[str]:
+    """The fields of which one must be given."""
+    unless = field.marker(RequiredUnless)
+    return [field.name, unless.field] if unless and unless.field in names else []
+
+
+def _field(field: FieldOf, dialect: Dialect) -> Schema:
+    in_v2 = field.marker(InV2)
+    default = in_v2.default if in_v2 and dialect == "v2" and in_v2.default is not ABSENT else field.default
+    is_said = default is not ABSENT and not (field.document and not field.is_list)
+    own = _or_reference(_value(field, dialect))
+    value = _or_reference({"type": "array", "items": own}) if field.is_list else own
+    return {"description": argument_meaning(field), **({"default": default} if is_said else {}), **value}
+
+
+def _or_reference(schema: Schema) -> Schema:
+    # Not `anyOf`: a slip within would only be told as "not valid under any of the given schemas".
+    return {"if": {"$ref": "#/definitions/reference"}, "else": schema}
+
+
+def _value(field: FieldOf, dialect: Dialect) -> Schema:
+    if field.document:
+        return {"$ref": f"#/definitions/{dialect}/{field.document.__name__}"}
+    if not _is_of(field, dialect):
+        return {"enum": [field.default]}
+    if field.values:
+        return {"enum": list(field.values)}
+    return {**_KINDS[value_type(field)], **dict(_constraints(field, dialect))}
+
+
+def _constraints(field: FieldOf, dialect: Dialect) -> Iterator[tuple[str, Any]]:
+    one_of, matches, in_v1 = field.marker(OneOf), field.constraint(Matches), field.constraint(InV1)
+    if one_of and dialect == "v1":
+        yield "enum", list(one_of.values)
+    elif one_of:
+        yield "examples", [*one_of.values, *one_of.more]
+    if (lowest := field.bounds.removeprefix("from ").partition(" ")[0]).isdigit():
+        yield "minimum", int(lowest)
+    if (highest := field.bounds.rpartition(" to ")[2]).isdigit():
+        yield "maximum", int(highest)
+    if limit := limit_of(field):
+        yield "maxLength", limit
+    if in_v1 and dialect == "v1":
+        yield "pattern", in_v1.pattern
+    elif matches and not field.constraint(BeforeValidator):
+        yield "pattern", matches.pattern

@@ -1,0 +1,120 @@
+"""Writes docs/native/reference.md from the native package's schema: `make generate`. A test holds the page to it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # as a script it knows tools/ alone
+
+from enkrypt_provider.frontends.package_schema import package, snake, token  # noqa: E402 - after the path
+
+PAGE: Final = ROOT / "docs" / "native" / "reference.md"
+HEAD: Final = """\
+<!-- Written by tools/package_reference.py from the package's schema: `make generate`. -->
+# Reference
+
+Resource, functions and provider of the package `enkrypt`. `*` is required. In Python `modelSavedName` is
+`model_saved_name`; in Go it is `ModelSavedName`."""
+RESOURCE: Final = """\
+## EnkryptModel
+
+{description}
+
+| | |
+|---|---|
+| Python | `enkrypt_provider.native.EnkryptModel(name, args, opts)` |
+| TypeScript | `new enkrypt.EnkryptModel(name, args, opts)` |
+| Go | `enkrypt.NewEnkryptModel(ctx, name, &enkrypt.EnkryptModelArgs{{…}}, opts…)` |
+| YAML | `type: enkrypt:EnkryptModel` |"""
+FUNCTION: Final = """\
+### {name}
+
+{description}
+
+| | |
+|---|---|
+| Python | `native.{python}(name="support")`, `native.{python}_output(…)` |
+| TypeScript | `enkrypt.{name}({{ name: "support" }})`, `enkrypt.{name}Output(…)` |
+| Go | `enkrypt.{go}(ctx, &enkrypt.{go}Args{{Name: "support"}})` |
+| YAML | `fn::invoke: {{function: enkrypt:{name}, arguments: {{name: support}}}}` |"""
+
+Schema = Mapping[str, Any]
+
+
+def page() -> str:
+    """The whole page."""
+    schema = package()
+    return "\n\n".join([HEAD, *_resource(schema), *_functions(schema), *_provider(schema), *_types(schema)]) + "\n"
+
+
+def _resource(schema: Schema) -> Iterator[str]:
+    found = schema["resources"][token("EnkryptModel")]
+    yield RESOURCE.format(description=found["description"].partition("\n\n## Import")[0])
+    yield "### Inputs"
+    yield _table(found["inputProperties"], found["requiredInputs"])
+    yield "### Outputs"
+    yield "All inputs but the secret ones, with their defaults filled in, and:"
+    outputs = {name: spec for name, spec in found["properties"].items() if name not in found["inputProperties"]}
+    yield _table({"id": {"type": "string", "description": "`NAME/VERSION`."}, **outputs}, ())
+
+
+def _functions(schema: Schema) -> Iterator[str]:
+    yield "## Functions"
+    yield "What they return has no secrets."
+    for name, found in schema["functions"].items():
+        short = name.rpartition(":")[2]
+        go = short[:1].upper() + short[1:]
+        yield FUNCTION.format(name=short, description=found["description"], python=snake(short), go=go)
+        yield _table(found["inputs"]["properties"], found["inputs"].get("required", ()))
+
+
+def _provider(schema: Schema) -> Iterator[str]:
+    yield "## Provider"
+    yield "`enkrypt:NAME` in a stack's configuration, or an argument of an explicit provider."
+    yield _table(schema["provider"]["inputProperties"], ())
+
+
+def _types(schema: Schema) -> Iterator[str]:
+    yield "## Types"
+    for name, found in schema["types"].items():
+        short = name.rpartition(":")[2]
+        if found["type"] != "object" or short.endswith("Response") or name == token("Model"):
+            continue
+        yield f"### {short}"
+        yield found["description"]
+        yield _table(found["properties"], found["required"])
+
+
+def _table(properties: Schema, required: Any) -> str:
+    rows = [
+        f"| `{name}`{'*' if name in required else ''} | {_shown(spec)} | {_meaning(spec)} |"
+        for name, spec in properties.items()
+    ]
+    return "\n".join(["| property | type | meaning |", "|---|---|---|", *rows])
+
+
+def _meaning(spec: Schema) -> str:
+    values = _values(spec)
+    description: str = spec["description"]
+    return description + (f" One of {', '.join(f'`{value}`' for value in values)}." if values else "")
+
+
+def _values(spec: Schema) -> list[str]:
+    options = spec.get("items", spec).get("oneOf", ())
+    names = [option["$ref"].rpartition("/")[2] for option in options if "$ref" in option]
+    return [each["value"] for name in names for each in package()["types"][name]["enum"]]
+
+
+def _shown(spec: Schema) -> str:
+    if spec["type"] == "array":
+        return f"list of {_shown(spec['items'])}"
+    reference = spec.get("$ref", "").rpartition(":")[2]
+    return f"[`{reference}`](#{reference.lower()})" if reference else f"`{spec['type']}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,167 @@
+"""Writes the native package's schema from kinds/: types, names, enums, defaults, meanings, what replaces.
+
+A test holds the file to it. `pulumi package get-schema` prints it; the engine makes SDKs and documentation of it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # as a script it knows tools/ alone
+
+from enkrypt_provider.frontends.package_names import KINDS  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.frontends.package_schema import DYNAMIC, FILE, NAME, camel, token  # noqa: E402
+from enkrypt_provider.kinds.kind import Kind  # noqa: E402
+from enkrypt_provider.kinds.markers import Option  # noqa: E402
+from enkrypt_provider.settings import DEFAULT_ENDPOINT, ENDPOINT_VARIABLE, KEY_VARIABLES  # noqa: E402
+from tools.package_types import Schema, argument, outputs, required, types_of  # noqa: E402
+
+SCHEMA: Final = ROOT / "enkrypt_provider" / "frontends" / FILE
+
+
+def text() -> str:
+    """The file, without the version."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def schema() -> Schema:
+    """The whole schema, without the version."""
+    types: Schema = {}
+    for kind in KINDS:
+        types.update(types_of(kind))
+        types[token(kind.noun.capitalize())] = _looked_up(kind)
+    return {
+        "name": NAME,
+        "displayName": "Enkrypt AI",
+        "description": "Enkrypt AI model registrations.",
+        "keywords": ["pulumi", "enkrypt", "llm", "category/infrastructure", "kind/native"],
+        "license": "Apache-2.0",
+        "namespace": NAMESPACE,
+        "meta": {"moduleFormat": "(.*)"},
+        "language": LANGUAGES,
+        "config": {"variables": SETTINGS},
+        "provider": {
+            "description": "One account of the Enkrypt AI Models API.",
+            "inputProperties": SETTINGS,
+            "properties": {name: SETTINGS[name] for name in ("endpoint", "dialect")},
+        },
+        "types": types,
+        "resources": {token(kind.name): _resource(kind) for kind in KINDS},
+        "functions": {name: found for kind in KINDS for name, found in _functions(kind).items()},
+    }
+
+
+NAMESPACE: Final = "enkrypt-provider"
+LANGUAGES: Final[Schema] = {
+    # A program in Python uses the classes of this package, whose arguments are the dynamic provider's.
+    "python": {"packageName": "enkrypt_provider.native", "inputTypes": "classes-and-dicts"},
+    "nodejs": {"respectSchemaVersion": True},
+    "go": {
+        "importBasePath": "example.com/enkrypt-provider/sdk/go/enkrypt",
+        "generateResourceContainerTypes": True,
+        "respectSchemaVersion": True,
+    },
+    "csharp": {"respectSchemaVersion": True},
+}  # fmt: skip
+
+
+def _setting(type_: str, description: str, **more: Any) -> Schema:
+    return {"type": type_, "description": description, **more}
+
+
+SETTINGS: Final[Schema] = {
+    "apiKey": _setting(
+        "string",
+        f"The API key of the account. Default: `{KEY_VARIABLES[0]}` in the environment.",
+        secret=True,
+    ),
+    "endpoint": _setting(
+        "string",
+        f"Base URL of the Models API, https but for this machine; or `embedded`, an emulator in the plugin's own "
+        f"process (`embedded:PATH` names its database). Another account replaces every registration. "
+        f"Default: `{ENDPOINT_VARIABLE}` in the environment, then {DEFAULT_ENDPOINT}.",
+        willReplaceOnChanges=True,
+    ),
+    "dialect": _setting(
+        "string", "The dialect of the API: `v1`, as documented, or `v2`, as the official client speaks."
+    ),
+    "timeout": _setting("number", "Seconds that one request may take. Default: 30."),
+    "maxRetries": _setting("integer", "How often a request is sent again after the first time. Default: 5."),
+    "checkOnline": _setting(
+        "boolean", "Lets a preview ask the API whether the key works and whether a name is taken. Default: false."
+    ),
+    "requireHttps": _setting(
+        "boolean", "Refuses every endpoint but an https URL, the embedded emulator too. Default: false."
+    ),
+    "rateLimit": _setting(
+        "string", "`off`, or the calls that the API allows, such as `3/s,100/min`. Default: the vendor's own limits."
+    ),
+}  # fmt: skip
+
+
+# ---- a resource
+
+
+def _resource(kind: Kind) -> Schema:
+    root = [field for field in kind.fields.values() if field.parent is None]
+    arguments = [field for field in root if field.is_argument]
+    return {
+        "description": f"{' '.join((kind.document.__doc__ or '').split())}\n\n{RESOURCE}",
+        "inputProperties": {camel(field.name): argument(field) for field in arguments},
+        "requiredInputs": required(arguments),
+        **outputs(root),
+        "aliases": [{"type": f"{DYNAMIC}{kind.name}"}],
+    }
+
+
+RESOURCE: Final = (
+    "Its id is `NAME/VERSION`. A change of either registers the new model before the old one is deleted; every other "
+    "field changes in place. What can hold a secret is encrypted in the state and is no output.\n\n"
+    "## Import\n\n"
+    "```sh\npulumi import enkrypt:index:EnkryptModel NAME NAME/VERSION\n```\n"
+)
+
+
+# ---- functions
+
+
+def _looked_up(kind: Kind) -> Schema:
+    """A registration as a function finds it: without secrets and options."""
+    root = [field for field in kind.fields.values() if field.parent is None and field.marker(Option) is None]
+    return {
+        "type": "object",
+        "description": f"A {kind.noun} that is registered, without its secrets.",
+        **outputs(root),
+    }
+
+
+def _functions(kind: Kind) -> Schema:
+    noun, listed = kind.noun.capitalize(), kind.calls.listed
+    asked = {"name": {"type": "string", "description": "The name by which it is registered."}}
+    for path in list(kind.identity)[1:]:
+        default = kind.fields[path].default
+        asked["version"] = {"type": "string", "description": f"Its version. Default: `{default}`."}
+    pattern = "A pattern for the name, with `*` and `?`. Default: `*`."
+    found = {"type": "array", "items": {"type": "object", "$ref": f"#/types/{token(noun)}"}}
+    return {
+        token(f"get{noun}"): {
+            "description": "One registration, as it is now, without its secrets. Where it is not there, what comes "
+            "near is named. In a YAML program let it depend on an output of the resource, such as "
+            f"`{camel(kind.number)}`, where the same stack registers it.",
+            "inputs": {"type": "object", "properties": asked, "required": ["name"]},
+            "outputs": _looked_up(kind),
+        },
+        token(f"list{listed.capitalize()}"): {
+            "description": "The registrations whose name matches a pattern, in the order of their names.",
+            "inputs": {"type": "object", "properties": {"name": {"type": "string", "description": pattern}}},
+            "outputs": {"type": "object", "properties": {listed: found}, "required": [listed]},
+        },
+    }
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(text(), encoding="utf-8")

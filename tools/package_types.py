@@ -1,0 +1,192 @@
+"""The types of the native package's schema: what a program gives, and what it reads of it.
+
+An output has no enums, which a program in YAML could not give to another resource, and no secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from enkrypt_provider.frontends.package_schema import camel, token
+from enkrypt_provider.kinds.document import Document, FieldOf
+from enkrypt_provider.kinds.kind import Kind
+from enkrypt_provider.kinds.markers import (
+    ABSENT,
+    DefaultOf,
+    InV2,
+    OnlyIn,
+    Option,
+    Replaces,
+    RequiredUnless,
+    Secret,
+    ServerSet,
+)
+from enkrypt_provider.kinds.values import OneOf
+from tools.generate import meaning, only_in
+
+Schema = dict[str, Any]
+ANY: Final = "pulumi.json#/Any"
+HERE: Final = {
+    "deletion_protection": "Whether a delete or a replacement of this registration is refused. To lift it set it to "
+    "false, run `pulumi up`, then delete. Set the option `protect` too: it is met before anything is changed.",
+    "verify_health": "Whether the model must answer after it was registered, or after its endpoint, paths or keys "
+    "changed. If it does not, the registration is kept with its error, and the next `pulumi up` tries again.",
+}
+"""What the native plugin does in another way than the dynamic provider, of which the fields' docstrings tell."""
+RESPONSE: Final = "Response"
+"""What the name of an output's type ends with."""
+
+
+def types_of(kind: Kind) -> Iterator[tuple[str, Schema]]:
+    """The types of a kind's objects and enums, by their tokens."""
+    for field in kind.fields.values():
+        if field.document and not field.is_map:
+            yield _type_token(field.document), _object(kind, field)
+            if not field.is_secret:
+                below = [own for own in kind.fields.values() if own.parent is field]
+                yield _type_token(field.document, RESPONSE), {**_head(field), **outputs(below)}
+        if values := _values_of(field):
+            yield _enum_token(field), _enum(field, values)
+
+
+def _object(kind: Kind, parent: FieldOf) -> Schema:
+    fields = [field for field in kind.fields.values() if field.parent is parent]
+    return {
+        **_head(parent),
+        "properties": {camel(field.name): argument(field) for field in fields},
+        "required": required(fields),
+    }
+
+
+def _head(field: FieldOf) -> Schema:
+    return {"type": "object", "description": " ".join((getattr(field.document, "__doc__", "") or "").split())}
+
+
+def outputs(fields: list[FieldOf]) -> Schema:
+    """What a program reads of these fields of one object."""
+    shown = [field for field in fields if not field.is_secret]
+    return {
+        "properties": {
+            camel(field.name): {"description": _meaning(field), **_type(field, RESPONSE)} for field in shown
+        },
+        "required": [camel(field.name) for field in shown if field.marker(ServerSet) or not _may_be_absent(field)],
+    }
+
+
+def _enum(field: FieldOf, values: tuple[str, ...]) -> Schema:
+    return {
+        "type": "string",
+        "description": meaning(field),
+        "enum": [{"name": _enum_name(value), "value": value} for value in values],
+    }
+
+
+def _enum_name(value: str) -> str:
+    words = [word for word in "".join(c if c.isalnum() else " " for c in value).split() if word]
+    return "".join(word[:1].upper() + word[1:] for word in words)
+
+
+def argument(field: FieldOf) -> Schema:
+    """The property that a program gives."""
+    found: Schema = {"description": _description(field), **_type(field)}
+    default = field.default
+    if isinstance(default, str | bool | int | float) and default != "" and not _is_of_dialect(field):
+        found["default"] = default
+    if field.marker(Replaces):
+        found["willReplaceOnChanges"] = True
+    if field.is_secret:
+        found["secret"] = True
+    return found
+
+
+def _is_of_dialect(field: FieldOf) -> bool:
+    """Whether an SDK must not fill the default in: it is the dialect's, or that of an enum."""
+    in_v2 = field.marker(InV2)
+    return bool(_values_of(field) or only_in(field) or (in_v2 and in_v2.default is not ABSENT))
+
+
+def _description(field: FieldOf) -> str:
+    return " ".join(filter(None, [_meaning(field), *_rules(field)]))
+
+
+def _meaning(field: FieldOf) -> str:
+    return HERE.get(field.path) or meaning(field)
+
+
+def _rules(field: FieldOf) -> Iterator[str]:
+    if field.marker(Replaces):
+        yield "A change replaces the registration."
+    if field.marker(Secret):
+        yield "Always secret, and no output; never compared with what the API says, which may mask it."
+    if one_of := field.marker(OneOf):
+        yield f"Dialect v2 takes any other value too, such as {', '.join(f'`{value}`' for value in one_of.more[:3])}."
+    if bounds := field.bounds:
+        yield f"{bounds[0].upper()}{bounds[1:]}."
+    if unless := field.marker(RequiredUnless):
+        yield f"Required, but beside a `{camel(unless.field)}`."
+    if only := field.marker(OnlyIn):
+        yield f"Dialect {only.dialect}."
+    if field.marker(Option):
+        yield "Default: false."
+    elif not field.is_required and not field.marker(DefaultOf) and (shown := _shown_default(field)):
+        yield f"Default: {shown}."
+
+
+def _shown_default(field: FieldOf) -> str:
+    default = field.default
+    if default is ABSENT or field.document:
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f"`{default}`" if default not in ("", [], {}) else "none" if field.is_list else "empty"
+
+
+# ---- types
+
+
+def _type(field: FieldOf, ending: str = "") -> Schema:
+    if field.is_list:
+        return {"type": "array", "items": _item(field, ending)}
+    return _item(field, ending)
+
+
+def _item(field: FieldOf, ending: str) -> Schema:
+    if field.is_map:
+        return {"type": "object", "additionalProperties": {"$ref": ANY}}
+    if field.document:
+        return {"type": "object", "$ref": f"#/types/{_type_token(field.document, ending)}"}
+    if _values_of(field) and not ending:
+        # What is not in the set may be right in dialect v2: any other text is taken too.
+        return {
+            "type": "string",
+            "oneOf": [{"type": "string"}, {"type": "string", "$ref": f"#/types/{_enum_token(field)}"}],
+        }
+    return {"type": _PRIMITIVES[field.value_type]}
+
+
+def _may_be_absent(field: FieldOf) -> bool:
+    return field.default is ABSENT and not field.is_required
+
+
+def required(fields: list[FieldOf]) -> list[str]:
+    """The names of those that a program must give."""
+    return [camel(field.name) for field in fields if field.info.is_required()]
+
+
+_PRIMITIVES: Final = {str: "string", bool: "boolean", int: "integer", float: "number"}
+
+
+def _type_token(document: type[Document], ending: str = "") -> str:
+    return token(document.__name__ + ending)
+
+
+def _enum_token(field: FieldOf) -> str:
+    return token(f"{camel(field.name)[:1].upper()}{camel(field.name)[1:]}")
+
+
+def _values_of(field: FieldOf) -> tuple[str, ...]:
+    if field.parent and field.parent.is_map:
+        return ()
+    one_of = field.marker(OneOf)
+    return one_of.values + one_of.more if one_of else field.values

@@ -62,14 +62,14 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"{__version__}\n")
         return
+    ended = threading.Event()
+    for ending in (signal.SIGINT, signal.SIGTERM):  # the engine's last word, for which it waits
+        signal.signal(ending, lambda *_: ended.set())
     addresses = [word for word in sys.argv[1:] if not word.startswith("-")]
     engine = os.getppid()
     server, port = serve(Plugin(EngineLog(*addresses[:1])))
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    ended = threading.Event()
-    for ending in (signal.SIGINT, signal.SIGTERM):  # the engine's last word, for which it waits
-        signal.signal(ending, lambda *_: ended.set())
     while not ended.wait(LOOKS) and os.getppid() == engine:
         pass
     server.stop(GRACE).wait()  # what was begun is brought to its end

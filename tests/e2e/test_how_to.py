@@ -152,6 +152,23 @@ def test_private_endpoint(story: Story) -> None:
     )
 
 
+def test_guard_a_model(story: Story) -> None:
+    """The page's program registers the model, its policy and its deployment, and takes them down again."""
+    api = story.api()
+    (language, program) = BLOCK.findall(page("how-to/guard-a-model.md"))[0]
+    stack = story.project(program, api)
+
+    stack.up()
+
+    assert language == "python"
+    assert [call for call in api.calls() if call.startswith("add_")][2:] == ["add_deployment"]
+    assert list(api.models()) == ["support-chat/v1"]
+    assert "4 unchanged" in stack.up().text
+    stack.destroy()
+    assert api.models() == {}
+    assert next(call for call in api.calls() if call.startswith("delete_")) == "delete_deployment"
+
+
 def test_the_look_ups_of_the_guides(story: Story) -> None:
     """What the guides' program finds is what is registered, keys as secrets; a preview does without what is not."""
     api = story.api()
@@ -208,6 +225,7 @@ def _first_program() -> str:
 
 
 FOLLOWED: Final[dict[str, Callable[[Story], None]]] = {
+    "guard-a-model.md": test_guard_a_model,
     "environments.md": test_environments,
     "many-accounts.md": test_many_accounts,
     "rotate-keys.md": test_rotate_keys,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,3 +96,19 @@ def runtime_imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and id(node) not in checking and not node.level:
             yield node.module or ""
+
+
+@pytest.mark.parametrize(
+    ("imported", "unwanted"),
+    [
+        ("from enkrypt_provider import EnkryptModel", "pydantic"),
+        ("from enkrypt_provider import EnkryptModel", "httpx"),
+        ("import enkrypt_provider.frontends.dynamic", "httpx"),
+        ("import enkrypt_provider.frontends.dynamic", "tenacity"),
+    ],
+)
+def test_what_is_not_needed_is_not_loaded(imported: str, unwanted: str) -> None:
+    """Each command would wait for it: a program that declares models, and a run that changes nothing."""
+    code = f"import sys; {imported}; print({unwanted!r} in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, TypeVar
-
-import tenacity
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..errors import EnkryptError, ServiceUnavailable
 from . import operation
+
+if TYPE_CHECKING:
+    import tenacity
 
 T = TypeVar("T")
 
@@ -99,6 +100,8 @@ def retry(
     called as soon as the work may have been done without a response. `what` names the request to a person.
     Raise the last failure's error for a person, and at once whatever else `attempt` or `look_up` raises.
     """
+
+    import tenacity  # not before something is sent: it takes as long to load as many models to check
 
     def once() -> T:
         try:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import json_format, struct_pb2
 from pulumi.output import UNKNOWN, Unknown
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
-from ..kinds.kind import Kind
 from ..kinds.plain import UNKNOWN as UNKNOWN_IN_KINDS
 from ..kinds.secrets import replaced_at
+
+if TYPE_CHECKING:
+    from ..kinds.kind import Kind  # a program needs no pydantic
 
 Json = Any
 OWNER: Final = "__owner"

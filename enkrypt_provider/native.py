@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 
 from .frontends.package_schema import DYNAMIC, camel, snake, token
 from .program.args import EnkryptModelArgs, EnkryptModelKeywords
-from .program.arguments import given_arguments
+from .program.arguments import given_arguments, provider_settings
 from .program.outputs import EnkryptModelOutputs
 from .program.package_types import RESOURCE, SCHEMA, inputs, output_type, package_path, type_of
 
@@ -134,27 +134,17 @@ class EnkryptProvider(pulumi.ProviderResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Each argument is the setting of that name, see docs/reference.md; `api_key` is always secret."""
-        given = {
-            "apiKey": None if api_key is None else pulumi.Output.secret(api_key),
-            "endpoint": endpoint,
-            "dialect": dialect,
-            "timeout": timeout,
-            "maxRetries": max_retries,
-            "checkOnline": check_online,
-            "requireHttps": require_https,
-            "rateLimit": rate_limit,
-        }
-        # The engine takes a provider's settings as strings.
-        settings = {
-            name: pulumi.Output.from_input(value).apply(_as_setting)
-            for name, value in given.items()
-            if value is not None
-        }
+        settings = provider_settings(
+            apiKey=None if api_key is None else pulumi.Output.secret(api_key),
+            endpoint=endpoint,
+            dialect=dialect,
+            timeout=timeout,
+            maxRetries=max_retries,
+            checkOnline=check_online,
+            requireHttps=require_https,
+            rateLimit=rate_limit,
+        )
         super().__init__("enkrypt", resource_name, settings, opts)
-
-
-def _as_setting(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 # ---- functions

@@ -250,9 +250,8 @@ class Controller:
                 return Registered()
             declared = codec.from_state(self._kind, request.state)
             if not held.is_same(Holding.of(live)):
-                declared = differences.without_secrets(
-                    declared, self._kind
-                )  # somebody made it anew, with keys of their own
+                # Somebody made it anew, with keys of their own.
+                declared = differences.without_secrets(declared, self._kind)
             inputs = codec.from_state(self._kind, differences.settle(declared, live, self._kind))
             return Registered(str(live.identity), self._state(inputs, live.computed), inputs)
 

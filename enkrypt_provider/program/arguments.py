@@ -86,3 +86,14 @@ def given_arguments(resource: str, cls: type, args: object, keywords: dict[str, 
     elif keywords:
         raise WrongArguments(f"{resource}: give either args or keywords, not both")
     return {name: value for name, value in (vars(args) if args else keywords).items() if value is not None}
+
+
+def provider_settings(**given: Any) -> dict[str, pulumi.Output[str]]:
+    """Return the settings of a provider that are given, as strings: the engine takes no other."""
+    return {
+        name: pulumi.Output.from_input(value).apply(_as_setting) for name, value in given.items() if value is not None
+    }
+
+
+def _as_setting(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

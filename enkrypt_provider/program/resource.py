@@ -16,6 +16,7 @@ from .args import (
     EnkryptModelArgs,
     EnkryptModelKeywords,
 )
+from .arguments import provider_settings
 from .outputs import EnkryptDeploymentOutputs, EnkryptGuardrailsPolicyOutputs, EnkryptModelOutputs
 from .registered import Registered, read_registered
 
@@ -207,24 +208,15 @@ class EnkryptProvider(pulumi.ProviderResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Each argument is the setting of that name, see settings.py; `api_key` is always secret."""
-        given = {
-            "apiKey": None if api_key is None else pulumi.Output.secret(api_key),
-            "endpoint": endpoint,
-            "dialect": dialect,
-            "timeout": timeout,
-            "maxRetries": max_retries,
-            "checkOnline": check_online,
-            "requireHttps": require_https,
-            "rateLimit": rate_limit,
-        }
-        # The engine takes a provider's settings as strings.
-        self.settings = {
-            f"enkrypt:{name}": pulumi.Output.from_input(value).apply(_as_setting)
-            for name, value in given.items()
-            if value is not None
-        }
+        settings = provider_settings(
+            apiKey=None if api_key is None else pulumi.Output.secret(api_key),
+            endpoint=endpoint,
+            dialect=dialect,
+            timeout=timeout,
+            maxRetries=max_retries,
+            checkOnline=check_online,
+            requireHttps=require_https,
+            rateLimit=rate_limit,
+        )
+        self.settings = {f"enkrypt:{name}": value for name, value in settings.items()}
         super().__init__("pulumi-python", resource_name, dict(self.settings), opts)
-
-
-def _as_setting(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from documents import through_engine
+from documents import DETECTORS, through_engine
 
 from enkrypt_provider.core.diff import Rule, changes, differing, settle
 from enkrypt_provider.errors import UnexpectedResponse
@@ -13,25 +13,6 @@ from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY, Detectors
 from enkrypt_provider.kinds.kind import Identifier, Properties
 from enkrypt_provider.kinds.plain import UNKNOWN
-
-RULE: dict[str, Any] = {
-    "id": "r1", "display_text": "No advice", "text": "Give no medical advice.", "risk_category": "safety_harm",
-    "applicability": "assistant", "severity": "high", "frameworks": ["hipaa"],
-    "mappings": [{"framework": "hipaa", "clause": "164"}], "source": "user", "suggested": True,
-}  # fmt: skip
-EVERYTHING: dict[str, Any] = {
-    "topic_detector": {"enabled": True, "topic": ["science", "money"], "block_message": "Not here."},
-    "nsfw": {"enabled": True, "block_message": "No."},
-    "toxicity": {"enabled": False},
-    "pii": {"enabled": True, "entities": ["pii", "secrets"]},
-    "injection_attack": {"enabled": True, "need_explanation": True},
-    "keyword_detector": {"enabled": True, "banned_keywords": ["acme"]},
-    "policy_violation": {"enabled": True, "policy_text": "Be kind.", "coc_policy_name": "Staff", "rules": [RULE]},
-    "bias": {"enabled": True},
-    "copyright_ip": {"enabled": True},
-    "system_prompt": {"enabled": True, "index": "system"},
-    "sponge_attack": {"enabled": True, "block_message": "Slower."},
-}
 
 
 def parsed(**detectors: Any) -> Properties:
@@ -52,8 +33,8 @@ def problems(**policy: Any) -> list[str]:
 
 def test_every_detector_comes_back_as_it_was_declared() -> None:
     """Through the engine, whose numbers are floats, to the API and back: no difference."""
-    inputs = parsed(**EVERYTHING)
-    assert set(EVERYTHING) == set(Detectors.model_fields)
+    inputs = parsed(**DETECTORS)
+    assert set(DETECTORS) == set(Detectors.model_fields)
     assert codec.from_state(GUARDRAILS_POLICY, through_engine(inputs)) == inputs
     live = codec.read(GUARDRAILS_POLICY, stored(inputs))
     assert live.inputs == inputs
@@ -150,7 +131,7 @@ def test_a_list_shows_no_detectors() -> None:
 
 
 def test_it_has_no_secrets_and_no_dialects() -> None:
-    inputs = parsed(**EVERYTHING)
+    inputs = parsed(**DETECTORS)
     assert GUARDRAILS_POLICY.secret_paths(inputs) == []
     assert GUARDRAILS_POLICY.secret_texts(inputs) == ()
     assert codec.body(GUARDRAILS_POLICY, inputs, "v2") == codec.body(GUARDRAILS_POLICY, inputs)

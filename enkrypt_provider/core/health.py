@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..api.client import EnkryptClient
-from ..api.redaction import redacted, secrets_in
-from ..errors import EnkryptError, plain
-from ..kinds.kind import Identifier, Json, Properties
+from ..api.redaction import redacted
+from ..errors import EnkryptError, ModelUnhealthy, plain
+from ..kinds.kind import Identifier, Json, Live, Properties
 from ..kinds.markers import Reaches
 from ..kinds.model import MODEL
+from .registrations import Registrations
 
 
 def may_change_by(paths: Iterable[str]) -> bool:
     """Whether a change of these fields can make a model unreachable."""
     return any(path.startswith(MODEL.marked(Reaches)) for path in paths)
+
+
+def verify(registrations: Registrations, live: Live, inputs: Properties, undo: Callable[[], str] | None) -> str:
+    """Return why the model does not answer, or "". Raise `ModelUnhealthy` with what came of `undo` instead."""
+    found = problem(registrations.client, live.identity, inputs)
+    if undo is None or not found:
+        return found
+    try:
+        undone = undo()
+    except EnkryptError as error:
+        undone = f"that could not be undone ({error}). {registrations.left_behind(live.identity)}"
+    raise ModelUnhealthy(f"{found}; {undone}")
 
 
 def problem(client: EnkryptClient, identity: Identifier, inputs: Properties) -> str:
@@ -23,7 +36,7 @@ def problem(client: EnkryptClient, identity: Identifier, inputs: Properties) -> 
         health = client.until_visible(lambda: client.model_health(identity))
     except EnkryptError as error:
         return f"{identity}: its health could not be verified: {error}"
-    reason = redacted(illness(health), secrets_in(inputs))
+    reason = redacted(illness(health), MODEL.secret_texts(inputs))
     return f"{identity} does not answer: {reason}" if reason else ""
 
 

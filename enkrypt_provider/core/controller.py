@@ -20,9 +20,8 @@ from ..kinds.model import MODEL
 from ..settings import Settings
 from . import diff as differences
 from . import health
-from .create import create
+from .create import Create
 from .database import Database
-from .delete import delete
 from .diff import Change, Rule
 from .holding import Holding
 from .online import OnlineCheck
@@ -32,7 +31,6 @@ from .requests import CheckResult as CheckResult
 from .requests import DiffResult as DiffResult
 from .requests import Registered as Registered
 from .requests import Request as Request
-from .update import update
 
 ACCOUNT: Final = "__account"
 """An output that no person sees: the account to which the registration belongs. A storage format."""
@@ -178,7 +176,7 @@ class Controller:
         with _running(request):
             inputs = codec.from_state(self._kind, request.inputs)
             urn = request.urn or self._urns.get(str(self._kind.identity_of(inputs)), "")
-            live, problem = create(self.registrations, urn, inputs, keeps_unhealthy=request.keeps_unhealthy)
+            live, problem = Create(self.registrations, urn, inputs).run(keeps_unhealthy=request.keeps_unhealthy)
             self.registrations.run.make(urn, Holding.of(live))
             return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
 
@@ -228,7 +226,7 @@ class Controller:
             is_in_doubt = not changes or health.may_change_by(change.path for change in changes)
             verify = is_in_doubt and bool(inputs.get("verify_health"))
             undo_to = None if request.keeps_unhealthy else old
-            live, problem = update(self.registrations, urn, held, inputs, verify=verify, undo_to=undo_to)
+            live, problem = self.registrations.update(urn, held, inputs, verify=verify, undo_to=undo_to)
             return Registered(request.id, self._state(inputs, live.computed), problem=problem)
 
     def delete(self, request: Request) -> None:
@@ -241,7 +239,7 @@ class Controller:
             if self._is_replaced_in_place(request, held):
                 self.registrations.run.drop(held)
             if not self._is_elsewhere(held):
-                return delete(self.registrations, held)
+                return self.registrations.delete(held)
             return operation.report(
                 "warning",
                 f"{held.identity} ({self._kind.number} {held.number}) stays registered at {_shown(held.account)}: "

@@ -14,10 +14,9 @@ from ..api import operation
 from ..api.client import VISIBILITY_WAITS
 from ..errors import EnkryptError, ModelExists, RequestRejected
 from ..kinds import codec
-from ..kinds.kind import Identifier, Kind, Live, Properties, at
+from ..kinds.kind import Kind, Live, Properties, at
 from ..kinds.secrets import is_masked
 from . import diff as differences
-from . import health
 from .holding import Holding, shown
 from .journal import Sending
 from .registrations import Registrations
@@ -42,47 +41,15 @@ class Claim(Enum):
     ADOPTED = "was registered already: adopted, and updated to what is declared"
 
 
-def create(
-    registrations: Registrations, urn: str, inputs: Properties, *, keeps_unhealthy: bool = False
-) -> tuple[Live, str]:
-    """Register `inputs`, once, whatever happens on the way. Return also why a model that is kept is unhealthy.
-
-    Raise `ModelExists` where the identity is taken by a registration that is not this resource's, unless
-    `inputs` say `adopt_existing`; `ModelUnhealthy` where `verify_health` made it be taken back.
-    """
-    _name_left_behind(registrations, urn, registrations.kind.identity_of(inputs))
-    new = _Create(registrations, urn, inputs)
-    live = new.register()
-    problem = ""
-    if inputs.get("verify_health"):
-        new.note(live)
-        problem = health.verify(registrations, live, inputs, None if keeps_unhealthy else lambda: new.take_back(live))
-    made = Holding.of(live)
-    registrations.journal.finish(urn, made, live.computed.get("updated_at"))
-    registrations.run.hold(made)
-    return live, problem
-
-
-def _name_left_behind(registrations: Registrations, urn: str, identity: Identifier) -> None:
-    """Name what an earlier create of this resource made under another identity, where no state holds it."""
-    for other in map(registrations.kind.identity_from, registrations.journal.others(urn, identity)):
-        with contextlib.suppress(EnkryptError):  # what cannot be told now is told by the next create
-            live = registrations.client.find(registrations.kind, other)
-            if live is None:
-                registrations.journal.put(urn, other, None)
-            elif not registrations.run.is_seen(Holding.of(live)):
-                left = registrations.left_behind(other)
-                operation.report("warning", f"an earlier `pulumi up` was interrupted: {left}")
-
-
-class _Create:
-    """One create of one resource. `_replaced` is what it overwrote, where the keys of that are known."""
+class Create:
+    """One create of one resource. `replaced` is what it overwrote, where the keys of that are known."""
 
     def __init__(self, registrations: Registrations, urn: str, inputs: Properties) -> None:
-        self._identity: Final = registrations.kind.identity_of(inputs)
         self._registrations: Final = registrations
         self._kind: Final = registrations.kind
         self._client: Final = registrations.client
+        self._journal: Final = registrations.journal
+        self._identity: Final = registrations.kind.identity_of(inputs)
         self._urn: Final = urn
         self._inputs: Final = inputs
         self._sending = Sending(None, 0.0)
@@ -90,28 +57,56 @@ class _Create:
         self._claim: Claim | None = None
         self._replaced: Properties | None = None
 
-    def register(self) -> Live:
+    def run(self, *, keeps_unhealthy: bool = False) -> tuple[Live, str]:
+        """Register the inputs, once, whatever happens on the way. Return also why a model that is kept is unhealthy.
+
+        Raise `ModelExists` where the identity is taken by a registration that is not this resource's, unless the
+        inputs say `adopt_existing`; `ModelUnhealthy` where `verify_health` made it be taken back.
+        """
+        self._name_left_behind()
+        live, problem = self._register(), ""
+        if self._inputs.get("verify_health"):
+            self._note(live)
+            undo = None if keeps_unhealthy else lambda: self._take_back(live)
+            problem = self._registrations.verify(self._inputs, live, undo)
+        made = Holding.of(live)
+        self._journal.finish(self._urn, made, live.computed.get("updated_at"))
+        self._registrations.run.hold(made)
+        return live, problem
+
+    def _name_left_behind(self) -> None:
+        """Name what an earlier create of this resource made under another identity, where no state holds it."""
+        for other in map(self._kind.identity_from, self._journal.others(self._urn, self._identity)):
+            with contextlib.suppress(EnkryptError):  # what cannot be told now is told by the next create
+                live = self._client.find(self._kind, other)
+                if live is None:
+                    self._journal.put(self._urn, other, None)
+                elif not self._registrations.run.is_seen(Holding.of(live)):
+                    left = self._registrations.left_behind(other)
+                    operation.report("warning", f"an earlier `pulumi up` was interrupted: {left}")
+
+    def _register(self) -> Live:
         """Return the registration. Raise `ModelExists` where the identity is taken and may not be taken over."""
         try:
-            with self._registrations.journal.sending(self._urn, self._identity) as self._sending:
+            with self._journal.sending(self._urn, self._identity) as self._sending:
                 return self._send()
         finally:
             self._registrations.snapshot.changed()
 
-    def note(self, live: Live) -> None:
+    def _note(self, live: Live) -> None:
         """Note which registration it is, before the create has returned."""
-        self._registrations.journal.begin(self._urn, self._identity, Holding.of(live).key)
+        self._journal.begin(self._urn, self._identity, Holding.of(live).key)
 
-    def take_back(self, live: Live) -> str:
+    def _take_back(self, live: Live) -> str:
         """Undo the create, and return how."""
         if self._is_new:
             self._registrations.remove(self._identity)
-            self._registrations.journal.forget(Holding.of(live).key)
+            self._journal.forget(Holding.of(live).key)
             return "it was deleted again"
         if self._replaced is None:
             return "it was there before and stays, updated to what is declared: the API does not show its former keys"
         self._registrations.modify(self._identity, self._replaced)
-        self._registrations.journal.put(self._urn, self._identity, self._sending.before)
+        self._journal.put(self._urn, self._identity, self._sending.before)
         return "it was set back to what it was"
 
     @property
@@ -166,7 +161,7 @@ class _Create:
     def _overwrite(self, live: Live) -> Live:
         """Send what is declared: what is there may have other keys, which nobody can compare."""
         self._replaced = None if any(map(is_masked, _keys(live.inputs))) else live.inputs
-        self.note(live)
+        self._note(live)
         return self._registrations.modify(self._identity, self._inputs, self._sending.doubt)
 
     def _why_ours(self, live: Live) -> Claim | None:
@@ -195,7 +190,7 @@ class _Create:
             and not _has_other_keys(self._inputs, live)
             # Both by the API's clock: this machine's may be wrong.
             and found.made >= self._sending.began + self._client.clock_offset - CLOCK_SLACK
-            and not self._registrations.journal.is_of_another(self._urn, found.key)
+            and not self._journal.is_of_another(self._urn, found.key)
             and not self._registrations.run.is_held(found)
         )
 

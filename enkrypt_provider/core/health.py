@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from ..api.client import EnkryptClient
 from ..api.redaction import redacted
-from ..errors import EnkryptError, ModelUnhealthy, plain
-from ..kinds.kind import Identifier, Json, Live, Properties
+from ..errors import EnkryptError, plain
+from ..kinds.kind import Identifier, Json, Properties
 from ..kinds.markers import Reaches
 from ..kinds.model import MODEL
-from .registrations import Registrations
 
 
 def may_change_by(paths: Iterable[str]) -> bool:
     """Whether a change of these fields can make a model unreachable."""
     return any(path.startswith(MODEL.marked(Reaches)) for path in paths)
-
-
-def verify(registrations: Registrations, live: Live, inputs: Properties, undo: Callable[[], str] | None) -> str:
-    """Return why the model does not answer, or "". Raise `ModelUnhealthy` with what came of `undo` instead."""
-    found = problem(registrations.client, live.identity, inputs)
-    if undo is None or not found:
-        return found
-    try:
-        undone = undo()
-    except EnkryptError as error:
-        undone = f"that could not be undone ({error}). {registrations.left_behind(live.identity)}"
-    raise ModelUnhealthy(f"{found}; {undone}")
 
 
 def problem(client: EnkryptClient, identity: Identifier, inputs: Properties) -> str:

@@ -58,13 +58,6 @@ def seconds(time: object) -> float:
         return -math.inf
 
 
-def theirs(held: Holding, live: Live) -> str:
-    """Return what tells a registration that somebody else made from the one that the state holds."""
-    number = f"{live.number_name} {held.number}"
-    ours = number if held.number is not None else f"one since {plain(held.created_at[:19])}"
-    return f"{shown(live)}; the state has {ours}"
-
-
 def shown(live: Live) -> str:
     """Return what a person may know a registration by."""
     said = {**live.computed, "created_at": str(live.computed.get("created_at", ""))[:19]}  # to the second

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 from ..api import operation
@@ -24,12 +24,13 @@ from ..kinds.model import MODEL
 from ..settings import Settings
 from . import diff as differences
 from . import health
-from .database import Database
+from .database import Database, default_path, of_process, this_run
 from .diff import Change
 from .holding import Holding
 from .journal import Journal
 from .online import OnlineCheck
 from .reconcile import Registrations
+from .references import References
 from .run_ownership import RunOwnership
 
 ACCOUNT: Final = "__account"
@@ -141,7 +142,8 @@ class Controller:
             for doubt in codec.doubts(self._kind, inputs, self._settings.dialect):
                 operation.report("warning", f"{identity or f'a {self._kind.noun}'}: {doubt}")
             problem = self._declared_twice(identity, request.urn) or self._taken_online(identity, inputs, request)
-            return CheckResult(inputs, [problem] if problem else [])
+            doubts = self._references.problems(identity, inputs, is_online=self._settings.check_online)
+            return CheckResult(inputs, [problem] if problem else doubts)
 
     def _declared_twice(self, identity: Identifier | None, urn: str) -> str:
         if identity is None or not urn:
@@ -163,6 +165,11 @@ class Controller:
     @cached_property
     def _online(self) -> OnlineCheck:
         return OnlineCheck(self.registrations, self._report_once)
+
+    @cached_property
+    def _references(self) -> References:
+        others = partial(connect, self.registrations.client, "", self.registrations.run.database)
+        return References(self.registrations, others, self._report_once)
 
     def _report_once(self, line: str) -> None:
         if line not in self._told:
@@ -333,7 +340,7 @@ def connect(
     client: EnkryptClient, place: str = "", database: Database | None = None, kind: Kind = MODEL
 ) -> Registrations:
     """Return the account's registrations, with what this machine remembers of them."""
-    database = database or Database()
+    database = database or of_process(default_path(), this_run())
     account = f"{client.settings.account}{'' if kind is MODEL else f' {kind.name}'}"
     tenant = hashlib.sha256(f"{account}\n{client.settings.api_key.reveal()}".encode()).hexdigest()[:8]
     return Registrations(

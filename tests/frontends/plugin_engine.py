@@ -123,7 +123,7 @@ class Engine:
     def checked(self, name: str, news: Json, olds: Json = None) -> dict[str, Json]:
         inputs, problems = self.check(name, news, olds)
         assert problems == []
-        found: dict[str, Json] = _plain(inputs)
+        found: dict[str, Json] = plain(inputs)
         return found
 
     def create(self, name: str, news: Json, *, timeout: float = 0) -> Held:
@@ -183,13 +183,13 @@ class Engine:
         }
 
 
-def _plain(value: Json) -> Json:
+def plain(value: Json) -> Json:
     """As the engine sends it to who does not accept secrets."""
     if isinstance(value, Secret):
-        return _plain(value.value)
+        return plain(value.value)
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+        return {name: plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
 
 
 @contextmanager

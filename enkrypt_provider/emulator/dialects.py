@@ -15,12 +15,14 @@ from .validation import DEFAULT_VERSION, Dialect
 
 Body = dict[str, Any]
 
+BOXAI = "boxai"
+"""Where that part of `auth_data` is stored. It is not shown: the official client's reader breaks on it [P]."""
 ROOT_ONLY_V1 = ("model_type",)
 CONFIG_ONLY_V1 = ("model_provider", "conversation_template")  # v1's model_provider: the vendor, free text
 CONFIG_ONLY_V2 = frozenset(
     {"context", "custom_curl_command", "custom_headers", "custom_payload", "custom_response_content_type"}
     | {"custom_response_format", "input_modalities", "model_auth_type", "model_jwt_config", "output_modalities"}
-    | {"rate_per_min", "tools"}
+    | {"rate_per_min", "tools", BOXAI}
 )
 UNSAID_IN_V2: Mapping[str, Any] = {"model_type": "text_2_text", "model_provider": "", "conversation_template": ""}
 
@@ -39,6 +41,9 @@ def to_document(dialect: Dialect, body: Body, before: Document | None = None) ->
     (config if dialect == "v1" else document).pop("model_version", DEFAULT_VERSION)
     if dialect == "v2":
         config["is_compatible_with"] = config.pop("model_provider")
+        hidden = {name: value for name, value in config["auth_data"].items() if name.startswith(BOXAI)}
+        shown = {name: value for name, value in config["auth_data"].items() if name not in hidden}
+        config.update({"auth_data": shown, BOXAI: hidden} if hidden else {})
     return _with_the_others(dialect, document, before)
 
 
@@ -74,7 +79,7 @@ def _seen_by_v1(model: Model, document: Document, config: Document) -> Body:
 
 
 def _seen_by_v2(model: Model, document: Document, config: Document) -> Body:
-    seen = {name: value for name, value in config.items() if name not in CONFIG_ONLY_V1}
+    seen = {name: value for name, value in config.items() if name not in (*CONFIG_ONLY_V1, BOXAI)}
     seen["model_provider"] = seen.pop("is_compatible_with")
     return {
         "model_saved_name": model.model_saved_name,

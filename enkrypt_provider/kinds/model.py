@@ -104,6 +104,9 @@ class Paths(Document):
     """For embeddings. Known to the official client, not to the API's document."""
 
 
+Unproven: Final = Evidence(v2="I")
+
+
 class AuthData(Document):
     """How a key of `apikeys` is presented to the model: `HEADER_NAME: PREFIX KEY`."""
 
@@ -113,6 +116,14 @@ class AuthData(Document):
     """What stands before the key."""
     space_after_prefix: bool = True
     """Whether a space stands between prefix and key."""
+    boxai_client_id: Annotated[Line | None, OnlyIn("v2"), Quiet(), Unproven] = None
+    """If Box AI: the id of the client. The official client has a class for these four, which it does not send."""
+    boxai_client_secret: Annotated[Key | None, OnlyIn("v2"), Quiet(), Unproven, Secret("boxai")] = None
+    """If Box AI: the secret of the client."""
+    boxai_user_id: Annotated[Line | None, OnlyIn("v2"), Quiet(), Unproven] = None
+    """If Box AI: the user as whom the client acts."""
+    boxai_default_file_id: Annotated[Line | None, OnlyIn("v2"), Quiet(), Unproven] = None
+    """If Box AI: the file that is asked about where a request names none."""
 
 
 class Gemini(Document):

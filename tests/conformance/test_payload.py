@@ -10,7 +10,7 @@ import pytest
 from documents import minimal
 from hypothesis import given, settings
 
-from enkrypt_provider.kinds import codec, model
+from enkrypt_provider.kinds import codec, model, model_parts
 from enkrypt_provider.kinds.kind import Properties
 from enkrypt_provider.kinds.model import MODEL, PROTOCOLS, PROTOCOLS_V2
 
@@ -185,10 +185,10 @@ def test_every_field_of_the_client_is_an_argument(official: OfficialClient) -> N
         "apikeys",
     }
     for name, shape in (
-        ("PathsConfig", model.Paths),
-        ("AuthData", model.AuthData),
-        ("ModelContext", model.Context),
-        ("ModelJwtConfig", model.JwtConfig),
+        ("PathsConfig", model_parts.Paths),
+        ("AuthData", model_parts.AuthData),
+        ("ModelContext", model_parts.Context),
+        ("ModelJwtConfig", model_parts.JwtConfig),
     ):
         assert {*known[name]} - {"_extra_fields"} == {*shape.model_fields}
 

@@ -112,7 +112,11 @@ class FieldOf:
 
     def marker(self, kind: type[M]) -> M | None:
         """The field's own marker of that kind, or None."""
-        return next((marker for marker in self.info.metadata if isinstance(marker, kind)), None)
+        return self._markers.get(kind)
+
+    @cached_property
+    def _markers(self) -> dict[type, Any]:
+        return {type(marker): marker for marker in self.info.metadata}
 
     @cached_property
     def is_secret(self) -> bool:

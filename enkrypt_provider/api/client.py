@@ -101,7 +101,7 @@ class EnkryptClient:
 
     def list_all(self, kind: Kind) -> list[Json]:
         """GET every registration of the account, past the server's cache."""
-        request = self._request("GET", kind, kind.calls.list, f"list the {kind.noun}s", limit=LIST_LIMIT)
+        request = self._request("GET", kind, kind.calls.list, f"list the {kind.calls.listed}", limit=LIST_LIMIT)
         return self._send(request, partial(responses.items, kind))
 
     def modify(

@@ -143,7 +143,7 @@ def items(kind: Kind, response: Response) -> list[Json]:
     """Return the items of a list."""
     found = _field(response.json(), kind.calls.listed)
     if not isinstance(found, list):
-        raise UnexpectedResponse(f"answered without a list of {kind.noun}s")
+        raise UnexpectedResponse(f"answered without a list of {kind.calls.listed}")
     return found
 
 

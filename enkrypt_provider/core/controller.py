@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 from ..api import operation
@@ -25,6 +25,7 @@ from .database import Database
 from .diff import Change, Rule
 from .holding import Holding
 from .online import OnlineCheck
+from .references import References
 from .registrations import Registrations
 from .registrations import connect as connect
 from .requests import CheckResult as CheckResult
@@ -88,7 +89,8 @@ class Controller:
             for doubt in codec.doubts(self._kind, inputs, self._settings.dialect):
                 operation.report("warning", f"{identity or f'a {self._kind.noun}'}: {doubt}")
             problem = self._declared_twice(identity, request.urn) or self._taken_online(identity, inputs, request)
-            return CheckResult(inputs, [problem] if problem else [])
+            doubts = self._references.problems(identity, inputs, is_online=self._settings.check_online)
+            return CheckResult(inputs, [problem] if problem else doubts)
 
     def _declared_twice(self, identity: Identifier | None, urn: str) -> str:
         if identity is None or not urn:
@@ -110,6 +112,11 @@ class Controller:
     @cached_property
     def _online(self) -> OnlineCheck:
         return OnlineCheck(self.registrations, self._report_once)
+
+    @cached_property
+    def _references(self) -> References:
+        others = partial(connect, self.registrations.client, "", self.registrations.run.database)
+        return References(self.registrations, others, self._report_once)
 
     def _report_once(self, line: str) -> None:
         if line not in self._told:

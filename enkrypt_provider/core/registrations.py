@@ -18,7 +18,7 @@ from ..kinds import codec
 from ..kinds.kind import Identifier, Kind, Live, Properties
 from ..kinds.model import MODEL
 from . import health
-from .database import Database
+from .database import Database, default_path, of_process, this_run
 from .holding import Holding, shown
 from .journal import Journal
 from .run_ownership import RunOwnership
@@ -150,7 +150,7 @@ def connect(
     client: EnkryptClient, place: str = "", database: Database | None = None, kind: Kind = MODEL
 ) -> Registrations:
     """Return the account's registrations, with what this machine remembers of them."""
-    database = database or Database()
+    database = database or of_process(default_path(), this_run())
     account = f"{client.settings.account}{'' if kind is MODEL else f' {kind.name}'}"  # a storage format
     tenant = hashlib.sha256(f"{account}\n{client.settings.api_key.reveal()}".encode()).hexdigest()[:8]
     journal, run = Journal(database, account, place), RunOwnership(database, account, tenant)

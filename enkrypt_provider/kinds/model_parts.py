@@ -9,7 +9,19 @@ from typing import Annotated, Final, Literal
 from pydantic import ConfigDict, Field
 
 from .document import Document
-from .markers import Compared, DefaultOf, Evidence, Public, ReadAs, Unordered, ignoring_case, ignoring_trailing_slash
+from .markers import (
+    Compared,
+    DefaultOf,
+    Evidence,
+    OnlyIn,
+    Public,
+    Quiet,
+    ReadAs,
+    Secret,
+    Unordered,
+    ignoring_case,
+    ignoring_trailing_slash,
+)
 from .values import (
     Amount,
     BasePath,
@@ -17,6 +29,7 @@ from .values import (
     HeaderName,
     HostName,
     HostNameOrEmpty,
+    Key,
     Line,
     Port,
     Route,
@@ -27,6 +40,7 @@ from .values import (
 )
 
 Inferred: Final = Evidence("I", "I")
+Unproven: Final = Evidence(v2="I")
 
 
 class Endpoint(Document):
@@ -68,6 +82,14 @@ class AuthData(Document):
     """What stands before the key."""
     space_after_prefix: bool = True
     """Whether a space stands between prefix and key."""
+    boxai_client_id: Annotated[Line | None, OnlyIn("v2"), Quiet(), Unproven] = None
+    """If Box AI: the id of the client. The official client has a class for these four, which it does not send."""
+    boxai_client_secret: Annotated[Key | None, OnlyIn("v2"), Quiet(), Unproven, Secret("boxai")] = None
+    """If Box AI: the secret of the client."""
+    boxai_user_id: Annotated[Line | None, OnlyIn("v2"), Quiet(), Unproven] = None
+    """If Box AI: the user as whom the client acts."""
+    boxai_default_file_id: Annotated[Line | None, OnlyIn("v2"), Quiet(), Unproven] = None
+    """If Box AI: the file that is asked about where a request names none."""
 
 
 class Gemini(Document):

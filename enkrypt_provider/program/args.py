@@ -54,6 +54,16 @@ class AuthDataArgs:
     """What stands before the key. Default: `Bearer`."""
     space_after_prefix: pulumi.Input[bool] | None = None
     """Whether a space stands between prefix and key. Default: true."""
+    boxai_client_id: pulumi.Input[str] | None = None
+    """If Box AI: the id of the client. The official client has a class for these four, which it does not send.
+    Dialect v2."""
+    boxai_client_secret: pulumi.Input[str] | None = None
+    """If Box AI: the secret of the client. Always secret; never compared with what the API says, which may mask it.
+    Dialect v2."""
+    boxai_user_id: pulumi.Input[str] | None = None
+    """If Box AI: the user as whom the client acts. Dialect v2."""
+    boxai_default_file_id: pulumi.Input[str] | None = None
+    """If Box AI: the file that is asked about where a request names none. Dialect v2."""
 
 
 @input_type
@@ -536,6 +546,7 @@ class EnkryptDeploymentKeywords(TypedDict, total=False):
 
 
 SECRETS: Final = (
+    "model_config.auth_data.boxai_client_secret",
     "model_config.apikeys",
     "model_config.model_jwt_config",
     "model_config.custom_headers",

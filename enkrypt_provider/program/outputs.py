@@ -38,6 +38,10 @@ class AuthData(dict):
     header_name: str
     header_prefix: str
     space_after_prefix: bool
+    boxai_client_id: str | None
+    boxai_client_secret: str | None
+    boxai_user_id: str | None
+    boxai_default_file_id: str | None
 
 
 @pulumi.output_type

@@ -38,7 +38,13 @@ def _digest(file: Path) -> str:
 def vocabulary() -> Json:
     """The client's closed sets and the fields of its classes."""
     sets = (ModelProviders, models.InputModality, models.OutputModality, common.ModelAuthTypeEnum)
-    shapes = (models.ModelConfig, models.ModelConfigDetails, models.PathsConfig, models.AuthData, models.ModelContext)
+    shapes = (
+        models.ModelConfig,
+        models.ModelConfigDetails,
+        models.PathsConfig,
+        models.BoxAIAuthData,
+        models.ModelContext,
+    )
     return {
         **{kind.__name__: [str(item.value) for item in kind] for kind in (*sets, common.ModelJwtMethodEnum)},
         **{

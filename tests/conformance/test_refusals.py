@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from documents import document, everything, minimal
+from documents import BOXAI, document, everything, minimal
 from pulumi.output import UNKNOWN
 
 from enkrypt_provider.kinds.kind import Properties
@@ -18,6 +18,7 @@ from .stack import Stack
 Json = Any
 VALUES: Properties = {
     **{f"model_config.{name}": value for name, value in everything("v2")["model_config"].items()},
+    **{f"model_config.auth_data.{name}": value for name, value in BOXAI.items()},
     "model_config.conversation_template": "{{ messages }}",
 }
 
@@ -42,8 +43,7 @@ OWN = [(path, only.dialect) for path, only in MODEL.only_in.items() if path != "
 @pytest.mark.parametrize(("path", "dialect"), OWN, ids=[path for path, _ in OWN])
 def test_the_other_dialect_refuses_it_and_says_whose_it_is(path: str, dialect: Dialect) -> None:
     """One line: the path, the dialect that has it, both ways out. No property is named: its value would be shown."""
-    name = path.removeprefix("model_config.")
-    program = minimal(**{f"model_config__{name}": VALUES[path]})
+    program = minimal(**{path.replace(".", "__"): VALUES[path]})
     other: Dialect = "v2" if dialect == "v1" else "v1"
     line = f"{path}: is of dialect {dialect}: leave it out, or set enkrypt:dialect to {dialect}"
     assert refusals(other, program) == [("", line)]

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from documents import (
     ANSWER,
+    BOXAI,
     COMPUTED,
     DOCUMENT,
     FREE,
@@ -237,6 +238,14 @@ BROKEN_V2: list[tuple[str, Any, str]] = [
     ("model_config.custom_curl_command", ["curl"], STRING),
     ("model_config.custom_response_format", 1, STRING),
     ("model_config.custom_response_content_type", "a\nb", LINE),
+    ("model_config.auth_data.boxai_client_id", "a\nb", LINE),
+    (
+        "model_config.auth_data.boxai_client_secret",
+        "a b",
+        "must not be empty or hold spaces or line breaks (a pasted key?)",
+    ),
+    ("model_config.auth_data.boxai_user_id", 7, STRING),
+    ("model_config.auth_data.boxai_default_file_id", 7, STRING),
     ("model_config.rate_per_min", 0, "must be 1 or more"),
     ("model_config.rate_per_min", 20.5, "must be a whole number"),
     ("model_config.context", "bank", "must be an object"),
@@ -309,13 +318,9 @@ def test_everything_means_every_field() -> None:
 @pytest.mark.parametrize("path", [path for path, only in MODEL.only_in.items() if only.dialect == "v2"])
 def test_what_only_v2_can_say_is_refused_in_v1(path: str) -> None:
     """A field that the declared dialect cannot say is not silently dropped."""
-    lines = _said(put(document(), ("model_config",), {**document()["model_config"], **_only(path)}))
+    place = tuple(path.split("."))
+    lines = _said(put(document(), place, at(everything("v2"), place)))
     assert lines == [f"{path}: is of dialect v2: leave it out, or set enkrypt:dialect to v2"]
-
-
-def _only(path: str) -> dict[str, Any]:
-    name = path.removeprefix("model_config.")
-    return {name: everything("v2")["model_config"][name]}
 
 
 def test_what_only_v1_can_say_is_refused_in_v2() -> None:
@@ -362,7 +367,11 @@ def test_what_is_required_must_be_there(missing: str, line: str, null: bool) -> 
         ("model_config.paths", "chats", '; did you mean "chat"?'),
         ("model_config.paths", "qq", "; there are completions, chat, vision, embeddings"),
         ("model_config.auth_data", "header", '; did you mean "header_name"?'),
-        ("model_config.auth_data", "qq", "; there are header_name, header_prefix, space_after_prefix"),
+        (
+            "model_config.auth_data",
+            "qq",
+            f"; there are header_name, header_prefix, space_after_prefix, {', '.join(BOXAI)}",
+        ),
     ],
 )
 def test_an_unknown_field_is_refused_with_the_nearest_name(place: str, name: str, hint: str) -> None:

@@ -1,4 +1,4 @@
-"""Every shape in which an API may tell of one registration, in both dialects, is read as the same registration."""
+"""However an API tells of one registration, in both dialects, it is read as the same one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from enkrypt_provider.kinds.model import MODEL
 from .stack import Stack
 
 Json = Any
-Shape = Callable[[Json], Json]
+Edit = Callable[[Json], Json]
 DIALECTS: tuple[Dialect, ...] = ("v1", "v2")
 
 
@@ -79,13 +79,13 @@ def _api(answer: Json, items: list[Json]) -> Callable[[httpx.Request], httpx.Res
     return respond
 
 
-# ---- shapes
+# ---- edits
 
 
-def put(path: str, value: Json) -> Shape:
+def put(path: str, value: Json) -> Edit:
     """With `value` at a dotted path; `...` takes away what is there."""
 
-    def shaped(answer: Json) -> Json:
+    def edited(answer: Json) -> Json:
         *parents, last = (int(part) if part.isdigit() else part for part in path.split("."))
         holder = at(answer, tuple(parents))
         if value is ...:
@@ -94,38 +94,38 @@ def put(path: str, value: Json) -> Shape:
             holder[last] = value
         return answer
 
-    return shaped
+    return edited
 
 
-def both(*shapes: Shape) -> Shape:
+def both(*edits: Edit) -> Edit:
     """One after the other."""
 
-    def shaped(answer: Json) -> Json:
-        for shape in shapes:
-            answer = shape(answer)
+    def edited(answer: Json) -> Json:
+        for edit in edits:
+            answer = edit(answer)
         return answer
 
-    return shaped
+    return edited
 
 
-def at_the_root(*names: str) -> Shape:
+def at_the_root(*names: str) -> Edit:
     """With fields of `model_config` at the root in its place; all of them where none is named."""
 
-    def shaped(answer: Json) -> Json:
+    def edited(answer: Json) -> Json:
         config = answer["model_config"]
         return {**answer, **{name: config.pop(name) for name in names or [*config]}}
 
-    return shaped
+    return edited
 
 
-def in_the_config(*names: str) -> Shape:
+def in_the_config(*names: str) -> Edit:
     """With fields of the root in `model_config` in its place."""
 
-    def shaped(answer: Json) -> Json:
+    def edited(answer: Json) -> Json:
         answer["model_config"].update({name: answer.pop(name) for name in names})
         return answer
 
-    return shaped
+    return edited
 
 
 def in_floats(value: Json) -> Json:
@@ -140,7 +140,7 @@ def swapped_certifications(answer: Json) -> Json:
 
 
 C = "model_config"
-IN_BOTH: dict[str, Shape] = {
+IN_BOTH: dict[str, Edit] = {
     "as it is": lambda answer: answer,
     "in another order": upside_down,
     "in floats": in_floats,
@@ -176,7 +176,7 @@ IN_BOTH: dict[str, Shape] = {
     "no computed fields": both(*(put(name, ...) for name in MODEL.computed)),
     "null computed fields": both(*(put(name, None) for name in MODEL.computed)),
 }
-IN_V1: dict[str, Shape] = {
+IN_V1: dict[str, Edit] = {
     "the version at the root": at_the_root("model_version"),
     "without the vendor and the template": both(
         put("model_type", ...), put(f"{C}.model_provider", ...), put(f"{C}.conversation_template", ...)
@@ -192,7 +192,7 @@ IN_V1: dict[str, Shape] = {
         put(f"{C}.context", {"system_description": ""}),
     ),
 }
-IN_V2: dict[str, Shape] = {
+IN_V2: dict[str, Edit] = {
     "the version in model_config": in_the_config("model_version"),
     "the version in both places": put(f"{C}.model_version", "1"),
     "the protocol at the root": at_the_root("model_provider"),
@@ -224,24 +224,24 @@ IN_V2: dict[str, Shape] = {
         put(f"{C}.model_jwt_config", None), put(f"{C}.custom_headers", None), put(f"{C}.custom_curl_command", None)
     ),
 }
-SHAPES: list[tuple[Dialect, str, Shape]] = [
-    *((dialect, name, shape) for dialect in DIALECTS for name, shape in IN_BOTH.items()),
-    *(("v1", name, shape) for name, shape in IN_V1.items()),
-    *(("v2", name, shape) for name, shape in IN_V2.items()),
+EDITS: list[tuple[Dialect, str, Edit]] = [
+    *((dialect, name, edit) for dialect in DIALECTS for name, edit in IN_BOTH.items()),
+    *(("v1", name, edit) for name, edit in IN_V1.items()),
+    *(("v2", name, edit) for name, edit in IN_V2.items()),
 ]
 
 Answers = Mapping[tuple[Dialect, str], Json]
 
 
 @pytest.mark.parametrize(
-    ("dialect", "shape"), [pytest.param(row[0], row[2], id=f"{row[0]}: {row[1]}") for row in SHAPES]
+    ("dialect", "edit"), [pytest.param(row[0], row[2], id=f"{row[0]}: {row[1]}") for row in EDITS]
 )
-def test_it_is_the_same_registration(answers: Answers, dialect: Dialect, shape: Shape) -> None:
-    """A program that declares everything sees no drift, whichever call tells of it and in whatever shape."""
-    assert drift(dialect, PROGRAMS[dialect]["most"], shape(copy.deepcopy(answers[dialect, "most"]))) == []
+def test_it_is_the_same_registration(answers: Answers, dialect: Dialect, edit: Edit) -> None:
+    """A program that declares everything sees no drift, whichever call tells of it and in whatever form."""
+    assert drift(dialect, PROGRAMS[dialect]["most"], edit(copy.deepcopy(answers[dialect, "most"]))) == []
 
 
-ADDED: dict[str, Shape] = {
+ADDED: dict[str, Edit] = {
     "a rate": put(f"{C}.rate_per_min", 20),
     "another rate": put(f"{C}.rate_per_min", 60),
     "modalities": both(put(f"{C}.input_modalities", ["text"]), put(f"{C}.output_modalities", ["text"])),
@@ -259,11 +259,11 @@ ADDED: dict[str, Shape] = {
 }
 
 
-@pytest.mark.parametrize("shape", ADDED.values(), ids=ADDED)
+@pytest.mark.parametrize("edit", ADDED.values(), ids=ADDED)
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_what_the_server_adds_is_never_drift(answers: Answers, dialect: Dialect, shape: Shape) -> None:
+def test_what_the_server_adds_is_never_drift(answers: Answers, dialect: Dialect, edit: Edit) -> None:
     """A program that declares the least sees nothing of what a server fills in beside it."""
-    assert drift(dialect, minimal(), shape(copy.deepcopy(answers[dialect, "least"]))) == []
+    assert drift(dialect, minimal(), edit(copy.deepcopy(answers[dialect, "least"]))) == []
 
 
 def test_a_server_may_fill_in_half_an_object(answers: Answers) -> None:
@@ -295,7 +295,7 @@ def test_what_is_declared_empty_may_be_left_out(answers: Answers) -> None:
     assert drift("v2", program, without) == []
 
 
-DEFAULTS: dict[str, Shape] = {
+DEFAULTS: dict[str, Edit] = {
     "nothing": lambda answer: answer,
     "the rate": put(f"{C}.rate_per_min", 20),
     "no endpoint's port": put(f"{C}.endpoint.port", ...),
@@ -304,10 +304,10 @@ DEFAULTS: dict[str, Shape] = {
 }
 
 
-@pytest.mark.parametrize("shape", DEFAULTS.values(), ids=DEFAULTS)
-def test_what_is_imported_at_its_defaults_needs_no_declaration(answers: Answers, shape: Shape) -> None:
+@pytest.mark.parametrize("edit", DEFAULTS.values(), ids=DEFAULTS)
+def test_what_is_imported_at_its_defaults_needs_no_declaration(answers: Answers, edit: Edit) -> None:
     """Of a model that was imported by its id alone, what a server says though nobody declared it is no difference."""
-    answer = shape(copy.deepcopy(answers["v2", "least"]))
+    answer = edit(copy.deepcopy(answers["v2", "least"]))
     assert Stack.answered("v2", _api(answer, [answer])).imported("small/v1", minimal()) == []
 
 

@@ -146,7 +146,7 @@ def test_what_the_client_cannot_say(
 
 
 def test_the_client_refuses_a_provider_that_it_does_not_know(official: OfficialClient) -> None:
-    """The set is open on the wire, but closed in the client: it can neither register such a model nor read one."""
+    """The set is open in the API, but closed in the client: it can neither register such a model nor read one."""
     config = as_person(parsed(minimal(model_config__is_compatible_with="brand_new")))
     with pytest.raises(Raised, match="Invalid model_provider: 'brand_new'"):
         official("payload", config=config)

@@ -20,6 +20,7 @@ BOXAI = "boxai"
 """Where that part of `auth_data` is stored. It is not shown: the official client's reader breaks on it [P]."""
 ROOT_ONLY_V1 = ("model_type",)
 CONFIG_ONLY_V1 = ("model_provider", "conversation_template")  # v1's model_provider: the vendor, free text
+CONFIG_ONLY_V2 = (*ONLY_V2, BOXAI)
 UNSAID_IN_V2: Mapping[str, Any] = {"model_type": "text_2_text", "model_provider": "", "conversation_template": ""}
 
 
@@ -45,7 +46,7 @@ def to_document(dialect: Dialect, body: Body, before: Document | None = None) ->
 
 def _with_the_others(dialect: Dialect, document: Document, before: Document | None) -> Document:
     root = ROOT_ONLY_V1 if dialect == "v2" else ()
-    in_config: Iterable[str] = CONFIG_ONLY_V1 if dialect == "v2" else (*ONLY_V2, BOXAI)
+    in_config: Iterable[str] = CONFIG_ONLY_V1 if dialect == "v2" else CONFIG_ONLY_V2
     old: Document = before or {**UNSAID_IN_V2, "model_config": UNSAID_IN_V2}
     document.update({name: old[name] for name in root if name in old})
     kept = {name: old["model_config"][name] for name in in_config if name in old["model_config"]}
@@ -63,7 +64,7 @@ def to_body(dialect: Dialect, model: Model, *, mask_apikeys: bool) -> Body:
 
 
 def _seen_by_v1(model: Model, document: Document, config: Document) -> Body:
-    seen = {name: value for name, value in config.items() if name not in (*ONLY_V2, BOXAI)}
+    seen = {name: value for name, value in config.items() if name not in CONFIG_ONLY_V2}
     return {
         "model_saved_name": model.model_saved_name,
         "testing_for": document["testing_for"],

@@ -117,8 +117,9 @@ def _look_ups() -> Iterator[str]:
 def _catalogue() -> Iterator[str]:
     yield from _paragraph("## Catalogue")
     yield from _paragraph(inspect.getdoc(catalogue) or "")
-    yield from _titled(3, catalogue.load)
-    yield from _signature("load", _parameters(catalogue.load), inspect.signature(catalogue.load).return_annotation)
+    for found in (catalogue.declare, catalogue.load):
+        yield from _titled(3, found)
+        yield from _signature(found.__name__, _parameters(found), inspect.signature(found).return_annotation)
 
 
 def _provider() -> Iterator[str]:
@@ -163,7 +164,7 @@ def _types() -> Iterator[str]:
 
 def schema() -> str:
     """docs/catalogue.schema.json."""
-    return catalogue_schema(MODEL, declared_settings())
+    return catalogue_schema(declared_settings())
 
 
 def _arguments(document: type[Document]) -> list[FieldOf]:

@@ -22,6 +22,8 @@ from pulumi.automation import OutputValue
 
 from enkrypt_provider import (
     DeletionProtected,
+    EnkryptDeployment,
+    EnkryptGuardrailsPolicy,
     EnkryptModel,
     EnkryptProvider,
     ModelExists,
@@ -420,6 +422,61 @@ def test_get_reads_what_is_registered() -> None:
     assert isinstance(made.outputs["config"], Secret)
     one.destroy()
     assert list(one.registry.models()) == ["small/v1"]
+
+
+# ---- policies and deployments
+
+
+def guarded(*, topics: tuple[str, ...] = ("science",), name: str = "d", block: tuple[str, ...] = ("nsfw",)) -> None:
+    """A program of a model, a policy and a deployment."""
+    detectors = {"nsfw": {"enabled": True}, "topic_detector": {"enabled": True, "topic": [*topics]}}
+    model = EnkryptModel("m", **minimal())
+    policy = EnkryptGuardrailsPolicy("p", name="guard", detectors=detectors)
+    used = {"policy_name": policy.name, "enabled": True, "block": [*block]}
+    EnkryptDeployment("d", name=name, model_saved_name=model.model_saved_name, input_guardrails_policy=used)
+
+
+def test_the_other_kinds_live_as_models_do() -> None:
+    """They are made, changed, replaced and deleted by the provider itself."""
+    one = stack(guarded)
+    assert one.preview().changes == {"m": "create", "p": "create", "d": "create"}
+    made = one.up()
+    registered = one.registry.policies()["guard"]
+    assert made.resources["p"].outputs["policy_id"] == registered["policy_id"]
+    assert one.registry.deployments()["d"]["input_guardrails_policy"]["policy_name"] == "guard"
+    assert set(one.preview().changes.values()) == {"same"}
+
+    one.program = lambda: guarded(topics=("law", "science"))
+    changed = one.up().resources["p"]
+    assert (changed.change, changed.changed) == ("update", ("detectors.topic_detector.topic",))
+
+    one.program = lambda: guarded(topics=("law", "science"), name="e")
+    assert one.up().changes == {"m": "same", "p": "same", "d": "replace"}
+    assert list(one.registry.deployments()) == ["e"]
+
+    one.destroy()
+    registry = one.registry
+    assert (registry.models(), registry.policies(), registry.deployments()) == ({}, {}, {})
+
+
+def test_the_other_kinds_are_changed_behind_the_programs_back() -> None:
+    """As somebody does in the dashboard: what is there already is not taken over."""
+    one = stack(lambda: EnkryptGuardrailsPolicy("p", name="guard", detectors={"nsfw": {"enabled": True}}))
+    one.registry.add({"name": "guard", "detectors": {"bias": {"enabled": True}}}, to="policies")
+    one.registry.change("guard", {"description": "mine"}, of="policies")
+    assert one.registry.policies()["guard"]["description"] == "mine"
+    with pytest.raises(ModelExists, match="guard is registered already"):
+        one.up()
+    one.registry.delete("guard", of="policies")
+    assert one.up().changes == {"p": "create"}
+
+
+def test_what_the_provider_reports_is_a_message() -> None:
+    """Here a detector that a deployment blocks and its policy leaves off."""
+    seen = stack(lambda: guarded(block=("toxicity",))).preview()
+    assert [line.partition(", which")[0] for line in seen.messages] == [
+        "warning: d: input_guardrails_policy.block names toxicity"
+    ]
 
 
 # ---- programs and settings

@@ -23,7 +23,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
 from ..frontends import package_names
-from ..frontends.package_schema import DYNAMIC, token
+from ..frontends.package_schema import DYNAMIC
 from ..frontends.property_values import without_secrets
 from ..kinds.kind import Kind
 from ..kinds.registry import KINDS
@@ -38,7 +38,7 @@ Change = Literal["create", "same", "update", "replace", "read", "delete"]
 Outputs = Mapping[str, Json] | Callable[[MockResourceArgs], Mapping[str, Json]]
 Answer = Mapping[str, Json] | Callable[[MockCallArgs], Mapping[str, Json]]
 
-NATIVE: Final = {token(kind.name): kind for kind in package_names.KINDS}
+NATIVE: Final = package_names.TYPES
 TYPES: Final = {**{f"{DYNAMIC}{kind.name}": kind for kind in KINDS}, **NATIVE}
 """The kind of each type of resource: dynamic ones, and the native package's."""
 ACCOUNTS: Final = ("pulumi:providers:pulumi-python", "pulumi:providers:enkrypt")

@@ -63,7 +63,9 @@ from tools.generate import (  # noqa: E402
     value_type,
 )
 
-LOOK_UPS: Final = (lookup.get_model, lookup.get_model_output, lookup.list_models, lookup.list_models_output)
+LOOK_UPS: Final[tuple[Callable[..., Any], ...]] = tuple(
+    found for name, found in vars(lookup).items() if name.startswith(("get_", "list_"))
+)
 
 
 def page() -> str:
@@ -108,7 +110,9 @@ def _resource(kind: Kind) -> Iterator[str]:
 
 def _look_ups() -> Iterator[str]:
     yield from _paragraph("## Look-ups")
-    yield from _paragraph("A `Model` has the arguments, but for the options, and the outputs of an `EnkryptModel`.")
+    yield from _paragraph(
+        "What they return, such as a `Model`, has its resource's arguments, but for the options, and its outputs."
+    )
     for found in (resource.EnkryptModel.get, *LOOK_UPS):
         yield from _titled(3, found)
         yield from _signature(found.__name__, _parameters(found), inspect.signature(found).return_annotation)

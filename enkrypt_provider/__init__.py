@@ -47,7 +47,20 @@ if TYPE_CHECKING:
         ToolArgs,
         TopicDetectorArgs,
     )
-    from .program.lookup import get_model, get_model_output, list_models, list_models_output
+    from .program.lookup import (
+        get_deployment,
+        get_deployment_output,
+        get_guardrails_policy,
+        get_guardrails_policy_output,
+        get_model,
+        get_model_output,
+        list_deployments,
+        list_deployments_output,
+        list_guardrails_policies,
+        list_guardrails_policies_output,
+        list_models,
+        list_models_output,
+    )
     from .program.resource import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel, EnkryptProvider
 
 __version__ = "0.2.0"
@@ -97,8 +110,16 @@ __all__ = [
     "UnexpectedResponse",
     "__version__",
     "catalogue",
+    "get_deployment",
+    "get_deployment_output",
+    "get_guardrails_policy",
+    "get_guardrails_policy_output",
     "get_model",
     "get_model_output",
+    "list_deployments",
+    "list_deployments_output",
+    "list_guardrails_policies",
+    "list_guardrails_policies_output",
     "list_models",
     "list_models_output",
 ]
@@ -108,7 +129,7 @@ _LATER = {
     **dict.fromkeys(
         ("EnkryptDeployment", "EnkryptGuardrailsPolicy", "EnkryptModel", "EnkryptProvider"), "program.resource"
     ),
-    **dict.fromkeys(("get_model", "get_model_output", "list_models", "list_models_output"), "program.lookup"),
+    **dict.fromkeys((name for name in __all__ if name.startswith(("get_", "list_"))), "program.lookup"),
     "catalogue": "catalogue",
     "outputs": "program.outputs",
 }

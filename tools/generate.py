@@ -1,4 +1,4 @@
-"""Writes args.py, outputs.py, declarations.py of program/ from kinds/: `make generate`. A test holds them to it."""
+"""Writes args, outputs, declarations and lookup of program/ from kinds/: `make generate`. A test holds them to it."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
 )
 from enkrypt_provider.kinds.registry import KINDS  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.kinds.values import OneOf  # noqa: E402 - after the path that it is found by
+from tools.look_ups import look_ups  # noqa: E402 - after the path that it is found by
 
 WIDTH: Final = 118
 OURS: Final = (4_000, 8_000)
@@ -43,7 +44,9 @@ PROGRAM: Final = ROOT / "enkrypt_provider" / "program"
 
 def files() -> dict[Path, str]:
     """The text of each file that is generated."""
-    written = {"args.py": args(), "outputs.py": outputs(), "declarations.py": declarations()}
+    written = {
+        "args.py": args(), "outputs.py": outputs(), "declarations.py": declarations(), "lookup.py": look_ups(),
+    }  # fmt: skip
     return {PROGRAM / name: text for name, text in written.items()}
 
 

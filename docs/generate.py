@@ -316,7 +316,8 @@ def _paragraph(text: str) -> Iterator[str]:
 
 
 def _titled(level: int, found: Any) -> Iterator[str]:
-    name = f"{found.__self__.__name__}.{found.__name__}" if inspect.ismethod(found) else found.__qualname__
+    owner: Any = found.__self__ if inspect.ismethod(found) else None
+    name = f"{owner.__name__}.{found.__name__}" if owner else found.__qualname__
     yield from ("", f"{'#' * level} {name}", "", inspect.getdoc(found) or "")
 
 

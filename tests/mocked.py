@@ -14,18 +14,16 @@ import pulumi
 from documents import COMPUTED
 from pulumi.runtime.mocks import MockResourceArgs
 
-from enkrypt_provider.frontends.package_schema import DYNAMIC
+from enkrypt_provider.frontends.package_names import ALL_TYPES
 from enkrypt_provider.frontends.property_values import clear
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.model import MODEL
-from enkrypt_provider.kinds.registry import KINDS
 from enkrypt_provider.testing import EnkryptMocks, MockStack, Secret
 from enkrypt_provider.testing import Resource as Registered
 
 __all__ = ["Registered", "Run", "Secret", "run"]
 
 Json = Any
-TYPES = {f"{DYNAMIC}{kind.name}": kind for kind in KINDS}
 
 
 @dataclass
@@ -41,7 +39,7 @@ class _Tolerant(EnkryptMocks):
     """Makes of the inputs what the provider makes of them, with what a server sets beside them after a preview."""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Json]]:
-        kind = TYPES.get(args.typ, MODEL)
+        kind = ALL_TYPES.get(args.typ, MODEL)
         inputs, problems = codec.parse(kind, args.inputs, "v2")
         if pulumi.runtime.is_dry_run():
             return "", args.inputs if problems else inputs

@@ -20,10 +20,9 @@ import pytest
 from documents import document, minimal
 from pulumi.automation import OutputValue
 
+import enkrypt_provider.native
 from enkrypt_provider import (
     DeletionProtected,
-    EnkryptDeployment,
-    EnkryptGuardrailsPolicy,
     EnkryptModel,
     EnkryptProvider,
     ModelExists,
@@ -427,30 +426,37 @@ def test_get_reads_what_is_registered() -> None:
 # ---- policies and deployments
 
 
-def guarded(*, topics: tuple[str, ...] = ("science",), name: str = "d", block: tuple[str, ...] = ("nsfw",)) -> None:
+def guarded(
+    package: Any = enkrypt_provider,
+    *,
+    topics: tuple[str, ...] = ("science",),
+    name: str = "d",
+    block: tuple[str, ...] = ("nsfw",),
+) -> None:
     """A program of a model, a policy and a deployment."""
     detectors = {"nsfw": {"enabled": True}, "topic_detector": {"enabled": True, "topic": [*topics]}}
-    model = EnkryptModel("m", **minimal())
-    policy = EnkryptGuardrailsPolicy("p", name="guard", detectors=detectors)
+    model = package.EnkryptModel("m", **minimal())
+    policy = package.EnkryptGuardrailsPolicy("p", name="guard", detectors=detectors)
     used = {"policy_name": policy.name, "enabled": True, "block": [*block]}
-    EnkryptDeployment("d", name=name, model_saved_name=model.model_saved_name, input_guardrails_policy=used)
+    package.EnkryptDeployment("d", name=name, model_saved_name=model.model_saved_name, input_guardrails_policy=used)
 
 
-def test_the_other_kinds_live_as_models_do() -> None:
+@pytest.mark.parametrize("package", [enkrypt_provider, enkrypt_provider.native], ids=["dynamic", "native"])
+def test_the_other_kinds_live_as_models_do(package: Any) -> None:
     """They are made, changed, replaced and deleted by the provider itself."""
-    one = stack(guarded)
+    one = stack(lambda: guarded(package))
     assert one.preview().changes == {"m": "create", "p": "create", "d": "create"}
     made = one.up()
     registered = one.registry.policies()["guard"]
-    assert made.resources["p"].outputs["policy_id"] == registered["policy_id"]
+    assert registered["policy_id"] in made.resources["p"].outputs.values()
     assert one.registry.deployments()["d"]["input_guardrails_policy"]["policy_name"] == "guard"
     assert set(one.preview().changes.values()) == {"same"}
 
-    one.program = lambda: guarded(topics=("law", "science"))
+    one.program = lambda: guarded(package, topics=("law", "science"))
     changed = one.up().resources["p"]
     assert (changed.change, changed.changed) == ("update", ("detectors.topic_detector.topic",))
 
-    one.program = lambda: guarded(topics=("law", "science"), name="e")
+    one.program = lambda: guarded(package, topics=("law", "science"), name="e")
     assert one.up().changes == {"m": "same", "p": "same", "d": "replace"}
     assert list(one.registry.deployments()) == ["e"]
 
@@ -461,7 +467,13 @@ def test_the_other_kinds_live_as_models_do() -> None:
 
 def test_the_other_kinds_are_changed_behind_the_programs_back() -> None:
     """As somebody does in the dashboard: what is there already is not taken over."""
-    one = stack(lambda: EnkryptGuardrailsPolicy("p", name="guard", detectors={"nsfw": {"enabled": True}}))
+    detectors = {"nsfw": {"enabled": True}}
+
+    def program() -> None:
+        policy = enkrypt_provider.EnkryptGuardrailsPolicy("p", name="guard", detectors=detectors)
+        pulumi.export("id", policy.id)
+
+    one = stack(program)
     one.registry.add({"name": "guard", "detectors": {"bias": {"enabled": True}}}, to="policies")
     one.registry.change("guard", {"description": "mine"}, of="policies")
     assert one.registry.policies()["guard"]["description"] == "mine"

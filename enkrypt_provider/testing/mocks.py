@@ -23,7 +23,6 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
 from ..frontends import package_names
-from ..frontends.package_schema import DYNAMIC
 from ..frontends.property_values import without_secrets
 from ..kinds.kind import Kind
 from ..kinds.registry import KINDS
@@ -39,8 +38,7 @@ Outputs = Mapping[str, Json] | Callable[[MockResourceArgs], Mapping[str, Json]]
 Answer = Mapping[str, Json] | Callable[[MockCallArgs], Mapping[str, Json]]
 
 NATIVE: Final = package_names.TYPES
-TYPES: Final = {**{f"{DYNAMIC}{kind.name}": kind for kind in KINDS}, **NATIVE}
-"""The kind of each type of resource: dynamic ones, and the native package's."""
+TYPES: Final = package_names.ALL_TYPES
 ACCOUNTS: Final = ("pulumi:providers:pulumi-python", "pulumi:providers:enkrypt")
 
 

@@ -49,7 +49,7 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
 from enkrypt_provider.kinds.model import MODEL  # noqa: E402
 from enkrypt_provider.kinds.registry import KINDS  # noqa: E402
 from enkrypt_provider.kinds.values import OneOf  # noqa: E402
-from enkrypt_provider.program import catalogue, lookup, resource  # noqa: E402
+from enkrypt_provider.program import account, catalogue, lookup, resource  # noqa: E402
 from tools.catalogue_schema import catalogue_schema  # noqa: E402
 from tools.generate import (  # noqa: E402
     argument_meaning,
@@ -127,8 +127,8 @@ def _catalogue() -> Iterator[str]:
 
 
 def _provider() -> Iterator[str]:
-    yield from _titled(2, resource.EnkryptProvider)
-    yield from _signature("EnkryptProvider", _parameters(resource.EnkryptProvider.__init__))
+    yield from _titled(2, account.EnkryptProvider)
+    yield from _signature("EnkryptProvider", _parameters(account.EnkryptProvider.__init__))
     yield from _paragraph("Each argument is the [setting](#settings) of that name; `api_key` is always secret.")
 
 

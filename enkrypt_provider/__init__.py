@@ -17,6 +17,7 @@ from .errors import (
 
 if TYPE_CHECKING:
     from . import catalogue
+    from .program.account import EnkryptProvider
     from .program.args import (
         AuthDataArgs,
         BlockingDetectorArgs,
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
         list_models,
         list_models_output,
     )
-    from .program.resource import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel, EnkryptProvider
+    from .program.resource import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel
 
 __version__ = "0.2.0"
 
@@ -126,9 +127,8 @@ __all__ = [
 
 _LATER = {
     **dict.fromkeys((name for name in __all__ if name.endswith("Args")), "program.args"),
-    **dict.fromkeys(
-        ("EnkryptDeployment", "EnkryptGuardrailsPolicy", "EnkryptModel", "EnkryptProvider"), "program.resource"
-    ),
+    **dict.fromkeys(("EnkryptDeployment", "EnkryptGuardrailsPolicy", "EnkryptModel"), "program.resource"),
+    "EnkryptProvider": "program.account",
     **dict.fromkeys((name for name in __all__ if name.startswith(("get_", "list_"))), "program.lookup"),
     "catalogue": "catalogue",
     "outputs": "program.outputs",

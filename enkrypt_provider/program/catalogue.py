@@ -20,7 +20,6 @@ from ..kinds import codec
 from ..kinds.kind import Identifier, Kind, Properties, holder_of
 from ..kinds.markers import Dialect
 from ..kinds.plain import UNKNOWN
-from ..kinds.references import named
 from ..kinds.registry import SECTIONS, Section
 from ..settings import Settings
 from . import resource
@@ -53,7 +52,7 @@ def declare(config: pulumi.Config | None = None, *, opts: pulumi.ResourceOptions
     declared: dict[tuple[Kind, Identifier | None], Registered] = {}
     for entry in _entries(config):
         arguments = _resolved(entry.given, config)
-        for reference, identity in named(entry.kind, entry.inputs):
+        for reference, identity in entry.kind.named(entry.inputs):
             if other := declared.get((reference.kind, identity)):
                 _put(arguments, reference.paths[0], _name_of(reference.kind, other))
         found = getattr(resource, entry.kind.name)(entry.name, **arguments, opts=opts)

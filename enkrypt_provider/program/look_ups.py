@@ -21,8 +21,8 @@ from ..kinds import codec
 from ..kinds.kind import Identifier, Json, Kind, Live
 from ..kinds.secrets import replaced_at
 from ..settings import Settings
+from .account import EnkryptProvider
 from .errors import one_line
-from .resource import EnkryptProvider
 
 T = TypeVar("T")
 

@@ -33,7 +33,9 @@ class NativeFrontend:
     def check(self, olds: Properties, news: Properties) -> Any:
         inputs, problems = self._engine.check(NAME, to_package(MODEL, news), to_package(MODEL, olds))
         failures = [SimpleNamespace(property="", reason=problem) for problem in problems]
-        return SimpleNamespace(inputs=from_package(MODEL, plain(inputs)), failures=failures)
+        # The engine's numbers are floats.
+        found = codec.from_state(MODEL, from_package(MODEL, plain(inputs)))
+        return SimpleNamespace(inputs=found, failures=failures)
 
     def diff(self, id_: str, olds: Properties, news: Properties) -> Any:
         found = self._engine.diff(NAME, _held(id_, olds), to_package(MODEL, news))

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import codec
 from .kind import Kind, Properties, at, holder_of
-from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn
+from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, SentWhereAbsent
 
 
 def shortened(kind: Kind, inputs: Properties, like: Any, dialect: Dialect = "v1") -> Properties:
@@ -58,11 +58,19 @@ def _without(kind: Kind, value: Any, default: Any, path: str) -> Any:
     if not isinstance(default, Mapping):
         default = _of_fields(kind, path)
     kept = {}
+    always = {*kind.required, *(one.path for one in kind.optional_objects)}
     for name, item in value.items():
         below = f"{path}.{name}".removeprefix(".")
-        if below in kind.required or item != default.get(name, ABSENT):
+        if (below in always or item != default.get(name, ABSENT)) and not _is_absent(kind, item, below):
             kept[name] = _without(kind, item, default.get(name), below)
     return kept
+
+
+def _is_absent(kind: Kind, value: Any, path: str) -> bool:
+    """Whether an object says what is sent where it is absent."""
+    field = kind.fields.get(path)
+    absent = field.marker(SentWhereAbsent) if field else None
+    return absent is not None and _without(kind, value, None, path) == _without(kind, absent.value, None, path)
 
 
 def _of_fields(kind: Kind, path: str) -> Properties:

@@ -77,7 +77,7 @@ class EnkryptModel(EnkryptModelOutputs, Registered):
 
     @staticmethod
     def _instead_of_import(id_: str) -> str:
-        return f"run `python -m enkrypt_provider import --name {id_.partition('/')[0]}`"
+        return f"run `enkrypt-provider import --name {id_.partition('/')[0]}`"
 
 
 class EnkryptGuardrailsPolicy(EnkryptGuardrailsPolicyOutputs, Registered):

@@ -19,7 +19,6 @@ from ..kinds.markers import Dialect
 from ..kinds.plain import UNKNOWN
 from ..kinds.shortened import shortened
 from ..program import catalogue
-from .kind_words import kind_of
 from .masking import replaced
 from .registrations import Key, key_of
 from .stack_secrets import Secret, Secrets, numbered
@@ -37,7 +36,7 @@ class Declaration:
 
     @property
     def kind(self) -> Kind:
-        return kind_of(self.live)
+        return self.live.kind
 
     @property
     def key(self) -> Key:
@@ -95,7 +94,7 @@ def _slug(kind: Kind, text: str) -> str:
 def declare(live: Live, name: str, secrets: Secrets, dialect: Dialect = "v1") -> Declaration:
     """Return a new declaration of a registration, which says only what differs from the defaults."""
     taken: set[str] = set()
-    kind = kind_of(live)
+    kind = live.kind
     hidden = replaced(kind, live.inputs, lambda label, text: secrets.place(name, label, text, taken))
     return Declaration(name, live, shortened(kind, live.inputs, hidden, dialect))
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from ..errors import ConfigurationError, near_match, plain
-from ..kinds.kind import Kind, Live
-from ..kinds.model import MODEL
+from ..kinds.kind import Kind
 from ..kinds.registry import KINDS
 
 WORDS: Final[Mapping[str, Kind]] = {word: kind for kind in KINDS for word in (kind.calls.listed, kind.noun)}
@@ -20,11 +19,6 @@ def kind_named(word: str) -> Kind:
         return kind
     known = tuple(kind.calls.listed for kind in KINDS)
     raise ConfigurationError(f"{plain(word, 60)}: must be one of {', '.join(known)}{near_match(word, tuple(WORDS))}")
-
-
-def kind_of(live: Live) -> Kind:
-    """Return what a registration is."""
-    return live.kind or MODEL
 
 
 def counted(number: int, kind: Kind) -> str:

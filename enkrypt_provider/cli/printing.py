@@ -22,7 +22,7 @@ from ..kinds.guardrails_policy import GUARDRAILS_POLICY
 from ..kinds.kind import Kind, Live, at
 from ..kinds.model import MODEL
 from ..kinds.plain import dotted
-from .kind_words import joined, kind_of
+from .kind_words import joined
 from .masking import shown
 from .registrations import Registration, Watch
 from .stack_file import WIDTH, spelt
@@ -99,11 +99,11 @@ def print_json(value: Any) -> None:
 def listed(lives: Sequence[Live], nothing: str) -> None:
     """Print registrations: a table for each kind, or `nothing`; without a terminal a line for each, its kind last."""
     if not sys.stdout.isatty():
-        _print_lines([*summary(live).values(), kind_of(live).noun] for live in lives)
+        _print_lines([*summary(live).values(), live.kind.noun] for live in lives)
     elif not lives:
         print(nothing)
     else:
-        _print_tables([(kind_of(live), summary(live), "") for live in lives])
+        _print_tables([(live.kind, summary(live), "") for live in lives])
 
 
 def nothing(kinds: Sequence[Kind], patterns: Sequence[str] | None, shown_endpoint: str) -> str:
@@ -192,7 +192,7 @@ def watching(what: str) -> Watch:
 
 def summary(live: Live) -> dict[str, object]:
     """Return one registration's cell in every column of its kind."""
-    return {name: cell(live) for name, cell in COLUMNS[kind_of(live)].items()}
+    return {name: cell(live) for name, cell in COLUMNS[live.kind].items()}
 
 
 def address(endpoint: Mapping[str, Any] | None) -> str:
@@ -206,7 +206,7 @@ def address(endpoint: Mapping[str, Any] | None) -> str:
 
 def document(live: Live) -> dict[str, Any]:
     """Return a registration with its kind and everything that is known of it, secrets as `***`."""
-    kind = kind_of(live)
+    kind = live.kind
     return {"kind": kind.noun, **shown(kind, live.inputs), **live.computed}
 
 

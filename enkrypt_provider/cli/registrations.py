@@ -12,14 +12,14 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 from ..api.client import EnkryptClient
-from ..api.redaction import redacted, secrets_in
+from ..api.redaction import redacted
 from ..core.health import illness
 from ..errors import EnkryptError, ModelNotFound, UnexpectedResponse, near_match, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Json, Kind, Live, at
 from ..kinds.markers import Dialect, InV2
 from ..kinds.registry import KINDS
-from .kind_words import joined, kind_of
+from .kind_words import joined
 
 Watch = Callable[[Sequence[Any]], Iterable[Any]]
 """Goes through a sequence while somebody may be watching how far it is."""
@@ -43,7 +43,7 @@ class Registration:
 
 def key_of(live: Live) -> Key:
     """Return what tells a registration apart from all others."""
-    return kind_of(live), live.identity
+    return live.kind, live.identity
 
 
 def registrations(
@@ -157,7 +157,7 @@ class Health:
 def health(client: EnkryptClient, live: Live) -> Health:
     """Ask the API whether a model responds. What it says is told without the model's own keys."""
     found = illness(client.model_health(live.identity))
-    return Health(live.identity, redacted(found, secrets_in(live.inputs)))
+    return Health(live.identity, redacted(found, live.kind.secret_texts(live.inputs)))
 
 
 def _fetched(client: EnkryptClient, one: Registration) -> Registration:

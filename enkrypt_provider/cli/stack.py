@@ -12,8 +12,8 @@ from typing import Any, Final
 import yaml
 
 from ..errors import ConfigurationError
-from ..frontends.package_names import from_package
-from ..frontends.package_schema import DYNAMIC, token
+from ..frontends.package_names import TYPES, from_package
+from ..frontends.package_schema import DYNAMIC
 from ..kinds.kind import Identifier, Kind
 from ..kinds.registry import KINDS
 from . import engine
@@ -21,11 +21,7 @@ from . import engine
 Json = Any
 
 DYNAMIC_TYPES: Final[Mapping[str, Kind]] = {f"{DYNAMIC}{kind.name}": kind for kind in KINDS}
-"""The kinds by the type of a resource that the dynamic provider manages."""
-TYPES: Final[Mapping[str, Kind]] = {
-    token(kind.name.replace("EnkryptG", "G").replace("EnkryptD", "D")): kind for kind in KINDS
-}
-"""The same for the native plugin."""
+"""The kinds by the type of a resource that the dynamic provider manages; `TYPES` are the native plugin's."""
 PROVIDER_TYPES: Final = ("pulumi:providers:pulumi-python", "pulumi:providers:enkrypt")
 NAMESPACE: Final = "enkrypt:"
 

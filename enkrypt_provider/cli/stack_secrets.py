@@ -9,7 +9,6 @@ from typing import Final
 
 from ..kinds.kind import Live
 from ..kinds.secrets import is_masked
-from .kind_words import kind_of
 from .masking import replaced
 
 SHARED: Final = "shared"
@@ -80,7 +79,7 @@ def repeated_in(lives: Iterable[Live]) -> set[str]:
     count: Counter[str] = Counter()
     for live in lives:
         texts: set[str] = set()
-        replaced(kind_of(live), live.inputs, lambda _label, text, texts=texts: texts.add(text))  # type: ignore[misc]
+        replaced(live.kind, live.inputs, lambda _label, text, texts=texts: texts.add(text))  # type: ignore[misc]
         count.update(texts)
     return {text for text, users in count.items() if users > 1 and len(text) >= DISTINCT and not is_masked(text)}
 

@@ -14,7 +14,7 @@ from ..errors import AuthenticationFailed, EnkryptError, near_match, plain
 from ..kinds.guardrails_policy import GUARDRAILS_POLICY
 from ..kinds.kind import Identifier, Json, Kind, Properties, at, holder_of
 from ..kinds.references import REFERENCES, Reference, named
-from .reconcile import Registrations
+from .registrations import Registrations
 
 _ENABLES: Final = "enables"
 """What is noted of a policy: the detectors that it enables."""

@@ -15,7 +15,7 @@ def live(props: Mapping[str, Any], dialect: Dialect = "v1", kind: Kind = MODEL) 
     """What the API would have of a program's arguments."""
     inputs, problems = codec.parse(kind, {k: v for k, v in props.items() if k not in kind.options}, dialect)
     assert problems == []
-    return Live(inputs, {}, kind=kind)
+    return Live(kind, inputs, {})
 
 
 def read_back(props: Mapping[str, Any], dialect: Dialect) -> Live:

@@ -17,11 +17,10 @@ from enkrypt_provider.emulator import NotOurs, create_app, database_id
 from enkrypt_provider.emulator import database as database_module
 from enkrypt_provider.emulator.database import Database
 
-from .conftest import NO_TLS, TIMEOUT, Connect
+from .conftest import NO_TLS, TIMEOUT, Connect, ask
 from .document import IDENTITY, called, v1
 from .processes import read_id, register, together
 from .serving import serving
-from .test_app import ask
 
 PROCESSES = 4
 EACH = 25

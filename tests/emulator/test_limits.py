@@ -15,16 +15,14 @@ from enkrypt_provider.emulator import LIKE_VENDOR, LimitError, Limits
 from enkrypt_provider.emulator.limits import Limiter, limits_in
 from enkrypt_provider.testing import emulator
 
-from .conftest import Connect
+from .conftest import Connect, ask
 from .document import IDENTITY, v1
-from .test_app import ask
 
 
 class Seconds:
     """A time that passes only when a test says so."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
+    now = 0.0
 
     def __call__(self) -> float:
         return self.now
@@ -47,16 +45,6 @@ def test_the_vendors_limits(connect: Connect) -> None:
         assert lists(client, 1) == [429]
     time.now = 60.0
     assert lists(client, 1) == [200]
-
-
-def test_a_hundred_a_minute(embedded: Connect) -> None:
-    """The second rate holds as well: 100 in any 60 s, however evenly they come."""
-    time = Seconds()
-    client = embedded(limits=Limits(rate="3/s,100/min"), monotonic=time)
-    for number in range(100):
-        time.now = number * 0.5
-        assert lists(client, 1) == [200]
-    assert lists(client, 1) == [429]
 
 
 def test_the_health_check_has_a_limit_of_its_own(connect: Connect) -> None:

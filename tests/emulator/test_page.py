@@ -17,9 +17,8 @@ import pytest
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.emulator import store as store_module
 
-from .conftest import Clock, Connect
+from .conftest import Clock, Connect, ask
 from .document import IDENTITY, called, v1, v2
-from .test_app import ask
 
 PATHS = ["/", "/changes", "/requests"]
 HERE = {"Host": "127.0.0.1:8787"}

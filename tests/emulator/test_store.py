@@ -1,9 +1,8 @@
-"""The registry of models against a plain dictionary, under Hypothesis and under many threads."""
+"""The registry of models and its history against plain collections, under Hypothesis and under many threads."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,35 +13,45 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from enkrypt_provider.emulator import store as store_module
 from enkrypt_provider.emulator.database import Database
-from enkrypt_provider.emulator.store import Identity, Store, Taken, Unknown
+from enkrypt_provider.emulator.history import History
+from enkrypt_provider.emulator.store import Identity, Model, Store, Taken, Unknown
 
 from .conftest import Clock
 
 IDENTITIES = st.builds(Identity, st.sampled_from(["a", "b", "a/1"]), st.sampled_from(["1", "2", "b"]))
 ACCOUNTS = st.sampled_from(["x", "y"])
-Registry = dict[tuple[str, Identity], int]
+Registry = dict[tuple[str, Identity], Model]
 
 
 def document(number: int) -> dict[str, int]:
     return {"number": number}
 
 
+def identity_of(model: Model) -> Identity:
+    return Identity(model.model_saved_name, model.model_version)
+
+
 class AgainstADictionary(RuleBasedStateMachine):
-    """In whatever order things are done, the store holds what a dictionary would, now and before the last write."""
+    """In whatever order things are done, the store holds what a dictionary would, now and before the last write,
+    and the history tells each step with what was before it and what came of it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.database = Database(Path(self.folder.name) / "models.db")
-        self.store = Store(self.database, Clock())
+        self.store, self.history = Store(self.database, Clock()), History(self.database)
         self.now: Registry = {}
         self.before: dict[str, Registry] = {"x": {}, "y": {}}
-        self.ids: set[int] = set()
+        self.done: list[tuple[str, Model | None, Model | None]] = []
 
-    def _wrote(self, account: str, write: Callable[[], None]) -> None:
-        before = dict(self.now)
-        write()
-        self.before[account] = before
+    def _wrote(self, account: str, before: Model | None, after: Model | None) -> None:
+        self.before[account] = dict(self.now)
+        if before:
+            del self.now[account, identity_of(before)]
+        if after:
+            self.now[account, identity_of(after)] = after
+        self.done.append((account, before, after))
 
     @rule(account=ACCOUNTS, identity=IDENTITIES, number=st.integers())
     def add(self, account: str, identity: Identity, number: int) -> None:
@@ -51,48 +60,48 @@ class AgainstADictionary(RuleBasedStateMachine):
                 self.store.add(account, identity, document(number))
             return
         model = self.store.add(account, identity, document(number))
-        assert model.model_id not in self.ids
-        self.ids.add(model.model_id)
-        self._wrote(account, lambda: self.now.update({(account, identity): number}))
+        assert model.document == document(number)
+        assert model.model_id not in {after.model_id for *_, after in self.done if after}
+        self._wrote(account, None, model)
 
     @rule(account=ACCOUNTS, old=IDENTITIES, new=IDENTITIES, number=st.integers())
     def modify(self, account: str, old: Identity, new: Identity, number: int) -> None:
-        expected: type[Exception] | None = None
-        if (account, old) not in self.now:
-            expected = Unknown
-        elif new != old and (account, new) in self.now:
-            expected = Taken
-        if expected:
-            with pytest.raises(expected):
+        before = self.now.get((account, old))
+        if before is None or (new != old and (account, new) in self.now):
+            with pytest.raises(Taken if before else Unknown):
                 self.store.modify(account, old, new, lambda _: document(number))
             return
-        before = self.now[account, old]
-        self.store.modify(account, old, new, lambda was: document(number + was["number"]))
-
-        def write() -> None:
-            del self.now[account, old]
-            self.now[account, new] = number + before
-
-        self._wrote(account, write)
+        after = self.store.modify(account, old, new, lambda was: document(number + was["number"]))
+        assert after.document == document(number + before.document["number"])
+        self._wrote(account, before, after)
 
     @rule(account=ACCOUNTS, identity=IDENTITIES)
     def delete(self, account: str, identity: Identity) -> None:
-        if (account, identity) not in self.now:
+        before = self.now.get((account, identity))
+        if before is None:
             with pytest.raises(Unknown):
                 self.store.delete(account, identity)
             return
-        self.store.delete(account, identity)
-        self._wrote(account, lambda: self.now.__delitem__((account, identity)))
+        assert self.store.delete(account, identity) == before
+        self._wrote(account, before, None)
 
     @invariant()
     def holds_the_same(self) -> None:
         for account in ("x", "y"):
-            for registry, read in (
-                (self.now, self.store.models),
-                (self.before[account], self.store.models_before),
-            ):
-                models = {Identity(m.model_saved_name, m.model_version): m.document["number"] for m in read(account)}
-                assert models == {key[1]: number for key, number in registry.items() if key[0] == account}
+            reads = ((self.now, self.store.models), (self.before[account], self.store.models_before))
+            for registry, read in reads:
+                models = {identity_of(model): model for model in read(account)}
+                assert models == {key[1]: model for key, model in registry.items() if key[0] == account}
+
+    @invariant()
+    def tells_the_same(self) -> None:
+        told = self.history.changes()
+        assert [(change.account, change.before, change.after) for change in reversed(told)] == self.done
+        assert sorted((change.at for change in told), reverse=True) == [change.at for change in told]
+        for model_id in {change.model.model_id for change in told}:
+            mine = self.history.changes_of(model_id)
+            assert mine[-1].before is None
+            assert [change.before for change in mine[:-1]] == [change.after for change in mine[1:]]
 
     def teardown(self) -> None:
         self.database.close()
@@ -100,7 +109,7 @@ class AgainstADictionary(RuleBasedStateMachine):
 
 
 TestAgainstADictionary = AgainstADictionary.TestCase
-TestAgainstADictionary.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+TestAgainstADictionary.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
 
 
 @pytest.fixture
@@ -165,3 +174,32 @@ def test_only_so_many_writes_can_be_undone(store: Store, monkeypatch: pytest.Mon
         store.modify("x", b, b, lambda was: document(was["number"] + 1))
     assert store.find_before("x", a)[0].document == document(0)
     assert store.find_before("x", b)[0].document == document(61)
+
+
+def test_a_history_is_of_one_moment(database: Path) -> None:
+    """What another writes while the history is read is not half in it."""
+    kept = Database(database)
+    store, history = Store(kept, Clock()), History(kept)
+    identity = Identity("a", "1")
+    store.add("x", identity, {"number": 0})
+    with kept.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM changes").fetchone() == (1,)
+        store.modify("x", identity, identity, lambda _: {"number": 1})
+        assert connection.execute("SELECT count(*) FROM changes").fetchone() == (1,)
+    assert len(history.changes()) == 2
+
+
+def test_the_database_of_an_earlier_emulator_goes_on(database: Path) -> None:
+    """A file from before there was a history is taken as it is: its models stay, and their history begins."""
+    kept = Database(database)
+    store = Store(kept, Clock())
+    model = store.add("x", Identity("a", "1"), document(0))
+    with kept.writing() as connection:
+        connection.execute("DROP TABLE changes")
+        connection.execute("CREATE TABLE writes (number INTEGER PRIMARY KEY, account TEXT, undo TEXT)")
+    again = Database(database)
+    assert History(again).changes() == []
+    Store(again, Clock()).delete("x", Identity("a", "1"))
+    assert [change.before for change in History(again).changes_of(model.model_id)] == [model]
+    with pytest.raises(Unknown):
+        store.delete("x", Identity("a", "1"))

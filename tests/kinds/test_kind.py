@@ -83,6 +83,7 @@ def test_an_identity_without_a_version_is_the_name() -> None:
     identity = GUARDRAILS_POLICY.known_identity(inputs)
     assert identity == GUARDRAILS_POLICY.identity_in({"name": "p"}) == GUARDRAILS_POLICY.identity_from("p")
     assert identity == Identifier("p", "")
+    assert GUARDRAILS_POLICY.identity_from("a/b") == Identifier("a/b", "")
     assert str(identity) == "p"
     assert identity.is_sendable
     assert GUARDRAILS_POLICY.headers(identity) == {"X-Enkrypt-Policy": "p"}

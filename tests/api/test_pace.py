@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -86,8 +87,7 @@ def test_the_rates_are_used_up(threads: int, calls: int, rates: Rates) -> None:
     def work(_thread: int) -> None:
         while left:
             left.pop()
-            with pace.turn("models"):
-                pass
+            take(pace, "models", 1)
 
     now.run(threads, work)
     assert shortest(calls, rates) <= now() <= 1.1 * shortest(calls, rates)
@@ -112,48 +112,37 @@ def test_a_call_that_raises_gives_its_turn_back() -> None:
     """As one that responds does."""
     now = VirtualTime()
     pace = pace_of(now, {"models": (Rate(1, 1.0),)})
-
-    def fail() -> None:
-        with pace.turn("models"):
-            now.sleep(0.25)
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
+    with suppress(ZeroDivisionError), pace.turn("models"):
+        now.sleep(0.25)
+        raise ZeroDivisionError
     with pace.turn("models"):
         assert now() == pytest.approx(0.25 + MARGIN)
 
 
-def test_the_health_check_has_turns_of_its_own() -> None:
-    """Five a minute, and none of the others' turns."""
-    now = VirtualTime()
-    pace = pace_of(now)
-    for _ in range(5):
-        with pace.turn("rt"):
-            pass
-    with pace.turn("models"):
-        assert now() == 0.0
-    with pace.turn("rt"):
-        assert now() == pytest.approx(60 * MARGIN)
-
-
-def test_off_never_waits() -> None:
-    """However many calls there are."""
-    slept: list[float] = []
-    pace = Pace({"models": OFF, "rt": OFF}, sleep=slept.append, clock=lambda: 0.0)
-    for family in ("models", "rt") * 500:
+def take(pace: Pace, family: str, turns: int) -> None:
+    for _ in range(turns):
         with pace.turn(family):
             pass
-    assert slept == []
 
 
-def test_a_sleep_that_does_not_sleep_is_believed() -> None:
+@pytest.mark.parametrize(("rates", "waits"), [(OFF, 0.0), (VENDOR_RATES, 60 * MARGIN)])
+def test_the_health_check_has_turns_of_its_own(rates: Rates, waits: float) -> None:
+    """Five a minute, on every plan, and none of the others' turns; none of it where nothing is limited."""
+    now = VirtualTime()
+    pace = new_pace(Settings(Key("k"), HOST, rate_limit=rates), sleep=now.sleep, clock=now)
+    take(pace, "rt", 5)
+    take(pace, "models", 1)
+    assert now() == 0.0
+    take(pace, "rt", 1)
+    assert now() == pytest.approx(waits)
+
+
+def test_off_never_waits_and_a_sleep_that_does_not_sleep_is_believed() -> None:
     """A test without a clock of its own may leave waiting out."""
     slept: list[float] = []
-    pace = Pace({"models": (Rate(1, 3600.0),)}, sleep=slept.append)
-    for _ in range(3):
-        with pace.turn("models"):
-            pass
+    take(Pace({"models": OFF}, sleep=slept.append, clock=lambda: 0.0), "models", 1000)
+    assert slept == []
+    take(Pace({"models": (Rate(1, 3600.0),)}, sleep=slept.append), "models", 3)
     assert slept == pytest.approx([3600.0 * MARGIN, 2 * 3600.0 * MARGIN], abs=60)
 
 
@@ -164,9 +153,7 @@ def test_a_long_wait_is_reported_once_for_all_threads() -> None:
 
     def work(_thread: int) -> None:
         with reports() as mine:
-            for _ in range(3):
-                with pace.turn("models"):
-                    pass
+            take(pace, "models", 3)
         lines.extend(mine)
 
     now.run(6, work)
@@ -282,49 +269,27 @@ def test_without_a_limit_a_lock_out_is_followed_by_the_vendors(family: str, rate
     _refused_together(pace, now, 1, 0.0)
     began, calls = now(), rates[-1].calls + 1
     with reports():
-        for _ in range(calls):
-            with pace.turn(family):
-                pass
+        take(pace, family, calls)
     assert now() - began == pytest.approx(60 * MARGIN)
 
 
 # ---- an account
 
 
-def test_the_clients_of_one_account_share_a_pace() -> None:
-    """However its endpoint is spelled; another key is another account."""
-    settings = Settings(Key("stand-in-shared"), "https://API.enkryptai.com:443/", rate_limit=VENDOR_RATES)
-    same = Settings(Key("stand-in-shared"), HOST, rate_limit=VENDOR_RATES)
-    other = Settings(Key("stand-in-other"), HOST, rate_limit=VENDOR_RATES)
-    assert shared_pace(settings) is shared_pace(same)
-    assert shared_pace(settings) is not shared_pace(other)
-
-
 def test_two_clients_of_one_account_take_turns() -> None:
-    """In real time: one call each 50 ms by both together."""
+    """In real time: one call each 50 ms by both together, however its endpoint is spelled; another key is another."""
     left: list[float] = []
 
     def handler(_request: httpx.Request) -> httpx.Response:
         left.append(time.monotonic())
         return httpx.Response(200, stream=httpx.ByteStream(b'{"models": []}'))
 
-    settings = Settings(Key("stand-in-turns"), HOST, rate_limit=(Rate(1, 0.05),))
-    clients = [EnkryptClient(settings, transport=httpx.MockTransport(handler)) for _ in range(2)]
-    threads = [threading.Thread(target=lambda c=client: [c.list_all(KIND) for _ in range(3)]) for client in clients]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    rates = (Rate(1, 0.05),)
+    settings = [Settings(Key("stand-in-turns"), url, rate_limit=rates) for url in (HOST, f"{HOST.upper()}:443/")]
+    assert shared_pace(settings[0]) is not shared_pace(Settings(Key("stand-in-other"), HOST, rate_limit=rates))
+    clients = [EnkryptClient(each, transport=httpx.MockTransport(handler)) for each in settings]
+    with ThreadPoolExecutor(2) as pool:
+        for client in clients * 3:
+            pool.submit(client.list_all, KIND)
     assert len(left) == 6
     assert min(second - first for first, second in itertools.pairwise(left)) >= 0.05
-
-
-def test_the_health_check_is_limited_wherever_the_other_calls_are() -> None:
-    """On every plan; and nowhere where they are not."""
-    for rates, waits in ((OFF, False), ((Rate(20, 1.0),), True)):
-        now = VirtualTime()
-        pace = new_pace(Settings(Key("k"), HOST, rate_limit=rates), sleep=now.sleep, clock=now)
-        for _ in range(6):
-            with pace.turn("rt"):
-                pass
-        assert (now() > 60) is waits

@@ -57,7 +57,6 @@ def test_a_body_is_utf8_without_escapes() -> None:
 
 
 def test_a_number_that_json_lacks_is_never_sent() -> None:
-    """It is a bug of ours."""
     server = Server(says(GOOD["create Test_Model/1"]))
     with pytest.raises(ValueError, match="JSON"):
         server.client().add(KIND, {"a": float("nan")}, MODEL)
@@ -68,7 +67,6 @@ def test_a_number_that_json_lacks_is_never_sent() -> None:
     "identity", [Identifier("modèle", "1"), Identifier("a", "1\n2"), Identifier(" a", "1"), Identifier("", "1")]
 )
 def test_an_identity_that_no_header_can_hold_is_not_found_without_a_call(identity: Identifier) -> None:
-    """Whatever a person typed."""
     server = Server(says(answer()))
     with pytest.raises(ModelNotFound, match="not printable ASCII") as caught:
         server.client().get(KIND, identity)
@@ -109,7 +107,6 @@ def test_a_delete_needs_no_body(body: bytes, status: int) -> None:
     ],
 )
 def test_the_version_may_stand_at_the_root_or_be_left_out(found: Any) -> None:
-    """A response without a version is about the model that was asked for."""
     assert Server(says(found)).client().get(KIND, MODEL) == codec.read(KIND, answer())
 
 
@@ -130,7 +127,6 @@ def test_the_version_may_stand_at_the_root_or_be_left_out(found: Any) -> None:
     ],
 )
 def test_a_create_is_looked_up_where_it_may_have_been_done(reply: Handler, look_ups: int) -> None:
-    """Where it was turned away it is sent again at once."""
     looked_up: list[str] = []
     server = Server(reply, says(GOOD["create Test_Model/1"]))
     assert server.client(retries=1).add(KIND, BODY, MODEL, lambda: looked_up.append("")) == codec.read(KIND, answer())
@@ -147,20 +143,17 @@ def test_a_create_is_looked_up_where_it_may_have_been_done(reply: Handler, look_
 def test_a_model_that_appears_late_is_found_after_the_waits_that_were_asked_for(
     waits: tuple[float, ...], found: Any, asked: int, slept: list[float]
 ) -> None:
-    """No more is waited than needed; after the last look-up there is no model, and no error."""
     server = Server(says(b"", 404), says(b"", 404), says(answer()))
     assert server.client().find(KIND, MODEL, *[waits] * bool(waits)) == found
     assert (len(server.sent), server.slept) == (asked, slept)
 
 
 def test_a_refused_look_up_does_not_mean_that_the_model_is_gone() -> None:
-    """The refusal is the error."""
     with pytest.raises(AuthenticationFailed):
         Server(says(b"", 401)).client().find(KIND, MODEL)
 
 
 def test_a_model_that_a_person_named_and_is_not_there_brings_the_nearest_name() -> None:
-    """The list is asked for it, and items without a name are passed over."""
     assert Server(says(answer())).client().registered(KIND, MODEL) == codec.read(KIND, answer())
     server = Server(says(b"", 404), says({"models": [answer(), answer(model_saved_name="other"), "odd"]}))
     with pytest.raises(ModelNotFound) as caught:
@@ -201,7 +194,6 @@ def test_an_api_that_does_not_tell_whose_the_key_is_is_no_failure(reply: Any) ->
 
 
 def test_no_text_of_a_client_shows_its_key() -> None:
-    """A client can be printed."""
     client = Server(says(answer())).client()
     assert f"{client} {client!r}" == f"EnkryptClient('{HOST}') EnkryptClient('{HOST}')"
 
@@ -210,7 +202,6 @@ def test_no_text_of_a_client_shows_its_key() -> None:
 
 
 def test_a_retry_is_reported_with_its_cause() -> None:
-    """Who waits sees which call failed on which model, and why."""
     server = Server(says({"message": "busy"}, 503, retry_after="2"), says(answer()))
     with server.operation():
         server.client(retries=5).get(KIND, MODEL)
@@ -218,7 +209,6 @@ def test_a_retry_is_reported_with_its_cause() -> None:
 
 
 def test_a_closed_client_sends_nothing() -> None:
-    """It holds no connection either; one that never connected can be closed too."""
     client = Server(says(answer())).client()
     client.close()
     client.get(KIND, MODEL)

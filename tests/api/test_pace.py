@@ -53,7 +53,6 @@ RATES = st.builds(Rate, st.integers(1, 5), st.sampled_from(list(UNITS)))
 def test_no_window_at_the_server_has_more_calls_than_its_rate(
     rates: Sequence[Rate], plans: list[list[tuple[float, float, float]]]
 ) -> None:
-    """Whatever the rates, with many threads, however long a call is under way and its response takes."""
     now, arrivals = VirtualTime(), list[float]()
     pace = pace_of(now, {"models": tuple(rates)})
     limits = ",".join(f"{rate.calls}/{UNITS[rate.seconds]}" for rate in rates)
@@ -80,7 +79,6 @@ def test_no_window_at_the_server_has_more_calls_than_its_rate(
 @pytest.mark.parametrize("threads", [1, 8])
 @pytest.mark.parametrize(("calls", "rates"), [(150, VENDOR_RATES), (40, (Rate(3, 1.0),)), (12, VENDOR_RT_RATES)])
 def test_the_rates_are_used_up(threads: int, calls: int, rates: Rates) -> None:
-    """All calls take at most 1.1 times what the rates allow."""
     now, left = VirtualTime(), list(range(calls))
     pace = pace_of(now, {"models": rates})
 
@@ -109,7 +107,6 @@ def test_a_call_whose_response_takes_long_holds_its_turn_for_a_second_only() -> 
 
 
 def test_a_call_that_raises_gives_its_turn_back() -> None:
-    """As one that responds does."""
     now = VirtualTime()
     pace = pace_of(now, {"models": (Rate(1, 1.0),)})
     with suppress(ZeroDivisionError), pace.turn("models"):
@@ -138,7 +135,6 @@ def test_the_health_check_has_turns_of_its_own(rates: Rates, waits: float) -> No
 
 
 def test_off_never_waits_and_a_sleep_that_does_not_sleep_is_believed() -> None:
-    """A test without a clock of its own may leave waiting out."""
     slept: list[float] = []
     take(Pace({"models": OFF}, sleep=slept.append, clock=lambda: 0.0), "models", 1000)
     assert slept == []
@@ -147,7 +143,6 @@ def test_off_never_waits_and_a_sleep_that_does_not_sleep_is_believed() -> None:
 
 
 def test_a_long_wait_is_reported_once_for_all_threads() -> None:
-    """A short one is not worth a line."""
     now, lines = VirtualTime(), list[str]()
     pace = pace_of(now, {"models": (Rate(3, 1.0), Rate(9, 60.0))})
 
@@ -199,7 +194,6 @@ def test_a_lock_out_closes_the_gate_once_for_all_calls(seconds: float | None, wa
 
 
 def test_a_call_that_waited_for_its_turn_waits_for_the_gate_too() -> None:
-    """A lock-out holds those who were next."""
     now, left = VirtualTime(), list[float]()
     pace = pace_of(now, {"models": (Rate(1, 1.0),), "rt": OFF})
 
@@ -245,7 +239,6 @@ def test_after_a_short_lock_out_the_calls_before_it_count_still() -> None:
 
 
 def test_after_each_lock_out_calls_are_slower_down_to_a_limit() -> None:
-    """Half as many in any minute, then a quarter; never fewer than an eighth."""
     now = VirtualTime()
     pace = pace_of(now, {"models": (Rate(48, 60.0),)})
     busiest: list[int] = []
@@ -277,7 +270,6 @@ def test_without_a_limit_a_lock_out_is_followed_by_the_vendors(family: str, rate
 
 
 def test_two_clients_of_one_account_take_turns() -> None:
-    """In real time: one call each 50 ms by both together, however its endpoint is spelled; another key is another."""
     left: list[float] = []
 
     def handler(_request: httpx.Request) -> httpx.Response:

@@ -35,7 +35,6 @@ def client_of(transport: httpx.BaseTransport, now: VirtualTime, retries: int, ra
 
 
 def test_waiting_at_the_gate_is_no_attempt_and_no_work() -> None:
-    """An operation of 10 s may wait for minutes, and still has all its retries."""
     now = VirtualTime()
     server = Server(*[says({"message": "busy"}, 503, retry_after="1")] * 3, says({"models": []}))
     ours = Operation(lambda _severity, _line: None, time_limit=10.0, began=0.0)
@@ -47,7 +46,6 @@ def test_waiting_at_the_gate_is_no_attempt_and_no_work() -> None:
 
 
 def test_a_lock_out_of_the_server_is_waited_out_and_told_once() -> None:
-    """The call goes on by itself; a server that refuses for ever is an error after as many attempts as any other."""
     now = VirtualTime()
     with reports() as lines:
         server = Server(REFUSES, says({"models": []}))
@@ -97,7 +95,6 @@ def _model(number: int) -> tuple[dict[str, Any], Identifier]:
 
 
 def test_150_models_by_8_threads_meet_no_limit(tmp_path: Path) -> None:
-    """All are registered, none is refused, in at most 1.1 times what the limits allow."""
     account = Account(tmp_path / "a.sqlite", LIKE_VENDOR, VENDOR_RATES)
     account.register(8, 150)
     assert account.now() <= 1.1 * shortest(150, VENDOR_RATES)
@@ -107,7 +104,6 @@ def test_150_models_by_8_threads_meet_no_limit(tmp_path: Path) -> None:
 
 
 def test_12_health_checks_meet_no_limit(tmp_path: Path) -> None:
-    """Five a minute, while the other calls go on."""
     account = Account(tmp_path / "a.sqlite", LIKE_VENDOR, VENDOR_RATES)
     account.register(1, 1)
     identity = _model(0)[1]
@@ -117,7 +113,6 @@ def test_12_health_checks_meet_no_limit(tmp_path: Path) -> None:
 
 
 def test_an_unknown_limit_is_met_once(tmp_path: Path) -> None:
-    """Without a limit of our own all is registered after one lock-out, told in one line."""
     account = Account(tmp_path / "a.sqlite", Limits(rate="3/s", lockout=60), OFF)
     account.register(8, 24)
     assert len(account.client.list_all(KIND)) == 24

@@ -58,7 +58,6 @@ REFUSED: list[tuple[int, Any, type[EnkryptError], str]] = [
 def test_each_refusal_is_one_line_with_its_cause_and_fix(
     name: str, status: int, body: Any, kind: type[EnkryptError], line: str
 ) -> None:
-    """The line names the operation and the model, the status, the API's words, and what to do."""
     error = error_of(name, says(body, status))
     if status in (400, 422) and name.startswith(("create", "update")):
         line, id_, rest = line.partition(" (request id")
@@ -77,7 +76,6 @@ def test_a_404_to_a_call_that_names_no_model_doubts_the_address(name: str) -> No
 
 
 def test_the_gateways_id_of_a_request_is_shown_where_the_body_has_none() -> None:
-    """A person can name it to the vendor."""
     error = error_of("read Test_Model/1", says({"message": "no"}, 400, x_enkrypt_correlation_id="c-1"))
     assert str(error) == "read Test_Model/1: 400: no (request id c-1)"
     assert isinstance(error, RequestRejected)
@@ -87,7 +85,6 @@ def test_the_gateways_id_of_a_request_is_shown_where_the_body_has_none() -> None
 @every_call
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_refused_with_the_place_it_names(name: str, status: int) -> None:
-    """Nothing more is sent."""
     server = Server(says(b"", status, location="https://eu.example.com/models?apikey=x"))
     with pytest.raises(RequestRejected) as caught:
         CALLS[name](server.client(retries=5))
@@ -100,7 +97,6 @@ def test_a_redirect_is_refused_with_the_place_it_names(name: str, status: int) -
 
 @pytest.mark.parametrize("location", ["", "/models/elsewhere", "elsewhere", "https://[half-an-address"])
 def test_a_redirect_without_a_host_is_refused_too(location: str) -> None:
-    """It cannot name the place."""
     error = error_of("list the models", says(b"", 302, location=location))
     assert str(error).startswith("list the models: 302 to another place: redirects are not followed")
 
@@ -139,7 +135,6 @@ def test_an_unreadable_success_is_sent_again_and_then_an_error(name: str, what: 
     ],
 )
 def test_a_response_about_another_model_is_an_error(name: str, found: Any, line: str) -> None:
-    """It is never taken for the model that was asked for."""
     assert str(error_of(name, says(found))) == f"{name}: {HOST} answered with {line}"
 
 

@@ -66,7 +66,6 @@ class Server:
 def test_only_a_post_is_looked_up_and_only_where_its_response_was_lost(
     method: str, failure: Failure, look_ups: int, doubts: int
 ) -> None:
-    """Every failure is tried again."""
     done: list[str] = []
     server = Server(Failed(failure, "why"))
     hooks: dict[str, Any] = {name: partial(done.append, name) for name in ("look_up", "doubt")}
@@ -88,7 +87,6 @@ def test_what_was_done_is_not_sent_again(retries: int) -> None:
 
 
 def test_each_lost_response_is_looked_up() -> None:
-    """What was not done after the first attempt may be after the second."""
     found = iter([None, None, "found"])
     server = Server(LOST, LOST, LOST)
     assert (server.asked("POST", look_up=lambda: next(found)), server.calls) == ("found", 3)
@@ -158,7 +156,6 @@ def test_the_last_failure_is_an_error_with_its_cause_and_the_attempts(retries: i
 def test_each_wait_is_reported_and_its_cause_once(
     failures: list[Exception], lines: list[str], slept: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A person who waits sees why, for how long, and how much is left."""
     server = Server(*failures)
     with reports() as reported:
         server.asked()
@@ -204,14 +201,12 @@ def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | N
 @example("Wed, 99 Foo 99999 99:99:99 GMT")
 @example("Fri, 31 Dec 0000 00:00:00 -9999")
 def test_no_retry_after_is_too_odd(header: str) -> None:
-    """It is none or at least nothing."""
     seconds = retry_after(header)
     assert seconds is None or seconds >= 0
 
 
 @given(st.integers(1, 20))
 def test_waits_are_by_chance_and_below_a_limit_that_doubles(failures: int) -> None:
-    """Up to the longest."""
     server = Server(*[LOST] * failures)
     with operation.running(Operation(time_limit=1e9, began=0.0)):
         server.asked(retries=20)

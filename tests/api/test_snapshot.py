@@ -69,7 +69,6 @@ def identity(name: str, version: str = "1") -> Identifier:
 
 @pytest.mark.parametrize("threads", [1, 16])
 def test_a_refresh_of_many_models_is_one_call(threads: int) -> None:
-    """Threads that ask together wait for one list."""
     api = Api(*(model(f"m{n}") for n in range(48)))
     together = threading.Barrier(threads)
 
@@ -86,7 +85,6 @@ def test_a_refresh_of_many_models_is_one_call(threads: int) -> None:
 
 @pytest.mark.parametrize("at_the_root", [False, True])
 def test_two_versions_of_one_model_are_two_registrations(at_the_root: bool) -> None:
-    """In dialect v2 the version stands at the root."""
     items = [model("m", model_config__model_version=version) for version in ("1", "2")]
     if at_the_root:
         items = [{**item, "model_version": item["model_config"].pop("model_version")} for item in items]
@@ -118,7 +116,6 @@ def test_a_change_of_ours_makes_the_list_old() -> None:
 
 @pytest.mark.parametrize(("later", "calls"), [(0.0, 1), (FRESH, 1), (FRESH + 0.1, 2)])
 def test_a_list_is_read_for_a_few_seconds(later: float, calls: int) -> None:
-    """Then it is asked for anew."""
     api = Api(model("m"))
     api.find("m")
     api.now += later
@@ -148,7 +145,6 @@ def test_a_model_that_the_list_lacks_is_read_by_itself() -> None:
     ],
 )
 def test_a_list_without_details_costs_one_call_for_each_model(listed: Any) -> None:
-    """And the list itself is asked for only once."""
     api = Api(model("m"), model("n"))
     api.listed = lambda: _json(listed)
     assert api.find("m") == codec.read(KIND, model("m"))
@@ -204,7 +200,6 @@ def test_the_names_are_known_even_where_a_list_has_no_details() -> None:
 
 
 def test_a_broken_item_is_named_in_its_error() -> None:
-    """It is whole, but no registration."""
     api = Api({**model("m"), "certifications": 5})
     with pytest.raises(UnexpectedResponse, match=r"^m/1: "):
         api.find("m")

@@ -85,7 +85,6 @@ def test_no_failure_of_the_network_shows_the_key(failure: Exception, unsent: boo
     [("read Test_Model/1", RESPONSE_LIMIT), ("delete Test_Model/1", RESPONSE_LIMIT), ("list the models", LIST_LIMIT)],
 )
 def test_a_response_without_end_is_cut_off_at_the_limit(name: str, limit: int) -> None:
-    """It costs no more memory than the largest that could be meant."""
     chunks = itertools.repeat(b" " * 2**20, 1000)
     error = error_of(name, drips(chunks))
     assert str(error) == f"{name}: {HOST} answered 200 with more than {limit:,} bytes"
@@ -93,7 +92,6 @@ def test_a_response_without_end_is_cut_off_at_the_limit(name: str, limit: int) -
 
 
 def test_a_list_may_be_longer_than_one_model() -> None:
-    """Five models of a mebibyte each are read."""
     found = {"models": [answer(model_config__system_prompt="x" * 2**20) for _ in range(5)]}
     assert len(Server(says(found)).client().list_all(KIND)) == 5
 
@@ -112,7 +110,6 @@ SWOLLEN = f"answered with a compressed body that is cut short or over {RESPONSE_
     ],
 )  # fmt: skip
 def test_a_compressed_body_that_swells_or_breaks_is_an_error(body: bytes, encoding: str, line: str) -> None:
-    """It is refused before it costs anything."""
     error = error_of("read Test_Model/1", says(body, content_encoding=encoding))
     assert str(error) == f"read Test_Model/1: {HOST} {line}"
 
@@ -127,7 +124,6 @@ def test_a_compressed_body_that_swells_or_breaks_is_an_error(body: bytes, encodi
     ],
 )
 def test_a_proxy_may_compress_what_was_asked_for_plain(body: bytes, encoding: str) -> None:
-    """A small compressed body is read."""
     assert Server(says(body, content_encoding=encoding)).client().get(KIND, MODEL) == codec.read(KIND, answer())
 
 
@@ -199,7 +195,6 @@ def connected(url: str, retries: int = 0) -> EnkryptClient:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_the_key_never_follows_a_redirect(status: int) -> None:
-    """Another server, to which the first one redirects, never hears of us."""
     with (
         listening(respond_with(200, ANSWER.encode())) as (elsewhere, strangers),
         listening(respond_with(status, Location=f"{elsewhere}/models/get-model")) as (url, heads),
@@ -218,7 +213,6 @@ def no_exceptions(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_a_proxy_is_asked_for_a_tunnel_and_sees_no_key(no_exceptions: pytest.MonkeyPatch) -> None:
-    """The environment's proxy is used for https, and is told nothing but the host."""
     with listening(respond_with(502)) as (url, heads):
         no_exceptions.setenv("HTTPS_PROXY", url)
         with pytest.raises(ServiceUnavailable, match="cannot be reached"):
@@ -229,7 +223,6 @@ def test_a_proxy_is_asked_for_a_tunnel_and_sees_no_key(no_exceptions: pytest.Mon
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 def test_plain_http_never_leaves_this_machine_by_a_proxy(no_exceptions: pytest.MonkeyPatch, variable: str) -> None:
-    """A proxy of the environment is not handed the key that plain http carries to this machine."""
     with (
         listening(respond_with(502)) as (proxy, strangers),
         listening(respond_with(200, ANSWER.encode())) as (url, heads),
@@ -260,7 +253,6 @@ def test_a_proxy_or_certificates_that_cannot_be_used_are_named_at_once(
 
 
 def test_a_port_where_nobody_listens_is_named_and_tried_again() -> None:
-    """Nothing can have been sent."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(ServiceUnavailable) as caught:
@@ -307,7 +299,6 @@ def _served(database: Path, *faults: Fault) -> Iterator[EnkryptClient]:
 def test_every_fault_of_the_emulator_is_the_right_error_and_the_next_call_works(
     tmp_path: Path, reach: Any, fault: Fault, kind: type[EnkryptError], line: str
 ) -> None:
-    """The connection is fit for use again."""
     with reach(tmp_path / "a.sqlite") as client:
         client.add(KIND, BODY, MODEL)
     with reach(tmp_path / "a.sqlite", fault.model_copy(update={"call": "modify_model", "first": 2})) as client:
@@ -318,7 +309,6 @@ def test_every_fault_of_the_emulator_is_the_right_error_and_the_next_call_works(
 
 
 def test_the_embedded_emulator_is_made_where_it_is_missing(tmp_path: Path) -> None:
-    """Its folder and file are made on first use."""
     database = tmp_path / "state" / "deeper" / "emulator.sqlite"
     assert EnkryptClient(Settings(Key("embedded"), "", database)).list_all(KIND) == []
     assert database.exists()

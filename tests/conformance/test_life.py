@@ -20,7 +20,6 @@ IN_ANOTHER_SHAPE = ("endpoint_url", "auth_data")
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_the_client_adds_it_gets(person: Person, kind: str) -> None:
-    """A model of each kind comes back to the client, in its own class, with all that was said."""
     said = written(kind)
     added = person.add(written(kind))
     seen = person.get(kind, said["model_version"])
@@ -34,7 +33,6 @@ def test_what_the_client_adds_it_gets(person: Person, kind: str) -> None:
 
 
 def test_the_client_lists_what_is_there(person: Person, official: OfficialClient) -> None:
-    """The client's collection and its table hold every model, each as `get` gives it."""
     for kind in KINDS:
         person.add(written(kind))
     listed = person.models()["models"]
@@ -46,7 +44,6 @@ def test_the_client_lists_what_is_there(person: Person, official: OfficialClient
 
 
 def test_the_client_changes_a_model_in_place(person: Person) -> None:
-    """After a change the model is the same one, with the new values and without the old."""
     before = person.add(written("hosted"))["data"]
     changed = person.modify(written("hosted", system_prompt="Be kind.", tools=[]))
     seen = person.get("hosted", "v1")
@@ -58,7 +55,6 @@ def test_the_client_changes_a_model_in_place(person: Person) -> None:
 
 
 def test_the_client_renames_a_model(person: Person) -> None:
-    """The old name in the headers, the new one in the body: the model has moved, and nothing is left behind."""
     before = person.add(written("hosted"))["data"]
     renamed = {**written("hosted"), "model_saved_name": "renamed", "model_version": "v2"}
     person.modify(renamed, old_model_saved_name="hosted", old_model_version="v1")
@@ -69,7 +65,6 @@ def test_the_client_renames_a_model(person: Person) -> None:
 
 
 def test_the_client_deletes_a_model(person: Person) -> None:
-    """What is deleted is gone, and its name is free."""
     person.add(written("hosted"))
     gone = person.delete("hosted", "v1")
     assert gone["message"] == "Model details deleted successfully"
@@ -144,7 +139,6 @@ ERRORS: list[tuple[str, Json, int, str]] = [
 
 @pytest.mark.parametrize(("call", "arguments", "status", "message"), ERRORS)
 def test_an_error_reaches_the_client(person: Person, call: str, arguments: Json, status: int, message: str) -> None:
-    """Status, message and request id are where the client looks for them."""
     person.add(written("hosted"))
     person.add({**written("hosted"), "model_saved_name": "taken"})
     error = _error(person, call, **arguments)
@@ -164,7 +158,6 @@ CALLS: dict[str, Json] = {
 @pytest.mark.parametrize(("key", "message"), KEYS, ids=["none", "wrong"])
 @pytest.mark.parametrize("call", CALLS)
 def test_the_key_is_asked_for(official: OfficialClient, url: str, key: str, message: str, call: str) -> None:
-    """Without a key, or with a wrong one, each call is a 401, before anything else is looked at."""
     error = _error(Person(official, url, key), call, **CALLS[call])
     assert (error["status_code"], error["error"]) == (401, message)
 
@@ -173,7 +166,6 @@ def test_the_key_is_asked_for(official: OfficialClient, url: str, key: str, mess
 def test_a_list_without_a_key_is_an_error_and_no_list(
     official: OfficialClient, url: str, key: str, message: str
 ) -> None:
-    """The client answers a dictionary with the error in the place of its collection."""
     found = Person(official, url, key).models()
     assert _told(found["error"])["error"] == message
 
@@ -187,14 +179,12 @@ def test_a_list_without_a_key_is_an_error_and_no_list(
     ids=["a page", "nothing"],
 )
 def test_an_answer_that_is_no_json(official: OfficialClient, database: Path, fault: Fault, error: str) -> None:
-    """What a gateway answers in the API's place reaches the client as it is, without a request id."""
     with serve_in_thread(create_app(database, dialect="v2", faults=[fault])) as url:
         found = _error(Person(official, url, KEY), "get", name="hosted", version="v1")
     assert found == {"status_code": fault.status, "error": error}
 
 
 def test_the_clients_payload_is_refused_in_v1(official: OfficialClient, database: Path) -> None:
-    """The API of the document takes no payload of the client: each dialect is strict."""
     with serve_in_thread(create_app(database, dialect="v1")) as url:
         for kind in KINDS:
             error = _error(Person(official, url, KEY), "add", config=written(kind))

@@ -40,14 +40,12 @@ def spelt(value: Json) -> str:
 
 
 def test_the_client_is_the_one_that_pypi_has(official: OfficialClient) -> None:
-    """Every file of the client is, byte for byte, as its wheel's own record says."""
     found = official("release")
     assert (found["version"], found["changed"]) == ("1.0.47", [])
     assert found["files"] > 50
 
 
 def test_the_provider_sends_what_the_client_sends(official: OfficialClient) -> None:
-    """For at least 200 generated models the payloads are equal, field for field and type for type."""
     compared = set()
 
     @settings(max_examples=MODELS, derandomize=True, database=None)
@@ -82,7 +80,6 @@ LEFT_OUT: dict[str, tuple[Json, Json]] = {
 
 
 def test_defaults_differ_where_the_document_has_its_own(official: OfficialClient) -> None:
-    """Where nothing is said, both send the same but for the five fields of the table."""
     ours = codec.body(MODEL, parsed(minimal()), "v2")
     config = {"model_provider": "openai", "endpoint_url": "https://h"}
     theirs = official("payload", config={"model_saved_name": "small", "model_version": "v1", "model_config": config})
@@ -145,14 +142,13 @@ def test_what_the_client_cannot_say(
 
 
 def test_the_client_refuses_a_provider_that_it_does_not_know(official: OfficialClient) -> None:
-    """The set is open on the wire, but closed in the client: it can neither register such a model nor read one."""
+    """The set is open in the API, but closed in the client: it can neither register such a model nor read one."""
     config = as_person(parsed(minimal(model_config__is_compatible_with="brand_new")))
     with pytest.raises(Raised, match="Invalid model_provider: 'brand_new'"):
         official("payload", config=config)
 
 
 def test_the_closed_sets_are_the_clients(official: OfficialClient) -> None:
-    """The values that this package knows are those that the client knows, no more and no fewer."""
     known = official("vocabulary")
     assert set(known["ModelProviders"]) == {*PROTOCOLS, *PROTOCOLS_V2}
     assert known["InputModality"] == [*MODEL.fields["model_config.input_modalities"].values]
@@ -174,7 +170,6 @@ NEVER_SENT = {"model_api_value", "model_bearer_token", "model_api_key", "model_e
 
 
 def test_every_field_of_the_client_is_an_argument(official: OfficialClient) -> None:
-    """What the client's classes hold can be declared, but for what the server sets and what is never sent."""
     known = official("vocabulary")
     config = {*known["ModelConfigDetails"]} - {"_extra_fields"} - ELSEWHERE.keys() - NEVER_SENT
     assert config == {*model.ModelConfig.model_fields} - {
@@ -194,14 +189,12 @@ def test_every_field_of_the_client_is_an_argument(official: OfficialClient) -> N
 
 
 def test_what_the_client_never_sends_is_not_missed(official: OfficialClient) -> None:
-    """Its leftover fields are in no payload, whatever a user writes there."""
     config = {"endpoint_url": "https://h", **dict.fromkeys(NEVER_SENT, "x")}
     found = official("payload", config={"model_saved_name": "small", "model_config": config})
     assert not NEVER_SENT & found["model_config"].keys()
 
 
 def test_what_v2_alone_has_is_what_the_client_has_and_the_document_has_not(official: OfficialClient) -> None:
-    """The table of the dialects' own arguments agrees with both sources."""
     v2 = {path.removeprefix("model_config.") for path, only in MODEL.only_in.items() if only.dialect == "v2"}
     known = {*official("vocabulary")["ModelConfigDetails"]}
     assert v2 <= known

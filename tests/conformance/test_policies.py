@@ -91,14 +91,12 @@ def test_the_client_leads_a_deployment_through_its_life(official: OfficialClient
 
 @pytest.mark.parametrize(("call", "name"), [("policy_life", "policy_name"), ("deployment_life", "deployment_name")])
 def test_the_client_is_told_what_is_not_there(official: OfficialClient, url: str, call: str, name: str) -> None:
-    """The client puts each error into one of its own, or gives it back as a body."""
     noun = call.partition("_")[0]
     with pytest.raises(Raised, match=f"no {noun} nobody is registered"):
         official(call, url=url, key=KEY, step="get", **{name: "nobody"})
 
 
 def test_the_provider_reads_what_the_client_added(official: OfficialClient, api: str) -> None:
-    """Without a difference from the same declaration."""
     official("policy_life", url=api, key=KEY, step="add", policy_name="x", config=DETECTORS, description="d")
     official("deployment_life", url=api, key=KEY, step="add", config=DEPLOYED)
     client = EnkryptClient(Settings(Key(KEY), api))
@@ -195,7 +193,6 @@ def said(value: Json) -> Json:
 
 
 def test_the_detectors_sent_are_the_clients(official: OfficialClient) -> None:
-    """For at least 200 generated policies, also those that are switched off since nobody declares them."""
     compared = set()
 
     @settings(max_examples=EXAMPLES, derandomize=True, database=None)
@@ -211,7 +208,6 @@ def test_the_detectors_sent_are_the_clients(official: OfficialClient) -> None:
 
 
 def test_the_deployment_sent_is_the_clients(official: OfficialClient) -> None:
-    """For at least 200 generated deployments, field for field and type for type."""
     compared = set()
 
     @settings(max_examples=EXAMPLES, derandomize=True, database=None)

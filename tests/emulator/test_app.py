@@ -15,7 +15,6 @@ ERROR = {"message", "request_id"}
 
 
 def test_times_and_ids_have_the_documents_form(connect: Connect) -> None:
-    """Times carry microseconds and +00:00; a new model was never updated; ids have ten digits and do not count up."""
     client = connect(clock=Clock())
     models = [ask(client, "add-model", json=v1(f"Model_{n}")).json()["data"] for n in range(5)]
     assert models[0]["created_at"] == models[0]["updated_at"] == "2024-10-15T17:22:48.872389+00:00"
@@ -26,7 +25,6 @@ def test_times_and_ids_have_the_documents_form(connect: Connect) -> None:
 
 @pytest.mark.parametrize(("scheme", "port"), [("https", 443), ("http", 80)])
 def test_what_was_not_sent_has_the_documents_values(connect: Connect, scheme: str, port: int) -> None:
-    """The required fields make the document's model, in its order, but for what only the user can know."""
     sent = v1(endpoint={"host": "api.together.xyz", "scheme": scheme, "base_path": "/v1"})
     known = ("model_source", "model_provider", "apikeys")
     sent["model_config"] |= {name: document()["model_config"][name] for name in known}
@@ -55,7 +53,6 @@ def test_a_version_is_a_part_of_the_identity_and_v1_where_none_is_named(
 
 
 def test_modify_model_replaces_the_whole_object(connect: Connect) -> None:
-    """A field that the PATCH leaves out falls back to its default; identity, id and birth stay."""
     client = connect(clock=Clock())
     old = ask(client, "add-model", content=DOCUMENT).json()["data"]
     new = ask(client, "modify-model", headers=IDENTITY, json=v1(system_prompt="Be kind.")).json()["data"]
@@ -80,7 +77,6 @@ def test_every_registered_model_is_healthy(connect: Connect) -> None:
 
 
 def test_a_key_tells_whose_it_is(connect: Connect) -> None:
-    """consumer-info names the account and the project of the key; of an account without one it is `default`."""
     client = connect(keys={"a": "acme", "b": "acme/prod"})
     told = [ask(client, "consumer-info", headers={"apikey": key}).json() for key in "ab"]
     assert [sorted(each) for each in told] == [["custom_id", "id", "is_project_user", "project_name", "username"]] * 2
@@ -94,7 +90,6 @@ def test_a_key_tells_whose_it_is(connect: Connect) -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_no_call_works_without_a_key(connect: Connect, call: str) -> None:
-    """A request without the header apikey is a 401 whatever it asks, and does nothing."""
     client = connect(apikey="")
     response = ask(client, call, headers=IDENTITY, content=DOCUMENT)
     assert (response.status_code, response.json()["message"]) == (401, "No API key found in request")
@@ -102,7 +97,6 @@ def test_no_call_works_without_a_key(connect: Connect, call: str) -> None:
 
 
 def test_only_known_keys_are_accepted_and_each_sees_its_own_account(connect: Connect) -> None:
-    """Two keys of one account share its models; another account has the same name for itself."""
     client = connect(keys={"key-a": "a", "key-b": "b", "other-key-b": "b"})
     assert ask(client, "list-models", headers={"apikey": "key-c"}).status_code == 401
     ids = {}
@@ -128,7 +122,6 @@ def test_only_known_keys_are_accepted_and_each_sees_its_own_account(connect: Con
     ],
 )
 def test_what_is_no_call_is_refused_in_json(connect: Connect, method: str, path: str, status: int) -> None:
-    """Unknown paths and methods are refused like every other error."""
     response = connect(record=True).request(method, path)
     assert (response.status_code, set(response.json())) == (status, ERROR)
 
@@ -182,7 +175,6 @@ def test_nesting_is_stored_or_refused(connect: Connect, depth: int) -> None:
 
 
 def test_masked_keys_keep_their_number(connect: Connect) -> None:
-    """mask_apikeys responses xxxxx for each key, everywhere, and forgets none."""
     client = connect(mask_apikeys=True)
     sent = v1(apikeys=["sk-1", "sk-2"])
     seen = [
@@ -197,7 +189,6 @@ def test_masked_keys_keep_their_number(connect: Connect) -> None:
 
 
 def test_a_list_without_details_names_models_only(connect: Connect) -> None:
-    """list_details=False leaves out model_config from lists and from nothing else."""
     client = connect(list_details=False)
     ask(client, "add-model", content=DOCUMENT)
     (item,) = ask(client, "list-models").json()["models"]
@@ -225,7 +216,6 @@ def test_cached_reads_are_old_until_a_refresh(connect: Connect) -> None:
 
 
 def test_the_cache_of_one_account_is_not_anothers(connect: Connect) -> None:
-    """A refresh for one account leaves what another was told."""
     client = connect(cache_reads=True, keys={"a": "a", "b": "b"})
     for key in ("a", "b"):
         assert ask(client, "list-models", headers={"apikey": key}).json() == {"models": []}

@@ -95,7 +95,6 @@ def test_a_taken_port_or_a_file_of_something_else_is_one_line(tmp_path: Path) ->
 
 
 def test_options_reach_the_emulator(tmp_path: Path, asked: list[Any]) -> None:
-    """Dialect, keys, faults, seed and the log are what the command line says."""
     add = ("POST", "/models/add-model", {"headers": {"apikey": "key=1"}, "json": v2(apikeys=["sk-1"])})
     lists = [("GET", "/models/list-models", {"headers": {"apikey": key}}) for key in ("any", "key=1")]
     asked += [lists[0], add, add, lists[1], ("GET", "/_emulator/requests", {})]
@@ -123,7 +122,6 @@ def test_options_reach_the_emulator(tmp_path: Path, asked: list[Any]) -> None:
 def test_without_options_any_key_is_good_and_limits_reach_the_emulator(
     tmp_path: Path, asked: list[Any], arguments: list[str], limits: dict[str, Any]
 ) -> None:
-    """It is dialect v1 with whole lists, plain keys, a log, and the limits that the options say."""
     asked += [
         ("POST", "/models/add-model", {"headers": {"apikey": "any"}, "json": v1(apikeys=["sk-1"])}),
         ("GET", "/models/list-models", {"headers": {"apikey": "other"}}),
@@ -148,14 +146,12 @@ def test_without_options_any_key_is_good_and_limits_reach_the_emulator(
     ],
 )
 def test_wrong_options_are_a_usage_error(tmp_path: Path, arguments: list[str], said: str) -> None:
-    """The exit status is 2 and the message says what is wrong; a key is not repeated."""
     status, output = invoke("--port", "0", "--db", str(tmp_path / "a.db"), *arguments)
     assert (status, said in " ".join(output.split())) == (2, True), output
     assert "key-without" not in output
 
 
 def test_importing_the_command_line_loads_no_server() -> None:
-    """Flask and waitress are loaded by the command that needs them, not by the import."""
     program = "import sys, enkrypt_provider.cli; print(sorted({'flask', 'waitress'} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "[]\n"
 
@@ -164,7 +160,6 @@ def test_importing_the_command_line_loads_no_server() -> None:
 def test_a_start_without_a_command_tells_what_there_is(
     start: Callable[[], object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The console script and `python -m enkrypt_provider` both name the commands."""
     monkeypatch.setattr(sys, "argv", ["enkrypt-provider"])
     with pytest.raises(SystemExit):
         start()

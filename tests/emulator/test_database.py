@@ -28,7 +28,6 @@ EACH = 25
 
 
 def test_many_processes_make_and_share_one_file(database: Path, embedded: Connect) -> None:
-    """Processes that open a new file together and write at once lose nothing, and one of them gets each name."""
     names = [[*(f"of_{process}_{number}" for number in range(EACH)), "wanted by all"] for process in range(PROCESSES)]
     statuses = together(register, [database] * PROCESSES, names)
     assert [each[:-1] for each in statuses] == [[200] * EACH] * PROCESSES
@@ -53,7 +52,6 @@ def test_a_database_has_an_id_for_good(tmp_path: Path) -> None:
 
 
 def test_processes_agree_on_the_id_of_a_new_file(database: Path) -> None:
-    """Whoever makes it, all of them read one id."""
     ids = together(read_id, [database] * PROCESSES)
     assert ids == [[int(database_id(database), 16)]] * PROCESSES
 
@@ -73,7 +71,6 @@ def _keep_adding(url: str, known: list[str], enough: threading.Event) -> None:
 
 
 def test_kill_9_loses_nothing_that_was_confirmed(database: Path, embedded: Connect) -> None:
-    """A server killed in the middle of writes leaves a whole database with every model that it had confirmed."""
     known: list[str] = []
     with serving(database) as served:
         enough = threading.Event()
@@ -104,7 +101,6 @@ def _fill(monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
 def test_a_full_disk_is_a_response_and_costs_nothing(
     connect: Connect, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the disk is full a write is a 507 in JSON and reads go on; with room again all is there."""
     client = connect(record=True)
     before = ask(client, "add-model", json=v1()).json()["data"]
     with monkeypatch.context() as full:
@@ -125,7 +121,6 @@ def test_a_full_disk_is_a_response_and_costs_nothing(
 def test_a_database_that_others_hold_is_a_response(
     connect: Connect, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A lock that outlasts the wait is a 500 in JSON, and the next call works."""
     monkeypatch.setattr(database_module, "TIMEOUT", 0.0)
     client = connect(record=True)
     holder = sqlite3.connect(database, isolation_level=None)
@@ -139,7 +134,6 @@ def test_a_database_that_others_hold_is_a_response(
 
 
 def test_only_the_owner_reads_the_file(database: Path) -> None:
-    """The database holds keys: it and its companions are made for their owner alone."""
     app = create_app(database / "deeper" / "models.db")
     with httpx.Client(transport=httpx.WSGITransport(app=app), base_url="http://e", headers={"apikey": "k"}) as client:
         ask(client, "add-model", json=v1())
@@ -159,7 +153,6 @@ def _something_else(path: Path) -> None:
     ids=["a text", "another program's database", "a folder"],
 )
 def test_a_file_of_something_else_is_left_alone(tmp_path: Path, prepare: Callable[[Path], object]) -> None:
-    """What is no database of the emulator is refused by its name and not changed."""
     path = tmp_path / "file.db"
     prepare(path)
     before = path.read_bytes() if path.is_file() else b""

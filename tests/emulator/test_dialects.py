@@ -50,7 +50,6 @@ def read(client: httpx.Client) -> dict[str, Any]:
 
 
 def test_v2_reads_what_v1_registered(old: httpx.Client, new: httpx.Client) -> None:
-    """is_compatible_with is v2's model_provider, the version moves to the root, and v1's own fields stay unseen."""
     ask(old, "add-model", content=DOCUMENT)
     seen = read(new)
     assert (seen["model_version"], seen["model_config"]["model_provider"]) == ("1", "openai")
@@ -59,7 +58,6 @@ def test_v2_reads_what_v1_registered(old: httpx.Client, new: httpx.Client) -> No
 
 
 def test_v1_reads_what_v2_registered(old: httpx.Client, new: httpx.Client) -> None:
-    """model_provider is v1's is_compatible_with, no field of v2 alone is seen, and v1's own have their defaults."""
     ask(new, "add-model", json=v2(tools=[{"name": "web"}], rate_per_min=3, model_provider="hr"))
     seen = read(old)
     config = document()["model_config"]
@@ -71,7 +69,6 @@ def test_v1_reads_what_v2_registered(old: httpx.Client, new: httpx.Client) -> No
 
 
 def test_a_patch_replaces_what_its_dialect_can_say_and_keeps_the_rest(old: httpx.Client, new: httpx.Client) -> None:
-    """v1's vendor and template survive v2, which in turn takes away what it left out; and v2's fields survive v1."""
     only_v2: dict[str, Any] = {
         "tools": [{"name": "web", "description": ""}],
         "rate_per_min": 3,
@@ -89,7 +86,6 @@ def test_a_patch_replaces_what_its_dialect_can_say_and_keeps_the_rest(old: httpx
 
 
 def test_the_official_clients_reader_knows_all_that_v2_tells(old: httpx.Client, new: httpx.Client) -> None:
-    """No response of v2 holds a null or a name that its reader would break on, whoever registered the model."""
     ask(old, "add-model", json=v1("Of_v1", paths={"vision": "/v"}, metadata={"a": 1}))
     ask(new, "add-model", json=v2("Of_v2", model_jwt_config=None, custom_curl_command=None, tools=None))
     whole = ask(new, "add-model", json={**WHOLE_V2, "model_saved_name": "Whole"}).json()["data"]
@@ -109,7 +105,6 @@ SMALL = st.dictionaries(st.text(max_size=4), st.integers(), max_size=4)
 @settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=4), st.integers() | SMALL, max_size=6))
 def test_keys_are_ordered_as_jsonb_orders_them(value: dict[str, Any]) -> None:
-    """Shorter keys come first, then by character; nothing is lost on the way."""
     ordered = as_jsonb([value])[0]
     assert ordered == value
     for holder in (ordered, *(item for item in ordered.values() if isinstance(item, dict))):

@@ -81,7 +81,6 @@ def test_a_delay_is_slept_before_the_work(connect: Connect) -> None:
 
 
 def test_a_stale_read_does_not_know_the_last_write(connect: Connect) -> None:
-    """get_model and list_models show what was there before: no model yet, an older one, or one that is deleted."""
     client = connect(faults=[])
     stale = [{"stale": True}]
 
@@ -102,7 +101,6 @@ def test_a_stale_read_does_not_know_the_last_write(connect: Connect) -> None:
 
 
 def test_keys_and_details_can_be_hidden_for_a_while(connect: Connect) -> None:
-    """The faults mask keys of responses, and take model_config from lists alone: what is stored stays."""
     client = connect()
     whole = ask(client, "add-model", json=v1(apikeys=["sk-1", "sk-2"])).json()["data"]
     dial(client, mask_apikeys=True)
@@ -131,7 +129,6 @@ def client(connect: Connect) -> httpx.Client:
 
 
 def test_every_leaf_of_another_type(client: httpx.Client) -> None:
-    """The names of an object stay, and no value below them keeps its type."""
     truth, response = spoilt(client, "wrong_types", "list-models")
     (model,) = response.json()["models"].values()
     assert set(model) == set(truth["models"][0])
@@ -148,7 +145,6 @@ def test_every_leaf_of_another_type(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("call", ["get-model", "list-models", "modify-model", "delete-model", "model-health"])
 def test_a_response_without_what_it_is_for(client: httpx.Client, call: str) -> None:
-    """The message, or less, without the data."""
     dial(client, garbage="missing_data")
     response = ask(client, call, headers=IDENTITY, json=v1())
     assert response.status_code == 200
@@ -157,7 +153,6 @@ def test_a_response_without_what_it_is_for(client: httpx.Client, call: str) -> N
 
 @pytest.mark.parametrize("call", ["get-model", "list-models"])
 def test_the_right_response_about_another_model(client: httpx.Client, call: str) -> None:
-    """Only name and id are not those of the model that was asked for."""
     truth, response = spoilt(client, "another_model", call)
     for true, wrong in zip(
         truth.get("models", [truth]), response.json().get("models", [response.json()]), strict=True
@@ -166,14 +161,12 @@ def test_the_right_response_about_another_model(client: httpx.Client, call: str)
 
 
 def test_a_huge_response_is_true(client: httpx.Client) -> None:
-    """It is the true response behind that many blanks."""
     truth, response = spoilt(client, "huge", size=3_000_000)
     assert len(response.content) == 3_000_000 + len(json.dumps(truth))
     assert response.json() == truth
 
 
 def test_a_gzip_bomb_unpacks(client: httpx.Client) -> None:
-    """A thousandth of it is sent."""
     client.headers["Accept-Encoding"] = "gzip"
     truth = ask(client, "get-model", headers=IDENTITY).json()
     dial(client, garbage="gzip_bomb", size=5_000_000)

@@ -43,7 +43,6 @@ def statuses(client: httpx.Client, calls: int, call: str = "get-model", **more: 
     ],
 )
 def test_a_fault_fires_when_it_says(connect: Connect, when: dict[str, Any], expected: list[int]) -> None:
-    """Every call, the nth, the first few, by chance, or about one model: and no other."""
     client = connect(faults=[Fault(call="get_model", status=503, **when)])
     assert statuses(client, 5) == expected
     assert statuses(client, 1, "list-models") == [200]
@@ -55,7 +54,6 @@ def test_a_star_is_any_call(connect: Connect) -> None:
 
 
 def test_a_list_is_about_no_model(connect: Connect) -> None:
-    """Whatever headers it carries."""
     client = connect(faults=[Fault(model="Test_Model", status=503)])
     assert statuses(client, 1, "list-models") == [200]
 
@@ -79,14 +77,13 @@ def test_an_add_is_about_the_model_in_its_body(connect: Connect, body: Any, stat
 
 
 def test_all_faults_that_fire_count(connect: Connect) -> None:
-    """A call counts for every fault that is about it, also where another fault responses."""
+    """A call counts for every fault that is about it, also where another fault is told."""
     client = connect(faults=[Fault(status=503, first=1), Fault(call="get_model", status=418, nth=2)])
     assert statuses(client, 3) == [503, 418, 404]
     assert [fault["met"] for fault in client.get("/_emulator/faults").json()] == [3, 3]
 
 
 def test_chance_follows_the_seed(connect: Connect) -> None:
-    """The same seed gives the same failures, another gives others; a fault's own goes before the emulator's."""
 
     def run(fault: dict[str, Any], seed: int) -> list[int]:
         client = connect(faults=[], seed=seed)
@@ -107,7 +104,6 @@ def test_two_faults_of_one_dial_fire_by_chances_of_their_own(connect: Connect) -
 
 
 def test_the_dial_is_read_set_and_cleared_by_its_own_call(connect: Connect) -> None:
-    """POST sets the whole dial, GET shows it with its counters, DELETE clears it; no key is needed."""
     client = connect(apikey="")
     fault = {"call": "get_model", "status": 503, "retry_after": 2}
     expected = [{"fault": {**fault, "retry_after": "2"}, "spelled": "get_model:status=503,retry_after=2", "met": 0}]
@@ -151,7 +147,6 @@ BAD_FAULTS = [
 
 @pytest.mark.parametrize(("faults", "message"), BAD_FAULTS)
 def test_a_wrong_fault_is_refused_with_its_field(connect: Connect, faults: Any, message: str) -> None:
-    """The whole list is refused, with one clear message, and the dial stays as it was."""
     client = connect(faults=[DOWN])
     response = client.post("/_emulator/faults", json=faults)
     assert response.status_code == 400
@@ -169,7 +164,6 @@ def test_a_wrong_fault_is_refused_with_its_field(connect: Connect, faults: Any, 
     ],
 )
 def test_a_fault_can_be_typed(spelled: str, fault: Fault) -> None:
-    """The call, a colon, and what it shall do; a name alone is true."""
     assert spelled_fault(spelled) == fault
 
 
@@ -185,7 +179,6 @@ def test_a_fault_can_be_typed(spelled: str, fault: Fault) -> None:
     ],
 )
 def test_a_fault_that_is_typed_wrong_is_refused(spelled: str, message: str) -> None:
-    """The message names the field as it was typed."""
     with pytest.raises(FaultError, match=message):
         spelled_fault(spelled)
 
@@ -218,13 +211,11 @@ FAULTS = st.builds(
 @settings(deadline=None)
 @given(FAULTS)
 def test_what_a_fault_spells_is_that_fault(fault: Fault) -> None:
-    """Its spelling and its JSON both read back as the same fault."""
     assert spelled_fault(fault.spelled()) == fault
     assert faults_in([fault.model_dump(exclude_defaults=True)]) == [fault]
 
 
 def test_a_fault_is_checked_where_it_is_made() -> None:
-    """In Python too a wrong fault is an error, and a made one cannot be changed."""
     with pytest.raises(ValidationError, match="says nothing to do"):
         Fault(call="get_model")
     with pytest.raises(ValidationError, match="frozen"):
@@ -232,7 +223,6 @@ def test_a_fault_is_checked_where_it_is_made() -> None:
 
 
 def test_threads_are_counted_exactly(connect: Connect) -> None:
-    """Of 60 calls from 8 threads exactly the first 20 fail."""
     client = connect(faults=[Fault(call="get_model", status=503, first=20)])
     with ThreadPoolExecutor(8) as pool:
         responses = list(pool.map(lambda _: statuses(client, 1)[0], range(60)))
@@ -240,6 +230,5 @@ def test_threads_are_counted_exactly(connect: Connect) -> None:
 
 
 def test_processes_are_counted_exactly(database: Path) -> None:
-    """Of 60 calls from 3 processes exactly the first 20 fail."""
     responses = together(meet_the_first, [database] * 3, [20] * 3, [20] * 3)
     assert sorted(chain(*responses)) == [404] * 40 + [503] * 20

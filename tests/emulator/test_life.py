@@ -121,7 +121,6 @@ def test_it_is_renamed_by_its_body(embedded: Connect, kind: Kind) -> None:
 
 @KINDS
 def test_it_survives_the_process(embedded: Connect, kind: Kind) -> None:
-    """Two emulators on one file are one."""
     made = kind.add(embedded())
     assert kind.ask(embedded(), "get", "x").json() == made
 
@@ -203,7 +202,6 @@ def test_a_wrong_body_is_refused(
 
 
 def test_a_detector_has_its_own_defaults(embedded: Connect) -> None:
-    """All that the client's classes have, and nothing for detectors that were not sent."""
     client = embedded()
     sent: dict[str, Json] = {name: {} for name in DETECTORS}
     sent["policy_violation"] = {"rules": [{"text": "x"}]}

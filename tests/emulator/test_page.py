@@ -77,7 +77,6 @@ def everywhere(client: httpx.Client) -> Iterator[str]:
 
 
 def test_it_shows_what_is_registered(page: httpx.Client) -> None:
-    """Each model is a row by name, with its version, endpoint and protocol."""
     ask(page, "add-model", json=v1("beta", endpoint={"host": "b.example.com", "scheme": "http", "port": 8000}))
     ask(page, "add-model", json={**v1("Alpha", hosting_type="Internal"), "model_name": "org/alpha"})
     text = seen(page)
@@ -88,7 +87,6 @@ def test_it_shows_what_is_registered(page: httpx.Client) -> None:
 
 
 def test_an_empty_emulator_tells_how_to_fill_it(page: httpx.Client) -> None:
-    """Where nothing is registered there is no table but the commands that register something, at this address."""
     assert "pulumi config set enkrypt:endpoint http://127.0.0.1:8787" in seen(page)
     assert "<table" not in page.get("/").text
     assert "Nothing has been registered" in seen(page, "/changes")
@@ -96,7 +94,6 @@ def test_an_empty_emulator_tells_how_to_fill_it(page: httpx.Client) -> None:
 
 
 def test_every_account_is_shown(embedded: Connect) -> None:
-    """The page needs no key, names the accounts where there are several, and shows one of them when asked."""
     keys = {"key-1": "team-a", "key-2": "team-b"}
     one, other, nobody = (here(embedded(page=True, keys=keys, apikey=key)) for key in [*keys, ""])
     ask(one, "add-model", json=v1("of-one"))
@@ -140,7 +137,6 @@ def test_no_key_is_on_any_page(embedded: Connect) -> None:
 
 
 def test_everything_is_escaped(page: httpx.Client) -> None:
-    """No text that anyone sent is markup, wherever it stands; nothing that is typed is a template."""
     body = v1(HOSTILE, system_prompt=ALSO_HOSTILE, metadata={ALSO_HOSTILE: ALSO_HOSTILE})
     body["model_name"] = ALSO_HOSTILE
     body["model_config"].update(model_version=ALSO_HOSTILE, endpoint={"host": "<svg"}, apikeys=[HOSTILE])
@@ -163,7 +159,6 @@ def test_everything_is_escaped(page: httpx.Client) -> None:
 
 @pytest.mark.parametrize("path", [*PATHS, "/model/1", "/page/page.css", "/page/page.js", "/page/icon.svg"])
 def test_nothing_from_elsewhere_and_nothing_inline(page: httpx.Client, path: str) -> None:
-    """The policy allows this origin's own files alone; no page is kept, framed or written to."""
     response = page.get(path)
     policy = dict(rule.split(" ", 1) for rule in response.headers["Content-Security-Policy"].split("; "))
     assert policy.pop("default-src") == policy.pop("frame-ancestors") == policy.pop("base-uri") == "'none'"
@@ -199,7 +194,6 @@ def test_looking_leaves_no_trace(embedded: Connect) -> None:
 
 
 def test_many_models_are_paged(page: httpx.Client) -> None:
-    """Of 120 models each is on one of three pages, with links from page to page; a wrong number is the nearest."""
     names = [f"m{number:03}" for number in range(120)]
     for name in names:
         ask(page, "add-model", json=v1(name))
@@ -216,7 +210,6 @@ def test_many_models_are_paged(page: httpx.Client) -> None:
 
 @pytest.mark.parametrize("words", ["HAT", "2024-08", "azure_OPENAI", "gpt-4o", "host.example", " chat "])
 def test_models_are_found(page: httpx.Client, words: str) -> None:
-    """By a part of name, version, own name, protocol or host, in any case; the search stays in the links."""
     wanted = v1("chat", model_version="2024-08-06", is_compatible_with="azure_openai")
     wanted["model_config"]["endpoint"] = {"host": "host.example.com"}
     ask(page, "add-model", json={**wanted, "model_name": "GPT-4o"})
@@ -231,7 +224,6 @@ def test_models_are_found(page: httpx.Client, words: str) -> None:
 
 
 def test_a_model_has_its_page(page: httpx.Client) -> None:
-    """All fields by the API's own names in their objects, what the server set, its history, the requests about it."""
     config: dict[str, Any] = {
         "metadata": {"owner": "ml", "limits": {"day": 5}},
         "default_request_options": {"stop": []},
@@ -271,7 +263,6 @@ def test_a_model_has_its_page(page: httpx.Client) -> None:
 
 
 def test_a_renamed_and_a_deleted_model_keep_their_history(page: httpx.Client) -> None:
-    """The page goes with the model: through another name, and beyond its deletion, which it says."""
     ask(page, "add-model", json=v1())
     there = address(page, "Test_Model")
     ask(page, "modify-model", headers=IDENTITY, json=v1("New_Name"))
@@ -288,7 +279,6 @@ def test_a_renamed_and_a_deleted_model_keep_their_history(page: httpx.Client) ->
 
 
 def test_a_history_that_is_cut_says_so(page: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a model whose registration is no longer kept, the time of it is still told."""
     monkeypatch.setattr(store_module, "UNDOABLE", 3)
     ask(page, "add-model", json=v1("old"))
     for number in range(63):
@@ -299,7 +289,6 @@ def test_a_history_that_is_cut_says_so(page: httpx.Client, monkeypatch: pytest.M
 
 
 def test_requests_are_shown_with_their_faults(page: httpx.Client) -> None:
-    """Each request with its response, its faults and its masked body; the dial as it stands; a search."""
     faults = [{"call": "add_model", "status": 503, "first": 1}, {"call": "list_models", "reset": "after"}]
     page.post("/_emulator/faults", json=faults)
     for _ in range(2):
@@ -324,7 +313,6 @@ def test_requests_are_shown_with_their_faults(page: httpx.Client) -> None:
 
 
 def test_what_another_emulator_registered_is_shown_without_requests(page: httpx.Client, embedded: Connect) -> None:
-    """As a provider's embedded one does: the page tells why the log is empty and how to have one, by which option."""
     ask(embedded(), "add-model", json=v1("of-the-provider"))
     assert "of-the-provider" in seen(page)
     assert "registered of-the-provider/1" in seen(page, "/changes")
@@ -343,7 +331,6 @@ def test_what_another_emulator_registered_is_shown_without_requests(page: httpx.
     ("accept", "kind"), [("text/html,*/*;q=0.8", "text/html"), ("*/*", "application/json"), ("", "application/json")]
 )
 def test_an_unknown_path_is_told_in_the_callers_way(page: httpx.Client, accept: str, kind: str) -> None:
-    """A browser gets a page, which is in no log; a program gets the API's error."""
     response = page.get("/nowhere", headers={"Accept": accept})
     assert (response.status_code, response.headers["Content-Type"].partition(";")[0]) == (404, kind)
     assert ("There is nothing at /nowhere." in response.text) == (kind == "text/html")
@@ -353,7 +340,6 @@ def test_an_unknown_path_is_told_in_the_callers_way(page: httpx.Client, accept: 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_what_did_not_change_is_not_sent_again(page: httpx.Client, path: str) -> None:
-    """A page with the tag of what is there is a 304 without a body, and whole again after a change."""
     tag = {"If-None-Match": page.get(path).headers["ETag"]}
     assert (page.get(path, headers=tag).status_code, page.get(path, headers=tag).content) == (304, b"")
     ask(page, "add-model", json=v1())
@@ -361,7 +347,6 @@ def test_what_did_not_change_is_not_sent_again(page: httpx.Client, path: str) ->
 
 
 def test_a_broken_database_is_a_page(page: httpx.Client, database: Path) -> None:
-    """What SQLite says is told, with status 500."""
     with sqlite3.connect(database) as connection:
         connection.execute("DROP TABLE changes")
     connection.close()

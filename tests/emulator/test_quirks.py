@@ -44,7 +44,6 @@ SENT = {
     ],
 )  # fmt: skip
 def test_a_quirk_changes_these_fields_alone(connect: Connect, quirk: str, changed: dict[str, Any]) -> None:
-    """Writes, reads and lists show the same; a server without the quirk shows what was sent."""
     plain, quirky = connect(dialect="v2"), connect(dialect="v2", quirks=quirk)
     told = ask(quirky, "add-model", json=SENT).json()["data"]
     assert ask(quirky, "get-model", headers=IDENTITY).json() == told
@@ -77,7 +76,6 @@ def test_unordered_lists_come_the_other_way_round(embedded: Connect) -> None:
 
 
 def test_the_documents_odd_forms_are_shown_where_they_are_asked_for(connect: Connect) -> None:
-    """Fields at the root, nulls, more in the envelope; by default none of these."""
     plain, odd = connect(dialect="v2"), connect(dialect="v2", quirks="root,null,envelope")
     usual = ask(plain, "add-model", json=v2()).json()
     assert set(usual) == {"message", "data"}
@@ -99,7 +97,6 @@ def test_every_quirk_works_on_every_document(embedded: Connect, dialect: str) ->
 
 
 def test_an_unknown_quirk_is_refused() -> None:
-    """The message names those that there are; blanks do not matter, and none is none."""
     with pytest.raises(QuirkError, match="there is no 'hosts'; there are host, slash, noslash"):
         quirks_in("hosts")
     assert (quirks_in(" slash , host"), quirks_in("")) == (("host", "slash"), ())

@@ -21,7 +21,6 @@ def log(client: httpx.Client) -> list[dict[str, Any]]:
 
 
 def test_each_request_is_an_entry(connect: Connect) -> None:
-    """Call, identity, status and body of each request are there, in order; the emulator's own calls are not."""
     client = connect(record=True, clock=Clock())
     ask(client, "add-model", json=v1())
     ask(client, "get-model", headers={"X-Enkrypt-Model": "Nobody"})
@@ -49,7 +48,6 @@ def test_each_request_is_an_entry(connect: Connect) -> None:
 
 
 def test_what_a_fault_did_is_told(connect: Connect) -> None:
-    """An entry names the faults that fired; where no response was sent it has no status."""
     client = connect(record=True, faults=[Fault(call="list_models", reset="after", nth=1), Fault(status=503, nth=2)])
     with pytest.raises(RESET):
         ask(client, "list-models")
@@ -92,7 +90,6 @@ def test_no_key_enters_the_log(connect: Connect, dialect: str, body: Any) -> Non
 
 
 def test_the_log_is_bounded(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Old entries go when there are too many."""
     monkeypatch.setattr(log_module, "KEPT", 10)
     client = connect(record=True)
     for _ in range(256):

@@ -65,7 +65,6 @@ def test_a_connection_serves_many_requests(url: str) -> None:
 
 
 def test_a_reset_is_a_reset(database: Path) -> None:
-    """The client's kernel sees RST, not an orderly end."""
     with serve_in_thread(create_app(database, faults=[Fault(reset="after", first=1)])) as url:
         with connected(url) as connection:
             connection.sendall(LIST)
@@ -77,7 +76,6 @@ def test_a_reset_is_a_reset(database: Path) -> None:
 
 
 def test_a_truncated_response_ends_in_order(database: Path) -> None:
-    """Half of the body arrives, and then the end of the stream."""
     with serve_in_thread(create_app(database, faults=[Fault(truncate=True)])) as url, connected(url) as connection:
         connection.sendall(LIST)
         received = b"".join(iter(lambda: connection.recv(4096), b""))
@@ -88,7 +86,6 @@ def test_a_truncated_response_ends_in_order(database: Path) -> None:
 
 @pytest.mark.parametrize("later", [False, True])
 def test_a_delayed_response_holds_up_no_other(database: Path, later: bool) -> None:
-    """While one connection waits, another is served; also where another process sets the fault while this runs."""
     waiting, go_on = threading.Event(), threading.Event()
 
     def sleep(_: float) -> None:
@@ -111,7 +108,6 @@ def test_a_delayed_response_holds_up_no_other(database: Path, later: bool) -> No
 
 
 def test_many_connections_are_served_at_once(url: str) -> None:
-    """A hundred open connections each get their response."""
     connections = [connected(url) for _ in range(100)]
     for number, opened in enumerate(connections):
         opened.thing.sendall(post(v1(f"m{number}")))  # type: ignore[attr-defined]  # a part that the stubs do not know
@@ -148,7 +144,6 @@ def test_another_sites_page_reads_nothing(database: Path, header: tuple[str, str
 
 
 def test_it_listens_on_this_machine_alone_and_its_end_frees_the_port(database: Path) -> None:
-    """A free port is picked where none was asked for; one that is taken is an error."""
     app = create_app(database)
     with serve_in_thread(app) as url, serve_in_thread(app) as other:
         assert {urlsplit(each).hostname for each in (url, other)} == {"127.0.0.1"}

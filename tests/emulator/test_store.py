@@ -118,7 +118,6 @@ def store(database: Path) -> Store:
 
 
 def test_one_of_many_threads_gets_a_name(store: Store) -> None:
-    """Of 16 threads that add one identity at once, one wins and 15 are told that it is taken."""
 
     def add(number: int) -> int | None:
         try:
@@ -142,7 +141,6 @@ def test_changes_of_many_threads_are_all_kept(store: Store) -> None:
 
 
 def test_an_id_is_never_given_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chance that hits a taken id is asked again."""
     ids = iter([5, 5, 5, 6])
     monkeypatch.setattr(store_module, "random_id", lambda: next(ids))
     assert [store.add("x", Identity(name, "1"), {}).model_id for name in "ab"] == [5, 6]
@@ -177,7 +175,6 @@ def test_only_so_many_writes_can_be_undone(store: Store, monkeypatch: pytest.Mon
 
 
 def test_a_history_is_of_one_moment(database: Path) -> None:
-    """What another writes while the history is read is not half in it."""
     kept = Database(database)
     store, history = Store(kept, Clock()), History(kept)
     identity = Identity("a", "1")

@@ -165,7 +165,6 @@ def test_the_path_is_that_of_the_item_or_field_which_is_wrong(
 
 
 def test_each_dialect_refuses_the_others_payload() -> None:
-    """Neither the document's body nor the official client's is taken for the other."""
     assert refusal("v2", WHOLE["v1"]) == "model_type is no field of this API (dialect v2)"
     assert refusal("v1", WHOLE_V2) == "model_version is no field of this API (dialect v1)"
 
@@ -181,7 +180,6 @@ def test_whole_bodies_pass_unchanged() -> None:
 
 
 def test_known_metadata_is_accepted_with_the_documents_values() -> None:
-    """Each of the document's unnamed fields is taken under the name that models-api.md gives it, beside any other."""
     metadata = {
         "max_tokens": 2048, "input_cost": 2.5, "output_cost": 10, "azure_instance": "enkrypt2024",
         "azure_api_version": "2024-02-01", "azure_deployment_id": "gpt3", "anthropic_version": "",
@@ -227,6 +225,5 @@ def test_a_rule_accepts_or_refuses(path: str, value: Any, dialect: Dialect) -> N
 @settings(deadline=None)
 @given(path=st.sampled_from(PATHS), dialect=st.sampled_from(["v1", "v2"]))
 def test_no_refusal_repeats_a_value(path: str, dialect: Dialect) -> None:
-    """A key pasted into any field does not come back in the message."""
     body = changed(WHOLE[dialect], path, "sk-SECRET KEY")
     assert "SECRET" not in outcome(dialect, body)[1]

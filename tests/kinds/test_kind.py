@@ -91,7 +91,6 @@ def test_an_identity_without_a_version_is_the_name() -> None:
 
 
 def test_a_models_identity_is_name_and_version() -> None:
-    """Both have a header, and an id without a version means the default one."""
     identity = MODEL.identity_from("a")
     assert identity == Identifier("a", "v1")
     assert MODEL.headers(identity) == {"X-Enkrypt-Model": "a", "X-Enkrypt-Model-Version": "v1"}

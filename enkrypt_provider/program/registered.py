@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import pulumi
 from pulumi.dynamic import Resource, ResourceProvider
 from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
+from typing_extensions import Self
 
 from ..frontends.property_values import OWNER
 from ..kinds.plain import INEXACT, is_exact
 from ..kinds.secrets import is_secret_name
 from .args import SECRETS
 from .arguments import WrongArguments, given_arguments, names_of
+from .declarations import Declaration
 
-R = TypeVar("R", bound="Registered")
 
-
-class Registered(Resource, module="enkrypt", name="Registered"):
+class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
     """A registration of one kind, which the class variables name."""
 
     _KIND: ClassVar[str] = "Registered"
     _ARGS: ClassVar[type]
     _OUTPUTS: ClassVar[type]
     _PROVIDER: ClassVar[type[ResourceProvider]]
+    _SECRET_OUTPUTS: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
         """A team's own class declares the same type: to move a registration to it changes nothing."""
@@ -60,6 +61,19 @@ class Registered(Resource, module="enkrypt", name="Registered"):
             opts,
         )
 
+    @classmethod
+    def get(cls, resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None) -> Self:
+        """A registration that exists and that another stack, or nobody, manages: read, never changed.
+
+        `id` is `NAME/VERSION` of a model, or `NAME` for version `v1`; `NAME` of a policy or a deployment. A model's
+        `model_config` is secret as a whole. Every class of a registration has it.
+        """
+        ours = pulumi.ResourceOptions(id=id, additional_secret_outputs=[*cls._SECRET_OUTPUTS])
+        found = cls.__new__(cls)
+        merged = pulumi.ResourceOptions.merge(opts, ours)
+        Resource.__init__(found, cls._PROVIDER(), resource_name, cls._named_outputs(), merged)
+        return found
+
     @staticmethod
     def _instead_of_import(id_: str) -> str:
         return f"declare {id_} with adopt_existing=True"
@@ -68,17 +82,6 @@ class Registered(Resource, module="enkrypt", name="Registered"):
     def _named_outputs(cls) -> dict[str, Any]:
         """Every output, which must be named to exist; the engine fills it in."""
         return {name: None for name, value in vars(cls._OUTPUTS).items() if isinstance(value, property)}
-
-
-def read_registered(
-    cls: type[R], name: str, id_: pulumi.Input[str], opts: pulumi.ResourceOptions | None, *secret: str
-) -> R:
-    """A registration that exists and that another stack, or nobody, manages; `secret` are its secret outputs."""
-    ours = pulumi.ResourceOptions(id=id_, additional_secret_outputs=[*secret])
-    found = cls.__new__(cls)
-    merged = pulumi.ResourceOptions.merge(opts, ours)
-    Resource.__init__(found, cls._PROVIDER(), name, cls._named_outputs(), merged)
-    return found
 
 
 def _owner(type_: str, name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Input[str]:

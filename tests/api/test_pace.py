@@ -269,16 +269,22 @@ def test_without_a_limit_a_lock_out_is_followed_by_the_vendors(family: str, rate
 # ---- an account
 
 
-def test_two_clients_of_one_account_take_turns() -> None:
+SPELLED = (HOST, f"{HOST.upper()}:443/")
+RATE = (Rate(1, 0.05),)
+
+
+@pytest.mark.parametrize("rates", [(RATE, RATE), (RATE, OFF), (OFF, RATE), (RATE, (Rate(9, 0.05),))], ids=str)
+def test_two_clients_of_one_account_take_turns(rates: tuple[Rates, Rates]) -> None:
+    """In real time: one call each 50 ms by both together, where one of them says so and however it spells the API."""
     left: list[float] = []
 
     def handler(_request: httpx.Request) -> httpx.Response:
         left.append(time.monotonic())
         return httpx.Response(200, stream=httpx.ByteStream(b'{"models": []}'))
 
-    rates = (Rate(1, 0.05),)
-    settings = [Settings(Key("stand-in-turns"), url, rate_limit=rates) for url in (HOST, f"{HOST.upper()}:443/")]
-    assert shared_pace(settings[0]) is not shared_pace(Settings(Key("stand-in-other"), HOST, rate_limit=rates))
+    key = Key(f"stand-in-turns-{rates}")
+    settings = [Settings(key, url, rate_limit=rate) for url, rate in zip(SPELLED, rates, strict=True)]
+    assert shared_pace(settings[0]) is not shared_pace(Settings(Key("stand-in-other"), HOST, rate_limit=RATE))
     clients = [EnkryptClient(each, transport=httpx.MockTransport(handler)) for each in settings]
     with ThreadPoolExecutor(2) as pool:
         for client in clients * 3:

@@ -15,7 +15,7 @@ from documents import canonical, document
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from enkrypt_provider.api.redaction import LONGEST, redacted, secrets_in
+from enkrypt_provider.api.redaction import LONGEST, redacted
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.kinds.model import MODEL as KIND
 
@@ -74,10 +74,10 @@ def test_a_text_without_end_is_cut_off() -> None:
     [("https://a/token", ()), ("https://a?key=1", ("https://a?key=1",)), ("https://u:p@a", ("https://u:p@a",))],
 )
 def test_a_token_url_is_secret_where_it_can_hold_one(url: str, found: tuple[str, ...]) -> None:
-    assert secrets_in({"model_config": {"model_jwt_config": {"jwt_url": url}}}) == found
+    assert KIND.secret_texts({"model_config": {"model_jwt_config": {"jwt_url": url}}}) == found
     odd: list[Any] = [{}, {"model_config": None}, {"model_config": {"apikeys": [1, None, {"a": []}]}}]
     for nothing in odd:
-        assert secrets_in(nothing) == ()
+        assert KIND.secret_texts(nothing) == ()
 
 
 # ---- no key in any string

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from documents import at, minimal
+from documents import BOXAI, at, minimal
 from hypothesis import given, settings
 from pydantic import BaseModel
 
-from enkrypt_provider.kinds import codec, model
+from enkrypt_provider.kinds import codec, model, model_parts
 from enkrypt_provider.kinds.kind import Properties
 from enkrypt_provider.kinds.model import MODEL, PROTOCOLS, PROTOCOLS_V2
 
@@ -94,6 +94,7 @@ APART = {"completions": "/a", "chat": "/b"}
 UNSAID: list[tuple[str, Properties, Json, set[str]]] = [
     ("several keys", {"apikeys": ["k1", "k2"]}, {"apikeys": ["k1", "k2"]}, {f"{CONFIG}.apikeys"}),
     ("a context", {"context": BANK}, {"context": BANK}, {f"{CONFIG}.context"}),
+    ("Box AI", {"auth_data": BOXAI}, {}, {f"{CONFIG}.auth_data.{name}" for name in BOXAI}),
     ("a rate", {"rate_per_min": 30}, {"rate_per_min": 30}, {f"{CONFIG}.rate_per_min"}),
     ("a base path of two parts", {"endpoint": {"host": "h", "base_path": "/openai/v1"}},
      {"endpoint_url": "https://h/openai/v1/chat/completions"},
@@ -147,12 +148,13 @@ def test_the_vocabulary_is_the_clients(official: OfficialClient) -> None:
     config = {*known["ModelConfigDetails"]}
     assert config - ELSEWHERE - NEVER_SENT == {*model.ModelConfig.model_fields} - OURS
     parts: dict[str, type[BaseModel]] = {
-        "PathsConfig": model.Paths, "AuthData": model.AuthData, "ModelContext": model.Context,
-        "ModelJwtConfig": model.JwtConfig,
+        "PathsConfig": model_parts.Paths, "BoxAIAuthData": model_parts.AuthData, "ModelContext": model_parts.Context,
+        "ModelJwtConfig": model_parts.JwtConfig,
     }  # fmt: skip
     for name, document in parts.items():
         assert {*known[name]} - {"_extra_fields"} == {*document.model_fields}
-    assert config >= {path.partition(".")[2] for path, only in MODEL.only_in.items() if only.dialect == "v2"}
+    v2 = {path.rpartition(".")[2] for path, only in MODEL.only_in.items() if only.dialect == "v2"}
+    assert v2 <= config | {*known["BoxAIAuthData"]}
     assert not {"conversation_template", "model_type"} & config
 
     said = {"endpoint_url": "https://h", **dict.fromkeys(NEVER_SENT, "x")}

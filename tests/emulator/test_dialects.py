@@ -99,6 +99,17 @@ def test_the_official_clients_reader_knows_all_that_v2_tells(old: httpx.Client, 
             assert None not in holder.values()
 
 
+def test_what_is_for_box_ai_is_taken_in_v2_and_shown_to_nobody(old: httpx.Client, new: httpx.Client) -> None:
+    """The official client's reader breaks on it; it may be a secret."""
+    auth_data = {"header_name": "X-Key", "boxai_client_id": "stand-in-id", "boxai_client_secret": "stand-in-secret"}
+    ask(new, "add-model", json=v2(auth_data=auth_data))
+    shown = {"header_name": "X-Key", "header_prefix": "Bearer", "space_after_prefix": True}
+    for client in (old, new):
+        assert read(client)["model_config"]["auth_data"] == shown
+        assert "stand-in" not in ask(client, "list-models").text
+    assert ask(old, "add-model", json=v1("b", auth_data=auth_data)).status_code == 400
+
+
 SMALL = st.dictionaries(st.text(max_size=4), st.integers(), max_size=4)
 
 

@@ -238,7 +238,7 @@ def test_what_was_sent_reads_back_the_same(props: dict[str, Any]) -> None:
 def test_v2_reads_back_what_it_can_say(props: dict[str, Any]) -> None:
     inputs, _ = parse(props, "v2")
     live = read(body(inputs, "v2"))
-    assert differing(inputs, live) == []
+    assert differing(inputs, live, MODEL) == []
     assert live.identity == MODEL.identity_of(inputs)
 
 
@@ -249,7 +249,7 @@ def test_a_model_behind_a_command_has_no_endpoint_however_a_server_shows_that(en
     sent["model_config"]["endpoint"] = endpoint
     live = read(sent)
     assert "endpoint" not in live.inputs["model_config"]
-    assert differing(inputs, live) == []
+    assert differing(inputs, live, MODEL) == []
 
 
 def without(*path: str) -> dict[str, Any]:

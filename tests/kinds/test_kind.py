@@ -37,10 +37,7 @@ def test_it_comes_back_as_it_was_declared(kind: Kind, program: dict[str, Any], n
         (GUARDRAILS_POLICY, {"name": "p", "detectors": UNKNOWN}),
         (GUARDRAILS_POLICY, {"name": UNKNOWN, "detectors": {"nsfw": {"enabled": UNKNOWN}}}),
         (DEPLOYMENT, {**BOTH, "model_saved_name": UNKNOWN}),
-        (
-            DEPLOYMENT,
-            {**BOTH, "input_guardrails_policy": {**INPUT, "policy_name": UNKNOWN}},
-        ),
+        (DEPLOYMENT, {**BOTH, "input_guardrails_policy": {**INPUT, "policy_name": UNKNOWN}}),
     ],
 )
 def test_what_is_not_known_yet_breaks_no_rule(kind: Kind, program: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ from enkrypt_provider.errors import (
 from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.kinds.model import MODEL
 
-from .machines import KEY, Api, Edit, Machine, unreachable
+from .machines import Api, Edit, Machine, unreachable
 
 LOST = Fault(call="add_model", reset="after", first=1)
 LOST_FOR_GOOD = Fault(call="add_model", reset="after"), Fault(call="get_model", status=500)
@@ -118,15 +118,6 @@ def test_what_was_made_in_the_same_second_is_told_by_its_keys(
         assert create().number
     else:
         assert "it differs in model_config.apikeys." in str(error_of(create))
-
-
-def test_where_the_look_up_fails_too_the_error_says_what_may_be_left_behind(machine: Machine, api: Api) -> None:
-    api.turn(*LOST_FOR_GOOD)
-    line = str(error_of(lambda: machine.run().create("a")))
-    assert "x/1 may be registered at http://127.0.0.1: the next `pulumi up` on this machine completes it" in line
-    assert "curl -X DELETE http://127.0.0.1/models/delete-model" in line
-    assert "-H 'X-Enkrypt-Model: x' -H 'X-Enkrypt-Model-Version: 1'" in line
-    assert KEY not in line
 
 
 # ---- a create that an earlier run began
@@ -247,16 +238,6 @@ def test_what_was_taken_by_another_leaves_no_claim_of_a_lost_create(machine: Mac
     assert isinstance(error_of(lambda: machine.run().create("a")), ModelExists)
 
 
-def test_an_interrupted_create_of_another_identity_is_named_not_deleted(machine: Machine, api: Api) -> None:
-    """The program was changed after a kill: nothing else would ever show what is left."""
-    killed_create(machine, api)
-    machine.run().create("a", "x/2")
-    (line,) = machine.told()
-    assert line.startswith("warning: ")
-    assert "x/1 may be registered at http://127.0.0.1" in line
-    assert set(api.registered()) == {"x/1", "x/2"}
-
-
 def test_a_look_up_of_what_may_be_left_behind_does_not_stop_a_create(machine: Machine, api: Api) -> None:
     killed_create(machine, api)
     api.turn(Fault(call="get_model", model="x/1", status=500))
@@ -308,13 +289,6 @@ def test_a_refusal_of_a_free_identity_stays_what_it_was(machine: Machine, api: A
     assert str(error).startswith("create x/1: 400: Bad Request")
 
 
-def test_a_conflict_with_nothing_says_that_a_deleted_name_may_be_kept(machine: Machine, api: Api) -> None:
-    api.turn(Fault(call="add_model", status=409))
-    error = error_of(lambda: machine.run().create("a"))
-    assert isinstance(error, ModelExists)
-    assert str(error).startswith("x/1 is taken, but no such model is there: ")
-
-
 @pytest.mark.parametrize("status", [401, 403, 404, 418])
 def test_other_refusals_are_not_looked_up(machine: Machine, api: Api, status: int) -> None:
     api.turn(Fault(call="add_model", status=status))
@@ -322,13 +296,6 @@ def test_other_refusals_are_not_looked_up(machine: Machine, api: Api, status: in
     assert isinstance(error, RequestRejected)
     assert error.status == status
     assert api.calls() == ["add_model x/1"]
-
-
-def test_an_adopted_registration_is_updated_to_what_is_declared(machine: Machine, api: Api) -> None:
-    number = api.register(model_name="theirs")["model_id"]
-    adopted = machine.run().create("a", adopt_existing=True)
-    assert (adopted.number, api.registered()["x/1"]["model_name"]) == (number, "")
-    assert machine.told() == ["x/1 was registered already: adopted, and updated to what is declared"]
 
 
 # ---- a forced replacement: a check without olds, a create, no diff, then the delete of the old object
@@ -549,18 +516,6 @@ def test_an_update_on_another_machine_needs_no_notes(machine: Machine, elsewhere
     assert api.registered()["x/1"]["model_id"] == a.number
 
 
-def test_an_update_of_what_somebody_made_anew_is_refused(machine: Machine, api: Api) -> None:
-    a = machine.run().create("a")
-    theirs = api.make_anew(model_name="theirs")
-    line = str(error_of(lambda: machine.run().update(a, model_name="new")))
-    assert line == (
-        f"x/1 was deleted and registered anew by somebody else (model_id {theirs['model_id']}, project default, "
-        f"since 2030-01-01T01:00:00; the state has model_id {a.number}): nothing was changed. Run "
-        "`pulumi refresh` to see theirs, then `pulumi up`"
-    )
-    assert api.registered()["x/1"]["model_name"] == "theirs"
-
-
 def test_without_numbers_a_model_made_anew_is_told_by_its_time(machine: Machine, api: Api) -> None:
     api.edit = hiding("model_id")
     a = machine.run().create("a")
@@ -634,25 +589,6 @@ def test_deletes_of_one_run_share_one_list(machine: Machine, api: Api) -> None:
     api.calls()
     machine.run().delete(*objects)
     assert sorted(api.calls()) == ["delete_model a/1", "delete_model b/1", "delete_model c/1", "list_models"]
-
-
-def test_a_delete_keeps_what_somebody_made_anew(machine: Machine, api: Api) -> None:
-    a = machine.run().create("a")
-    theirs = api.make_anew(model_name="theirs")
-    machine.run().delete(a)
-    assert api.registered()["x/1"]["model_name"] == "theirs"
-    assert machine.told() == [
-        f"warning: x/1 was registered anew by somebody else (model_id {theirs['model_id']}, project default, since "
-        f"2030-01-01T01:00:00; the state has model_id {a.number}): it is kept"
-    ]
-
-
-def test_a_delete_of_what_is_gone_is_done(machine: Machine, api: Api) -> None:
-    a = machine.run().create("a")
-    run = machine.run()
-    run.delete(a, a)
-    machine.run().delete(a)
-    assert (api.registered(), machine.told()) == ({}, [])
 
 
 def test_a_404_to_a_delete_is_not_believed_where_the_api_shows_the_model_still(machine: Machine, api: Api) -> None:

@@ -26,7 +26,6 @@ from enkrypt_provider.errors import (
     UnexpectedResponse,
 )
 from enkrypt_provider.kinds.plain import UNKNOWN as NOT_KNOWN
-from enkrypt_provider.settings import Settings
 
 from .machines import KEY, Api, Machine, Object, Run, model, urn
 
@@ -542,12 +541,6 @@ def test_no_operation_repeats_a_model_key(machine: Machine, api: Api, call: Any,
 def test_only_a_clear_no_is_an_illness(health: Any, said: str) -> None:
     """The shape of a health check is not documented: what does not say that it failed is taken for well."""
     assert illness(health) == said
-
-
-def test_settings_are_those_of_the_stack() -> None:
-    found = Controller.configured({"enkrypt:apiKey": KEY, "enkrypt:endpoint": "https://API.example.com:443/"}.get)
-    settings: Settings = found.registrations.client.settings
-    assert settings.account == "https://api.example.com"
 
 
 @pytest.mark.parametrize("operation", ["create", "update"])

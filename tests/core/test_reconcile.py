@@ -714,13 +714,17 @@ def test_what_a_health_check_says_is_shown_without_the_models_keys(machine: Mach
     assert line.startswith("x/1 does not answer: failed: no ***; ")
 
 
-@pytest.mark.parametrize("fault", [Fault(call="modify_model", status=400), Fault(call="modify_model", status=409)])
-def test_an_adoption_that_is_refused_leaves_no_claim(machine: Machine, api: Api, fault: Fault) -> None:
+@pytest.mark.parametrize("status", [400, 409])
+@pytest.mark.parametrize("is_lost_before", [False, True])
+def test_an_adoption_that_is_refused_leaves_no_claim(
+    machine: Machine, api: Api, status: int, is_lost_before: bool
+) -> None:
     """It is told as the API tells it, sent once, and theirs stays theirs."""
     api.register(model_name="theirs")
-    api.turn(fault)
-    error = error_of(machine.run().create, "a", adopt_existing=True)
-    assert str(error).startswith(f"update x/1: {fault.status}")
+    lost = [Fault(call="add_model", reset="before", first=1)] * is_lost_before
+    api.turn(Fault(call="modify_model", status=status), *lost)
+    line = line_of(machine.run().create, "a", adopt_existing=True)
+    assert line.startswith(f"update x/1: {status}")
     assert api.calls().count("modify_model x/1") == 1
     api.turn()
     assert isinstance(error_of(machine.run().create, "a"), ModelExists)

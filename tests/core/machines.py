@@ -173,7 +173,8 @@ class _Edited(httpx.BaseTransport):
         for it in _models_in(found):
             self._api.edit(it)
         edited = text if found is None else json.dumps(found).encode()
-        headers = {"content-type": "application/json", "date": format_datetime(self._api.now, usegmt=True)}
+        headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+        headers["date"] = format_datetime(self._api.now, usegmt=True)
         return httpx.Response(response.status_code, headers=headers, stream=httpx.ByteStream(edited))
 
 

@@ -312,6 +312,12 @@ class Run:
         found = self.controller.read(self._request(id=it.id, state=it.state))
         return _kept(it.name, found, found.inputs) if found.id else None
 
+    def found(self, it: Object) -> Object:
+        """Read what must be there still."""
+        found = self.read(it)
+        assert found is not None
+        return found
+
     def delete(self, *objects: Object) -> None:
         for it in objects:
             self.controller.delete(self._request(id=it.id, state=it.state))

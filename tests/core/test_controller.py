@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from documents import COMPUTED, canonical, document, everything, minimal, put, through_engine
@@ -257,8 +257,7 @@ def test_read_returns_inputs_so_that_drift_shows(run: Run, api: Api, elsewhere: 
     """What somebody changed is in the inputs that a refresh keeps, and only that."""
     a = run.create("a", model_config__apikeys=["stand-in-1"])
     api.change(model_config__hosting_type="Internal", model_config__apikeys=["stand-in-1"])
-    found = elsewhere.run().read(a)
-    assert found is not None
+    found = elsewhere.run().found(a)
     assert found.inputs == put(a.inputs, ("model_config", "hosting_type"), "Internal")
     assert found.state["model_config"]["hosting_type"] == "Internal"
 
@@ -270,8 +269,7 @@ def test_read_of_what_somebody_made_anew_does_not_take_its_keys_for_ours(
     a = run.create("a", model_config__apikeys=["stand-in-ours"])
     api.make_anew(model_config__apikeys=["stand-in-theirs"])
     api.turn(Fault(mask_apikeys=True))
-    found = machine.run().read(a)
-    assert found is not None
+    found = machine.run().found(a)
     assert [change.path for change in machine.run().diff(found, model_config__apikeys=["stand-in-ours"]).changes] == [
         "model_config.apikeys"
     ]
@@ -293,32 +291,29 @@ def test_a_get_shows_what_is_there(run: Run, api: Api) -> None:
     assert set(found.state) == {*found.inputs, *COMPUTED, ACCOUNT}
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationFailed), (500, ServiceUnavailable)])
-def test_a_list_that_fails_is_an_error_of_the_read(
-    run: Run, machine: Machine, api: Api, status: int, kind: type[EnkryptError]
+HALF: Final = '{"model_saved_name": "x", "model_config": {"model_version": "1", "endpoint": {"port": 443}}}'
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "line"),
+    [
+        (Fault(call="list_models", status=401), AuthenticationFailed, "list the models: 401"),
+        (Fault(call="list_models", status=500), ServiceUnavailable, "list the models: 500"),
+        (Fault(garbage="html"), UnexpectedResponse, "read x/1: "),
+        (Fault(garbage="empty"), UnexpectedResponse, "read x/1: "),
+        (
+            Fault(call="list_models", status=200, body=f'{{"models": [{HALF}]}}'),
+            UnexpectedResponse,
+            "x/1: returned a model that is not whole: ",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_not_gone(
+    run: Run, machine: Machine, api: Api, fault: Fault, kind: type[EnkryptError], line: str
 ) -> None:
-    """What cannot be read has not gone."""
     a = run.create("a")
-    api.turn(Fault(call="list_models", status=status))
-    with pytest.raises(kind):
-        machine.run().read(a)
-
-
-@pytest.mark.parametrize("garbage", ["html", "empty"])
-def test_an_api_that_answers_something_else_has_not_lost_the_model(
-    run: Run, machine: Machine, api: Api, garbage: Any
-) -> None:
-    a = run.create("a")
-    api.turn(Fault(garbage=garbage))
-    with pytest.raises(UnexpectedResponse, match=r"^read x/1: "):
-        machine.run().read(a)
-
-
-def test_half_a_model_in_a_list_is_named(run: Run, machine: Machine, api: Api) -> None:
-    a = run.create("a")
-    half = '{"model_saved_name": "x", "model_config": {"model_version": "1", "endpoint": {"port": 443}}}'
-    api.turn(Fault(call="list_models", status=200, body=f'{{"models": [{half}]}}'))
-    with pytest.raises(UnexpectedResponse, match=r"^x/1: returned a model that is not whole: "):
+    api.turn(fault)
+    with pytest.raises(kind, match=f"^{line}"):
         machine.run().read(a)
 
 
@@ -412,8 +407,7 @@ def test_the_same_registration_at_another_address_is_no_diff(machine: Machine, a
     api.url = "http://127.0.0.3"
     run = machine.run()
     assert not run.diff(a).changes
-    found = run.read(a)
-    assert found is not None
+    found = run.found(a)
     assert found.state[ACCOUNT] == "http://127.0.0.3"
     assert run.up(a, model_name="new").state[ACCOUNT] == "http://127.0.0.3"
     machine.run().delete(a)
@@ -446,8 +440,7 @@ def test_a_state_from_before_is_of_the_present_account(machine: Machine, api: Ap
     old = machine.run().create("a").without(ACCOUNT)
     run = machine.run()
     assert not run.diff(old).changes
-    found = run.read(old)
-    assert found is not None
+    found = run.found(old)
     assert found.state[ACCOUNT] == "http://127.0.0.1"
     machine.run().delete(old)
     assert api.registered() == {}
@@ -491,8 +484,7 @@ def test_a_life_without_drift(tmp_path: Path, dialect: Any, whole: bool) -> None
     assert {name: value for name, value in a.state.items() if name in a.inputs} == through_engine(a.inputs)
     assert set(a.state) - set(a.inputs) == {*COMPUTED, ACCOUNT}
     assert a.state[ACCOUNT] == "http://127.0.0.1"
-    found = machine.run(dialect=dialect).read(a)
-    assert found is not None
+    found = machine.run(dialect=dialect).found(a)
     assert found.inputs == through_engine(a.inputs)
     run = machine.run(dialect=dialect)
     changed = run.check_whole(urn("a"), {**arguments, "model_name": "new"}).inputs

@@ -66,17 +66,15 @@ def test_a_refresh_in_between_does_not_confirm_what_it_cannot_see(machine: Machi
     api.now += timedelta(minutes=1)
     machine.run().update(a, model_config__apikeys=["stand-in-lost"])
     api.turn(Fault(mask_apikeys=True))
-    refreshed = machine.run().read(a)
+    refreshed = machine.run().found(a)
     api.turn()
-    assert refreshed is not None
     machine.run().up(refreshed)
     assert api.registered()["x/1"]["model_config"].get("apikeys", []) == []
 
 
 def test_after_a_refresh_it_is_sent_again_once(machine: Machine, api: Api, a: Object) -> None:
     lost_update(machine, api, a)
-    refreshed = machine.run().read(a)
-    assert refreshed is not None
+    refreshed = machine.run().found(a)
     again = machine.run().up(refreshed)
     assert live_name(api) == ""
     assert not machine.run().diff(again).changes

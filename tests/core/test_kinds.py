@@ -37,8 +37,7 @@ def test_it_is_made_once_and_then_unchanged(sample: Sample, machine: Machine, ap
     assert (a.id, a.number) == (sample.id, api.registered()[sample.id][sample.kind.number])
     assert run.diff(a).changes == machine.run().diff(a).changes == []
     assert calls(api) == []
-    found = machine.run().read(a)
-    assert found is not None
+    found = machine.run().found(a)
     assert (found.id, found.state) == (a.id, a.state)
 
 
@@ -48,13 +47,11 @@ def test_drift_is_seen_and_set_back(sample: Sample, machine: Machine, api: Api) 
     api.change(sample.id, **sample.change)
     api.now += timedelta(hours=1)
     run = machine.run()
-    drifted = run.read(a)
-    assert drifted is not None
+    drifted = run.found(a)
     assert [change.path for change in run.diff(drifted).changes] == [sample.path]
     updated = run.up(drifted)
     assert run.diff(updated).changes == []
-    found = run.read(updated)
-    assert found is not None
+    found = run.found(updated)
     assert (found.number, found.state) == (a.number, updated.state)
 
 
@@ -102,8 +99,7 @@ def test_a_lost_update_is_sent_again(sample: Sample, machine: Machine, api: Api)
     updated = run.up(a)
     assert updated is not a
     assert run.diff(updated).changes == []
-    found = machine.run().read(updated)
-    assert found is not None
+    found = machine.run().found(updated)
     assert found.state == updated.state
 
 
@@ -125,8 +121,7 @@ def test_what_is_taken_is_told_with_its_number_and_adopted_where_it_may_be(
     a = run.create("a", sample.id, adopt_existing=True)
     assert a.number == theirs[number]
     assert machine.told() == [f"{sample.id} was registered already: adopted, and updated to what is declared"]
-    found = run.read(a)
-    assert found is not None
+    found = run.found(a)
     assert run.diff(found, adopt_existing=True).changes == []
 
 
@@ -258,6 +253,5 @@ def test_a_detector_that_is_no_longer_declared_is_switched_off(
     turn_off(detectors)
     updated = run.update(a, detectors=detectors)
     assert api.live("x")["detectors"]["bias"] == {"enabled": False}
-    found = run.read(updated)
-    assert found is not None
+    found = run.found(updated)
     assert run.diff(found, detectors=detectors).changes == []

@@ -122,7 +122,7 @@ WRONG: list[tuple[str, str, list[str]]] = [
 @pytest.mark.parametrize(
     ("name", "value", "rule"), [(name, value, rule) for name, rule, values in WRONG for value in values]
 )
-def test_a_wrong_setting_is_named_with_its_rule(name: str, value: str, rule: str) -> None:
+def test_a_wrong_setting_is_named_with_its_rule(name: str, value: Any, rule: str) -> None:
     assert refused(**{name: value}) == f"enkrypt:{name} {rule}"
 
 

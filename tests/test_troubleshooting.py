@@ -68,7 +68,7 @@ class World(Machine):
         return DynamicFrontend(self.run(**settings).controller, self.report)
 
     def registered(self, **changed: Any) -> dict[str, Any]:
-        """The state after a create that was done."""
+        """The state after a create."""
         return opened(self.frontend().create(declared(**changed)).outs)
 
 

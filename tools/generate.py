@@ -1,4 +1,4 @@
-"""Writes program/args.py and program/outputs.py from kinds/: `make generate`. A test holds the files to it."""
+"""Writes what of program/ follows from kinds/: `make generate`. A test holds the files to it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import Final
 
 from pydantic import StringConstraints
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # as a script it knows tools/ alone
 
-from enkrypt_provider.kinds.document import Document, FieldOf, alternatives  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.frontends.package_schema import short  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.kinds.document import Document, FieldOf  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.kinds.kind import Kind  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.kinds.markers import (  # noqa: E402
     ABSENT,
@@ -31,9 +32,9 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
     Says,
     Secret,
 )
-from enkrypt_provider.kinds.model import MODEL  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.kinds.registry import KINDS  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.kinds.values import OneOf  # noqa: E402 - after the path that it is found by
+from tools.templates import declarations, look_ups, resources  # noqa: E402 - after the path that it is found by
 
 WIDTH: Final = 118
 OURS: Final = (4_000, 8_000)
@@ -43,7 +44,14 @@ PROGRAM: Final = ROOT / "enkrypt_provider" / "program"
 
 def files() -> dict[Path, str]:
     """The text of each file that is generated."""
-    return {PROGRAM / "args.py": args(), PROGRAM / "outputs.py": outputs()}
+    written = {
+        "args.py": args(),
+        "outputs.py": outputs(),
+        "declarations.py": declarations(),
+        "resource.py": resources(),
+        "lookup.py": look_ups(),
+    }
+    return {PROGRAM / name: text for name, text in written.items()}
 
 
 @functools.cache
@@ -95,22 +103,6 @@ def required_first(fields: list[FieldOf]) -> list[FieldOf]:
     """The arguments, those without a default before the others."""
     arguments = [field for field in fields if field.is_argument]
     return sorted(arguments, key=lambda field: not is_required(field))
-
-
-def value_type(field: FieldOf) -> type:
-    """The type of its value, or of the values in its list."""
-    return next(_types_in(field.info.annotation))
-
-
-def _types_in(annotation: Any) -> Iterator[type]:
-    for kind in alternatives(annotation):
-        origin = get_origin(kind)
-        if origin is list:
-            yield from _types_in(get_args(kind)[0])
-        elif origin in (Literal, dict):
-            yield dict if origin is dict else str
-        elif isinstance(kind, type) and kind is not type(None):
-            yield kind
 
 
 def limit_of(field: FieldOf) -> int | None:
@@ -182,7 +174,7 @@ def input_type(field: FieldOf) -> str:
 
 
 def _plain(field: FieldOf) -> str:
-    return "Mapping[str, Any]" if field.is_map else value_type(field).__name__
+    return "Mapping[str, Any]" if field.is_map else field.value_type.__name__
 
 
 def only_in(field: FieldOf) -> Dialect | None:
@@ -260,9 +252,9 @@ def _outputs_of(kind: Kind) -> Iterator[str]:
     for document, fields in found.items():
         if not _in_map(kind, document):
             yield _output(document.__name__, inspect.getdoc(document) or "", fields)
-    if kind is MODEL:  # the only kind that has look-ups
-        meaning = "A registration, as a look-up finds it. What can hold a secret is a secret Output."
-        yield _output(kind.noun.capitalize(), meaning, [field for field in root if field.marker(Option) is None])
+    secret = " What can hold a secret is a secret Output." if kind.secrets else ""
+    meaning = f"A {kind.noun}, as a look-up finds it.{secret}"
+    yield _output(short(kind.name), meaning, [field for field in root if field.marker(Option) is None])
     yield _properties(kind, root)
 
 
@@ -304,7 +296,7 @@ def output_type(field: FieldOf) -> str:
 def _properties(kind: Kind, fields: list[FieldOf]) -> str:
     lines = [f"class {kind.name}Outputs:", f'    """The outputs of an `{kind.name}`."""']
     for field in fields:
-        shown = output_type(field) if field.marker(Option) or field.is_argument else value_type(field).__name__
+        shown = output_type(field) if field.marker(Option) or field.is_argument else field.value_type.__name__
         lines += [
             "",
             "    @property",

@@ -1,17 +1,30 @@
-"""A model, a policy and a deployment in one program, with the real engine: the order in which they come and go."""
+"""A model, a policy and a deployment in one program, with the real engine: the order in which they come and go.
+
+The same program, dynamic and native.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
+import pytest
 
 from .api import Api
-from .harness import REPOSITORY, Story
+from .harness import REPOSITORY, Stack, Story
+from .native.projects import native, project
 
 EXAMPLE = REPOSITORY / "examples" / "guarded-model"
 HEADERS = {"policy": "X-Enkrypt-Policy", "deployment": "X-Enkrypt-Deployment"}
 BASES = {"policy": "/guardrails", "deployment": "/deployments"}
+
+NATIVE = "from enkrypt_provider.native import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel\n"
+"""The line more with which the example's program is one of the native plugin."""
+
+
+def as_native(program: str) -> str:
+    return program.replace("\nconfig = ", f"\n{NATIVE}\nconfig = ", 1)
 
 
 def ask(api: Api, method: str, call: str, name: str = "support", body: Any = None) -> Any:
@@ -27,13 +40,17 @@ def writes(api: Api) -> list[str]:
     return [call for call in api.calls() if not call.startswith(("get_", "list_"))]
 
 
-def test_a_model_a_policy_and_a_deployment_come_and_go_in_order(story: Story) -> None:
+@pytest.mark.parametrize("front_end", ["dynamic", "native"])
+def test_a_model_a_policy_and_a_deployment_come_and_go_in_order(story: Story, front_end: str) -> None:
     """Made in the order of their references, changed alone, set back after drift, taken down the other way round."""
     api = story.api()
     program = (EXAMPLE / "__main__.py").read_text()
-    stack = story.project(program.replace('["injection_attack", "topic_detector"]', '["injection"]'), api)
-    (line,) = [line for line in stack.preview(fails=True).errors if "input_guardrails_policy" in line]
-    assert "input_guardrails_policy.block[0]: must be one of topic_detector, nsfw" in line
+    if front_end == "native":
+        program = as_native(program)
+    wrong = program.replace('["injection_attack", "topic_detector"]', '["injection"]')
+    stack = native(story, wrong, api) if front_end == "native" else story.project(wrong, api)
+    (line,) = [line for line in stack.preview(fails=True).errors if "must be one of" in line]
+    assert re.search(r"input_?[gG]uardrails_?[pP]olicy.block\[0\]: must be one of topic_detector, nsfw", line)
     assert 'did you mean "injection_attack"?' in line
     stack.write("__main__.py", program)
     assert "+ 4 to create" in stack.preview().text
@@ -71,13 +88,28 @@ def test_a_model_a_policy_and_a_deployment_come_and_go_in_order(story: Story) ->
     stack.up()
     assert writes(api) == ["add_policy", "modify_deployment", "delete_policy"]
     assert ask(api, "GET", "get-deployment")["input_guardrails_policy"]["policy_name"] == "second"
-    stack.write("__main__.py", renamed(program, "deployment"))
+    stack.write("__main__.py", program := renamed(program, "deployment"))
     stack.up()
     assert writes(api) == ["delete_deployment", "add_deployment"]
+    if front_end == "dynamic":
+        becomes_native(story, stack, program)
+        assert writes(api) == []
     stack.destroy()
     gone = writes(api)
     assert gone[0] == "delete_deployment"
     assert sorted(gone[1:]) == ["delete_model support-chat/v1", "delete_policy"]
+
+
+def becomes_native(story: Story, stack: Stack, program: str) -> None:
+    """One import more: every registration stays, under its native type and in its names."""
+    stack.write("__main__.py", as_native(program))
+    stack.write("Pulumi.yaml", project(story, "python"))
+    assert "~ 3 updated" in stack.up().lines
+    resources = stack.export()
+    types = {name: resources[name]["type"].rpartition(":")[2] for name in ("chat", "guardrails", "deployment")}
+    assert types == {"chat": "EnkryptModel", "guardrails": "GuardrailsPolicy", "deployment": "Deployment"}
+    assert "inputGuardrailsPolicy" in resources["deployment"]["outputs"]
+    stack.up("--expect-no-changes")
 
 
 def renamed(program: str, resource: str) -> str:

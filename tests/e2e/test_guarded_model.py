@@ -13,7 +13,7 @@ import pytest
 
 from .api import Api
 from .harness import REPOSITORY, Stack, Story
-from .native.projects import native, project
+from .native.projects import native, project, yaml
 
 EXAMPLE = REPOSITORY / "examples" / "guarded-model"
 HEADERS = {"policy": "X-Enkrypt-Policy", "deployment": "X-Enkrypt-Deployment"}

@@ -101,7 +101,7 @@ def test_options_of_a_resources_life(story: Story) -> None:
     assert "tried once" in error  # a wait that would end after two seconds is not begun
     api.fault()
 
-    refused = stack.destroy(fails=True)
+    refused = stack.destroy("--target", stack.export()["safe"]["urn"], fails=True)
     assert "is protected" in refused.text or "protected resources" in refused.text
     assert len(api.models()) == 4
     stack.with_environment({"FREE": "1"}).up()

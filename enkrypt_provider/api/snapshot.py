@@ -50,15 +50,24 @@ class Snapshot:
     def find(self, identity: Identifier) -> Live | None:
         """Return the registration, or None where it is not there.
 
-        What the list lacks is read by itself before it is said to be gone: a list may lag.
+        What the list lacks is read by itself before it is said to be gone: a list may lag. Raise
+        `UnexpectedResponse` where that says that it is gone and a new list shows it.
         """
         found = self._current(FRESH, ours_too=True).models.get(identity)
         if found is None:
-            return self._client.find(self._kind, identity)
+            return self._read(identity)
         try:
             return codec.read(self._kind, found)
         except UnexpectedResponse as error:
             raise UnexpectedResponse(f"{identity}: {error}") from None
+
+    def _read(self, identity: Identifier) -> Live | None:
+        live = self._client.find(self._kind, identity)
+        if live is None and identity in self.identities():
+            self.changed()
+            if identity in self.identities():
+                raise UnexpectedResponse(f"{identity}: the API lists it and says that it is not there; try again")
+        return live
 
     def has_number(self, identity: Identifier, number: object) -> bool:
         """Whether the list shows the registration with this number. False means that it must be read by itself."""

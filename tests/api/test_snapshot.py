@@ -227,6 +227,24 @@ def test_the_names_are_known_even_where_a_list_has_no_details() -> None:
     assert set(api.snapshot.identities()) == {identity("m"), identity("n")}
 
 
+@pytest.mark.parametrize("is_listed_again", [True, False])
+def test_what_the_list_shows_is_not_gone_because_a_read_says_so(is_listed_again: bool) -> None:
+    """A second list decides: the first may have been older than somebody's deletion."""
+    api = Api()
+    summaries = iter([["a"], ["a"] if is_listed_again else [], []])
+    api.listed = lambda: _json(
+        {"models": [{"model_saved_name": name, "model_version": "1"} for name in next(summaries)]}
+    )
+    if is_listed_again:
+        with pytest.raises(
+            UnexpectedResponse, match="a/1: the API lists it and says that it is not there; try again"
+        ):
+            api.snapshot.find(identity("a"))
+    else:
+        assert api.snapshot.find(identity("a")) is None
+    assert api.calls == ["list-models", "get-model", "list-models"]
+
+
 def test_a_broken_item_is_named_in_its_error() -> None:
     """It is whole, but no registration."""
     api = Api({**model("m"), "certifications": 5})

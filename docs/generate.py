@@ -109,7 +109,7 @@ def _resource(kind: Kind) -> Iterator[str]:
 def _look_ups() -> Iterator[str]:
     yield from _paragraph("## Look-ups")
     yield from _paragraph("A `Model` has the arguments, but for the options, and the outputs of an `EnkryptModel`.")
-    for found in (*(getattr(resource, kind.name).get for kind in KINDS), *LOOK_UPS):
+    for found in (resource.EnkryptModel.get, *LOOK_UPS):
         yield from _titled(3, found)
         yield from _signature(found.__name__, _parameters(found), inspect.signature(found).return_annotation)
 
@@ -311,7 +311,8 @@ def _paragraph(text: str) -> Iterator[str]:
 
 
 def _titled(level: int, found: Any) -> Iterator[str]:
-    yield from ("", f"{'#' * level} {found.__qualname__}", "", inspect.getdoc(found) or "")
+    name = f"{found.__self__.__name__}.{found.__name__}" if inspect.ismethod(found) else found.__qualname__
+    yield from ("", f"{'#' * level} {name}", "", inspect.getdoc(found) or "")
 
 
 def _row(*cells: str) -> str:

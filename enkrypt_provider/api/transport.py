@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import ssl
+import threading
 import time
 import zlib
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import httpx
 
@@ -40,6 +41,7 @@ class Transport:
         self.clock_offset = 0.0
         """Seconds by which the API's clock is ahead of this machine's, as of its last response."""
         self._clock = clock
+        self._exchange = threading.local()  # until when the one of this thread may last
         self._http = _connect(settings, transport or _embedded(settings))
 
     def close(self) -> None:
@@ -60,21 +62,37 @@ class Transport:
     def _send(self, request: Request) -> Response:
         content = None if request.body is None else _encode(request.body)
         headers = request.headers | ({"Content-Type": "application/json"} if content is not None else {})
-        until = self._clock() + self.settings.timeout
-        with self._http.stream(request.method, request.path, content=content, headers=headers) as response:
+        self._exchange.until = self._clock() + self.settings.timeout
+        traced = {"trace": self._bound}
+        with self._http.stream(
+            request.method, request.path, content=content, headers=headers, extensions=traced
+        ) as response:
             self._note_clock(response.headers.get("date"))
-            body = self._receive(response, request.limit, until)
+            body = self._receive(response, request.limit)
             return Response(response.status_code, response.headers, body)
 
-    def _receive(self, response: httpx.Response, limit: int, until: float) -> bytes:
+    def _receive(self, response: httpx.Response, limit: int) -> bytes:
         body = bytearray()
-        for chunk in response.iter_raw():  # a size would gather a slow drip before the clock is read
+        for chunk in response.iter_raw():
             body += chunk
             if len(body) > limit:
                 raise UnexpectedResponse(f"answered {response.status_code} with more than {limit:,} bytes")
-            if self._clock() > until:
-                raise httpx.ReadTimeout("the response as a whole")
         return _decompressed(bytes(body), response.headers.get("content-encoding", ""), limit)
+
+    def _bound(self, event: str, info: Mapping[str, Any]) -> None:
+        """Bound what a new connection sends and receives by the exchange as a whole, not byte by byte."""
+        if not event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            return
+        stream = info["return_value"]
+        read, write = stream.read, stream.write
+        stream.read = lambda max_bytes, timeout=None: read(max_bytes, self._left(timeout))
+        stream.write = lambda buffer, timeout=None: write(buffer, self._left(timeout))
+
+    def _left(self, timeout: float | None) -> float:
+        left: float = self._exchange.until - self._clock()
+        if left <= 0:
+            raise httpx.ReadTimeout("the exchange as a whole")
+        return left if timeout is None else min(left, timeout)
 
     def _note_clock(self, date: str | None) -> None:
         with contextlib.suppress(ValueError, TypeError, OverflowError):

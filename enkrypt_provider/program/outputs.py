@@ -108,7 +108,7 @@ class ModelConfig(dict):
 
 @pulumi.output_type
 class Model(dict):
-    """A registration, as a look-up finds it. What can hold a secret is a secret Output."""
+    """A model, as a look-up finds it. What can hold a secret is a secret Output."""
 
     model_saved_name: str
     testing_for: str
@@ -318,6 +318,19 @@ class Detectors(dict):
     sponge_attack: BlockingDetector | None
 
 
+@pulumi.output_type
+class GuardrailsPolicy(dict):
+    """A policy, as a look-up finds it."""
+
+    project_name: str | None
+    created_at: str | None
+    updated_at: str | None
+    name: str
+    description: str
+    detectors: Detectors
+    policy_id: int | None
+
+
 class EnkryptGuardrailsPolicyOutputs:
     """The outputs of an `EnkryptGuardrailsPolicy`."""
 
@@ -412,6 +425,21 @@ class OutputPolicy(dict):
     enabled: bool
     block: Sequence[str]
     additional_config: OutputAdditionalConfig
+
+
+@pulumi.output_type
+class Deployment(dict):
+    """A deployment, as a look-up finds it."""
+
+    project_name: str | None
+    created_at: str | None
+    updated_at: str | None
+    name: str
+    model_saved_name: str
+    model_version: str
+    input_guardrails_policy: InputPolicy | None
+    output_guardrails_policy: OutputPolicy | None
+    deployment_id: int | None
 
 
 class EnkryptDeploymentOutputs:

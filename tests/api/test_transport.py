@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import itertools
 import socket
+import socketserver
 import threading
+import time
 import traceback
 import zlib
 from collections.abc import Callable, Iterator
@@ -151,31 +155,14 @@ def test_a_proxy_may_compress_what_was_asked_for_plain(body: bytes, encoding: st
     assert Server(says(body, content_encoding=encoding)).client().get(KIND, MODEL) == codec.read(KIND, answer())
 
 
-@pytest.mark.parametrize("size", [1, 65_536])
-def test_a_body_that_drips_is_given_up_after_the_timeout_as_a_whole(size: int) -> None:
-    """Each chunk comes in time, all of them do not."""
-    now, left = 0.0, 100
-
-    def chunks() -> Iterator[bytes]:
-        nonlocal now, left
-        while left:
-            left -= 1
-            now += 1.0
-            yield b" " * size
-
-    server = Server(drips(chunks()))
-    with pytest.raises(ServiceUnavailable) as caught:
-        server.client(now=lambda: now, timeout=10).get(KIND, MODEL)
-    assert str(caught.value) == "read Test_Model/1: no response within 10 s; tried once"
-    assert left == 100 - 11
-
-
 # ---- real sockets
 
 
 @contextmanager
-def listening(respond: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tuple[str, list[str]]]:
-    """Run a server of this machine; gives its URL and each request's head."""
+def listening(
+    respond: Callable[[BaseHTTPRequestHandler], None], keeps: bool = False
+) -> Iterator[tuple[str, list[str]]]:
+    """Run a server of this machine, which may keep connections; gives its URL and each request's head."""
     heads: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -188,7 +175,7 @@ def listening(respond: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tup
                 return
             heads.append(f"{self.requestline}\n{self.headers}")
             respond(self)
-            self.close_connection = True
+            self.close_connection = not keeps
 
         def log_message(self, *_args: object) -> None:
             """Print nothing."""
@@ -215,8 +202,97 @@ def respond_with(status: int, body: bytes = b"", **headers: str) -> Callable[[Ba
     return respond
 
 
-def connected(url: str, retries: int = 0) -> EnkryptClient:
-    return EnkryptClient(Settings(Key(KEY), url, timeout=10), retry=RetryPolicy(retries, sleep=lambda _seconds: None))
+def connected(
+    url: str, retries: int = 0, timeout: float = 10, clock: Callable[[], float] = time.monotonic
+) -> EnkryptClient:
+    policy = RetryPolicy(retries, sleep=lambda _seconds: None, clock=clock)
+    return EnkryptClient(Settings(Key(KEY), url, timeout=timeout), retry=policy)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@contextmanager
+def dripping(*parts: bytes) -> Iterator[tuple[str, list[int]]]:
+    """Run a server that sends `parts` at once but the last, and that byte by byte, for ever; gives its host and port
+    and, of each connection, how many of these bytes it sent."""
+    sent: list[int] = []
+    over = threading.Event()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            sent.append(0)
+            self.request.recv(65_536)
+            self.request.sendall(b"".join(parts[:-1]))
+            with contextlib.suppress(OSError):
+                for byte in itertools.cycle(parts[-1]):
+                    self.request.sendall(bytes([byte]))
+                    sent[-1] += 1
+                    if over.wait(0.01):
+                        return
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}", sent
+        finally:
+            over.set()
+            server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (b"HTTP/1.1 200 " + b"O" * 60_000,),
+        (HEAD, b"X-A: 1\r\n"),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n",),
+        (HEAD, b"Content-Length: 60000\r\n\r\n", b" "),
+    ],
+    ids=["status", "headers", "hints", "body"],
+)
+def test_a_response_that_drips_is_given_up_after_the_timeout_as_a_whole(parts: tuple[bytes, ...]) -> None:
+    """Each byte comes in time, all of them do not, wherever they stand."""
+    with dripping(*parts) as (place, sent):
+        with pytest.raises(ServiceUnavailable, match=r"no response within 0\.3 s; tried 2 times"):
+            connected(f"http://{place}", retries=1, timeout=0.3).get(KIND, MODEL)
+        assert len(sent) == 2
+        assert all(0 < bytes_sent < 100 for bytes_sent in sent)
+
+
+def test_a_proxy_that_drips_is_given_up_after_the_timeout_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands between us and the API is bounded too."""
+    with dripping(HEAD, b"X-A: 1\r\n") as (place, sent):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{place}")
+        monkeypatch.setenv("NO_PROXY", "")
+        monkeypatch.setenv("no_proxy", "")
+        with pytest.raises(ServiceUnavailable, match=r"no response within 0\.3 s"):
+            connected("https://api.enkryptai.invalid", timeout=0.3).get(KIND, MODEL)
+        assert len(sent) == 1
+        assert 0 < sent[0] < 100
+
+
+def test_a_connection_that_is_kept_is_bounded_anew_for_each_exchange() -> None:
+    """The second exchange has its own time."""
+    now = 0.0
+
+    def clock() -> float:
+        nonlocal now
+        now += 1.0
+        return now
+
+    ports: list[int] = []
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        ports.append(handler.client_address[1])
+        respond_with(200, ANSWER.encode())(handler)
+
+    with listening(respond, keeps=True) as (url, _):
+        client = connected(url, timeout=20, clock=clock)
+        for _ in range(5):
+            assert client.get(KIND, MODEL) == codec.read(KIND, answer())
+        client.close()
+    assert (len(ports), len(set(ports))) == (5, 1)
+    assert now > 20
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -83,7 +83,7 @@ class Stack:
     def preview(self, held: Held, program: Properties) -> list[str]:
         """The paths that an `up` would change."""
         inputs = self.inputs(program)
-        found = diff.changes(codec.from_state(MODEL, held.outs), inputs)
+        found = diff.changes(codec.from_state(MODEL, held.outs), inputs, MODEL)
         shown = self.provider.diff(held.id, held.outs, through_engine(inputs))
         assert shown.changes is bool(found)
         assert shown.replaces == [change.path for change in found if change.rule is diff.Rule.REPLACE]

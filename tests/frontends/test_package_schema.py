@@ -71,7 +71,7 @@ def test_no_output_is_an_enum() -> None:
 def test_what_replaces_and_what_is_required_is_the_fields() -> None:
     inputs = dict(properties(RESOURCE["inputProperties"]))
     replacing = {path for path, found in inputs.items() if found.get("willReplaceOnChanges")}
-    assert replacing == {path for path in fixed() if rule_of(path) is Rule.REPLACE}
+    assert replacing == {path for path in fixed() if rule_of(path, MODEL) is Rule.REPLACE}
     assert RESOURCE["requiredInputs"] == ["modelSavedName", "modelConfig"]
     assert SCHEMA["types"]["enkrypt:index:Endpoint"]["required"] == ["host"]
     secret = {path for path, found in inputs.items() if found.get("secret")}

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from ... import __version__
 from ...api import operation
+from ...api.client import EnkryptClient
 from ...api.operation import TIME_LIMIT, Operation, Report
 from ...core import diff as differences
-from ...core.controller import Controller, Registered, Request
-from ...errors import EnkryptError
+from ...core.controller import Controller, Registered, Request, connect
+from ...core.database import Database
+from ...errors import ConfigurationError, EnkryptError
 from ...kinds.kind import Kind, Properties
+from ...kinds.registry import KINDS
 from ...kinds.shortened import shortened
+from ...settings import Settings
 from .. import package_schema
 from ..backend import current_backend
-from ..package_names import KINDS, problem_in_package
+from ..package_names import TYPES, problem_in_package
 from ..package_values import held, inputs_message, is_of_dynamic, outputs_message, preview, received
 from ..property_values import clear, from_engine, to_engine, without_unknown
 from . import withheld
@@ -91,9 +96,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     def Configure(self, request: Any, _context: Context) -> Any:
         config = plain_names(_values(request.args))
         setting = lambda name: config.get(name.removeprefix("enkrypt:"))  # noqa: E731 - as the controller asks
-        self._controllers = {
-            kind: Controller.configured(setting, place=current_backend(), kind=kind) for kind in KINDS
-        }
+        self._controllers = _controllers(setting)
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     # ---- a resource
@@ -202,8 +205,14 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         return lambda severity, line: self._log.write(severity, line, urn)
 
 
-TYPES: Final = {package_schema.token(kind.name): kind for kind in KINDS}
-"""The kinds by the type of their resource."""
+def _controllers(setting: Callable[[str], Any]) -> dict[Kind, Controller]:
+    """A controller for each kind: they share the client, and what this machine remembers."""
+    try:
+        client = EnkryptClient(Settings.from_config(setting))
+    except ConfigurationError as error:
+        return dict.fromkeys(KINDS, Controller(error))
+    place, database = current_backend(), Database()
+    return {kind: Controller(connect(client, place, database, kind)) for kind in KINDS}
 
 
 def _kind(request: Any) -> Kind:

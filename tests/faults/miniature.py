@@ -25,7 +25,7 @@ from enkrypt_provider.api.pace import Pace, new_pace
 from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.core.controller import Controller, connect
 from enkrypt_provider.core.database import Database
-from enkrypt_provider.core.reconcile import Registrations
+from enkrypt_provider.core.registrations import Registrations
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
 from enkrypt_provider.frontends.property_values import OWNER, without_secrets

@@ -41,6 +41,8 @@ from enkrypt_provider.provider import (
 )
 from enkrypt_provider.settings import Settings
 
+from .servicer import NativeProvider
+
 Properties = dict[str, Any]
 Program = Mapping[str, Properties]
 """What a program declares: the arguments of each resource, by its name."""
@@ -147,8 +149,9 @@ class Wire(httpx.BaseTransport):
 class Machine:
     """Where the engine runs: its way to the API, its folder for what outlives a process, what was shown on it.
 
-    `settings` are those of the stack, `explicit` those of its explicit providers by their names; `pause` is in
-    seconds, before each command; with `is_new` each command runs on a machine that remembers nothing.
+    `settings` are those of the stack, `explicit` those of its explicit providers by their names. `pause` is in
+    seconds, before each command. With `is_new` each command runs on a machine that remembers nothing; with
+    `is_native` the plugin's servicer is asked.
     """
 
     settings: Settings
@@ -156,6 +159,7 @@ class Machine:
     folder: Path
     explicit: dict[str, Settings] = field(default_factory=dict)
     is_new: bool = False
+    is_native: bool = False
     pause: float = BETWEEN_COMMANDS
     death: Death = field(default_factory=Death)
     shown: list[str] = field(default_factory=list)
@@ -163,11 +167,11 @@ class Machine:
     time: Callable[[], float] = time.time
     """Seconds since 1970, by the API's clock."""
 
-    def run(self) -> _Run:
+    def run(self, stack: str) -> _Run:
         """A command's provider processes, in a run of its own."""
         self.clock.sleep(self.pause)
         number = next(_RUNS)
-        return _Run(self, f"run {number}", self.folder / f"new{number}" if self.is_new else self.folder)
+        return _Run(self, f"run {number}", self.folder / f"new{number}" if self.is_new else self.folder, stack)
 
 
 @dataclass
@@ -177,25 +181,34 @@ class _Run:
     machine: Machine
     name: str
     folder: Path
-    _providers: dict[tuple[str, Kind], _Provider] = field(default_factory=dict)
+    stack: str
+    _providers: dict[tuple[str, Kind], _Provider | NativeProvider] = field(default_factory=dict)
     _paces: dict[str, Pace] = field(default_factory=dict)
     _databases: dict[str, Database] = field(default_factory=dict)
 
-    def __call__(self, operation: str, provider: str, kind: Kind, *arguments: Any) -> Any:
+    def __call__(self, operation: str, of: Object, *arguments: Any, held: Properties | None = None) -> Any:
+        """Ask the provider of an object, whose inputs the state has as `held`."""
         given = [_stored(argument) if isinstance(argument, dict) else argument for argument in arguments]
-        result = getattr(self._provider(provider, kind), operation)(*given)
+        provider = self._provider(of.provider, of.kind)
+        if isinstance(provider, NativeProvider):
+            provider.urn, provider.held = f"{self.stack}::story::{of.kind.name}::{of.name}", held or {}
+        result = getattr(provider, operation)(*given)
         self.machine.death.moment()
         return result
 
-    def _provider(self, name: str, kind: Kind) -> _Provider:
-        """What the host of a provider's process unpickles; the kinds share the process, and so its pace."""
+    def _provider(self, name: str, kind: Kind) -> _Provider | NativeProvider:
+        """What answers for a provider in its process; the kinds share the process, and so its pace."""
         if (name, kind) not in self._providers:
-            machine = self.machine
-            provider = self._providers[name, kind] = CLASSES[kind]()
-            provider._frontend = DynamicFrontend(
-                Controller(self._connected(name, kind)), lambda _severity, line: machine.shown.append(line), kind
-            )
+            self._providers[name, kind] = self._made(Controller(self._connected(name, kind)), kind)
         return self._providers[name, kind]
+
+    def _made(self, controller: Controller, kind: Kind) -> _Provider | NativeProvider:
+        show = self.machine.shown.append
+        if self.machine.is_native:
+            return NativeProvider(kind, controller, show)
+        provider = CLASSES[kind]()
+        provider._frontend = DynamicFrontend(controller, lambda _severity, line: show(line), kind)
+        return provider
 
     def _connected(self, name: str, kind: Kind) -> Registrations:
         machine = self.machine
@@ -224,22 +237,22 @@ class Engine:
     # ---- commands
 
     def up(self, program: Program, *, replace: Iterable[str] = ()) -> None:
-        run = self.machine.run()
+        run = self.machine.run(self.stack)
         for name, arguments in sorted(program.items(), key=lambda it: kind_of(it[1]) is DEPLOYMENT):
             self._register(run, name, arguments, forced=name in replace)
         self._delete(run, [it for it in self.state if it.goes or it.name not in program])
 
     def refresh(self) -> None:
-        run = self.machine.run()
+        run = self.machine.run(self.stack)
         for it in [it for it in self.state if not it.goes]:
-            found = run("read", it.provider, it.kind, it.id, it.outputs)
+            found = run("read", it, it.id, it.outputs, held=it.inputs)
             if found.id:
                 it.id, it.inputs, it.outputs = found.id, _stored(found.inputs or {}), _stored(found.outs or {})
             else:
                 self.state.remove(it)
 
     def destroy(self) -> None:
-        self._delete(self.machine.run(), list(self.state))
+        self._delete(self.machine.run(self.stack), list(self.state))
 
     # ---- what it knows
 
@@ -255,30 +268,29 @@ class Engine:
         news[OWNER] = f"organization/urn:pulumi:{self.stack}::story::enkrypt:{kind.name}::{name}"
         new = Object(name, "", news, {}, provider)
         old = self.held().get(name)
-        inputs = _checked(run("check", provider, kind, old.inputs if old and not forced else {}, news))
+        inputs = _checked(run("check", new, old.inputs if old and not forced else {}, news))
         if old is None or forced:
             self._replace(run, old, new, inputs)
         else:
             self._step(run, old, new, inputs)
 
     def _step(self, run: _Run, old: Object, new: Object, inputs: Properties) -> None:
-        provider, kind = new.provider, new.kind
-        diff = run("diff", provider, kind, old.id, old.outputs, inputs)
+        diff = run("diff", new, old.id, old.outputs, inputs, held=old.inputs)
         if diff.replaces:
-            inputs = _checked(run("check", provider, kind, {}, new.inputs))
+            inputs = _checked(run("check", new, {}, new.inputs))
             if diff.delete_before_replace:
                 self._delete(run, [old])
             self._replace(run, old, new, inputs)
             return
-        old.provider = provider
+        old.provider = new.provider
         if diff.changes:
-            outs = run("update", provider, kind, old.id, old.outputs, inputs).outs
+            outs = run("update", old, old.id, old.outputs, inputs, held=old.inputs).outs
             old.inputs, old.outputs = inputs, _stored(outs or {})
         else:
             old.inputs = inputs
 
     def _replace(self, run: _Run, old: Object | None, new: Object, inputs: Properties) -> None:
-        created = run("create", new.provider, new.kind, inputs)
+        created = run("create", new, inputs)
         self.state.append(Object(new.name, created.id, inputs, _stored(created.outs or {}), new.provider))
         if old:
             old.goes = True
@@ -286,7 +298,7 @@ class Engine:
     def _delete(self, run: _Run, objects: list[Object]) -> None:
         """Deployments go first: they depend on the others."""
         for it in sorted(objects, key=lambda it: it.kind is not DEPLOYMENT):
-            run("delete", it.provider, it.kind, it.id, it.outputs)
+            run("delete", it, it.id, it.outputs, held=it.inputs)
             self.state.remove(it)
 
 

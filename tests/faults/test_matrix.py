@@ -68,6 +68,7 @@ SETTINGS: Final = (
     Setting("another machine for each command", before=_new_machines),
     Setting("rate limits", {"limits": LIKE_VENDOR}),
     Setting("lock-outs", {"limits": LIKE_VENDOR, "paced": False}),
+    Setting("the native plugin", {"is_native": True}, plays=SCENES),
     Setting("a server that normalises", {"quirks": "host,slash,order,mask,extra,echo"}),
 )
 

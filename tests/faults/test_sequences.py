@@ -140,6 +140,7 @@ class Lives(RuleBasedStateMachine):
     counted: ClassVar[Counter[str]]
     kinds: ClassVar[str]
     server: ClassVar[str]
+    frontend: ClassVar[str]
 
     def __init__(self) -> None:
         super().__init__()
@@ -323,6 +324,7 @@ class Lives(RuleBasedStateMachine):
         self.counted["commands"] += 1
         self.counted[f"commands of stacks of {self.kinds}"] += 1
         self.counted[f"commands against {self.server}"] += 1
+        self.counted[f"commands with the {self.frontend} front end"] += 1
         self.counted["commands on a machine that remembered nothing"] += self.fresh_machines
         here = {(it.kind, it.id) for it in self.engine.state if not it.provider}
         there = {(it.kind, it.id) for it in self.engine.state if it.provider}
@@ -401,7 +403,9 @@ def test_whatever_happens_the_next_up_ends_with_what_is_declared(tmp_path: Path,
     )  # fmt: skip
     Lives.server, options = WORLDS[chunk % len(WORLDS)]
     Lives.kinds, Lives.cast = CASTS[chunk % len(CASTS)]
-    with world_of(tmp_path, **options) as Lives.world:
+    is_native = bool(chunk // 2 % 2)
+    Lives.frontend = "native" if is_native else "dynamic"
+    with world_of(tmp_path, is_native=is_native, **options) as Lives.world:
         run_state_machine_as_test(seed(number)(Lives), settings=limits)
         Lives.counted["lock-outs that were waited out"] += Lives.world.refused()
     for what, number in Lives.counted.items():

@@ -81,8 +81,10 @@ class World:
         limits: Limits = NO_LIMITS,
         quirks: str = "",
         paced: bool = True,
+        is_native: bool = False,
     ) -> None:
         self.folder = folder
+        self.is_native = is_native
         self.dialect: Dialect = dialect
         self._running = ExitStack()
         sleep = time.sleep if transport == "http" else _nobody_waits
@@ -259,7 +261,10 @@ class Corner:
         folder = self.folder / f"machine{len(list(self.folder.iterdir()))}"
         folder.mkdir()
         world = self.world
-        return Machine(settings, world.transport, folder, away, pause=world.pause, clock=world.clock, time=world.time)
+        return Machine(
+            settings, world.transport, folder, away, is_native=world.is_native, pause=world.pause, clock=world.clock,
+            time=world.time,
+        )  # fmt: skip
 
     def move(self) -> None:
         """Change the endpoint of the stack: another account, which nobody has used."""

@@ -15,8 +15,13 @@ from pulumi.output import UNKNOWN
 from pulumi.runtime.proto import provider_pb2
 
 from enkrypt_provider import __version__
+from enkrypt_provider.core.diff import Change, Rule
 from enkrypt_provider.emulator import Fault
+from enkrypt_provider.frontends.package_schema import camel
+from enkrypt_provider.frontends.plugin.diff import diff_response
 from enkrypt_provider.frontends.property_values import Secret, from_engine
+from enkrypt_provider.kinds import kind as kinds
+from enkrypt_provider.kinds.registry import KINDS
 from enkrypt_provider.testing import Emulator
 from enkrypt_provider.testing.emulator import emulator
 
@@ -193,6 +198,15 @@ def test_a_diff_names_the_property_and_what_becomes_of_it(
     assert {name: entry.kind for name, entry in found.detailedDiff.items()} == {path: kind}
     replaces = kind == Kind.UPDATE_REPLACE
     assert (list(found.replaces), found.deleteBeforeReplace) == (["modelConfig"] * replaces, not replaces)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.noun)
+def test_a_deployment_is_deleted_before_another_takes_its_place(kind: kinds.Kind) -> None:
+    """Its name is unique in the account, so both cannot be there."""
+    name = next(iter(kind.identity))
+    found = diff_response(kind, [Change(name, Rule.REPLACE)], {name: "old"}, {name: "new"})
+    assert (list(found.replaces), found.deleteBeforeReplace) == ([camel(name)], kind.deletes_first)
+    assert kind.deletes_first == (kind.noun == "deployment")
 
 
 def test_an_update_sends_the_whole_object_with_the_keys(engine: Engine, api: Emulator) -> None:

@@ -84,13 +84,13 @@ def _step(sample: Sample, setting: Setting) -> int:
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
 @pytest.mark.parametrize(("sample", "play"), STORIES, ids=lambda it: getattr(it, "__name__", str(it)))
 def test_no_fault_costs_a_registration(
-    tmp_path: Path, setting: Setting, sample: Sample, play: Play, count: Count
+    memory: Path, setting: Setting, sample: Sample, play: Play, count: Count
 ) -> None:
     """Whatever fails, once or for ever, before or after the work: nothing is doubled, lost or leaked, what passes
     is not noticed, and one more command makes the API, the state and the program agree."""
     step, number = _step(sample, setting), STORIES.index((sample, play)) + SETTINGS.index(setting)
     if play in setting.plays:
-        with world_of(tmp_path, **setting.world) as world:
+        with world_of(memory, **setting.world) as world:
             assert not _problems(world, (setting, sample, play), WAYS[number % step :: step], count)
             assert setting.name != "rate limits" or world.refused() == 0
             count(f"{CELLS}: lock-outs that were waited out", world.refused())

@@ -392,7 +392,7 @@ class Lives(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_whatever_happens_the_next_up_ends_with_what_is_declared(tmp_path: Path, chunk: int, count: Count) -> None:
+def test_whatever_happens_the_next_up_ends_with_what_is_declared(memory: Path, chunk: int, count: Count) -> None:
     """After any sequence of commands, faults, deaths and other people's doings, nothing is doubled, lost or leaked,
     and one `up` makes the API, the state and the program agree."""
     Lives.counted = Counter()
@@ -405,7 +405,7 @@ def test_whatever_happens_the_next_up_ends_with_what_is_declared(tmp_path: Path,
     Lives.kinds, Lives.cast = CASTS[chunk % len(CASTS)]
     is_native = bool(chunk // 2 % 2)
     Lives.frontend = "native" if is_native else "dynamic"
-    with world_of(tmp_path, is_native=is_native, **options) as Lives.world:
+    with world_of(memory, is_native=is_native, **options) as Lives.world:
         run_state_machine_as_test(seed(number)(Lives), settings=limits)
         Lives.counted["lock-outs that were waited out"] += Lives.world.refused()
     for what, number in Lives.counted.items():

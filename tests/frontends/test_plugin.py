@@ -263,6 +263,21 @@ def test_an_earlier_object_of_the_resource_takes_nothing_with_it(engine: Engine,
         assert ("info", "chat/v1 is kept: another object of the state stands for it", "chat") in later.log.lines
 
 
+def test_two_resources_that_swap_their_names_take_nothing_with_them(engine: Engine, api: Emulator) -> None:
+    """What one has taken over is not deleted with the old object of the other."""
+    one, other = ({**chat(), "modelSavedName": name, "adoptExisting": True} for name in ("one", "other"))
+    before = engine.create("a", one), engine.create("b", other)
+    numbers = {id_: model["model_id"] for id_, model in api.models().items()}
+    with running() as later:
+        later.configure(endpoint=api.url, apiKey=Secret(api.key))
+        for name, held, news in (("a", before[0], other), ("b", before[1], one)):
+            assert list(later.diff(name, held, news).replaces) == ["modelSavedName"]
+            later.create(name, news)
+        later.delete("a", before[0])
+        later.delete("b", before[1])
+    assert {id_: model["model_id"] for id_, model in api.models().items()} == numbers
+
+
 def test_one_api_at_two_addresses_is_not_deleted_at_the_old_one(engine: Engine, api: Emulator) -> None:
     """Another endpoint replaces each model; one that the new provider adopted is the one that the old one holds."""
     declared = {**chat(), "adoptExisting": True}

@@ -254,7 +254,7 @@ class Controller:
             )
 
     def _is_replaced_in_place(self, request: Request, held: Holding) -> bool:
-        """Whether the engine deletes the very object that it was told to update, to make it anew (`replaceOnChanges`).
+        """Whether the engine deletes the object that it was told to update, to make it anew (`replaceOnChanges`).
 
         An earlier object of the resource, which the engine deletes late, has another time of its last write. What a
         diff gave up, another resource may hold by now.

@@ -49,7 +49,7 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
 from enkrypt_provider.kinds.model import MODEL  # noqa: E402
 from enkrypt_provider.kinds.registry import KINDS  # noqa: E402
 from enkrypt_provider.kinds.values import OneOf  # noqa: E402
-from enkrypt_provider.program import catalogue, lookup, resource  # noqa: E402
+from enkrypt_provider.program import account, catalogue, lookup, resource  # noqa: E402
 from tools.catalogue_schema import catalogue_schema  # noqa: E402
 from tools.generate import (  # noqa: E402
     argument_meaning,
@@ -60,10 +60,11 @@ from tools.generate import (  # noqa: E402
     only_in,
     required_first,
     shown_default,
-    value_type,
 )
 
-LOOK_UPS: Final = (lookup.get_model, lookup.get_model_output, lookup.list_models, lookup.list_models_output)
+LOOK_UPS: Final[tuple[Callable[..., Any], ...]] = tuple(
+    found for name, found in vars(lookup).items() if name.startswith(("get_", "list_"))
+)
 
 
 def page() -> str:
@@ -100,7 +101,7 @@ def _resource(kind: Kind) -> Iterator[str]:
     yield from _paragraph("### Outputs")
     yield from _paragraph("All arguments, with their defaults filled in, and:")
     outputs = [kind.fields[name] for name in kind.computed]
-    rows = [f"| `{field.name}` | `{value_type(field).__name__}` | {meaning(field)} |" for field in outputs]
+    rows = [f"| `{field.name}` | `{field.value_type.__name__}` | {meaning(field)} |" for field in outputs]
     id_ = "NAME/VERSION" if len(kind.identity) > 1 else "NAME"
     of_id = f"| `id` | `str` | `{id_}`, by which all that uses the {kind.noun} refers to it. |"
     yield from ("", "| output | type | meaning |", "|---|---|---|", of_id, *rows)
@@ -108,7 +109,9 @@ def _resource(kind: Kind) -> Iterator[str]:
 
 def _look_ups() -> Iterator[str]:
     yield from _paragraph("## Look-ups")
-    yield from _paragraph("A `Model` has the arguments, but for the options, and the outputs of an `EnkryptModel`.")
+    yield from _paragraph(
+        "What they return, such as a `Model`, has its resource's arguments, but for the options, and its outputs."
+    )
     for found in (resource.EnkryptModel.get, *LOOK_UPS):
         yield from _titled(3, found)
         yield from _signature(found.__name__, _parameters(found), inspect.signature(found).return_annotation)
@@ -117,13 +120,14 @@ def _look_ups() -> Iterator[str]:
 def _catalogue() -> Iterator[str]:
     yield from _paragraph("## Catalogue")
     yield from _paragraph(inspect.getdoc(catalogue) or "")
-    yield from _titled(3, catalogue.load)
-    yield from _signature("load", _parameters(catalogue.load), inspect.signature(catalogue.load).return_annotation)
+    for found in (catalogue.declare, catalogue.load):
+        yield from _titled(3, found)
+        yield from _signature(found.__name__, _parameters(found), inspect.signature(found).return_annotation)
 
 
 def _provider() -> Iterator[str]:
-    yield from _titled(2, resource.EnkryptProvider)
-    yield from _signature("EnkryptProvider", _parameters(resource.EnkryptProvider.__init__))
+    yield from _titled(2, account.EnkryptProvider)
+    yield from _signature("EnkryptProvider", _parameters(account.EnkryptProvider.__init__))
     yield from _paragraph("Each argument is the [setting](#settings) of that name; `api_key` is always secret.")
 
 
@@ -163,7 +167,7 @@ def _types() -> Iterator[str]:
 
 def schema() -> str:
     """docs/catalogue.schema.json."""
-    return catalogue_schema(MODEL, declared_settings())
+    return catalogue_schema(declared_settings())
 
 
 def _arguments(document: type[Document]) -> list[FieldOf]:
@@ -281,9 +285,7 @@ def _kind(field: FieldOf) -> str:
     if field.is_map:
         return "any JSON object"
     texts = {str: "text", bool: "true or false"}
-    return (
-        says.rule if says else field.bounds or f"{'a list of texts' if field.is_list else texts[value_type(field)]}"
-    )
+    return says.rule if says else field.bounds or f"{'a list of texts' if field.is_list else texts[field.value_type]}"
 
 
 def _default(field: FieldOf) -> str:
@@ -311,7 +313,8 @@ def _paragraph(text: str) -> Iterator[str]:
 
 
 def _titled(level: int, found: Any) -> Iterator[str]:
-    name = f"{found.__self__.__name__}.{found.__name__}" if inspect.ismethod(found) else found.__qualname__
+    owner = getattr(found, "__self__", None)  # of a method that every class of a registration has
+    name = f"{owner.__name__}.{found.__name__}" if isinstance(owner, type) else found.__qualname__
     yield from ("", f"{'#' * level} {name}", "", inspect.getdoc(found) or "")
 
 
@@ -360,7 +363,7 @@ def _short(annotation: str) -> str:
 
 
 def _type(field: FieldOf) -> str:
-    inner = f"{field.document.__name__}Args" if field.document else value_type(field).__name__
+    inner = f"{field.document.__name__}Args" if field.document else field.value_type.__name__
     shown = inner if field.document or not field.is_map else "Mapping[str, Any]"
     return f"Sequence[{shown}]" if field.is_list else shown
 

@@ -104,6 +104,35 @@ COMPUTED = {
 }
 
 
+RULE: dict[str, Any] = {
+    "id": "r1", "display_text": "No advice", "text": "Give no medical advice.", "risk_category": "safety_harm",
+    "applicability": "assistant", "severity": "high", "frameworks": ["hipaa"],
+    "mappings": [{"framework": "hipaa", "clause": "164"}], "source": "user", "suggested": True,
+}  # fmt: skip
+DETECTORS: dict[str, Any] = {
+    "topic_detector": {"enabled": True, "topic": ["science", "money"], "block_message": "Not here."},
+    "nsfw": {"enabled": True, "block_message": "No."},
+    "toxicity": {"enabled": False},
+    "pii": {"enabled": True, "entities": ["pii", "secrets"]},
+    "injection_attack": {"enabled": True, "need_explanation": True},
+    "keyword_detector": {"enabled": True, "banned_keywords": ["acme"]},
+    "policy_violation": {"enabled": True, "policy_text": "Be kind.", "coc_policy_name": "Staff", "rules": [RULE]},
+    "bias": {"enabled": True},
+    "copyright_ip": {"enabled": True},
+    "system_prompt": {"enabled": True, "index": "system"},
+    "sponge_attack": {"enabled": True, "block_message": "Slower."},
+}
+"""Every detector of a policy, with every option."""
+INPUT: dict[str, Any] = {
+    "policy_name": "p", "enabled": True, "block": ["pii", "nsfw"], "additional_config": {"pii_redaction": True},
+}  # fmt: skip
+OUTPUT: dict[str, Any] = {
+    "policy_name": "p", "enabled": False, "block": ["relevancy"],
+    "additional_config": {"hallucination": True, "adherence": False, "relevancy": True},
+}  # fmt: skip
+"""The guardrails policies of a deployment."""
+
+
 def document(**changes: Any) -> dict[str, Any]:
     """The document's payload, with fields replaced by their dotted path (`__` for each dot)."""
     return _with(json.loads(DOCUMENT), changes)
@@ -128,6 +157,7 @@ def everything(dialect: Dialect = "v1") -> dict[str, Any]:
     if dialect == "v2":
         whole = everything()
         config = {**whole["model_config"], "conversation_template": "", **copy.deepcopy(_ONLY_V2)}
+        config["auth_data"].update(BOXAI)
         return {**whole, "model_config": config, "deletion_protection": True, "verify_health": True}
     return document(
         adopt_existing=True,
@@ -203,7 +233,7 @@ def put(value: Any, place: tuple[str | int, ...], item: Any) -> Any:
     if not place:
         return item
     fresh: Any = dict(value) if isinstance(value, dict) else list(value)
-    fresh[place[0]] = put(fresh[place[0]], place[1:], item)
+    fresh[place[0]] = put(fresh[place[0]], place[1:], item) if place[1:] else item
     return fresh
 
 
@@ -217,6 +247,12 @@ def _with(props: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return props
 
 
+BOXAI = {
+    "boxai_client_id": "box-client",
+    "boxai_client_secret": "stand-in-box-secret",
+    "boxai_user_id": "box-user",
+    "boxai_default_file_id": "box-file",
+}
 _ONLY_V2: dict[str, Any] = {
     "model_auth_type": "jwt",
     "model_jwt_config": {
@@ -332,6 +368,7 @@ def registrations(dialect: Dialect = "v1") -> Fields:
             header_name=st.sampled_from(["Authorization", "x-api-key", ""]),
             header_prefix=_LINE,
             space_after_prefix=st.booleans(),
+            **dict.fromkeys(BOXAI, _KEY) if more else {},
         ),
         apikeys=st.lists(_KEY, max_size=3),
         metadata=_METADATA,

@@ -262,10 +262,17 @@ class Lives(RuleBasedStateMachine):
         self._up(trouble)
 
     def _up(self, trouble: Trouble, forced: Collection[str] = ()) -> None:
-        wanted = set(self.model.identities()) - self._deleted_first()
+        wanted = set(self.model.identities()) - self._deleted_first() - self._made_anew()
         go = lambda: self.engine.up(self.model.whole(), replace=forced)  # noqa: E731 - shorter than a function of its own
         if self._run(go, trouble, may_go=None, stay=wanted) is None and not self.disturbed:
             self._is_as_declared()
+
+    def _made_anew(self) -> set[str]:
+        """What others made anew and no refresh has shown: to the state of who declares it, it is somebody else's."""
+        found, declared = self.corner.registered(), self.model.identities()
+        held = [(label(it.kind, it.id, it.provider), it) for it in self.engine.held().values()]
+        known = [(id_, it) for id_, it in held if declared.get(id_) == it.name and id_ in found]
+        return {id_ for id_, it in known if number_of(found[id_]) != it.outputs.get(it.kind.number)}
 
     def _deleted_first(self) -> set[str]:
         """What the engine deletes before anything takes its place: the deployments that get another name."""

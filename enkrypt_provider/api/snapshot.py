@@ -15,7 +15,7 @@ from ..errors import EnkryptError, UnexpectedResponse
 from ..kinds import codec
 from ..kinds.kind import Identifier, Json, Kind, Live
 from . import operation
-from .client import EnkryptClient
+from .client import VISIBILITY_WAITS, EnkryptClient
 
 FRESH: Final = 10.0
 """Seconds for which a list is read."""
@@ -59,11 +59,14 @@ class Snapshot:
             raise UnexpectedResponse(f"{identity}: {error}") from None
 
     def _read(self, identity: Identifier) -> Live | None:
+        """Read one registration by itself: again, after a while, where it is not there and a new list shows it."""
         live = self._client.find(self._kind, identity)
         if live is None and identity in self.identities():
             self.changed()
             if identity in self.identities():
-                raise UnexpectedResponse(f"{identity}: the API lists it and says that it is not there; try again")
+                live = self._client.find(self._kind, identity, VISIBILITY_WAITS)
+                if live is None:
+                    raise UnexpectedResponse(f"{identity}: the API lists it and says that it is not there; try again")
         return live
 
     def has_number(self, identity: Identifier, number: object) -> bool:

@@ -49,8 +49,8 @@ class RunOwnership:
     def drop(self, registration: Holding) -> None:
         """Note that no object stands for the registration any more: the engine deletes the one that was seen."""
         self._database.write(
-            "DELETE FROM claims WHERE run = ? AND account = ? AND claim = 'holds' AND subject = ?",
-            self._database.run, self._account, registration.key,
+            "DELETE FROM claims WHERE run LIKE ? AND account = ? AND claim = 'holds' AND subject = ?",
+            self._database.processes, self._account, registration.key,
         )  # fmt: skip
 
     def release(self, registration: Holding) -> None:
@@ -72,12 +72,12 @@ class RunOwnership:
     def _claim(self, claim: str, account: str, subject: object, value: str) -> None:
         self._database.write(
             "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, ?, ?)",
-            self._database.run, account, claim, str(subject), value,
+            self._database.process, account, claim, str(subject), value,
         )  # fmt: skip
 
     def _claims(self, claim: str, account: str, subject: object) -> list[str]:
         rows = self._database.rows(
-            "SELECT value FROM claims WHERE run = ? AND account = ? AND claim = ? AND subject = ? ORDER BY rowid",
-            self._database.run, account, claim, str(subject),
+            "SELECT value FROM claims WHERE run LIKE ? AND account = ? AND claim = ? AND subject = ? ORDER BY rowid",
+            self._database.processes, account, claim, str(subject),
         )  # fmt: skip
         return [str(value) for (value,) in rows]

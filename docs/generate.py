@@ -60,7 +60,6 @@ from tools.generate import (  # noqa: E402
     only_in,
     required_first,
     shown_default,
-    value_type,
 )
 
 LOOK_UPS: Final = (lookup.get_model, lookup.get_model_output, lookup.list_models, lookup.list_models_output)
@@ -100,7 +99,7 @@ def _resource(kind: Kind) -> Iterator[str]:
     yield from _paragraph("### Outputs")
     yield from _paragraph("All arguments, with their defaults filled in, and:")
     outputs = [kind.fields[name] for name in kind.computed]
-    rows = [f"| `{field.name}` | `{value_type(field).__name__}` | {meaning(field)} |" for field in outputs]
+    rows = [f"| `{field.name}` | `{field.value_type.__name__}` | {meaning(field)} |" for field in outputs]
     id_ = "NAME/VERSION" if len(kind.identity) > 1 else "NAME"
     of_id = f"| `id` | `str` | `{id_}`, by which all that uses the {kind.noun} refers to it. |"
     yield from ("", "| output | type | meaning |", "|---|---|---|", of_id, *rows)
@@ -109,7 +108,7 @@ def _resource(kind: Kind) -> Iterator[str]:
 def _look_ups() -> Iterator[str]:
     yield from _paragraph("## Look-ups")
     yield from _paragraph("A `Model` has the arguments, but for the options, and the outputs of an `EnkryptModel`.")
-    for found in (*(getattr(resource, kind.name).get for kind in KINDS), *LOOK_UPS):
+    for found in (resource.EnkryptModel.get, *LOOK_UPS):
         yield from _titled(3, found)
         yield from _signature(found.__name__, _parameters(found), inspect.signature(found).return_annotation)
 
@@ -281,9 +280,7 @@ def _kind(field: FieldOf) -> str:
     if field.is_map:
         return "any JSON object"
     texts = {str: "text", bool: "true or false"}
-    return (
-        says.rule if says else field.bounds or f"{'a list of texts' if field.is_list else texts[value_type(field)]}"
-    )
+    return says.rule if says else field.bounds or f"{'a list of texts' if field.is_list else texts[field.value_type]}"
 
 
 def _default(field: FieldOf) -> str:
@@ -311,7 +308,9 @@ def _paragraph(text: str) -> Iterator[str]:
 
 
 def _titled(level: int, found: Any) -> Iterator[str]:
-    yield from ("", f"{'#' * level} {found.__qualname__}", "", inspect.getdoc(found) or "")
+    owner = getattr(found, "__self__", None)  # of a method that every class of a registration has
+    name = f"{owner.__name__}.{found.__name__}" if isinstance(owner, type) else found.__qualname__
+    yield from ("", f"{'#' * level} {name}", "", inspect.getdoc(found) or "")
 
 
 def _row(*cells: str) -> str:
@@ -359,7 +358,7 @@ def _short(annotation: str) -> str:
 
 
 def _type(field: FieldOf) -> str:
-    inner = f"{field.document.__name__}Args" if field.document else value_type(field).__name__
+    inner = f"{field.document.__name__}Args" if field.document else field.value_type.__name__
     shown = inner if field.document or not field.is_map else "Mapping[str, Any]"
     return f"Sequence[{shown}]" if field.is_list else shown
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pulumi
-
 _SHOWN = 200
 
 
@@ -45,9 +43,8 @@ class Problem:
         return f"{self.path}: {self.rule}" if self.path else self.rule
 
 
-class EnkryptError(pulumi.RunError):
-    """Anything that a user of this provider can be told in one line: in a program too, where the engine shows a
-    `RunError` without its traceback."""
+class EnkryptError(Exception):
+    """Anything that a user of this provider can be told in one line."""
 
 
 class ConfigurationError(EnkryptError):
@@ -102,21 +99,9 @@ class ServiceUnavailable(EnkryptError):
 
 
 class UnexpectedResponse(EnkryptError):
-    """The other side broke its contract: nothing of its answer was kept."""
+    """The other side broke its contract: nothing of its response was kept."""
 
 
 # What the console shows before a message is the class's qualified name: keep it short and public.
-for _error in (
-    EnkryptError,
-    ConfigurationError,
-    DeletionProtected,
-    ModelUnhealthy,
-    Interrupted,
-    RequestRejected,
-    AuthenticationFailed,
-    ModelNotFound,
-    ModelExists,
-    ServiceUnavailable,
-    UnexpectedResponse,
-):
+for _error in [it for it in vars().values() if isinstance(it, type) and issubclass(it, EnkryptError)]:
     _error.__module__ = "enkrypt_provider"

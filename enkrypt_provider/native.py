@@ -1,31 +1,48 @@
 """The native package's resources and functions for programs in Python.
 
-The same arguments and outputs as the dynamic `EnkryptModel`, by the plugin `pulumi-resource-enkrypt`.
+The same classes, arguments and outputs as the dynamic ones, by the plugin `pulumi-resource-enkrypt`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pulumi
-from typing_extensions import Unpack
+from typing_extensions import Self
 
-from .frontends.package_schema import DYNAMIC, camel, snake, token
-from .program.args import EnkryptModelArgs, EnkryptModelKeywords
+from .frontends.package_schema import DYNAMIC, camel, resource, token
+from .program.args import EnkryptDeploymentArgs, EnkryptGuardrailsPolicyArgs, EnkryptModelArgs
 from .program.arguments import given_arguments, provider_settings
-from .program.outputs import EnkryptModelOutputs
-from .program.package_types import RESOURCE, SCHEMA, inputs, output_type, package_path, type_of
+from .program.declarations import (
+    Declaration,
+    EnkryptDeploymentDeclaration,
+    EnkryptGuardrailsPolicyDeclaration,
+    EnkryptModelDeclaration,
+)
+from .program.package_types import SCHEMA, ResourceType, output_type
 
 if TYPE_CHECKING:
     from .program import outputs
 
 __all__ = [
+    "EnkryptDeployment",
+    "EnkryptDeploymentArgs",
+    "EnkryptGuardrailsPolicy",
+    "EnkryptGuardrailsPolicyArgs",
     "EnkryptModel",
     "EnkryptModelArgs",
     "EnkryptProvider",
+    "get_deployment",
+    "get_deployment_output",
+    "get_guardrails_policy",
+    "get_guardrails_policy_output",
     "get_model",
     "get_model_output",
+    "list_deployments",
+    "list_deployments_output",
+    "list_guardrails_policies",
+    "list_guardrails_policies_output",
     "list_models",
     "list_models_output",
 ]
@@ -34,70 +51,53 @@ __all__ = [
 # ---- resources
 
 
-class EnkryptModel(EnkryptModelOutputs, pulumi.CustomResource):
-    """A model registered with Enkrypt AI, by the native plugin.
+class Registered(pulumi.CustomResource, Declaration):
+    """A registration of one kind, by the native plugin."""
 
-    Its id is `NAME/VERSION`. A change of either registers the new model before the old one is deleted; every other
-    field changes in place. What can hold a secret is encrypted in the state and is no output, so that
-    `model_config.endpoint.host` is plain.
-    """
+    _ARGS: ClassVar[type]
+    _RESOURCE: ClassVar[ResourceType]
+    _ALIAS: ClassVar[pulumi.Alias]
 
-    @overload
-    def __init__(
-        self, resource_name: str, args: EnkryptModelArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None: ...
+    def __init_subclass__(cls, kind: str = "", **options: Any) -> None:
+        """Give a kind's class its outputs; a team's own class inherits them."""
+        super().__init_subclass__(**options)
+        if kind:
+            cls._RESOURCE = ResourceType(resource(kind))
+            cls._ALIAS = pulumi.Alias(type_=f"{DYNAMIC}{kind}")
+            for name, type_ in cls._RESOURCE.outputs.items():
+                setattr(cls, name, _getter(name, type_))
 
-    @overload
-    def __init__(
-        self,
-        resource_name: str,
-        *,
-        opts: pulumi.ResourceOptions | None = None,
-        **arguments: Unpack[EnkryptModelKeywords],
-    ) -> None: ...
-
-    def __init__(
-        self,
-        resource_name: str,
-        args: EnkryptModelArgs | None = None,
-        opts: pulumi.ResourceOptions | None = None,
-        **arguments: Any,
+    def _declare(
+        self, name: str, args: object, opts: pulumi.ResourceOptions | None, arguments: dict[str, Any]
     ) -> None:
-        """Declares a model: by `EnkryptModelArgs`, or by the same arguments as keywords.
-
-        Raises `TypeError`, in one line, for an argument that does not exist or is missing.
-        """
-        given = given_arguments(resource_name, EnkryptModelArgs, args, arguments)
+        given = given_arguments(name, self._ARGS, args, arguments)
         # A stack of the dynamic provider is taken over without a call of the API.
-        ours = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_=f"{DYNAMIC}EnkryptModel")])
+        ours = pulumi.ResourceOptions(aliases=[self._ALIAS])
         if given.get("deletion_protection") is True:
             ours.protect = True  # the engine refuses before anything is changed
-        super().__init__(
-            token("EnkryptModel"),
-            resource_name,
-            inputs(given),
-            _with_paths(pulumi.ResourceOptions.merge(ours, opts)),
-        )
+        options = self._with_paths(pulumi.ResourceOptions.merge(ours, opts))
+        # Not `super()`: the engine takes the line that calls the third `__init__` for the program's.
+        pulumi.CustomResource.__init__(self, self._RESOURCE.type, name, self._RESOURCE.inputs(given), options)
 
-    @staticmethod
-    def get(resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None) -> EnkryptModel:
+    @classmethod
+    def get(cls, resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None) -> Self:
         """A registration that exists and that another stack, or nobody, manages: read, never changed.
 
-        `id` is `NAME/VERSION`, or `NAME` for version `v1`.
+        `id` is `NAME/VERSION` of a model, or `NAME` for version `v1`; `NAME` of a policy or a deployment.
         """
-        found = EnkryptModel.__new__(EnkryptModel)
+        found = cls.__new__(cls)
         options = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
-        pulumi.CustomResource.__init__(found, token("EnkryptModel"), resource_name, inputs({}), options)
+        pulumi.CustomResource.__init__(found, cls._RESOURCE.type, resource_name, cls._RESOURCE.inputs({}), options)
         return found
 
-
-def _with_paths(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-    """The options with each path in the package's names: `model_config.endpoint` is `modelConfig.endpoint`."""
-    for option in ("ignore_changes", "replace_on_changes"):
-        paths = getattr(opts, option)
-        if isinstance(paths, list):
-            setattr(opts, option, [package_path(path) for path in paths])
-    return opts
+    @classmethod
+    def _with_paths(cls, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+        """The options with each path in the package's names: `model_config.endpoint` is `modelConfig.endpoint`."""
+        for option in ("ignore_changes", "replace_on_changes"):
+            paths = getattr(opts, option)
+            if isinstance(paths, list):
+                setattr(opts, option, [cls._RESOURCE.path(path) for path in paths])
+        return opts
 
 
 def _getter(name: str, type_: Any) -> property:
@@ -109,8 +109,26 @@ def _getter(name: str, type_: Any) -> property:
     return property(pulumi.getter(name=camel(name))(get))
 
 
-for _name, _spec in RESOURCE["properties"].items():
-    setattr(EnkryptModel, snake(_name), _getter(snake(_name), type_of(_spec)))
+class EnkryptModel(EnkryptModelDeclaration, Registered, kind="EnkryptModel"):
+    """A model registered with Enkrypt AI, by the native plugin.
+
+    Its id is `NAME/VERSION`. A change of either registers the new model before the old one is deleted; every other
+    field changes in place. What can hold a secret is encrypted in the state and is no output, so that
+    `model_config.endpoint.host` is plain.
+    """
+
+    @property
+    def model_version(self) -> pulumi.Output[str]:
+        """The version, as a deployment names it."""
+        return self.model_config.apply(lambda config: config.model_version)
+
+
+class EnkryptGuardrailsPolicy(EnkryptGuardrailsPolicyDeclaration, Registered, kind="EnkryptGuardrailsPolicy"):
+    """A guardrails policy registered with Enkrypt AI, by the native plugin: as the dynamic one."""
+
+
+class EnkryptDeployment(EnkryptDeploymentDeclaration, Registered, kind="EnkryptDeployment"):
+    """A deployment registered with Enkrypt AI, by the native plugin: as the dynamic one."""
 
 
 class EnkryptProvider(pulumi.ProviderResource):
@@ -164,7 +182,7 @@ def get_model_output(
 
 
 def list_models(name: str = "*", *, opts: pulumi.InvokeOptions | None = None) -> Sequence[outputs.Model]:
-    """The registrations whose name matches the pattern (`*` and `?`), in the order of their names."""
+    """The models whose name matches the pattern (`*` and `?`), in the order of their names."""
     found: Sequence[outputs.Model] = _invoke("listModels", {"name": name}, opts).models
     return found
 
@@ -174,6 +192,60 @@ def list_models_output(
 ) -> pulumi.Output[Sequence[outputs.Model]]:
     """`list_models` with Inputs."""
     return _invoke_output("listModels", {"name": name}, opts).apply(lambda found: found.models)
+
+
+def get_guardrails_policy(name: str, *, opts: pulumi.InvokeOptions | None = None) -> outputs.GuardrailsPolicy:
+    """The policy of that name in the account. Fails, naming what comes near."""
+    found: outputs.GuardrailsPolicy = _invoke("getGuardrailsPolicy", {"name": name}, opts)
+    return found
+
+
+def get_guardrails_policy_output(
+    name: pulumi.Input[str], *, opts: pulumi.InvokeOptions | None = None
+) -> pulumi.Output[outputs.GuardrailsPolicy]:
+    """`get_guardrails_policy` with Inputs. Where one is an output of a resource, it waits for the resource."""
+    return _invoke_output("getGuardrailsPolicy", {"name": name}, opts)
+
+
+def list_guardrails_policies(
+    name: str = "*", *, opts: pulumi.InvokeOptions | None = None
+) -> Sequence[outputs.GuardrailsPolicy]:
+    """The policies whose name matches the pattern (`*` and `?`), in the order of their names."""
+    found: Sequence[outputs.GuardrailsPolicy] = _invoke("listGuardrailsPolicies", {"name": name}, opts).policies
+    return found
+
+
+def list_guardrails_policies_output(
+    name: pulumi.Input[str] = "*", *, opts: pulumi.InvokeOptions | None = None
+) -> pulumi.Output[Sequence[outputs.GuardrailsPolicy]]:
+    """`list_guardrails_policies` with Inputs."""
+    return _invoke_output("listGuardrailsPolicies", {"name": name}, opts).apply(lambda found: found.policies)
+
+
+def get_deployment(name: str, *, opts: pulumi.InvokeOptions | None = None) -> outputs.Deployment:
+    """The deployment of that name in the account. Fails, naming what comes near."""
+    found: outputs.Deployment = _invoke("getDeployment", {"name": name}, opts)
+    return found
+
+
+def get_deployment_output(
+    name: pulumi.Input[str], *, opts: pulumi.InvokeOptions | None = None
+) -> pulumi.Output[outputs.Deployment]:
+    """`get_deployment` with Inputs. Where one is an output of a resource, it waits for the resource."""
+    return _invoke_output("getDeployment", {"name": name}, opts)
+
+
+def list_deployments(name: str = "*", *, opts: pulumi.InvokeOptions | None = None) -> Sequence[outputs.Deployment]:
+    """The deployments whose name matches the pattern (`*` and `?`), in the order of their names."""
+    found: Sequence[outputs.Deployment] = _invoke("listDeployments", {"name": name}, opts).deployments
+    return found
+
+
+def list_deployments_output(
+    name: pulumi.Input[str] = "*", *, opts: pulumi.InvokeOptions | None = None
+) -> pulumi.Output[Sequence[outputs.Deployment]]:
+    """`list_deployments` with Inputs."""
+    return _invoke_output("listDeployments", {"name": name}, opts).apply(lambda found: found.deployments)
 
 
 def _result_type(function: str) -> type:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pulumi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from enkrypt_provider.errors import (
     UnexpectedResponse,
     plain,
 )
+from enkrypt_provider.program.errors import one_line
 
 
 @given(st.text(), st.integers(2, 50))
@@ -82,3 +84,41 @@ def test_a_rejection_without_a_request_id_says_none() -> None:
 def test_spent_retries_are_counted() -> None:
     """A program can read how often a request was tried."""
     assert ServiceUnavailable("list the models: no answer", attempts=6).attempts == 6
+
+
+# ---- in a program
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModelNotFound("no model a/v1 is registered", status=404, request_id="abc"),
+        ServiceUnavailable("list the models: no response", attempts=6),
+    ],
+)
+def test_an_error_in_a_program_is_one_line_and_keeps_its_name(error: EnkryptError) -> None:
+    """The engine shows a `RunError` without a traceback; a program still catches the error by its own name."""
+
+    @one_line
+    def look_up() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        look_up()
+    assert isinstance(caught.value, pulumi.RunError)
+    assert (str(caught.value), vars(caught.value)) == (str(error), vars(error))
+    assert (
+        f"{type(caught.value).__module__}.{type(caught.value).__name__}" == f"enkrypt_provider.{type(error).__name__}"
+    )
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    """What nobody expected is raised as it is."""
+
+    @one_line
+    def look_up() -> None:
+        raise LookupError("a bug")
+
+    with pytest.raises(LookupError) as caught:
+        look_up()
+    assert not isinstance(caught.value, pulumi.RunError)

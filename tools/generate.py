@@ -1,4 +1,4 @@
-"""Writes program/args.py and program/outputs.py from kinds/: `make generate`. A test holds the files to it."""
+"""Writes args.py, outputs.py, declarations.py of program/ from kinds/: `make generate`. A test holds them to it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import Final
 
 from pydantic import StringConstraints
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # as a script it knows tools/ alone
 
-from enkrypt_provider.kinds.document import Document, FieldOf, alternatives  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.frontends.package_schema import short  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.kinds.document import Document, FieldOf  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.kinds.kind import Kind  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.kinds.markers import (  # noqa: E402
     ABSENT,
@@ -31,7 +32,6 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
     Says,
     Secret,
 )
-from enkrypt_provider.kinds.model import MODEL  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.kinds.registry import KINDS  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.kinds.values import OneOf  # noqa: E402 - after the path that it is found by
 
@@ -43,7 +43,8 @@ PROGRAM: Final = ROOT / "enkrypt_provider" / "program"
 
 def files() -> dict[Path, str]:
     """The text of each file that is generated."""
-    return {PROGRAM / "args.py": args(), PROGRAM / "outputs.py": outputs()}
+    written = {"args.py": args(), "outputs.py": outputs(), "declarations.py": declarations()}
+    return {PROGRAM / name: text for name, text in written.items()}
 
 
 @functools.cache
@@ -95,22 +96,6 @@ def required_first(fields: list[FieldOf]) -> list[FieldOf]:
     """The arguments, those without a default before the others."""
     arguments = [field for field in fields if field.is_argument]
     return sorted(arguments, key=lambda field: not is_required(field))
-
-
-def value_type(field: FieldOf) -> type:
-    """The type of its value, or of the values in its list."""
-    return next(_types_in(field.info.annotation))
-
-
-def _types_in(annotation: Any) -> Iterator[type]:
-    for kind in alternatives(annotation):
-        origin = get_origin(kind)
-        if origin is list:
-            yield from _types_in(get_args(kind)[0])
-        elif origin in (Literal, dict):
-            yield dict if origin is dict else str
-        elif isinstance(kind, type) and kind is not type(None):
-            yield kind
 
 
 def limit_of(field: FieldOf) -> int | None:
@@ -182,7 +167,7 @@ def input_type(field: FieldOf) -> str:
 
 
 def _plain(field: FieldOf) -> str:
-    return "Mapping[str, Any]" if field.is_map else value_type(field).__name__
+    return "Mapping[str, Any]" if field.is_map else field.value_type.__name__
 
 
 def only_in(field: FieldOf) -> Dialect | None:
@@ -260,9 +245,9 @@ def _outputs_of(kind: Kind) -> Iterator[str]:
     for document, fields in found.items():
         if not _in_map(kind, document):
             yield _output(document.__name__, inspect.getdoc(document) or "", fields)
-    if kind is MODEL:  # the only kind that has look-ups
-        meaning = "A registration, as a look-up finds it. What can hold a secret is a secret Output."
-        yield _output(kind.noun.capitalize(), meaning, [field for field in root if field.marker(Option) is None])
+    secret = " What can hold a secret is a secret Output." if kind.secrets else ""
+    meaning = f"A {kind.noun}, as a look-up finds it.{secret}"
+    yield _output(short(kind.name), meaning, [field for field in root if field.marker(Option) is None])
     yield _properties(kind, root)
 
 
@@ -304,7 +289,7 @@ def output_type(field: FieldOf) -> str:
 def _properties(kind: Kind, fields: list[FieldOf]) -> str:
     lines = [f"class {kind.name}Outputs:", f'    """The outputs of an `{kind.name}`."""']
     for field in fields:
-        shown = output_type(field) if field.marker(Option) or field.is_argument else value_type(field).__name__
+        shown = output_type(field) if field.marker(Option) or field.is_argument else field.value_type.__name__
         lines += [
             "",
             "    @property",
@@ -314,6 +299,77 @@ def _properties(kind: Kind, fields: list[FieldOf]) -> str:
             f'        return pulumi.get(self, "{field.name}")',
         ]
     return "\n".join(lines)
+
+
+# ---- declarations
+
+
+def declarations() -> str:
+    """The module of what the dynamic and the native class of a kind have in common: outputs, and the constructor."""
+    args = sorted(f"{kind.name}{ending}" for kind in KINDS for ending in ("Args", "Keywords"))
+    head = DECLARATIONS_HEAD.format(
+        args="".join(f"    {name},\n" for name in args),
+        outputs=", ".join(sorted(f"{kind.name}Outputs" for kind in KINDS)),
+    )
+    return "\n\n".join([head, *(DECLARATION.format(name=kind.name, noun=kind.noun) for kind in KINDS)])
+
+
+DECLARATIONS_HEAD: Final = '''\
+"""How a program declares a registration, dynamic or native. Generated by `make generate` from kinds/."""
+
+from __future__ import annotations
+
+from typing import Any, overload
+
+import pulumi
+from typing_extensions import Unpack
+
+from .args import (
+{args})
+from .outputs import {outputs}
+
+
+class Declaration:
+    """A resource that is declared by an object of arguments or by keywords."""
+
+    def _declare(
+        self, name: str, args: object, opts: pulumi.ResourceOptions | None, arguments: dict[str, Any]
+    ) -> None:
+        raise NotImplementedError
+'''
+DECLARATION: Final = '''\
+class {name}Declaration({name}Outputs, Declaration):
+    _ARGS: type = {name}Args
+    _OUTPUTS: type = {name}Outputs
+
+    @overload
+    def __init__(
+        self, resource_name: str, args: {name}Args, opts: pulumi.ResourceOptions | None = None
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        opts: pulumi.ResourceOptions | None = None,
+        **arguments: Unpack[{name}Keywords],
+    ) -> None: ...
+
+    def __init__(
+        self,
+        resource_name: str,
+        args: {name}Args | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+        **arguments: Any,
+    ) -> None:
+        """Declares a {noun}: by `{name}Args`, or by the same arguments as keywords.
+
+        Raises `TypeError`, in one line, for an argument that does not exist or is missing; every other mistake is
+        found by `check`, at preview.
+        """
+        self._declare(resource_name, args, opts, arguments)
+'''
 
 
 # ---- text

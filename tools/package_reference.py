@@ -10,26 +10,20 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # as a script it knows tools/ alone
 
-from enkrypt_provider.frontends.package_schema import package, snake, token  # noqa: E402 - after the path
+from enkrypt_provider.frontends.package_schema import package, resource, snake  # noqa: E402 - after the path
+from enkrypt_provider.kinds.kind import Kind  # noqa: E402
+from enkrypt_provider.kinds.registry import KINDS  # noqa: E402
+from tools.package_schema import id_of  # noqa: E402
+from tools.package_snippets import snippets  # noqa: E402
 
 PAGE: Final = ROOT / "docs" / "native" / "reference.md"
 HEAD: Final = """\
 <!-- Written by tools/package_reference.py from the package's schema: `make generate`. -->
 # Reference
 
-Resource, functions and provider of the package `enkrypt`. `*` is required. In Python `modelSavedName` is
-`model_saved_name`; in Go it is `ModelSavedName`."""
-RESOURCE: Final = """\
-## EnkryptModel
-
-{description}
-
-| | |
-|---|---|
-| Python | `enkrypt_provider.native.EnkryptModel(name, args, opts)` |
-| TypeScript | `new enkrypt.EnkryptModel(name, args, opts)` |
-| Go | `enkrypt.NewEnkryptModel(ctx, name, &enkrypt.EnkryptModelArgs{{…}}, opts…)` |
-| YAML | `type: enkrypt:EnkryptModel` |"""
+Resources, functions and provider of the package `enkrypt`. `*` is required. In Python `modelSavedName` is
+`model_saved_name`; in Go it is `ModelSavedName`. Python imports `from enkrypt_provider import native`, TypeScript
+`import * as enkrypt from "@enkrypt-provider/enkrypt"`."""
 FUNCTION: Final = """\
 ### {name}
 
@@ -48,18 +42,23 @@ Schema = Mapping[str, Any]
 def page() -> str:
     """The whole page."""
     schema = package()
-    return "\n\n".join([HEAD, *_resource(schema), *_functions(schema), *_provider(schema), *_types(schema)]) + "\n"
+    resources = (part for kind in KINDS for part in _resource(schema, kind))
+    return "\n\n".join([HEAD, *resources, *_functions(schema), *_provider(schema), *_types(schema)]) + "\n"
 
 
-def _resource(schema: Schema) -> Iterator[str]:
-    found = schema["resources"][token("EnkryptModel")]
-    yield RESOURCE.format(description=found["description"].partition("\n\n## Import")[0])
-    yield "### Inputs"
+def _resource(schema: Schema, kind: Kind) -> Iterator[str]:
+    type_ = resource(kind.name)
+    found, name = schema["resources"][type_], type_.rpartition(":")[2]
+    yield f"## {name}"
+    yield found["description"].partition("\n\n## Import")[0]
+    for language, highlighting, text in snippets(type_):
+        yield f"{language}:\n\n```{highlighting}\n{text}\n```"
+    yield f"### Inputs of {name}"
     yield _table(found["inputProperties"], found["requiredInputs"])
-    yield "### Outputs"
-    yield "All inputs but the secret ones, with their defaults filled in, and:"
+    yield f"### Outputs of {name}"
+    yield "All inputs, but those that can hold a secret, with their defaults filled in, and:"
     outputs = {name: spec for name, spec in found["properties"].items() if name not in found["inputProperties"]}
-    yield _table({"id": {"type": "string", "description": "`NAME/VERSION`."}, **outputs}, ())
+    yield _table({"id": {"type": "string", "description": f"`{id_of(kind)}`."}, **outputs}, ())
 
 
 def _functions(schema: Schema) -> Iterator[str]:
@@ -82,7 +81,7 @@ def _types(schema: Schema) -> Iterator[str]:
     yield "## Types"
     for name, found in schema["types"].items():
         short = name.rpartition(":")[2]
-        if found["type"] != "object" or short.endswith("Response") or name == token("Model"):
+        if found["type"] != "object" or short.startswith("Registered") or short.endswith("Response"):
             continue
         yield f"### {short}"
         yield found["description"]

@@ -5,6 +5,7 @@ A test holds the file to it. `pulumi package get-schema` prints it; the engine m
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # as a script it knows tools/ alone
 
-from enkrypt_provider.frontends.package_names import KINDS  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.frontends import package_schema as names  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.frontends.package_schema import DYNAMIC, FILE, NAME, camel, token  # noqa: E402
 from enkrypt_provider.kinds.kind import Kind  # noqa: E402
 from enkrypt_provider.kinds.markers import Option  # noqa: E402
+from enkrypt_provider.kinds.registry import KINDS  # noqa: E402
 from enkrypt_provider.settings import DEFAULT_ENDPOINT, ENDPOINT_VARIABLE, KEY_VARIABLES  # noqa: E402
 from tools.package_types import Schema, argument, outputs, required, types_of  # noqa: E402
 
@@ -33,11 +35,11 @@ def schema() -> Schema:
     types: Schema = {}
     for kind in KINDS:
         types.update(types_of(kind))
-        types[token(kind.noun.capitalize())] = _looked_up(kind)
+        types[_looked_up_token(kind)] = _looked_up(kind)
     return {
         "name": NAME,
         "displayName": "Enkrypt AI",
-        "description": "Enkrypt AI model registrations.",
+        "description": "Models, guardrails policies and deployments registered with Enkrypt AI.",
         "keywords": ["pulumi", "enkrypt", "llm", "category/infrastructure", "kind/native"],
         "license": "Apache-2.0",
         "namespace": NAMESPACE,
@@ -45,12 +47,12 @@ def schema() -> Schema:
         "language": LANGUAGES,
         "config": {"variables": SETTINGS},
         "provider": {
-            "description": "One account of the Enkrypt AI Models API.",
+            "description": "One account of the Enkrypt AI API.",
             "inputProperties": SETTINGS,
             "properties": {name: SETTINGS[name] for name in ("endpoint", "dialect")},
         },
         "types": types,
-        "resources": {token(kind.name): _resource(kind) for kind in KINDS},
+        "resources": {names.resource(kind.name): _resource(kind) for kind in KINDS},
         "functions": {name: found for kind in KINDS for name, found in _functions(kind).items()},
     }
 
@@ -110,7 +112,7 @@ def _resource(kind: Kind) -> Schema:
     root = [field for field in kind.fields.values() if field.parent is None]
     arguments = [field for field in root if field.is_argument]
     return {
-        "description": f"{' '.join((kind.document.__doc__ or '').split())}\n\n{RESOURCE}",
+        "description": "\n\n".join([_meaning(kind), _life(kind), _import(kind)]),
         "inputProperties": {camel(field.name): argument(field) for field in arguments},
         "requiredInputs": required(arguments),
         **outputs(root),
@@ -118,45 +120,69 @@ def _resource(kind: Kind) -> Schema:
     }
 
 
-RESOURCE: Final = (
-    "Its id is `NAME/VERSION`. A change of either registers the new model before the old one is deleted; every other "
-    "field changes in place. What can hold a secret is encrypted in the state and is no output.\n\n"
-    "## Import\n\n"
-    "```sh\npulumi import enkrypt:index:EnkryptModel NAME NAME/VERSION\n```\n"
-)
+def _meaning(kind: Kind) -> str:
+    return " ".join((inspect.getdoc(kind.document) or "").split())
+
+
+def id_of(kind: Kind) -> str:
+    """`NAME/VERSION`, or `NAME`."""
+    return "/".join(("NAME", "VERSION")[: len(kind.identity)])
+
+
+def _life(kind: Kind) -> str:
+    change = "A change of either" if len(kind.identity) > 1 else "A change of it"
+    orders = (
+        f"{change} registers the new {kind.noun} before the old one is deleted",
+        f"{change} deletes the old {kind.noun} before the new one is registered",
+    )
+    secret = "What can hold a secret is encrypted in the state and is no output." if kind.secrets else ""
+    life = f"Its id is `{id_of(kind)}`. {orders[kind.deletes_first]}; every other field changes in place. {secret}"
+    return life.strip()
+
+
+def _import(kind: Kind) -> str:
+    return f"## Import\n\n```sh\npulumi import {names.resource(kind.name)} NAME {id_of(kind)}\n```\n"
 
 
 # ---- functions
 
 
+def _looked_up_token(kind: Kind) -> str:
+    # Not the resource's own name, which an SDK has already.
+    return token(f"Registered{names.short(kind.name)}")
+
+
 def _looked_up(kind: Kind) -> Schema:
     """A registration as a function finds it: without secrets and options."""
     root = [field for field in kind.fields.values() if field.parent is None and field.marker(Option) is None]
+    without = ", without its secrets" if kind.secrets else ""
     return {
         "type": "object",
-        "description": f"A {kind.noun} that is registered, without its secrets.",
+        "description": f"A {kind.noun} that is registered{without}.",
         **outputs(root),
     }
 
 
 def _functions(kind: Kind) -> Schema:
-    noun, listed = kind.noun.capitalize(), kind.calls.listed
+    listed = kind.calls.listed
+    get, list_all = map(token, names.functions(kind.name, kind.noun, listed))
     asked = {"name": {"type": "string", "description": "The name by which it is registered."}}
     for path in list(kind.identity)[1:]:
         default = kind.fields[path].default
         asked["version"] = {"type": "string", "description": f"Its version. Default: `{default}`."}
     pattern = "A pattern for the name, with `*` and `?`. Default: `*`."
-    found = {"type": "array", "items": {"type": "object", "$ref": f"#/types/{token(noun)}"}}
+    found = {"type": "array", "items": {"type": "object", "$ref": f"#/types/{_looked_up_token(kind)}"}}
+    without = ", without its secrets" if kind.secrets else ""
     return {
-        token(f"get{noun}"): {
-            "description": "One registration, as it is now, without its secrets. Where it is not there, what comes "
-            "near is named. In a YAML program let it depend on an output of the resource, such as "
+        get: {
+            "description": f"One {kind.noun}, as it is now{without}. Where it is not there, what comes near is named."
+            " In a YAML program let it depend on an output of the resource, such as "
             f"`{camel(kind.number)}`, where the same stack registers it.",
             "inputs": {"type": "object", "properties": asked, "required": ["name"]},
             "outputs": _looked_up(kind),
         },
-        token(f"list{listed.capitalize()}"): {
-            "description": "The registrations whose name matches a pattern, in the order of their names.",
+        list_all: {
+            "description": f"The {listed} whose name matches a pattern, in the order of their names.",
             "inputs": {"type": "object", "properties": {"name": {"type": "string", "description": pattern}}},
             "outputs": {"type": "object", "properties": {listed: found}, "required": [listed]},
         },

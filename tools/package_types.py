@@ -22,6 +22,7 @@ from enkrypt_provider.kinds.markers import (
     Secret,
     ServerSet,
 )
+from enkrypt_provider.kinds.registry import KINDS
 from enkrypt_provider.kinds.values import OneOf
 from tools.generate import meaning, only_in
 
@@ -182,7 +183,11 @@ def _type_token(document: type[Document], ending: str = "") -> str:
 
 
 def _enum_token(field: FieldOf) -> str:
-    return token(f"{camel(field.name)[:1].upper()}{camel(field.name)[1:]}")
+    """`HostingType`; `InputPolicyBlock` where a field of the same name takes other values."""
+    same = (other for kind in KINDS for other in kind.fields.values() if other.name == field.name)
+    is_ambiguous = len({_values_of(other) for other in same} - {()}) > 1
+    holder = field.parent.document.__name__ if is_ambiguous and field.parent and field.parent.document else ""
+    return token(f"{holder}{camel(field.name)[:1].upper()}{camel(field.name)[1:]}")
 
 
 def _values_of(field: FieldOf) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..errors import ModelNotFound, RequestRejected, ServiceUnavailable, UnexpectedResponse, near_match, plain
 from ..kinds.kind import Identifier, Json, Kind, Live, Properties
+from ..kinds.model import MODEL
 from ..settings import Settings
 from . import responses
 from .pace import Pace, new_pace, shared_pace
@@ -100,7 +101,7 @@ class EnkryptClient:
 
     def list_all(self, kind: Kind) -> list[Json]:
         """GET every registration of the account, past the server's cache."""
-        request = self._request("GET", kind, kind.calls.list, f"list the {kind.noun}s", limit=LIST_LIMIT)
+        request = self._request("GET", kind, kind.calls.list, f"list the {kind.calls.listed}", limit=LIST_LIMIT)
         return self._send(request, partial(responses.items, kind))
 
     def modify(
@@ -120,7 +121,7 @@ class EnkryptClient:
 
     def model_health(self, identity: Identifier) -> Json:
         """POST `/rt/model/model-health` and return the response's JSON, whose shape is not known."""
-        request = Request("POST", "/rt/model/model-health", f"check the health of {identity}", identity)
+        request = Request("POST", "/rt/model/model-health", f"check the health of {identity}", identity, kind=MODEL)
         return self._send(request, Response.json)
 
     def consumer_info(self) -> Mapping[str, Json]:

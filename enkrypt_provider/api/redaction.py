@@ -1,4 +1,4 @@
-"""Keys stay out of sight: which texts of a body are secret, and texts without them."""
+"""Keys stay out of sight: texts without them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 from urllib.parse import quote
-
-from ..kinds.kind import Json
-from ..kinds.model import MODEL
 
 SHORTEST: Final = 8
 """Characters of the shortest secret, or part of one, that is hidden: without "none" or "POST" nothing is readable."""
@@ -21,11 +18,6 @@ LONGEST: Final = 2**16
 
 _KEY: Final = re.compile(r"[\w.~+/=-]+")
 _WORD: Final = re.compile(r"[\w.~+=-]{8,}")
-
-
-def secrets_in(body: Mapping[str, Json]) -> tuple[str, ...]:
-    """Return every text in a body that a person must never see."""
-    return MODEL.secret_texts(dict(body))
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:

@@ -10,7 +10,6 @@ from typing import Final, NoReturn
 
 from ..errors import UnexpectedResponse
 from ..kinds.kind import Identifier, Json, Kind
-from ..kinds.model import MODEL
 
 RESPONSE_LIMIT: Final = 4 * 2**20
 LIST_LIMIT: Final = 16 * 2**20
@@ -31,7 +30,7 @@ class Request:
     body: Json = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
     limit: int = RESPONSE_LIMIT
-    kind: Kind = MODEL
+    kind: Kind | None = None
 
     @property
     def family(self) -> str:
@@ -41,9 +40,7 @@ class Request:
     @property
     def headers(self) -> dict[str, str]:
         headers = {"X-Enkrypt-Refresh-Cache": "true"} if self.method == "GET" else {}
-        if self.identity:
-            headers.update(self.kind.headers(self.identity))
-        return headers
+        return headers | (self.kind.headers(self.identity) if self.kind and self.identity else {})
 
 
 @dataclass(frozen=True)

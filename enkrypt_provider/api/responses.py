@@ -63,7 +63,7 @@ def rejection(request: Request, response: Response, settings: Settings, hide: Hi
     kind, advice = _REJECTIONS.get(response.status, (RequestRejected, ""))
     if kind is ModelNotFound and request.identity is None:
         kind, advice = _NO_SUCH_CALL
-    elif response.status in (400, 422) and request.body is not None and request.kind.has_dialects:
+    elif response.status in (400, 422) and request.kind and request.body is not None and request.kind.has_dialects:
         advice = _OTHER_DIALECT.format(own=settings.dialect, other="v1" if settings.dialect == "v2" else "v2")
     message = f"{request.what}: {response.status}{_colon(_message(response, hide))}"
     return kind(
@@ -143,7 +143,7 @@ def items(kind: Kind, response: Response) -> list[Json]:
     """Return the items of a list."""
     found = _field(response.json(), kind.calls.listed)
     if not isinstance(found, list):
-        raise UnexpectedResponse(f"answered without a list of {kind.noun}s")
+        raise UnexpectedResponse(f"answered without a list of {kind.calls.listed}")
     return found
 
 

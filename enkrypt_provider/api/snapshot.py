@@ -14,7 +14,6 @@ from typing import Final
 from ..errors import EnkryptError, UnexpectedResponse
 from ..kinds import codec
 from ..kinds.kind import Identifier, Json, Kind, Live
-from ..kinds.model import MODEL
 from . import operation
 from .client import EnkryptClient
 
@@ -26,7 +25,7 @@ NUMBERS_FRESH: Final = 60.0
 
 @dataclass
 class _List:
-    models: dict[Identifier, Json] = field(default_factory=dict)
+    items: dict[Identifier, Json] = field(default_factory=dict)
     known: frozenset[Identifier] = frozenset()
     error: EnkryptError | None = None
     read_at: float = float("-inf")
@@ -37,9 +36,7 @@ class _List:
 class Snapshot:
     """The account's registrations as of a moment ago. Safe for threads."""
 
-    def __init__(
-        self, client: EnkryptClient, kind: Kind = MODEL, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, client: EnkryptClient, kind: Kind, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         self._kind = kind
         self._clock = clock
@@ -52,7 +49,7 @@ class Snapshot:
 
         What the list lacks is read by itself before it is said to be gone: a list may lag.
         """
-        found = self._current(FRESH, ours_too=True).models.get(identity)
+        found = self._current(FRESH, ours_too=True).items.get(identity)
         if found is None:
             return self._client.find(self._kind, identity)
         try:
@@ -62,7 +59,7 @@ class Snapshot:
 
     def has_number(self, identity: Identifier, number: object) -> bool:
         """Whether the list shows the registration with this number. False means that it must be read by itself."""
-        item = self._current(NUMBERS_FRESH, ours_too=False).models.get(identity)
+        item = self._current(NUMBERS_FRESH, ours_too=False).items.get(identity)
         return item is not None and number is not None and str(item.get(self._kind.number)) == str(number)
 
     def identities(self) -> Iterable[Identifier]:
@@ -92,11 +89,9 @@ class Snapshot:
         try:
             items = self._client.list_all(self._kind)
         except UnexpectedResponse:
-            return _List()  # each model is read by itself
+            return _List()  # each registration is read by itself
         except EnkryptError as error:
             return _List(error=error)
-        models = [item for item in items if isinstance(item, dict)]
-        return _List(
-            {self._kind.identity_in(item): item for item in models if codec.is_whole(self._kind, item)},
-            frozenset(self._kind.identity_in(item) for item in models),
-        )
+        known = [(self._kind.identity_in(item), item) for item in items if isinstance(item, dict)]
+        whole = {identity: item for identity, item in known if codec.is_whole(self._kind, item)}
+        return _List(whole, frozenset(identity for identity, _ in known))

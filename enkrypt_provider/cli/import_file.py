@@ -49,7 +49,7 @@ def entry(declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect
 
 def drift(declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect) -> list[str]:
     """Return the fields in which the registration is not what is declared: the next `up` changes them."""
-    return differences.differing(_declared(declaration, secrets, dialect), declaration.live)
+    return differences.differing(_declared(declaration, secrets, dialect), declaration.live, MODEL)
 
 
 def pickled_provider() -> str:
@@ -58,7 +58,7 @@ def pickled_provider() -> str:
 
 
 def _inputs(declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect) -> Properties:
-    settled = differences.settle(_declared(declaration, secrets, dialect), declaration.live)
+    settled = differences.settle(_declared(declaration, secrets, dialect), declaration.live, MODEL)
     return codec.from_state(MODEL, settled)
 
 

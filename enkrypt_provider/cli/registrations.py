@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ..api.client import EnkryptClient
-from ..api.redaction import redacted, secrets_in
+from ..api.redaction import redacted
 from ..core.health import illness
 from ..errors import EnkryptError, ModelNotFound, UnexpectedResponse, plain
 from ..kinds import codec
@@ -109,7 +109,7 @@ class Health:
 def health(client: EnkryptClient, live: Live) -> Health:
     """Ask the API whether a model responds. What it says is told without the model's own keys."""
     found = illness(client.model_health(live.identity))
-    return Health(live.identity, redacted(found, secrets_in(live.inputs)))
+    return Health(live.identity, redacted(found, live.kind.secret_texts(live.inputs)))
 
 
 def _fetched(client: EnkryptClient, identity: Identifier) -> Registration:

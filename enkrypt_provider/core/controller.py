@@ -1,22 +1,18 @@
 """The six operations on a registration, in the order of its life: check, diff, create, read, update, delete.
 
-Requests and results are plain types, so that any front end can translate them. Inputs and states are property bags
-in the API's names; a state is the inputs, what the server set, and the account.
+Requests and results are plain types (requests.py), so that any front end can translate them.
 """
 
 from __future__ import annotations
 
-import hashlib
-import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 from ..api import operation
 from ..api.client import EnkryptClient
-from ..api.operation import TIME_LIMIT, Operation, Report, print_line
+from ..api.operation import Operation
 from ..errors import AuthenticationFailed, ConfigurationError, DeletionProtected, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Kind, Live, Properties
@@ -24,69 +20,21 @@ from ..kinds.model import MODEL
 from ..settings import Settings
 from . import diff as differences
 from . import health
+from .create import Create
 from .database import Database
-from .diff import Change
+from .diff import Change, Rule
 from .holding import Holding
-from .journal import Journal
 from .online import OnlineCheck
-from .reconcile import Registrations
-from .run_ownership import RunOwnership
+from .references import References
+from .registrations import Registrations
+from .registrations import connect as connect
+from .requests import CheckResult as CheckResult
+from .requests import DiffResult as DiffResult
+from .requests import Registered as Registered
+from .requests import Request as Request
 
 ACCOUNT: Final = "__account"
 """An output that no person sees: the account to which the registration belongs. A storage format."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What an engine asks. `urn` names the resource, where it is known; `timeout` is in seconds;
-    `interrupted` cuts its waits short.
-
-    `id` is NAME/VERSION, or NAME for a kind without versions; `state` is what the engine holds; `inputs` are the
-    program's, as `check` returned them.
-    """
-
-    urn: str = ""
-    id: str = ""
-    inputs: Properties = field(default_factory=dict)
-    state: Properties = field(default_factory=dict)
-    timeout: float = TIME_LIMIT
-    report: Report = print_line
-    interrupted: threading.Event = field(default_factory=threading.Event)
-    keeps_unhealthy: bool = False
-    """Whether a registration whose model does not answer is kept, with a problem, and not taken back."""
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """The inputs with their defaults, and one line for each rule that they break."""
-
-    inputs: Properties
-    problems: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class DiffResult:
-    """The fields that change; `replaces` are those that make it a new registration.
-
-    `deletes_first` says that the new one must not be made before the old one is deleted.
-    """
-
-    changes: list[Change]
-    deletes_first: bool = False
-
-    @property
-    def replaces(self) -> list[str]:
-        return [change.path for change in self.changes if change.rule is differences.Rule.REPLACE]
-
-
-@dataclass(frozen=True)
-class Registered:
-    """A registration as the engine keeps it; an empty `id` where it is gone. `problem` says why it is no use yet."""
-
-    id: str = ""
-    state: Properties = field(default_factory=dict)
-    inputs: Properties = field(default_factory=dict)
-    problem: str = ""
 
 
 class Controller:
@@ -141,7 +89,8 @@ class Controller:
             for doubt in codec.doubts(self._kind, inputs, self._settings.dialect):
                 operation.report("warning", f"{identity or f'a {self._kind.noun}'}: {doubt}")
             problem = self._declared_twice(identity, request.urn) or self._taken_online(identity, inputs, request)
-            return CheckResult(inputs, [problem] if problem else [])
+            doubts = self._references.problems(identity, inputs, is_online=self._settings.check_online)
+            return CheckResult(inputs, [problem] if problem else doubts)
 
     def _declared_twice(self, identity: Identifier | None, urn: str) -> str:
         if identity is None or not urn:
@@ -163,6 +112,11 @@ class Controller:
     @cached_property
     def _online(self) -> OnlineCheck:
         return OnlineCheck(self.registrations, self._report_once)
+
+    @cached_property
+    def _references(self) -> References:
+        others = partial(connect, self.registrations.client, "", self.registrations.run.database)
+        return References(self.registrations, others, self._report_once)
 
     def _report_once(self, line: str) -> None:
         if line not in self._told:
@@ -192,7 +146,7 @@ class Controller:
         if not is_here or not self._is_unconfirmed(request, held):
             return changes
         self._report_once(f"{held.identity}: the last update was not confirmed, and is sent again")
-        return changes or [Change(self._kind.nested or self._kind.whole_with[0], differences.Rule.UPDATE)]
+        return changes or [Change(self._kind.nested or self._kind.whole_with[0], Rule.UPDATE)]
 
     def _is_unconfirmed(self, request: Request, held: Holding) -> bool:
         """Whether the API may hold something else than the state, because of what this machine sent."""
@@ -207,7 +161,7 @@ class Controller:
             f"{held.identity} is registered at {_shown(held.account)}; it is replaced by one at "
             f"{self._settings.shown_endpoint}"
         )
-        return [Change(ACCOUNT, differences.Rule.REPLACE)]
+        return [Change(ACCOUNT, Rule.REPLACE)]
 
     def _is_elsewhere(self, held: Holding) -> bool:
         """Whether a state speaks of another account, and not only of another address of this one."""
@@ -218,7 +172,7 @@ class Controller:
 
     def _name_rotated_keys(self, id_: str, changes: list[Change]) -> None:
         # The engine shows `[secret]` on both sides: say at least whose and which.
-        secrets = [change.path for change in changes if change.rule is differences.Rule.SECRET]
+        secrets = [change.path for change in changes if change.rule is Rule.SECRET]
         if secrets:
             operation.report("info", f"{plain(id_)}: its keys change ({', '.join(secrets)})")
 
@@ -229,7 +183,7 @@ class Controller:
         with _running(request):
             inputs = codec.from_state(self._kind, request.inputs)
             urn = request.urn or self._urns.get(str(self._kind.identity_of(inputs)), "")
-            live, problem = self.registrations.create(urn, inputs, keeps_unhealthy=request.keeps_unhealthy)
+            live, problem = Create(self.registrations, urn, inputs).run(keeps_unhealthy=request.keeps_unhealthy)
             self.registrations.run.make(urn, Holding.of(live))
             return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
 
@@ -273,7 +227,7 @@ class Controller:
             held, urn = self._holding(request), self._urn(request)
             old, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
             changes = differences.changes(old, inputs, self._kind)
-            is_for_us = changes and all(change.rule is differences.Rule.OPTION for change in changes)
+            is_for_us = changes and all(change.rule is Rule.OPTION for change in changes)
             if is_for_us and not self._is_unconfirmed(request, held):
                 return Registered(request.id, self._state(inputs, self._computed(request.state)))
             is_in_doubt = not changes or health.may_change_by(change.path for change in changes)
@@ -327,18 +281,6 @@ class Controller:
     def _state(self, inputs: Properties, computed: Properties) -> Properties:
         # What was declared, not its echo: the server may mask a key or spell a number differently.
         return {**inputs, **computed, ACCOUNT: self._settings.account}
-
-
-def connect(
-    client: EnkryptClient, place: str = "", database: Database | None = None, kind: Kind = MODEL
-) -> Registrations:
-    """Return the account's registrations, with what this machine remembers of them."""
-    database = database or Database()
-    account = f"{client.settings.account}{'' if kind is MODEL else f' {kind.name}'}"
-    tenant = hashlib.sha256(f"{account}\n{client.settings.api_key.reveal()}".encode()).hexdigest()[:8]
-    return Registrations(
-        client, journal=Journal(database, account, place), run=RunOwnership(database, account, tenant), kind=kind
-    )
 
 
 def refuse_if_protected(request: Request) -> None:

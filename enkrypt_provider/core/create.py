@@ -5,9 +5,10 @@ Where the API refuses it, or its response is lost, what stands under the identit
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..api import operation
 from ..api.client import VISIBILITY_WAITS
@@ -17,9 +18,8 @@ from ..kinds.kind import Kind, Live, Properties, at
 from ..kinds.secrets import is_masked
 from . import diff as differences
 from .holding import Holding, shown
-
-if TYPE_CHECKING:
-    from .reconcile import Registrations
+from .journal import Sending
+from .registrations import Registrations
 
 CLOCK_SLACK: Final = 5.0
 """Seconds by which the API's own clocks may disagree, and the `Date` header's second is cut."""
@@ -45,101 +45,132 @@ class Create:
     """One create of one resource. `replaced` is what it overwrote, where the keys of that are known."""
 
     def __init__(self, registrations: Registrations, urn: str, inputs: Properties) -> None:
-        self.identity: Final = registrations.kind.identity_of(inputs)
-        self.before: Final = registrations.journal.entry(urn, self.identity)
-        self.replaced: Properties | None = None
-        self._began: Final = registrations.journal.begin(urn, self.identity)
         self._registrations: Final = registrations
         self._kind: Final = registrations.kind
         self._client: Final = registrations.client
+        self._journal: Final = registrations.journal
+        self._identity: Final = registrations.kind.identity_of(inputs)
         self._urn: Final = urn
         self._inputs: Final = inputs
-        self._body: Final = codec.body(registrations.kind, inputs, registrations.client.settings.dialect)
+        self._sending = Sending(None, 0.0)
+        self._found: Live | None = None
         self._claim: Claim | None = None
-        self._in_doubt = False
-        self._is_taken = False
+        self._replaced: Properties | None = None
 
-    @property
-    def is_new(self) -> bool:
-        """Whether no state can hold the registration: it was made by this create, or by one that never returned."""
-        never_returned = self.before is None or self.before.updated_at is None
-        return self._claim in (None, Claim.SENT) or (self._claim is Claim.MADE and never_returned)
+    def run(self, *, keeps_unhealthy: bool = False) -> tuple[Live, str]:
+        """Register the inputs, once, whatever happens on the way. Return also why a model that is kept is unhealthy.
 
-    def register(self) -> Live:
+        Raise `ModelExists` where the identity is taken by a registration that is not this resource's, unless the
+        inputs say `adopt_existing`; `ModelUnhealthy` where `verify_health` made it be taken back.
+        """
+        self._name_left_behind()
+        live, problem = self._register(), ""
+        if self._inputs.get("verify_health"):
+            self._note(live)
+            undo = None if keeps_unhealthy else lambda: self._take_back(live)
+            problem = self._registrations.verify(self._inputs, live, undo)
+        made = Holding.of(live)
+        self._journal.finish(self._urn, made, live.computed.get("updated_at"))
+        self._registrations.run.hold(made)
+        return live, problem
+
+    def _name_left_behind(self) -> None:
+        """Name what an earlier create of this resource made under another identity, where no state holds it."""
+        for other in map(self._kind.identity_from, self._journal.others(self._urn, self._identity)):
+            with contextlib.suppress(EnkryptError):  # what cannot be told now is told by the next create
+                live = self._client.find(self._kind, other)
+                if live is None:
+                    self._journal.put(self._urn, other, None)
+                elif not self._registrations.run.is_seen(Holding.of(live)):
+                    left = self._registrations.left_behind(other)
+                    operation.report("warning", f"an earlier `pulumi up` was interrupted: {left}")
+
+    def _register(self) -> Live:
         """Return the registration. Raise `ModelExists` where the identity is taken and may not be taken over."""
         try:
-            return self._send()
-        except EnkryptError:
-            if not self._in_doubt or self._is_taken:
-                self.forget()
-            raise
+            with self._journal.sending(self._urn, self._identity) as self._sending:
+                return self._send()
         finally:
             self._registrations.snapshot.changed()
 
-    def note(self, live: Live) -> None:
+    def _note(self, live: Live) -> None:
         """Note which registration it is, before the create has returned."""
-        self._registrations.journal.begin(self._urn, self.identity, Holding.of(live).key)
+        self._journal.begin(self._urn, self._identity, Holding.of(live).key)
 
-    def forget(self) -> None:
-        """Put back what was noted before this create."""
-        self._registrations.journal.put(self._urn, self.identity, self.before)
+    def _take_back(self, live: Live) -> str:
+        """Undo the create, and return how."""
+        if self._is_new:
+            self._registrations.remove(self._identity)
+            self._journal.forget(Holding.of(live).key)
+            return "it was deleted again"
+        if self._replaced is None:
+            return "it was there before and stays, updated to what is declared: the API does not show its former keys"
+        self._registrations.modify(self._identity, self._replaced)
+        self._journal.put(self._urn, self._identity, self._sending.before)
+        return "it was set back to what it was"
 
-    def _doubt(self) -> None:
-        self._in_doubt = True  # the work may have been done without a response
+    @property
+    def _is_new(self) -> bool:
+        """Whether no state can hold the registration: it was made by this create, or by one that never returned."""
+        before = self._sending.before
+        never_returned = before is None or before.updated_at is None
+        return self._claim in (None, Claim.SENT) or (self._claim is Claim.MADE and never_returned)
 
     def _send(self) -> Live:
+        body = codec.body(self._kind, self._inputs, self._client.settings.dialect)
         try:
-            return self._client.add(self._kind, self._body, self.identity, self._look_up, self._doubt)
+            return self._client.add(self._kind, body, self._identity, self._look_up, self._sending.doubt)
         except RequestRejected as error:
-            if self._is_taken or self._claim or error.status not in _MAY_BE_TAKEN:
+            if self._found or error.status not in _MAY_BE_TAKEN:
                 raise
             return self._refused(error)
 
     def _look_up(self) -> Live | None:
         """After a lost response: return what is registered, where it is ours; None where nothing is."""
         try:
-            live = self._client.find(self._kind, self.identity, VISIBILITY_WAITS)
+            live = self._client.find(self._kind, self._identity, VISIBILITY_WAITS)
         except EnkryptError as error:
-            raise type(error)(f"{error}. {self._registrations.left_behind(self.identity)}") from None
+            raise type(error)(f"{error}. {self._registrations.left_behind(self._identity)}") from None
         return None if live is None else self._take_over(live)
 
     def _refused(self, error: RequestRejected) -> Live:
-        live = self._client.find(self._kind, self.identity, _MAY_BE_TAKEN[error.status])
+        live = self._client.find(self._kind, self._identity, _MAY_BE_TAKEN[error.status])
         if live is not None:
             return self._take_over(live)
         if error.status != 409:
             raise error
         raise ModelExists(
-            f"{self.identity} is taken, but no such {self._kind.noun} is there: the API may keep a deleted name for "
+            f"{self._identity} is taken, but no such {self._kind.noun} is there: the API may keep a deleted name for "
             f"a while; try again later or choose another {self._kind.distinction}",
             status=error.status,
             request_id=error.request_id,
         )
 
     def _take_over(self, live: Live) -> Live:
+        self._found = live
         self._claim = self._why_ours(live)
+        if self._claim is not Claim.SENT:
+            self._sending.in_doubt = False  # the create itself made nothing
         if self._claim is None:
-            self._is_taken = True
             raise ModelExists(_taken(self._kind, self._inputs, live), status=409)
         if self._claim is not Claim.SENT:
             live = self._overwrite(live)
-        operation.report("info", f"{self.identity} {self._claim.value}")
+        operation.report("info", f"{self._identity} {self._claim.value}")
         return live
 
     def _overwrite(self, live: Live) -> Live:
         """Send what is declared: what is there may have other keys, which nobody can compare."""
-        self.replaced = None if any(map(is_masked, _keys(live.inputs))) else live.inputs
-        self.note(live)
-        self._in_doubt = False  # the create itself made nothing
-        return self._client.modify(self._kind, self.identity, self._body, self._doubt)
+        self._replaced = None if any(map(is_masked, _keys(live.inputs))) else live.inputs
+        self._note(live)
+        return self._registrations.modify(self._identity, self._inputs, self._sending.doubt)
 
     def _why_ours(self, live: Live) -> Claim | None:
         found = Holding.of(live)
-        known = self.before.key if self.before else None
+        known = self._sending.before.key if self._sending.before else None
         if known == str(found.number):
             return Claim.MADE
-        if (self._in_doubt or known in ("", found.key)) and self._is_what_we_sent(live):
-            return Claim.MADE if self.before else Claim.SENT
+        if (self._sending.in_doubt or known in ("", found.key)) and self._is_what_we_sent(live):
+            return Claim.MADE if self._sending.before else Claim.SENT
         if self._inputs.get("adopt_existing"):
             return Claim.ADOPTED
         return Claim.HANDED_OVER if self._is_handed_over(found) else None
@@ -158,8 +189,8 @@ class Create:
             not differences.differing(self._inputs, live, self._kind)
             and not _has_other_keys(self._inputs, live)
             # Both by the API's clock: this machine's may be wrong.
-            and found.made >= self._began + self._client.clock_offset - CLOCK_SLACK
-            and not self._registrations.journal.is_of_another(self._urn, found.key)
+            and found.made >= self._sending.began + self._client.clock_offset - CLOCK_SLACK
+            and not self._journal.is_of_another(self._urn, found.key)
             and not self._registrations.run.is_held(found)
         )
 

@@ -7,6 +7,7 @@ memory takes its place: nothing is then known of earlier runs and other processe
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sqlite3
 import threading
@@ -64,6 +65,12 @@ class Database:
         for (run,) in self.rows("SELECT DISTINCT run FROM claims"):
             if not _is_alive(run.rpartition(" ")[2]):
                 self.write("DELETE FROM claims WHERE run = ?", run)
+
+
+@functools.cache
+def of_process(path: Path | None, run: str) -> Database:
+    """Return the database that all of this process share, also where it is in memory."""
+    return Database(path, run)
 
 
 def this_run() -> str:

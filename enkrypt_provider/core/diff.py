@@ -13,7 +13,6 @@ from typing import Any
 from ..kinds.document import FieldOf
 from ..kinds.kind import Kind, Live, Properties
 from ..kinds.markers import ABSENT, Compared, OnlyIn, Option, Replaces, ServerSet, Unordered
-from ..kinds.model import MODEL
 from ..kinds.secrets import is_masked
 
 
@@ -34,7 +33,7 @@ class Change:
     rule: Rule
 
 
-def rule_of(path: str, kind: Kind = MODEL) -> Rule:
+def rule_of(path: str, kind: Kind) -> Rule:
     """The rule of a field, given as a dotted path."""
     field = kind.fields.get(path)
     if kind.is_secret(path):
@@ -44,7 +43,7 @@ def rule_of(path: str, kind: Kind = MODEL) -> Rule:
     return Rule.OPTION if field and field.marker(Option) else Rule.UPDATE
 
 
-def changes(old: Mapping[str, Any], new: Mapping[str, Any], kind: Kind = MODEL) -> list[Change]:
+def changes(old: Mapping[str, Any], new: Mapping[str, Any], kind: Kind) -> list[Change]:
     """The fields in which two canonical documents differ; a value that is not known yet always does."""
     return list(_changes(kind, old, new, ""))
 
@@ -98,12 +97,12 @@ def equal(one: Any, other: Any) -> bool:
 # ---- a declaration beside what the server has
 
 
-def differing(declared: Properties, live: Live, kind: Kind = MODEL) -> list[str]:
+def differing(declared: Properties, live: Live, kind: Kind) -> list[str]:
     """The paths in which a live registration differs from a declared one, secrets aside."""
     return [change.path for change in changes(declared, settle(declared, live, kind), kind)]
 
 
-def without_secrets(declared: Properties, kind: Kind = MODEL) -> Properties:
+def without_secrets(declared: Properties, kind: Kind) -> Properties:
     """`declared` as if it had no secrets: what nobody can compare is then a difference from what has some."""
     kept: Properties = _without_secrets(kind, declared, "")
     return kept
@@ -122,7 +121,7 @@ def _without_secrets(kind: Kind, value: Any, place: str) -> Any:
     }
 
 
-def settle(declared: Properties, live: Live, kind: Kind = MODEL) -> Properties:
+def settle(declared: Properties, live: Live, kind: Kind) -> Properties:
     """The live registration as the program would have written it: only real drift is left as a difference.
 
     Where nothing is declared (`get`, `import`) it is the live registration as it is.
@@ -185,7 +184,7 @@ class _Settling:
         return declared if is_hidden else live
 
 
-def in_order_of(old: Properties, new: Properties, kind: Kind = MODEL) -> Properties:
+def in_order_of(old: Properties, new: Properties, kind: Kind) -> Properties:
     """`new` with each unordered list in the order of `old`, what is new last: so a difference shows as it is."""
     found: Properties = _in_order_of(kind, old, new, "")
     return found

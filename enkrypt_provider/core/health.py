@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..api.client import EnkryptClient
-from ..api.redaction import redacted, secrets_in
+from ..api.redaction import redacted
 from ..errors import EnkryptError, plain
 from ..kinds.kind import Identifier, Json, Properties
 from ..kinds.markers import Reaches
@@ -23,7 +23,7 @@ def problem(client: EnkryptClient, identity: Identifier, inputs: Properties) -> 
         health = client.until_visible(lambda: client.model_health(identity))
     except EnkryptError as error:
         return f"{identity}: its health could not be verified: {error}"
-    reason = redacted(illness(health), secrets_in(inputs))
+    reason = redacted(illness(health), MODEL.secret_texts(inputs))
     return f"{identity} does not answer: {reason}" if reason else ""
 
 

@@ -7,10 +7,12 @@ the response is lost for good, an entry here tells the next run what was sent.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from ..errors import EnkryptError
 from ..kinds.kind import Identifier
 from .database import Database
 from .holding import Holding, seconds
@@ -27,6 +29,19 @@ class Entry:
     key: str
     began: float
     updated_at: str | None = None
+
+
+@dataclass
+class Sending:
+    """What is being sent. `before` is what was noted until then; `began` is in seconds since 1970."""
+
+    before: Entry | None
+    began: float
+    in_doubt: bool = False
+
+    def doubt(self) -> None:
+        """Note that the work may have been done without a response."""
+        self.in_doubt = True
 
 
 class Journal:
@@ -50,6 +65,18 @@ class Journal:
         before = self.entry(urn, identity) or Entry("", self._now())
         self.put(urn, identity, Entry(key or before.key, before.began))
         return before.began
+
+    @contextmanager
+    def sending(self, urn: str, identity: Identifier, key: str = "") -> Iterator[Sending]:
+        """Note what is about to be sent. What was noted before is put back where that fails beyond doubt."""
+        before = self.entry(urn, identity)
+        sending = Sending(before, self.begin(urn, identity, key))
+        try:
+            yield sending
+        except EnkryptError:
+            if not sending.in_doubt:
+                self.put(urn, identity, before)
+            raise
 
     def finish(self, urn: str, registration: Holding, updated_at: object) -> None:
         """Note the response, which overwrites whatever was noted of the registration, until a state shows it."""

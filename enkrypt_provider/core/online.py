@@ -9,7 +9,7 @@ from ..api import operation
 from ..errors import AuthenticationFailed, EnkryptError, plain
 from ..kinds.kind import Identifier
 from .holding import Holding
-from .reconcile import Registrations
+from .registrations import Registrations
 
 
 class OnlineCheck:

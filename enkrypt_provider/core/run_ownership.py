@@ -16,7 +16,7 @@ class RunOwnership:
     """The claims of one account in one run. `tenant` tells apart the keys of one endpoint."""
 
     def __init__(self, database: Database, account: str, tenant: str = "") -> None:
-        self._database = database
+        self.database = database
         self._account = account
         self._tenant = f"{account} {tenant}"
 
@@ -28,6 +28,22 @@ class RunOwnership:
     def declarer(self, identity: Identifier) -> str:
         """Return the resource that declares `identity` in this run, or ""."""
         return next(iter(self._claims("declares", self._tenant, identity)), "")
+
+    def declared(self) -> list[str]:
+        """Return what is declared in this run so far."""
+        rows = self.database.rows(
+            "SELECT DISTINCT subject FROM claims WHERE run LIKE ? AND account = ? AND claim = 'declares'",
+            self.database.processes, self._tenant,
+        )  # fmt: skip
+        return [str(subject) for (subject,) in rows]
+
+    def note(self, what: str, identity: Identifier, text: str) -> None:
+        """Note something of the registration that is, or may be, declared in this run under `identity`."""
+        self._claim(what, self._tenant, identity, text)
+
+    def notes(self, what: str, identity: Identifier) -> list[str]:
+        """Return what was noted, the last at the end."""
+        return self._claims(what, self._tenant, identity)
 
     def hold(self, registration: Holding) -> None:
         """Note that an object of the state stands for the registration from now on."""
@@ -48,9 +64,9 @@ class RunOwnership:
 
     def drop(self, registration: Holding) -> None:
         """Note that no object stands for the registration any more: the engine deletes the one that was seen."""
-        self._database.write(
+        self.database.write(
             "DELETE FROM claims WHERE run LIKE ? AND account = ? AND claim = 'holds' AND subject = ?",
-            self._database.processes, self._account, registration.key,
+            self.database.processes, self._account, registration.key,
         )  # fmt: skip
 
     def release(self, registration: Holding) -> None:
@@ -70,14 +86,14 @@ class RunOwnership:
         return any(is_same_time(registration.made, float(time)) for time in times)  # the number may be another key's
 
     def _claim(self, claim: str, account: str, subject: object, value: str) -> None:
-        self._database.write(
+        self.database.write(
             "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, ?, ?)",
-            self._database.process, account, claim, str(subject), value,
+            self.database.process, account, claim, str(subject), value,
         )  # fmt: skip
 
     def _claims(self, claim: str, account: str, subject: object) -> list[str]:
-        rows = self._database.rows(
+        rows = self.database.rows(
             "SELECT value FROM claims WHERE run LIKE ? AND account = ? AND claim = ? AND subject = ? ORDER BY rowid",
-            self._database.processes, account, claim, str(subject),
+            self.database.processes, account, claim, str(subject),
         )  # fmt: skip
         return [str(value) for (value,) in rows]

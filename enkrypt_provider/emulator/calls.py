@@ -1,6 +1,6 @@
 """The calls of the API, one function each, in the order of a model's life.
 
-Here: which headers and bodies a call takes, and its response. Not here: what a body may hold (validation), what the
+Here: which headers and bodies a call takes, and its response. Not here: what a body may hold (model_rules), what the
 dialects call it (dialects), how it is kept (store).
 """
 
@@ -15,14 +15,14 @@ from typing import Any
 import flask
 from werkzeug.datastructures import Headers
 
-from . import policies, validation
+from . import model_rules, policies
 from .dialects import identity_of, to_body, to_document, to_summary
 from .masking import masked
 from .objects import Objects
 from .quirks import enveloped, with_quirks
 from .responses import ApiError, Payload, json_in
 from .store import PROJECT, Identity, Model, Store, Unknown
-from .validation import Dialect
+from .validation import DEFAULT_VERSION, Dialect
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Request:
         """The model that the headers name; the version is the official client's default where there is none."""
         if not (name := self.headers.get("X-Enkrypt-Model")):
             raise ApiError(400, "the header X-Enkrypt-Model is required")
-        return Identity(name, self.headers.get("X-Enkrypt-Model-Version") or validation.DEFAULT_VERSION)
+        return Identity(name, self.headers.get("X-Enkrypt-Model-Version") or DEFAULT_VERSION)
 
 
 def _identity_within(body: Any) -> Identity | None:
@@ -89,7 +89,7 @@ def _identity_within(body: Any) -> Identity | None:
         return None
     config = body.get("model_config")
     inner = config.get("model_version") if isinstance(config, dict) else None
-    version = body.get("model_version") or inner or validation.DEFAULT_VERSION
+    version = body.get("model_version") or inner or DEFAULT_VERSION
     return Identity(name, version) if isinstance(version, str) else None
 
 
@@ -121,7 +121,7 @@ class Call:
 
     def model(self) -> Payload:
         """The body, checked, with its defaults."""
-        checked: Payload = validation.BODY[self.dialect](self.request.json)
+        checked: Payload = model_rules.BODY[self.dialect](self.request.json)
         return checked
 
     def shown(self, model: Model) -> Payload:

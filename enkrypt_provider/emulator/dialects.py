@@ -1,15 +1,16 @@
 """The two dialects over one stored document: what each puts in, and what each sees of the other's.
 
-The stored document is neutral: v1's names, and beside them what only v2 can say. Nothing here checks (rules.py)
+The stored document is neutral: v1's names, and beside them what only v2 can say. Nothing here checks (model_rules.py)
 or stores (store.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from .model_rules import ONLY_V2
 from .store import Document, Identity, Model
 from .validation import DEFAULT_VERSION, Dialect
 
@@ -19,11 +20,7 @@ BOXAI = "boxai"
 """Where that part of `auth_data` is stored. It is not shown: the official client's reader breaks on it [P]."""
 ROOT_ONLY_V1 = ("model_type",)
 CONFIG_ONLY_V1 = ("model_provider", "conversation_template")  # v1's model_provider: the vendor, free text
-CONFIG_ONLY_V2 = frozenset(
-    {"context", "custom_curl_command", "custom_headers", "custom_payload", "custom_response_content_type"}
-    | {"custom_response_format", "input_modalities", "model_auth_type", "model_jwt_config", "output_modalities"}
-    | {"rate_per_min", "tools", BOXAI}
-)
+CONFIG_ONLY_V2 = (*ONLY_V2, BOXAI)
 UNSAID_IN_V2: Mapping[str, Any] = {"model_type": "text_2_text", "model_provider": "", "conversation_template": ""}
 
 
@@ -49,7 +46,7 @@ def to_document(dialect: Dialect, body: Body, before: Document | None = None) ->
 
 def _with_the_others(dialect: Dialect, document: Document, before: Document | None) -> Document:
     root = ROOT_ONLY_V1 if dialect == "v2" else ()
-    in_config = CONFIG_ONLY_V1 if dialect == "v2" else CONFIG_ONLY_V2
+    in_config: Iterable[str] = CONFIG_ONLY_V1 if dialect == "v2" else CONFIG_ONLY_V2
     old: Document = before or {**UNSAID_IN_V2, "model_config": UNSAID_IN_V2}
     document.update({name: old[name] for name in root if name in old})
     kept = {name: old["model_config"][name] for name in in_config if name in old["model_config"]}

@@ -12,12 +12,12 @@ from functools import cache
 from typing import Final
 
 from ..kinds.kind import Json, Kind, Properties
-from ..kinds.model import MODEL
+from ..kinds.registry import KINDS
 from ..kinds.secrets import Path
-from .package_schema import camel
+from .package_schema import camel, resource
 
-KINDS: Final = (MODEL,)
-"""The kinds that the package has a resource for."""
+TYPES: Final[Mapping[str, Kind]] = {resource(kind.name): kind for kind in KINDS}
+"""The kinds by the type of their resource."""
 
 
 def to_package(kind: Kind, properties: Properties) -> Properties:

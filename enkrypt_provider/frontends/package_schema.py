@@ -29,6 +29,22 @@ def token(name: str) -> str:
     return f"{NAME}:index:{name}"
 
 
+def short(kind: str) -> str:
+    """`GuardrailsPolicy` of the class `EnkryptGuardrailsPolicy`: what types and functions are named by."""
+    return kind.removeprefix("Enkrypt")
+
+
+def resource(kind: str) -> str:
+    """`enkrypt:index:GuardrailsPolicy`, the type of a kind's resource; a model's keeps its whole name."""
+    return token(kind if kind == "EnkryptModel" else short(kind))
+
+
+def functions(kind: str, noun: str, listed: str) -> tuple[str, str]:
+    """`getGuardrailsPolicy`, `listGuardrailsPolicies`: its functions."""
+    stem = short(kind).removesuffix(noun.capitalize())
+    return f"get{short(kind)}", f"list{stem}{listed.capitalize()}"
+
+
 def camel(name: str) -> str:
     """`jwt_url` as `jwtUrl`."""
     first, *others = name.split("_")

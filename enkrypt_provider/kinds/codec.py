@@ -216,7 +216,7 @@ def read(kind: Kind, response: Json) -> Live:
     inputs = {name: value for name, value in found.items() if name not in kind.computed}
     computed = {name: found[name] for name in kind.computed if name in found}
     quiet = frozenset(path for path in kind.marked(Quiet) if at(placed, path) is None)
-    return Live(inputs, computed, quiet, kind)
+    return Live(kind, inputs, computed, quiet)
 
 
 def _read(kind: Kind, document: Properties) -> Properties:

@@ -51,31 +51,25 @@ class Live:
     """A registration as the server has it: its `inputs`, canonical; what the server itself `computed`; and of the
     `Quiet` fields those that the response left out, which have their defaults here."""
 
+    kind: Kind = field(repr=False)
     inputs: Properties = field(repr=False)
     computed: Properties
     quiet: frozenset[str] = frozenset()
-    kind: Kind | None = field(default=None, repr=False)
 
     @property
     def identity(self) -> Identifier:
-        return self._kind.identity_of(self.inputs)
+        return self.kind.identity_of(self.inputs)
 
     @property
     def number(self) -> int | None:
         """The API's own number of the registration, where it tells one."""
-        number: int | None = self.computed.get(self._kind.number)
+        number: int | None = self.computed.get(self.kind.number)
         return number
 
     @property
     def number_name(self) -> str:
         """The output that holds that number."""
-        return self._kind.number
-
-    @property
-    def _kind(self) -> Kind:
-        from .model import MODEL
-
-        return self.kind or MODEL
+        return self.kind.number
 
 
 @dataclass(frozen=True)

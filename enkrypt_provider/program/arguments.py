@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class WrongArguments(EnkryptError, TypeError):
+class WrongArguments(EnkryptError, pulumi.RunError, TypeError):
     """A program gives an argument that does not exist, or leaves out a required one."""
 
 

@@ -22,9 +22,11 @@ from ..kinds.model import DEFAULT_VERSION, MODEL
 from ..kinds.secrets import replaced_at
 from ..settings import Settings
 from . import outputs
+from .errors import one_line
 from .resource import EnkryptProvider
 
 
+@one_line
 def get_model(
     name: str, version: str = DEFAULT_VERSION, *, opts: pulumi.InvokeOptions | None = None
 ) -> outputs.Model:
@@ -36,6 +38,7 @@ def get_model(
     return _get(_client(_settings()), name, version) if _explicit(opts) is None else _refuse_outputs("get_model")
 
 
+@one_line
 def get_model_output(
     name: pulumi.Input[str],
     version: pulumi.Input[str] = DEFAULT_VERSION,
@@ -47,22 +50,24 @@ def get_model_output(
     With `InvokeOutputOptions` it waits for the resources that it `depends_on`.
     """
     asked = pulumi.Output.all(name=name, version=version, settings=_explicit(opts), waited=_waited(opts))
-    return _once_made(asked).apply(
-        lambda given: _get(_client(_settings(given["settings"])), given["name"], given["version"])
-    )
+    look_up = one_line(lambda given: _get(_client(_settings(given["settings"])), given["name"], given["version"]))
+    return _once_made(asked).apply(look_up)
 
 
+@one_line
 def list_models(name: str = "*", *, opts: pulumi.InvokeOptions | None = None) -> list[outputs.Model]:
     """The registrations whose name matches the pattern (`*` and `?`), in the order of their names."""
     return _list(_client(_settings()), name) if _explicit(opts) is None else _refuse_outputs("list_models")
 
 
+@one_line
 def list_models_output(
     name: pulumi.Input[str] = "*", *, opts: pulumi.InvokeOptions | None = None
 ) -> pulumi.Output[list[outputs.Model]]:
     """`list_models` with Inputs."""
     asked = pulumi.Output.all(name=name, settings=_explicit(opts), waited=_waited(opts))
-    return _once_made(asked).apply(lambda given: _list(_client(_settings(given["settings"])), given["name"]))
+    look_up = one_line(lambda given: _list(_client(_settings(given["settings"])), given["name"]))
+    return _once_made(asked).apply(look_up)
 
 
 def _once_made(asked: pulumi.Output[dict[str, Any]]) -> pulumi.Output[dict[str, Any]]:

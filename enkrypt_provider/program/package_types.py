@@ -7,12 +7,11 @@ from typing import Any, Final
 
 import pulumi
 
-from ..frontends.package_schema import package, snake, token
+from ..frontends.package_schema import package, snake
 from ..kinds.plain import INEXACT, is_exact
 from .arguments import WrongArguments, names_of
 
 SCHEMA: Final = package()
-RESOURCE: Final = SCHEMA["resources"][token("EnkryptModel")]
 
 
 def _object(spec: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
@@ -31,7 +30,6 @@ def _places(properties: Mapping[str, Any], place: str = "") -> Iterator[tuple[st
             yield from _places(inner[1], f"{place}.{snake(name)}".removeprefix("."))
 
 
-_NAMES: Final = dict(_places(RESOURCE["inputProperties"]))
 _PRIMITIVES: Final[Mapping[str, type]] = {"string": str, "boolean": bool, "integer": int, "number": float}
 _types: dict[str, type] = {}
 
@@ -61,42 +59,48 @@ def _inputs_type(properties: Mapping[str, Any]) -> type:
     return pulumi.input_type(type("Inputs", (), {"__annotations__": types, **members, "__module__": __name__}))
 
 
-_INPUTS: Final = _inputs_type(RESOURCE["inputProperties"])
+class ResourceType:
+    """A resource of the schema, by its type."""
 
+    def __init__(self, type_: str) -> None:
+        spec = SCHEMA["resources"][type_]
+        self.type = type_
+        self.outputs: Final = {snake(name): type_of(property_) for name, property_ in spec["properties"].items()}
+        self._names = dict(_places(spec["inputProperties"]))
+        self._inputs = _inputs_type(spec["inputProperties"])
 
-def _in_package(value: Any, place: str = "") -> Any:
-    """A program's arguments in the package's names, whatever is another resource's output."""
-    if isinstance(value, Awaitable) and not isinstance(value, pulumi.Output):
-        value = pulumi.Output.from_input(value)
-    if isinstance(value, pulumi.Output):
-        return value.apply(lambda known: _in_package(known, place))
-    if isinstance(value, list | tuple):
-        return [_in_package(item, place) for item in value]
-    names = _NAMES.get(place, {})
-    if names_of(type(value)):
-        value = {name: item for name, item in vars(value).items() if item is not None}
-    if isinstance(value, int) and not is_exact(value):
-        raise WrongArguments(f"{place}: {INEXACT}")
-    if not isinstance(value, Mapping):
-        return value
-    return {
-        names.get(name, name): _in_package(item, f"{place}.{name}".removeprefix(".")) for name, item in value.items()
-    }
+    def inputs(self, given: Mapping[str, Any]) -> Any:
+        """The arguments, and each output by its name, which must be named to exist."""
+        found = self._inputs()
+        in_package = {name: self._in_package(value, name) for name, value in given.items()}
+        found.__dict__.update(dict.fromkeys(self.outputs) | in_package)
+        return found
 
+    def path(self, path: str) -> str:
+        """`model_config.endpoint` as `modelConfig.endpoint`."""
+        steps, place = path.split("."), ""
+        for number, step in enumerate(steps):
+            name, bracket, index = step.partition("[")
+            steps[number] = self._names.get(place, {}).get(name, name) + bracket + index
+            place = f"{place}.{name}".removeprefix(".")
+        return ".".join(steps)
 
-def inputs(given: Mapping[str, Any]) -> Any:
-    """The arguments, and each output by its name, which must be named to exist."""
-    given_inputs = _INPUTS()
-    in_package = {name: _in_package(value, name) for name, value in given.items()}
-    given_inputs.__dict__.update({snake(name): None for name in RESOURCE["properties"]} | in_package)
-    return given_inputs
-
-
-def package_path(path: str) -> str:
-    """`model_config.endpoint` as `modelConfig.endpoint`."""
-    steps, place = path.split("."), ""
-    for number, step in enumerate(steps):
-        name, bracket, index = step.partition("[")
-        steps[number] = _NAMES.get(place, {}).get(name, name) + bracket + index
-        place = f"{place}.{name}".removeprefix(".")
-    return ".".join(steps)
+    def _in_package(self, value: Any, place: str = "") -> Any:
+        """A program's arguments in the package's names, whatever is another resource's output."""
+        if isinstance(value, Awaitable) and not isinstance(value, pulumi.Output):
+            value = pulumi.Output.from_input(value)
+        if isinstance(value, pulumi.Output):
+            return value.apply(lambda known: self._in_package(known, place))
+        if isinstance(value, list | tuple):
+            return [self._in_package(item, place) for item in value]
+        if names_of(type(value)):
+            value = {name: item for name, item in vars(value).items() if item is not None}
+        if isinstance(value, int) and not is_exact(value):
+            raise WrongArguments(f"{place}: {INEXACT}")
+        if not isinstance(value, Mapping):
+            return value
+        names = self._names.get(place, {})
+        return {
+            names.get(name, name): self._in_package(item, f"{place}.{name}".removeprefix("."))
+            for name, item in value.items()
+        }

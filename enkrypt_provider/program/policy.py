@@ -34,7 +34,7 @@ class NotKnownYet(Exception):
     """A rule asked for what only another resource will give: it is judged again when that is there."""
 
 
-class PolicyViolation(EnkryptError):
+class PolicyViolation(EnkryptError, pulumi.RunError):
     """A mandatory rule is broken: the model was not registered. `violations` has a line for each."""
 
     def __init__(self, name: str, violations: list[str]) -> None:

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, overload
-
 import pulumi
-from typing_extensions import Unpack
 
 from ..provider import EnkryptDeploymentProvider, EnkryptGuardrailsPolicyProvider, EnkryptModelProvider
-from .args import (
-    EnkryptDeploymentArgs,
-    EnkryptDeploymentKeywords,
-    EnkryptGuardrailsPolicyArgs,
-    EnkryptGuardrailsPolicyKeywords,
-    EnkryptModelArgs,
-    EnkryptModelKeywords,
-)
 from .arguments import provider_settings
-from .outputs import EnkryptDeploymentOutputs, EnkryptGuardrailsPolicyOutputs, EnkryptModelOutputs
-from .registered import Registered, read_registered
+from .declarations import EnkryptDeploymentDeclaration, EnkryptGuardrailsPolicyDeclaration, EnkryptModelDeclaration
+from .registered import Registered
 
 
-class EnkryptModel(EnkryptModelOutputs, Registered):
+class EnkryptModel(EnkryptModelDeclaration, Registered):
     """A model registered with Enkrypt AI.
 
     Its id is `NAME/VERSION`. A change of either registers the new model before the old one is deleted; every
@@ -30,45 +19,8 @@ class EnkryptModel(EnkryptModelOutputs, Registered):
     """
 
     _KIND = "EnkryptModel"
-    _ARGS = EnkryptModelArgs
-    _OUTPUTS = EnkryptModelOutputs
     _PROVIDER = EnkryptModelProvider
-
-    @overload
-    def __init__(
-        self, resource_name: str, args: EnkryptModelArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None: ...
-
-    @overload
-    def __init__(
-        self,
-        resource_name: str,
-        *,
-        opts: pulumi.ResourceOptions | None = None,
-        **arguments: Unpack[EnkryptModelKeywords],
-    ) -> None: ...
-
-    def __init__(
-        self,
-        resource_name: str,
-        args: EnkryptModelArgs | None = None,
-        opts: pulumi.ResourceOptions | None = None,
-        **arguments: Any,
-    ) -> None:
-        """Declares a model: by `EnkryptModelArgs`, or by the same arguments as keywords.
-
-        Raises `TypeError`, in one line, for an argument that does not exist or is missing; every other mistake is
-        found by `check`, at preview.
-        """
-        self._declare(resource_name, args, opts, arguments)
-
-    @staticmethod
-    def get(resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None) -> EnkryptModel:
-        """A registration that exists and that another stack, or nobody, manages: read, never changed.
-
-        `id` is `NAME/VERSION`, or `NAME` for version `v1`. `model_config` is secret as a whole.
-        """
-        return read_registered(EnkryptModel, resource_name, id, opts, "model_config")
+    _SECRET_OUTPUTS = ("model_config",)
 
     @property
     def model_version(self) -> pulumi.Output[str]:
@@ -80,7 +32,7 @@ class EnkryptModel(EnkryptModelOutputs, Registered):
         return f"run `python -m enkrypt_provider import --name {id_.partition('/')[0]}`"
 
 
-class EnkryptGuardrailsPolicy(EnkryptGuardrailsPolicyOutputs, Registered):
+class EnkryptGuardrailsPolicy(EnkryptGuardrailsPolicyDeclaration, Registered):
     """A guardrails policy registered with Enkrypt AI: a named set of detectors.
 
     Its id is its name. A change of the name registers the new policy before the old one is deleted; every other
@@ -89,50 +41,10 @@ class EnkryptGuardrailsPolicy(EnkryptGuardrailsPolicyOutputs, Registered):
     """
 
     _KIND = "EnkryptGuardrailsPolicy"
-    _ARGS = EnkryptGuardrailsPolicyArgs
-    _OUTPUTS = EnkryptGuardrailsPolicyOutputs
     _PROVIDER = EnkryptGuardrailsPolicyProvider
 
-    @overload
-    def __init__(
-        self, resource_name: str, args: EnkryptGuardrailsPolicyArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None: ...
 
-    @overload
-    def __init__(
-        self,
-        resource_name: str,
-        *,
-        opts: pulumi.ResourceOptions | None = None,
-        **arguments: Unpack[EnkryptGuardrailsPolicyKeywords],
-    ) -> None: ...
-
-    def __init__(
-        self,
-        resource_name: str,
-        args: EnkryptGuardrailsPolicyArgs | None = None,
-        opts: pulumi.ResourceOptions | None = None,
-        **arguments: Any,
-    ) -> None:
-        """Declares a policy: by `EnkryptGuardrailsPolicyArgs`, or by the same arguments as keywords.
-
-        Raises `TypeError`, in one line, for an argument that does not exist or is missing; every other mistake is
-        found by `check`, at preview.
-        """
-        self._declare(resource_name, args, opts, arguments)
-
-    @staticmethod
-    def get(
-        resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
-    ) -> EnkryptGuardrailsPolicy:
-        """A registration that exists and that another stack, or nobody, manages: read, never changed.
-
-        `id` is the name.
-        """
-        return read_registered(EnkryptGuardrailsPolicy, resource_name, id, opts)
-
-
-class EnkryptDeployment(EnkryptDeploymentOutputs, Registered):
+class EnkryptDeployment(EnkryptDeploymentDeclaration, Registered):
     """A deployment registered with Enkrypt AI: a model, and the guardrails policies that protect it.
 
     Its id is its name, which no other project of the account may have. A change of the name deletes the old
@@ -142,47 +54,7 @@ class EnkryptDeployment(EnkryptDeploymentOutputs, Registered):
     """
 
     _KIND = "EnkryptDeployment"
-    _ARGS = EnkryptDeploymentArgs
-    _OUTPUTS = EnkryptDeploymentOutputs
     _PROVIDER = EnkryptDeploymentProvider
-
-    @overload
-    def __init__(
-        self, resource_name: str, args: EnkryptDeploymentArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None: ...
-
-    @overload
-    def __init__(
-        self,
-        resource_name: str,
-        *,
-        opts: pulumi.ResourceOptions | None = None,
-        **arguments: Unpack[EnkryptDeploymentKeywords],
-    ) -> None: ...
-
-    def __init__(
-        self,
-        resource_name: str,
-        args: EnkryptDeploymentArgs | None = None,
-        opts: pulumi.ResourceOptions | None = None,
-        **arguments: Any,
-    ) -> None:
-        """Declares a deployment: by `EnkryptDeploymentArgs`, or by the same arguments as keywords.
-
-        Raises `TypeError`, in one line, for an argument that does not exist or is missing; every other mistake is
-        found by `check`, at preview.
-        """
-        self._declare(resource_name, args, opts, arguments)
-
-    @staticmethod
-    def get(
-        resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
-    ) -> EnkryptDeployment:
-        """A registration that exists and that another stack, or nobody, manages: read, never changed.
-
-        `id` is the name.
-        """
-        return read_registered(EnkryptDeployment, resource_name, id, opts)
 
 
 class EnkryptProvider(pulumi.ProviderResource):

@@ -166,7 +166,7 @@ class EnkryptMocks(Mocks):
         found = frontend.diff(held.id, held.outputs, inputs)
         if not found.changes:
             return "same", ()
-        paths = tuple(change.path for change in changes(from_state(MODEL, held.outputs), inputs))
+        paths = tuple(change.path for change in changes(from_state(MODEL, held.outputs), inputs, MODEL))
         return ("replace" if found.replaces else "update"), paths
 
     def _read(self, args: MockResourceArgs, frontend: DynamicFrontend) -> tuple[str, dict[str, Json]]:

@@ -15,7 +15,7 @@ from documents import canonical, document, everything
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from enkrypt_provider.api.redaction import LONGEST, redacted, secrets_in
+from enkrypt_provider.api.redaction import LONGEST, redacted
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.kinds.model import MODEL as KIND
 
@@ -82,7 +82,7 @@ def test_every_secret_field_of_a_body_is_secret() -> None:
         "stand-in-header-value",
         "curl -H 'Authorization: stand-in-curl-key' https://h",
     }
-    assert set(secrets_in(everything("v2"))) == expected
+    assert set(KIND.secret_texts(everything("v2"))) == expected
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ def test_every_secret_field_of_a_body_is_secret() -> None:
 )
 def test_a_token_url_is_secret_where_it_can_hold_one(url: str, found: tuple[str, ...]) -> None:
     """In its query or before its host."""
-    assert secrets_in({"model_config": {"model_jwt_config": {"jwt_url": url}}}) == found
+    assert KIND.secret_texts({"model_config": {"model_jwt_config": {"jwt_url": url}}}) == found
 
 
 @pytest.mark.parametrize("body", [{}, {"model_config": None}, {"model_config": {"apikeys": [1, None, {"a": []}]}}])
 def test_a_body_without_secrets_has_none(body: Any) -> None:
     """Whatever else it holds."""
-    assert secrets_in(body) == ()
+    assert KIND.secret_texts(body) == ()
 
 
 # ---- no key in any string

@@ -37,7 +37,7 @@ class Api:
             transport=httpx.MockTransport(self),
             retry=RetryPolicy(0, sleep=lambda _seconds: None),
         )
-        self.snapshot = Snapshot(self.client, clock=lambda: self.now)
+        self.snapshot = Snapshot(self.client, KIND, clock=lambda: self.now)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.calls.append(request.url.path.rpartition("/")[2])
@@ -255,7 +255,7 @@ def test_waiting_for_another_threads_list_is_not_work() -> None:
         return now
 
     api.listed = listed
-    api.snapshot = Snapshot(api.client, clock=clock)
+    api.snapshot = Snapshot(api.client, KIND, clock=clock)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(api.snapshot.find, identity("m"))
         assert asked.wait(10)

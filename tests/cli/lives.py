@@ -15,7 +15,7 @@ def live(props: Mapping[str, Any], dialect: Dialect = "v1") -> Live:
     """What the API would have of a program's arguments."""
     inputs, problems = codec.parse(MODEL, {k: v for k, v in props.items() if k not in MODEL.options}, dialect)
     assert problems == []
-    return Live(inputs, {})
+    return Live(MODEL, inputs, {})
 
 
 def read_back(props: Mapping[str, Any], dialect: Dialect) -> Live:

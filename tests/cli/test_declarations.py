@@ -25,7 +25,7 @@ def unchanged(declaration: Declaration, secrets: Secrets, dialect: Dialect) -> b
     """True where `up` would leave the registration as it is."""
     inputs, problems = declaration.parsed(dialect, secrets.known.__getitem__)
     assert problems == []
-    return diff.changes(inputs, diff.settle(inputs, declaration.live)) == []
+    return diff.changes(inputs, diff.settle(inputs, declaration.live, MODEL), MODEL) == []
 
 
 @given(registrations())
@@ -247,6 +247,6 @@ def test_a_declared_registration_keeps_its_name_and_arguments() -> None:
 
 def test_what_cannot_be_declared_is_told() -> None:
     """A registration that breaks this provider's rules has problems, whatever its secrets are."""
-    found = Live({**canonical(minimal()), "model_saved_name": "x" * 40}, {})
+    found = Live(MODEL, {**canonical(minimal()), "model_saved_name": "x" * 40}, {})
     (problem,) = declare(found, "a", Secrets({})).problems("v1")
     assert str(problem).startswith("model_saved_name: must be at most 32 characters")

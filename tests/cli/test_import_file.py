@@ -27,7 +27,7 @@ ACCOUNT = "https://api.example.com"
 def test_the_state_is_what_a_create_would_have_left(dialect: Dialect) -> None:
     """Inputs are those of `check`, outputs those and what the server set; every secret is one in both."""
     props = {name: value for name, value in everything(dialect).items() if name not in MODEL.options}
-    found = Live(read_back(props, dialect).inputs, dict(COMPUTED))
+    found = Live(MODEL, read_back(props, dialect).inputs, dict(COMPUTED))
     secrets = Secrets({})
     declaration = declare(found, "bank", secrets)
     made = entry(declaration, secrets.known, dialect, ACCOUNT)

@@ -1,7 +1,7 @@
 """A stack as the engine leads it through the provider's operations, without the engine.
 
 What the state holds crosses the engine's own serialisation, and each claim about a difference is asked twice: of the
-documents, and of the verb. No test lives here.
+documents, and of the operation. No test lives here.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Stack:
     def preview(self, held: Held, program: Properties) -> list[str]:
         """The paths that an `up` would change."""
         inputs = self.inputs(program)
-        found = diff.changes(codec.from_state(MODEL, held.outs), inputs)
+        found = diff.changes(codec.from_state(MODEL, held.outs), inputs, MODEL)
         shown = self.provider.diff(held.id, held.outs, through_engine(inputs))
         assert shown.changes is bool(found)
         assert shown.replaces == [change.path for change in found if change.rule is diff.Rule.REPLACE]

@@ -10,7 +10,7 @@ import pytest
 from documents import BOXAI, minimal
 from hypothesis import given, settings
 
-from enkrypt_provider.kinds import codec, model
+from enkrypt_provider.kinds import codec, model, model_parts
 from enkrypt_provider.kinds.kind import Properties
 from enkrypt_provider.kinds.model import MODEL, PROTOCOLS, PROTOCOLS_V2
 
@@ -146,7 +146,7 @@ def test_what_the_client_cannot_say(
 
 
 def test_the_client_refuses_a_provider_that_it_does_not_know(official: OfficialClient) -> None:
-    """The set is open on the wire, but closed in the client: it can neither register such a model nor read one."""
+    """The set is open in the API, but closed in the client: it can neither register such a model nor read one."""
     config = as_person(parsed(minimal(model_config__is_compatible_with="brand_new")))
     with pytest.raises(Raised, match="Invalid model_provider: 'brand_new'"):
         official("payload", config=config)
@@ -186,10 +186,10 @@ def test_every_field_of_the_client_is_an_argument(official: OfficialClient) -> N
         "apikeys",
     }
     for name, shape in (
-        ("PathsConfig", model.Paths),
-        ("BoxAIAuthData", model.AuthData),
-        ("ModelContext", model.Context),
-        ("ModelJwtConfig", model.JwtConfig),
+        ("PathsConfig", model_parts.Paths),
+        ("BoxAIAuthData", model_parts.AuthData),
+        ("ModelContext", model_parts.Context),
+        ("ModelJwtConfig", model_parts.JwtConfig),
     ):
         assert {*known[name]} - {"_extra_fields"} == {*shape.model_fields}
 

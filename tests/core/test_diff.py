@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,12 +22,20 @@ from documents import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enkrypt_provider.core.diff import Change, Rule, changes, differing, in_order_of, rule_of, settle, without_secrets
+from enkrypt_provider.core import diff
+from enkrypt_provider.core.diff import Change, Rule
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Live, Properties
 from enkrypt_provider.kinds.markers import Dialect
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.kinds.plain import UNKNOWN
+
+changes = partial(diff.changes, kind=MODEL)
+differing = partial(diff.differing, kind=MODEL)
+in_order_of = partial(diff.in_order_of, kind=MODEL)
+rule_of = partial(diff.rule_of, kind=MODEL)
+settle = partial(diff.settle, kind=MODEL)
+without_secrets = partial(diff.without_secrets, kind=MODEL)
 
 
 def whole(dialect: Dialect) -> Properties:
@@ -215,7 +224,7 @@ def test_drift_of_a_field_shows_as_that_field(place: tuple[str, ...]) -> None:
     """What somebody changed behind our back is seen, field by field; secrets and our own options aside."""
     path = ".".join(place)
     unseen = path.startswith(MODEL.secrets) or path in MODEL.options
-    drifted = Live(put(ALL, place, other(at(ALL, place))), COMPUTED)
+    drifted = Live(MODEL, put(ALL, place, other(at(ALL, place))), COMPUTED)
     assert differing(ALL, drifted) == ([] if unseen else [path])
 
 
@@ -286,7 +295,7 @@ def test_another_value_in_a_free_map_is_drift(shown: Any) -> None:
 def test_a_secret_that_is_declared_outlives_a_response_without_it() -> None:
     """A server that leaves a secret out has not lost it."""
     bare = {k: v for k, v in ALL["model_config"].items() if f"model_config.{k}" not in MODEL.secrets}
-    assert settle(ALL, Live({**ALL, "model_config": bare}, COMPUTED)) == ALL
+    assert settle(ALL, Live(MODEL, {**ALL, "model_config": bare}, COMPUTED)) == ALL
 
 
 def test_a_secret_that_is_not_declared_does_not_come_in() -> None:

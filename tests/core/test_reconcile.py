@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from enkrypt_provider.core.reconcile import delete_command
+from enkrypt_provider.core.registrations import delete_command
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.errors import (
     AuthenticationFailed,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enkrypt_provider.emulator.validation import BODY, PROTOCOLS, Dialect, Refused
+from enkrypt_provider.emulator.model_rules import BODY, PROTOCOLS
+from enkrypt_provider.emulator.validation import Dialect, Refused
 
 from .document import REQUEST, v1, v2
 

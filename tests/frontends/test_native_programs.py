@@ -146,7 +146,7 @@ def test_options_name_paths_as_arguments_do() -> None:
     def program() -> None:
         ours = pulumi.ResourceOptions(ignore_changes=["model_config.endpoint.base_path", "model_config.metadata.a_b"])
         model = native.EnkryptModel("m", **minimal(), deletion_protection=True, opts=ours)
-        seen.append(native._with_paths(ours))
+        seen.append(native.EnkryptModel._with_paths(ours))
         assert model._protect is True
 
     MockStack(program).preview()

@@ -107,7 +107,7 @@ def registered(program: Callable[[], Any], name: str = "m", *, preview: bool = F
 
 
 def cleared(value: Any) -> Any:
-    """A value without its marks of secrecy."""
+    """A value without what says that it is secret."""
     if isinstance(value, Secret):
         return cleared(value.value)
     if isinstance(value, dict):

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..history import Change
 from ..masking import masked
+from ..model_rules import STANDARD_PORT
 from ..store import Document, Model
-from ..validation import STANDARD_PORT
 
 HIDDEN = "another value, which is not shown"
 

@@ -12,8 +12,9 @@ from ...core import diff as differences
 from ...errors import ConfigurationError, ModelNotFound
 from ...kinds import codec
 from ...kinds.kind import Json, Kind, Live, Properties
-from ..package_names import KINDS, to_package
-from ..package_schema import camel, token
+from ...kinds.registry import KINDS
+from ..package_names import to_package
+from ..package_schema import camel, functions, token
 
 IN_PREVIEW: Final = "; if this stack registers it, let the call depend on an output that the API sets, such as "
 
@@ -21,12 +22,17 @@ Function = Callable[..., Properties]
 
 
 def get(kind: Kind, client: EnkryptClient, arguments: Properties, *, preview: bool = False) -> Properties:
-    """Return one registration, by `name` and `version`. Raise `ModelNotFound`, naming what comes near."""
-    name, version = arguments.get("name"), arguments.get("version", "")
-    if not isinstance(name, str) or not name or not isinstance(version, str):
-        raise ConfigurationError(f"{_names(kind)[0]}: name is required, a string; version is a string")
+    """Return one registration, by `name` and, where the kind has versions, `version`.
+
+    Raise `ModelNotFound`, naming what comes near.
+    """
+    parts = [arguments.get(name) for name in ("name", "version")[: len(kind.identity)]]
+    name, *version = parts
+    if not isinstance(name, str) or not name or not all(isinstance(part, str | None) for part in version):
+        rule = "name is required, a string" + "; version is a string" * len(version)
+        raise ConfigurationError(f"{_names(kind)[0]}: {rule}")
     try:
-        return shown(kind, client.registered(kind, kind.identity_from(f"{name}/{version}" if version else name)))
+        return shown(kind, client.registered(kind, kind.identity_from("/".join(filter(None, parts)))))
     except ModelNotFound as error:
         hint = f"{IN_PREVIEW}{camel(kind.number)}" if preview else ""
         raise ModelNotFound(f"{error}{hint}", status=404) from None
@@ -44,7 +50,7 @@ def list_all(kind: Kind, client: EnkryptClient, arguments: Properties, *, previe
 
 def _names(kind: Kind) -> tuple[str, str]:
     """`getModel`, `listModels`."""
-    return f"get{kind.noun.capitalize()}", f"list{kind.calls.listed.capitalize()}"
+    return functions(kind.name, kind.noun, kind.calls.listed)
 
 
 def _functions() -> Iterator[tuple[str, Function]]:

@@ -1,0 +1,173 @@
+"""The registrations of an account, as a stack may change them: whose is what an update or a delete would touch?
+
+A state object stands for the number (`model_id`) that it holds, not for a name. Where the API tells no number, its
+`created_at` stands in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Callable
+
+from ..api import operation
+from ..api.client import VISIBILITY_WAITS, EnkryptClient
+from ..api.snapshot import Snapshot
+from ..errors import EnkryptError, ModelNotFound, ModelUnhealthy, UnexpectedResponse, plain
+from ..kinds import codec
+from ..kinds.kind import Identifier, Kind, Live, Properties
+from ..kinds.model import MODEL
+from . import health
+from .database import Database, default_path, of_process, this_run
+from .holding import Holding, shown
+from .journal import Journal
+from .run_ownership import RunOwnership
+
+
+class Registrations:
+    """The registrations of one kind in one account, and what this machine and this run know of them."""
+
+    def __init__(self, client: EnkryptClient, *, journal: Journal, run: RunOwnership, kind: Kind) -> None:
+        self.client = client
+        self.kind = kind
+        self.journal = journal
+        self.run = run
+        self.snapshot = Snapshot(client, kind)
+
+    # ---- update
+
+    def update(
+        self, urn: str, held: Holding, inputs: Properties, *, verify: bool = False, undo_to: Properties | None = None
+    ) -> tuple[Live, str]:
+        """Replace the registration's fields. With `verify` the model must answer, or `undo_to` is set back.
+
+        Return also why a model that is kept is unhealthy. Raise `ModelNotFound` where the registration is gone or
+        somebody else's by now.
+        """
+        self._refuse_unless_ours(held)
+        with self.journal.sending(urn, held.identity, held.key) as sending:
+            try:
+                live = self.modify(held.identity, inputs, sending.doubt)
+            except ModelNotFound:
+                raise self._gone(held) from None
+        undo = None if undo_to is None else lambda: self._set_back(held, undo_to)
+        problem = self.verify(inputs, live, undo) if verify else ""
+        self.journal.finish(urn, held, live.computed.get("updated_at"))
+        return live, problem
+
+    def _set_back(self, held: Holding, old: Properties) -> str:
+        self.modify(held.identity, old)
+        self.journal.forget(held.key)
+        return "it was set back to what it was"
+
+    def _refuse_unless_ours(self, held: Holding) -> None:
+        if self.snapshot.has_number(held.identity, held.number):
+            return
+        live = self.client.find(self.kind, held.identity)
+        if live is None:
+            raise self._gone(held)
+        if not held.is_same(Holding.of(live)):
+            raise ModelNotFound(
+                f"{held.identity} was deleted and registered anew by somebody else ({_theirs(held, live)}): nothing "
+                "was changed. Run `pulumi refresh` to see theirs, then `pulumi up`",
+                status=404,
+            )
+
+    def _gone(self, held: Holding) -> ModelNotFound:
+        return ModelNotFound(
+            f"{held.identity} is gone from {self.client.settings.shown_endpoint}, or the API key is of another "
+            "project: check the key, or run `pulumi refresh`, then `pulumi up` to register it again",
+            status=404,
+        )
+
+    # ---- delete
+
+    def delete(self, held: Holding) -> None:
+        """Delete the registration that the state stands for; one that is gone already is done.
+
+        One that another object of this run stands for as well, or that somebody else made anew, is kept.
+        """
+        if self.run.is_held(held) or (held.number is None and self.run.declarer(held.identity)):
+            return operation.report("info", f"{held.identity} is kept: another object of the state stands for it")
+        is_listed = self.snapshot.has_number(held.identity, held.number)
+        live = None if is_listed else self.client.find(self.kind, held.identity)
+        if live is not None and not held.is_same(Holding.of(live)):
+            line = f"{held.identity} was registered anew by somebody else ({_theirs(held, live)}): it is kept"
+            operation.report("warning", line)
+        elif (gone := self.remove(held.identity)) and (is_listed or live is not None) and self._is_shown(held):
+            raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
+        return self.journal.forget(held.key)
+
+    def _is_shown(self, held: Holding) -> bool:
+        """Whether the API shows the registration, also after a while."""
+        for wait in VISIBILITY_WAITS:
+            live = self.client.find(self.kind, held.identity, (wait,))
+            if live is None or not held.is_same(Holding.of(live)):
+                return False
+        return True
+
+    # ---- what creates, updates and deletes have in common
+
+    def modify(self, identity: Identifier, inputs: Properties, doubt: Callable[[], None] = lambda: None) -> Live:
+        """Send the whole object. `doubt` is called as soon as the work may have been done without a response."""
+        body = codec.body(self.kind, inputs, self.client.settings.dialect)
+        try:
+            return self.client.modify(self.kind, identity, body, doubt)
+        finally:
+            self.snapshot.changed()
+
+    def remove(self, identity: Identifier) -> ModelNotFound | None:
+        """Delete what is registered. Return the API's error where nothing is."""
+        try:
+            self.client.delete(self.kind, identity)
+        except ModelNotFound as gone:
+            return gone
+        finally:
+            self.snapshot.changed()
+        return None
+
+    def verify(self, inputs: Properties, live: Live, undo: Callable[[], str] | None) -> str:
+        """Return why the model does not answer, or "". Raise `ModelUnhealthy` with what came of `undo` instead."""
+        problem = health.problem(self.client, live.identity, inputs)
+        if undo is None or not problem:
+            return problem
+        try:
+            undone = undo()
+        except EnkryptError as error:
+            undone = f"that could not be undone ({error}). {self.left_behind(live.identity)}"
+        raise ModelUnhealthy(f"{problem}; {undone}")
+
+    def left_behind(self, identity: Identifier) -> str:
+        """Return what to do about a registration that may be ours and that no state will show."""
+        command = delete_command(self.client.settings.endpoint, self.kind, identity)
+        return (
+            f"{identity} may be registered at {self.client.settings.shown_endpoint}: the next `pulumi up` on this "
+            f"machine completes it; to remove it instead: {command}"
+        )
+
+
+def connect(
+    client: EnkryptClient, place: str = "", database: Database | None = None, kind: Kind = MODEL
+) -> Registrations:
+    """Return the account's registrations, with what this machine remembers of them."""
+    database = database or of_process(default_path(), this_run())
+    account = f"{client.settings.account}{'' if kind is MODEL else f' {kind.name}'}"  # a storage format
+    tenant = hashlib.sha256(f"{account}\n{client.settings.api_key.reveal()}".encode()).hexdigest()[:8]
+    journal, run = Journal(database, account, place), RunOwnership(database, account, tenant)
+    return Registrations(client, journal=journal, run=run, kind=kind)
+
+
+def delete_command(endpoint: str, kind: Kind, identity: Identifier) -> str:
+    """Return what to type to delete a registration by hand."""
+    if not endpoint:
+        return "declare it again, run `pulumi up`, then take it out of the program"
+    url = shlex.quote(f"{endpoint}{kind.calls.path(kind.calls.delete)}")
+    headers = kind.headers(identity).items()
+    named = " ".join(f"-H {shlex.quote(f'{name}: {plain(value)}')}" for name, value in headers)
+    return f'curl -X DELETE {url} -H "apikey: $ENKRYPTAI_API_KEY" {named}'
+
+
+def _theirs(held: Holding, live: Live) -> str:
+    number = f"{live.number_name} {held.number}"
+    ours = number if held.number is not None else f"one since {plain(held.created_at[:19])}"
+    return f"{shown(live)}; the state has {ours}"

@@ -77,6 +77,7 @@ def test_every_secret_field_of_a_body_is_secret() -> None:
     expected = {
         "stand-in-key-1",
         "stand-in-key-2",
+        "stand-in-box-secret",
         "stand-in-client-key",
         "stand-in-jwt-body",
         "stand-in-header-value",

@@ -16,78 +16,13 @@ from enkrypt_provider.kinds.model import MODEL
 
 from .client import OfficialClient, Person, Raised
 from .conftest import KEY
-from .people import written
+from .people import PROGRAMS, written
 from .stack import Stack
 from .translation import as_person, as_seen, sayable
 
 Json = Any
 MODELS = 60
 """Generated, for each direction."""
-
-# What a program says of each of people.py's models.
-PROGRAMS: dict[str, Properties] = {
-    "hosted": {
-        "model_saved_name": "hosted",
-        "testing_for": "foundationModels",
-        "model_name": "gpt-4o-mini",
-        "certifications": ["GDPR"],
-        "model_config": {
-            "is_compatible_with": "openai",
-            "model_source": "https://openai.com",
-            "system_prompt": "Be brief.",
-            "endpoint": {"host": "api.openai.com", "base_path": "/v1"},
-            "apikeys": ["stand-in-key"],
-            "input_modalities": ["text", "image"],
-            "output_modalities": ["text"],
-            "tools": [{"name": "search", "description": "Finds pages."}],
-            "metadata": {"max_tokens": 2048},
-        },
-    },
-    "custom": {
-        "model_saved_name": "custom",
-        "testing_for": "agents",
-        "model_name": "agent",
-        "model_config": {
-            "is_compatible_with": "custom",
-            "model_version": "2",
-            "endpoint": {"scheme": "http", "host": "agents.internal", "port": 8000, "base_path": "/api"},
-            "paths": {"completions": "/ask", "chat": "/ask"},
-            "auth_data": {"header_name": "X-Key", "header_prefix": "", "space_after_prefix": False},
-            "custom_headers": [{"key": "X-Team", "value": "stand-in-header-value"}],
-            "custom_payload": {"prompt": "{prompt}", "options": {"deep": [True, None, 1.5]}},
-            "custom_response_content_type": "json",
-            "custom_response_format": ".choices[0].text",
-        },
-    },
-    "curl": {
-        "model_saved_name": "curl",
-        "testing_for": "chatbotsAndCopilots",
-        "model_name": "behind a login",
-        "model_config": {
-            "is_compatible_with": "vg-curl",
-            "paths": {"completions": "", "chat": ""},
-            "custom_curl_command": "curl -H 'Authorization: stand-in-curl-key' https://h/ask -d '{prompt}'",
-            "custom_response_format": ".answer",
-        },
-    },
-    "jwt": {
-        "model_saved_name": "jwt",
-        "testing_for": "foundationModels",
-        "model_name": "gated",
-        "model_config": {
-            "is_compatible_with": "openai_compatible",
-            "endpoint": {"host": "llm.example.com", "base_path": "/v1"},
-            "model_auth_type": "jwt",
-            "model_jwt_config": {
-                "jwt_method": "GET",
-                "jwt_url": "https://id.example.com/token",
-                "jwt_headers": [{"key": "X-Client", "value": "stand-in-client-key"}],
-                "jwt_response_key": "access_token",
-            },
-        },
-    },
-}
-
 
 # ---- registered by the client
 

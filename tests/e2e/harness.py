@@ -23,6 +23,7 @@ from enkrypt_provider.emulator import create_app, serve_in_thread
 
 from .api import ACCOUNT, Api, Json
 from .leaks import Secrets
+from .programs import DECLARED, MODEL_KEY
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 TIME_LIMIT: Final = 150.0
@@ -116,6 +117,10 @@ class Stack:
         """A file of the project: its program, or what the program reads."""
         (self.folder / name).write_text(text, encoding="utf-8")
 
+    def declare(self, **models: Json) -> None:
+        """What the program `DECLARED` registers from now on, by the names of the resources."""
+        self.write("models.json", json.dumps(models))
+
     def under(self, python: Path) -> Stack:
         """The same stack, used by somebody whose interpreter is the one in the folder `python`."""
         return replace(self, environment={**self.environment, "PATH": self.story.path(python)})
@@ -189,6 +194,12 @@ class Story:
         stack.run("stack", "init", "dev")
         if api:
             stack.config_set({"enkrypt:endpoint": api.url}, secrets={"enkrypt:apiKey": api.key})
+        return stack
+
+    def declaring(self, api: Api | None = None, **models: Json) -> Stack:
+        """A new project that registers these models, whose key is a secret."""
+        stack = self.project(DECLARED, api, environment={MODEL_KEY: self.secrets.make("the models' key")})
+        stack.declare(**models)
         return stack
 
     def empty(self, name: str) -> Stack:

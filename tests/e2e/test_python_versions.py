@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
+import subprocess
 import sys
+import sysconfig
 import warnings
 from pathlib import Path
 
 import pytest
 
-from .harness import REPOSITORY, Stack, Story
+from .harness import REPOSITORY, Story
 from .interpreters import THIS, Version, environment, others, spelt
-from .programs import DECLARED, MODEL_KEY, model
+from .programs import model
 
 WITNESS = """
 import os
@@ -42,13 +43,9 @@ def test_another_python_takes_over(story: Story, later: list[tuple[Version, Path
     api = story.api()
     witness = story.folder / "witness"
     (story.folder / "sitecustomize.py").write_text(WITNESS)
-    variables = {
-        MODEL_KEY: story.secrets.make("the models' key"),
-        "PYTHONPATH": os.pathsep.join([str(story.folder), str(REPOSITORY)]),
-        "WITNESS": str(witness),
-    }
-    stack = story.project(DECLARED, api, environment=variables)
-    _declare(stack, "")
+    stack = story.declaring(api, chat=model("chat")).with_environment(
+        {"PYTHONPATH": os.pathsep.join([str(story.folder), str(REPOSITORY)]), "WITNESS": str(witness)}
+    )
     stack.up()
     assert _provider_ran_under(witness) == {spelt(THIS)}
 
@@ -61,7 +58,7 @@ def test_another_python_takes_over(story: Story, later: list[tuple[Version, Path
     assert _provider_ran_under(witness) == {spelt(newer)}
 
     last = stack.under(old_python)
-    _declare(stack, "Be brief.")
+    stack.declare(chat=model("chat", system_prompt="Be brief."))
     last.up()
     last.destroy()
     assert api.calls() == ["list_models", "modify_model chat/v1", "list_models", "delete_model chat/v1"]
@@ -69,12 +66,23 @@ def test_another_python_takes_over(story: Story, later: list[tuple[Version, Path
     assert api.models() == {}
 
 
-def _declare(stack: Stack, system_prompt: str) -> None:
-    stack.write("models.json", json.dumps({"chat": model("chat", system_prompt=system_prompt)}))
-
-
 def _provider_ran_under(witness: Path) -> set[str]:
     """The versions of the interpreters that have been the provider's process since the last time."""
     lines = witness.read_text().splitlines()
     witness.unlink()
     return {line.split()[0] for line in lines if "pulumi.dynamic" in line}
+
+
+def test_the_environment_in_pulumi_yaml_runs_the_program(story: Story) -> None:
+    """Also a program in a folder of its own, and whatever Python is first on PATH."""
+    stack = story.empty("project")
+    environment = stack.folder / "env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    (packages / "these.pth").write_text(sysconfig.get_path("purelib"))
+    (stack.folder / "program").mkdir()
+    stack.write("program/__main__.py", "import pulumi, sys\npulumi.export('prefix', sys.prefix)\n")
+    stack.write("Pulumi.yaml", "name: it\nmain: program\nruntime:\n  name: python\n  options:\n    virtualenv: env\n")
+    stack.run("stack", "init", "dev")
+    stack.up()
+    assert stack.outputs() == {"prefix": str(environment)}

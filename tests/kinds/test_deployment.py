@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from documents import through_engine
 
 from enkrypt_provider.core.diff import Rule, changes, differing
-from enkrypt_provider.errors import UnexpectedResponse
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.deployment import DEPLOYMENT, NO_INPUT, NO_OUTPUT
 from enkrypt_provider.kinds.guardrails_policy import Detectors
-from enkrypt_provider.kinds.kind import Identifier, Properties
-from enkrypt_provider.kinds.plain import UNKNOWN
+from enkrypt_provider.kinds.kind import Properties
 
 INPUT: dict[str, Any] = {
     "policy_name": "p", "enabled": True, "block": ["pii", "nsfw"], "additional_config": {"pii_redaction": True},
@@ -35,14 +32,6 @@ def parsed(program: Properties) -> Properties:
 
 def problems(**deployment: Any) -> list[str]:
     return [str(problem) for problem in codec.parse(DEPLOYMENT, deployment)[1]]
-
-
-def test_it_comes_back_as_it_was_declared() -> None:
-    inputs = parsed(BOTH)
-    assert inputs == {**BOTH, "model_version": "v1"}
-    assert codec.from_state(DEPLOYMENT, through_engine(inputs)) == inputs
-    live = codec.read(DEPLOYMENT, {**codec.body(DEPLOYMENT, inputs), "deployment_id": "9", "updated_by": "me"})
-    assert (live.inputs, live.identity, live.number) == (inputs, Identifier("d", ""), 9)
 
 
 def test_the_version_and_both_policies_are_always_sent() -> None:
@@ -102,23 +91,3 @@ def test_mistakes_are_told_by_their_place() -> None:
         "output_guardrails_policy.additional_config.pii_redaction: is not a field here: it is "
         "input_guardrails_policy.additional_config.pii_redaction"
     ]
-
-
-def test_what_is_not_known_yet_breaks_no_rule() -> None:
-    """At a preview the names are outputs of what is made in the same run."""
-    unknown = {**DECLARED, "model_saved_name": UNKNOWN, "input_guardrails_policy": {**INPUT, "policy_name": UNKNOWN}}
-    inputs, found = codec.parse(DEPLOYMENT, unknown)
-    assert (inputs, found) == ({**unknown, "model_version": "v1"}, [])
-
-
-def test_a_list_shows_no_policies() -> None:
-    item = {**DECLARED, "model_version": "v1", "deployment_id": 9}
-    assert not codec.is_whole(DEPLOYMENT, item)
-    assert codec.is_whole(DEPLOYMENT, {**item, "input_guardrails_policy": INPUT})
-
-
-def test_its_name_stands_in_errors() -> None:
-    with pytest.raises(UnexpectedResponse, match=r"^expected a deployment, got a list$"):
-        codec.read(DEPLOYMENT, [])
-    with pytest.raises(UnexpectedResponse, match=r"^returned a deployment that is not whole: name: is required$"):
-        codec.read(DEPLOYMENT, {"model_saved_name": "m"})

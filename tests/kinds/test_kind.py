@@ -1,12 +1,81 @@
-"""kinds/kind.py: what follows from a kind's declaration, for one with versions and for one without."""
+"""kinds/kind.py and the codec: what holds for every kind of registration, with versions and without."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+from documents import answer, document, through_engine
+from test_deployment import BOTH, INPUT
+from test_guardrails_policy import EVERYTHING
+
+from enkrypt_provider.errors import UnexpectedResponse
 from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.deployment import DEPLOYMENT
 from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
-from enkrypt_provider.kinds.kind import Identifier
+from enkrypt_provider.kinds.kind import Identifier, Kind
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.kinds.plain import UNKNOWN
+
+POLICY = {"name": "p", "detectors": EVERYTHING}
+WHOLE = [(MODEL, document()), (GUARDRAILS_POLICY, POLICY), (DEPLOYMENT, BOTH)]
+
+
+@pytest.mark.parametrize(("kind", "program"), WHOLE)
+@pytest.mark.parametrize("number", [7, "7", 7.0])
+def test_it_comes_back_as_it_was_declared(kind: Kind, program: dict[str, Any], number: Any) -> None:
+    """Through the engine, whose numbers are floats, to the API and back; its own number may come as a text."""
+    inputs, problems = codec.parse(kind, program)
+    assert problems == []
+    assert codec.from_state(kind, through_engine(inputs)) == inputs
+    live = codec.read(kind, {**codec.body(kind, inputs), kind.number: number, "created_by": "me"})
+    assert (live.inputs, live.identity, live.number) == (inputs, kind.identity_of(inputs), 7)
+
+
+@pytest.mark.parametrize(
+    ("kind", "program"),
+    [
+        (GUARDRAILS_POLICY, {"name": "p", "detectors": UNKNOWN}),
+        (GUARDRAILS_POLICY, {"name": UNKNOWN, "detectors": {"nsfw": {"enabled": UNKNOWN}}}),
+        (DEPLOYMENT, {**BOTH, "model_saved_name": UNKNOWN}),
+        (
+            DEPLOYMENT,
+            {**BOTH, "input_guardrails_policy": {**INPUT, "policy_name": UNKNOWN}},
+        ),
+    ],
+)
+def test_what_is_not_known_yet_breaks_no_rule(kind: Kind, program: dict[str, Any]) -> None:
+    """At a preview names are outputs of what is made in the same run."""
+    inputs, problems = codec.parse(kind, program)
+    assert problems == []
+    assert {name: inputs[name] for name in program} == program
+
+
+@pytest.mark.parametrize(
+    ("kind", "item", "details", "message"),
+    [
+        (MODEL, answer(), "model_config", "a model that is not whole: model_config: is required"),
+        (GUARDRAILS_POLICY, POLICY, "detectors", "a policy that is not whole: detectors: is required"),
+        (DEPLOYMENT, BOTH, "input_guardrails_policy", ""),
+    ],
+)
+def test_a_list_without_details_is_told_from_a_whole_one(
+    kind: Kind, item: dict[str, Any], details: str, message: str
+) -> None:
+    assert codec.is_whole(kind, item)
+    summary = {name: value for name, value in item.items() if name != details}
+    assert not codec.is_whole(kind, summary)
+    if message:
+        with pytest.raises(UnexpectedResponse, match=f"^returned {message}$"):
+            codec.read(kind, summary)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(MODEL, "model"), (GUARDRAILS_POLICY, "policy"), (DEPLOYMENT, "deployment")]
+)
+def test_its_name_stands_in_errors(kind: Kind, name: str) -> None:
+    with pytest.raises(UnexpectedResponse, match=rf"^expected a {name}, got a list$"):
+        codec.read(kind, [])
 
 
 def test_an_identity_without_a_version_is_the_name() -> None:
@@ -17,8 +86,7 @@ def test_an_identity_without_a_version_is_the_name() -> None:
     assert str(identity) == "p"
     assert identity.is_sendable
     assert GUARDRAILS_POLICY.headers(identity) == {"X-Enkrypt-Policy": "p"}
-    unknown, problems = codec.parse(GUARDRAILS_POLICY, {"name": UNKNOWN, "detectors": {}})
-    assert (problems, GUARDRAILS_POLICY.known_identity(unknown)) == ([], None)
+    assert GUARDRAILS_POLICY.known_identity({**inputs, "name": UNKNOWN}) is None
 
 
 def test_a_models_identity_is_name_and_version() -> None:

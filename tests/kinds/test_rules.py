@@ -1,0 +1,412 @@
+"""What a program may not declare of a model: each broken rule is one line, with the field and never its value."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Any, get_args
+
+import pytest
+from documents import MARKER, at, canonical, document, everything, leaves, marked, minimal, put
+from hypothesis import given
+from hypothesis import strategies as st
+
+from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.mistakes import SHOWN
+from enkrypt_provider.kinds.model import MODEL, PROTOCOLS, PROTOCOLS_V2, PURPOSES, PURPOSES_V2
+from enkrypt_provider.kinds.plain import UNKNOWN
+
+Place = tuple[str | int, ...]
+parse = partial(codec.parse, MODEL)
+PLACES: list[Place] = [place for place in leaves(everything("v2")) if place]
+"""Where a program may put a value."""
+V2 = everything("v2")["model_config"].keys() - everything()["model_config"].keys()
+NAMES, PURPOSE = ", ".join(PROTOCOLS), "must be one of Copilot, LLM, Chatbot"
+CERTIFICATIONS = ", ".join(MODEL.fields["certifications"].values)
+STRING = "must be a string (in YAML, quote it)"
+NOT_TEXT = "must not hold NUL characters or half surrogate pairs"
+PATH = 'must be empty or start with "/" and hold no spaces, such as "/v1"'
+DEEP = "must be nested at most 18 levels deep"
+
+
+def spelled(place: Place) -> str:
+    return re.sub(r"\.(\d+)", r"[\1]", ".".join(map(str, place)))
+
+
+def said(props: dict[str, Any], dialect: Dialect = "v1") -> list[str]:
+    return [str(problem) for problem in parse(props, dialect)[1]]
+
+
+def place_of(path: str) -> Place:
+    """The place of a path, which may leave `model_config` out."""
+    place = tuple(int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", path))
+    return place if place[0] in everything() else ("model_config", *place)
+
+
+def broken(place: Place, value: Any) -> list[str]:
+    """What is said of `value` there, in the first dialect that has the field."""
+    dialect: Dialect = "v2" if place[1:2] and place[1] in V2 else "v1"
+    props = everything(dialect)
+    at(props, place[:-1])[place[-1]] = value
+    return said(props, dialect)
+
+
+# By the type of a field: a value of another one, and what is said of it.
+WRONG_TYPE: dict[type, list[tuple[Any, str]]] = {
+    str: [(5, STRING), (1.0, STRING), (["a"], STRING)],
+    dict: [("x", "must be an object"), ([], "must be an object")],
+    list: [("x", "must be a list"), ({"x": True}, "must be a list")],
+    bool: [("perhaps", "must be true or false"), ([True], "must be true or false")],
+    int: [("many", "must be a whole number"), (True, "must be a number, not true or false")],
+}
+TYPED = [
+    place for place in PLACES
+    if not {"owner", "input_cost", "output_cost"} & {*place}
+    and not {"default_request_options", "custom_payload"} & {*place[:-1]}
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", TYPED, ids=spelled)
+def test_a_value_of_another_type_is_refused_in_every_field(place: Place) -> None:
+    for value, rule in WRONG_TYPE[type(at(everything("v2"), place))]:
+        assert broken(place, value) == [f"{spelled(place)}: {rule}"]
+
+
+def test_everything_means_every_field() -> None:
+    names = {field.name for field in MODEL.fields.values() if field.is_argument}
+    assert names <= {part for place in PLACES for part in place}
+
+
+# The rule, the fields that have it, values that break it. A path may leave `model_config` out.
+BROKEN: dict[str, dict[str, list[Any]]] = {
+    'must be printable ASCII, without "/" and without spaces at its ends, and not be empty': {
+        "model_saved_name": ["", "a/b", " a", "a ", "a\n", "modèle"], "model_config.model_version": ["", "1/2"],
+    },
+    "must be one line, without control characters": {
+        "model_name": ["two\nlines"], "model_source": ["a\x7f"], "model_config.model_provider": ["a\tb"],
+        "auth_data.header_prefix": ["Bearer\r\n"], "metadata.azure_instance": ["a\nb"],
+        "metadata.azure_api_version": ["a\nb"], "metadata.azure_deployment_id": ["a\nb"],
+        "metadata.anthropic_version": ["a\nb"], "metadata.gemini.location_id": ["a\nb"],
+        "model_jwt_config.jwt_headers[0].key": ["a\nb"], "model_jwt_config.jwt_response_key": ["a\nb"],
+        "custom_response_content_type": ["a\nb"],
+    },
+    NOT_TEXT: {
+        "model_name": ["half \ud800"], "system_prompt": ["a\0b", "a\udfffb"], "conversation_template": ["\0"],
+        "apikeys[0]": ["stand-in-\0key"], "metadata.other": ["a\0b"], "custom_headers[0].value": ["a\0b"],
+    },
+    "is a date: in YAML, quote it": {
+        "model_name": ["2024-08-06 00:00:00 +0000 UTC"], "metadata.anthropic_version": ["2023-06-01T00:00:00Z"],
+        "model_config.model_version": ["2024-08-06 00:00:00 +0000 UTC", "2024-08-06T00:00:00Z"],
+        "metadata.azure_api_version": ["2024-02-01 00:00:00 +0000 UTC"],
+    },
+    "must be a host name alone, such as api.together.xyz: scheme, port and path have fields of their own": {
+        "endpoint.host": ["", "https://api.together.xyz", "api.together.xyz:443", "api.together.xyz/v1",
+                          "api together", "h\n", "a" * 254, "ü/x"],
+        "metadata.gemini.api_endpoint": ["https://eu.example.com"],
+    },
+    "must be a host name in ASCII: write xn--mnchen-3ya.example": {"endpoint.host": ["münchen.example"]},
+    PATH: {
+        "endpoint.base_path": ["/a b", "/a\n"], "paths.completions": ["chat"], "paths.chat": ["chat"],
+        "paths.vision": ["chat"], "paths.embeddings": ["chat"],
+    },
+    "must not be empty or hold spaces or line breaks (a pasted key?)": {
+        "apikeys[0]": ["", "stand-in key", "stand-in-key\n"],
+    },
+    "must be an HTTP header's name": {"auth_data.header_name": ["X Key", "X-Key:"]},
+    "must be from 1 to 65535": {"endpoint.port": [0, 65536]},
+    "must be 1 or more": {"metadata.max_tokens": [0], "rate_per_min": [0]},
+    "must be 0 or more": {"metadata.input_cost": [-0.5], "metadata.output_cost": [-0.5]},
+    "must be a number": {"metadata.input_cost": ["dear", []], "metadata.output_cost": ["dear", []]},
+    "must be a whole number": {
+        "endpoint.port": [443.5, [443]], "metadata.max_tokens": [2048.5], "rate_per_min": [20.5],
+    },
+    "must be a whole number of a sensible size": {"endpoint.port": ["9" * 5000]},
+    "must be a whole number that a double holds exactly, up to 2**53: give a larger one as a text": {
+        "metadata.other": [2**53 + 1, 10**400],
+    },
+    "must not be NaN or infinity": {
+        "metadata.input_cost": [float("nan"), float("inf")], "metadata.output_cost": [float("nan"), float("inf")],
+        "metadata.gemini.other": [float("nan")], "default_request_options.temperature": [float("inf")],
+        "custom_payload.prompt": [float("nan")],
+    },
+    "must hold only strings, numbers, true or false, lists and objects": {
+        "metadata.other": [object()], "default_request_options.temperature": [{2, 3}],
+    },
+    "must have strings as the names of its fields": {"metadata.other": [{1: "a"}]},
+    "must hold at most 10,000 values": {
+        "default_request_options": [{"a": list(range(10_000))}], "certifications": [["x"] * 100_000],
+        "apikeys": [[1] * 1_000_000],
+    },
+    "must hold at most 100 items, this one holds 101": {
+        "certifications": [["GDPR"] * 101], "apikeys": [["k"] * 101], "tools": [[{"name": "a"}] * 101],
+    },
+    "is required": {"model_jwt_config.jwt_url": [None], "tools[0].name": [None], "custom_headers[0].key": [None]},
+    'must be one of https, http; did you mean "https"?': {"endpoint.scheme": ["htps"]},
+    "must be one of https, http": {"endpoint.scheme": [""]},
+    'must be one of External, Internal; did you mean "External"?': {"hosting_type": ["external"]},
+    'must be one of text_2_text; did you mean "text_2_text"?': {"model_type": ["text2text"]},
+    f'{PURPOSE}; did you mean "LLM"?': {"testing_for": ["llm"]},
+    f'{PURPOSE}; did you mean "Chatbot"?': {"testing_for": ["chat bot"]},
+    PURPOSE: {"testing_for": ["12"]},
+    f"{PURPOSE}; that one is of dialect v2": {"testing_for": ["agents"]},
+    f'must be one of {CERTIFICATIONS}; did you mean "GDPR"?': {"certifications[0]": ["gpd"]},
+    f'must be one of {CERTIFICATIONS}; did you mean "SOC 2 Type II"?': {"certifications[0]": ["soc2 type ii"]},
+    f'must be one of {NAMES}; did you mean "openai"?': {"is_compatible_with": ["open-ai"]},
+    f"must be one of {NAMES}; that one is of dialect v2": {"is_compatible_with": ["sierra"]},
+    f"must be one of {NAMES}": {"is_compatible_with": ["x" * 100_000]},
+    "must be one of openai": {"metadata.llama2_format": ["ollama"]},
+    'must be one of openai; did you mean "openai"?': {"metadata.llama2_format": ["opnai"]},
+    'must be one of openai, ollama; did you mean "ollama"?': {"metadata.mistral_format": ["llama"]},
+    'must be one of apikey, jwt; did you mean "jwt"?': {"model_auth_type": ["JWT"]},
+    'must be one of POST, GET; did you mean "POST"?': {"model_jwt_config.jwt_method": ["PUT"]},
+    'must be one of text, image, audio; did you mean "image"?': {"input_modalities[0]": ["images"]},
+    'must be one of text; did you mean "text"?': {"output_modalities[0]": ["txt"]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "fields"), BROKEN.items(), ids=[rule[:40] for rule in BROKEN])
+def test_each_broken_rule_is_one_exact_line(rule: str, fields: dict[str, list[Any]]) -> None:
+    for path, values in fields.items():
+        for value in values:
+            assert broken(place_of(path), value) == [f"{spelled(place_of(path))}: {rule}"]
+
+
+LONGEST = {
+    "model_saved_name": 32, "model_name": 4000, "model_config.model_version": 255, "model_source": 4000,
+    "model_config.model_provider": 4000, "system_prompt": 200_000, "conversation_template": 200_000,
+    "endpoint.base_path": 4000, "apikeys[0]": 8000, "metadata.other": 200_000,
+    "context.system_description": 2000, "context.policy_description": 5000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "limit"), LONGEST.items())
+def test_a_text_may_be_just_so_long(path: str, limit: int) -> None:
+    first = "/" if "path" in path else "x"
+    assert broken(place_of(path), first + "x" * (limit - 1)) == []
+    line = f"{spelled(place_of(path))}: must be at most {limit:,} characters, this one has {limit + 1:,}"
+    assert broken(place_of(path), first + "x" * limit) == [line]
+
+
+@pytest.mark.parametrize(
+    ("missing", "line"),
+    [
+        ("model_saved_name", "is required"),
+        ("model_config", "is required"),
+        ("model_config.is_compatible_with", "is required (dialect v2 calls it model_provider)"),
+        ("model_config.endpoint", "is required"),
+        ("model_config.endpoint.host", "is required"),
+    ],
+)
+@pytest.mark.parametrize("null", [True, False])
+def test_what_is_required_must_be_there(missing: str, line: str, null: bool) -> None:
+    """A required field that is left out, or null, is named."""
+    props = document()
+    *parents, last = missing.split(".")
+    target = at(props, tuple(parents))
+    target[last] = None
+    if not null:
+        del target[last]
+    assert said(props) == [f"{missing}: {line}"]
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "hint"),
+    [
+        ("", "model_safed_name", '; did you mean "model_saved_name"?'),
+        ("model_config", "api_keys", '; did you mean "apikeys"?'),
+        ("model_config", "meta data", '; did you mean "metadata"?'),
+        ("model_config.endpoint", "hostname", '; did you mean "host"?'),
+        ("model_config.endpoint", "qq", "; there are scheme, host, port, base_path"),
+        ("model_config.paths", "chats", '; did you mean "chat"?'),
+        ("model_config.auth_data", "header", '; did you mean "header_name"?'),
+    ],
+)
+def test_an_unknown_field_is_refused_with_the_nearest_name(place: str, name: str, hint: str) -> None:
+    props = everything()
+    at(props, tuple(filter(None, place.split("."))))[name] = "x"
+    assert said(props) == [f"{place}.{name}: is not a field here{hint}".removeprefix(".")]
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\0b"])
+@pytest.mark.parametrize("path", ["metadata", "metadata.gemini"])
+def test_a_name_that_json_cannot_carry_is_refused(path: str, name: str) -> None:
+    (line,) = broken((*place_of(path), name), 1)
+    assert line.startswith(f"model_config.{path}")
+    assert line.endswith(NOT_TEXT)
+
+
+# ---- what a dialect cannot say
+
+
+OWN = {path: only.dialect for path, only in MODEL.only_in.items() if path != "model_type"}
+
+
+def foreign(path: str) -> str:
+    return f"{path}: is of dialect {OWN[path]}: leave it out, or set enkrypt:dialect to {OWN[path]}"
+
+
+def test_what_the_other_dialect_alone_can_say_is_refused_field_by_field() -> None:
+    """Not silently dropped; and in the dialect of its own each is accepted."""
+    assert said(everything("v2"), "v1") == [foreign(path) for path, dialect in OWN.items() if dialect == "v2"]
+    template = document(model_config__conversation_template="{{ a }}")
+    assert said(template, "v2") == [foreign("model_config.conversation_template")]
+    assert said(everything("v2"), "v2") == said(template, "v1") == said(document(), "v2") == []
+
+
+def test_what_is_not_known_yet_is_not_refused_by_the_other_dialect() -> None:
+    """At preview another resource's output may still be nothing."""
+    unknown = {path.replace(".", "__"): UNKNOWN for path, dialect in OWN.items() if dialect == "v2"}
+    assert said(minimal(**unknown), "v1") == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"testing_for": " "}, f"testing_for: must be one of {', '.join(PURPOSES + PURPOSES_V2)}"),
+        ({"testing_for": "a\nb"}, f"testing_for: must be one of {', '.join(PURPOSES + PURPOSES_V2)}"),
+        (
+            {"model_config__is_compatible_with": ""},
+            f"model_config.is_compatible_with: must be one of {', '.join(PROTOCOLS + PROTOCOLS_V2)}",
+        ),
+        ({"model_type": "text"}, 'model_type: must be one of text_2_text; did you mean "text_2_text"?'),
+        ({"model_config__paths": {"chat": "a b"}}, "model_config.paths.chat: must hold no spaces"),
+        ({"model_config__endpoint": None}, "model_config.endpoint: is required"),
+    ],
+)
+def test_v2_has_rules_of_its_own(changes: dict[str, Any], line: str) -> None:
+    assert said(minimal(**changes), "v2") == [line]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model_config__paths": {"chat": "chat/completions", "vision": "images"}},
+        {"model_config__custom_curl_command": "curl h", "model_config__endpoint": None},
+    ],
+)
+def test_v2_accepts_what_the_official_client_sends(changes: dict[str, Any]) -> None:
+    """Paths without a slash, and no endpoint where a command says where the model is."""
+    assert said(minimal(**changes), "v2") == []
+    assert said(minimal(**changes), "v1") != []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "hint"),
+    [
+        ("testing_for", "something_new", ""),
+        ("testing_for", "agent", '; did you mean "agents"?'),
+        ("testing_for", "Chatbots", '; did you mean "Chatbot"?'),
+        ("model_config.is_compatible_with", "siera", '; did you mean "sierra"?'),
+        ("model_config.is_compatible_with", "Open AI", '; did you mean "openai"?'),
+    ],
+)
+def test_v2_leaves_open_sets_to_the_server_with_a_doubt(path: str, value: str, hint: str) -> None:
+    """An unknown value is sent as it is, and doubted aloud."""
+    inputs, problems = parse(document(**{path.replace(".", "__"): value}), "v2")
+    doubts = [str(doubt) for doubt in codec.doubts(MODEL, inputs, "v2")]
+    assert problems == []
+    assert doubts == [f"{path}: is none of the values known to this provider and is sent as it is{hint}"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "protocols", "purposes"),
+    [("v1", PROTOCOLS, PURPOSES), ("v2", PROTOCOLS + PROTOCOLS_V2, PURPOSES + PURPOSES_V2)],
+)
+def test_what_is_known_raises_no_doubt(dialect: Dialect, protocols: list[str], purposes: list[str]) -> None:
+    known = [minimal(model_config__is_compatible_with=name) for name in protocols]
+    known += [minimal(testing_for=name) for name in (*purposes, UNKNOWN)]
+    for props in known:
+        inputs, problems = parse(props, dialect)
+        assert problems == codec.doubts(MODEL, inputs, dialect) == []
+
+
+def test_a_pasted_document_of_v2_is_told_where_its_fields_stand() -> None:
+    config = {"model_provider": "together", "host": "h"}
+    assert said({"model_saved_name": "a", "model_version": "v1", "model_config": config}, "v2") == [
+        "model_config.is_compatible_with: is required (dialect v2 calls it model_provider)",
+        "model_config.host: is not a field here: it is model_config.endpoint.host",
+        "model_version: is not a field here: it is model_config.model_version",
+    ]
+
+
+# ---- hostile input
+
+
+DIALECTS = st.sampled_from(get_args(Dialect))
+
+
+@given(st.dictionaries(st.text(), marked(), max_size=4) | st.fixed_dictionaries({"model_config": marked()}), DIALECTS)
+def test_any_input_gets_a_bounded_number_of_lines(props: Any, dialect: Dialect) -> None:
+    lines = said(props, dialect)
+    assert len(lines) <= SHOWN + 1
+    assert all(line.isprintable() and MARKER not in line for line in lines)
+
+
+@given(st.sampled_from(PLACES), marked(), DIALECTS)
+def test_no_problem_shows_a_value(place: Place, value: object, dialect: Dialect) -> None:
+    """It may be a secret in the wrong field."""
+    assert not any(MARKER in line for line in said(put(everything("v2"), place, value), dialect))
+
+
+def _deep(levels: int, inner: Any) -> Any:
+    return inner if not levels else _deep(levels - 1, {"a": [inner]})
+
+
+CIRCLE: dict[str, Any] = {}
+CIRCLE["again"] = CIRCLE
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "line"),
+    [
+        ("metadata", {"a": _deep(400, 1)}, f": {DEEP}"),
+        ("metadata", CIRCLE, f": {DEEP}"),
+        ("default_request_options", CIRCLE, f": {DEEP}"),
+        (
+            "paths",
+            {"x\ny" * 100: "a"},
+            f".{'x y' * 19}x …: is not a field here; there are completions, chat, vision, embeddings",
+        ),
+    ],
+)
+def test_hostile_input_is_one_line(field: str, value: Any, line: str) -> None:
+    """Depth, circles and odd names are each told in one line of bounded length."""
+    assert said(document(**{f"model_config__{field}": value})) == [f"model_config.{field}{line}"]
+
+
+def test_a_name_that_is_no_text_is_refused() -> None:
+    odd: dict[Any, Any] = {1: "a"}
+    assert said({**document(), **odd}) == ["must have strings as the names of its fields"]
+
+
+def test_many_problems_are_counted() -> None:
+    lines = said({**document(), **{f"q{n}": n for n in range(30)}})
+    assert len(lines) == 21
+    assert lines[-1] == "and 10 more problems"
+
+
+def test_broken_properties_come_back_as_they_were() -> None:
+    props = document(model_config__endpoint__port="https")
+    assert parse(props)[0] == props
+
+
+# ---- what is not known yet
+
+
+@pytest.mark.parametrize("place", PLACES, ids=spelled)
+def test_an_unknown_value_stays_where_it_is(place: Place) -> None:
+    """At preview any value may be another resource's output: it breaks no rule."""
+    inputs, problems = parse(put(everything("v2"), place, UNKNOWN), "v2")
+    assert problems == []
+    assert at(inputs, place) is UNKNOWN
+
+
+def test_the_default_of_a_port_waits_for_its_scheme() -> None:
+    inputs = canonical(minimal(model_config__endpoint={"host": "h", "scheme": UNKNOWN}))
+    assert "port" not in inputs["model_config"]["endpoint"]
+
+
+@pytest.mark.parametrize("field", ["model_saved_name", "model_config", "model_config__model_version"])
+def test_an_identity_may_be_unknown(field: str) -> None:
+    assert MODEL.known_identity(canonical(document(**{field: UNKNOWN}))) is None

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import codec
 from .kind import Kind, Properties, at, holder_of
-from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn
+from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, SentWhereAbsent
 
 
 def shortened(kind: Kind, inputs: Properties, like: Any, dialect: Dialect = "v1") -> Properties:
@@ -36,9 +36,10 @@ def _defaults(kind: Kind, inputs: Properties, dialect: Dialect) -> Properties:
 def _least(kind: Kind, inputs: Properties) -> Properties:
     """What is required, and what a default follows from."""
     sources = [f"{field.path.rpartition('.')[0]}.{follows.field}" for field, follows in kind.having(DefaultOf)]
+    optional = tuple(f"{field.path}." for field in kind.optional_objects if not field.is_required)
     least: Properties = {}
     for path in (*kind.required, *sources):
-        value = at(inputs, path)
+        value = None if path.startswith(optional) else at(inputs, path)
         if value is not None and not isinstance(value, dict | list):
             *parents, name = path.split(".")
             holder = least
@@ -60,9 +61,15 @@ def _without(kind: Kind, value: Any, default: Any, path: str) -> Any:
     kept = {}
     for name, item in value.items():
         below = f"{path}.{name}".removeprefix(".")
-        if below in kind.required or item != default.get(name, ABSENT):
+        if below in kind.required or item not in (default.get(name, ABSENT), _sent_for_absent(kind, below)):
             kept[name] = _without(kind, item, default.get(name), below)
     return kept
+
+
+def _sent_for_absent(kind: Kind, path: str) -> Any:
+    """What a field is where nobody declares it, but for fields that a map takes besides."""
+    absent = kind.fields[path].marker(SentWhereAbsent) if path in kind.fields else None
+    return absent.value if absent else ABSENT
 
 
 def _of_fields(kind: Kind, path: str) -> Properties:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from documents import answer, document, through_engine
-from test_deployment import BOTH, INPUT
-from test_guardrails_policy import EVERYTHING
+from documents import DETECTORS, INPUT, answer, document, through_engine
+from test_deployment import BOTH
 
 from enkrypt_provider.errors import UnexpectedResponse
 from enkrypt_provider.kinds import codec
@@ -17,7 +16,7 @@ from enkrypt_provider.kinds.kind import Identifier, Kind
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.kinds.plain import UNKNOWN
 
-POLICY = {"name": "p", "detectors": EVERYTHING}
+POLICY = {"name": "p", "detectors": DETECTORS}
 WHOLE = [(MODEL, document()), (GUARDRAILS_POLICY, POLICY), (DEPLOYMENT, BOTH)]
 
 

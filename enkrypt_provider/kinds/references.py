@@ -22,9 +22,7 @@ class Reference:
     def named(self, inputs: Properties) -> Identifier | None:
         """Return the identity that canonical inputs name; None where they name none, or it is not known yet."""
         parts = [at(inputs, path) for path in self.paths]
-        if not all(isinstance(part, str) for part in parts):
-            return None
-        return Identifier(*parts, *[""] * (2 - len(parts)))
+        return Identifier(*parts) if all(isinstance(part, str) for part in parts) else None
 
 
 REFERENCES: Final[Mapping[Kind, tuple[Reference, ...]]] = {

@@ -87,7 +87,7 @@ class Clock:
         self.now += seconds
 
 
-class Wire(httpx.BaseTransport):
+class DyingTransport(httpx.BaseTransport):
     """A transport that dies, where it must, just before a request or just after its work."""
 
     def __init__(self, inner: httpx.BaseTransport, death: Death) -> None:
@@ -118,8 +118,8 @@ class Machine:
         retry = RetryPolicy(self.settings.max_retries, sleep=self.clock.sleep)
         pace = new_pace(self.settings, sleep=self.clock.sleep, clock=self.clock)
         inner = self.transport()
-        wire = Wire(inner, self.death) if inner else None
-        client = EnkryptClient(self.settings, transport=wire, retry=retry, pace=pace)
+        dying = DyingTransport(inner, self.death) if inner else None
+        client = EnkryptClient(self.settings, transport=dying, retry=retry, pace=pace)
         database = Database(self.folder / "provider.sqlite", run=f"run {next(_RUNS)}")
         provider = EnkryptModelProvider()
         provider._frontend = DynamicFrontend(
@@ -204,14 +204,14 @@ class Engine:
 
 @dataclass
 class _Run:
-    """One command's provider process; each verb's news reaches the state, unless the machine dies first."""
+    """One command's provider process; each operation's result reaches the state, unless the machine dies first."""
 
     provider: EnkryptModelProvider
     death: Death
 
-    def __call__(self, verb: Callable[..., Any], *arguments: Any) -> Any:
+    def __call__(self, operation: Callable[..., Any], *arguments: Any) -> Any:
         given = [_stored(argument) if isinstance(argument, dict) else argument for argument in arguments]
-        result = verb(*given)
+        result = operation(*given)
         self.death.moment()
         return result
 

@@ -1,4 +1,4 @@
-"""Each verb as a short story in which one call of the API can be made to fail. No claim is made here."""
+"""Each operation as a short story in which one call of the API can be made to fail. No claim is made here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every verb, every fault of the dial, before and after the work."""
+"""Every operation, every fault of the dial, before and after the work."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAKES_ANEW = (scenes.create, scenes.rename)
 """The stories in which the spoilt call is the one that registers something new."""
 ON_A_WIRE = ("reset", "truncate", "delay", "garbage")
 """What is not the same over a socket as inside a process."""
-CELLS = "cells of the matrix: a verb, a fault, before or after the work, once or for ever"
+CELLS = "cells of the matrix: an operation, a fault, before or after the work, once or for ever"
 
 
 @pytest.mark.parametrize("play", SCENES, ids=lambda play: play.__name__)
@@ -39,8 +39,8 @@ def test_no_fault_costs_a_registration(world: World, play: Play, count: Count) -
 def test_no_fault_of_the_wire_costs_a_registration(tmp_path: Path, play: Play, count: Count) -> None:
     """The same over a real socket, where an answer can be late: the work is done when nobody waits any more."""
     names = ON_A_WIRE if FULL else ON_A_WIRE[:3]
-    with world_of(tmp_path, transport="http") as wire:
-        assert not _problems(wire, play, [way for way in WAYS if way.fault.keys() & set(names)], count)
+    with world_of(tmp_path, transport="http") as world:
+        assert not _problems(world, play, [way for way in WAYS if way.fault.keys() & set(names)], count)
 
 
 def _problems(world: World, play: Play, ways: Iterable[Way], count: Count) -> list[str]:
@@ -111,7 +111,7 @@ def _adopted(scene: Scene) -> Iterator[str]:
     """Where the other side said that it did nothing, and did it, the next command says how to take what is there."""
     last = scene.corner.failure(scene.settle)
     if not isinstance(last, ModelExists) or "adopt_existing=True" not in str(last):
-        yield f"the way out was not told: {last!r}"
+        yield f"what to do was not told: {last!r}"
     program = {name: {**copy.deepcopy(it), "adopt_existing": True} for name, it in scene.program.items()}
     adopt: Callable[[], None] = lambda: scene.corner.engine.up(program)  # noqa: E731 - shorter than a function of its own
     if (last := scene.corner.failure(adopt)) is not None:

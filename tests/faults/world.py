@@ -140,7 +140,7 @@ def _headers(id_: str) -> dict[str, str]:
 
 
 def _nobody_waits(_seconds: float) -> None:
-    """An embedded delay: no client's patience could run out there."""
+    """An embedded delay: no client's time limit could run out there."""
 
 
 @dataclass

@@ -119,6 +119,7 @@ def test_a_setting_that_is_not_known_yet_has_its_default(unknown: object) -> Non
         ("endpoint", "https://api.enkryptai.com:99999", "enkrypt:endpoint is no URL"),
         ("endpoint", "https://[::1", "enkrypt:endpoint is no URL"),
         ("endpoint", "https://a^b", "enkrypt:endpoint is no URL"),
+        ("endpoint", "https://bücher.de/v1", "enkrypt:endpoint must be ASCII: write its host as xn--bcher-kva.de"),
         ("endpoint", "https://me:secret@h", f"enkrypt:endpoint {BARE}"),
         ("endpoint", "https://h?a=b", f"enkrypt:endpoint {BARE}"),
         ("endpoint", "https://h?", f"enkrypt:endpoint {BARE}"),

@@ -60,7 +60,6 @@ from tools.generate import (  # noqa: E402
     only_in,
     required_first,
     shown_default,
-    value_type,
 )
 
 LOOK_UPS: Final[tuple[Callable[..., Any], ...]] = tuple(
@@ -102,7 +101,7 @@ def _resource(kind: Kind) -> Iterator[str]:
     yield from _paragraph("### Outputs")
     yield from _paragraph("All arguments, with their defaults filled in, and:")
     outputs = [kind.fields[name] for name in kind.computed]
-    rows = [f"| `{field.name}` | `{value_type(field).__name__}` | {meaning(field)} |" for field in outputs]
+    rows = [f"| `{field.name}` | `{field.value_type.__name__}` | {meaning(field)} |" for field in outputs]
     id_ = "NAME/VERSION" if len(kind.identity) > 1 else "NAME"
     of_id = f"| `id` | `str` | `{id_}`, by which all that uses the {kind.noun} refers to it. |"
     yield from ("", "| output | type | meaning |", "|---|---|---|", of_id, *rows)
@@ -286,9 +285,7 @@ def _kind(field: FieldOf) -> str:
     if field.is_map:
         return "any JSON object"
     texts = {str: "text", bool: "true or false"}
-    return (
-        says.rule if says else field.bounds or f"{'a list of texts' if field.is_list else texts[value_type(field)]}"
-    )
+    return says.rule if says else field.bounds or f"{'a list of texts' if field.is_list else texts[field.value_type]}"
 
 
 def _default(field: FieldOf) -> str:
@@ -316,8 +313,8 @@ def _paragraph(text: str) -> Iterator[str]:
 
 
 def _titled(level: int, found: Any) -> Iterator[str]:
-    owner: Any = found.__self__ if inspect.ismethod(found) else None
-    name = f"{owner.__name__}.{found.__name__}" if owner else found.__qualname__
+    owner: Any = getattr(found, "__self__", None)
+    name = f"{owner.__name__}.{found.__name__}" if inspect.ismethod(found) else found.__qualname__
     yield from ("", f"{'#' * level} {name}", "", inspect.getdoc(found) or "")
 
 
@@ -366,7 +363,7 @@ def _short(annotation: str) -> str:
 
 
 def _type(field: FieldOf) -> str:
-    inner = f"{field.document.__name__}Args" if field.document else value_type(field).__name__
+    inner = f"{field.document.__name__}Args" if field.document else field.value_type.__name__
     shown = inner if field.document or not field.is_map else "Mapping[str, Any]"
     return f"Sequence[{shown}]" if field.is_list else shown
 

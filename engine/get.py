@@ -107,7 +107,6 @@ def alone(home: Path, steps: Steps) -> Iterator[None]:
         while not taken(lock):
             steps.tick()
             time.sleep(TICK)
-        steps.end()
         yield
 
 

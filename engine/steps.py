@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -18,7 +17,7 @@ from types import FrameType
 from typing import Generic, TextIO, TypeVar
 
 GRACE = 1.0  # seconds; a step that takes less is not shown
-PULSE = 10.0  # seconds between two lines where output is not a terminal
+PULSE = 10.0  # seconds between two lines about one step
 TICK = 0.2
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CREDENTIALS = re.compile(r"//[^/@\s]+@")
@@ -47,12 +46,11 @@ class Interrupted(BaseException):
 
 
 class Steps:
-    """Shows on `stream` what is under way: in place on a terminal, else a line every `PULSE` seconds."""
+    """Shows on `stream` what is under way: a line every `PULSE` seconds."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._clock = clock
-        self._in_place = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._step = ""
         self._began = self._due = 0.0
         self._signum = 0
@@ -71,8 +69,8 @@ class Steps:
                 signal.signal(signum, note)
 
     def say(self, text: str) -> None:
-        """Prints `text` and a line end, over whatever was shown in place."""
-        self._write(("\r\x1b[K" if self._in_place else "") + f"engine: {text}\n")
+        """Prints a line."""
+        print(f"engine: {text}", file=self._stream, flush=True)
 
     def begin(self, step: str) -> None:
         """Starts the clock of a step that may take a while."""
@@ -88,23 +86,9 @@ class Steps:
         now = self._clock()
         if now < self._due:
             return
+        self._due = now + PULSE
         minutes, seconds = divmod(int(now - self._began), 60)
-        text = f"{self._step}: {minutes}:{seconds:02}" + (f", {detail}" if detail else "")
-        if self._in_place:
-            width = shutil.get_terminal_size().columns - 1
-            self._write("\r\x1b[K" + f"engine: {text}"[:width])
-        else:
-            self._due = now + PULSE
-            self.say(text)
-
-    def end(self) -> None:
-        """Removes what was shown in place."""
-        if self._in_place:
-            self._write("\r\x1b[K")
-
-    def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
+        self.say(f"{self._step}: {minutes}:{seconds:02}" + (f", {detail}" if detail else ""))
 
     def run(
         self,
@@ -139,7 +123,6 @@ class Steps:
                 self._wait(child, self._clock() + limit, lambda: watch(text_of(errors.fileno())))
             finally:
                 kill(child)
-                self.end()
             stdout, stderr = text_of(out.fileno()), text_of(errors.fileno())
         if child.returncode:
             raise Failed(f"{step}: {reason(stderr or stdout) or f'exit code {child.returncode}'}")

@@ -99,7 +99,7 @@ class ServiceUnavailable(EnkryptError):
 
 
 class UnexpectedResponse(EnkryptError):
-    """The other side broke its contract: nothing of its answer was kept."""
+    """The other side broke its contract: nothing of its response was kept."""
 
 
 # What the console shows before a message is the class's qualified name: keep it short and public.

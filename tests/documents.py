@@ -128,6 +128,7 @@ def everything(dialect: Dialect = "v1") -> dict[str, Any]:
     if dialect == "v2":
         whole = everything()
         config = {**whole["model_config"], "conversation_template": "", **copy.deepcopy(_ONLY_V2)}
+        config["auth_data"].update(BOXAI)
         return {**whole, "model_config": config, "deletion_protection": True, "verify_health": True}
     return document(
         adopt_existing=True,
@@ -203,7 +204,7 @@ def put(value: Any, place: tuple[str | int, ...], item: Any) -> Any:
     if not place:
         return item
     fresh: Any = dict(value) if isinstance(value, dict) else list(value)
-    fresh[place[0]] = put(fresh[place[0]], place[1:], item)
+    fresh[place[0]] = put(fresh[place[0]], place[1:], item) if place[1:] else item
     return fresh
 
 
@@ -217,6 +218,12 @@ def _with(props: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return props
 
 
+BOXAI = {
+    "boxai_client_id": "box-client",
+    "boxai_client_secret": "stand-in-box-secret",
+    "boxai_user_id": "box-user",
+    "boxai_default_file_id": "box-file",
+}
 _ONLY_V2: dict[str, Any] = {
     "model_auth_type": "jwt",
     "model_jwt_config": {
@@ -332,6 +339,7 @@ def registrations(dialect: Dialect = "v1") -> Fields:
             header_name=st.sampled_from(["Authorization", "x-api-key", ""]),
             header_prefix=_LINE,
             space_after_prefix=st.booleans(),
+            **dict.fromkeys(BOXAI, _KEY) if more else {},
         ),
         apikeys=st.lists(_KEY, max_size=3),
         metadata=_METADATA,

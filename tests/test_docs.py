@@ -38,7 +38,7 @@ def without(props: Any, path: str) -> Any:
 
 @pytest.mark.parametrize("row", [*ROW.finditer((ROOT / "docs/api.md").read_text())], ids=lambda m: m["path"])
 def test_a_field_has_a_star_where_a_program_must_say_it(row: re.Match[str]) -> None:
-    """Without a field that docs/api.md marks as required, and without no other, a program is refused."""
+    """Without a field that docs/api.md calls required, and without no other, a program is refused."""
     dialect: Dialect = "v1" if row["v1"] else "v2"
     _, problems = codec.parse(MODEL, without(everything(dialect), row["path"]), dialect)
     assert [problem.path for problem in problems] == [row["path"]] * bool(row["required"])

@@ -704,7 +704,7 @@ def test_what_is_marked_as_secret_may_hold_one() -> None:
 
 
 def test_outputs_of_the_automation_api_are_searched() -> None:
-    """What it marks as secret may hold one, what it shows may not."""
+    """An output that it calls secret may hold one, what it shows may not."""
     assert_no_secret(KEY, {"key": OutputValue(KEY, secret=True)})
     with pytest.raises(AssertionError, match="key: the secret, in the clear"):
         assert_no_secret(KEY, {"key": OutputValue(KEY, secret=False)})

@@ -87,7 +87,7 @@ class World:
         self.told.append(f"warning: {line}" if severity == "warning" else line)
 
     def registered(self, **changed: Any) -> dict[str, Any]:
-        """The state after a create that went well."""
+        """The state after a create."""
         return opened(self.frontend().create(declared(**changed)).outs)
 
 

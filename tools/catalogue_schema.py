@@ -17,7 +17,7 @@ from enkrypt_provider.kinds.kind import Kind
 from enkrypt_provider.kinds.markers import ABSENT, InV2, RequiredUnless
 from enkrypt_provider.kinds.registry import KINDS
 from enkrypt_provider.kinds.values import InV1, Matches, OneOf
-from tools.generate import argument_meaning, documents, limit_of, only_in, value_type
+from tools.generate import argument_meaning, documents, limit_of, only_in
 
 Schema = dict[str, Any]
 Spoken = Literal["v1", "v2", "both"]
@@ -154,7 +154,7 @@ def _value(field: FieldOf, dialect: Spoken) -> Schema:
         return {"enum": [field.default]}
     if field.values:
         return {"enum": list(field.values)}
-    return {**_KINDS[value_type(field)], **dict(_constraints(field, dialect))}
+    return {**_KINDS[field.value_type], **dict(_constraints(field, dialect))}
 
 
 def _constraints(field: FieldOf, dialect: Spoken) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import Final
 
 from pydantic import StringConstraints
 
@@ -18,7 +18,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # as a script it knows tools/ alone
 
 from enkrypt_provider.frontends.package_schema import short  # noqa: E402 - after the path that it is found by
-from enkrypt_provider.kinds.document import Document, FieldOf, alternatives  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.kinds.document import Document, FieldOf  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.kinds.kind import Kind  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.kinds.markers import (  # noqa: E402
     ABSENT,
@@ -105,22 +105,6 @@ def required_first(fields: list[FieldOf]) -> list[FieldOf]:
     return sorted(arguments, key=lambda field: not is_required(field))
 
 
-def value_type(field: FieldOf) -> type:
-    """The type of its value, or of the values in its list."""
-    return next(_types_in(field.info.annotation))
-
-
-def _types_in(annotation: Any) -> Iterator[type]:
-    for kind in alternatives(annotation):
-        origin = get_origin(kind)
-        if origin is list:
-            yield from _types_in(get_args(kind)[0])
-        elif origin in (Literal, dict):
-            yield dict if origin is dict else str
-        elif isinstance(kind, type) and kind is not type(None):
-            yield kind
-
-
 def limit_of(field: FieldOf) -> int | None:
     """How many characters a text may have, where somebody may meet that limit by hand."""
     found = field.constraint(StringConstraints)
@@ -190,7 +174,7 @@ def input_type(field: FieldOf) -> str:
 
 
 def _plain(field: FieldOf) -> str:
-    return "Mapping[str, Any]" if field.is_map else value_type(field).__name__
+    return "Mapping[str, Any]" if field.is_map else field.value_type.__name__
 
 
 def only_in(field: FieldOf) -> Dialect | None:
@@ -312,7 +296,7 @@ def output_type(field: FieldOf) -> str:
 def _properties(kind: Kind, fields: list[FieldOf]) -> str:
     lines = [f"class {kind.name}Outputs:", f'    """The outputs of an `{kind.name}`."""']
     for field in fields:
-        shown = output_type(field) if field.marker(Option) or field.is_argument else value_type(field).__name__
+        shown = output_type(field) if field.marker(Option) or field.is_argument else field.value_type.__name__
         lines += [
             "",
             "    @property",

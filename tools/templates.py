@@ -117,7 +117,7 @@ def _life(kind: Kind) -> str:
 
 
 def _hints(kind: Kind, secret: list[str]) -> list[str]:
-    return [*(SECRET.format(name=name) for name in secret), *([OUTPUTS] if kind.references else [])]
+    return [*(HIDES.format(name=name) for name in secret), *([REFERS] if kind.references else [])]
 
 
 RESOURCES_HEAD: Final = '''\
@@ -131,8 +131,8 @@ from ..provider import {providers}
 from .declarations import {declarations}
 from .registered import Registered
 '''
-SECRET: Final = "Since it can hold secrets, Pulumi treats the output `{name}` as a secret as a whole."
-OUTPUTS: Final = (
+HIDES: Final = "Since it can hold secrets, Pulumi treats the output `{name}` as a secret as a whole."
+REFERS: Final = (
     "Give it names as outputs of the resources that have them, so that those are registered before it and deleted "
     "after it: the API does not see to that."
 )

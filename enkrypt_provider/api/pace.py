@@ -68,6 +68,12 @@ class Pace:
         self._lock_outs = 0
         self._opens_at = self._reported_until = float("-inf")
 
+    def limit(self, rates: Mapping[str, Rates]) -> None:
+        """Keep to these limits too."""
+        with self._lock:
+            for family, more in rates.items():
+                self._rates[family] = tuple(dict.fromkeys((*self._rates[family], *more)))
+
     @contextmanager
     def turn(self, family: str) -> Iterator[Turn]:
         """Wait for the next turn of `family`; it lasts until the response is there."""
@@ -144,9 +150,11 @@ _shared: dict[tuple[str, Key], Pace] = {}
 
 
 def shared_pace(settings: Settings) -> Pace:
-    """Return the pace that all clients of one account in this process share; the first one's rates hold."""
+    """Return the pace that all clients of one account in this process share; it keeps the limits of all of them."""
     account = (str(settings.database or settings.account), settings.api_key)
-    return _shared.setdefault(account, new_pace(settings))
+    pace = _shared.setdefault(account, new_pace(settings))
+    pace.limit(_rates_of(settings))
+    return pace
 
 
 def new_pace(
@@ -155,6 +163,10 @@ def new_pace(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Pace:
-    """Return a pace for the settings' rate limits. `/rt/*` has a limit of its own, on every plan."""
-    rt = VENDOR_RT_RATES if settings.rate_limit else OFF
-    return Pace({"models": settings.rate_limit, "rt": rt}, sleep=sleep, clock=clock)
+    """Return a pace for the settings' rate limits."""
+    return Pace(_rates_of(settings), sleep=sleep, clock=clock)
+
+
+def _rates_of(settings: Settings) -> Mapping[str, Rates]:
+    """Return the limits of each family. `/rt/*` has one of its own, on every plan."""
+    return {"models": settings.rate_limit, "rt": VENDOR_RT_RATES if settings.rate_limit else OFF}

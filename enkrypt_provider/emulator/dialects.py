@@ -16,8 +16,11 @@ from .validation import DEFAULT_VERSION, Dialect
 
 Body = dict[str, Any]
 
+BOXAI = "boxai"
+"""Where that part of `auth_data` is stored. It is not shown: the official client's reader breaks on it [P]."""
 ROOT_ONLY_V1 = ("model_type",)
 CONFIG_ONLY_V1 = ("model_provider", "conversation_template")  # v1's model_provider: the vendor, free text
+CONFIG_ONLY_V2 = (*ONLY_V2, BOXAI)
 UNSAID_IN_V2: Mapping[str, Any] = {"model_type": "text_2_text", "model_provider": "", "conversation_template": ""}
 
 
@@ -35,12 +38,15 @@ def to_document(dialect: Dialect, body: Body, before: Document | None = None) ->
     (config if dialect == "v1" else document).pop("model_version", DEFAULT_VERSION)
     if dialect == "v2":
         config["is_compatible_with"] = config.pop("model_provider")
+        hidden = {name: value for name, value in config["auth_data"].items() if name.startswith(BOXAI)}
+        shown = {name: value for name, value in config["auth_data"].items() if name not in hidden}
+        config.update({"auth_data": shown, BOXAI: hidden} if hidden else {})
     return _with_the_others(dialect, document, before)
 
 
 def _with_the_others(dialect: Dialect, document: Document, before: Document | None) -> Document:
     root = ROOT_ONLY_V1 if dialect == "v2" else ()
-    in_config: Iterable[str] = CONFIG_ONLY_V1 if dialect == "v2" else ONLY_V2
+    in_config: Iterable[str] = CONFIG_ONLY_V1 if dialect == "v2" else CONFIG_ONLY_V2
     old: Document = before or {**UNSAID_IN_V2, "model_config": UNSAID_IN_V2}
     document.update({name: old[name] for name in root if name in old})
     kept = {name: old["model_config"][name] for name in in_config if name in old["model_config"]}
@@ -58,7 +64,7 @@ def to_body(dialect: Dialect, model: Model, *, mask_apikeys: bool) -> Body:
 
 
 def _seen_by_v1(model: Model, document: Document, config: Document) -> Body:
-    seen = {name: value for name, value in config.items() if name not in ONLY_V2}
+    seen = {name: value for name, value in config.items() if name not in CONFIG_ONLY_V2}
     return {
         "model_saved_name": model.model_saved_name,
         "testing_for": document["testing_for"],
@@ -70,7 +76,7 @@ def _seen_by_v1(model: Model, document: Document, config: Document) -> Body:
 
 
 def _seen_by_v2(model: Model, document: Document, config: Document) -> Body:
-    seen = {name: value for name, value in config.items() if name not in CONFIG_ONLY_V1}
+    seen = {name: value for name, value in config.items() if name not in (*CONFIG_ONLY_V1, BOXAI)}
     seen["model_provider"] = seen.pop("is_compatible_with")
     return {
         "model_saved_name": model.model_saved_name,

@@ -78,6 +78,10 @@ _AUTH_DATA = {
     "header_prefix": Field(text, "Bearer"),
     "space_after_prefix": Field(boolean, True),
 }
+_BOXAI = {  # [I] the official client has a class for them, which it does not send
+    name: Field(text, Default.ABSENT)
+    for name in ("boxai_client_id", "boxai_client_secret", "boxai_user_id", "boxai_default_file_id")
+}
 _CERTIFICATIONS = Field(list_of(one_of(*CERTIFICATIONS)), [])
 
 
@@ -159,6 +163,7 @@ V2 = _v2(
             _v2(
                 {
                     **_in_both(_v2, Field(_host_or_none, "")),  # [G] a custom_curl_command needs no host
+                    "auth_data": Field(_v2({**_AUTH_DATA, **_BOXAI}), {}),
                     "model_provider": Field(
                         text_like(r"(?=.*\S)[^\x00-\x1f\x7f]+", "the name of a protocol")
                     ),  # an open set [P]

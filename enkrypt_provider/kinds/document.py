@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from .markers import ABSENT, ReadAs, RequiredUnless, Secret, ServerSet
+from .markers import ABSENT, Option, ReadAs, RequiredUnless, Secret, ServerSet
 from .plain import whole
 
 M = TypeVar("M")
@@ -112,7 +112,11 @@ class FieldOf:
 
     def marker(self, kind: type[M]) -> M | None:
         """The field's own marker of that kind, or None."""
-        return next((marker for marker in self.info.metadata if isinstance(marker, kind)), None)
+        return self._markers.get(kind)
+
+    @cached_property
+    def _markers(self) -> dict[type, Any]:
+        return {type(marker): marker for marker in self.info.metadata}
 
     @cached_property
     def is_secret(self) -> bool:
@@ -122,12 +126,24 @@ class FieldOf:
 
 def fields(document: type[Document], parent: FieldOf | None = None) -> Iterator[FieldOf]:
     """Every field, each before the fields of its own document."""
-    for name, info in document.model_fields.items():
+    for name, info in in_order(document):
         path = f"{parent.path}." if parent else ""
         field = FieldOf(f"{path}{info.alias or name}", info, parent)
         yield field
         if field.document:
             yield from fields(field.document, field)
+
+
+def in_order(document: type[Document]) -> list[tuple[str, FieldInfo]]:
+    """The fields of one document by their names: options, and then what the server sets, after the others."""
+    return sorted(document.model_fields.items(), key=lambda field: _place(field[1]))
+
+
+def _place(info: FieldInfo) -> int:
+    return max((1 + _LAST.index(type(one)) for one in info.metadata if type(one) in _LAST), default=0)
+
+
+_LAST: Final = (Option, ServerSet)
 
 
 def alternatives(annotation: Any) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""What every registration has besides what it is for, but a model, whose document is older."""
+"""What every registration has besides what it is for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Managed(Document):
     """Options of this provider, and what the server says of every registration."""
 
     adopt_existing: Annotated[Flag, Option()] = None
-    """Whether create takes over a registration of the same name that is there already, and updates it to what is
+    """Whether create takes over a registration of the same identity that is there already, and updates it to what is
     declared. Otherwise that is an error. Not sent to the API."""
     deletion_protection: Annotated[Flag, Option()] = None
     """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the

@@ -8,9 +8,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from ..errors import Problem, near_match
-from .document import Document, FieldOf
+from .document import Document, FieldOf, in_order
 from .kind import Kind
-from .markers import InV2, ServerSet
+from .markers import InV2
 from .plain import Path, Plain, dotted
 from .secrets import place_of
 
@@ -104,8 +104,5 @@ def _is_in_list(field: FieldOf) -> bool:
 
 
 def _names(document: type[Document]) -> tuple[str, ...]:
-    return tuple(
-        info.alias or name
-        for name, info in document.model_fields.items()
-        if not any(isinstance(marker, ServerSet) for marker in info.metadata)
-    )
+    found = (FieldOf(info.alias or name, info) for name, info in in_order(document))
+    return tuple(field.name for field in found if field.is_argument)

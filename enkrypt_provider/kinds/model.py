@@ -9,53 +9,29 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from .document import Document
 from .kind import Calls, Kind
+from .managed import Managed
 from .markers import (
     Compared,
-    DefaultOf,
-    Evidence,
     InV2,
     Note,
     OnlyIn,
     Option,
-    Public,
     Quiet,
     Reaches,
-    ReadAs,
     Replaces,
     RequiredUnless,
     Secret,
     ServerSet,
     Unordered,
     UnsentInV2,
-    ignoring_case,
     ignoring_trailing_slash,
 )
-from .values import (
-    Amount,
-    BasePath,
-    Count,
-    Flag,
-    FreeMap,
-    HeaderName,
-    HostName,
-    HostNameOrEmpty,
-    Key,
-    Line,
-    Once,
-    OneOf,
-    Port,
-    Route,
-    SavedName,
-    Text,
-    Text2000,
-    Text5000,
-    UpTo100,
-    Version,
-)
+from .model_parts import AuthData, Context, Endpoint, Header, JwtConfig, Metadata, Paths, Tool
+from .values import Count, Flag, FreeMap, Key, Line, Once, OneOf, SavedName, Text, UpTo100, Version
 
 DEFAULT_VERSION: Final = "v1"
 PROTOCOLS: Final = (
@@ -70,136 +46,6 @@ PROTOCOLS_V2: Final = (
 PURPOSES: Final = ("Copilot", "LLM", "Chatbot")
 PURPOSES_V2: Final = ("foundationModels", "chatbotsAndCopilots", "agents", "URL")
 Certification = Literal["GDPR", "CCPA", "HIPAA", "SOC 2 Type II", "SOC 3"]
-
-Inferred: Final = Evidence("I", "I")
-
-
-class Endpoint(Document):
-    """Where the model is reached: `scheme://host:port/base_path`."""
-
-    scheme: Literal["https", "http"] = "https"
-    """How the model is called."""
-    host: Annotated[HostName, Compared(ignoring_case), Field(examples=["api.together.xyz"])]
-    """The host of the model, such as `api.together.xyz`."""
-    port: Annotated[
-        Port,
-        DefaultOf("scheme", "443, or 80 where the scheme is `http`"),
-        Field(default_factory=lambda known: 80 if known.get("scheme") == "http" else 443),
-    ]
-    """The port of the host."""
-    base_path: Annotated[BasePath, Compared(ignoring_trailing_slash)] = ""
-    """What every path begins with, such as `/v1`."""
-
-
-class Paths(Document):
-    """What is appended to the endpoint's `base_path` for each kind of request."""
-
-    completions: Annotated[Route, Compared(ignoring_trailing_slash)] = "/completions"
-    """For completions."""
-    chat: Annotated[Route, Compared(ignoring_trailing_slash)] = "/chat/completions"
-    """For conversations."""
-    vision: Annotated[Route | None, Compared(ignoring_trailing_slash), Evidence(v1="I")] = None
-    """For images. Known to the official client, not to the API's document."""
-    embeddings: Annotated[Route | None, Compared(ignoring_trailing_slash), Evidence(v1="I")] = None
-    """For embeddings. Known to the official client, not to the API's document."""
-
-
-class AuthData(Document):
-    """How a key of `apikeys` is presented to the model: `HEADER_NAME: PREFIX KEY`."""
-
-    header_name: Annotated[HeaderName, Compared(ignoring_case)] = "Authorization"
-    """The name of the header."""
-    header_prefix: Line = "Bearer"
-    """What stands before the key."""
-    space_after_prefix: bool = True
-    """Whether a space stands between prefix and key."""
-
-
-class Gemini(Document):
-    """Gemini on Vertex. The API's document describes these fields without naming them: the names are inferred."""
-
-    model_config = ConfigDict(extra="allow")
-
-    api_endpoint: Annotated[HostNameOrEmpty | None, Compared(ignoring_case), Inferred] = None
-    """The regional API endpoint."""
-    project_id: Annotated[Line | None, Inferred] = None
-    """The project's id."""
-    location_id: Annotated[Line | None, Inferred] = None
-    """The location's id."""
-
-
-class Metadata(Document):
-    """Options of the model's runtime.
-
-    The API's document describes these fields without naming them: the names are those of Kong's ai-proxy, their
-    place in `metadata` is a guess. A plain dict may hold any other field besides; it passes through as it is.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    max_tokens: Annotated[Count | None, Inferred] = None
-    """The most tokens of one response; the document's example is 2048."""
-    input_cost: Annotated[Amount | None, Inferred] = None
-    """Cost of the tokens sent; the document's example is 2.5. Its unit is not documented."""
-    output_cost: Annotated[Amount | None, Inferred] = None
-    """Cost of the tokens returned; the document's example is 10. Its unit is not documented."""
-    azure_instance: Annotated[Line | None, Inferred] = None
-    """If Azure: the instance."""
-    azure_api_version: Annotated[Line | None, Inferred] = None
-    """If Azure: the API version, such as `2024-02-01`."""
-    azure_deployment_id: Annotated[Line | None, Inferred] = None
-    """If Azure: the deployment's id."""
-    anthropic_version: Annotated[Line | None, Inferred] = None
-    """If Anthropic: the API's version."""
-    llama2_format: Annotated[Literal["openai"] | None, Inferred] = None
-    """If Llama 2: the format of its requests."""
-    mistral_format: Annotated[Literal["openai", "ollama"] | None, Inferred] = None
-    """If Mistral: the format of its requests."""
-    gemini: Annotated[Gemini | None, Inferred] = None
-    """If Gemini on Vertex."""
-
-
-class Header(Document):
-    """One HTTP header."""
-
-    key: Annotated[Line, Public(), ReadAs(""), Field(examples=["X-Team"])]
-    """Its name."""
-    value: Text = ""
-    """Its value."""
-
-
-class JwtConfig(Document):
-    """How Enkrypt AI fetches the token with which it calls the model."""
-
-    jwt_method: Annotated[Literal["POST", "GET"], Public()] = "POST"
-    """How the token is fetched."""
-    jwt_url: Annotated[Line, ReadAs(""), Field(examples=["https://login.example.com/token"])]
-    """Where the token is fetched."""
-    jwt_headers: Annotated[UpTo100[Header], Unordered()] = []
-    """Sent when the token is fetched."""
-    jwt_body: Text = ""
-    """Sent when the token is fetched."""
-    jwt_response_key: Annotated[Line, Public()] = ""
-    """Which field of the response is the token."""
-
-
-class Tool(Document):
-    """A tool that the model may call, as a tester should know it."""
-
-    name: Annotated[Line, ReadAs(""), Field(examples=["search"])]
-    """Its name."""
-    description: Text = ""
-    """What it does."""
-
-
-class Context(Document):
-    """What grounds the tests of this model."""
-
-    system_description: Text2000 | None = None
-    """What the system is, for those who attack it. It is not sent to the model."""
-    policy_description: Text5000 | None = None
-    """What it must keep to."""
-
 
 ReadNotSent: Final = Note("read by the official client, not sent: that `add-model` takes it is inferred [I]")
 
@@ -270,7 +116,7 @@ class ModelConfig(Document):
     """What grounds the tests of this model."""
 
 
-class Registration(Document):
+class Registration(Managed):
     """A model as Enkrypt AI registers it."""
 
     model_saved_name: Annotated[
@@ -290,23 +136,11 @@ class Registration(Document):
     """What the model is certified for; their order says nothing."""
     config: Annotated[ModelConfig, Field(alias="model_config")]
     """How the model is reached and what it is."""
-    adopt_existing: Annotated[Flag, Option()] = None
-    """Whether create takes over a registration of the same name and version that is there already, and updates
-    it to what is declared. Otherwise that is an error. Not sent to the API."""
-    deletion_protection: Annotated[Flag, Option()] = None
-    """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
-    resource option `protect`. To lift it set it to false, run `pulumi up`, then delete."""
     verify_health: Annotated[Flag, Option()] = None
     """Whether the model must answer after it was registered, or after its endpoint, paths or keys changed. If it
     does not, a new registration is deleted again, a changed one is set back, and the error says what failed."""
     model_id: Annotated[int | None, ServerSet()] = None
     """The API's own number of the registration; nothing refers to a model by it."""
-    project_name: Annotated[str | None, ServerSet()] = None
-    """The project that the API key belongs to."""
-    created_at: Annotated[str | None, ServerSet()] = None
-    """When it was registered, in ISO 8601."""
-    updated_at: Annotated[str | None, ServerSet()] = None
-    """When it was last changed, in ISO 8601."""
 
 
 def _placed(response: dict[str, Any]) -> dict[str, Any]:

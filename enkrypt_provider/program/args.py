@@ -54,6 +54,16 @@ class AuthDataArgs:
     """What stands before the key. Default: `Bearer`."""
     space_after_prefix: pulumi.Input[bool] | None = None
     """Whether a space stands between prefix and key. Default: true."""
+    boxai_client_id: pulumi.Input[str] | None = None
+    """If Box AI: the id of the client. The official client has a class for these four, which it does not send.
+    Dialect v2."""
+    boxai_client_secret: pulumi.Input[str] | None = None
+    """If Box AI: the secret of the client. Always secret; never compared with what the API says, which may mask it.
+    Dialect v2."""
+    boxai_user_id: pulumi.Input[str] | None = None
+    """If Box AI: the user as whom the client acts. Dialect v2."""
+    boxai_default_file_id: pulumi.Input[str] | None = None
+    """If Box AI: the file that is asked about where a request names none. Dialect v2."""
 
 
 @input_type
@@ -230,8 +240,8 @@ class EnkryptModelArgs:
     """What the model is certified for; their order says nothing. Any of `GDPR`, `CCPA`, `HIPAA`, `SOC 2 Type II`,
     `SOC 3`. Default: none."""
     adopt_existing: pulumi.Input[bool] | None = None
-    """Whether create takes over a registration of the same name and version that is there already, and updates it to
-    what is declared. Otherwise that is an error. Not sent to the API. Default: false."""
+    """Whether create takes over a registration of the same identity that is there already, and updates it to what is
+    declared. Otherwise that is an error. Not sent to the API. Default: false."""
     deletion_protection: pulumi.Input[bool] | None = None
     """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
     resource option `protect`. To lift it set it to false, run `pulumi up`, then delete. Default: false."""
@@ -428,14 +438,14 @@ class EnkryptGuardrailsPolicyArgs:
     Printable ASCII without `/`. At most 32 characters. Required."""
     detectors: pulumi.Input[pulumi.InputType[DetectorsArgs]]
     """What it looks for. Required."""
+    description: pulumi.Input[str] | None = None
+    """What it is for. At most 128 characters. Default: empty."""
     adopt_existing: pulumi.Input[bool] | None = None
-    """Whether create takes over a registration of the same name that is there already, and updates it to what is
+    """Whether create takes over a registration of the same identity that is there already, and updates it to what is
     declared. Otherwise that is an error. Not sent to the API. Default: false."""
     deletion_protection: pulumi.Input[bool] | None = None
     """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
     resource option `protect`. To lift it set it to false, run `pulumi up`, then delete. Default: false."""
-    description: pulumi.Input[str] | None = None
-    """What it is for. At most 128 characters. Default: empty."""
 
 
 class EnkryptGuardrailsPolicyKeywords(TypedDict, total=False):
@@ -443,9 +453,9 @@ class EnkryptGuardrailsPolicyKeywords(TypedDict, total=False):
 
     name: Required[pulumi.Input[str]]
     detectors: Required[pulumi.Input[pulumi.InputType[DetectorsArgs]]]
+    description: pulumi.Input[str] | None
     adopt_existing: pulumi.Input[bool] | None
     deletion_protection: pulumi.Input[bool] | None
-    description: pulumi.Input[str] | None
 
 
 @input_type
@@ -512,12 +522,6 @@ class EnkryptDeploymentArgs:
     model_saved_name: pulumi.Input[str]
     """The name of the model, such as the output `model_saved_name` of an `EnkryptModel`. Printable ASCII without `/`.
     At most 32 characters. Required."""
-    adopt_existing: pulumi.Input[bool] | None = None
-    """Whether create takes over a registration of the same name that is there already, and updates it to what is
-    declared. Otherwise that is an error. Not sent to the API. Default: false."""
-    deletion_protection: pulumi.Input[bool] | None = None
-    """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
-    resource option `protect`. To lift it set it to false, run `pulumi up`, then delete. Default: false."""
     model_version: pulumi.Input[str] | None = None
     """The version of the model. Always sent: older documents leave it out. Printable ASCII without `/`. At most 255
     characters. Default: `v1`."""
@@ -525,6 +529,12 @@ class EnkryptDeploymentArgs:
     """The guardrails policy for requests."""
     output_guardrails_policy: pulumi.Input[pulumi.InputType[OutputPolicyArgs]] | None = None
     """The guardrails policy for responses. The same one may serve both."""
+    adopt_existing: pulumi.Input[bool] | None = None
+    """Whether create takes over a registration of the same identity that is there already, and updates it to what is
+    declared. Otherwise that is an error. Not sent to the API. Default: false."""
+    deletion_protection: pulumi.Input[bool] | None = None
+    """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
+    resource option `protect`. To lift it set it to false, run `pulumi up`, then delete. Default: false."""
 
 
 class EnkryptDeploymentKeywords(TypedDict, total=False):
@@ -532,14 +542,15 @@ class EnkryptDeploymentKeywords(TypedDict, total=False):
 
     name: Required[pulumi.Input[str]]
     model_saved_name: Required[pulumi.Input[str]]
-    adopt_existing: pulumi.Input[bool] | None
-    deletion_protection: pulumi.Input[bool] | None
     model_version: pulumi.Input[str] | None
     input_guardrails_policy: pulumi.Input[pulumi.InputType[InputPolicyArgs]] | None
     output_guardrails_policy: pulumi.Input[pulumi.InputType[OutputPolicyArgs]] | None
+    adopt_existing: pulumi.Input[bool] | None
+    deletion_protection: pulumi.Input[bool] | None
 
 
 SECRETS: Final = (
+    "model_config.auth_data.boxai_client_secret",
     "model_config.apikeys",
     "model_config.model_jwt_config",
     "model_config.custom_headers",

@@ -38,6 +38,10 @@ class AuthData(dict):
     header_name: str
     header_prefix: str
     space_after_prefix: bool
+    boxai_client_id: str | None
+    boxai_client_secret: str | None
+    boxai_user_id: str | None
+    boxai_default_file_id: str | None
 
 
 @pulumi.output_type
@@ -116,10 +120,10 @@ class Model(dict):
     model_type: str
     certifications: Sequence[str]
     model_config: ModelConfig
-    model_id: int | None
     project_name: str | None
     created_at: str | None
     updated_at: str | None
+    model_id: int | None
 
 
 class EnkryptModelOutputs:
@@ -164,8 +168,8 @@ class EnkryptModelOutputs:
     @property
     @pulumi.getter
     def adopt_existing(self) -> pulumi.Output[bool | None]:
-        """Whether create takes over a registration of the same name and version that is there already, and updates it
-        to what is declared. Otherwise that is an error. Not sent to the API."""
+        """Whether create takes over a registration of the same identity that is there already, and updates it to what
+        is declared. Otherwise that is an error. Not sent to the API."""
         return pulumi.get(self, "adopt_existing")
 
     @property
@@ -184,12 +188,6 @@ class EnkryptModelOutputs:
 
     @property
     @pulumi.getter
-    def model_id(self) -> pulumi.Output[int]:
-        """The API's own number of the registration; nothing refers to a model by it."""
-        return pulumi.get(self, "model_id")
-
-    @property
-    @pulumi.getter
     def project_name(self) -> pulumi.Output[str]:
         """The project that the API key belongs to."""
         return pulumi.get(self, "project_name")
@@ -205,6 +203,12 @@ class EnkryptModelOutputs:
     def updated_at(self) -> pulumi.Output[str]:
         """When it was last changed, in ISO 8601."""
         return pulumi.get(self, "updated_at")
+
+    @property
+    @pulumi.getter
+    def model_id(self) -> pulumi.Output[int]:
+        """The API's own number of the registration; nothing refers to a model by it."""
+        return pulumi.get(self, "model_id")
 
 
 @pulumi.output_type
@@ -322,12 +326,12 @@ class Detectors(dict):
 class GuardrailsPolicy(dict):
     """A policy, as a look-up finds it."""
 
-    project_name: str | None
-    created_at: str | None
-    updated_at: str | None
     name: str
     description: str
     detectors: Detectors
+    project_name: str | None
+    created_at: str | None
+    updated_at: str | None
     policy_id: int | None
 
 
@@ -336,9 +340,27 @@ class EnkryptGuardrailsPolicyOutputs:
 
     @property
     @pulumi.getter
+    def name(self) -> pulumi.Output[str]:
+        """The name by which deployments and callers refer to it, its identity."""
+        return pulumi.get(self, "name")
+
+    @property
+    @pulumi.getter
+    def description(self) -> pulumi.Output[str]:
+        """What it is for."""
+        return pulumi.get(self, "description")
+
+    @property
+    @pulumi.getter
+    def detectors(self) -> pulumi.Output[Detectors]:
+        """What it looks for."""
+        return pulumi.get(self, "detectors")
+
+    @property
+    @pulumi.getter
     def adopt_existing(self) -> pulumi.Output[bool | None]:
-        """Whether create takes over a registration of the same name that is there already, and updates it to what is
-        declared. Otherwise that is an error. Not sent to the API."""
+        """Whether create takes over a registration of the same identity that is there already, and updates it to what
+        is declared. Otherwise that is an error. Not sent to the API."""
         return pulumi.get(self, "adopt_existing")
 
     @property
@@ -365,24 +387,6 @@ class EnkryptGuardrailsPolicyOutputs:
     def updated_at(self) -> pulumi.Output[str]:
         """When it was last changed, in ISO 8601."""
         return pulumi.get(self, "updated_at")
-
-    @property
-    @pulumi.getter
-    def name(self) -> pulumi.Output[str]:
-        """The name by which deployments and callers refer to it, its identity."""
-        return pulumi.get(self, "name")
-
-    @property
-    @pulumi.getter
-    def description(self) -> pulumi.Output[str]:
-        """What it is for."""
-        return pulumi.get(self, "description")
-
-    @property
-    @pulumi.getter
-    def detectors(self) -> pulumi.Output[Detectors]:
-        """What it looks for."""
-        return pulumi.get(self, "detectors")
 
     @property
     @pulumi.getter
@@ -431,51 +435,19 @@ class OutputPolicy(dict):
 class Deployment(dict):
     """A deployment, as a look-up finds it."""
 
-    project_name: str | None
-    created_at: str | None
-    updated_at: str | None
     name: str
     model_saved_name: str
     model_version: str
     input_guardrails_policy: InputPolicy | None
     output_guardrails_policy: OutputPolicy | None
+    project_name: str | None
+    created_at: str | None
+    updated_at: str | None
     deployment_id: int | None
 
 
 class EnkryptDeploymentOutputs:
     """The outputs of an `EnkryptDeployment`."""
-
-    @property
-    @pulumi.getter
-    def adopt_existing(self) -> pulumi.Output[bool | None]:
-        """Whether create takes over a registration of the same name that is there already, and updates it to what is
-        declared. Otherwise that is an error. Not sent to the API."""
-        return pulumi.get(self, "adopt_existing")
-
-    @property
-    @pulumi.getter
-    def deletion_protection(self) -> pulumi.Output[bool | None]:
-        """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
-        resource option `protect`. To lift it set it to false, run `pulumi up`, then delete."""
-        return pulumi.get(self, "deletion_protection")
-
-    @property
-    @pulumi.getter
-    def project_name(self) -> pulumi.Output[str]:
-        """The project that the API key belongs to."""
-        return pulumi.get(self, "project_name")
-
-    @property
-    @pulumi.getter
-    def created_at(self) -> pulumi.Output[str]:
-        """When it was registered, in ISO 8601."""
-        return pulumi.get(self, "created_at")
-
-    @property
-    @pulumi.getter
-    def updated_at(self) -> pulumi.Output[str]:
-        """When it was last changed, in ISO 8601."""
-        return pulumi.get(self, "updated_at")
 
     @property
     @pulumi.getter
@@ -506,6 +478,38 @@ class EnkryptDeploymentOutputs:
     def output_guardrails_policy(self) -> pulumi.Output[OutputPolicy | None]:
         """The guardrails policy for responses. The same one may serve both."""
         return pulumi.get(self, "output_guardrails_policy")
+
+    @property
+    @pulumi.getter
+    def adopt_existing(self) -> pulumi.Output[bool | None]:
+        """Whether create takes over a registration of the same identity that is there already, and updates it to what
+        is declared. Otherwise that is an error. Not sent to the API."""
+        return pulumi.get(self, "adopt_existing")
+
+    @property
+    @pulumi.getter
+    def deletion_protection(self) -> pulumi.Output[bool | None]:
+        """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
+        resource option `protect`. To lift it set it to false, run `pulumi up`, then delete."""
+        return pulumi.get(self, "deletion_protection")
+
+    @property
+    @pulumi.getter
+    def project_name(self) -> pulumi.Output[str]:
+        """The project that the API key belongs to."""
+        return pulumi.get(self, "project_name")
+
+    @property
+    @pulumi.getter
+    def created_at(self) -> pulumi.Output[str]:
+        """When it was registered, in ISO 8601."""
+        return pulumi.get(self, "created_at")
+
+    @property
+    @pulumi.getter
+    def updated_at(self) -> pulumi.Output[str]:
+        """When it was last changed, in ISO 8601."""
+        return pulumi.get(self, "updated_at")
 
     @property
     @pulumi.getter

@@ -300,16 +300,20 @@ def test_the_clients_of_one_account_share_a_pace() -> None:
     assert shared_pace(settings) is not shared_pace(other)
 
 
-def test_two_clients_of_one_account_take_turns() -> None:
-    """In real time: one call each 50 ms by both together."""
+RATE = (Rate(1, 0.05),)
+
+
+@pytest.mark.parametrize("rates", [(RATE, RATE), (RATE, OFF), (OFF, RATE), (RATE, (Rate(9, 0.05),))], ids=str)
+def test_two_clients_of_one_account_take_turns(rates: tuple[Rates, Rates]) -> None:
+    """In real time: one call each 50 ms by both together, where one of them says so."""
     left: list[float] = []
 
     def handler(_request: httpx.Request) -> httpx.Response:
         left.append(time.monotonic())
         return httpx.Response(200, stream=httpx.ByteStream(b'{"models": []}'))
 
-    settings = Settings(Key("stand-in-turns"), HOST, rate_limit=(Rate(1, 0.05),))
-    clients = [EnkryptClient(settings, transport=httpx.MockTransport(handler)) for _ in range(2)]
+    settings = [Settings(Key(f"stand-in-turns-{rates}"), HOST, rate_limit=rate) for rate in rates]
+    clients = [EnkryptClient(its, transport=httpx.MockTransport(handler)) for its in settings]
     threads = [threading.Thread(target=lambda c=client: [c.list_all(KIND) for _ in range(3)]) for client in clients]
     for thread in threads:
         thread.start()

@@ -38,13 +38,16 @@ def _digest(file: Path) -> str:
 def vocabulary() -> Json:
     """The client's closed sets and the fields of its classes."""
     sets = (ModelProviders, models.InputModality, models.OutputModality, common.ModelAuthTypeEnum)
-    shapes = (models.ModelConfig, models.ModelConfigDetails, models.PathsConfig, models.AuthData, models.ModelContext)
+    classes = (
+        models.ModelConfig,
+        models.ModelConfigDetails,
+        models.PathsConfig,
+        models.BoxAIAuthData,
+        models.ModelContext,
+    )
     return {
         **{kind.__name__: [str(item.value) for item in kind] for kind in (*sets, common.ModelJwtMethodEnum)},
-        **{
-            shape.__name__: [it.name for it in dataclasses.fields(shape)]
-            for shape in (*shapes, common.ModelJwtConfig)
-        },
+        **{cls.__name__: [it.name for it in dataclasses.fields(cls)] for cls in (*classes, common.ModelJwtConfig)},
     }
 
 

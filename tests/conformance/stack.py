@@ -1,7 +1,7 @@
 """A stack as the engine leads it through the provider's operations, without the engine.
 
 What the state holds crosses the engine's own serialisation, and each claim about a difference is asked twice: of the
-documents, and of the verb. No test lives here.
+documents, and of the operation. No test lives here.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from enkrypt_provider.kinds.markers import Dialect
 from enkrypt_provider.kinds.model import MODEL
 
 from .stack import Held, Stack
+from .translation import sayable_auth_data
 
 Json = Any
 OTHER: dict[Dialect, Dialect] = {"v1": "v2", "v2": "v1"}
@@ -30,6 +31,8 @@ _ONLY = [path.rpartition(".")[2] for path in MODEL.only_in]
 def shared(program: Properties) -> Properties:
     """The program without the arguments that only one dialect takes."""
     config = {name: value for name, value in program["model_config"].items() if name not in _ONLY}
+    if config.get("auth_data"):
+        config["auth_data"] = sayable_auth_data(config)
     kept = {name: value for name, value in program.items() if name not in _ONLY}
     # Its default is the dialect's own.
     return {**kept, "testing_for": program.get("testing_for") or "LLM", "model_config": config}

@@ -90,6 +90,7 @@ def test_the_client_cannot_send_its_own_jwt_object(person: Person, official: Off
         ("", "status", "active", "TypeError"),
         ("model_config", "is_verified", True, "TypeError"),
         ("auth_data", "token", "x", "TypeError"),
+        ("auth_data", "boxai_client_id", "x", "TypeError"),
         ("model_config", "model_jwt_config", None, "AttributeError"),
         ("model_config", "custom_headers", None, "TypeError"),
     ],

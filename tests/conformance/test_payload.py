@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from documents import minimal
+from documents import BOXAI, minimal
 from hypothesis import given, settings
 
-from enkrypt_provider.kinds import codec, model
+from enkrypt_provider.kinds import codec, model, model_parts
 from enkrypt_provider.kinds.kind import Properties
 from enkrypt_provider.kinds.model import MODEL, PROTOCOLS, PROTOCOLS_V2
 
@@ -101,6 +101,7 @@ BANK = {"system_description": "A bank."}
 UNSAID: list[tuple[str, Properties, Json, set[str]]] = [
     ("several keys", {"apikeys": ["k1", "k2"]}, {"apikeys": ["k1", "k2"]}, {f"{CONFIG}.apikeys"}),
     ("a context", {"context": BANK}, {"context": BANK}, {f"{CONFIG}.context"}),
+    ("Box AI", {"auth_data": BOXAI}, {}, {f"{CONFIG}.auth_data.{name}" for name in BOXAI}),
     ("a rate", {"rate_per_min": 30}, {"rate_per_min": 30}, {f"{CONFIG}.rate_per_min"}),
     (
         "a base path of two parts",
@@ -145,7 +146,7 @@ def test_what_the_client_cannot_say(
 
 
 def test_the_client_refuses_a_provider_that_it_does_not_know(official: OfficialClient) -> None:
-    """The set is open on the wire, but closed in the client: it can neither register such a model nor read one."""
+    """The set is open in the API, but closed in the client: it can neither register such a model nor read one."""
     config = as_person(parsed(minimal(model_config__is_compatible_with="brand_new")))
     with pytest.raises(Raised, match="Invalid model_provider: 'brand_new'"):
         official("payload", config=config)
@@ -185,10 +186,10 @@ def test_every_field_of_the_client_is_an_argument(official: OfficialClient) -> N
         "apikeys",
     }
     for name, shape in (
-        ("PathsConfig", model.Paths),
-        ("AuthData", model.AuthData),
-        ("ModelContext", model.Context),
-        ("ModelJwtConfig", model.JwtConfig),
+        ("PathsConfig", model_parts.Paths),
+        ("BoxAIAuthData", model_parts.AuthData),
+        ("ModelContext", model_parts.Context),
+        ("ModelJwtConfig", model_parts.JwtConfig),
     ):
         assert {*known[name]} - {"_extra_fields"} == {*shape.model_fields}
 
@@ -203,6 +204,6 @@ def test_what_the_client_never_sends_is_not_missed(official: OfficialClient) -> 
 def test_what_v2_alone_has_is_what_the_client_has_and_the_document_has_not(official: OfficialClient) -> None:
     """The table of the dialects' own arguments agrees with both sources."""
     v2 = {path.removeprefix("model_config.") for path, only in MODEL.only_in.items() if only.dialect == "v2"}
-    known = {*official("vocabulary")["ModelConfigDetails"]}
-    assert v2 <= known
+    known = {name for shape in ("ModelConfigDetails", "BoxAIAuthData") for name in official("vocabulary")[shape]}
+    assert {path.rpartition(".")[2] for path in v2} <= known
     assert not {"conversation_template", "model_type"} & known

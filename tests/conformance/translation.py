@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from documents import Fields, registrations
+from documents import BOXAI, Fields, registrations
 from hypothesis import strategies as st
 
 from enkrypt_provider.kinds import codec
@@ -36,11 +36,17 @@ def as_person(inputs: Properties) -> Json:
         "model_config": {
             **said,
             **given,
+            "auth_data": sayable_auth_data(config),
             "model_provider": config["is_compatible_with"],
             "endpoint_url": _url(config["endpoint"], "" if given else paths["chat"]) if "endpoint" in config else "",
             "apikey": next(iter(config["apikeys"]), None),
         },
     }
+
+
+def sayable_auth_data(config: Properties) -> Properties:
+    """`auth_data` without what the client has a class for and neither sends nor reads."""
+    return {name: value for name, value in config["auth_data"].items() if name not in BOXAI}
 
 
 def _url(endpoint: Properties, path: str) -> str:
@@ -61,7 +67,7 @@ def as_seen(inputs: Properties) -> Json:
             "endpoint_url": _shown_url(config["endpoint"]) if "endpoint" in config else "https://",
             "apikey": next(iter(config["apikeys"]), None),
             "paths": {"vision": "images", "embeddings": "embeddings", **config["paths"]},
-            "auth_data": {**config["auth_data"], "_extra_fields": {}},
+            "auth_data": {**sayable_auth_data(config), "_extra_fields": {}},
             "context": {**NO_CONTEXT, **config["context"]} if "context" in config else None,
             "rate_per_min": config.get("rate_per_min", 20),
         },
@@ -102,6 +108,7 @@ def _narrowed(program: Properties, has_endpoint: bool) -> Properties:
     inputs, problems = codec.parse(MODEL, program, "v2")
     assert not problems, problems
     config = {k: v for k, v in inputs["model_config"].items() if k not in ("context", "rate_per_min")}
+    config["auth_data"] = sayable_auth_data(config)
     if has_endpoint or not config.get("custom_curl_command"):
         config["endpoint"] = {**config["endpoint"], "base_path": _first(config["endpoint"]["base_path"])}
         config["paths"] = _paths(config["paths"], config["endpoint"]["base_path"])

@@ -45,7 +45,7 @@ def a(machine: Machine) -> Object:
 
 @pytest.mark.parametrize("happened", [lost_update, killed_update])
 def test_an_update_that_no_state_shows_is_sent_again_once(machine: Machine, api: Api, a: Object, happened) -> None:  # type: ignore[no-untyped-def]
-    """The program went back to what the state says: the registration has to as well."""
+    """The program is again what the state says: the registration has to as well."""
     happened(machine, api, a)
     assert live_name(api) == "lost"
     api.now += timedelta(minutes=1)
@@ -119,7 +119,7 @@ def test_a_refused_update_does_not_hide_a_lost_one(machine: Machine, api: Api, a
 
 
 def test_a_refused_replacement_does_not_hide_a_lost_update(machine: Machine, api: Api, a: Object) -> None:
-    """The program wanted another identity, and went back."""
+    """The program wanted another identity, and does not any more."""
     lost_update(machine, api, a)
     run = machine.run()
     api.turn(Fault(call="add_model", status=400))

@@ -17,7 +17,7 @@ STORY_LIMIT = 280.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what needs the engine. Its first set-up may take minutes, which no story's time limit counts."""
+    """Give what needs the engine a time limit that does not count its first set-up, which may take minutes."""
     for item in items:
         if HERE in item.path.parents and "engine" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.e2e)

@@ -1,4 +1,4 @@
-"""What the API or the network refuses: one line with the way out, the rest of the stack kept, and a way on."""
+"""What the API or the network refuses: one line that says what to do, the rest of the stack kept, and a way on."""
 
 from __future__ import annotations
 

@@ -122,6 +122,21 @@ def test_the_official_clients_reader_knows_all_that_v2_answers(connect: Connect)
             assert None not in holder.values()
 
 
+def test_what_is_for_box_ai_is_taken_in_v2_and_shown_to_nobody(connect: Connect) -> None:
+    """The official client's reader breaks on it; it may be a secret."""
+    old, new = both(connect)
+    auth_data = {"header_name": "X-Key", "boxai_client_id": "stand-in-id", "boxai_client_secret": "stand-in-secret"}
+    ask(new, "add-model", json=v2(auth_data=auth_data))
+    for client in both(connect):
+        assert read(client)["model_config"]["auth_data"] == {
+            "header_name": "X-Key",
+            "header_prefix": "Bearer",
+            "space_after_prefix": True,
+        }
+        assert "stand-in" not in ask(client, "list-models").text
+    assert ask(old, "add-model", json=v1("b", auth_data=auth_data)).status_code == 400
+
+
 def test_each_dialect_refuses_the_others_body(connect: Connect) -> None:
     """Over the wire too, the wrong dialect is a 400 that says which dialect is spoken."""
     old, new = both(connect)

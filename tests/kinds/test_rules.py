@@ -89,7 +89,7 @@ BROKEN: dict[str, dict[str, list[Any]]] = {
         "metadata.azure_api_version": ["a\nb"], "metadata.azure_deployment_id": ["a\nb"],
         "metadata.anthropic_version": ["a\nb"], "metadata.gemini.location_id": ["a\nb"],
         "model_jwt_config.jwt_headers[0].key": ["a\nb"], "model_jwt_config.jwt_response_key": ["a\nb"],
-        "custom_response_content_type": ["a\nb"],
+        "custom_response_content_type": ["a\nb"], "auth_data.boxai_client_id": ["a\nb"],
     },
     NOT_TEXT: {
         "model_name": ["half \ud800"], "system_prompt": ["a\0b", "a\udfffb"], "conversation_template": ["\0"],
@@ -111,7 +111,7 @@ BROKEN: dict[str, dict[str, list[Any]]] = {
         "paths.vision": ["chat"], "paths.embeddings": ["chat"],
     },
     "must not be empty or hold spaces or line breaks (a pasted key?)": {
-        "apikeys[0]": ["", "stand-in key", "stand-in-key\n"],
+        "apikeys[0]": ["", "stand-in key", "stand-in-key\n"], "auth_data.boxai_client_secret": ["stand-in key"],
     },
     "must be an HTTP header's name": {"auth_data.header_name": ["X Key", "X-Key:"]},
     "must be from 1 to 65535": {"endpoint.port": [0, 65536]},

@@ -55,6 +55,7 @@ def test_every_secret_has_a_path() -> None:
     config = ["apikeys", "model_jwt_config", "custom_headers", "custom_curl_command"]
     assert set(MODEL.secret_paths(inputs)) == {
         *(("model_config", name) for name in config),
+        ("model_config", "auth_data", "boxai_client_secret"),
         ("model_config", "metadata", "a", 0, "token"),
         ("model_config", "metadata", "b", "headers"),
     }
@@ -73,6 +74,7 @@ def test_the_texts_of_secrets() -> None:
     assert not problems
     assert sorted(MODEL.secret_texts(inputs)) == [
         "curl -H 'Authorization: stand-in-curl-key' https://h",
+        "stand-in-box-secret",
         "stand-in-client-key",
         "stand-in-header-value",
         "stand-in-jwt-body",

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pulumi
 import pytest
-from documents import document, everything, minimal
+from documents import BOXAI, document, everything, minimal
 from mocked import Run, Secret, run
 
 from enkrypt_provider import EnkryptModel, catalogue
@@ -135,6 +135,7 @@ HEAD = "{} in the configuration of stack dev:"
             [
                 f"models.a.model_config.{name}: is of dialect v2: leave it out, or set enkrypt:dialect to v2"
                 for name in (
+                    *(f"auth_data.{name}" for name in BOXAI),
                     "model_auth_type", "model_jwt_config", "tools", "input_modalities", "output_modalities",
                     "custom_headers", "custom_payload", "custom_curl_command", "custom_response_format",
                     "custom_response_content_type", "rate_per_min", "context",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pulumi
 import pytest
-from documents import COMPUTED, document, everything, minimal
+from documents import COMPUTED, at, document, everything, minimal
 from mocked import Registered, Secret, run
 
 import enkrypt_provider
@@ -107,7 +107,7 @@ def registered(program: Callable[[], Any], name: str = "m", *, preview: bool = F
 
 
 def cleared(value: Any) -> Any:
-    """A value without its marks of secrecy."""
+    """A value without what says that it is secret."""
     if isinstance(value, Secret):
         return cleared(value.value)
     if isinstance(value, dict):
@@ -132,7 +132,7 @@ def test_keys_are_secret_in_every_spelling(spelling: str, preview: bool) -> None
     shown = _open(made.inputs["model_config"])
     assert "stand-in" not in json.dumps(shown)
     for path in MODEL.secrets:
-        assert isinstance(made.inputs["model_config"][path.rpartition(".")[2]], Secret)
+        assert isinstance(at(made.inputs, tuple(path.split("."))), Secret)
     assert shown["endpoint"] == PLAIN["endpoint"]
 
 

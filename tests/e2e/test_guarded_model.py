@@ -118,4 +118,18 @@ def test_what_is_wrong_is_told_at_the_preview(stack: Stack, api: Api) -> None:
     (line,) = [line for line in failed.errors if "input_guardrails_policy" in line]
     assert "input_guardrails_policy.block[0]: must be one of topic_detector, nsfw" in line
     assert 'did you mean "injection_attack"?' in line
+
+    stack.write("__main__.py", program.replace('["injection_attack", "topic_detector"]', '["nsfw"]'))
+    told = "support: input_guardrails_policy.block names nsfw, which blocks nothing: the policy support does not"
+    assert told in stack.preview().text
     assert api.calls() == []
+
+    stack.run("config", "set", "enkrypt:checkOnline", "true")
+    stack.write("__main__.py", program.replace("policy_name=guardrails.name", 'policy_name="suport"', 1))
+    failed = stack.preview(fails=True)
+    (line,) = [line for line in failed.errors if "policy_name" in line]
+    assert line.endswith(
+        "input_guardrails_policy.policy_name: no policy suport is registered with this account or declared before "
+        'this deployment; did you mean "support"?'
+    )
+    assert set(writes(api)) == {"consumer_info"}

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 from graph import of_dot, svg
 
-from enkrypt_provider.emulator import create_app
+from enkrypt_provider.testing import MockStack, Registry
 
 HERE = Path(__file__).parent
+FOUND = {
+    "model": "support-chat/v1",
+    "header": {"X-Enkrypt-Deployment": "support"},
+    "blocks": ["injection_attack", "topic_detector"],
+    "detectors": ["injection_attack", "pii", "topic_detector", "toxicity"],
+}
 
 
-def names(database: Path) -> dict[str, list[str]]:
-    """What is registered, by its kind."""
-    transport = httpx.WSGITransport(create_app(database))
-    with httpx.Client(transport=transport, base_url="http://look", headers={"apikey": "look"}) as http:
-        lists = {
-            "models": "/models/list-models",
-            "policies": "/guardrails/list-policies",
-            "deployments": "/deployments/list-deployments",
-        }
-        found = {kind: http.get(path).raise_for_status().json()[kind] for kind, path in lists.items()}
-    return {kind: [it.get("name") or it["model_saved_name"] for it in items] for kind, items in found.items()}
+def names(database: Path) -> list[list[str]]:
+    """What is registered: models, policies, deployments."""
+    registry = Registry(database)
+    return [list(registry.models()), list(registry.policies()), list(registry.deployments())]
 
 
 def done(text: str) -> list[tuple[str, str]]:
@@ -42,8 +41,13 @@ def test_the_engine_does_what_the_readme_says(project: Callable[[Path], Any]) ->
     up = done(guarded.run("up", "--yes", "--skip-preview"))
     assert up[-1] == ("EnkryptDeployment", "created")
     assert len(up) == 3
-    assert names(database) == {"models": ["support-chat"], "policies": ["support"], "deployments": ["support"]}
+    assert names(database) == [["support-chat/v1"], ["support"], ["support"]]
     assert guarded.run("stack", "output", "deployment").strip() == "support"
+
+    caller = ("--cwd", "caller")
+    guarded.run("stack", "init", "dev", *caller)
+    guarded.run("up", "--yes", "--skip-preview", *caller)
+    assert json.loads(guarded.run("stack", "output", "--json", *caller)) == FOUND
 
     guarded.run("stack", "graph", "--ignore-parent-edges", "stack.dot")
     assert svg(of_dot((guarded.folder / "stack.dot").read_text())) == (HERE / "graph.svg").read_text()
@@ -53,4 +57,12 @@ def test_the_engine_does_what_the_readme_says(project: Callable[[Path], Any]) ->
     destroyed = done(guarded.run("destroy", "--yes", "--skip-preview"))
     assert destroyed[0] == ("EnkryptDeployment", "deleted")
     assert len(destroyed) == 3
-    assert names(database) == {"models": [], "policies": [], "deployments": []}
+    assert names(database) == [[], [], []]
+
+
+def test_the_caller_finds_what_the_program_made() -> None:
+    """Without the engine: on the account of the program's own test."""
+    one = MockStack(HERE)
+    one.up()
+    caller = MockStack(HERE / "caller", config={"enkrypt:endpoint": one.registry.endpoint}, registry=one.registry)
+    assert caller.up().outputs == FOUND

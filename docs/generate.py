@@ -313,8 +313,8 @@ def _paragraph(text: str) -> Iterator[str]:
 
 
 def _titled(level: int, found: Any) -> Iterator[str]:
-    owner: Any = getattr(found, "__self__", None)
-    name = f"{owner.__name__}.{found.__name__}" if inspect.ismethod(found) else found.__qualname__
+    owner = getattr(found, "__self__", None)  # of a method that every class of a registration has
+    name = f"{owner.__name__}.{found.__name__}" if isinstance(owner, type) else found.__qualname__
     yield from ("", f"{'#' * level} {name}", "", inspect.getdoc(found) or "")
 
 

@@ -104,6 +104,35 @@ COMPUTED = {
 }
 
 
+RULE: dict[str, Any] = {
+    "id": "r1", "display_text": "No advice", "text": "Give no medical advice.", "risk_category": "safety_harm",
+    "applicability": "assistant", "severity": "high", "frameworks": ["hipaa"],
+    "mappings": [{"framework": "hipaa", "clause": "164"}], "source": "user", "suggested": True,
+}  # fmt: skip
+DETECTORS: dict[str, Any] = {
+    "topic_detector": {"enabled": True, "topic": ["science", "money"], "block_message": "Not here."},
+    "nsfw": {"enabled": True, "block_message": "No."},
+    "toxicity": {"enabled": False},
+    "pii": {"enabled": True, "entities": ["pii", "secrets"]},
+    "injection_attack": {"enabled": True, "need_explanation": True},
+    "keyword_detector": {"enabled": True, "banned_keywords": ["acme"]},
+    "policy_violation": {"enabled": True, "policy_text": "Be kind.", "coc_policy_name": "Staff", "rules": [RULE]},
+    "bias": {"enabled": True},
+    "copyright_ip": {"enabled": True},
+    "system_prompt": {"enabled": True, "index": "system"},
+    "sponge_attack": {"enabled": True, "block_message": "Slower."},
+}
+"""Every detector of a policy, with every option."""
+INPUT: dict[str, Any] = {
+    "policy_name": "p", "enabled": True, "block": ["pii", "nsfw"], "additional_config": {"pii_redaction": True},
+}  # fmt: skip
+OUTPUT: dict[str, Any] = {
+    "policy_name": "p", "enabled": False, "block": ["relevancy"],
+    "additional_config": {"hallucination": True, "adherence": False, "relevancy": True},
+}  # fmt: skip
+"""The guardrails policies of a deployment."""
+
+
 def document(**changes: Any) -> dict[str, Any]:
     """The document's payload, with fields replaced by their dotted path (`__` for each dot)."""
     return _with(json.loads(DOCUMENT), changes)

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import codec
 from .kind import Kind, Properties, at, holder_of
-from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn
+from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, SentWhereAbsent
 
 
 def shortened(kind: Kind, inputs: Properties, like: Any, dialect: Dialect = "v1") -> Properties:
@@ -36,15 +36,16 @@ def _defaults(kind: Kind, inputs: Properties, dialect: Dialect) -> Properties:
 def _least(kind: Kind, inputs: Properties) -> Properties:
     """What is required, and what a default follows from."""
     sources = [f"{field.path.rpartition('.')[0]}.{follows.field}" for field, follows in kind.having(DefaultOf)]
+    optional = tuple(f"{field.path}." for field in kind.optional_objects if not field.is_required)
     least: Properties = {}
     for path in (*kind.required, *sources):
-        value = at(inputs, path)
-        if value is not None and not isinstance(value, dict | list):
+        value = None if path.startswith(optional) else at(inputs, path)
+        if value is not None and not isinstance(value, list):
             *parents, name = path.split(".")
             holder = least
             for parent in parents:
                 holder = holder.setdefault(parent, {})
-            holder[name] = value
+            holder[name] = {} if isinstance(value, dict) else value
     return least
 
 
@@ -60,9 +61,15 @@ def _without(kind: Kind, value: Any, default: Any, path: str) -> Any:
     kept = {}
     for name, item in value.items():
         below = f"{path}.{name}".removeprefix(".")
-        if below in kind.required or item != default.get(name, ABSENT):
+        if below in kind.required or (item != default.get(name, ABSENT) and not _is_absent(kind, item, below)):
             kept[name] = _without(kind, item, default.get(name), below)
     return kept
+
+
+def _is_absent(kind: Kind, value: Any, path: str) -> bool:
+    """Whether an object says what is sent where nobody declares it."""
+    absent = kind.fields[path].marker(SentWhereAbsent) if path in kind.fields else None
+    return absent is not None and _without(kind, value, None, path) == _without(kind, absent.value, None, path)
 
 
 def _of_fields(kind: Kind, path: str) -> Properties:

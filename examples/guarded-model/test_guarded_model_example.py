@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from graph import of_dot, svg
+from guarded import done, names
 
-from enkrypt_provider.testing import MockStack, Registry
+from enkrypt_provider.testing import MockStack
 
 HERE = Path(__file__).parent
 FOUND = {
@@ -18,20 +19,6 @@ FOUND = {
     "blocks": ["injection_attack", "topic_detector"],
     "detectors": ["injection_attack", "pii", "topic_detector", "toxicity"],
 }
-
-
-def names(database: Path) -> list[list[str]]:
-    """What is registered: models, policies, deployments."""
-    registry = Registry(database)
-    return [list(registry.models()), list(registry.policies()), list(registry.deployments())]
-
-
-def done(text: str) -> list[tuple[str, str]]:
-    """What the engine did to which kind, in order."""
-    lines = [line.split() for line in text.splitlines() if "pulumi-python:dynamic" in line]
-    return [
-        (words[1].rpartition(":")[2], words[3]) for words in lines if words[3] in ("created", "updated", "deleted")
-    ]
 
 
 def test_the_engine_does_what_the_readme_says(project: Callable[[Path], Any]) -> None:

@@ -1,7 +1,11 @@
-"""A model, a policy and a deployment in one program, with the real engine: the order in which they come and go."""
+"""A model, a policy and a deployment in one program, with the real engine: the order in which they come and go.
+
+The same program, dynamic and native.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -9,6 +13,7 @@ import pytest
 
 from .api import Api
 from .harness import REPOSITORY, Stack, Story
+from .native.projects import native, project
 
 EXAMPLE = REPOSITORY / "examples" / "guarded-model"
 HEADERS = {"policy": "X-Enkrypt-Policy", "deployment": "X-Enkrypt-Deployment"}
@@ -20,10 +25,19 @@ def api(story: Story) -> Api:
     return story.api()
 
 
-@pytest.fixture
-def stack(story: Story, api: Api) -> Stack:
+NATIVE = "from enkrypt_provider.native import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel\n"
+"""The line more with which the example's program is one of the native plugin."""
+
+
+@pytest.fixture(params=["dynamic", "native"])
+def stack(request: pytest.FixtureRequest, story: Story, api: Api) -> Stack:
     """A stack of the example's own program at the emulator over HTTP."""
-    return story.project((EXAMPLE / "__main__.py").read_text(), api)
+    program = (EXAMPLE / "__main__.py").read_text()
+    return story.project(program, api) if request.param == "dynamic" else native(story, as_native(program), api)
+
+
+def as_native(program: str) -> str:
+    return program.replace("\nconfig = ", f"\n{NATIVE}\nconfig = ", 1)
 
 
 def ask(api: Api, method: str, call: str, name: str = "support", body: Any = None) -> Any:
@@ -115,21 +129,39 @@ def test_what_is_wrong_is_told_at_the_preview(stack: Stack, api: Api) -> None:
     program = (stack.folder / "__main__.py").read_text()
     stack.write("__main__.py", program.replace('["injection_attack", "topic_detector"]', '["injection"]'))
     failed = stack.preview(fails=True)
-    (line,) = [line for line in failed.errors if "input_guardrails_policy" in line]
-    assert "input_guardrails_policy.block[0]: must be one of topic_detector, nsfw" in line
+    (line,) = [line for line in failed.errors if "must be one of" in line]
+    assert re.search(r"input_?[gG]uardrails_?[pP]olicy.block\[0\]: must be one of topic_detector, nsfw", line)
     assert 'did you mean "injection_attack"?' in line
 
     stack.write("__main__.py", program.replace('["injection_attack", "topic_detector"]', '["nsfw"]'))
-    told = "support: input_guardrails_policy.block names nsfw, which blocks nothing: the policy support does not"
-    assert told in stack.preview().text
+    told = stack.preview().text.replace("inputGuardrailsPolicy", "input_guardrails_policy")
+    assert "support: input_guardrails_policy.block names nsfw, which blocks nothing: the policy support does" in told
     assert api.calls() == []
 
     stack.run("config", "set", "enkrypt:checkOnline", "true")
     stack.write("__main__.py", program.replace("policy_name=guardrails.name", 'policy_name="suport"', 1))
     failed = stack.preview(fails=True)
-    (line,) = [line for line in failed.errors if "policy_name" in line]
+    (line,) = [line for line in failed.errors if "suport" in line]
     assert line.endswith(
-        "input_guardrails_policy.policy_name: no policy suport is registered with this account or declared before "
-        'this deployment; did you mean "support"?'
+        ": no policy suport is registered with this account or declared before this deployment; did you mean "
+        '"support"?'
     )
     assert set(writes(api)) == {"consumer_info"}
+
+
+@pytest.mark.parametrize("stack", ["dynamic"], indirect=True)
+def test_a_dynamic_stack_becomes_native_without_a_call(stack: Stack, api: Api, story: Story) -> None:
+    """One import more: every registration stays, under its native type and in its names."""
+    stack.up()
+    api.calls()
+    stack.write("__main__.py", as_native((stack.folder / "__main__.py").read_text()))
+    stack.write("Pulumi.yaml", project(story, "python"))
+    assert "~ 3 updated" in stack.up().lines
+    assert api.calls() == []
+    resources = stack.export()
+    types = {name: resources[name]["type"].rpartition(":")[2] for name in ("chat", "guardrails", "deployment")}
+    assert types == {"chat": "EnkryptModel", "guardrails": "GuardrailsPolicy", "deployment": "Deployment"}
+    assert "inputGuardrailsPolicy" in resources["deployment"]["outputs"]
+    stack.up("--expect-no-changes")
+    stack.destroy()
+    assert writes(api)[0] == "delete_deployment"

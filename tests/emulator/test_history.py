@@ -11,13 +11,24 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from enkrypt_provider.emulator.database import Database
-from enkrypt_provider.emulator.history import History
-from enkrypt_provider.emulator.store import Identity, Model, Store, Taken, Unknown
+from enkrypt_provider.emulator.history import History, Registered, registered_model
+from enkrypt_provider.emulator.objects import Object, Objects, Scope
+from enkrypt_provider.emulator.store import PROJECT, Identity, Model, Store, Taken, Unknown
 
 from .conftest import Clock
 
 IDENTITIES = st.builds(Identity, st.sampled_from(["a", "b"]), st.sampled_from(["1", "2"]))
 ACCOUNTS = st.sampled_from(["x", "y"])
+KINDS = st.sampled_from(["policy", "deployment"])
+NAMES = st.sampled_from(["a", "b"])
+
+
+def _registered(kind: str, account: str, it: Model | Object) -> Registered:
+    """A registration as the history tells it."""
+    if isinstance(it, Model):
+        return registered_model(account, it)
+    times = (it.created_at, it.updated_at)
+    return Registered(kind, account, it.name, "", it.project_name, it.number, *times, it.document)
 
 
 class AgainstAList(RuleBasedStateMachine):
@@ -27,12 +38,44 @@ class AgainstAList(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.database = Database(Path(self.folder.name) / "models.db")
-        self.store = Store(self.database, Clock())
+        clock = Clock()
+        self.store = Store(self.database, clock)
+        self.objects = Objects(self.database, clock)
         self.history = History(self.database)
-        self.done: list[tuple[str, Model | None, Model | None]] = []
+        self.done: list[tuple[Registered | None, Registered | None]] = []
 
     def _now(self, account: str, identity: Identity) -> Model | None:
         return next(iter(self.store.find(account, identity)), None)
+
+    def _did(self, account: str, *states: Model | Object | None, kind: str = "model") -> None:
+        before, after = (_registered(kind, account, it) if it else None for it in states)
+        self.done.append((before, after))
+
+    @rule(account=ACCOUNTS, kind=KINDS, name=NAMES, number=st.integers(), revives=st.booleans())
+    def add_object(self, account: str, kind: str, name: str, number: int, revives: bool) -> None:
+        try:
+            after = self.objects.add(Scope(kind, account, PROJECT), {"name": name, "number": number}, revives=revives)
+        except Taken:
+            return
+        self._did(account, None, after, kind=kind)
+
+    @rule(account=ACCOUNTS, kind=KINDS, old=NAMES, new=NAMES, number=st.integers())
+    def modify_object(self, account: str, kind: str, old: str, new: str, number: int) -> None:
+        scope = Scope(kind, account, PROJECT)
+        try:
+            before = self.objects.find(scope, old)
+            after = self.objects.modify(scope, old, lambda _: {"name": new, "number": number})
+        except (Taken, Unknown):
+            return
+        self._did(account, before, after, kind=kind)
+
+    @rule(account=ACCOUNTS, kind=KINDS, name=NAMES)
+    def delete_object(self, account: str, kind: str, name: str) -> None:
+        try:
+            before = self.objects.delete(Scope(kind, account, PROJECT), name)
+        except Unknown:
+            return
+        self._did(account, before, None, kind=kind)
 
     @rule(account=ACCOUNTS, identity=IDENTITIES, number=st.integers())
     def add(self, account: str, identity: Identity, number: int) -> None:
@@ -40,7 +83,7 @@ class AgainstAList(RuleBasedStateMachine):
             after = self.store.add(account, identity, {"number": number})
         except Taken:
             return
-        self.done.append((account, None, after))
+        self._did(account, None, after)
 
     @rule(account=ACCOUNTS, old=IDENTITIES, new=IDENTITIES, number=st.integers())
     def modify(self, account: str, old: Identity, new: Identity, number: int) -> None:
@@ -49,7 +92,7 @@ class AgainstAList(RuleBasedStateMachine):
             after = self.store.modify(account, old, new, lambda _: {"number": number})
         except (Taken, Unknown):
             return
-        self.done.append((account, before, after))
+        self._did(account, before, after)
 
     @rule(account=ACCOUNTS, identity=IDENTITIES)
     def delete(self, account: str, identity: Identity) -> None:
@@ -57,16 +100,18 @@ class AgainstAList(RuleBasedStateMachine):
             before = self.store.delete(account, identity)
         except Unknown:
             return
-        self.done.append((account, before, None))
+        self._did(account, before, None)
 
     @invariant()
     def tells_the_same(self) -> None:
         told = self.history.changes()
-        assert [(change.account, change.before, change.after) for change in reversed(told)] == self.done
+        assert [(change.before, change.after) for change in reversed(told)] == self.done
+        assert self.history.count_changes() == len(told)
         assert sorted((change.at for change in told), reverse=True) == [change.at for change in told]
-        for model_id in {change.model.model_id for change in told}:
-            mine = self.history.changes_of(model_id)
+        for kind, number in {(change.of.kind, change.of.number) for change in told}:
+            mine = self.history.changes_of(kind, number)
             assert mine[-1].before is None
+            assert self.history.find(kind, number) == [it for it in [mine[0].after] if it]
             assert [change.before for change in mine[:-1]] == [change.after for change in mine[1:]]
 
     def teardown(self) -> None:
@@ -102,6 +147,8 @@ def test_the_database_of_an_earlier_emulator_goes_on(database: Path) -> None:
     again = Database(database)
     assert History(again).changes() == []
     Store(again, Clock()).delete("x", Identity("a", "1"))
-    assert [change.before for change in History(again).changes_of(model.model_id)] == [model]
+    assert [change.before for change in History(again).changes_of("model", model.model_id)] == [
+        registered_model("x", model)
+    ]
     with pytest.raises(Unknown):
         store.delete("x", Identity("a", "1"))

@@ -24,10 +24,6 @@ PROVIDER: Final = "urn:pulumi:dev::shop::pulumi:providers:enkrypt"
 UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
-def urn(name: str) -> str:
-    return f"urn:pulumi:dev::shop::{TYPE}::{name}"
-
-
 @dataclass
 class KeptLog:
     """What a person would read, each message with its severity and the resource's name."""
@@ -73,9 +69,18 @@ class Held:
 class Engine:
     """One run of the engine with one provider. Values are plain, with `Secret` where one is marked."""
 
-    def __init__(self, stub: Any, log: KeptLog) -> None:
+    def __init__(self, stub: Any, log: KeptLog, type_: str = TYPE) -> None:
         self.stub = stub
         self.log = log
+        self.type = type_
+
+    def of(self, type_: str) -> Engine:
+        """The same run, for resources of another type."""
+        return Engine(self.stub, self.log, type_)
+
+    def named(self, name: str) -> dict[str, Any]:
+        """A resource in a request."""
+        return {"urn": f"urn:pulumi:dev::shop::{self.type}::{name}", "type": self.type}
 
     def call(self, method: str, request: Any) -> Any:
         try:
@@ -110,9 +115,7 @@ class Engine:
     # ---- a resource
 
     def check(self, name: str, news: Json, olds: Json = None) -> tuple[dict[str, Json], list[str]]:
-        request = provider_pb2.CheckRequest(
-            urn=urn(name), type=TYPE, news=to_engine(news), olds=to_engine(olds or {})
-        )
+        request = provider_pb2.CheckRequest(**self.named(name), news=to_engine(news), olds=to_engine(olds or {}))
         found = self.call("Check", request)
         assert [failure.property for failure in found.failures] == [""] * len(found.failures)
         return from_engine(found.inputs), [failure.reason for failure in found.failures]
@@ -120,18 +123,18 @@ class Engine:
     def checked(self, name: str, news: Json, olds: Json = None) -> dict[str, Json]:
         inputs, problems = self.check(name, news, olds)
         assert problems == []
-        found: dict[str, Json] = _plain(inputs)
+        found: dict[str, Json] = plain(inputs)
         return found
 
     def create(self, name: str, news: Json, *, timeout: float = 0) -> Held:
         inputs = self.checked(name, news)
-        request = provider_pb2.CreateRequest(urn=urn(name), type=TYPE, properties=to_engine(inputs), timeout=timeout)
+        request = provider_pb2.CreateRequest(**self.named(name), properties=to_engine(inputs), timeout=timeout)
         found = self.call("Create", request)
         return Held(found.id, inputs, from_engine(found.properties))
 
     def previewed(self, name: str, news: Json) -> dict[str, Json]:
         inputs = self.checked(name, news)
-        request = provider_pb2.CreateRequest(urn=urn(name), type=TYPE, properties=to_engine(inputs), preview=True)
+        request = provider_pb2.CreateRequest(**self.named(name), properties=to_engine(inputs), preview=True)
         found = self.call("Create", request)
         assert found.id == ""  # a known id would let functions be called before the model exists
         return from_engine(found.properties)
@@ -146,8 +149,7 @@ class Engine:
 
     def read(self, name: str, id_: str, held: Held | None = None) -> Held:
         request = provider_pb2.ReadRequest(
-            urn=urn(name),
-            type=TYPE,
+            **self.named(name),
             id=id_,
             properties=to_engine(held.outputs if held else {}),
             inputs=to_engine(held.inputs if held else {}),
@@ -157,8 +159,7 @@ class Engine:
 
     def delete(self, name: str, held: Held) -> None:
         request = provider_pb2.DeleteRequest(
-            urn=urn(name),
-            type=TYPE,
+            **self.named(name),
             id=held.id,
             properties=to_engine(held.outputs),
             old_inputs=to_engine(held.inputs),
@@ -174,8 +175,7 @@ class Engine:
 
     def _olds(self, name: str, held: Held, news: Json) -> dict[str, Any]:
         return {
-            "urn": urn(name),
-            "type": TYPE,
+            **self.named(name),
             "id": held.id,
             "olds": to_engine(held.outputs),
             "old_inputs": to_engine(held.inputs),
@@ -183,13 +183,13 @@ class Engine:
         }
 
 
-def _plain(value: Json) -> Json:
+def plain(value: Json) -> Json:
     """As the engine sends it to who does not accept secrets."""
     if isinstance(value, Secret):
-        return _plain(value.value)
+        return plain(value.value)
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+        return {name: plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
 
 
 @contextmanager

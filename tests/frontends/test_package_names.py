@@ -15,11 +15,14 @@ from enkrypt_provider.frontends.package_names import (
 from enkrypt_provider.frontends.package_schema import camel, snake
 from enkrypt_provider.kinds.markers import Dialect
 from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.kinds.registry import KINDS
 
 
 def test_pythons_names_are_the_apis() -> None:
     """So a generated SDK and the classes of this package name the same fields alike."""
-    fixed = {field.name for field in MODEL.fields.values() if not (field.parent and field.parent.is_map)}
+    fixed = {
+        field.name for kind in KINDS for field in kind.fields.values() if not (field.parent and field.parent.is_map)
+    }
     assert {name: snake(camel(name)) for name in fixed} == {name: name for name in fixed}
     assert camel("apikeys") == "apikeys"
     assert len(fixed) > 40

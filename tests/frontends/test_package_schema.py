@@ -14,14 +14,16 @@ from enkrypt_provider.core.diff import Rule, rule_of
 from enkrypt_provider.frontends import package_schema
 from enkrypt_provider.frontends.package_schema import camel
 from enkrypt_provider.kinds.document import FieldOf
+from enkrypt_provider.kinds.kind import Kind
 from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.kinds.registry import KINDS
 from enkrypt_provider.kinds.values import OneOf
 from enkrypt_provider.settings import NAMES
 from tools import package_reference
 from tools import package_schema as generator
 
 SCHEMA = package_schema.package()
-RESOURCE = SCHEMA["resources"]["enkrypt:index:EnkryptModel"]
+of_each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
 
 def test_the_file_is_what_would_be_generated() -> None:
@@ -32,9 +34,9 @@ def test_the_reference_is_what_would_be_generated() -> None:
     assert package_reference.PAGE.read_text(encoding="utf-8") == package_reference.page(), "run `make generate`"
 
 
-def properties(owner: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+def properties(kind: Kind, owner: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     """Every property with a fixed name, by the dotted path of the API's field that it stands for."""
-    names = {camel(f.name): f for f in MODEL.fields.values() if f.path == f"{place}.{f.name}".removeprefix(".")}
+    names = {camel(f.name): f for f in kind.fields.values() if f.path == f"{place}.{f.name}".removeprefix(".")}
     for name, found in owner.items():
         field = names[name]
         yield field.path, found
@@ -42,45 +44,64 @@ def properties(owner: Any, place: str = "") -> Iterator[tuple[str, Any]]:
         if "$ref" in inner and "/types/" in inner["$ref"]:
             below = SCHEMA["types"][inner["$ref"].rpartition("/")[2]]
             if below["type"] == "object":
-                yield from properties(below["properties"], field.path)
+                yield from properties(kind, below["properties"], field.path)
 
 
-def fixed() -> dict[str, FieldOf]:
-    return {path: f for path, f in MODEL.fields.items() if not (f.parent and f.parent.is_map)}
+def both(kind: Kind) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The inputs and the outputs of a kind's resource, by path."""
+    found = SCHEMA["resources"][package_schema.resource(kind.name)]
+    inputs, outputs = (dict(properties(kind, found[name])) for name in ("inputProperties", "properties"))
+    return inputs, outputs
 
 
-def test_every_field_is_a_property() -> None:
+def fixed(kind: Kind) -> dict[str, FieldOf]:
+    return {path: f for path, f in kind.fields.items() if not (f.parent and f.parent.is_map)}
+
+
+@of_each_kind
+def test_every_field_is_a_property(kind: Kind) -> None:
     """All of them are inputs, but for what the server sets, and outputs, but for what is secret."""
-    inputs = dict(properties(RESOURCE["inputProperties"]))
-    outputs = dict(properties(RESOURCE["properties"]))
-    assert set(inputs) == {path for path, field in fixed().items() if field.is_argument}
-    assert set(outputs) == {path for path, field in fixed().items() if not field.is_secret}
+    inputs, outputs = both(kind)
+    assert set(inputs) == {path for path, field in fixed(kind).items() if field.is_argument}
+    assert set(outputs) == {path for path, field in fixed(kind).items() if not field.is_secret}
     assert [path for path, found in (*inputs.items(), *outputs.items()) if not found["description"]] == []
 
 
-def test_no_output_is_an_enum() -> None:
+@of_each_kind
+def test_no_output_is_an_enum(kind: Kind) -> None:
     """A program in YAML could not give it to another resource."""
-    inputs, outputs = (dict(properties(RESOURCE[name])) for name in ("inputProperties", "properties"))
-    enums = {path for path, found in inputs.items() if "oneOf" in found.get("items", found)}
-    assert enums == {
-        path for path, found in fixed().items() if found.is_argument and bool(found.values or found.constraint(OneOf))
+    inputs, outputs = both(kind)
+    enums = {
+        path: SCHEMA["types"][found.get("items", found)["oneOf"][1]["$ref"].rpartition("/")[2]]["enum"]
+        for path, found in inputs.items()
+        if "oneOf" in found.get("items", found)
     }
+    closed = {path: found for path, found in fixed(kind).items() if found.marker(OneOf) or found.values}
+    assert set(enums) == {path for path, found in closed.items() if found.is_argument}
+    assert all({*closed[path].values} <= {each["value"] for each in enum} for path, enum in enums.items())
     assert [path for path, found in outputs.items() if "oneOf" in found.get("items", found)] == []
 
 
-def test_what_replaces_and_what_is_required_is_the_fields() -> None:
-    inputs = dict(properties(RESOURCE["inputProperties"]))
+@of_each_kind
+def test_what_replaces_and_what_is_secret_is_the_fields(kind: Kind) -> None:
+    inputs, _ = both(kind)
     replacing = {path for path, found in inputs.items() if found.get("willReplaceOnChanges")}
-    assert replacing == {path for path in fixed() if rule_of(path, MODEL) is Rule.REPLACE}
-    assert RESOURCE["requiredInputs"] == ["modelSavedName", "modelConfig"]
+    assert replacing == {path for path in fixed(kind) if rule_of(path, kind) is Rule.REPLACE}
+    assert set(kind.secrets) <= {path for path, found in inputs.items() if found.get("secret")}
+
+
+def test_what_is_required() -> None:
+    required = {name.rpartition(":")[2]: found["requiredInputs"] for name, found in SCHEMA["resources"].items()}
+    assert required == {
+        "EnkryptModel": ["modelSavedName", "modelConfig"],
+        "GuardrailsPolicy": ["name", "detectors"],
+        "Deployment": ["name", "modelSavedName"],
+    }
     assert SCHEMA["types"]["enkrypt:index:Endpoint"]["required"] == ["host"]
-    secret = {path for path, found in inputs.items() if found.get("secret")}
-    assert set(MODEL.secrets) <= secret
 
 
 def test_an_sdk_fills_no_default_in_that_is_another_in_dialect_v2() -> None:
-    inputs = dict(properties(RESOURCE["inputProperties"]))
-    defaults = {path: found["default"] for path, found in inputs.items() if "default" in found}
+    defaults = {path: found["default"] for path, found in both(MODEL)[0].items() if "default" in found}
     assert defaults == {
         "model_config.model_version": "v1",
         "model_config.paths.completions": "/completions",
@@ -97,14 +118,29 @@ def test_every_setting_is_an_argument_of_the_provider() -> None:
     assert SCHEMA["provider"]["inputProperties"]["apiKey"]["secret"] is True
 
 
-def test_functions_return_no_secret_and_no_option() -> None:
-    found = SCHEMA["functions"]["enkrypt:index:getModel"]["outputs"]["properties"]
-    root = [field for field in MODEL.fields.values() if field.parent is None]
-    assert set(found) == {camel(field.name) for field in root if field.name not in MODEL.options}
+@of_each_kind
+def test_functions_return_no_secret_and_no_option(kind: Kind) -> None:
+    get, list_all = package_schema.functions(kind.name, kind.noun, kind.calls.listed)
+    found = SCHEMA["functions"][f"enkrypt:index:{get}"]["outputs"]["properties"]
+    root = [field for field in kind.fields.values() if field.parent is None]
+    assert set(found) == {camel(field.name) for field in root if field.name not in kind.options}
+    items = SCHEMA["functions"][f"enkrypt:index:{list_all}"]["outputs"]["properties"][kind.calls.listed]["items"]
+    assert SCHEMA["types"][items["$ref"].rpartition("/")[2]]["properties"] == found
 
 
-def test_a_state_of_the_dynamic_provider_is_known_by_an_alias() -> None:
-    assert RESOURCE["aliases"] == [{"type": "pulumi-python:dynamic/enkrypt:EnkryptModel"}]
+def test_the_resources_and_functions_are_these() -> None:
+    """A state of the dynamic provider is known by an alias."""
+    aliases = {name.rpartition(":")[2]: found["aliases"] for name, found in SCHEMA["resources"].items()}
+    assert aliases == {
+        "EnkryptModel": [{"type": "pulumi-python:dynamic/enkrypt:EnkryptModel"}],
+        "GuardrailsPolicy": [{"type": "pulumi-python:dynamic/enkrypt:EnkryptGuardrailsPolicy"}],
+        "Deployment": [{"type": "pulumi-python:dynamic/enkrypt:EnkryptDeployment"}],
+    }
+    functions = {name.rpartition(":")[2] for name in SCHEMA["functions"]}
+    assert functions == {
+        "getModel", "listModels", "getGuardrailsPolicy", "listGuardrailsPolicies", "getDeployment", "listDeployments"
+    }  # fmt: skip
+    assert not {*SCHEMA["types"]} & {*SCHEMA["resources"]}
 
 
 @pytest.mark.e2e

@@ -20,7 +20,7 @@ from enkrypt_provider.frontends.property_values import Secret, from_engine, to_e
 from enkrypt_provider.testing import Emulator
 from enkrypt_provider.testing.emulator import emulator
 
-from .plugin_engine import CallFailed, Engine, Held, running
+from .plugin_engine import CallFailed, Engine, Held, plain, running
 
 Diff = provider_pb2.DiffResponse
 Kind = provider_pb2.PropertyDiff
@@ -298,6 +298,46 @@ def test_a_model_that_does_not_answer_is_kept_with_its_error(engine: Engine, api
     assert failed.value.failed.id == "chat/v1"
     api.fault()
     assert engine.update("chat", held, declared).outputs["modelSavedName"] == "chat"
+
+
+def test_a_refresh_asks_again_about_a_model_that_did_not_answer(engine: Engine, api: Emulator) -> None:
+    """Otherwise the engine would take its error away; a model that answered is not asked about."""
+    declared = {**chat(), "verifyHealth": True}
+    api.fault(Fault(call="model_health", status=200, body=json.dumps({"status": "unhealthy", "message": "no route"})))
+    with pytest.raises(CallFailed) as failed:
+        engine.create("chat", declared)
+    inputs = engine.checked("chat", declared)
+    held = Held("chat/v1", inputs, from_engine(failed.value.failed.properties))
+    with pytest.raises(CallFailed, match="does not answer: unhealthy: no route") as failed:
+        engine.read("chat", "chat/v1", held)
+    found = failed.value.failed
+    assert (found.id, plain(from_engine(found.inputs))) == ("chat/v1", inputs)
+    assert from_engine(found.properties) == held.outputs
+    with pytest.raises(CallFailed, match="does not answer"):  # an option is not sent: the model is asked all the same
+        engine.update("chat", held, {**declared, "adoptExisting": True})
+    api.fault()
+    healthy = engine.read("chat", "chat/v1", held)
+    api.calls()
+    engine.read("chat", "chat/v1", healthy)
+    assert [call for call in api.calls() if call.startswith("model_health")] == []
+    assert "__unhealthy" not in healthy.outputs
+
+
+# ---- another account
+
+
+@pytest.mark.parametrize("is_protected", [True, False])
+def test_a_protected_model_does_not_leave_its_account(engine: Engine, tmp_path: Path, *, is_protected: bool) -> None:
+    """The engine asks no diff when the endpoint changes: the check refuses, at preview."""
+    declared = {**chat(), "deletionProtection": is_protected}
+    held = engine.create("chat", declared)
+    assert engine.check("chat", declared, held.inputs)[1] == []
+    held = engine.read("chat", "chat/v1", held)
+    with emulator(tmp_path / "there.db") as there, running() as moved:
+        moved.configure(endpoint=there.url, apiKey=Secret(there.key))
+        _, problems = moved.check("chat", chat(), plain(held.inputs))
+    line = "chat/v1 is protected from deletion and replacement, and enkrypt:endpoint names another account: set the "
+    assert [problem[: len(line)] for problem in problems] == [line] * is_protected
 
 
 # ---- read

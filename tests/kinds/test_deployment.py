@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from documents import INPUT, OUTPUT
 
 from enkrypt_provider.core.diff import Rule, changes, differing
 from enkrypt_provider.kinds import codec
@@ -12,13 +13,6 @@ from enkrypt_provider.kinds.deployment import DEPLOYMENT, NO_INPUT, NO_OUTPUT
 from enkrypt_provider.kinds.guardrails_policy import Detectors
 from enkrypt_provider.kinds.kind import Properties
 
-INPUT: dict[str, Any] = {
-    "policy_name": "p", "enabled": True, "block": ["pii", "nsfw"], "additional_config": {"pii_redaction": True},
-}  # fmt: skip
-OUTPUT: dict[str, Any] = {
-    "policy_name": "p", "enabled": False, "block": ["relevancy"],
-    "additional_config": {"hallucination": True, "adherence": False, "relevancy": True},
-}  # fmt: skip
 DECLARED: dict[str, Any] = {"name": "d", "model_saved_name": "m"}
 BOTH: dict[str, Any] = {**DECLARED, "input_guardrails_policy": INPUT, "output_guardrails_policy": OUTPUT}
 

@@ -5,30 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from documents import DETECTORS
 
 from enkrypt_provider.core.diff import Rule, changes, differing, settle
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY, Detectors
 from enkrypt_provider.kinds.kind import Properties
-
-RULE: dict[str, Any] = {
-    "id": "r1", "display_text": "No advice", "text": "Give no medical advice.", "risk_category": "safety_harm",
-    "applicability": "assistant", "severity": "high", "frameworks": ["hipaa"],
-    "mappings": [{"framework": "hipaa", "clause": "164"}], "source": "user", "suggested": True,
-}  # fmt: skip
-EVERYTHING: dict[str, Any] = {
-    "topic_detector": {"enabled": True, "topic": ["science", "money"], "block_message": "Not here."},
-    "nsfw": {"enabled": True, "block_message": "No."},
-    "toxicity": {"enabled": False},
-    "pii": {"enabled": True, "entities": ["pii", "secrets"]},
-    "injection_attack": {"enabled": True, "need_explanation": True},
-    "keyword_detector": {"enabled": True, "banned_keywords": ["acme"]},
-    "policy_violation": {"enabled": True, "policy_text": "Be kind.", "coc_policy_name": "Staff", "rules": [RULE]},
-    "bias": {"enabled": True},
-    "copyright_ip": {"enabled": True},
-    "system_prompt": {"enabled": True, "index": "system"},
-    "sponge_attack": {"enabled": True, "block_message": "Slower."},
-}
 
 
 def parsed(**detectors: Any) -> Properties:
@@ -44,7 +26,7 @@ def problems(**policy: Any) -> list[str]:
 
 def test_what_is_not_declared_is_sent_switched_off() -> None:
     """A server that merges what it is sent must not leave a detector on that a program no longer declares."""
-    assert set(EVERYTHING) == set(Detectors.model_fields)
+    assert set(DETECTORS) == set(Detectors.model_fields)
     inputs = parsed(nsfw={"enabled": True})
     sent = codec.body(GUARDRAILS_POLICY, inputs)["detectors"]
     assert not any(it["enabled"] for it in codec.body(GUARDRAILS_POLICY, parsed())["detectors"].values())
@@ -110,7 +92,7 @@ def test_mistakes_are_told_by_their_place() -> None:
 
 
 def test_it_has_no_secrets_and_no_dialects() -> None:
-    inputs = parsed(**EVERYTHING)
+    inputs = parsed(**DETECTORS)
     assert GUARDRAILS_POLICY.secret_paths(inputs) == []
     assert GUARDRAILS_POLICY.secret_texts(inputs) == ()
     assert codec.body(GUARDRAILS_POLICY, inputs, "v2") == codec.body(GUARDRAILS_POLICY, inputs)

@@ -22,7 +22,6 @@ from enkrypt_provider.kinds.secrets import is_secret_name, replaced_at
      "Ocp-Apim-Subscription-Key", "cookie", "target_headers", "headers", "extraHeaders"],
 )  # fmt: skip
 def test_a_name_may_say_that_it_holds_a_secret(name: str) -> None:
-    """Whatever people call keys, tokens, passwords and maps of headers."""
     assert is_secret_name(name)
 
 
@@ -32,12 +31,10 @@ def test_a_name_may_say_that_it_holds_a_secret(name: str) -> None:
      "header", "header_name", "author", "secretary", "keyword", "monkey", "primary_key", "region", "stop", ""],
 )  # fmt: skip
 def test_another_name_does_not(name: str) -> None:
-    """What only looks like one is shown."""
     assert not is_secret_name(name)
 
 
 def test_no_field_of_the_document_is_secret_by_its_name_alone() -> None:
-    """The rule for names adds nothing to what the fields themselves declare."""
     assert [path for path, field in MODEL.fields.items() if is_secret_name(field.name) and not field.is_secret] == []
 
 
@@ -63,13 +60,11 @@ def test_every_secret_has_a_path() -> None:
 
 
 def test_what_is_not_known_yet_may_be_a_secret() -> None:
-    """A key that another resource will give is one before it is there."""
     inputs, _ = codec.parse(MODEL, minimal(model_config__apikeys=UNKNOWN))
     assert MODEL.secret_paths(inputs) == [("model_config", "apikeys")]
 
 
 def test_the_texts_of_secrets() -> None:
-    """Header names, methods and the name of a response's field are none."""
     inputs, problems = codec.parse(MODEL, everything("v2"), "v2")
     assert not problems
     assert sorted(MODEL.secret_texts(inputs)) == [
@@ -93,7 +88,6 @@ def test_the_texts_of_secrets() -> None:
     ],
 )
 def test_what_is_at_a_path_is_replaced(paths: list[tuple[Any, ...]], expected: Any) -> None:
-    """In a copy: the document stays as it was."""
     document: Properties = {"a": [1, {"b": 2}]}
     assert replaced_at(document, paths, lambda _old: "-") == expected
     assert document == {"a": [1, {"b": 2}]}

@@ -45,7 +45,8 @@ def diff_response(kind: Kind, changes: list[Change], old: Properties, new: Prope
         detailedDiff=detailed,
         hasDetailedDiff=True,
         # What asks for a replacement all the same, such as `replaceOnChanges`, would meet itself.
-        deleteBeforeReplace=identity is not None and not any(change.rule is Rule.REPLACE for change in changes),
+        deleteBeforeReplace=kind.deletes_first
+        or (identity is not None and not any(change.rule is Rule.REPLACE for change in changes)),
     )
 
 

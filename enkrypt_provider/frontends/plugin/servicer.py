@@ -6,9 +6,11 @@ What it prints is shown to nobody: messages go to the engine.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from google.protobuf import empty_pb2
@@ -19,7 +21,8 @@ from ...api import operation
 from ...api.client import EnkryptClient
 from ...api.operation import TIME_LIMIT, Operation, Report
 from ...core import diff as differences
-from ...core.controller import Controller, Registered, Request, connect
+from ...core import health
+from ...core.controller import ACCOUNT, Controller, Registered, Request, connect
 from ...core.database import Database
 from ...errors import ConfigurationError, EnkryptError
 from ...kinds.kind import Kind, Properties
@@ -31,7 +34,7 @@ from ..backend import current_backend
 from ..package_names import TYPES, problem_in_package
 from ..package_values import held, inputs_message, is_of_dynamic, outputs_message, preview, received
 from ..property_values import clear, from_engine, to_engine, without_unknown
-from . import withheld
+from . import kept, withheld
 from .diff import diff_response
 from .errors import Context, InitFailed, one_line
 from .functions import FUNCTIONS
@@ -106,8 +109,10 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         kind = _kind(request)
         olds, news = received(kind, request.olds), received(kind, request.news)
         result = self._controllers[kind].check(self._request(request, inputs=news, state=olds))
-        problems = [problem_in_package(kind, problem) for problem in result.problems]
-        inputs = differences.in_order_of(olds, result.inputs, kind)
+        account = self._account(kind)
+        problems = [*result.problems, *kept.leaving(kind, olds, account)]
+        problems = [problem_in_package(kind, problem) for problem in problems]
+        inputs = kept.with_account(differences.in_order_of(olds, result.inputs, kind), account)
         return provider_pb2.CheckResponse(inputs=inputs_message(kind, inputs), failures=_failures(problems))
 
     @one_line
@@ -128,8 +133,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return provider_pb2.CreateResponse(properties=outputs_message(kind, preview(kind, inputs)))
         created = self._controllers[kind].create(self._request(request, inputs=inputs))
-        properties = _kept(kind, created)
-        return provider_pb2.CreateResponse(id=created.id, properties=properties)
+        return provider_pb2.CreateResponse(id=created.id, properties=_outputs(kind, created))
 
     @one_line
     def Read(self, request: Any, _context: Context) -> Any:
@@ -137,14 +141,14 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         if not request.properties.fields and not request.inputs.fields:
             return self._imported(kind, request)
         state = held(received(kind, request.properties), received(kind, request.inputs))
-        found = self._controllers[kind].read(self._request(request, state=state))
+        asked = self._request(request, state=state)
+        found = self._controllers[kind].read(asked)
         if not found.id:
             return provider_pb2.ReadResponse()
-        return provider_pb2.ReadResponse(
-            id=found.id,
-            properties=outputs_message(kind, {**found.state, **withheld.kept(state)}),
-            inputs=inputs_message(kind, found.inputs),
-        )
+        inputs = inputs_message(kind, kept.with_account(found.inputs, found.state[ACCOUNT]))
+        problem = self._illness(kind, asked, found) if kept.UNHEALTHY in state else ""
+        read = replace(found, state={**found.state, **withheld.kept(state)}, problem=problem)
+        return provider_pb2.ReadResponse(id=found.id, properties=_outputs(kind, read, inputs), inputs=inputs)
 
     def _imported(self, kind: Kind, request: Any) -> Any:
         """Read what no state knows: `pulumi import`, `import_`, `get`. The inputs are what generated code shows."""
@@ -166,7 +170,11 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.UpdateResponse(properties=outputs_message(kind, state))
         if is_of_dynamic(kind, request.olds) and not self._controllers[kind].diff(asked).changes:
             return provider_pb2.UpdateResponse(properties=outputs_message(kind, _own(kind, asked.state)))
-        return provider_pb2.UpdateResponse(properties=_kept(kind, self._controllers[kind].update(asked)))
+        updated = self._controllers[kind].update(asked)
+        is_sent = updated.state.get("updated_at") != asked.state.get("updated_at")
+        if kept.UNHEALTHY in asked.state and asked.inputs.get("verify_health") and not is_sent:
+            updated = replace(updated, problem=self._illness(kind, asked, updated))
+        return provider_pb2.UpdateResponse(properties=_outputs(kind, updated))
 
     @one_line
     def Delete(self, request: Any, _context: Context) -> Any:
@@ -188,6 +196,17 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.InvokeResponse(**{"return": to_engine(found)})
 
     # ---- requests
+
+    def _account(self, kind: Kind) -> str:
+        with contextlib.suppress(ConfigurationError):  # the check has told it
+            return self._controllers[kind].registrations.client.settings.account
+        return ""
+
+    def _illness(self, kind: Kind, asked: Request, found: Registered) -> str:
+        """Ask again why a model does not answer."""
+        client = self._controllers[kind].registrations.client
+        with operation.running(Operation(asked.report, asked.timeout, interrupted=asked.interrupted)):
+            return health.problem(client, kind.identity_from(found.id), asked.inputs or found.inputs)
 
     def _request(self, request: Any, *, inputs: Properties | None = None, state: Properties | None = None) -> Request:
         return Request(
@@ -239,11 +258,12 @@ def _failures(problems: list[str]) -> list[Any]:
     return [provider_pb2.CheckFailure(property="", reason=problem) for problem in problems]
 
 
-def _kept(kind: Kind, registered: Registered) -> Any:
+def _outputs(kind: Kind, registered: Registered, inputs: Any = None) -> Any:
     """The outputs. Raise `InitFailed` where the registration is there and its model does not answer."""
-    outputs = outputs_message(kind, registered.state)
+    outputs = outputs_message(kind, {**registered.state, **kept.unhealthy(registered.problem)})
     if registered.problem:
+        reasons = [registered.problem]
         raise InitFailed(
-            provider_pb2.ErrorResourceInitFailed(id=registered.id, properties=outputs, reasons=[registered.problem])
+            provider_pb2.ErrorResourceInitFailed(id=registered.id, properties=outputs, reasons=reasons, inputs=inputs)
         )
     return outputs

@@ -7,7 +7,7 @@ from typing import Final
 
 from ..harness import Stack, Story
 from ..programs import DECLARED, MODEL_KEY, model
-from .projects import PROGRAM, native, project
+from .projects import PROGRAM, native, project, yaml
 
 EXPLICIT: Final = """
 import os
@@ -41,6 +41,22 @@ def test_a_rotated_key_changes_no_model_and_another_account_replaces_all(story: 
     assert "+-2 replaced" in stack.up().lines
     assert (first.models(), sorted(second.models())) == ({}, ["chat/v1", "judge/v1"])
     stack.up("--expect-no-changes")
+
+
+def test_a_protected_model_is_not_moved(story: Story) -> None:
+    """Told at the preview, before anything is registered there or deleted here."""
+    first, second = story.api("first.db"), story.api("second.db")
+    reached = {"isCompatibleWith": "openai", "endpoint": {"host": "chat.example.com"}}
+    chat = {"modelSavedName": "chat", "modelConfig": reached, "deletionProtection": True}
+    stack = yaml(story, {"resources": {"chat": {"type": "enkrypt:EnkryptModel", "properties": chat}}}, first)
+    stack.up()
+    stack.refresh()
+    stack.config_set({"enkrypt:endpoint": second.url}, secrets={"enkrypt:apiKey": second.key})
+    for refused in (stack.preview(fails=True), stack.up(fails=True)):
+        assert (
+            "chat/v1 is protected from deletion and replacement, and enkrypt:endpoint names another" in refused.text
+        )
+    assert (list(first.models()), second.models()) == (["chat/v1"], {})
 
 
 def test_an_explicit_provider_is_an_account(story: Story) -> None:

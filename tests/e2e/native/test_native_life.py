@@ -71,7 +71,7 @@ def test_a_yaml_program_lives_too(story: Story) -> None:
 
 
 def test_a_model_that_does_not_answer_is_kept(story: Story) -> None:
-    """The next `up` tries again, even without a change."""
+    """A refresh does not forget its error; the next `up` tries again, even without a change."""
     api = story.api()
     stack = native(story, api=api, environment={MODEL_KEY: story.secrets.make("the models' key")})
     stack.write("models.json", json.dumps({"chat": {**model("chat"), "verify_health": True}}))
@@ -80,6 +80,8 @@ def test_a_model_that_does_not_answer_is_kept(story: Story) -> None:
     assert "* chat/v1 does not answer: unhealthy: no route" in failed.text
     assert stack.export()["chat"]["initErrors"] == ["chat/v1 does not answer: unhealthy: no route"]
     assert list(api.models()) == ["chat/v1"]
+    assert "chat/v1 does not answer: unhealthy: no route" in stack.refresh().text
+    assert stack.export()["chat"]["initErrors"] == ["chat/v1 does not answer: unhealthy: no route"]
     api.fault()
     api.calls()
     stack.up()

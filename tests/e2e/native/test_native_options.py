@@ -57,3 +57,57 @@ def test_resource_options_have_their_effect(story: Story) -> None:
     ]
     assert api.models()["moved/v1"]["model_id"] != before
     assert api.models()["fixed/v1"]["model_config"]["system_prompt"] == ""
+
+
+LIFE: Final = """
+import os
+
+import pulumi
+from enkrypt_provider.native import EnkryptModel
+
+Options, key = pulumi.ResourceOptions, os.environ["MODEL_KEY"]
+
+
+def declare(name, opts=None, **config):
+    reached = {"is_compatible_with": "openai", "endpoint": {"host": f"{name}.example.com"}}
+    return EnkryptModel(name, opts=opts, model_saved_name=name, model_config={**reached, **config})
+
+
+free = {"password": key, "nested": [{"headers": {"x": key}}], "note": pulumi.Output.secret(key), "owner": "ml"}
+whole = declare("whole", metadata=free, default_request_options=free)
+pulumi.export("host", whole.model_config.endpoint.host)
+declare("kept", Options(retain_on_delete=True))
+declare("part", Options(deleted_with=whole))
+declare("safe", Options(protect="FREE" not in os.environ))
+if "SLOW" in os.environ:
+    declare("slow", Options(custom_timeouts=pulumi.CustomTimeouts(create="2s")))
+"""
+
+
+def test_options_of_a_resources_life(story: Story) -> None:
+    """Secrets in free maps stand nowhere, whoever says that they are some: the story looks for them."""
+    api = story.api()
+    key = story.secrets.make("the models' key")
+    stack = native(story, LIFE, api, environment={MODEL_KEY: key})
+    stack.preview("--diff")
+    stack.up("--diff")
+    assert api.models()["whole/v1"]["model_config"]["metadata"]["password"] == key
+    assert stack.outputs() == {"host": "whole.example.com"}
+    stack.up("--expect-no-changes")
+    stack.refresh("--diff", "--expect-no-changes")
+
+    api.fault(Fault(call="add_model", model="slow", status=503, retry_after="5"))
+    (error,) = stack.with_environment({"SLOW": "1"}).up(fails=True).errors
+    assert "tried once" in error  # a wait that would end after two seconds is not begun
+    api.fault()
+
+    refused = stack.destroy(fails=True)
+    assert any("protect" in error for error in refused.errors)
+    assert len(api.models()) == 4
+    stack.with_environment({"FREE": "1"}).up()
+    api.calls()
+    stack.destroy()
+    assert sorted(call for call in api.calls() if not call.startswith("list_")) == [
+        "delete_model safe/v1", "delete_model whole/v1"
+    ]  # fmt: skip
+    assert sorted(api.models()) == ["kept/v1", "part/v1"]

@@ -27,32 +27,11 @@ def process(file: Path, run: str = "a run", account: str = "https://h", tenant: 
     return RunOwnership(Database(file, run=run), account, tenant)
 
 
-def test_the_first_that_declares_an_identity_is_told_to_all(file: Path) -> None:
-    one, other = process(file), process(file)
-    assert one.declarer(X) == ""
-    assert [one.declare(X, "urn:a"), other.declare(X, "urn:b"), other.declarer(X)] == ["urn:a"] * 3
-
-
 def test_of_many_threads_and_processes_one_is_first(file: Path) -> None:
     processes = [process(file) for _ in range(2)]
     with ThreadPoolExecutor(8) as pool:
         first = set(pool.map(lambda number: processes[number % 2].declare(X, f"urn:{number}"), range(100)))
     assert len(first) == 1
-
-
-@pytest.mark.parametrize(
-    "other", [{"run": "another run"}, {"account": "https://other"}, {"tenant": "another key"}], ids=str
-)
-def test_a_declaration_is_of_one_key_of_one_account_in_one_run(file: Path, other: dict[str, str]) -> None:
-    process(file, **other).declare(X, "urn:a")
-    assert process(file).declare(X, "urn:b") == "urn:b"
-
-
-@pytest.mark.parametrize("other", [{"run": "another run"}, {"account": "https://other"}], ids=str)
-def test_a_registration_is_held_in_one_account_in_one_run(file: Path, other: dict[str, str]) -> None:
-    process(file, **other).hold(SEVEN)
-    process(file, **other).release(SEVEN)
-    assert not process(file).is_seen(SEVEN)
 
 
 def test_a_registration_is_held_over_the_keys_of_an_account(file: Path) -> None:

@@ -12,8 +12,9 @@ import pulumi
 from typing_extensions import Self
 
 from .frontends.package_schema import DYNAMIC, camel, resource, token
+from .program.account import Account
 from .program.args import EnkryptDeploymentArgs, EnkryptGuardrailsPolicyArgs, EnkryptModelArgs
-from .program.arguments import given_arguments, provider_settings
+from .program.arguments import given_arguments
 from .program.declarations import (
     Declaration,
     EnkryptDeploymentDeclaration,
@@ -131,38 +132,13 @@ class EnkryptDeployment(EnkryptDeploymentDeclaration, Registered, kind="EnkryptD
     """A deployment registered with Enkrypt AI, by the native plugin: as the dynamic one."""
 
 
-class EnkryptProvider(pulumi.ProviderResource):
+class EnkryptProvider(Account):
     """One account of the API, for `ResourceOptions(provider=…)` and the functions here.
 
     What is not given here has the default, or comes from the environment, never from the stack's configuration.
     """
 
-    def __init__(
-        self,
-        resource_name: str,
-        *,
-        api_key: pulumi.Input[str] | None = None,
-        endpoint: pulumi.Input[str] | None = None,
-        dialect: pulumi.Input[str] | None = None,
-        timeout: pulumi.Input[float] | None = None,
-        max_retries: pulumi.Input[int] | None = None,
-        check_online: pulumi.Input[bool] | None = None,
-        require_https: pulumi.Input[bool] | None = None,
-        rate_limit: pulumi.Input[str] | None = None,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        """Each argument is the setting of that name, see docs/reference.md; `api_key` is always secret."""
-        settings = provider_settings(
-            apiKey=None if api_key is None else pulumi.Output.secret(api_key),
-            endpoint=endpoint,
-            dialect=dialect,
-            timeout=timeout,
-            maxRetries=max_retries,
-            checkOnline=check_online,
-            requireHttps=require_https,
-            rateLimit=rate_limit,
-        )
-        super().__init__("enkrypt", resource_name, settings, opts)
+    _PACKAGE = "enkrypt"
 
 
 # ---- functions

@@ -13,7 +13,6 @@ from pulumi.dynamic.dynamic import PROVIDER_KEY
 from ..core.controller import ACCOUNT
 from ..errors import ConfigurationError, plain
 from ..kinds.kind import Json, Kind, at
-from ..kinds.references import named
 from ..kinds.registry import KINDS
 from ..settings import Settings
 from .findings import Finding, fingerprint, some
@@ -119,11 +118,11 @@ def _dangling(here: Iterable[Resource], account: Account) -> Iterator[Finding]:
             for kind, items in account.registered.items()
             for item in items
         ),
-        *((one.kind, one.id, dict(one.outputs)) for one in here if one.kind),
+        *((one.kind, one.id, one.outputs) for one in here if one.kind),
     ]
     missing: dict[tuple[Kind, str], dict[str, None]] = {}
     for kind, name, document in documents:
-        for reference, other in named(kind, document):
+        for reference, other in kind.named(document):
             if other.name and (reference.kind, other) not in account.numbers:
                 missing.setdefault((kind, name), {})[f"the {reference.kind.noun} {plain(other, 80)}"] = None
     for (kind, name), others in missing.items():

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from ..kinds.kind import Kind, Properties
-from ..kinds.references import named
 from ..kinds.registry import KINDS
 from ..program import args
 from ..program.arguments import names_of
@@ -98,7 +97,7 @@ def _statement(variable: str, declaration: Declaration, variables: Mapping[Key, 
 def _linked(declaration: Declaration, variables: Mapping[Key, str]) -> Properties:
     """Return the arguments with an output of another resource of the module wherever they name that."""
     arguments = declaration.arguments
-    for reference, other in named(declaration.kind, declaration.live.inputs):
+    for reference, other in declaration.kind.named(declaration.live.inputs):
         variable = variables.get((reference.kind, other))
         for path, its in zip(reference.paths, reference.kind.identity, strict=True) if variable else ():
             arguments = _with(arguments, path.split("."), Output(f"{variable}.{its.rpartition('.')[2]}"))

@@ -18,7 +18,7 @@ class EnkryptModel(EnkryptModelDeclaration, Registered):
 
     _KIND = "EnkryptModel"
     _PROVIDER = EnkryptModelProvider
-    _SECRET_OUTPUTS = ("model_config",)
+    _SECRECYS = ("model_config",)
 
     @property
     def model_version(self) -> pulumi.Output[str]:

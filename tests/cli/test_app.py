@@ -453,7 +453,7 @@ def test_a_wrong_command_line_is_exit_code_2(typed: Type, words: list[str]) -> N
         ("serve --rt-rate x", "--rt-rate: is given as 3/s,100/min; the units are s, min and h"),
         ("serve --fault add_model:status=x", "--fault: status: must be a whole number"),
         ("serve --fault add_model:delay=x", "--fault: delay: must be a number"),
-        ("serve --fault add:status=500", "--fault: call: must be 'add_model', 'get_model', "),
+        ("serve --fault add:status=500", "--fault: call: must be one of add_model, get_model, "),
     ],
 )
 def test_a_wrong_value_is_told_in_our_words(typed: Type, words: str, says: str) -> None:

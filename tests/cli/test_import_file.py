@@ -49,8 +49,9 @@ def test_the_state_is_what_a_create_would_have_left(dialect: Dialect) -> None:
     assert len(hidden) == {"v1": 1, "v2": 4}[dialect]
 
 
-def in_the_clear(props: dict[str, Any]) -> dict[str, Any]:
-    return {**props, "model_config": {name: revealed(value) for name, value in props["model_config"].items()}}
+def in_the_clear(value: Any) -> Any:
+    known = revealed(value)
+    return {name: in_the_clear(item) for name, item in known.items()} if isinstance(known, dict) else known
 
 
 def without_secrets(value: Any) -> Any:

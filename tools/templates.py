@@ -101,7 +101,7 @@ def _resource(kind: Kind) -> str:
         name=kind.name,
         what=what.replace(" as Enkrypt AI registers it", " registered with Enkrypt AI"),
         how=textwrap.indent(textwrap.fill(" ".join([_life(kind), *more, *_hints(kind, secret)]), 114), "    "),
-        secret="".join(f'    _SECRECYS = ("{name}",)\n' for name in secret),
+        secret="".join(f'    _SECRET_OUTPUTS = ("{name}",)\n' for name in secret),
     )
     versions = [path.rpartition(".")[2] for path in kind.identity if "." in path]
     return text + "".join(VERSION.format(name=name, secret=secret[0]) for name in versions)
@@ -117,7 +117,7 @@ def _life(kind: Kind) -> str:
 
 
 def _hints(kind: Kind, secret: list[str]) -> list[str]:
-    return [*(SECRECY.format(name=name) for name in secret), *([OUTPUTS] if kind.references else [])]
+    return [*(HIDES.format(name=name) for name in secret), *([REFERS] if kind.references else [])]
 
 
 RESOURCES_HEAD: Final = '''\
@@ -131,8 +131,8 @@ from ..provider import {providers}
 from .declarations import {declarations}
 from .registered import Registered
 '''
-SECRECY: Final = "Since it can hold secrets, Pulumi treats the output `{name}` as a secret as a whole."
-OUTPUTS: Final = (
+HIDES: Final = "Since it can hold secrets, Pulumi treats the output `{name}` as a secret as a whole."
+REFERS: Final = (
     "Give it names as outputs of the resources that have them, so that those are registered before it and deleted "
     "after it: the API does not see to that."
 )

@@ -269,8 +269,8 @@ def doctor(
 def plugin_command(action: Annotated[str, typer.Argument(metavar="install", hidden=True)]) -> None:
     """Make the native plugin known to Pulumi.
 
-    Installs a launcher that starts the plugin with this Python, for every project of this user, in any language. A project may name the folder of the plugin instead,
-    by `plugins.providers` in its Pulumi.yaml.
+    Installs a launcher that starts the plugin with this Python, for every project of this user, in any language. A
+    project may name the folder of the plugin instead, by `plugins.providers` in its Pulumi.yaml.
 
     \b
     Examples:

@@ -29,9 +29,8 @@ from enkrypt_provider.emulator.limits import Limiter
 from enkrypt_provider.kinds.model import MODEL as KIND
 from enkrypt_provider.settings import OFF, VENDOR_RATES, VENDOR_RT_RATES, Key, Rate, Rates, Settings
 
-from .rates import REFUSED, reports, shortest
 from .server import HOST
-from .virtual_time import VirtualTime
+from .virtual_time import REFUSED, VirtualTime, reports, shortest
 
 VENDOR = {"models": VENDOR_RATES, "rt": VENDOR_RT_RATES}
 

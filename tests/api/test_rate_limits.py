@@ -21,9 +21,8 @@ from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.kinds.model import MODEL as KIND
 from enkrypt_provider.settings import OFF, VENDOR_RATES, VENDOR_RT_RATES, Key, Rate, Rates, Settings
 
-from .rates import REFUSED, reports, shortest
 from .server import Server, says
-from .virtual_time import VirtualTime
+from .virtual_time import REFUSED, VirtualTime, reports, shortest
 
 REFUSES = says({"message": "Minute Rate limit exceeded"}, 429)
 WAITING = f"warning: the API refuses calls ({REFUSED}): all calls of this account wait 61 s"

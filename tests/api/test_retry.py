@@ -16,7 +16,7 @@ from enkrypt_provider.api.responses import retry_after
 from enkrypt_provider.api.retry import RETRY_AFTER_LIMIT, TABLE, Failed, Failure, RetryPolicy, retry
 from enkrypt_provider.errors import ModelExists, RequestRejected, ServiceUnavailable, UnexpectedResponse
 
-from .rates import reports
+from .virtual_time import reports
 
 METHODS = ("GET", "PATCH", "DELETE", "POST")
 LOST = Failed(Failure.LOST, "502: bad gateway")

@@ -101,17 +101,6 @@ def test_a_vendor_that_was_declared_in_v2_is_sent_in_v1(database: Path) -> None:
     assert old.drift(old.update(held, document(model_name="another")), document(model_name="another")) == []
 
 
-def test_an_update_in_v2_keeps_what_v1_alone_says(database: Path) -> None:
-    said = {"model_provider": "Mistral AI", "conversation_template": "{{ messages }}"}
-    whole = document(model_config__conversation_template="{{ messages }}")
-    held = Stack.configured("v1", database).create(whole)
-    declared = shared(document(model_config__system_prompt="Be brief.", adopt_existing=True))
-    held = Stack.configured("v2", database).create(without_vendor(declared))
-    seen = config_of(database, "v1", held)
-    assert {name: seen[name] for name in said} == said
-    assert seen["system_prompt"] == "Be brief."
-
-
 def test_an_update_in_v1_keeps_what_v2_alone_says(database: Path) -> None:
     whole = everything("v2")
     held = Stack.configured("v2", database).create(whole)

@@ -130,13 +130,15 @@ def test_the_kinds_share_no_names_and_no_numbers(embedded: Connect) -> None:
     assert len({kind.add(client)[kind.number] for kind in (MODEL, POLICY, DEPLOYMENT)}) == 3
 
 
-KEYS = {"dev": "acme/dev", "prod": "acme/prod", "other": "else/dev"}
+KEYS = {"dev": "acme/dev", "a second": "acme/dev", "prod": "acme/prod", "other": "else/dev"}
 
 
 @pytest.mark.parametrize(("kind", "status"), [(MODEL, 200), (POLICY, 200), (DEPLOYMENT, 409)])
 def test_another_project_of_the_account(connect: Connect, kind: Kind, status: int) -> None:
     """A name is the project's; a deployment's is the account's, though only its project sees it."""
-    kind.add(connect(apikey="dev", keys=KEYS))
+    made = kind.add(connect(apikey="dev", keys=KEYS))
+    assert kind.ask(connect(apikey="a second", keys=KEYS), "get", "x").json() == made
+    assert kind.ask(connect(apikey="unknown", keys=KEYS), "list").status_code == 401
     prod = connect(apikey="prod", keys=KEYS)
     assert kind.ask(prod, "get", "x").status_code == 404
     assert kind.ask(prod, "delete", "x").status_code == 404

@@ -18,7 +18,7 @@ from enkrypt_provider.emulator import Fault, create_app
 from enkrypt_provider.emulator import store as store_module
 
 from .conftest import Clock, Connect, ask
-from .document import IDENTITY, called, v1, v2
+from .document import IDENTITY, SECRETS, called, v1
 
 PATHS = ["/", "/changes", "/requests"]
 HERE = {"Host": "127.0.0.1:8787"}
@@ -106,26 +106,12 @@ def test_every_account_is_shown(embedded: Connect) -> None:
     assert "the account “<b>”" in seen(nobody, "/?account=<b>")
 
 
-SECRET_PLACES: list[tuple[str, Any]] = [
-    ("v1", v1("a", apikeys=["sk-SECRET-1"], system_prompt="the key is sk-SECRET-1")),
-    ("v1", v1("a", metadata={"aws_secret": "sk-SECRET-2", "session": {"token": ["sk-SECRET-2"]}})),
-    ("v1", v1("a", default_request_options={"extra_headers": {"Authorization": "Bearer SECRET-3"}})),
-    ("v1", v1("a", apikey="sk-SECRET-4")),
-    ("v1", {**v1("a"), "api_key": "sk-SECRET-5"}),
-    ("v1", {**v1("a"), "model_config": {"apikeys": "sk-SECRET-6"}}),
-    ("v2", v2("b", custom_headers=[{"key": "X-Key", "value": "sk-SECRET-7"}])),
-    ("v2", v2("b", custom_curl_command="curl -H 'Authorization: SECRET-8'")),
-    ("v2", v2("b", model_jwt_config={"jwt_body": "SECRET-9", "jwt_headers": [{"key": "a", "value": "SECRET-9"}]})),
-    ("v2", v2("b", custom_payload={"password": "SECRET-10"})),
-]
-
-
 def test_no_key_is_on_any_page(embedded: Connect) -> None:
     """Wherever a key was put, accepted or refused, changed or deleted: no page shows it, and the API key neither."""
     options: dict[str, Any] = {"page": True, "record": True, "apikey": "sk-SECRET-0"}
     clients = {name: here(embedded(dialect=name, **options)) for name in ("v1", "v2")}
-    for dialect, body in SECRET_PLACES:
-        client, name = clients[dialect], called(body["model_saved_name"])
+    for dialect, body in SECRETS:
+        client, name = clients[dialect], called("Test_Model" if dialect == "v1" else "b")
         ask(client, "add-model", json=body)
         ask(client, "modify-model", headers=name, json=body)
         client.get("/models/list-models?apikey=sk-SECRET-0")

@@ -11,7 +11,7 @@ from enkrypt_provider.emulator import Fault
 from enkrypt_provider.emulator import request_log as log_module
 
 from .conftest import Clock, Connect, ask
-from .document import IDENTITY, v1, v2
+from .document import IDENTITY, SECRETS, v1
 from .test_fault_effects import RESET
 
 
@@ -58,20 +58,6 @@ def test_what_a_fault_did_is_told(connect: Connect) -> None:
         (503, ["*:nth=2,status=503"]),
         (200, []),
     ]
-
-
-SECRETS = [
-    ("v1", v1(apikeys=["sk-SECRET"])),
-    ("v1", v1(apikeys="sk-SECRET")),
-    ("v1", v1(api_key="sk-SECRET")),
-    ("v1", {**v1(), "apikey": {"deeper": ["sk-SECRET"]}}),
-    ("v1", v1(apikeys=["sk-SECRET", "me"], system_prompt="sk-SECRET is for me")),
-    ("v1", v1(metadata={"aws_secret": "sk-SECRET", "Token": "sk-SECRET", "password": "sk-SECRET"})),
-    ("v1", [v1(apikeys=["sk-SECRET"])]),
-    ("v2", v2(model_jwt_config={"jwt_body": "sk-SECRET", "jwt_headers": [{"key": "a", "value": "sk-SECRET"}]})),
-    ("v2", v2(custom_headers=[{"key": "X-Key", "value": "sk-SECRET"}])),
-    ("v2", v2(custom_curl_command="curl -H 'Authorization: sk-SECRET'")),
-]
 
 
 @pytest.mark.parametrize(("dialect", "body"), SECRETS)

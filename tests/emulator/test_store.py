@@ -117,19 +117,6 @@ def store(database: Path) -> Store:
     return Store(Database(database), Clock())
 
 
-def test_one_of_many_threads_gets_a_name(store: Store) -> None:
-
-    def add(number: int) -> int | None:
-        try:
-            return store.add("x", Identity("a", "1"), document(number)).model_id
-        except Taken:
-            return None
-
-    with ThreadPoolExecutor(16) as pool:
-        ids = [number for number in pool.map(add, range(16)) if number]
-    assert ids == [store.find("x", Identity("a", "1"))[0].model_id]
-
-
 def test_changes_of_many_threads_are_all_kept(store: Store) -> None:
     """200 increments from 8 threads make 200: a change is read and written in one transaction."""
     identity = Identity("a", "1")

@@ -49,7 +49,7 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
 from enkrypt_provider.kinds.model import MODEL  # noqa: E402
 from enkrypt_provider.kinds.registry import KINDS  # noqa: E402
 from enkrypt_provider.kinds.values import OneOf  # noqa: E402
-from enkrypt_provider.program import catalogue, lookup, resource  # noqa: E402
+from enkrypt_provider.program import account, catalogue, lookup, resource  # noqa: E402
 from tools.catalogue_schema import catalogue_schema  # noqa: E402
 from tools.generate import (  # noqa: E402
     argument_meaning,
@@ -62,7 +62,9 @@ from tools.generate import (  # noqa: E402
     shown_default,
 )
 
-LOOK_UPS: Final = (lookup.get_model, lookup.get_model_output, lookup.list_models, lookup.list_models_output)
+LOOK_UPS: Final[tuple[Callable[..., Any], ...]] = tuple(
+    found for name, found in vars(lookup).items() if name.startswith(("get_", "list_"))
+)
 
 
 def page() -> str:
@@ -107,7 +109,9 @@ def _resource(kind: Kind) -> Iterator[str]:
 
 def _look_ups() -> Iterator[str]:
     yield from _paragraph("## Look-ups")
-    yield from _paragraph("A `Model` has the arguments, but for the options, and the outputs of an `EnkryptModel`.")
+    yield from _paragraph(
+        "What they return, such as a `Model`, has its resource's arguments, but for the options, and its outputs."
+    )
     for found in (resource.EnkryptModel.get, *LOOK_UPS):
         yield from _titled(3, found)
         yield from _signature(found.__name__, _parameters(found), inspect.signature(found).return_annotation)
@@ -116,13 +120,14 @@ def _look_ups() -> Iterator[str]:
 def _catalogue() -> Iterator[str]:
     yield from _paragraph("## Catalogue")
     yield from _paragraph(inspect.getdoc(catalogue) or "")
-    yield from _titled(3, catalogue.load)
-    yield from _signature("load", _parameters(catalogue.load), inspect.signature(catalogue.load).return_annotation)
+    for found in (catalogue.declare, catalogue.load):
+        yield from _titled(3, found)
+        yield from _signature(found.__name__, _parameters(found), inspect.signature(found).return_annotation)
 
 
 def _provider() -> Iterator[str]:
-    yield from _titled(2, resource.EnkryptProvider)
-    yield from _signature("EnkryptProvider", _parameters(resource.EnkryptProvider.__init__))
+    yield from _titled(2, account.EnkryptProvider)
+    yield from _signature("EnkryptProvider", _parameters(account.EnkryptProvider.__init__))
     yield from _paragraph("Each argument is the [setting](#settings) of that name; `api_key` is always secret.")
 
 
@@ -162,7 +167,7 @@ def _types() -> Iterator[str]:
 
 def schema() -> str:
     """docs/catalogue.schema.json."""
-    return catalogue_schema(MODEL, declared_settings())
+    return catalogue_schema(declared_settings())
 
 
 def _arguments(document: type[Document]) -> list[FieldOf]:

@@ -17,6 +17,7 @@ from .errors import (
 
 if TYPE_CHECKING:
     from . import catalogue
+    from .program.account import EnkryptProvider
     from .program.args import (
         AuthDataArgs,
         BlockingDetectorArgs,
@@ -47,8 +48,21 @@ if TYPE_CHECKING:
         ToolArgs,
         TopicDetectorArgs,
     )
-    from .program.lookup import get_model, get_model_output, list_models, list_models_output
-    from .program.resource import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel, EnkryptProvider
+    from .program.lookup import (
+        get_deployment,
+        get_deployment_output,
+        get_guardrails_policy,
+        get_guardrails_policy_output,
+        get_model,
+        get_model_output,
+        list_deployments,
+        list_deployments_output,
+        list_guardrails_policies,
+        list_guardrails_policies_output,
+        list_models,
+        list_models_output,
+    )
+    from .program.resource import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel
 
 __version__ = "0.2.0"
 
@@ -97,18 +111,25 @@ __all__ = [
     "UnexpectedResponse",
     "__version__",
     "catalogue",
+    "get_deployment",
+    "get_deployment_output",
+    "get_guardrails_policy",
+    "get_guardrails_policy_output",
     "get_model",
     "get_model_output",
+    "list_deployments",
+    "list_deployments_output",
+    "list_guardrails_policies",
+    "list_guardrails_policies_output",
     "list_models",
     "list_models_output",
 ]
 
 _LATER = {
     **dict.fromkeys((name for name in __all__ if name.endswith("Args")), "program.args"),
-    **dict.fromkeys(
-        ("EnkryptDeployment", "EnkryptGuardrailsPolicy", "EnkryptModel", "EnkryptProvider"), "program.resource"
-    ),
-    **dict.fromkeys(("get_model", "get_model_output", "list_models", "list_models_output"), "program.lookup"),
+    **dict.fromkeys(("EnkryptDeployment", "EnkryptGuardrailsPolicy", "EnkryptModel"), "program.resource"),
+    "EnkryptProvider": "program.account",
+    **dict.fromkeys((name for name in __all__ if name.startswith(("get_", "list_"))), "program.lookup"),
     "catalogue": "catalogue",
     "outputs": "program.outputs",
 }

@@ -1,5 +1,5 @@
-"""The catalogue of models in a stack's configuration: `catalogue.load()`. It is program/catalogue.py."""
+"""The catalogue in a stack's configuration: `catalogue.declare()`, `catalogue.load()`. It is program/catalogue.py."""
 
-from .program.catalogue import MODELS, SECRET, VALUE, load, mapped, meant
+from .program.catalogue import MODELS, SECRET, VALUE, Catalogue, declare, load, mapped, meant
 
-__all__ = ["MODELS", "SECRET", "VALUE", "load", "mapped", "meant"]
+__all__ = ["MODELS", "SECRET", "VALUE", "Catalogue", "declare", "load", "mapped", "meant"]

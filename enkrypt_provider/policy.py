@@ -1,13 +1,17 @@
-"""Rules that every model of a program must keep: `policy.enforce(…)`. It is program/policy.py."""
+"""Rules that what a program registers must keep: `policy.enforce(…)`. It is program/policy.py."""
 
 from .program.policy import (
     SECRET,
     Model,
     NotKnownYet,
     PolicyViolation,
+    Registration,
     Rule,
+    blocks,
     certified,
+    enables,
     enforce,
+    guarded,
     https_only,
     in_stacks,
     owned,
@@ -18,9 +22,13 @@ __all__ = [
     "Model",
     "NotKnownYet",
     "PolicyViolation",
+    "Registration",
     "Rule",
+    "blocks",
     "certified",
+    "enables",
     "enforce",
+    "guarded",
     "https_only",
     "in_stacks",
     "owned",

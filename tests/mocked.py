@@ -14,6 +14,7 @@ import pulumi
 from documents import COMPUTED
 from pulumi.runtime.mocks import MockResourceArgs
 
+from enkrypt_provider.frontends.package_names import ALL_TYPES
 from enkrypt_provider.frontends.property_values import clear
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.model import MODEL
@@ -38,12 +39,13 @@ class _Tolerant(EnkryptMocks):
     """Makes of the inputs what the provider makes of them, with what a server sets beside them after a preview."""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Json]]:
-        inputs, problems = codec.parse(MODEL, args.inputs, "v2")
+        kind = ALL_TYPES.get(args.typ, MODEL)
+        inputs, problems = codec.parse(kind, args.inputs, "v2")
         if pulumi.runtime.is_dry_run():
             return "", args.inputs if problems else inputs
         if problems:
             return args.resource_id or "an-id", args.inputs
-        return str(MODEL.known_identity(inputs)), {**inputs, **COMPUTED}
+        return str(kind.known_identity(inputs)), {**inputs, **COMPUTED}
 
 
 class _Stack(MockStack):

@@ -18,6 +18,27 @@ from docs import generate
 
 ROOT = Path(__file__).resolve().parents[1]
 STACKS = sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))
+USED: dict[str, Any] = {"policy_name": "p", "enabled": True, "block": ["nsfw"]}
+RULE = {"text": "Be kind.", "severity": "low", "mappings": [{"framework": "f", "clause": "1"}]}
+POLICY: dict[str, Any] = {
+    "name": "p",
+    "description": "d",
+    "adopt_existing": True,
+    "detectors": {
+        "nsfw": {"enabled": True, "block_message": "No."},
+        "topic_detector": {"enabled": True, "topic": ["science"]},
+        "pii": {"enabled": "true", "entities": ["pii"]},
+        "policy_violation": {"enabled": True, "rules": [RULE]},
+        "system_prompt": {"enabled": False, "index": "system"},
+    },
+}
+DEPLOYMENT: dict[str, Any] = {
+    "name": "d",
+    "model_saved_name": "m",
+    "model_version": "1",
+    "input_guardrails_policy": {**USED, "additional_config": {"pii_redaction": True}},
+    "output_guardrails_policy": {**USED, "block": ["relevancy"], "additional_config": {"relevancy": True}},
+}
 REFERENCES = ({"secret": "llmKey"}, {"config": "llmHost"})
 
 
@@ -28,9 +49,9 @@ def checked(*files: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def stack_file(folder: Path, *, dialect: str = "v1", **models: Any) -> Path:
+def stack_file(folder: Path, *, dialect: str = "v1", section: str = "models", **entries: Any) -> Path:
     file = folder / "Pulumi.dev.yaml"
-    file.write_text(yaml.safe_dump({"config": {"enkrypt:dialect": dialect, "enkrypt:models": models}}))
+    file.write_text(yaml.safe_dump({"config": {"enkrypt:dialect": dialect, f"enkrypt:{section}": entries}}))
     return file
 
 
@@ -54,6 +75,37 @@ def test_a_model_with_every_field_passes(dialect: Any, tmp_path: Path) -> None:
     """No field that the provider takes is refused, nor a model with as few as may be."""
     file = stack_file(tmp_path, dialect=dialect, all=everything(dialect), least=minimal())
     assert checked(file) == (0, "ok -- validation done\n")
+
+
+@pytest.mark.parametrize("dialect", ["v1", "v2"])
+@pytest.mark.parametrize(("section", "entry"), [("policies", POLICY), ("deployments", DEPLOYMENT)])
+def test_the_other_kinds_pass_in_both_dialects(
+    section: str, entry: dict[str, Any], dialect: str, tmp_path: Path
+) -> None:
+    """All their fields, and references in the place of some."""
+    referring = {**entry, "name": REFERENCES[1], "deletion_protection": REFERENCES[1]}
+    file = stack_file(tmp_path, dialect=dialect, section=section, one=entry, other=referring)
+    assert checked(file) == (0, "ok -- validation done\n")
+
+
+@pytest.mark.parametrize(
+    ("section", "slip", "said"),
+    [
+        ("policies", {"detectors": {"nfsw": {"enabled": True}}}, "detectors: .*'nfsw' was unexpected"),
+        ("policies", {"detectors": {"nsfw": {}}}, "'enabled' is a required property"),
+        ("policies", {"name": "a" * 33}, "name: .* is too long"),
+        ("deployments", {"policy_id": 7}, "'policy_id' was unexpected"),
+        ("deployments", {"input_guardrails_policy": {**USED, "block": ["relevancy"]}}, "'relevancy' is not one of"),
+    ],
+    ids=str,
+)
+def test_a_slip_in_another_kind_is_told_where_it_is(
+    section: str, slip: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    whole = POLICY if section == "policies" else DEPLOYMENT
+    code, printed = checked(stack_file(tmp_path, section=section, one={**whole, **slip}))
+    assert code == 1
+    assert re.search(said, printed), printed
 
 
 @pytest.mark.parametrize("reference", REFERENCES, ids=str)

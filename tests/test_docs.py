@@ -86,7 +86,7 @@ def test_the_reference_is_what_the_code_says() -> None:
 def test_no_setting_is_left_out_of_the_reference() -> None:
     """The rows are exactly what there is to set."""
     rows = re.findall(r"^\| `enkrypt:(\w+)` \|", generate.page(), re.MULTILINE)
-    assert sorted(rows) == sorted([*NAMES, "models"])
+    assert sorted(rows) == sorted([*NAMES, "models", "policies", "deployments"])
 
 
 # ---- links

@@ -20,6 +20,7 @@ import pytest
 from documents import document, minimal
 from pulumi.automation import OutputValue
 
+import enkrypt_provider.native
 from enkrypt_provider import (
     DeletionProtected,
     EnkryptModel,
@@ -420,6 +421,74 @@ def test_get_reads_what_is_registered() -> None:
     assert isinstance(made.outputs["config"], Secret)
     one.destroy()
     assert list(one.registry.models()) == ["small/v1"]
+
+
+# ---- policies and deployments
+
+
+def guarded(
+    package: Any = enkrypt_provider,
+    *,
+    topics: tuple[str, ...] = ("science",),
+    name: str = "d",
+    block: tuple[str, ...] = ("nsfw",),
+) -> None:
+    """A program of a model, a policy and a deployment."""
+    detectors = {"nsfw": {"enabled": True}, "topic_detector": {"enabled": True, "topic": [*topics]}}
+    model = package.EnkryptModel("m", **minimal())
+    policy = package.EnkryptGuardrailsPolicy("p", name="guard", detectors=detectors)
+    used = {"policy_name": policy.name, "enabled": True, "block": [*block]}
+    package.EnkryptDeployment("d", name=name, model_saved_name=model.model_saved_name, input_guardrails_policy=used)
+
+
+@pytest.mark.parametrize("package", [enkrypt_provider, enkrypt_provider.native], ids=["dynamic", "native"])
+def test_the_other_kinds_live_as_models_do(package: Any) -> None:
+    """They are made, changed, replaced and deleted by the provider itself."""
+    one = stack(lambda: guarded(package))
+    assert one.preview().changes == {"m": "create", "p": "create", "d": "create"}
+    made = one.up()
+    registered = one.registry.policies()["guard"]
+    assert registered["policy_id"] in made.resources["p"].outputs.values()
+    assert one.registry.deployments()["d"]["input_guardrails_policy"]["policy_name"] == "guard"
+    assert set(one.preview().changes.values()) == {"same"}
+
+    one.program = lambda: guarded(package, topics=("law", "science"))
+    changed = one.up().resources["p"]
+    assert (changed.change, changed.changed) == ("update", ("detectors.topic_detector.topic",))
+
+    one.program = lambda: guarded(package, topics=("law", "science"), name="e")
+    assert one.up().changes == {"m": "same", "p": "same", "d": "replace"}
+    assert list(one.registry.deployments()) == ["e"]
+
+    one.destroy()
+    registry = one.registry
+    assert (registry.models(), registry.policies(), registry.deployments()) == ({}, {}, {})
+
+
+def test_the_other_kinds_are_changed_behind_the_programs_back() -> None:
+    """As somebody does in the dashboard: what is there already is not taken over."""
+    detectors = {"nsfw": {"enabled": True}}
+
+    def program() -> None:
+        policy = enkrypt_provider.EnkryptGuardrailsPolicy("p", name="guard", detectors=detectors)
+        pulumi.export("id", policy.id)
+
+    one = stack(program)
+    one.registry.add({"name": "guard", "detectors": {"bias": {"enabled": True}}}, to="policies")
+    one.registry.change("guard", {"description": "mine"}, of="policies")
+    assert one.registry.policies()["guard"]["description"] == "mine"
+    with pytest.raises(ModelExists, match="guard is registered already"):
+        one.up()
+    one.registry.delete("guard", of="policies")
+    assert one.up().changes == {"p": "create"}
+
+
+def test_what_the_provider_reports_is_a_message() -> None:
+    """Here a detector that a deployment blocks and its policy leaves off."""
+    seen = stack(lambda: guarded(block=("toxicity",))).preview()
+    assert [line.partition(", which")[0] for line in seen.messages] == [
+        "warning: d: input_guardrails_policy.block names toxicity"
+    ]
 
 
 # ---- programs and settings

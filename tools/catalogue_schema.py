@@ -8,17 +8,20 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from pydantic import BeforeValidator
 
 from enkrypt_provider.kinds.document import Document, FieldOf
 from enkrypt_provider.kinds.kind import Kind
-from enkrypt_provider.kinds.markers import ABSENT, Dialect, InV2, RequiredUnless
+from enkrypt_provider.kinds.markers import ABSENT, InV2, RequiredUnless
+from enkrypt_provider.kinds.registry import KINDS
 from enkrypt_provider.kinds.values import InV1, Matches, OneOf
 from tools.generate import argument_meaning, documents, limit_of, only_in
 
 Schema = dict[str, Any]
+Spoken = Literal["v1", "v2", "both"]
+"""A dialect, or both: most kinds are the same in both."""
 
 REFERENCE: Final[Schema] = {
     "type": "object",
@@ -47,22 +50,23 @@ _SETTINGS: Final[Mapping[str, Schema]] = {
 }
 
 
-def catalogue_schema(kind: Kind, settings: Mapping[str, Mapping[str, Any]]) -> str:
+def catalogue_schema(settings: Mapping[str, Mapping[str, Any]]) -> str:
     """The schema as text. `settings` are those of Pulumi.yaml."""
     is_v2 = {"required": ["enkrypt:dialect"], "properties": {"enkrypt:dialect": {"const": "v2"}}}
     config = {
         "type": "object",
         "properties": {f"enkrypt:{name}": _setting(setting) for name, setting in settings.items()},
+        "allOf": [_sections("both")],
         "if": is_v2,
-        "then": _models(kind, "v2"),
-        "else": _models(kind, "v1"),
+        "then": _sections("v2"),
+        "else": _sections("v1"),
     }
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",  # the one that editors know best
-        "title": "The configuration of a stack that registers models with Enkrypt AI",
+        "title": "The configuration of a stack that registers with Enkrypt AI",
         "type": "object",
         "properties": {"config": config},
-        "definitions": {"reference": REFERENCE, "v1": _documents(kind, "v1"), "v2": _documents(kind, "v2")},
+        "definitions": {"reference": REFERENCE, **{dialect: _all_documents(dialect) for dialect in get_args(Spoken)}},
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
@@ -72,12 +76,26 @@ def _setting(setting: Mapping[str, Any]) -> Schema:
     return {"description": setting["description"], **own}
 
 
-def _models(kind: Kind, dialect: Dialect) -> Schema:
-    entry = {"$ref": f"#/definitions/{dialect}/{kind.document.__name__}"}
-    return {"properties": {"enkrypt:models": {"type": "object", "additionalProperties": entry}}}
+def _kinds(dialect: Spoken) -> list[Kind]:
+    """The kinds that are declared in this dialect alone, or the same way in both."""
+    return [kind for kind in KINDS if kind.has_dialects is (dialect != "both")]
 
 
-def _documents(kind: Kind, dialect: Dialect) -> dict[str, Schema]:
+def _sections(dialect: Spoken) -> Schema:
+    return {"properties": {f"enkrypt:{kind.calls.listed}": _section(kind, dialect) for kind in _kinds(dialect)}}
+
+
+def _section(kind: Kind, dialect: Spoken) -> Schema:
+    return {
+        "type": "object", "additionalProperties": {"$ref": f"#/definitions/{dialect}/{kind.document.__name__}"},
+    }  # fmt: skip
+
+
+def _all_documents(dialect: Spoken) -> dict[str, Schema]:
+    return {name: schema for kind in _kinds(dialect) for name, schema in _documents(kind, dialect).items()}
+
+
+def _documents(kind: Kind, dialect: Spoken) -> dict[str, Schema]:
     given = [field for field in kind.fields.values() if field.is_argument and _may_be_given(field, dialect)]
     used = {kind.document, *(field.document for field in given)}
     return {
@@ -87,16 +105,16 @@ def _documents(kind: Kind, dialect: Dialect) -> dict[str, Schema]:
     }
 
 
-def _may_be_given(field: FieldOf, dialect: Dialect) -> bool:
+def _may_be_given(field: FieldOf, dialect: Spoken) -> bool:
     return _is_of(field, dialect) or field.default is not ABSENT
 
 
-def _is_of(field: FieldOf, dialect: Dialect) -> bool:
+def _is_of(field: FieldOf, dialect: Spoken) -> bool:
     """Whether the dialect has the field; one of the other dialect must have its default."""
     return only_in(field) in (None, dialect)
 
 
-def _object(document: type[Document], fields: list[FieldOf], dialect: Dialect) -> Schema:
+def _object(document: type[Document], fields: list[FieldOf], dialect: Spoken) -> Schema:
     names = {field.name for field in fields}
     schema: Schema = {
         "type": "object",
@@ -115,7 +133,7 @@ def _alternatives(field: FieldOf, names: set[str]) -> list[str]:
     return [field.name, unless.field] if unless and unless.field in names else []
 
 
-def _field(field: FieldOf, dialect: Dialect) -> Schema:
+def _field(field: FieldOf, dialect: Spoken) -> Schema:
     in_v2 = field.marker(InV2)
     default = in_v2.default if in_v2 and dialect == "v2" and in_v2.default is not ABSENT else field.default
     is_said = default is not ABSENT and not (field.document and not field.is_list)
@@ -129,7 +147,7 @@ def _or_reference(schema: Schema) -> Schema:
     return {"if": {"$ref": "#/definitions/reference"}, "else": schema}
 
 
-def _value(field: FieldOf, dialect: Dialect) -> Schema:
+def _value(field: FieldOf, dialect: Spoken) -> Schema:
     if field.document:
         return {"$ref": f"#/definitions/{dialect}/{field.document.__name__}"}
     if not _is_of(field, dialect):
@@ -139,7 +157,7 @@ def _value(field: FieldOf, dialect: Dialect) -> Schema:
     return {**_KINDS[field.value_type], **dict(_constraints(field, dialect))}
 
 
-def _constraints(field: FieldOf, dialect: Dialect) -> Iterator[tuple[str, Any]]:
+def _constraints(field: FieldOf, dialect: Spoken) -> Iterator[tuple[str, Any]]:
     one_of, matches, in_v1 = field.marker(OneOf), field.constraint(Matches), field.constraint(InV1)
     if one_of and dialect == "v1":
         yield "enum", list(one_of.values)

@@ -20,9 +20,13 @@ from .options import (
     DialectOption,
     EndpointOption,
     JsonOption,
+    KindArgument,
     ModelArgument,
     PatternOption,
+    RegistrationArgument,
     StackOption,
+    kinds_typed,
+    registration_typed,
     stack_option,
 )
 from .serve import serve
@@ -62,7 +66,7 @@ def main_options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Enkrypt AI model registrations, and the Models API on this machine.
+    """Enkrypt AI registrations: models, guardrails policies, deployments; and the API on this machine.
 
     `python -m enkrypt_provider` is the same command.
 
@@ -81,33 +85,35 @@ def main_options(
 
 @commands.command("list")
 def list_(
+    kind: KindArgument = None,
     name: PatternOption = None,
     as_json: JsonOption = False,
     stack: StackOption = None,
     endpoint: EndpointOption = None,
     dialect: DialectOption = None,
 ) -> None:
-    """List the registrations of the account.
+    """List the registrations of the account: models, policies and deployments.
 
-    A table with the columns that fit on a terminal. Otherwise a line for each, without a header: name, version,
-    model, protocol, endpoint, hosting, testing for and model id, with tabs between them.
+    A table for each kind, with the columns that fit on a terminal. Otherwise a line for each, without a header, with
+    tabs between the columns: name and version of a model, name of another, then what else there is, last its kind.
 
     \b
     Examples:
       enkrypt-provider list --stack prod
-      enkrypt-provider list --name 'gpt-*' --json
-      enkrypt-provider list | cut -f 1,2
+      enkrypt-provider list policies deployments
+      enkrypt-provider list models --name 'gpt-*' --json
+      enkrypt-provider list models | cut -f 1,2
     """
     from . import printing, registrations
 
+    kinds = kinds_typed(kind)
     client = _sources(stack, endpoint, dialect).client()
-    found = registrations.registrations(client, name or (), printing.watching("Reading"))
+    found = registrations.registrations(client, name or (), printing.watching("Reading"), kinds)
     lives = list(registrations.readable(found))
     if as_json:
         printing.print_json([printing.document(live) for live in lives])
     else:
-        where = f"matches {' or '.join(name)}" if name else f"is at {client.settings.shown_endpoint}"
-        printing.listed(lives, f"No registration {where}.")
+        printing.listed(lives, printing.nothing(kinds, name, client.settings.shown_endpoint))
     problems = [registration.problem for registration in found if registration.problem]
     printing.problems(problems)
     raise typer.Exit(1 if problems else 0)
@@ -115,7 +121,7 @@ def list_(
 
 @commands.command()
 def show(
-    model: ModelArgument,
+    registration: RegistrationArgument,
     as_json: JsonOption = False,
     stack: StackOption = None,
     endpoint: EndpointOption = None,
@@ -123,14 +129,18 @@ def show(
 ) -> None:
     """Show everything about one registration, but for its secrets.
 
+    Without a KIND a model is looked for first, then a policy, then a deployment.
+
     \b
     Examples:
       enkrypt-provider show gpt-4o-mini --stack prod
       enkrypt-provider show support-copilot:2024-08-06 --json
+      enkrypt-provider show deployment support
     """
     from . import printing, registrations
 
-    live = registrations.registration(_sources(stack, endpoint, dialect).client(), model)
+    name, kinds = registration_typed(registration)
+    live = registrations.registration(_sources(stack, endpoint, dialect).client(), name, kinds)
     if as_json:
         printing.print_json(printing.document(live))
     else:
@@ -154,10 +164,11 @@ def health(
       enkrypt-provider health gpt-4o-mini --stack prod
       enkrypt-provider health support-copilot:2024-08-06 && echo well
     """
+    from ..kinds.model import MODEL
     from . import printing, registrations
 
     client = _sources(stack, endpoint, dialect).client()
-    found = registrations.health(client, registrations.registration(client, model))
+    found = registrations.health(client, registrations.registration(client, model, [MODEL]))
     if as_json:
         printing.print_json({"model": str(found.identity), "healthy": not found.illness, "reason": found.illness})
     else:
@@ -167,6 +178,7 @@ def health(
 
 @commands.command("import")
 def import_(
+    kind: KindArgument = None,
     name: PatternOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Take all that match, and ask nothing.")] = False,
     python: Annotated[
@@ -178,11 +190,15 @@ def import_(
     ] = "",
     out: Annotated[Path, typer.Option(metavar="FILE", help="The import file.")] = Path("enkrypt-import.json"),
     run: Annotated[bool, typer.Option("--run", help="Run `pulumi import` at once, and write no file.")] = False,
+    native: Annotated[
+        bool | None,
+        typer.Option(help="By the native plugin, or not; without it as the stack and its program have it."),
+    ] = None,
     stack: Annotated[str | None, stack_option("The stack to import into; without it, the selected one.")] = None,
     endpoint: EndpointOption = None,
     dialect: DialectOption = None,
 ) -> None:
-    """Import live registrations into a stack.
+    """Import live registrations into a stack: models, policies and deployments.
 
     The next `pulumi up` then changes nothing.
 
@@ -198,7 +214,7 @@ def import_(
     Examples:
       enkrypt-provider import --stack prod
       enkrypt-provider import --stack prod --name 'gpt-*' --secret openaiApiKey --run
-      enkrypt-provider import --stack prod --all --python imported.py
+      enkrypt-provider import policies deployments --stack prod --all --python imported.py
     """
     from . import import_dialogue, printing
     from .sources import Sources
@@ -208,12 +224,14 @@ def import_(
         raise typer.BadParameter("a module's name must be an identifier", param_hint="--python")
     target = Stack(stack) if stack else Stack.selected()
     wishes = import_dialogue.Wishes(
+        kinds=kinds_typed(kind),
         patterns=name or (),
         python=python,
         masked_as=secret,
         file=out,
         at_once=run,
         asks=printing.person() and not everything,
+        is_native=native,
     )
     client = Sources(target, _overrides(endpoint, dialect)).client()
     raise typer.Exit(0 if import_dialogue.hold(target, client, wishes) else 1)

@@ -14,13 +14,13 @@ from typing import Any
 
 from ..errors import Problem
 from ..kinds import codec
-from ..kinds.kind import Identifier, Live, Properties
+from ..kinds.kind import Kind, Live, Properties
 from ..kinds.markers import Dialect
-from ..kinds.model import MODEL
 from ..kinds.plain import UNKNOWN
 from ..kinds.shortened import shortened
 from ..program import catalogue
 from .masking import replaced
+from .registrations import Key, key_of
 from .stack_secrets import Secret, Secrets, numbered
 from .trees import changed, leaves
 
@@ -35,8 +35,12 @@ class Declaration:
     is_new: bool = True
 
     @property
-    def identity(self) -> Identifier:
-        return self.live.identity
+    def kind(self) -> Kind:
+        return self.live.kind
+
+    @property
+    def key(self) -> Key:
+        return key_of(self.live)
 
     @cached_property
     def secrets(self) -> list[str]:
@@ -45,7 +49,7 @@ class Declaration:
 
     def parsed(self, dialect: Dialect, value_of: Callable[[str], Any]) -> tuple[Properties, list[Problem]]:
         """Return what `check` makes of the arguments with these values of the secrets, and the rules they break."""
-        return codec.parse(MODEL, filled(self.arguments, value_of), dialect)
+        return codec.parse(self.kind, filled(self.arguments, value_of), dialect)
 
     def problems(self, dialect: Dialect) -> list[Problem]:
         """Return the rules that the arguments break whatever the secrets are."""
@@ -62,41 +66,50 @@ def filled(arguments: Any, value_of: Callable[[str], Any]) -> Any:
     return changed(arguments, lambda leaf: value_of(leaf.name) if isinstance(leaf, Secret) else leaf)
 
 
-def names_for(identities: Iterable[Identifier], taken: Iterable[str]) -> dict[Identifier, str]:
-    """Return a resource's name for each registration: its own, with the version where that is ambiguous."""
-    found = list(identities)
-    count = Counter(_slug(identity.name) for identity in found)
+def names_for(keys: Iterable[Key], taken: Iterable[str]) -> dict[Key, str]:
+    """Return a resource's name for each registration: its own, with the version where that is ambiguous, and with
+    the kind where another kind has it."""
+    found = list(keys)
+    count = Counter((kind, _slug(kind, identity.name)) for kind, identity in found)
+    kinds = {
+        _slug(kind, identity.name): kind for kind, identity in reversed(found)
+    }  # the first of the name has it alone
     used = set(taken)
-    names: dict[Identifier, str] = {}
-    for identity in found:
-        slug = _slug(identity.name)
-        wanted = slug if count[slug] == 1 else f"{slug}-{_slug(identity.version)}"
-        names[identity] = next(name for name in numbered(wanted, "-") if name not in used)
-        used.add(names[identity])
+    names: dict[Key, str] = {}
+    for kind, identity in found:
+        slug = _slug(kind, identity.name)
+        wanted = slug if count[kind, slug] == 1 else f"{slug}-{_slug(kind, identity.version)}"
+        if kinds[slug] is not kind:
+            wanted = f"{wanted}-{kind.noun}"
+        names[kind, identity] = next(name for name in numbered(wanted, "-") if name not in used)
+        used.add(names[kind, identity])
     return names
 
 
-def _slug(text: str) -> str:
+def _slug(kind: Kind, text: str) -> str:
     # It becomes part of a URN, of a configuration key and of commands for the shell.
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "model"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or kind.noun
 
 
 def declare(live: Live, name: str, secrets: Secrets, dialect: Dialect = "v1") -> Declaration:
     """Return a new declaration of a registration, which says only what differs from the defaults."""
     taken: set[str] = set()
-    hidden = replaced(live.inputs, lambda label, text: secrets.place(name, label, text, taken))
-    return Declaration(name, live, shortened(MODEL, live.inputs, hidden, dialect))
+    kind = live.kind
+    hidden = replaced(kind, live.inputs, lambda label, text: secrets.place(name, label, text, taken))
+    return Declaration(name, live, shortened(kind, live.inputs, hidden, dialect))
 
 
-def declared(entries: Mapping[str, Any], lives: Mapping[Identifier, Live], dialect: Dialect) -> Iterator[Declaration]:
-    """Yield the declarations that a catalogue has already of these registrations."""
+def declared(
+    kind: Kind, entries: Mapping[str, Any], lives: Mapping[Key, Live], dialect: Dialect
+) -> Iterator[Declaration]:
+    """Yield the declarations that the catalogue of a kind has already of these registrations."""
     for name, entry in entries.items():
         arguments = catalogue.mapped(entry, catalogue.SECRET, Secret)
         inputs, problems = (
-            codec.parse(MODEL, filled(arguments, unknown), dialect) if isinstance(entry, dict) else ({}, [])
+            codec.parse(kind, filled(arguments, unknown), dialect) if isinstance(entry, dict) else ({}, [])
         )
-        identity = MODEL.known_identity(inputs) if inputs and not problems else None
-        if live := lives.get(identity) if identity else None:
+        identity = kind.known_identity(inputs) if inputs and not problems else None
+        if live := lives.get((kind, identity)) if identity else None:
             yield Declaration(name, live, arguments, is_new=False)
 
 

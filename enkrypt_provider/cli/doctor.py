@@ -14,10 +14,13 @@ from .. import __version__
 from ..api.client import EnkryptClient
 from ..api.retry import RetryPolicy
 from ..errors import ConfigurationError, EnkryptError, counted, plain
+from ..kinds.kind import Kind
+from ..kinds.registry import KINDS
 from ..settings import EMBEDDED, Settings
 from . import engine
 from .doctor_state import API_KEY, Account, examine_state
 from .findings import Finding, fingerprint
+from .kind_words import totals
 from .registrations import dialect_of, items
 from .sources import Sources, no_database
 
@@ -137,21 +140,22 @@ def _access(settings: Settings) -> Generator[Finding, None, Account | None]:
         return None
     client = EnkryptClient(replace(settings, max_retries=0), retry=RetryPolicy(0))
     try:
-        registered = items(client)
+        registered = {kind: items(client, kind) for kind in KINDS}
     except EnkryptError as error:
         yield Finding("access", str(error), ok=False)
         return None
     works = "the emulator works" if settings.database else "the key works"
-    yield Finding("access", f"{works}: {counted(len(registered), 'registration')}")
+    yield Finding("access", f"{works}: {totals(kind for kind, found in registered.items() for _ in found)}")
     if project := None if settings.database else client.consumer_info().get("project_name"):
         yield Finding("project", f"the key belongs to the project {plain(project, 60)}")
-    yield from _dialects(registered, settings.dialect)
+    for kind in KINDS:
+        yield from _dialects(kind, registered[kind], settings.dialect)
     return Account(settings.account, settings.shown_endpoint, registered)
 
 
-def _dialects(registered: Sequence[Mapping[str, Any]], configured: str) -> Iterator[Finding]:
+def _dialects(kind: Kind, registered: Sequence[Mapping[str, Any]], configured: str) -> Iterator[Finding]:
     """Yield in which dialect the registrations are written, where it shows."""
-    spoken = [dialect for dialect in map(dialect_of, registered) if dialect]
+    spoken = [dialect for item in registered if (dialect := dialect_of(kind, item))]
     counts = {dialect: spoken.count(dialect) for dialect in sorted(set(spoken))}
     if not counts:
         return

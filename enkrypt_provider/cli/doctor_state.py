@@ -1,39 +1,47 @@
-"""Whether a stack's state and its account agree: the models, the accounts they belong to, keys and providers."""
+"""Whether a stack's state and its account agree: what is registered, where, with which keys, by which provider."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 from pulumi.dynamic.dynamic import PROVIDER_KEY
 
 from ..core.controller import ACCOUNT
-from ..errors import ConfigurationError, counted, plain
-from ..kinds.kind import Json, at
-from ..kinds.model import MODEL
+from ..errors import ConfigurationError, plain
+from ..kinds.kind import Json, Kind, at
+from ..kinds.registry import KINDS
 from ..settings import Settings
 from .findings import Finding, fingerprint, some
 from .import_file import pickled_provider
+from .kind_words import counted, joined, totals
+from .native import plugin
+from .registrations import Key
 from .sources import Sources
-from .stack import PROVIDER_TYPE, TYPE, Resource, revealed
+from .stack import PROVIDER_TYPES, Resource, revealed
 
 API_KEY: Final = "enkrypt:apiKey"
 
 
 @dataclass(frozen=True)
 class Account:
-    """The account of the settings: its name in a state, its address, and the items of its list."""
+    """The account of the settings: its name in a state, its address, and the items of its lists."""
 
     name: str
     shown: str
-    registered: Sequence[Mapping[str, Json]] = field(repr=False)
+    registered: Mapping[Kind, Sequence[Mapping[str, Json]]] = field(repr=False)
 
-    @property
-    def numbers(self) -> dict[str, Any]:
-        """The API's own number of each registration, or None where the list does not tell it, by its id."""
-        return {str(MODEL.identity_in(item)): at(item, MODEL.number) for item in self.registered}
+    @cached_property
+    def numbers(self) -> dict[Key | None, Any]:
+        """The API's own number of each registration, or None where the list does not tell it."""
+        return {
+            (kind, kind.identity_in(item)): at(item, kind.number)
+            for kind, items in self.registered.items()
+            for item in items
+        }
 
 
 def examine_state(sources: Sources, account: Account | None) -> Iterator[Finding]:
@@ -45,65 +53,100 @@ def examine_state(sources: Sources, account: Account | None) -> Iterator[Finding
     except ConfigurationError as error:
         yield Finding("state", str(error), ok=False)
         return
-    models = [resource for resource in resources if resource.type == TYPE and not resource.is_external]
-    providers = {one.urn: one for one in resources if one.type == PROVIDER_TYPE}
-    yield _state(models, [one for one in models if _is_here(one, account, providers)], account)
-    yield from _elsewhere(sources, models, providers, account)
-    for urn in dict.fromkeys(_provider_urn(model) for model in models):
+    managed = [resource for resource in resources if resource.kind and not resource.is_external]
+    providers = {one.urn: one for one in resources if one.type in PROVIDER_TYPES}
+    here = [one for one in managed if _is_here(one, account, providers)]
+    yield from _state(managed, here, account)
+    yield from _elsewhere(sources, managed, providers, account)
+    if account:
+        yield from _dangling(here, account)
+    for urn in dict.fromkeys(_provider_urn(resource) for resource in managed):
         if provider := providers.get(urn):
             yield _provider(sources, provider)
-    if by_value := [model for model in models if not _is_by_reference(model)]:
+    if by_value := [resource for resource in managed if not resource.is_native and not _is_by_reference(resource)]:
         yield _by_value(by_value)
+    yield from plugin(sources.stack, resources)
 
 
 # ---- is what the state holds registered?
 
 
-def _state(models: Sequence[Resource], here: Sequence[Resource], account: Account | None) -> Finding:
-    count = counted(len(models), "model")
+def _state(managed: Sequence[Resource], here: Sequence[Resource], account: Account | None) -> Iterator[Finding]:
+    """Yield a finding for each kind that the state holds."""
+    if not managed:
+        yield Finding("state", "no registration")
+    for kind in KINDS:
+        if held := [resource for resource in managed if resource.kind is kind]:
+            yield _state_of(kind, held, [resource for resource in here if resource.kind is kind], account)
+
+
+def _state_of(kind: Kind, held: Sequence[Resource], here: Sequence[Resource], account: Account | None) -> Finding:
+    count = counted(len(held), kind)
     if account is None:
         return Finding("state", count)
-    if gone := [model.id for model in here if model.id not in account.numbers]:
+    numbers = account.numbers
+    if gone := [one.id for one in here if one.key not in numbers]:
         says = f"not in this account: {len(gone)} of {count} of the state ({some(gone)})"
         do = "run `pulumi refresh`, unless the key is of another project than before"
         return Finding("state", says, ok=False, do=do)
-    if anew := [model.id for model in here if _is_another(account.numbers[model.id], _held(model, MODEL.number))]:
+    if anew := [one.id for one in here if _is_another(numbers[one.key], _held(one, kind.number))]:
         says = f"registered anew by somebody else: {len(anew)} of {count} of the state ({some(anew)})"
         return Finding("state", says, ok=False, do="run `pulumi refresh`, then look at `pulumi preview`")
-    return Finding("state", f"{count}; registered in this account: {len(here)}" if models else count)
+    return Finding("state", f"{count}; registered in this account: {len(here)}")
 
 
 def _is_another(number: Json, held: Json) -> bool:
     return None not in (number, held) and number != held
 
 
-def _is_here(model: Resource, account: Account | None, providers: Mapping[str, Resource]) -> bool:
-    """Whether a model is to be found in the account: it says so, or its default provider does."""
-    held = _held(model, ACCOUNT)
-    is_default = providers[urn].is_default if (urn := _provider_urn(model)) in providers else True
+def _is_here(resource: Resource, account: Account | None, providers: Mapping[str, Resource]) -> bool:
+    """Whether a registration is to be found in the account: it says so, or its default provider does."""
+    held = _held(resource, ACCOUNT)
+    is_default = providers[urn].is_default if (urn := _provider_urn(resource)) in providers else True
     return account is not None and (held == account.name if held else is_default)
 
 
-def _held(model: Resource, name: str) -> Json:
-    return revealed(model.outputs.get(name))
+def _held(resource: Resource, name: str) -> Json:
+    return revealed(resource.outputs.get(name))
+
+
+def _dangling(here: Iterable[Resource], account: Account) -> Iterator[Finding]:
+    """Yield what is named and not there: by the account's registrations, and by the state's, which say more."""
+    documents = [
+        *(
+            (kind, str(kind.identity_in(item)), dict(item))
+            for kind, items in account.registered.items()
+            for item in items
+        ),
+        *((one.kind, one.id, dict(one.outputs)) for one in here if one.kind),
+    ]
+    missing: dict[tuple[Kind, str], dict[str, None]] = {}
+    for kind, name, document in documents:
+        for reference, other in kind.named(document):
+            if other.name and (reference.kind, other) not in account.numbers:
+                missing.setdefault((kind, name), {})[f"the {reference.kind.noun} {plain(other, 80)}"] = None
+    for (kind, name), others in missing.items():
+        says = f"{kind.noun} {plain(name, 80)} names {joined(list(others))}: not registered in this account"
+        yield Finding("names", says, ok=False, do=f"register it, or let the {kind.noun} name another")
 
 
 # ---- the account that the state says
 
 
 def _elsewhere(
-    sources: Sources, models: Sequence[Resource], providers: Mapping[str, Resource], account: Account | None
+    sources: Sources, managed: Sequence[Resource], providers: Mapping[str, Resource], account: Account | None
 ) -> Iterator[Finding]:
-    """Yield the accounts to which models belong, where their providers reach another."""
+    """Yield the accounts to which registrations belong, where their providers reach another."""
     moved = defaultdict(list)
-    for model in models:
-        held, provider = _held(model, ACCOUNT), providers.get(_provider_urn(model))
+    for resource in managed:
+        held, provider = _held(resource, ACCOUNT), providers.get(_provider_urn(resource))
         is_default = provider is None or provider.is_default
         now = (account.name if account else "") if is_default else _account_of(sources, provider)
         if held and now and held != now:
-            moved[str(held), now].append(model.id)
-    for (held, now), ids in moved.items():
-        says = f"{counted(len(ids), 'model')} registered at {_shown(held)}, not at {_shown(now)} ({some(ids)})"
+            moved[str(held), now].append(resource)
+    for (held, now), found in moved.items():
+        ids = some([resource.id for resource in found])
+        says = f"{_totals(found)} registered at {_shown(held)}, not at {_shown(now)} ({ids})"
         yield Finding("account", says, ok=False, do="`pulumi up` moves them; to leave them, set the endpoint back")
 
 
@@ -124,8 +167,12 @@ def _shown(account: str) -> str:
 # ---- providers
 
 
-def _provider_urn(model: Resource) -> str:
-    return model.provider.rpartition("::")[0]
+def _totals(found: Iterable[Resource]) -> str:
+    return totals(resource.kind for resource in found if resource.kind)
+
+
+def _provider_urn(resource: Resource) -> str:
+    return resource.provider.rpartition("::")[0]
 
 
 def _provider(sources: Sources, provider: Resource) -> Finding:
@@ -143,14 +190,15 @@ def _provider(sources: Sources, provider: Resource) -> Finding:
     )
 
 
-def _is_by_reference(model: Resource) -> bool:
-    return all(revealed(held.get(PROVIDER_KEY)) == pickled_provider() for held in (model.inputs, model.outputs))
+def _is_by_reference(resource: Resource) -> bool:
+    ours = resource.kind and pickled_provider(resource.kind)
+    return all(revealed(held.get(PROVIDER_KEY)) == ours for held in (resource.inputs, resource.outputs))
 
 
 def _by_value(found: Sequence[Resource]) -> Finding:
-    size = max(len(str(_held(model, PROVIDER_KEY))) for model in found)
-    names = some([model.name for model in found])
-    held = f"{counted(len(found), 'model')} with another provider than this package's, {size} characters of it"
+    size = max(len(str(_held(resource, PROVIDER_KEY))) for resource in found)
+    names = some([resource.name for resource in found])
+    held = f"{_totals(found)} with another provider than this package's, {size} characters of it"
     return Finding(
         "pickle",
         f"{held} ({names}): a change of its code, or of Python's version, may break it",

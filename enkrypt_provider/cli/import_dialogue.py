@@ -15,8 +15,11 @@ import typer
 
 from ..api.client import EnkryptClient
 from ..errors import ConfigurationError, counted, plain
-from . import engine, import_plan, import_steps, printing, registrations
+from ..kinds.kind import Kind
+from ..kinds.registry import KINDS
+from . import engine, import_plan, import_steps, native, printing, registrations
 from .import_plan import Plan, Target
+from .kind_words import totals
 from .registrations import Registration
 from .stack import Stack
 
@@ -33,26 +36,38 @@ class Wishes:
     """What the command line says of an import.
 
     `python` names a module to write instead of the catalogue's entries; `masked_as` the secret for all masked keys;
-    `at_once` imports without a file; `asks` is false where nobody can answer.
+    `at_once` imports without a file; `asks` is false where nobody can answer; `is_native` is None where the stack and
+    its program say by which provider.
     """
 
+    kinds: Sequence[Kind] = KINDS
     patterns: Sequence[str] = ()
     python: Path | None = None
     masked_as: str = ""
     file: Path = import_steps.FILE
     at_once: bool = False
     asks: bool = True
+    is_native: bool | None = None
 
 
 def hold(stack: Stack, client: EnkryptClient, wishes: Wishes) -> bool:
     """Import what is wished into the stack. Return False where something was left out, or has to be done first."""
-    settings = client.settings
-    found = registrations.registrations(client, (), printing.watching("Reading"))
+    settings, resources = client.settings, stack.resources()
     target = Target(
-        stack, settings.dialect, settings.account, stack.resources(), wishes.python is None, wishes.masked_as
+        stack,
+        settings.dialect,
+        settings.account,
+        resources,
+        wishes.python is None,
+        wishes.masked_as,
+        native.is_native(stack, resources) if wishes.is_native is None else wishes.is_native,
     )
-    new = [one for one in found if str(one.identity) not in target.held]
-    known = f"{counted(len(found), 'registration')}, {len(found) - len(new)} in its state"
+    if target.is_native:
+        native.require_python(stack)
+    held = target.held
+    found = registrations.registrations(client, (), printing.watching("Reading"), wishes.kinds, held.__contains__)
+    new = [one for one in found if one.key not in held]
+    known = f"{totals(one.kind for one in found)}, {len(found) - len(new)} in its state"
     typer.echo(f"Stack {stack.name}, {settings.shown_endpoint}: {known}.")
     wanted = _matching(new, found, wishes.patterns)
     if not wanted:
@@ -62,10 +77,10 @@ def hold(stack: Stack, client: EnkryptClient, wishes: Wishes) -> bool:
     if not chosen:
         typer.echo("Nothing was imported.")
         return True
-    plan = import_plan.planned(target, list(registrations.readable(chosen)), registrations.readable(found))
-    plan.left_out += [(one.identity, one.problem) for one in chosen if one.live is None]
+    plan = import_plan.planned(target, list(registrations.readable(chosen)), (one.key for one in found))
+    plan.left_out += [(one.key, one.problem) for one in chosen if one.live is None]
     # No path of this machine in a module that is committed.
-    return _carried_out(plan, wishes, f"Models imported from {settings.endpoint or 'the embedded emulator'}.")
+    return _carried_out(plan, wishes, f"Imported from {settings.endpoint or 'the embedded emulator'}.")
 
 
 # ---- what is asked
@@ -128,8 +143,8 @@ def _few(names: Sequence[str]) -> str:
 def _carried_out(plan: Plan, wishes: Wishes, about: str) -> bool:
     known = bool(plan.declarations) and _know_keys(plan, asks=wishes.asks)
     document = plan.document() if known else None  # before anything is written: it finds what is wrong with a key
-    for identity, why in plan.left_out:
-        typer.echo(f"left out: {plain(identity)}: {why}", err=True)
+    for (kind, identity), why in plan.left_out:
+        typer.echo(f"left out: {kind.noun} {plain(identity)}: {why}", err=True)
     if not known or not plan.declarations:
         return False
     _give(plan, plan.to_set())
@@ -151,12 +166,13 @@ def _give(plan: Plan, secrets: Mapping[str, str]) -> None:
 
 
 def _declare(plan: Plan, wishes: Wishes, about: str) -> None:
+    new = totals(declaration.kind for declaration in plan.new)
     if wishes.python is not None:
         import_steps.write_python(plan, wishes.python, about)
-        typer.echo(f"Declared {counted(len(plan.new), 'model')} in {wishes.python}.")
+        typer.echo(f"Declared {new} in {wishes.python}.")
     elif plan.new:
         file = import_steps.write_catalogue(plan)
-        typer.echo(f"Declared {counted(len(plan.new), 'model')} in the catalogue of {file.name}.")
+        typer.echo(f"Declared {new} in the catalogue of {file.name}.")
 
 
 def _tell_next(plan: Plan, wishes: Wishes) -> None:

@@ -11,17 +11,17 @@ from typing import Any
 
 from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
 
+from .. import provider
 from ..core import diff as differences
 from ..core.controller import ACCOUNT
 from ..errors import ConfigurationError
+from ..frontends.package_names import package_steps, to_package
 from ..kinds import codec
-from ..kinds.kind import Properties
+from ..kinds.kind import Kind, Properties
 from ..kinds.markers import Dialect
-from ..kinds.model import MODEL
 from ..kinds.secrets import replaced_at
-from ..provider import EnkryptModelProvider
 from .declarations import Declaration
-from .stack import TYPE, secret
+from .stack import secret, type_of
 
 Json = Any
 
@@ -31,35 +31,48 @@ def document(entries: Iterable[Json]) -> Json:
     return {"resources": list(entries)}
 
 
-def entry(declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect, account: str) -> Json:
+def entry(
+    declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect, account: str, *, is_native: bool = False
+) -> Json:
     """Return a registration as an import file has it, in the `account` of `Settings`.
 
     Raise `ConfigurationError` where a secret's value breaks a rule.
     """
-    inputs = _inputs(declaration, secrets, dialect)
-    hidden = {**replaced_at(inputs, MODEL.secret_paths(inputs), secret), PROVIDER_KEY: pickled_provider()}
+    kind, inputs = declaration.kind, _inputs(declaration, secrets, dialect)
+    held = (_native if is_native else _dynamic)(kind, inputs, {**declaration.live.computed, ACCOUNT: account})
+    return {"name": declaration.name, "id": str(declaration.live.identity), **held}
+
+
+def _dynamic(kind: Kind, inputs: Properties, told: Properties) -> Json:
+    hidden = {**replaced_at(inputs, kind.secret_paths(inputs), secret), PROVIDER_KEY: pickled_provider(kind)}
+    return {"type": type_of(kind), "inputs": hidden, "outputs": {**hidden, **told}}
+
+
+def _native(kind: Kind, inputs: Properties, told: Properties) -> Json:
+    paths = [package_steps(kind, path) for path in kind.secret_paths(inputs)]
+    outputs = differences.without_secrets({**inputs, **told}, kind)
     return {
-        "type": TYPE,
-        "name": declaration.name,
-        "id": str(declaration.identity),
-        "inputs": hidden,
-        "outputs": {**hidden, **declaration.live.computed, ACCOUNT: account},
+        "type": type_of(kind, is_native=True),
+        "inputs": replaced_at(to_package(kind, inputs), paths, secret),
+        "outputs": to_package(kind, outputs),
     }
 
 
 def drift(declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect) -> list[str]:
     """Return the fields in which the registration is not what is declared: the next `up` changes them."""
-    return differences.differing(_declared(declaration, secrets, dialect), declaration.live, MODEL)
+    declared = _declared(declaration, secrets, dialect)
+    return differences.differing(declared, declaration.live, declaration.kind)
 
 
-def pickled_provider() -> str:
+def pickled_provider(kind: Kind) -> str:
     """Return the provider as every state should hold it: by reference."""
-    return str(serialize_provider(EnkryptModelProvider()))
+    return str(serialize_provider(getattr(provider, f"{kind.name}Provider")()))
 
 
 def _inputs(declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect) -> Properties:
-    settled = differences.settle(_declared(declaration, secrets, dialect), declaration.live, MODEL)
-    return codec.from_state(MODEL, settled)
+    kind = declaration.kind
+    settled = differences.settle(_declared(declaration, secrets, dialect), declaration.live, kind)
+    return codec.from_state(kind, settled)
 
 
 def _declared(declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect) -> Properties:

@@ -10,25 +10,28 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from ..errors import ConfigurationError, plain
-from ..kinds.kind import Identifier, Live
+from ..kinds.kind import Kind, Live
 from ..kinds.markers import Dialect
 from ..kinds.plain import UNKNOWN
+from ..kinds.registry import KINDS
 from ..program import catalogue
 from . import import_file, stack_file
 from .declarations import Declaration, declare, declared, missing, names_for
 from .masking import secret_numbers
-from .registrations import matches
-from .stack import NAMESPACE, NATIVE_TYPE, TYPE, Resource, Stack
+from .registrations import Key, key_of, matches
+from .stack import NAMESPACE, Resource, Stack
 from .stack_secrets import Secrets, repeated_in
 
 
 @dataclass(frozen=True)
 class Target:
     """Where registrations are imported to: a stack and what its state has, and whether its catalogue or a module
-    declares them. `masked_as` names the secret that stands for every key that the API masks."""
+    declares them, for the native plugin or not. `masked_as` names the secret that stands for every key that the API
+    masks."""
 
     stack: Stack
     dialect: Dialect
@@ -36,17 +39,16 @@ class Target:
     resources: Sequence[Resource]
     in_catalogue: bool = True
     masked_as: str = ""
+    is_native: bool = False
 
     @cached_property
-    def held(self) -> set[str]:
-        """The ids of the models that the state manages."""
-        models = [one for one in self.resources if one.type in (TYPE, NATIVE_TYPE) and not one.is_external]
-        return {model.id for model in models}
+    def held(self) -> set[Key]:
+        """What the state manages."""
+        return {one.key for one in self.resources if one.key and not one.is_external}
 
-    @property
-    def entries(self) -> dict[str, Any]:
-        """The catalogue, where it declares what is imported, with this stack's values in it."""
-        found = catalogue_of(self.stack) if self.in_catalogue else {}
+    def entries(self, kind: Kind) -> dict[str, Any]:
+        """Return the catalogue, where it declares what is imported, with this stack's values in it."""
+        found = catalogue_of(self.stack, kind) if self.in_catalogue else {}
         values = self.stack.values
         filled: dict[str, Any] = catalogue.mapped(
             found, catalogue.VALUE, lambda name: catalogue.meant(values.get(name, ""))
@@ -57,13 +59,13 @@ class Target:
         """Return why something cannot be declared here, or ""."""
         if problems := declaration.problems(self.dialect):
             return str(problems[0])
-        if declaration.is_new and (numbers := secret_numbers(declaration.live.inputs)):
+        if declaration.is_new and (numbers := secret_numbers(declaration.kind, declaration.live.inputs)):
             return f"{numbers[0]}: is a number and a secret by its name, and Pulumi's secrets are texts"
         why = self._hindrance(declaration) if self.in_catalogue and declaration.is_new else ""
         return f"{why}: use --python" if why else ""
 
     def _hindrance(self, declaration: Declaration) -> str:
-        name = f"{NAMESPACE}{catalogue.MODELS}"
+        name = catalogue_name(declaration.kind)
         if self.stack.get(name) not in ("", "{}") and self.stack.origin(name) != self.stack.file.name:
             return "the catalogue stands in Pulumi.yaml and is every stack's"  # one in the stack's file would hide it
         return stack_file.obstacle(declaration.arguments)
@@ -76,7 +78,7 @@ class Plan:
     target: Target
     secrets: Secrets
     declarations: list[Declaration] = field(default_factory=list)
-    left_out: list[tuple[Identifier, str]] = field(default_factory=list)
+    left_out: list[tuple[Key, str]] = field(default_factory=list)
 
     @property
     def new(self) -> list[Declaration]:
@@ -103,14 +105,16 @@ class Plan:
     def document(self) -> Any:
         """Return the import file's content, secrets in the clear. Whatever has a secret that breaks a rule is left
         out."""
-        known, dialect, account = self.secrets.known, self.target.dialect, self.target.account
+        known, target = self.secrets.known, self.target
         entries = []
         for one in list(self.declarations):
             try:
-                entries.append(import_file.entry(one, known, dialect, account))
+                entries.append(
+                    import_file.entry(one, known, target.dialect, target.account, is_native=target.is_native)
+                )
             except ConfigurationError as error:
                 self.declarations.remove(one)
-                self.left_out.append((one.identity, str(error)))
+                self.left_out.append((one.key, str(error)))
         return import_file.document(entries)
 
     def drift(self) -> dict[str, list[str]]:
@@ -120,31 +124,36 @@ class Plan:
         return {name: fields for name, fields in found.items() if fields}
 
 
-def planned(target: Target, chosen: Sequence[Live], every: Iterable[Live]) -> Plan:
+def planned(target: Target, chosen: Sequence[Live], every: Iterable[Key]) -> Plan:
     """Return the import of the registrations `chosen` out of `every` one."""
-    stack, entries = target.stack, target.entries
-    before = {
-        one.identity: one for one in declared(entries, {live.identity: live for live in chosen}, target.dialect)
-    }
-    taken = {*entries, *(resource.name for resource in target.resources)}
-    names = names_for((live.identity for live in every if live.identity not in before), taken)
-    new = [live for live in chosen if live.identity not in before]
+    stack, lives = target.stack, {key_of(live): live for live in chosen}
+    entries = {kind: target.entries(kind) for kind in KINDS}
+    before = {one.key: one for kind in KINDS for one in declared(kind, entries[kind], lives, target.dialect)}
+    taken = {*chain(*entries.values()), *(resource.name for resource in target.resources)}
+    names = names_for((key for key in every if key not in before and key not in target.held), taken)
+    new = [live for key, live in lives.items() if key not in before]
     masked_as = target.masked_as.removeprefix(NAMESPACE)
     plan = Plan(target, Secrets(stack.secrets, masked_as, stack.values, repeated_in(new)))
-    for live in chosen:
-        declaration = before.get(live.identity) or declare(live, names[live.identity], plan.secrets, target.dialect)
+    for key, live in lives.items():
+        declaration = before.get(key) or declare(live, names[key], plan.secrets, target.dialect)
         if why := target.obstacle(declaration):
-            plan.left_out.append((live.identity, why))
+            plan.left_out.append((key, why))
         else:
             plan.declarations.append(declaration)
     return plan
 
 
-def catalogue_of(stack: Stack) -> Mapping[str, Any]:
-    """Return the stack's catalogue. Raise `ConfigurationError` where it is none."""
-    found = json.loads(stack.get(f"{NAMESPACE}{catalogue.MODELS}") or "{}")
+def catalogue_name(kind: Kind) -> str:
+    """Return the configuration value that is the catalogue of a kind: `enkrypt:models`."""
+    return f"{NAMESPACE}{kind.calls.listed}"
+
+
+def catalogue_of(stack: Stack, kind: Kind) -> Mapping[str, Any]:
+    """Return the stack's catalogue of a kind. Raise `ConfigurationError` where it is none."""
+    found = json.loads(stack.get(catalogue_name(kind)) or "{}")
     if not isinstance(found, dict):
-        raise ConfigurationError("enkrypt:models must be an object: a name for each model, its arguments below it")
+        rule = f"must be an object: a name for each {kind.noun}, its arguments below it"
+        raise ConfigurationError(f"{catalogue_name(kind)} {rule}")
     return found
 
 

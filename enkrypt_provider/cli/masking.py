@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..kinds.kind import Properties
+from ..kinds.kind import Kind, Properties
 from ..kinds.markers import Secret
-from ..kinds.model import MODEL
 from ..kinds.plain import dotted
 from ..kinds.secrets import Path, place_of, replaced_at
 from .trees import changed, leaves
@@ -15,33 +14,33 @@ from .trees import changed, leaves
 STARS: Final = "***"
 
 
-def replaced(inputs: Properties, place: Callable[[str, str], Any]) -> Properties:
+def replaced(kind: Kind, inputs: Properties, place: Callable[[str, str], Any]) -> Properties:
     """Return canonical `inputs` with `place(LABEL, TEXT)` for each text that may be a secret.
 
     The label is that of the field, such as `apikey`, or the name by which a free map calls the secret.
     """
-    found: Properties = MODEL.with_secret_texts(inputs, lambda path, text: place(label(path), text))
+    found: Properties = kind.with_secret_texts(inputs, lambda path, text: place(label(kind, path), text))
     return found
 
 
-def label(path: Path) -> str:
+def label(kind: Kind, path: Path) -> str:
     """Return what the secret at `path` is called."""
-    labels = {field.path: secret.label for field, secret in MODEL.having(Secret)}
+    labels = {field.path: secret.label for field, secret in kind.having(Secret)}
     own = next((name for place, name in labels.items() if f"{place_of(path)}.".startswith(f"{place}.")), "")
     return own or str(next(part for part in reversed(path) if isinstance(part, str)))
 
 
-def shown(inputs: Properties) -> Properties:
+def shown(kind: Kind, inputs: Properties) -> Properties:
     """Return canonical `inputs` for a person: `***` for each text and number that may be a secret."""
-    masked = replaced(inputs, lambda _label, _text: STARS)
-    found: Properties = replaced_at(masked, MODEL.secret_paths(inputs), lambda value: changed(value, _number_masked))
+    masked = replaced(kind, inputs, lambda _label, _text: STARS)
+    found: Properties = replaced_at(masked, kind.secret_paths(inputs), lambda value: changed(value, _number_masked))
     return found
 
 
-def secret_numbers(inputs: Properties) -> list[str]:
+def secret_numbers(kind: Kind, inputs: Properties) -> list[str]:
     """Return the path of each number that may be a secret: a configuration's secrets are texts."""
     found: list[str] = []
-    for path in MODEL.secret_paths(inputs):
+    for path in kind.secret_paths(inputs):
         holder: Any = inputs
         for part in path:
             holder = holder[part]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, get_args
 
 import typer
 
-from ..errors import near_match
+from ..errors import ConfigurationError, near_match
 from ..settings import Dialect
+
+if TYPE_CHECKING:
+    from ..kinds.kind import Kind
 
 PROGRAM = "enkrypt-provider"
 
@@ -42,6 +45,32 @@ def stacks(incomplete: str) -> list[str]:
     return sorted({name for name in names if name.startswith(incomplete)})
 
 
+def kinds(incomplete: str) -> list[str]:
+    """Return the kinds of registration, for the shell's completion."""
+    from ..kinds.registry import KINDS
+
+    return [kind.calls.listed for kind in KINDS if kind.calls.listed.startswith(incomplete)]
+
+
+def kinds_typed(words: Sequence[str] | None) -> Sequence[Kind]:
+    """Parse the kinds that a person typed, every one where they are none."""
+    from ..kinds.registry import KINDS
+    from .kind_words import kind_named
+
+    try:
+        return [kind_named(word) for word in words] if words else KINDS
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error), param_hint="KIND") from error
+
+
+def registration_typed(words: Sequence[str]) -> tuple[str, Sequence[Kind]]:
+    """Parse the name that a person typed, and the kinds that it may be of."""
+    *before, name = words
+    if len(before) > 1:
+        raise typer.BadParameter("one name is shown, with its kind before it", param_hint="NAME")
+    return name, kinds_typed(before)
+
+
 def dialect_option(meaning: str) -> Any:
     """Return the option `--dialect`."""
     return typer.Option(
@@ -64,6 +93,19 @@ DialectOption = Annotated[str | None, dialect_option("Dialect of the API, instea
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PatternOption = Annotated[
     list[str] | None, typer.Option(metavar="PATTERN", help="Only names that match (* and ?); may be repeated.")
+]
+KindArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KIND]...", help="models, policies or deployments; without one, all.", autocompletion=kinds
+    ),
+]
+RegistrationArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[KIND] NAME[:VERSION]",
+        help="A model, policy or deployment; without KIND, the first that has the name.",
+    ),
 ]
 ModelArgument = Annotated[
     str, typer.Argument(metavar="NAME[:VERSION]", help="The model; NAME alone is its only version, or v1 of several.")

@@ -17,9 +17,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import plain
-from ..kinds.kind import Live, at
+from ..kinds.deployment import DEPLOYMENT
+from ..kinds.guardrails_policy import GUARDRAILS_POLICY
+from ..kinds.kind import Kind, Live, at
 from ..kinds.model import MODEL
 from ..kinds.plain import dotted
+from .kind_words import joined
 from .masking import shown
 from .registrations import Registration, Watch
 from .stack_file import WIDTH, spelt
@@ -32,19 +35,52 @@ def _field(path: str) -> Cell:
     return lambda live: at(live.inputs, path)
 
 
-COLUMNS: Final[Mapping[str, Cell]] = {
-    "name": lambda live: live.identity.name,
-    "version": lambda live: live.identity.version,
-    "model": _field("model_name"),
-    "protocol": _field("model_config.is_compatible_with"),
-    "endpoint": lambda live: address(at(live.inputs, "model_config.endpoint")),
-    "hosting": _field("model_config.hosting_type"),
-    "testing for": _field("testing_for"),
-    "model id": lambda live: live.computed.get(MODEL.number, ""),
+def _detectors(live: Live) -> str:
+    return ", ".join(name for name, detector in live.inputs["detectors"].items() if detector["enabled"])
+
+
+def _used(path: str) -> Cell:
+    def policy(live: Live) -> str:
+        used = at(live.inputs, path) or {}
+        return f"{used.get('policy_name', '')}{' (off)' * (used.get('enabled') is False)}"
+
+    return policy
+
+
+def _number(live: Live) -> object:
+    return live.number or ""
+
+
+COLUMNS: Final[Mapping[Kind, Mapping[str, Cell]]] = {
+    MODEL: {
+        "name": lambda live: live.identity.name,
+        "version": lambda live: live.identity.version,
+        "model": _field("model_name"),
+        "protocol": _field("model_config.is_compatible_with"),
+        "endpoint": lambda live: address(at(live.inputs, "model_config.endpoint")),
+        "hosting": _field("model_config.hosting_type"),
+        "testing for": _field("testing_for"),
+        "model id": _number,
+    },
+    GUARDRAILS_POLICY: {
+        "name": _field("name"),
+        "detectors": _detectors,
+        "description": _field("description"),
+        "policy id": _number,
+    },
+    DEPLOYMENT: {
+        "name": _field("name"),
+        "model": lambda live: "/".join(at(live.inputs, name) for name in ("model_saved_name", "model_version")),
+        "input policy": _used("input_guardrails_policy"),
+        "output policy": _used("output_guardrails_policy"),
+        "deployment id": _number,
+    },
 }
 """What is printed of a registration, one line for each."""
-FIRST: Final = ("name", "version", "endpoint", "protocol", "testing for", "model", "hosting", "model id")
-"""The columns of a table, those that are left out last first."""
+FIRST: Final[Mapping[Kind, Sequence[str]]] = {
+    MODEL: ("name", "version", "endpoint", "protocol", "testing for", "model", "hosting", "model id")
+}
+"""The columns of a table, those that are left out last first; without an entry in the order of the columns."""
 ALWAYS: Final = 3
 """So many of them are never left out, but folded."""
 GAP: Final = 2
@@ -61,24 +97,29 @@ def print_json(value: Any) -> None:
 
 
 def listed(lives: Sequence[Live], nothing: str) -> None:
-    """Print registrations: a table, or `nothing` where there are none; without a terminal a line for each."""
+    """Print registrations: a table for each kind, or `nothing`; without a terminal a line for each, its kind last."""
     if not sys.stdout.isatty():
-        _print_lines(summary(live) for live in lives)
+        _print_lines([*summary(live).values(), live.kind.noun] for live in lives)
     elif not lives:
         print(nothing)
     else:
-        _print_table([(summary_by_name(live), "") for live in lives])
+        _print_tables([(live.kind, summary(live), "") for live in lives])
+
+
+def nothing(kinds: Sequence[Kind], patterns: Sequence[str] | None, shown_endpoint: str) -> str:
+    """Return what is said where there is nothing to list."""
+    one = "registration" if len(kinds) > 1 else kinds[0].noun
+    where = f"matches {joined(patterns, 'or')}" if patterns else f"is at {shown_endpoint}"
+    return f"No {one} {where}."
 
 
 def numbered(found: Sequence[Registration]) -> None:
     """Print registrations from which a person is to choose, with their numbers."""
     rows = []
     for number, one in enumerate(found, start=1):
-        cells = (
-            summary_by_name(one.live) if one.live else {"name": one.identity.name, "version": one.identity.version}
-        )
-        rows.append(({"#": number, **cells}, one.problem))
-    _print_table(rows, ("#",))
+        cells = summary(one.live) if one.live else {"name": one.identity.name, "version": one.identity.version}
+        rows.append((one.kind, {"#": number, **cells}, one.problem))
+    _print_tables(rows, ("#",))
 
 
 def details(live: Live) -> None:
@@ -94,29 +135,41 @@ def _print_lines(lines: Iterable[Sequence[object]]) -> None:
         print("\t".join(plain(cell, 100_000) for cell in line))
 
 
-def _print_table(rows: Sequence[tuple[Mapping[str, object], str]], before: Sequence[str] = ()) -> None:
+def _print_tables(rows: Sequence[tuple[Kind, Mapping[str, object], str]], before: Sequence[str] = ()) -> None:
+    kinds = list(dict.fromkeys(kind for kind, _, _ in rows))
+    for kind in kinds:
+        if len(kinds) > 1:
+            print("\n" * (kind is not kinds[0]) + kind.calls.listed.capitalize())
+        _print_table(kind, [(cells, problem) for of, cells, problem in rows if of is kind], before)
+
+
+def _print_table(kind: Kind, rows: Sequence[tuple[Mapping[str, object], str]], before: Sequence[str]) -> None:
     """Print rows, each with the problem that takes the place of its last columns, in as many columns as fit."""
     console = Console()
-    columns = _fitting(console.width, [cells for cells, _ in rows], before)
+    columns = _fitting(kind, console.width, [cells for cells, _ in rows], before)
     made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
     for name in columns:
         made.add_column(name.upper(), overflow="fold", no_wrap=name in ("#", "version"))
     for cells, problem in rows:
-        texts = {**cells, **({"endpoint": problem} if problem else {})}
+        texts = {**cells, **({_order(kind)[ALWAYS - 1]: problem} if problem else {})}
         made.add_row(*(Text(plain(texts.get(name, ""), 10_000)) for name in columns))
     console.print(made)
 
 
-def _fitting(width: int, rows: Sequence[Mapping[str, object]], before: Sequence[str]) -> list[str]:
+def _order(kind: Kind) -> Sequence[str]:
+    return FIRST.get(kind) or tuple(COLUMNS[kind])
+
+
+def _fitting(kind: Kind, width: int, rows: Sequence[Mapping[str, object]], before: Sequence[str]) -> list[str]:
     """Return the columns that fit a terminal, in their order."""
     chosen = list(before)
     used = sum(_widest(name, rows) + GAP for name in before)
-    for number, name in enumerate(FIRST):
+    for number, name in enumerate(_order(kind)):
         used += _widest(name, rows) + GAP
         if number >= ALWAYS and used - GAP > width:
             break
         chosen.append(name)
-    return [name for name in (*before, *COLUMNS) if name in chosen]
+    return [name for name in (*before, *COLUMNS[kind]) if name in chosen]
 
 
 def _widest(name: str, rows: Sequence[Mapping[str, object]]) -> int:
@@ -137,14 +190,9 @@ def watching(what: str) -> Watch:
 # ---- registrations
 
 
-def summary(live: Live) -> list[object]:
-    """Return one registration as a row of every column."""
-    return list(summary_by_name(live).values())
-
-
-def summary_by_name(live: Live) -> dict[str, object]:
-    """Return one registration's cell in every column."""
-    return {name: cell(live) for name, cell in COLUMNS.items()}
+def summary(live: Live) -> dict[str, object]:
+    """Return one registration's cell in every column of its kind."""
+    return {name: cell(live) for name, cell in COLUMNS[live.kind].items()}
 
 
 def address(endpoint: Mapping[str, Any] | None) -> str:
@@ -157,8 +205,9 @@ def address(endpoint: Mapping[str, Any] | None) -> str:
 
 
 def document(live: Live) -> dict[str, Any]:
-    """Return a registration with everything that is known of it, secrets as `***`."""
-    return {**shown(live.inputs), **live.computed}
+    """Return a registration with its kind and everything that is known of it, secrets as `***`."""
+    kind = live.kind
+    return {"kind": kind.noun, **shown(kind, live.inputs), **live.computed}
 
 
 def flat(value: Any) -> Iterable[tuple[str, object]]:

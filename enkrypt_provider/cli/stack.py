@@ -12,17 +12,25 @@ from typing import Any, Final
 import yaml
 
 from ..errors import ConfigurationError
-from ..frontends.package_schema import token
-from ..kinds.model import MODEL
+from ..frontends.package_names import TYPES, from_package
+from ..frontends.package_schema import DYNAMIC
+from ..kinds.kind import Identifier, Kind
+from ..kinds.registry import KINDS
 from . import engine
 
 Json = Any
 
-TYPE: Final = f"pulumi-python:dynamic/enkrypt:{MODEL.name}"
-NATIVE_TYPE: Final = token(MODEL.name)
-"""The type of a model that the native plugin manages."""
-PROVIDER_TYPE: Final = "pulumi:providers:pulumi-python"
+DYNAMIC_TYPES: Final[Mapping[str, Kind]] = {f"{DYNAMIC}{kind.name}": kind for kind in KINDS}
+"""The kinds by the type of a resource that the dynamic provider manages; `TYPES` are the native plugin's."""
+PROVIDER_TYPES: Final = ("pulumi:providers:pulumi-python", "pulumi:providers:enkrypt")
 NAMESPACE: Final = "enkrypt:"
+
+
+def type_of(kind: Kind, *, is_native: bool = False) -> str:
+    """Return the type of the resource that registers a kind."""
+    types = TYPES if is_native else DYNAMIC_TYPES
+    return next(type_ for type_, of in types.items() if of is kind)
+
 
 # How the engine writes a secret in a state and in an import file.
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
@@ -54,7 +62,8 @@ class Configured:
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource of a state, with what it holds in the clear; an external one is read, not managed."""
+    """One resource of a state, with what it holds in the clear and in the API's names; an external one is read, not
+    managed."""
 
     urn: str
     id: str
@@ -67,6 +76,21 @@ class Resource:
     @property
     def name(self) -> str:
         return self.urn.rpartition("::")[2]
+
+    @property
+    def kind(self) -> Kind | None:
+        """What is registered by it; None for anything else."""
+        return DYNAMIC_TYPES.get(self.type) or TYPES.get(self.type)
+
+    @property
+    def key(self) -> tuple[Kind, Identifier] | None:
+        """What tells a registration apart from all others."""
+        return (self.kind, self.kind.identity_from(self.id)) if self.kind else None
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the native plugin manages it."""
+        return self.type in TYPES
 
     @property
     def is_default(self) -> bool:
@@ -160,9 +184,15 @@ def _resources(deployment: Mapping[str, Json]) -> Iterator[Resource]:
     for found in deployment.get("resources") or []:
         names = ("urn", "id", "type", "provider")
         texts = {name: str(found.get(name) or "") for name in names}
+        held = {name: _in_api_names(texts["type"], found.get(name) or {}) for name in ("inputs", "outputs")}
         yield Resource(
-            **texts,
-            is_external=bool(found.get("external")),
-            inputs=found.get("inputs") or {},
-            outputs=found.get("outputs") or {},
+            **texts, is_external=bool(found.get("external")), inputs=held["inputs"], outputs=held["outputs"]
         )
+
+
+def _in_api_names(type_: str, properties: dict[str, Json]) -> dict[str, Json]:
+    if type_ in TYPES:
+        return from_package(TYPES[type_], properties)
+    if type_ in PROVIDER_TYPES:
+        return {NAMESPACE + name.removeprefix(NAMESPACE): value for name, value in properties.items()}
+    return properties

@@ -17,12 +17,9 @@ import yaml
 from ..errors import ConfigurationError
 from ..program import catalogue
 from .declarations import Declaration, filled
-from .stack import NAMESPACE
 
 Node = Any
 
-CATALOGUE: Final = ("config", f"{NAMESPACE}{catalogue.MODELS}")
-"""Where it stands in the file."""
 WIDTH: Final = 118
 READ_AS: Final = {catalogue.SECRET: "secret", "secure": "secret", catalogue.VALUE: "setting"}
 """What an object of one such field means in a catalogue, or to the engine."""
@@ -47,8 +44,8 @@ def obstacle(arguments: Any) -> str:
     return "Pulumi's configuration cannot hold a text of many lines that begins with white space" if is_lost else ""
 
 
-def extended(text: str, added: Mapping[str, Any]) -> str:
-    """Return the text of a stack's file with the entries `added` to its catalogue.
+def extended(text: str, name: str, added: Mapping[str, Any]) -> str:
+    """Return the text of a stack's file with the entries `added` to the catalogue of this name.
 
     Raise `ConfigurationError` where nobody could do that without touching the rest.
     """
@@ -57,9 +54,10 @@ def extended(text: str, added: Mapping[str, Any]) -> str:
     if root is not None and not _is_block(root):
         text = spelt(held) if held else ""
         root = yaml.compose(text)
-    new = _with(text, root, held, CATALOGUE, added)
+    path = ("config", name)
+    new = _with(text, root, held, path, added)
     try:
-        is_meant = yaml.safe_load(new) == _merged(held, CATALOGUE, added)
+        is_meant = yaml.safe_load(new) == _merged(held, path, added)
     except yaml.YAMLError:
         is_meant = False
     if not is_meant:

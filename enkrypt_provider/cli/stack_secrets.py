@@ -12,9 +12,9 @@ from ..kinds.secrets import is_masked
 from .masking import replaced
 
 SHARED: Final = "shared"
-"""What the name of a secret of several models begins with."""
+"""What the name of a secret of several registrations begins with."""
 DISTINCT: Final = 8
-"""Characters of a text that is the same in two models by no accident."""
+"""Characters of a text that is the same in two registrations by no accident."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def repeated_in(lives: Iterable[Live]) -> set[str]:
     count: Counter[str] = Counter()
     for live in lives:
         texts: set[str] = set()
-        replaced(live.inputs, lambda _label, text, texts=texts: texts.add(text))  # type: ignore[misc]
+        replaced(live.kind, live.inputs, lambda _label, text, texts=texts: texts.add(text))  # type: ignore[misc]
         count.update(texts)
     return {text for text, users in count.items() if users > 1 and len(text) >= DISTINCT and not is_masked(text)}
 

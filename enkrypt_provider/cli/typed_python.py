@@ -8,14 +8,16 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from ..kinds.model import MODEL
+from ..kinds.kind import Kind, Properties
+from ..kinds.registry import KINDS
 from ..program import args
 from ..program.arguments import names_of
 from .declarations import Declaration
+from .registrations import Key
 from .stack_secrets import Secret, numbered
 
 WIDTH: Final = 88
@@ -23,10 +25,18 @@ WIDTH: Final = 88
 TEXT_WIDTH: Final = 110
 """Characters of a text that stays in one piece."""
 
-ARGS: Final[Mapping[str, type]] = {
-    path: getattr(args, f"{field.document.__name__}Args") for path, field in MODEL.fields.items() if field.document
+ARGS: Final[Mapping[Kind, Mapping[str, type]]] = {
+    kind: {path: getattr(args, f"{it.document.__name__}Args") for path, it in kind.fields.items() if it.document}
+    for kind in KINDS
 }
 """The class of the object, or of the objects in the list, at each path."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """The place of an output of another resource of the module in arguments: `model.model_saved_name`."""
+
+    code: str
 
 
 @dataclass(frozen=True)
@@ -42,55 +52,86 @@ class Group:
 Node: TypeAlias = "str | Group"
 
 
-def module(declarations: Iterable[Declaration], about: str, *, beside_us: bool = False) -> str:
+def module(
+    declarations: Iterable[Declaration], about: str, *, beside_us: bool = False, is_native: bool = False
+) -> str:
     """Return the text of a module that declares these, in their order; `about` is its docstring.
 
-    Where it stands `beside_us`, in the folder of this package, its imports are grouped as tools want them there.
+    What one names and another declares is an output of that. Where it stands `beside_us`, in the folder of this
+    package, its imports are grouped as tools want them there.
     """
-    named: dict[str, Declaration] = {}
+    found: dict[str, Declaration] = {}
     for declaration in declarations:
-        named[next(n for n in numbered(_variable(declaration.name), "_") if n not in named)] = declaration
-    body = "\n".join(_statement(variable, declaration) for variable, declaration in named.items())
-    imports = _imports(body)
-    if any(declaration.secrets for declaration in named.values()):
+        found[next(name for name in numbered(_variable(declaration), "_") if name not in found)] = declaration
+    variables = {declaration.key: variable for variable, declaration in found.items()}
+    body = "\n".join(_statement(variable, declaration, variables) for variable, declaration in found.items())
+    imports = _imports(body, is_native=is_native)
+    if any(declaration.secrets for declaration in found.values()):
         between = "\n" * beside_us
         imports = f'import pulumi\n{between}{imports}\nconfig = pulumi.Config("enkrypt")\n'
     return f'"""{about}"""\n\n{imports}\n{body}'
 
 
-def _imports(body: str) -> str:
-    classes = {MODEL.name, *(class_.__name__ for class_ in ARGS.values())}
-    used = sorted(name for name in classes if re.search(rf"\b{name}\(", body))
-    line = f"from enkrypt_provider import {', '.join(used)}"
-    many = Group("from enkrypt_provider import (", [("", name) for name in used], ")")
-    return (line if len(line) <= WIDTH else _laid(many, "")) + "\n"
+def _imports(body: str, *, is_native: bool) -> str:
+    resources = {kind.name for kind in KINDS}
+    classes = {class_.__name__ for by_path in ARGS.values() for class_ in by_path.values()}
+    if not is_native:
+        return _import("enkrypt_provider", resources | classes, body)
+    return _import("enkrypt_provider", classes, body) + _import("enkrypt_provider.native", resources, body)
 
 
-def _statement(variable: str, declaration: Declaration) -> str:
-    keywords = [(f"{name}=", _node(value, name)) for name, value in declaration.arguments.items()]
-    call = Group(f"{MODEL.name}(", [("", _text(declaration.name)), *keywords], ")")
+def _import(package: str, names: Iterable[str], body: str) -> str:
+    used = sorted(name for name in names if re.search(rf"\b{name}\(", body))
+    line = f"from {package} import {', '.join(used)}"
+    many = Group(f"from {package} import (", [("", name) for name in used], ")")
+    return (line if len(line) <= WIDTH else _laid(many, "")) + "\n" if used else ""
+
+
+def _statement(variable: str, declaration: Declaration, variables: Mapping[Key, str]) -> str:
+    kind = declaration.kind
+    keywords = [(f"{name}=", _node(kind, value, name)) for name, value in _linked(declaration, variables).items()]
+    call = Group(f"{kind.name}(", [("", _text(declaration.name)), *keywords], ")")
     return f"{variable} = {_laid(call, '', len(variable) + 3)}\n"
+
+
+def _linked(declaration: Declaration, variables: Mapping[Key, str]) -> Properties:
+    """Return the arguments with an output of another resource of the module wherever they name that."""
+    arguments = declaration.arguments
+    for reference, other in declaration.kind.named(declaration.live.inputs):
+        variable = variables.get((reference.kind, other))
+        for path, its in zip(reference.paths, reference.kind.identity, strict=True) if variable else ():
+            arguments = _with(arguments, path.split("."), Output(f"{variable}.{its.rpartition('.')[2]}"))
+    return arguments
+
+
+def _with(value: Properties, path: Sequence[str], new: Any) -> Properties:
+    name, *rest = path
+    return {**value, name: _with(value.get(name, {}), rest, new) if rest else new}
 
 
 # ---- from values to nodes
 
 
-def _node(value: Any, path: str = "") -> Node:
+def _node(kind: Kind, value: Any, path: str = "") -> Node:
     if isinstance(value, Secret):
         return Group("config.require_secret(", [("", _text(value.name))], ")")
+    if isinstance(value, Output):
+        return value.code
     if isinstance(value, Mapping):
-        return _object(value, path)
+        return _object(kind, value, path)
     if isinstance(value, list):
-        return Group("[", [("", _node(item, path)) for item in value], "]")
+        return Group("[", [("", _node(kind, item, path)) for item in value], "]")
     return _text(value) if isinstance(value, str) else repr(value)
 
 
-def _object(value: Mapping[str, Any], path: str) -> Node:
-    class_ = ARGS.get(path)
+def _object(kind: Kind, value: Mapping[str, Any], path: str) -> Node:
+    class_ = ARGS[kind].get(path)
     if class_ is not None and set(value) <= set(names_of(class_)):
-        parts = [(f"{name}=", _broken(item) or _node(item, f"{path}.{name}")) for name, item in value.items()]
+        parts = [(f"{name}=", _broken(item) or _node(kind, item, f"{path}.{name}")) for name, item in value.items()]
         return Group(f"{class_.__name__}(", parts, ")")
-    return Group("{", [(f"{_text(name)}: ", _node(item, f"{path}.{name}")) for name, item in value.items()], "}")
+    return Group(
+        "{", [(f"{_text(name)}: ", _node(kind, item, f"{path}.{name}")) for name, item in value.items()], "}"
+    )
 
 
 def _broken(value: Any) -> Node | None:
@@ -113,9 +154,10 @@ def _text(value: str) -> str:
 _RESERVED: Final = {"config", "pulumi", *keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
 
 
-def _variable(name: str) -> str:
-    found = re.sub(r"\W+", "_", name.lower(), flags=re.ASCII).strip("_")
-    return found if found.isidentifier() and found not in _RESERVED else f"model_{found}".rstrip("_")
+def _variable(declaration: Declaration) -> str:
+    found = re.sub(r"\W+", "_", declaration.name.lower(), flags=re.ASCII).strip("_")
+    is_free = found.isidentifier() and found not in _RESERVED
+    return found if is_free else f"{declaration.kind.noun}_{found}".rstrip("_")
 
 
 # ---- layout

@@ -11,9 +11,7 @@ from typing import Final
 
 from ..api import operation
 from ..errors import AuthenticationFailed, EnkryptError, near_match, plain
-from ..kinds.guardrails_policy import GUARDRAILS_POLICY
-from ..kinds.kind import Identifier, Json, Kind, Properties, at, holder_of
-from ..kinds.references import REFERENCES, Reference, named
+from ..kinds.kind import Identifier, Json, Kind, Properties, Reference, at, holder_of
 from .registrations import Registrations
 
 _ENABLES: Final = "enables"
@@ -29,22 +27,21 @@ class References:
         self, own: Registrations, connect: Callable[[Kind], Registrations], report_once: Callable[[str], None]
     ) -> None:
         self._kind: Final = own.kind
-        self._of: Final = {own.kind: own, **{it.kind: connect(it.kind) for it in REFERENCES.get(own.kind, ())}}
+        self._of: Final = {own.kind: own, **{it.kind: connect(it.kind) for it in own.kind.references}}
         self._report_once: Final = report_once
 
     def problems(self, identity: Identifier | None, inputs: Properties, *, is_online: bool) -> list[str]:
         """Warn of what other declarations of the run do not fit; with `is_online` return what is nowhere."""
         if identity:
             self._note(identity, inputs)
-        found = list(named(self._kind, inputs))
+        found = list(self._kind.named(inputs))
         for reference, other in found:
             self._compare(str(identity or f"a {self._kind.noun}"), reference, other, inputs)
         return [*filter(None, (self._missing(*it) for it in found))] if is_online else []
 
     def _note(self, identity: Identifier, inputs: Properties) -> None:
         """Note what this one enables, and compare it with what was declared before it and names it."""
-        run = self._of[self._kind].run
-        enabled = _enabled(inputs) if self._kind is GUARDRAILS_POLICY else None
+        run, enabled = self._of[self._kind].run, _enabled(inputs)
         if enabled is not None:
             run.note(_ENABLES, identity, json.dumps(enabled))
         for who, path, blocked in map(json.loads, run.notes(_AWAITS, identity)):
@@ -58,7 +55,7 @@ class References:
     def _compare(self, who: str, reference: Reference, other: Identifier, inputs: Properties) -> None:
         """Compare what a reference asks for with what is declared, now or once it is."""
         path, run = reference.paths[0], self._of[reference.kind].run
-        blocked = list(_blocked(holder_of(inputs, path) or {}))
+        blocked = list(_blocked(reference.kind, holder_of(inputs, path) or {}))
         waiting = json.dumps([who, path, blocked])
         if not run.declarer(other):
             run.note(_AWAITS, other, waiting)
@@ -84,19 +81,19 @@ class References:
         )
 
 
-def _enabled(policy: Properties) -> list[str] | None:
-    """The detectors that a policy enables, or may enable; None where they are not known yet."""
-    detectors = policy.get("detectors")
+def _enabled(inputs: Properties) -> list[str] | None:
+    """The detectors that a policy enables, or may enable; None where there are none, or they are not known yet."""
+    detectors = inputs.get("detectors")
     if not isinstance(detectors, dict):
         return None
     return [name for name, detector in detectors.items() if at(detector, "enabled") is not False]
 
 
-def _blocked(used: Properties) -> Iterable[str]:
+def _blocked(kind: Kind, used: Properties) -> Iterable[str]:
     """The detectors of a policy on whose findings a deployment that uses it relies."""
     names: Json = None if used.get("enabled") is False else used.get("block")
     known = names if isinstance(names, list) else []
-    return (name for name in known if f"detectors.{name}" in GUARDRAILS_POLICY.fields)
+    return (name for name in known if f"detectors.{name}" in kind.fields)
 
 
 def _warn_of_idle(who: str, path: str, blocked: list[str], policy: Identifier, enabled: list[str] | None) -> None:

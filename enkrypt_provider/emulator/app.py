@@ -130,6 +130,7 @@ class Emulator:
         if not self.log:
             return
         about = request.about(call) if call else None
+        kind, name = request.subject(call) if call else (None, None)
         self.log.record(
             Entry(
                 at=self._clock().isoformat(timespec="microseconds"),
@@ -137,6 +138,8 @@ class Emulator:
                 method=request.method,
                 path=request.path,
                 call=call,
+                kind=kind,
+                name=name,
                 model_saved_name=about.model_saved_name if about else None,
                 model_version=about.model_version if about else None,
                 status=None if fault_effects.is_reset(response) else response.status_code,

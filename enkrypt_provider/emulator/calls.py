@@ -76,11 +76,24 @@ class Request:
         name = self.headers.get("X-Enkrypt-Model")
         return self.identity() if name and call not in ("list_models", "consumer_info") else None
 
+    def subject(self, call: str) -> tuple[str, str] | tuple[None, None]:
+        """The kind and the name of the registration that it is about, as far as that can be told."""
+        if model := self.about(call):
+            return "model", model.model_saved_name
+        kind = next((kind for kind in policies.KINDS if call.endswith(f"_{kind.noun}")), None)
+        named = kind and (_name_within(self.json_or_none) if "add" in call else self.headers.get(kind.header))
+        return (kind.noun, named) if kind and named else (None, None)
+
     def identity(self) -> Identity:
         """The model that the headers name; the version is the official client's default where there is none."""
         if not (name := self.headers.get("X-Enkrypt-Model")):
             raise ApiError(400, "the header X-Enkrypt-Model is required")
         return Identity(name, self.headers.get("X-Enkrypt-Model-Version") or DEFAULT_VERSION)
+
+
+def _name_within(body: Any) -> str | None:
+    name = body.get("name") if isinstance(body, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _identity_within(body: Any) -> Identity | None:

@@ -51,6 +51,14 @@ CREATE TABLE IF NOT EXISTS changes (
     at TEXT NOT NULL,
     undo TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS object_changes (
+    number INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    before TEXT,
+    after TEXT
+);
 DROP TABLE IF EXISTS writes;
 CREATE TABLE IF NOT EXISTS faults (
     number INTEGER PRIMARY KEY,

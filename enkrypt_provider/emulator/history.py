@@ -1,53 +1,77 @@
-"""What became of the models, as the page and a person read it: over all accounts, and only to read.
+"""What became of the registrations, as the page and a person read it: over all accounts, and only to read.
 
-The history is what the store keeps for stale reads: each change with what it replaced. Nothing here knows HTTP.
+The history of models is what the store keeps for stale reads: each change with what it replaced; that of the other
+kinds is kept for this alone. Nothing here knows HTTP.
 """
 
 from __future__ import annotations
 
+import heapq
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import cast
+from typing import Any, cast
 
 from .database import Database
-from .store import COLUMNS, Identity, Model, find_in, model_of, undo_of
+from .store import Document, Identity, Model, find_in, undo_of
 
 
 @dataclass(frozen=True)
 class Registered:
-    """A model, and whose it is."""
+    """A registration of a kind, `model` say, and whose it is. The number is unique among all; only a model has a
+    version."""
 
+    kind: str
     account: str
-    model: Model
+    name: str
+    version: str
+    project_name: str
+    number: int
+    created_at: str
+    updated_at: str
+    document: Document
 
 
 @dataclass(frozen=True)
 class Change:
-    """What one call made of one model: None before is a registration, None after a deletion."""
+    """What one call made of one registration: None before is a registration, None after a deletion."""
 
-    number: int
+    number: str
     at: str
-    account: str
-    before: Model | None
-    after: Model | None
+    before: Registered | None
+    after: Registered | None
 
     @property
-    def model(self) -> Model:
-        """The model as the change left it, or as it was when it was deleted."""
-        return cast(Model, self.after or self.before)
+    def of(self) -> Registered:
+        """The registration as the change left it, or as it was when it was deleted."""
+        return cast(Registered, self.after or self.before)
 
 
+_COLUMNS = "kind, account, name, version, project_name, number, created_at, updated_at, document"
+# A deployment's name is unique in an account over all projects; its account is shown as that of the others.
+_ACCOUNT = "CASE WHEN {0} = 'default' OR instr(scope, '/') THEN scope ELSE scope || '/' || {0} END"
+_ALL = f"""(
+    SELECT 'model' AS kind, account, model_saved_name AS name, model_version AS version, project_name,
+        model_id AS number, created_at, updated_at, document
+    FROM models
+    UNION ALL SELECT kind, {_ACCOUNT.format("project_name")},
+        name, '', project_name, number, created_at, updated_at, document
+    FROM objects WHERE NOT is_deleted
+)"""
 # What a person may look for; no key is among it.
 _TEXT = " || ' ' || ".join(
-    ["model_saved_name", "model_version"]
+    ["name", "version"]
     + [
         f"coalesce(json_extract(document, '$.{path}'), '')"
-        for path in ("model_name", "model_config.is_compatible_with", "model_config.endpoint.host")
+        for path in (
+            "model_name", "model_config.is_compatible_with", "model_config.endpoint.host", "description",
+            "model_saved_name", "input_guardrails_policy.policy_name", "output_guardrails_policy.policy_name",
+        )
     ]
-)
-_WHERE = f"WHERE (?1 = '' OR account = ?1) AND (?2 = '' OR instr(lower({_TEXT}), lower(?2)))"
+)  # fmt: skip
+_WHERE = f"WHERE kind = ?1 AND (?2 = '' OR account = ?2) AND (?3 = '' OR instr(lower({_TEXT}), lower(?3)))"
 
 
 class History:
@@ -55,48 +79,63 @@ class History:
         self._database = database
 
     def accounts(self) -> list[str]:
-        """Those that have a model."""
+        """Those that have a registration."""
         with self._database.connection() as connection:
-            return [account for (account,) in connection.execute("SELECT DISTINCT account FROM models ORDER BY 1")]
+            return [account for (account,) in connection.execute(f"SELECT DISTINCT account FROM {_ALL} ORDER BY 1")]
 
-    def count(self, account: str = "", words: str = "") -> int:
-        """How many models there are whose names, protocol or host hold `words`: of one account, or of all."""
+    def count(self, kind: str, account: str = "", words: str = "") -> int:
+        """How many of a kind there are in whose names or cells `words` stand: of an account, or of all."""
         with self._database.connection() as connection:
-            (count,) = connection.execute(f"SELECT count(*) FROM models {_WHERE}", (account, words)).fetchone()
+            (count,) = connection.execute(f"SELECT count(*) FROM {_ALL} {_WHERE}", (kind, account, words)).fetchone()
         return int(count)
 
-    def models(self, account: str, words: str, limit: int, offset: int) -> list[Registered]:
-        """Those models, by name."""
+    def registered(self, kind: str, account: str, words: str, limit: int, offset: int) -> list[Registered]:
+        """Those registrations, by name."""
         with self._database.connection() as connection:
             rows = connection.execute(
-                f"SELECT account, {COLUMNS} FROM models {_WHERE}"
-                " ORDER BY lower(model_saved_name), model_version, account LIMIT ?3 OFFSET ?4",
-                (account, words, limit, offset),
+                f"SELECT {_COLUMNS} FROM {_ALL} {_WHERE} ORDER BY lower(name), version, account LIMIT ?4 OFFSET ?5",
+                (kind, account, words, limit, offset),
             )
-            return [Registered(row[0], model_of(row[1:])) for row in rows]
+            return [_registered(row) for row in rows]
 
-    def find(self, model_id: int) -> list[Registered]:
-        """The one model of this number, or none."""
+    def find(self, kind: str, number: int) -> list[Registered]:
+        """The one registration of this number, or none."""
         with self._database.connection() as connection:
-            rows = connection.execute(f"SELECT account, {COLUMNS} FROM models WHERE model_id = ?", (model_id,))
-            return [Registered(row[0], model_of(row[1:])) for row in rows]
+            query = f"SELECT {_COLUMNS} FROM {_ALL} WHERE kind = ? AND number = ?"
+            return [_registered(row) for row in connection.execute(query, (kind, number))]
 
     def count_changes(self) -> int:
         """How many are kept."""
         with self._database.connection() as connection:
-            return int(connection.execute("SELECT count(*) FROM changes").fetchone()[0])
+            query = "SELECT (SELECT count(*) FROM changes) + (SELECT count(*) FROM object_changes)"
+            return int(connection.execute(query).fetchone()[0])
 
     def changes(self, limit: int | None = None, offset: int = 0) -> list[Change]:
         """The last changes, the newest first."""
         with self._database.reading() as connection:
-            return list(islice(_changes(connection), offset, None if limit is None else offset + limit))
+            found = heapq.merge(
+                _of_models(connection), _of_objects(connection), key=lambda change: change.at, reverse=True
+            )
+            return list(islice(found, offset, None if limit is None else offset + limit))
 
-    def changes_of(self, model_id: int) -> list[Change]:
-        """The same of one model."""
-        return [change for change in self.changes() if change.model.model_id == model_id]
+    def changes_of(self, kind: str, number: int) -> list[Change]:
+        """The same of one registration."""
+        return [change for change in self.changes() if (change.of.kind, change.of.number) == (kind, number)]
 
 
-def _changes(connection: sqlite3.Connection) -> Iterator[Change]:
+def _registered(row: tuple[Any, ...]) -> Registered:
+    *columns, document = row
+    return Registered(*(*columns, json.loads(document)))
+
+
+def registered_model(account: str, model: Model) -> Registered:
+    """A model as all kinds are read here."""
+    identity = (model.model_saved_name, model.model_version, model.project_name)
+    times = (model.created_at, model.updated_at)
+    return Registered("model", account, *identity, model.model_id, *times, model.document)
+
+
+def _of_models(connection: sqlite3.Connection) -> Iterator[Change]:
     """Walks back from what is registered now; each step undoes one change."""
     now: dict[tuple[str, Identity], Model | None] = {}
 
@@ -113,4 +152,18 @@ def _changes(connection: sqlite3.Connection) -> Iterator[Change]:
         after = was(account, undo)
         before = next((model for model in undo.values() if model), None)
         now.update({(account, identity): model for identity, model in undo.items()})
-        yield Change(number, at, account, before, after)
+        old, new = (registered_model(account, model) if model else None for model in (before, after))
+        yield Change(str(number), at, old, new)
+
+
+def _of_objects(connection: sqlite3.Connection) -> Iterator[Change]:
+    account = _ACCOUNT.format("json_extract(coalesce(after, before), '$.project_name')")
+    query = f"SELECT number, at, kind, {account}, before, after FROM object_changes ORDER BY number DESC"
+    for number, at, kind, account, *texts in connection.execute(query):
+        before, after = (_object(kind, account, json.loads(text)) if text else None for text in texts)
+        yield Change(f"{kind}-{number}", at, before, after)
+
+
+def _object(kind: str, account: str, it: dict[str, Any]) -> Registered:
+    name, *others = it.values()
+    return Registered(kind, account, name, "", *others)

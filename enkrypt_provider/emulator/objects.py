@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .database import Database
-from .store import Clock, Document, Taken, Unknown, random_id
+from .store import UNDOABLE, Clock, Document, Taken, Unknown, random_id
 
 _COLUMNS = "name, project_name, number, created_at, updated_at, document"
 _THERE = "kind = ? AND scope = ? AND name = ?"
@@ -53,6 +53,7 @@ class Objects:
             if deleted and revives:
                 made = replace(made, number=deleted[0].number, created_at=deleted[0].created_at)
             _put(connection, scope, made)
+            _remember(connection, scope, now, None, made)
             return made
 
     def find(self, scope: Scope, name: str) -> Object:
@@ -79,12 +80,14 @@ class Objects:
                 raise Taken(new.name, scope.kind)
             connection.execute(f"DELETE FROM objects WHERE {_THERE}", (scope.kind, scope.owner, name))
             _put(connection, scope, new)
+            _remember(connection, scope, new.updated_at, before, new)
             return new
 
     def delete(self, scope: Scope, name: str) -> Object:
         with self._database.writing() as connection:
             gone = _one(connection, scope, name)
             connection.execute(f"UPDATE objects SET is_deleted = 1 WHERE {_THERE}", (scope.kind, scope.owner, name))
+            _remember(connection, scope, self._now(), gone, None)
             return gone
 
     def _now(self) -> str:
@@ -116,6 +119,19 @@ def _put(connection: sqlite3.Connection, scope: Scope, it: Object) -> None:
             json.dumps(it.document),
         ),
     )  # fmt: skip
+
+
+def _remember(
+    connection: sqlite3.Connection, scope: Scope, at: str, before: Object | None, after: Object | None
+) -> None:
+    """Keeps a change for the history."""
+    texts = [it and json.dumps(vars(it)) for it in (before, after)]
+    number = connection.execute(
+        "INSERT INTO object_changes (at, kind, scope, before, after) VALUES (?, ?, ?, ?, ?)",
+        (at, scope.kind, scope.owner, *texts),
+    ).lastrowid
+    if number and number % 64 == 0:
+        connection.execute("DELETE FROM object_changes WHERE number <= ?", (number - UNDOABLE,))
 
 
 def _object(row: Sequence[Any]) -> Object:

@@ -1,4 +1,4 @@
-"""The last requests, for tests to read: what was asked, of which model, and what came of it.
+"""The last requests, for tests to read: what was asked, of which registration, and what came of it.
 
 Kept in the database, so that it holds the requests of every process. No API key enters: the header `apikey` is never
 looked at, and bodies come in with every field that may hold a secret masked.
@@ -17,6 +17,7 @@ KEPT = 10_000  # requests
 _FOUND = """(?1 = '' OR instr(lower(
     json_extract(entry, '$.method', '$.path', '$.call', '$.status', '$.faults')
     || ' ' || coalesce(json_extract(entry, '$.model_saved_name') || '/' || json_extract(entry, '$.model_version'), '')
+    || ' ' || coalesce(json_extract(entry, '$.kind') || ' ' || json_extract(entry, '$.name'), '')
 ), lower(?1)))"""
 
 
@@ -27,6 +28,8 @@ class Entry:
     method: str
     path: str
     call: str | None
+    kind: str | None
+    name: str | None
     model_saved_name: str | None
     model_version: str | None
     status: int | None  # None: no response was sent
@@ -69,17 +72,17 @@ class RequestLog:
             (count,) = connection.execute(query, (words,)).fetchone()
         return int(count)
 
-    def about(self, name: str, version: str, limit: int) -> list[dict[str, Any]]:
-        """The last about one model, the newest first."""
-        kept = json.dumps({"model_saved_name": name, "model_version": version})[1:-1]
+    def about(self, kind: str, name: str, version: str, limit: int) -> list[dict[str, Any]]:
+        """The last about one registration, the newest first; only a model has a version."""
+        kept = json.dumps({"kind": kind, "name": name})[1:-1]
         # The text is found ten times as fast as the field, which then decides.
         query = (
-            "SELECT number, entry FROM requests WHERE instr(entry, ?)"
-            " AND json_extract(entry, '$.model_saved_name') = ? AND json_extract(entry, '$.model_version') = ?"
+            "SELECT number, entry FROM requests WHERE instr(entry, ?) AND json_extract(entry, '$.kind') = ?"
+            " AND json_extract(entry, '$.name') = ? AND coalesce(json_extract(entry, '$.model_version'), '') = ?"
             " ORDER BY number DESC LIMIT ?"
         )
         with self._database.connection() as connection:
-            rows = connection.execute(query, (kept, name, version, limit)).fetchall()
+            rows = connection.execute(query, (kept, kind, name, version, limit)).fetchall()
         return _told(rows)
 
     def clear(self) -> None:

@@ -14,10 +14,12 @@ from typing import Final
 from ..kinds.kind import Json, Kind, Properties
 from ..kinds.registry import KINDS
 from ..kinds.secrets import Path
-from .package_schema import camel, resource
+from .package_schema import DYNAMIC, camel, resource
 
 TYPES: Final[Mapping[str, Kind]] = {resource(kind.name): kind for kind in KINDS}
 """The kinds by the type of their resource."""
+ALL_TYPES: Final[Mapping[str, Kind]] = {**{f"{DYNAMIC}{kind.name}": kind for kind in KINDS}, **TYPES}
+"""The same, and those of the dynamic resources."""
 
 
 def to_package(kind: Kind, properties: Properties) -> Properties:

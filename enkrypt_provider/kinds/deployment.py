@@ -13,10 +13,11 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from .document import Document
-from .kind import Calls, Kind
+from .guardrails_policy import GUARDRAILS_POLICY
+from .kind import Calls, Kind, Reference
 from .managed import Managed
 from .markers import Note, ReadAs, Replaces, SentWhereAbsent, ServerSet, Unordered
-from .model import DEFAULT_VERSION
+from .model import DEFAULT_VERSION, MODEL
 from .values import Once, SavedName, Version
 
 InputBlock = Literal[
@@ -85,7 +86,7 @@ NO_OUTPUT: Final = {
 
 
 class Deployment(Managed):
-    """A deployment as Enkrypt AI registers it."""
+    """A deployment as Enkrypt AI registers it: a model, and the guardrails policies that protect it."""
 
     name: Annotated[
         SavedName, Replaces(), Note("the length [P], the characters [G]"), Field(examples=["my-deployment"])
@@ -123,5 +124,10 @@ DEPLOYMENT: Final = Kind(
     whole_with=("input_guardrails_policy",),
     placed=_placed,
     deletes_first=True,
+    references=(
+        Reference(MODEL, ("model_saved_name", "model_version")),
+        Reference(GUARDRAILS_POLICY, ("input_guardrails_policy.policy_name",)),
+        Reference(GUARDRAILS_POLICY, ("output_guardrails_policy.policy_name",)),
+    ),
 )  # fmt: skip
 """[P] Its name is unique in the account, over all projects: a replacement of the same name must come second."""

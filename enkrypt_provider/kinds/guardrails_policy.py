@@ -158,7 +158,11 @@ class Detectors(Document):
 
 
 class GuardrailsPolicy(Managed):
-    """A guardrails policy as Enkrypt AI registers it."""
+    """A guardrails policy as Enkrypt AI registers it: a named set of detectors.
+
+    A detector that is not declared is switched off when the policy is written, and not compared with what the API
+    says.
+    """
 
     name: Annotated[SavedName, Replaces(), Note("the length [P], the characters [G]"), Field(examples=["my-policy"])]
     """The name by which deployments and callers refer to it, its identity."""

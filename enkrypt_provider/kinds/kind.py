@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, TypeAlias, TypeVar
@@ -93,6 +93,14 @@ def _as_it_is(response: Properties) -> Properties:
     return response
 
 
+@dataclass(frozen=True)
+class Reference:
+    """The paths of the fields that together hold the identity of a registration of another `kind`, the name first."""
+
+    kind: Kind
+    paths: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Kind:
     """A kind of registration.
@@ -101,7 +109,7 @@ class Kind:
     `number` is the output that holds the API's own number; `whole_with` are the paths without which an item of a list
     is only a summary. `nested` is the object whose fields a response may show at the root; `placed` is what else is
     done to a response once its fields are in their places. `deletes_first` says that a replacement must not be made
-    before the old registration is deleted.
+    before the old registration is deleted; `references` are the fields that name registrations of other kinds.
     """
 
     name: str
@@ -114,6 +122,7 @@ class Kind:
     nested: str = ""
     placed: Callable[[Properties], Properties] = _as_it_is
     deletes_first: bool = False
+    references: tuple[Reference, ...] = ()
     _having: dict[type, Any] = field(default_factory=dict, init=False, repr=False)
 
     # ---- what follows from its fields
@@ -207,6 +216,13 @@ class Kind:
         """The identity of inputs, or None where it is not known yet."""
         parts = [at(inputs, path) for path in self.identity]
         return self.identity_of(inputs) if all(isinstance(part, str) for part in parts) else None
+
+    def named(self, inputs: Mapping[str, Json]) -> Iterator[tuple[Reference, Identifier]]:
+        """Each registration of another kind that canonical inputs name, where it is known."""
+        for reference in self.references:
+            parts = [at(inputs, path) for path in reference.paths]
+            if all(isinstance(part, str) for part in parts):
+                yield reference, Identifier(*parts, *[""] * (2 - len(parts)))
 
     def identity_in(self, item: Mapping[str, Json]) -> Identifier:
         """The identity in a response, wherever its fields stand there."""

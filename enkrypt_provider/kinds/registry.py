@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias
 
 from .deployment import DEPLOYMENT
 from .guardrails_policy import GUARDRAILS_POLICY
@@ -10,3 +11,7 @@ from .kind import Kind
 from .model import MODEL
 
 KINDS: Final[tuple[Kind, ...]] = (MODEL, GUARDRAILS_POLICY, DEPLOYMENT)
+"""What is named stands before what names it."""
+Section: TypeAlias = Literal["models", "policies", "deployments"]
+SECTIONS: Final[Mapping[str, Kind]] = {kind.calls.listed: kind for kind in KINDS}
+"""The kinds by the plural of their noun."""

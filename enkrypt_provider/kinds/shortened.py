@@ -40,12 +40,12 @@ def _least(kind: Kind, inputs: Properties) -> Properties:
     least: Properties = {}
     for path in (*kind.required, *sources):
         value = None if path.startswith(optional) else at(inputs, path)
-        if value is not None and not isinstance(value, dict | list):
+        if value is not None and not isinstance(value, list):
             *parents, name = path.split(".")
             holder = least
             for parent in parents:
                 holder = holder.setdefault(parent, {})
-            holder[name] = value
+            holder[name] = {} if isinstance(value, dict) else value
     return least
 
 
@@ -61,15 +61,15 @@ def _without(kind: Kind, value: Any, default: Any, path: str) -> Any:
     kept = {}
     for name, item in value.items():
         below = f"{path}.{name}".removeprefix(".")
-        if below in kind.required or item not in (default.get(name, ABSENT), _sent_for_absent(kind, below)):
+        if below in kind.required or (item != default.get(name, ABSENT) and not _is_absent(kind, item, below)):
             kept[name] = _without(kind, item, default.get(name), below)
     return kept
 
 
-def _sent_for_absent(kind: Kind, path: str) -> Any:
-    """What a field is where nobody declares it, but for fields that a map takes besides."""
+def _is_absent(kind: Kind, value: Any, path: str) -> bool:
+    """Whether an object says what is sent where nobody declares it."""
     absent = kind.fields[path].marker(SentWhereAbsent) if path in kind.fields else None
-    return absent.value if absent else ABSENT
+    return absent is not None and _without(kind, value, None, path) == _without(kind, absent.value, None, path)
 
 
 def _of_fields(kind: Kind, path: str) -> Properties:

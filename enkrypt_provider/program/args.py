@@ -427,7 +427,11 @@ class DetectorsArgs:
 
 @input_type
 class EnkryptGuardrailsPolicyArgs:
-    """A guardrails policy as Enkrypt AI registers it."""
+    """A guardrails policy as Enkrypt AI registers it: a named set of detectors.
+
+    A detector that is not declared is switched off when the policy is written, and not compared with what the API
+    says.
+    """
 
     name: pulumi.Input[str]
     """The name by which deployments and callers refer to it, its identity. A change replaces the registration.
@@ -510,7 +514,7 @@ class OutputPolicyArgs:
 
 @input_type
 class EnkryptDeploymentArgs:
-    """A deployment as Enkrypt AI registers it."""
+    """A deployment as Enkrypt AI registers it: a model, and the guardrails policies that protect it."""
 
     name: pulumi.Input[str]
     """The name by which callers refer to it, its identity. No other project of the account may have it. A change

@@ -1,26 +1,30 @@
-"""The catalogue: models declared in a stack's configuration, so that a program differs by its stack's file alone.
+"""The catalogue: registrations declared in the configuration of a stack, so that one program serves every stack.
 
-Reads and validates `enkrypt:models` before anything is declared. A secret is never in it: `{secret: NAME}`,
-at any place, stands for the secret configuration value `enkrypt:NAME`; `{config: NAME}` for the plain one, so
-that one catalogue, in Pulumi.yaml, serves every stack.
+Reads and validates `enkrypt:models`, `enkrypt:policies` and `enkrypt:deployments` before anything is declared. A
+secret is never in it: `{secret: NAME}`, at any place, stands for the secret configuration value `enkrypt:NAME`;
+`{config: NAME}` for the plain one, so that one catalogue, in Pulumi.yaml, serves every stack.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
 from pulumi.runtime import is_config_secret
 
-from ..errors import ConfigurationError, plain
+from ..errors import ConfigurationError, Problem, plain
 from ..kinds import codec
-from ..kinds.kind import Identifier
+from ..kinds.kind import Identifier, Kind, Properties, holder_of
 from ..kinds.markers import Dialect
-from ..kinds.model import MODEL
 from ..kinds.plain import UNKNOWN
+from ..kinds.registry import SECTIONS, Section
 from ..settings import Settings
+from . import resource
+from .registered import Registered
+from .resource import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel
 
 MODELS: Final = "models"
 SECRET: Final = "secret"  # noqa: S105 - a name, no password
@@ -28,34 +32,120 @@ VALUE: Final = "config"
 """What a reference is called: `{secret: NAME}`, `{config: NAME}`."""
 
 
-def load(config: pulumi.Config | None = None) -> dict[str, dict[str, Any]]:
-    """The catalogue of this stack: the arguments of an `EnkryptModel` for each entry, by its name.
+@dataclass(frozen=True)
+class Catalogue:
+    """The resources that a catalogue declares, by the names of their entries."""
 
-    Raises `pulumi.RunError`, a line for each problem: the entry, the field, the rule and what to do. No
-    problem shows a value.
+    models: dict[str, EnkryptModel]
+    policies: dict[str, EnkryptGuardrailsPolicy]
+    deployments: dict[str, EnkryptDeployment]
+
+
+def declare(config: pulumi.Config | None = None, *, opts: pulumi.ResourceOptions | None = None) -> Catalogue:
+    """Declare everything that the catalogue of this stack holds.
+
+    A deployment that names a model or a policy of the catalogue gets the name as that resource's output: it is made
+    after them and deleted before them. Raise as `load` does.
     """
     config = config or pulumi.Config("enkrypt")
-    entries = _entries(config)
+    made: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    declared: dict[tuple[Kind, Identifier | None], Registered] = {}
+    for entry in _entries(config):
+        arguments = _resolved(entry.given, config)
+        for reference, identity in entry.kind.named(entry.inputs):
+            if other := declared.get((reference.kind, identity)):
+                _put(arguments, reference.paths[0], _name_of(reference.kind, other))
+        found = getattr(resource, entry.kind.name)(entry.name, **arguments, opts=opts)
+        made[entry.kind.calls.listed][entry.name] = found
+        declared[entry.kind, entry.identity] = found
+    return Catalogue(**made)
+
+
+def load(config: pulumi.Config | None = None, section: Section = "models") -> dict[str, dict[str, Any]]:
+    """The arguments of each entry in one section of this stack's catalogue, by its name: those of an `EnkryptModel`.
+
+    The whole catalogue is checked. Raise `pulumi.RunError`, a line for each problem: the entry, the field, the rule
+    and what to do. No problem shows a value.
+    """
+    config = config or pulumi.Config("enkrypt")
+    entries = [entry for entry in _entries(config) if entry.kind is SECTIONS[section]]
+    return {entry.name: _resolved(entry.given, config) for entry in entries}
+
+
+def _put(arguments: Properties, path: str, value: Any) -> None:
+    if (holder := holder_of(arguments, path)) is not None:
+        holder[path.rpartition(".")[2]] = value
+
+
+def _name_of(kind: Kind, registered: Registered) -> Any:
+    return getattr(registered, next(iter(kind.identity)))
+
+
+# ---- reading and checking
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One entry: what is `given` with references in it, and its canonical `inputs` as far as they are known."""
+
+    kind: Kind
+    name: str
+    given: Any
+    inputs: Properties
+    problems: list[Problem]
+
+    @property
+    def path(self) -> str:
+        return f"{self.kind.calls.listed}.{plain(self.name, 60)}"
+
+    @property
+    def identity(self) -> Identifier | None:
+        return None if self.problems else self.kind.known_identity(self.inputs)
+
+
+def _entries(config: pulumi.Config) -> list[_Entry]:
+    """The entries of all sections. Raise `pulumi.RunError` where anything is wrong."""
+    dialect: Dialect = "v2" if config.get("dialect") == "v2" else "v1"
+    given = [(kind, name, entry) for section, kind in SECTIONS.items() for name, entry in _section(config, section)]
+    entries = [_Entry(kind, name, entry, *_parsed(kind, entry, config, dialect)) for kind, name, entry in given]
     problems = [
         *_settings_problems(config),
         *_secret_problems(config, entries),
         *_value_problems(config, entries),
-        *_model_problems(config, entries, "v2" if config.get("dialect") == "v2" else "v1"),
+        *_entry_problems(entries),
     ]
     if problems:
         count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
         lines = "\n  ".join(problems)
         raise pulumi.RunError(f"{count} in the configuration of stack {pulumi.get_stack()}:\n  {lines}")
-    return {name: _resolved(entry, config) for name, entry in entries.items()}
+    return entries
 
 
-def _entries(config: pulumi.Config) -> dict[str, Any]:
-    found = config.get_object(MODELS)
-    if found is None:
-        return {}
-    if not isinstance(found, dict):
-        raise pulumi.RunError("enkrypt:models must be an object: a name for each model, and its arguments below it")
-    return found
+def _section(config: pulumi.Config, section: str) -> Iterator[tuple[str, Any]]:
+    found = config.get_object(section)
+    if not isinstance(found, dict | None):
+        raise pulumi.RunError(
+            f"{config.full_key(section)} must be an object: a name for each {SECTIONS[section].noun}, and its "
+            "arguments below it"
+        )
+    yield from (found or {}).items()
+
+
+def _parsed(kind: Kind, entry: Any, config: pulumi.Config, dialect: Dialect) -> tuple[Properties, list[Problem]]:
+    if not isinstance(entry, dict) or _reference(entry, SECRET) or _reference(entry, VALUE):
+        return {}, [Problem("", "must be an object")]
+    inputs, problems = codec.parse(kind, _known(entry, config), dialect)
+    set_by_server = [Problem(name, "is set by the server: leave it out") for name in kind.computed if name in entry]
+    return inputs, [*problems, *set_by_server]
+
+
+def _entry_problems(entries: list[_Entry]) -> Iterator[str]:
+    seen: dict[tuple[Kind, Identifier], _Entry] = {}
+    for entry in entries:
+        yield from (f"{entry.path}{'.' if problem.path else ': '}{problem}" for problem in entry.problems)
+        if entry.identity and (other := seen.setdefault((entry.kind, entry.identity), entry)) is not entry:
+            same = " and ".join(("name", "version")[: len(entry.kind.identity)])
+            yield f"{entry.path}: declares the same {same} as {other.path}"
 
 
 def _settings_problems(config: pulumi.Config) -> Iterator[str]:
@@ -65,13 +155,13 @@ def _settings_problems(config: pulumi.Config) -> Iterator[str]:
         yield str(error).replace("--secret enkrypt:apiKey", f"--secret enkrypt:apiKey --stack {pulumi.get_stack()}")
 
 
-def _secret_problems(config: pulumi.Config, entries: Mapping[str, Any]) -> Iterator[str]:
+def _secret_problems(config: pulumi.Config, entries: list[_Entry]) -> Iterator[str]:
     for name, users in _users(entries, SECRET):
         if not config.get(name):
             yield f"the secret of {users} is not set: run `pulumi config set --secret {_setting(name)}`"
 
 
-def _value_problems(config: pulumi.Config, entries: Mapping[str, Any]) -> Iterator[str]:
+def _value_problems(config: pulumi.Config, entries: list[_Entry]) -> Iterator[str]:
     for name, users in _users(entries, VALUE):
         if is_config_secret(config.full_key(name)):
             yield f"the value of {users} is a secret: write {{secret: {plain(name, 60)}}} in place of {{config: …}}"
@@ -83,30 +173,13 @@ def _setting(name: str) -> str:
     return f"enkrypt:{plain(name, 60)} --stack {pulumi.get_stack()}"
 
 
-def _users(entries: Mapping[str, Any], kind: str) -> Iterator[tuple[str, str]]:
+def _users(entries: list[_Entry], kind: str) -> Iterator[tuple[str, str]]:
     """Each name that stands in a reference of this kind, and the entries in which it does."""
     wanted: dict[str, list[str]] = {}
-    for user, entry in entries.items():
-        for name in _references(entry, kind):
-            wanted.setdefault(name, []).append(plain(user, 60))
+    for entry in entries:
+        for name in _references(entry.given, kind):
+            wanted.setdefault(name, []).append(plain(entry.name, 60))
     yield from ((name, ", ".join(dict.fromkeys(users))) for name, users in wanted.items())
-
-
-def _model_problems(config: pulumi.Config, entries: Mapping[str, Any], dialect: Dialect) -> Iterator[str]:
-    seen: dict[Identifier, str] = {}
-    for name, entry in entries.items():
-        path = f"models.{plain(name, 60)}"
-        if not isinstance(entry, dict) or _reference(entry, SECRET) or _reference(entry, VALUE):
-            yield f"{path}: must be an object"
-            continue
-        inputs, problems = codec.parse(MODEL, _known(entry, config), dialect)
-        yield from (f"{path}.{problem}" for problem in problems)
-        yield from (
-            f"{path}.{field}: is set by the server: leave it out" for field in MODEL.computed if field in entry
-        )
-        identity = None if problems else MODEL.known_identity(inputs)
-        if identity and (other := seen.setdefault(identity, name)) != name:
-            yield f"{path}: declares the same name and version as models.{plain(other, 60)}"
 
 
 def _known(entry: Any, config: pulumi.Config) -> Any:

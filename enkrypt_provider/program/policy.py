@@ -1,7 +1,7 @@
-"""Policies: rules that every model of a program must keep, judged at preview, before anything is registered.
+"""Policies: rules that what a program registers must keep, judged at preview, before anything is registered.
 
-A rule is a plain function of a `Model`. Here: when rules are judged and what a violation does; a few rules that many
-need. For users: docs/policy.md.
+A rule is a plain function of a `Registration`. Here: when rules are judged and what a violation does; a few rules
+that many need. For users: docs/policy.md.
 """
 
 from __future__ import annotations
@@ -16,16 +16,14 @@ import pulumi
 from pulumi.runtime import rpc
 
 from ..errors import EnkryptError, counted, plain
-from ..frontends.package_names import from_package
-from ..frontends.package_schema import DYNAMIC, token
+from ..frontends.package_names import ALL_TYPES, from_package
 from ..frontends.property_values import clear, from_engine, without_unknown
 from ..kinds import codec
-from ..kinds.model import MODEL
+from ..kinds.kind import Kind
 from ..kinds.plain import UNKNOWN
+from ..kinds.registry import SECTIONS, Section
 from ..kinds.secrets import replaced_at
 
-TYPES: Final = (f"{DYNAMIC}{MODEL.name}", token(MODEL.name))
-"""The dynamic resource and the native one."""
 SECRET: Final = "[secret]"  # noqa: S105 - a name, no password
 """What a rule sees in the place of keys."""
 
@@ -35,7 +33,7 @@ class NotKnownYet(Exception):
 
 
 class PolicyViolation(EnkryptError, pulumi.RunError):
-    """A mandatory rule is broken: the model was not registered. `violations` has a line for each."""
+    """A mandatory rule is broken: nothing was registered for the resource. `violations` has a line for each."""
 
     def __init__(self, name: str, violations: list[str]) -> None:
         super().__init__(f"{plain(name, 60)}: {counted(len(violations), 'policy violation')}: it is not registered")
@@ -43,8 +41,8 @@ class PolicyViolation(EnkryptError, pulumi.RunError):
 
 
 @dataclass(frozen=True)
-class Model:
-    """A model as it is declared: `model["model_config.endpoint.scheme"]`.
+class Registration:
+    """A model, a policy or a deployment as it is declared: `model["model_config.endpoint.scheme"]`.
 
     Defaults are filled in, what is absent is None, keys are `SECRET`. `name` is the resource's. What a program made
     secret besides is in the clear: no value belongs into what a rule says.
@@ -65,27 +63,29 @@ class Model:
         return found
 
 
-Rule = Callable[[Model], str | Iterable[str] | None]
-"""Says what is wrong with a model, in lines that name field and rule: one, several, or None where all is well."""
+Model = Registration
+Rule = Callable[[Registration], str | Iterable[str] | None]
+"""Says what is wrong with one, in lines that name field and rule: one, several, or None where all is well."""
 
 
-def enforce(*rules: Rule, advisory: Iterable[Rule] = ()) -> None:
-    """Judges every `EnkryptModel` that the program declares from now on.
+def enforce(*rules: Rule, advisory: Iterable[Rule] = (), on: Section = "models") -> None:
+    """Judges every model, or what else `on` names, that the program declares from now on.
 
-    A violation of one of `rules` is an error line, the model is not registered and the preview fails; of an
-    `advisory` one it is a warning. A rule that needs what a preview cannot know is judged at `pulumi up`, before the
-    model is registered.
+    A violation of one of `rules` is an error line, the resource is not registered and the preview fails; of an
+    `advisory` one it is a warning. A rule that needs what a preview cannot know is judged at `pulumi up`, before
+    anything is registered for the resource.
     """
-    hints = tuple(advisory)
+    kind, hints = SECTIONS[on], tuple(advisory)
+    name, *_ = kind.identity
 
     def judge(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-        if args.type_ not in TYPES or args.opts.id:
+        if ALL_TYPES.get(args.type_) is not kind or args.opts.id:
             return None
         props: dict[str, Any] = dict(args.props)
-        verdict: pulumi.Output[bool] = pulumi.Output.from_input(_judged(args.name, props, rules, hints))
-        # The engine is not asked for the model before there is a verdict.
-        gate = pulumi.Output.all(props["model_saved_name"], verdict).apply(lambda both: both[0])
-        return pulumi.ResourceTransformationResult({**props, "model_saved_name": gate}, args.opts)
+        verdict: pulumi.Output[bool] = pulumi.Output.from_input(_judged(kind, args.name, props, rules, hints))
+        # The engine is not asked for the resource before there is a verdict.
+        gate = pulumi.Output.all(props[name], verdict).apply(lambda both: both[0])
+        return pulumi.ResourceTransformationResult({**props, name: gate}, args.opts)
 
     # Not `register_resource_transform`: what that raises in the engine's callback is shown as a traceback.
     pulumi.runtime.register_stack_transformation(judge)
@@ -94,7 +94,7 @@ def enforce(*rules: Rule, advisory: Iterable[Rule] = ()) -> None:
 # ---- rules that many need
 
 
-def https_only(model: Model) -> str | None:
+def https_only(model: Registration) -> str | None:
     """No endpoint is plain http: keys and prompts would travel in the clear."""
     return "model_config.endpoint.scheme must be https" if model["model_config.endpoint.scheme"] == "http" else None
 
@@ -102,25 +102,50 @@ def https_only(model: Model) -> str | None:
 def certified(*names: str) -> Rule:
     """Every model has these certifications."""
 
-    def certified(model: Model) -> list[str]:
+    def certified(model: Registration) -> list[str]:
         held = model["certifications"] or ()
         return [f'certifications must hold "{name}"' for name in names if name not in held]
 
     return certified
 
 
-def owned(model: Model) -> str | None:
+def owned(model: Registration) -> str | None:
     """A model that is hosted internally names its owner."""
     if model["model_config.hosting_type"] != "Internal" or model["model_config.metadata.owner"]:
         return None
     return "model_config.metadata.owner must be set where hosting_type is Internal"
 
 
+def enables(*detectors: str) -> Rule:
+    """Every policy enables these detectors."""
+
+    def enables(policy: Registration) -> list[str]:
+        return [f"detectors.{it}.enabled must be true" for it in detectors if not policy[f"detectors.{it}.enabled"]]
+
+    return enables
+
+
+def guarded(deployment: Registration) -> list[str]:
+    """Every deployment uses a policy for requests, and one for responses."""
+    used = ("input_guardrails_policy", "output_guardrails_policy")
+    return [f"{it}.enabled must be true" for it in used if not deployment[f"{it}.enabled"]]
+
+
+def blocks(*detectors: str) -> Rule:
+    """Every deployment blocks the requests in which these detectors find something."""
+
+    def blocks(deployment: Registration) -> list[str]:
+        held = deployment["input_guardrails_policy.block"] or ()
+        return [f'input_guardrails_policy.block must hold "{it}"' for it in detectors if it not in held]
+
+    return blocks
+
+
 def in_stacks(pattern: str, rule: Rule) -> Rule:
     """`rule`, in the stacks alone whose name matches `pattern` (`*` and `?`)."""
 
     @wraps(rule)
-    def in_stacks(model: Model) -> str | Iterable[str] | None:
+    def in_stacks(model: Registration) -> str | Iterable[str] | None:
         return rule(model) if fnmatchcase(model.stack, pattern) else None
 
     return in_stacks
@@ -129,34 +154,36 @@ def in_stacks(pattern: str, rule: Rule) -> Rule:
 # ---- judging
 
 
-async def _judged(name: str, props: dict[str, Any], rules: Iterable[Rule], advisory: Iterable[Rule]) -> bool:
+async def _judged(
+    kind: Kind, name: str, props: dict[str, Any], rules: Iterable[Rule], advisory: Iterable[Rule]
+) -> bool:
     declared = {key: value for key, value in props.items() if value is not None and not key.startswith("__")}
-    model = _model(name, from_engine(await rpc.serialize_properties(declared, {})))
-    for line in _violations(model, advisory):
+    found = _registration(kind, name, from_engine(await rpc.serialize_properties(declared, {})))
+    for line in _violations(found, advisory):
         pulumi.log.warn(f"{line}, advisory)")
-    if found := list(_violations(model, rules)):
-        for line in found:
-            pulumi.log.error(f"{line}, mandatory)")
-        raise PolicyViolation(name, [f"{line}, mandatory)" for line in found])
+    if lines := [f"{line}, mandatory)" for line in _violations(found, rules)]:
+        for line in lines:
+            pulumi.log.error(line)
+        raise PolicyViolation(name, lines)
     return True
 
 
-def _violations(model: Model, rules: Iterable[Rule]) -> Iterator[str]:
+def _violations(found: Registration, rules: Iterable[Rule]) -> Iterator[str]:
     for rule in rules:
         try:
-            said = rule(model)
+            said = rule(found)
         except NotKnownYet:
             continue
         lines = [said] if isinstance(said, str) else said or ()
-        yield from (f"{plain(model.name, 60)}: {plain(line, 300)} (policy {rule.__name__}" for line in lines)
+        yield from (f"{plain(found.name, 60)}: {plain(line, 300)} (policy {rule.__name__}" for line in lines)
 
 
-def _model(name: str, declared: dict[str, Any]) -> Model:
-    inputs = from_package(MODEL, without_unknown(clear(declared)))
+def _registration(kind: Kind, name: str, declared: dict[str, Any]) -> Registration:
+    inputs = from_package(kind, without_unknown(clear(declared)))
     # In the dialect that takes all fields; what is wrong in them is the provider's to say.
-    shown, _problems = codec.parse(MODEL, inputs, "v2")
-    hidden = replaced_at(shown, MODEL.secret_paths(shown), lambda value: UNKNOWN if value is UNKNOWN else SECRET)
-    return Model(name, pulumi.get_project(), pulumi.get_stack(), hidden)
+    shown, _problems = codec.parse(kind, inputs, "v2")
+    hidden = replaced_at(shown, kind.secret_paths(shown), lambda value: UNKNOWN if value is UNKNOWN else SECRET)
+    return Registration(name, pulumi.get_project(), pulumi.get_stack(), hidden)
 
 
 def _any_unknown(value: Any) -> bool:

@@ -40,9 +40,10 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
         found by `check`, at preview.
         """
         if opts and opts.import_ is not None:
-            advice = self._instead_of_import(str(opts.import_))
+            wanted = str(opts.import_).partition("/")[0]
             raise WrongArguments(
-                f"{name}: the engine cannot import a dynamic resource: leave out import_, and {advice}"
+                f"{name}: the engine cannot import a dynamic resource: leave out import_, and run `enkrypt-provider "
+                f"import --name {wanted}`"
             )
         given = given_arguments(name, self._ARGS, args, arguments)
         if given.get("deletion_protection") is True:
@@ -73,10 +74,6 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
         merged = pulumi.ResourceOptions.merge(opts, ours)
         Resource.__init__(found, cls._PROVIDER(), resource_name, cls._named_outputs(), merged)
         return found
-
-    @staticmethod
-    def _instead_of_import(id_: str) -> str:
-        return f"declare {id_} with adopt_existing=True"
 
     @classmethod
     def _named_outputs(cls) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""For the tests of programs with models: stacks without the engine, an emulator, the search for secrets.
+"""For the tests of programs: stacks without the engine, an emulator, the search for secrets.
 
 As a pytest plugin it brings the fixture `enkrypt_emulator`: by itself where this package is installed, else by
 `pytest_plugins = ["enkrypt_provider.testing"]`. For users: docs/testing.md.
@@ -38,6 +38,6 @@ __all__ = [
 
 @pytest.fixture
 def enkrypt_emulator(tmp_path: Path) -> Iterator[Emulator]:
-    """The Models API on this machine, empty, for one test: `.url`, `.key`, `.endpoint`, `.models()`, `.fault(…)`."""
+    """The API on this machine, empty, for one test: `.url`, `.key`, `.endpoint`, `.models()`, `.fault(…)`."""
     with emulator(tmp_path / "enkrypt.sqlite") as api:
         yield api

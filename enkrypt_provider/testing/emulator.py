@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
 
-from ..kinds.model import MODEL
+from ..kinds import codec
+from ..kinds.kind import Kind
+from ..kinds.registry import SECTIONS, Section
 
 if TYPE_CHECKING:
     from ..emulator import Fault
@@ -42,22 +44,43 @@ class Registry:
         return f"embedded:{self.database}"
 
     def models(self) -> dict[str, Json]:
-        """Every registration, by NAME/VERSION."""
-        found = self._answer("GET", "/models/list-models")["models"]
-        return {f"{model['model_saved_name']}/{model['model_config']['model_version']}": model for model in found}
+        """Every model, by NAME/VERSION."""
+        return self._registered(SECTIONS["models"])
 
-    def add(self, model: Json) -> None:
-        """Registers a model, as somebody else would."""
-        self._answer("POST", "/models/add-model", json=model)
+    def policies(self) -> dict[str, Json]:
+        """Every guardrails policy, by its name."""
+        return self._registered(SECTIONS["policies"])
 
-    def change(self, identity: str, changed: Json) -> None:
+    def deployments(self) -> dict[str, Json]:
+        """Every deployment, by its name."""
+        return self._registered(SECTIONS["deployments"])
+
+    def add(self, registration: Json, to: Section = "models") -> None:
+        """Registers a model, or another kind, as somebody else would."""
+        self._call("POST", SECTIONS[to], SECTIONS[to].calls.add, json=registration)
+
+    def change(self, identity: str, changed: Json, of: Section = "models") -> None:
         """Changes the fields in `changed`, nested as they are."""
-        whole = {name: value for name, value in self.models()[identity].items() if name not in MODEL.computed}
-        self._answer("PATCH", "/models/modify-model", headers=_headers(identity), json=_merged(whole, changed))
+        kind = SECTIONS[of]
+        declared = {path for path, field in kind.fields.items() if field.is_argument}
+        whole = {name: value for name, value in self._registered(kind)[identity].items() if name in declared}
+        self._call("PATCH", kind, kind.calls.modify, identity, json=_merged(whole, changed))
 
-    def delete(self, identity: str) -> None:
-        """Deletes the registration NAME/VERSION."""
-        self._answer("DELETE", "/models/delete-model", headers=_headers(identity))
+    def delete(self, identity: str, of: Section = "models") -> None:
+        """Deletes a registration, by NAME/VERSION or by its name."""
+        self._call("DELETE", SECTIONS[of], SECTIONS[of].calls.delete, identity)
+
+    def _registered(self, kind: Kind) -> dict[str, Json]:
+        listed = self._call("GET", kind, kind.calls.list)[kind.calls.listed]
+        items = {str(kind.identity_in(item)): item for item in listed}
+        return {
+            identity: item if codec.is_whole(kind, item) else self._call("GET", kind, kind.calls.get, identity)
+            for identity, item in items.items()
+        }
+
+    def _call(self, method: str, kind: Kind, call: str, identity: str = "", **request: Json) -> Json:
+        headers = kind.headers(kind.identity_from(identity)) if identity else {}
+        return self._answer(method, kind.calls.path(call), headers=headers, **request)
 
     def fault(self, *faults: Fault | Mapping[str, Json]) -> None:
         """Turns the fault dial: these and no others from now on, none where none is given."""
@@ -66,11 +89,6 @@ class Registry:
 
     def _answer(self, method: str, path: str, **request: Any) -> Json:
         return self._http.request(method, path, **request).raise_for_status().json()
-
-
-def _headers(identity: str) -> dict[str, str]:
-    name, _, version = identity.partition("/")
-    return {"X-Enkrypt-Model": name, "X-Enkrypt-Model-Version": version}
 
 
 def _merged(whole: Json, changed: Json) -> Json:

@@ -1,4 +1,4 @@
-"""Pulumi's mocks for programs with models: an `EnkryptModel` meets the provider itself, all else is passed through.
+"""Pulumi's mocks: what is registered with Enkrypt AI meets the provider itself, all else is passed through.
 
 The real `check`, `diff`, `create`, `read`, `update` and `delete` run, on an emulator; nothing is sent anywhere else,
 and no key is needed. Not here: running a program and what is remembered of it (stack).
@@ -22,8 +22,10 @@ from pulumi.runtime.config import CONFIG
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
-from ..frontends.package_schema import DYNAMIC, token
+from ..frontends import package_names
 from ..frontends.property_values import without_secrets
+from ..kinds.kind import Kind
+from ..kinds.registry import KINDS
 from .emulator import KEY, Registry
 
 if TYPE_CHECKING:
@@ -35,10 +37,9 @@ Change = Literal["create", "same", "update", "replace", "read", "delete"]
 Outputs = Mapping[str, Json] | Callable[[MockResourceArgs], Mapping[str, Json]]
 Answer = Mapping[str, Json] | Callable[[MockCallArgs], Mapping[str, Json]]
 
-MODEL: Final = f"{DYNAMIC}EnkryptModel"
-NATIVE: Final = token("EnkryptModel")
-ACCOUNT: Final = "pulumi:providers:pulumi-python"
-NATIVE_ACCOUNT: Final = "pulumi:providers:enkrypt"
+NATIVE: Final = package_names.TYPES
+TYPES: Final = package_names.ALL_TYPES
+ACCOUNTS: Final = ("pulumi:providers:pulumi-python", "pulumi:providers:enkrypt")
 
 
 class CheckFailed(Exception):
@@ -79,13 +80,15 @@ class EnkryptMocks(Mocks):
     ) -> None:
         self.registry = registry or temporary_registry()
         self.changes: dict[tuple[str, str], tuple[Change, tuple[str, ...]]] = {}
-        """What happens to a resource, by its type and name, and which fields of a model differ."""
+        """What happens to a resource, by its type and name, and which fields of a registration differ."""
+        self.messages: list[str] = []
+        """What the provider reports, such as `warning: …`."""
         self._resources = dict(resources or {})
         self._calls = dict(calls or {})
         self._held = {(it.type, it.name): it for it in held}
         self._replaced: list[Held] = []
         self._accounts = {it.name: _settings(it.inputs) for it in self._held.values() if it.type in ACCOUNTS}
-        self._connected: dict[str, DynamicFrontend] = {}
+        self._connected: dict[tuple[str, Kind], DynamicFrontend] = {}
         self._database: Database | None = None
         self._lock = threading.Lock()
 
@@ -95,8 +98,9 @@ class EnkryptMocks(Mocks):
         if args.typ in ACCOUNTS:
             self._accounts[args.name] = _settings(given.inputs)
         held = self._held.get((args.typ, args.name))
-        register = {MODEL: self._model, NATIVE: self._native}.get(args.typ, self._other)
-        return register(given, held)
+        if args.typ not in TYPES:
+            return self._other(given, held)
+        return (self._native if args.typ in NATIVE else self._registration)(given, held)
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Json], list[tuple[str, str]] | None]:
         """The answer of a provider's function: of the native package's own, what is registered."""
@@ -108,15 +112,15 @@ class EnkryptMocks(Mocks):
         return dict(answer(args) if callable(answer) else answer), []
 
     def delete(self, gone: Iterable[Held]) -> None:
-        """Deletes models: what is no longer declared, and what was replaced."""
+        """Deletes registrations: what is no longer declared, and what was replaced."""
         for held in (*self._replaced, *gone):
-            if held.type in (MODEL, NATIVE):
-                self._frontend(held.provider).delete(held.id, _in_api(held).outputs)
+            if held.type in TYPES:
+                self._frontend(held.provider, TYPES[held.type]).delete(held.id, _in_api(held).outputs)
 
-    # ---- an EnkryptModel
+    # ---- a registration
 
-    def _model(self, args: MockResourceArgs, held: Held | None) -> tuple[str, dict[str, Json]]:
-        frontend = self._frontend(args.provider or "")
+    def _registration(self, args: MockResourceArgs, held: Held | None) -> tuple[str, dict[str, Json]]:
+        frontend = self._frontend(args.provider or "", TYPES[args.typ])
         if args.resource_id:
             return self._read(args, frontend)
         checked = frontend.check(held.inputs if held else {}, args.inputs)
@@ -125,7 +129,7 @@ class EnkryptMocks(Mocks):
                 f"{args.typ} resource '{args.name}' has a problem: {f.reason}" for f in checked.failures
             )
         inputs: dict[str, Json] = without_secrets(checked.inputs)
-        change, changed = self._difference(frontend, held, inputs)
+        change, changed = self._difference(frontend, TYPES[args.typ], held, inputs)
         self._note(args, change, changed)
         if held and change == "same":
             return held.id, held.outputs
@@ -133,7 +137,9 @@ class EnkryptMocks(Mocks):
             return (held.id if held and change == "update" else ""), inputs
         if held and change == "update":
             return held.id, without_secrets(frontend.update(held.id, held.outputs, inputs).outs or {})
-        if held:
+        if held and TYPES[args.typ].deletes_first:
+            frontend.delete(held.id, held.outputs)
+        elif held:
             self._replaced.append(held)
         created = frontend.create(inputs)
         return created.id, without_secrets(created.outs or {})
@@ -141,32 +147,30 @@ class EnkryptMocks(Mocks):
     def _native(self, args: MockResourceArgs, held: Held | None) -> tuple[str, dict[str, Json]]:
         """The same for the native package: in its names, and without secrets in the outputs."""
         from ..core.diff import without_secrets as open_only
-        from ..frontends.package_names import from_package, to_package
-        from ..kinds.model import MODEL
 
-        given = replaced_inputs(args, from_package(MODEL, {k: v for k, v in args.inputs.items() if v is not None}))
-        found, outputs = self._model(given, _in_api(held) if held else None)
-        return found, to_package(MODEL, open_only(outputs, MODEL))
+        kind = NATIVE[args.typ]
+        given = replaced_inputs(args, _from_package(kind, args.inputs))
+        found, outputs = self._registration(given, _in_api(held) if held else None)
+        return found, package_names.to_package(kind, open_only(outputs, kind))
 
     def _function(self, args: MockCallArgs) -> dict[str, Json]:
         from ..frontends.plugin.functions import FUNCTIONS
 
-        client = self._frontend(args.provider or "").controller.registrations.client
+        client = self._frontend(args.provider or "", KINDS[0]).controller.registrations.client
         return FUNCTIONS[args.token](client, args.args)
 
     def _difference(
-        self, frontend: DynamicFrontend, held: Held | None, inputs: dict[str, Json]
+        self, frontend: DynamicFrontend, kind: Kind, held: Held | None, inputs: dict[str, Json]
     ) -> tuple[Change, tuple[str, ...]]:
         from ..core.diff import changes
         from ..kinds.codec import from_state
-        from ..kinds.model import MODEL
 
         if held is None:
             return "create", ()
         found = frontend.diff(held.id, held.outputs, inputs)
         if not found.changes:
             return "same", ()
-        paths = tuple(change.path for change in changes(from_state(MODEL, held.outputs), inputs, MODEL))
+        paths = tuple(change.path for change in changes(from_state(kind, held.outputs), inputs, kind))
         return ("replace" if found.replaces else "update"), paths
 
     def _read(self, args: MockResourceArgs, frontend: DynamicFrontend) -> tuple[str, dict[str, Json]]:
@@ -179,15 +183,15 @@ class EnkryptMocks(Mocks):
         self._note(args, "read")
         return str(found.id), without_secrets(found.outs or {})
 
-    def _frontend(self, provider: str) -> DynamicFrontend:
-        """Return the front end of a provider, by its reference URN::ID, or of the stack's own account."""
+    def _frontend(self, provider: str, kind: Kind) -> DynamicFrontend:
+        """Return a kind's front end of a provider, by its reference URN::ID, or of the stack's own account."""
         name = provider.split("::")[3] if provider else ""
         with self._lock:
-            if name not in self._connected:
-                self._connected[name] = self._connect(name)
-            return self._connected[name]
+            if (name, kind) not in self._connected:
+                self._connected[name, kind] = self._connect(name, kind)
+            return self._connected[name, kind]
 
-    def _connect(self, account: str) -> DynamicFrontend:
+    def _connect(self, account: str, kind: Kind) -> DynamicFrontend:
         from ..api.client import EnkryptClient
         from ..core.controller import Controller, connect
         from ..core.database import Database
@@ -199,12 +203,16 @@ class EnkryptMocks(Mocks):
         try:
             settings = Settings.from_config(declared.get, {})
         except ConfigurationError as error:
-            return DynamicFrontend(Controller(error))
+            return DynamicFrontend(Controller(error), self._report, kind)
         first = self.registry.database
         file = first.with_name(f"{account}.{first.name}") if account else first
         here = replace(settings, api_key=Key(EMBEDDED), endpoint="", database=file, rate_limit=OFF)
         self._database = self._database or Database(first.parent / "provider.sqlite", run=uuid.uuid4().hex)
-        return DynamicFrontend(Controller(connect(EnkryptClient(here), database=self._database)))
+        registrations = connect(EnkryptClient(here), "", self._database, kind)
+        return DynamicFrontend(Controller(registrations), self._report, kind)
+
+    def _report(self, severity: str, line: str) -> None:
+        self.messages.append(f"{severity}: {line}")
 
     # ---- any other resource
 
@@ -227,9 +235,6 @@ class EnkryptMocks(Mocks):
         self.changes[args.typ, args.name] = (change, changed)
 
 
-ACCOUNTS: Final = (ACCOUNT, NATIVE_ACCOUNT)
-
-
 def _settings(inputs: Mapping[str, Json]) -> dict[str, Json]:
     """An account's settings by the names that both front ends know."""
     return {name if ":" in name else f"enkrypt:{name}": value for name, value in inputs.items()}
@@ -237,13 +242,15 @@ def _settings(inputs: Mapping[str, Json]) -> dict[str, Json]:
 
 def _in_api(held: Held) -> Held:
     """A resource of the native package as the core knows it: in the API's names, its secrets from the inputs."""
-    from ..frontends.package_names import from_package
-    from ..kinds.model import MODEL
-
-    if held.type != NATIVE:
+    if held.type not in NATIVE:
         return held
-    inputs = from_package(MODEL, {name: value for name, value in held.inputs.items() if value is not None})
-    return replace(held, inputs=inputs, outputs={**from_package(MODEL, held.outputs), **inputs})
+    kind = NATIVE[held.type]
+    inputs = _from_package(kind, held.inputs)
+    return replace(held, inputs=inputs, outputs={**package_names.from_package(kind, held.outputs), **inputs})
+
+
+def _from_package(kind: Kind, properties: Mapping[str, Json]) -> dict[str, Json]:
+    return package_names.from_package(kind, {name: it for name, it in properties.items() if it is not None})
 
 
 def temporary_registry() -> Registry:

@@ -39,8 +39,8 @@ class Resource:
     """One resource as the engine knows it.
 
     In `inputs`, which are as the program gave them, and `outputs` a secret is a `Secret`, and what a preview cannot
-    know is `UNKNOWN` or missing. `changed` names the fields of a model's update or replacement. `parent`, `provider`
-    and `dependencies` are URNs; `reasons` names the dependencies of each input.
+    know is `UNKNOWN` or missing. `changed` names the fields of a registration's update or replacement. `parent`,
+    `provider` and `dependencies` are URNs; `reasons` names the dependencies of each input.
     """
 
     urn: str
@@ -69,7 +69,8 @@ class Result:
     """What came of a program.
 
     `resources` are by their name, or TYPE::NAME where several have one name; `outputs` are the stack's, with `Secret`
-    and `UNKNOWN` in them; `messages` is what the program logged, such as `warning: …`; `deleted` are names too.
+    and `UNKNOWN` in them; `messages` is what the program and the provider say, such as `warning: …`; `deleted` are
+    names too.
     """
 
     resources: dict[str, Resource]
@@ -186,7 +187,7 @@ class _Engine(MockMonitor):
         super().__init__(provider)
         self.found: dict[str, Resource] = {}
         self.outputs: dict[str, Json] = {}
-        self.messages: list[str] = []
+        self.messages = provider.messages
         self.problems: list[str] = []
         self._provider = provider
 

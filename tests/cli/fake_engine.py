@@ -68,6 +68,10 @@ class Project:
         """Changes what the engine says of itself."""
         (self.folder / "about.json").write_text(json.dumps({**ABOUT, **changes}))
 
+    def plugins(self, found: Json) -> None:
+        """Says which plugins are installed."""
+        (self.folder / "plugins.json").write_text(json.dumps(found))
+
     def move_engine(self, folder: Path) -> None:
         """Puts the engine elsewhere than on PATH; ENGINE_PROJECT must then name the project's folder."""
         folder.mkdir(parents=True)
@@ -134,6 +138,9 @@ def main(words: Sequence[str], here: Project) -> str:
             return json.dumps({"version": 3, "deployment": {"resources": here.state()}})
         case ["import", "--file", file, *_]:
             return _import(json.loads(Path(file).read_text()), here)
+        case ["plugin", "ls", *_]:
+            plugins = here.folder / "plugins.json"
+            return plugins.read_text() if plugins.exists() else "[]"
         case ["plugin", "install", "resource", name, version, "--file", file, *_]:
             shutil.copy(file, here.folder / f"{name}-{version}")
         case other:

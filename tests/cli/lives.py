@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from enkrypt_provider.kinds import codec
-from enkrypt_provider.kinds.kind import Live
+from enkrypt_provider.kinds.kind import Kind, Live
 from enkrypt_provider.kinds.markers import Dialect
 from enkrypt_provider.kinds.model import MODEL
 
 
-def live(props: Mapping[str, Any], dialect: Dialect = "v1") -> Live:
+def live(props: Mapping[str, Any], dialect: Dialect = "v1", kind: Kind = MODEL) -> Live:
     """What the API would have of a program's arguments."""
-    inputs, problems = codec.parse(MODEL, {k: v for k, v in props.items() if k not in MODEL.options}, dialect)
+    inputs, problems = codec.parse(kind, {k: v for k, v in props.items() if k not in kind.options}, dialect)
     assert problems == []
-    return Live(MODEL, inputs, {})
+    return Live(kind, inputs, {})
 
 
 def read_back(props: Mapping[str, Any], dialect: Dialect) -> Live:

@@ -24,12 +24,13 @@ from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.cli import commands, printing
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
 from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import Settings
 
 from .fake_engine import Project, encrypted
-from .typing_commands import KEY, Start, Type, Typed, model
+from .typing_commands import KEY, POLICY, Start, Type, Typed, model
 
 ROOT = Path(__file__).resolve().parents[2]
 WHOLE = {name: value for name, value in everything().items() if name not in MODEL.options}
@@ -54,12 +55,55 @@ def test_list_prints_a_line_for_each_registration(start: Start, typed: Type, det
     api.add(model("b"), WHOLE, model("a", model_config__endpoint__scheme="http"))
     listed = typed("list", "--endpoint", api.url)
     assert listed.code == 0
-    assert [re.sub(r"\d+$", "ID", line).split("\t") for line in listed.out.splitlines()] == [
+    assert [re.sub(r"\d{9,}", "ID", line).split("\t") for line in listed.out.splitlines()] == [
         ["Test_Model", "1", "mistralai/Mixtral-8x7B-Instruct-v0.1", "openai", "http://llm.internal:8000/v2",
-         "Internal", "Chatbot", "ID"],
-        ["a", "v1", "", "openai", "http://h", "External", "LLM", "ID"],
-        ["b", "v1", "", "openai", "https://h", "External", "LLM", "ID"],
+         "Internal", "Chatbot", "ID", "model"],
+        ["a", "v1", "", "openai", "http://h", "External", "LLM", "ID", "model"],
+        ["b", "v1", "", "openai", "https://h", "External", "LLM", "ID", "model"],
     ]  # fmt: skip
+
+
+LINES = [
+    ["gpt-4o", "v1", "", "openai", "https://h", "External", "LLM", "ID", "model"],
+    ["strict", "pii", "For everyone.", "ID", "policy"],
+    ["support", "gpt-4o/v1", "strict", "strict (off)", "ID", "deployment"],
+]
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ([], LINES),
+        (["policies"], LINES[1:2]),
+        (["Deployment", "model"], [LINES[2], LINES[0]]),
+        (["models"], LINES[:1]),
+    ],
+)
+def test_every_kind_is_listed(start: Start, typed: Type, words: list[str], shown: list[list[str]]) -> None:
+    """Of what was asked for each registration is one line with the columns of its kind; JSON says the kind first."""
+    api = start()
+    api.add_all()
+    listed = typed("list", *words, "--endpoint", api.url)
+    assert [re.sub(r"\d{9,}", "ID", line).split("\t") for line in listed.out.splitlines()] == shown
+    found = json.loads(typed("list", *words, "--endpoint", api.url, "--json").out)
+    assert [(next(iter(one)), one["kind"]) for one in found] == [("kind", line[-1]) for line in shown]
+
+
+@pytest.mark.usefixtures("account")
+def test_a_terminal_shows_a_table_for_each_kind(start: Start, typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has its heading, but where one kind alone is there; 60 characters are enough."""
+    api = start()
+    api.add_all()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = plain(typed("list", "--endpoint", api.url).out)
+    assert [line.split()[0] for line in lines if line and line[0].isupper()] == [
+        "Models", "NAME", "Policies", "NAME", "Deployments", "NAME",
+    ]  # fmt: skip
+    assert lines[-1].split() == ["support", "gpt-4o/v1", "strict", "strict", "(off)"]
+    assert max(map(len, lines)) <= 60
+    assert plain(typed("list", "policies", "--endpoint", api.url).out)[0].split()[0] == "NAME"
 
 
 @pytest.mark.usefixtures("account")
@@ -156,7 +200,11 @@ def test_an_empty_list_is_said_in_words(start: Start, typed: Type, monkeypatch: 
     assert typed("list", "--endpoint", api.url) == Typed(0, "", "")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert typed("list", "--endpoint", api.url).out == f"No registration is at {api.url}.\n"
-    assert typed("list", "--endpoint", api.url, "--name", "a*").out == "No registration matches a*.\n"
+    assert (
+        typed("list", "--endpoint", api.url, "--name", "a*", "--name", "b").out
+        == "No registration matches a* or b.\n"
+    )
+    assert typed("list", "policies", "--endpoint", api.url).out == f"No policy is at {api.url}.\n"
 
 
 def plain(text: str) -> list[str]:
@@ -244,7 +292,56 @@ def test_a_name_that_is_not_there_is_told_with_what_comes_near(start: Start, typ
     api.add(model("gpt-4o", model_config__model_version="2"))
     shown = typed(command, "gpt-4", "--endpoint", api.url)
     assert (shown.code, shown.out) == (1, "")
-    assert shown.err == 'error: no model gpt-4/v1 is registered with this account; did you mean "gpt-4o/2"?\n'
+    noun = {"show": "model, policy or deployment", "health": "model"}[command]
+    assert shown.err == (
+        f'error: no {noun} gpt-4 is registered with this account; did you mean the model "gpt-4o/2"?\n'
+    )
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("words", "kind", "name"),
+    [
+        (["gpt-4o"], "model", "gpt-4o"),
+        (["strict"], "policy", "strict"),
+        (["support"], "deployment", "support"),
+        (["both"], "model", "both"),
+        (["policies", "both"], "policy", "both"),
+        (["policy", "a:b"], "policy", "a:b"),
+    ],
+)
+def test_a_name_shows_what_has_it(start: Start, typed: Type, words: list[str], kind: str, name: str) -> None:
+    """A kind before the name says which is meant where several have it; without one the model goes first."""
+    api = start()
+    api.add_all()
+    api.add(model("both"))
+    api.add({**POLICY, "name": "both"}, {**POLICY, "name": "a:b"}, kind=GUARDRAILS_POLICY)
+    shown = json.loads(typed("show", *words, "--endpoint", api.url, "--json").out)
+    assert (shown["kind"], shown.get("name", shown.get("model_saved_name"))) == (kind, name)
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ["show", "deployment", "strict"],
+            'no deployment strict is registered with this account; did you mean the policy "strict"?',
+        ),
+        (
+            ["health", "suport"],
+            'no model suport is registered with this account; did you mean the deployment "support"?',
+        ),
+        (["show", "policy", "xyz"], "no policy xyz is registered with this account"),
+    ],
+)
+def test_the_nearest_name_is_looked_for_among_all_kinds(
+    start: Start, typed: Type, words: list[str], says: str
+) -> None:
+    """Whoever mistakes the kind is told it."""
+    api = start()
+    api.add_all()
+    assert typed(*words, "--endpoint", api.url) == Typed(1, "", f"error: {says}\n")
 
 
 @pytest.mark.usefixtures("account")
@@ -325,7 +422,16 @@ def test_there_is_no_option_for_the_key(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["lst"], ["show"], ["list", "--dialect", "v3"], ["health", "a", "b"], ["import", "--stak", "x"]]
+    "words",
+    [
+        ["lst"],
+        ["show"],
+        ["list", "--dialect", "v3"],
+        ["health", "a", "b"],
+        ["show", "a", "b", "c"],
+        ["list", "model", "x"],
+        ["import", "--stak", "x"],
+    ],
 )
 def test_a_wrong_command_line_is_exit_code_2(typed: Type, words: list[str]) -> None:
     """What is wrong with it is told on stderr, and nothing is done."""
@@ -337,6 +443,9 @@ def test_a_wrong_command_line_is_exit_code_2(typed: Type, words: list[str]) -> N
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        ("list polices", 'KIND: polices: must be one of models, policies, deployments; did you mean "policies"?'),
+        ("show a b", "KIND: a: must be one of models, policies, deployments"),
+        ("show policy a b", "NAME: one name is shown, with its kind before it"),
         ("list --dialect v22", "'--dialect': must be one of v1, v2; did you mean \"v2\"?"),
         ("serve --port 65536", "'--port': must be a whole number from 0 to 65535"),
         ("serve --seed x", "'--seed': must be a whole number from 0 to 1000000000"),

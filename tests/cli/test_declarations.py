@@ -106,6 +106,7 @@ def test_secrets_are_named_after_their_resource_and_field() -> None:
     assert secrets.found == {
         "bank_apikey": "stand-in-key-1",
         "bank_apikey_2": "stand-in-key-2",
+        "bank_boxai": "stand-in-box-secret",
         "bank_jwt": "stand-in-client-key",
         "bank_jwt_2": "stand-in-jwt-body",
         "bank_header": "stand-in-header-value",
@@ -203,13 +204,13 @@ def test_an_empty_secret_is_not_set() -> None:
 def test_a_resource_is_named_after_its_model(ids: list[str], taken: list[str], names: list[str]) -> None:
     """A name is the model's own as far as a shell and a URN bear it, and nobody else's."""
     identities = [Identifier.parse(id_) for id_ in ids]
-    assert list(names_for(identities, taken).values()) == names
+    assert list(names_for([(MODEL, one) for one in identities], taken).values()) == names
 
 
 @given(st.lists(st.tuples(st.text("aB -.$é", min_size=1), st.text("1v.", min_size=1)), unique=True, max_size=8))
 def test_names_are_unique_and_plain(pairs: list[tuple[str, str]]) -> None:
     """No two registrations have one name, and none needs quotes."""
-    names = list(names_for([Identifier(*pair) for pair in pairs], ["a", "B"]).values())
+    names = list(names_for([(MODEL, Identifier(*pair)) for pair in pairs], ["a", "B"]).values())
     assert len({*names, "a", "B"}) == len(pairs) + 2
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyzB0123456789._-") for name in names)
 
@@ -233,14 +234,14 @@ ENTRY = {"model_saved_name": "a", "model_config": {"is_compatible_with": "openai
 def test_other_entries_of_a_catalogue_are_passed_over(entry: Any) -> None:
     """An entry for another model, or one that is wrong, declares nothing of what is imported."""
     found = live(ENTRY)
-    assert list(declared({"x": entry}, {found.identity: found}, "v1")) == []
+    assert list(declared(MODEL, {"x": entry}, {(MODEL, found.identity): found}, "v1")) == []
 
 
 def test_a_declared_registration_keeps_its_name_and_arguments() -> None:
     """An entry for the model is used as it stands, its secrets too."""
     found = live(ENTRY)
     config = {**ENTRY["model_config"], "apikeys": [{"secret": "vendor"}], "model_version": "v1"}  # type: ignore[dict-item]  # the entry is a stand-in
-    (one,) = declared({"mine": {**ENTRY, "model_config": config}}, {found.identity: found}, "v1")
+    (one,) = declared(MODEL, {"mine": {**ENTRY, "model_config": config}}, {(MODEL, found.identity): found}, "v1")
     assert (one.name, one.is_new, one.secrets, one.live) == ("mine", False, ["vendor"], found)
     assert one.arguments["model_config"]["apikeys"] == [Secret("vendor")]
 

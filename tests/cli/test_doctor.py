@@ -10,22 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from documents import canonical
 
+from enkrypt_provider import __version__
 from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.cli import doctor
 from enkrypt_provider.cli.doctor import examine
 from enkrypt_provider.cli.findings import Finding, fingerprint
 from enkrypt_provider.cli.import_file import pickled_provider
 from enkrypt_provider.cli.sources import Sources
-from enkrypt_provider.cli.stack import TYPE, Stack
+from enkrypt_provider.cli.stack import Stack, type_of
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
+from enkrypt_provider.kinds.deployment import DEPLOYMENT
+from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
+from enkrypt_provider.kinds.kind import Kind
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import Key, Settings
 
 from . import fake_engine
 from .fake_engine import Project, encrypted
-from .typing_commands import KEY, Api, Start, Type, model
+from .typing_commands import GUARDED, KEY, POLICY, Api, Start, Type, model
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER = "sk-of-long-ago"
@@ -63,12 +68,15 @@ def well(project: Project, start: Start) -> Api:
     return api
 
 
-def held(name: str = "a", pickled: str | None = None, provider: str = "default", **outputs: Any) -> Any:
-    """A model in the state."""
-    props = {"__provider": pickled_provider() if pickled is None else pickled, **outputs}
-    urn = fake_engine.urn(TYPE, name)
+def held(
+    resource: str = "a", pickled: str | None = None, provider: str = "default", kind: Kind = MODEL, **outputs: Any
+) -> Any:
+    """A model, or another kind, in the state."""
+    props = {"__provider": pickled_provider(kind) if pickled is None else pickled, **outputs}
+    type_, id_ = type_of(kind), f"{resource}/v1" if kind is MODEL else resource
     owner = fake_engine.provider("", provider)["urn"] + "::1"
-    return {"urn": urn, "id": f"{name}/v1", "type": TYPE, "inputs": props, "outputs": props, "provider": owner}
+    urn = fake_engine.urn(type_, resource)
+    return {"urn": urn, "id": id_, "type": type_, "inputs": props, "outputs": props, "provider": owner}
 
 
 def test_what_is_needed_is_what_the_package_says() -> None:
@@ -89,9 +97,9 @@ def test_all_is_well() -> None:
     assert [finding.topic for finding in findings.values() if not finding.ok] == []
     assert findings["engine"].says == "3.259.0 (3.254 or later is needed)"
     assert findings["key"].says == f"from Pulumi.dev.yaml, fingerprint {fingerprint(KEY)}"
-    assert findings["access"].says == "the key works: 2 registrations"
+    assert findings["access"].says == "the key works: 2 models"
     assert findings["project"].says == "the key belongs to the project default"
-    assert findings["state"].says == "0 models"
+    assert findings["state"].says == "no registration"
 
 
 def test_a_fingerprint_gives_no_key_away() -> None:
@@ -265,7 +273,7 @@ def test_the_embedded_emulator_needs_no_key(project: Project, monkeypatch: pytes
     assert found()["key"].says == "none is needed: the embedded emulator takes any"
     assert not file.parent.exists()
     create_app(file)
-    assert found()["access"].says == "the emulator works: 0 registrations"
+    assert found()["access"].says == "the emulator works: no registration"
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert found()["access"] == Finding(
         "access", "the embedded emulator is not installed", ok=False, do="install the extra `emulator`"
@@ -406,6 +414,106 @@ def test_a_model_of_an_explicit_provider_belongs_to_its_account(project: Project
     assert findings["endpoint"].says.startswith(well.url)
 
 
+# ---- policies, deployments, and the native plugin
+
+
+def test_every_kind_is_compared(project: Project, well: Api) -> None:
+    """Each kind has a finding of its own."""
+    well.add_all()
+    others = [held("strict", kind=GUARDRAILS_POLICY), held("gone", kind=DEPLOYMENT)]
+    project.hold(fake_engine.provider(KEY), held("a"), *others)
+    states = [(one.ok, one.says) for one in examine(Sources(Stack("dev"), environ={})) if one.topic == "state"]
+    assert states == [
+        (True, "1 model; registered in this account: 1"),
+        (True, "1 policy; registered in this account: 1"),
+        (False, "not in this account: 1 of 1 deployment of the state (gone)"),
+    ]
+    assert found()["access"].says == "the key works: 3 models, 1 policy and 1 deployment"
+    assert "pickle" not in found()
+
+
+def test_a_deployment_that_names_what_is_not_there_is_a_problem(project: Project, well: Api) -> None:
+    """The list says its model, the state its policies too."""
+    well.add(GUARDED, kind=DEPLOYMENT)
+    assert "names" in found()
+    assert found()["names"].says == "deployment support names the model gpt-4o/v1: not registered in this account"
+    project.hold(fake_engine.provider(KEY), held("support", kind=DEPLOYMENT, **dict[str, Any](GUARDED)))
+    assert found()["names"] == Finding(
+        "names",
+        "deployment support names the model gpt-4o/v1 and the policy strict: not registered in this account",
+        ok=False,
+        do="register it, or let the deployment name another",
+    )
+    well.add(model("gpt-4o"))
+    well.add(POLICY, kind=GUARDRAILS_POLICY)
+    assert "names" not in found()
+
+
+def native(name: str, **outputs: Any) -> list[Any]:
+    """A model of the native plugin in the state, and its provider."""
+    owner = {**fake_engine.provider(""), "type": "pulumi:providers:enkrypt", "inputs": {"apiKey": KEY}}
+    owner["urn"] = fake_engine.urn(owner["type"], "default_0_2_0")
+    type_ = type_of(MODEL, is_native=True)
+    urn = fake_engine.urn(type_, name)
+    return [
+        owner,
+        {"urn": urn, "id": f"{name}/v1", "type": type_, "outputs": outputs, "provider": owner["urn"] + "::1"},
+    ]
+
+
+def test_a_native_state_is_compared(project: Project, well: Api) -> None:
+    """Its names are the package's; it needs no pickle, but a plugin that the engine finds."""
+    numbers = dict(listed(well))
+    project.hold(*native("a", modelId=numbers["a"] + 1, __account=well.url))
+    findings = found()
+    assert findings["state"].says == "registered anew by somebody else: 1 of 1 model of the state (a/v1)"
+    assert findings["provider"] == Finding("provider", "the state holds the configuration's key")
+    assert "pickle" not in findings
+    assert not findings["plugin"].ok
+
+
+@pytest.mark.usefixtures("well")
+@pytest.mark.parametrize(
+    ("plugins", "ok", "says"),
+    [
+        ([], False, "none is found: the state's registrations need it"),
+        ([("resource", __version__)], True, f"{__version__}, installed"),
+        ([("language", __version__)], False, "none is found: the state's registrations need it"),
+        ([("resource", "0.0.9")], False,
+         f"version 0.0.9 is installed, this package is {__version__}: the state's registrations need it"),
+    ],
+)  # fmt: skip
+def test_the_engine_must_find_the_plugin(
+    project: Project, plugins: list[tuple[str, str]], ok: bool, says: str
+) -> None:
+    """It is installed, in this package's version, or the command that installs it is said."""
+    project.hold(*native("a"))
+    project.plugins([{"kind": kind, "name": "enkrypt", "version": version} for kind, version in plugins])
+    assert found()["plugin"] == Finding("plugin", says, ok, "" if ok else "run `enkrypt-provider plugin install`")
+
+
+@pytest.mark.usefixtures("well")
+def test_a_project_may_name_the_plugins_folder(project: Project) -> None:
+    """It must be there."""
+    project.hold(*native("a"))
+    file = project.folder / "Pulumi.yaml"
+    named = {"plugins": {"providers": [{"name": "enkrypt", "path": "bin"}]}}
+    file.write_text(file.read_text() + yaml.safe_dump(named))
+    assert found()["plugin"].says == "bin, from Pulumi.yaml: there is no pulumi-resource-enkrypt"
+    (project.folder / "bin" / "pulumi-resource-enkrypt").touch()
+    assert found()["plugin"] == Finding("plugin", "bin, from Pulumi.yaml")
+
+
+@pytest.mark.usefixtures("well")
+def test_a_plugin_on_path_is_found(project: Project) -> None:
+    """The engine looks there too."""
+    project.hold(*native("a"))
+    program = project.folder / "bin" / "pulumi-resource-enkrypt"
+    program.touch()
+    program.chmod(0o755)
+    assert found()["plugin"] == Finding("plugin", f"{__version__}, on PATH")
+
+
 def test_a_state_that_cannot_be_read_is_a_problem(project: Project, well: Api) -> None:
     """What was found before is told all the same."""
     assert well.url
@@ -448,5 +556,5 @@ def test_doctor_is_lines_json_or_for_a_person(typed: Type, project: Project, mon
 def test_the_reference_names_every_finding() -> None:
     """docs/cli.md says what `doctor` looks at."""
     section = (ROOT / "docs" / "cli.md").read_text().partition("\n## doctor\n")[2].partition("\n## ")[0]
-    for topic in [*USUAL, "provider", "pickle", "account"]:
+    for topic in [*USUAL, "provider", "pickle", "account", "names", "plugin"]:
         assert f"`{topic}`" in section

@@ -9,21 +9,25 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from documents import everything
 from typer.testing import CliRunner
 
 from enkrypt_provider.cli import commands, import_plan, printing
-from enkrypt_provider.cli.stack import TYPE, revealed
+from enkrypt_provider.cli.stack import revealed, type_of
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.errors import ConfigurationError
+from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
 from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.kinds.registry import KINDS
 
 from . import fake_engine
 from .fake_engine import Project, encrypted
-from .typing_commands import KEY, Api, Start, Type, Typed, model
+from .typing_commands import GUARDED, KEY, POLICY, Api, Start, Type, Typed, model
 
+TYPE = type_of(MODEL)
 FILE = Path("enkrypt-import.json")
 WHOLE = {name: value for name, value in everything().items() if name not in MODEL.options}
 WHOLE["model_config"] = {**WHOLE["model_config"], "default_request_options": {}}  # see `obstacle`
@@ -138,7 +142,7 @@ def test_a_second_run_changes_nothing_and_writes_the_same(begin: Begin, project:
 
     typed("import", "--run")
     ran = typed("import")
-    assert ran.out.splitlines()[0].endswith(": 2 registrations, 2 in its state.")
+    assert ran.out.splitlines()[0].endswith(": 2 models, 2 in its state.")
     assert ran.out.splitlines()[1:] == ["There is nothing to import."]
 
 
@@ -158,7 +162,7 @@ def test_a_module_instead_of_a_catalogue(begin: Begin, project: Project, typed: 
     ran = typed("import", "--python", "imported.py")
     text = Path("imported.py").read_text()
     assert "enkrypt:models" not in project.config()
-    assert text.startswith(f'"""Models imported from {api.url}."""\n\nimport pulumi\nfrom enkrypt_provider import ')
+    assert text.startswith(f'"""Imported from {api.url}."""\n\nimport pulumi\nfrom enkrypt_provider import ')
     assert 'apikeys=[config.require_secret("a_apikey")]' in text
     assert "  add `import imported` to the program, before anything else" in ran.out
     assert project.config()["enkrypt:a_apikey"] == encrypted("sk-a")
@@ -175,8 +179,8 @@ def test_a_module_of_an_embedded_emulators_models_names_no_path(begin: Begin, pr
     begin(model("a"))
     project.configure({"enkrypt:endpoint": "embedded:../api.db"})
     ran = typed("import", "--python", "imported.py")
-    assert f"the embedded emulator ({project.folder.parent}/api.db): 1 registration, 0 in its state." in ran.out
-    assert Path("imported.py").read_text().startswith('"""Models imported from the embedded emulator."""\n')
+    assert f"the embedded emulator ({project.folder.parent}/api.db): 1 model, 0 in its state." in ran.out
+    assert Path("imported.py").read_text().startswith('"""Imported from the embedded emulator."""\n')
 
 
 def test_a_modules_name_must_be_one(typed: Type) -> None:
@@ -237,8 +241,8 @@ def test_a_number_that_is_a_secret_is_left_out(begin: Begin, project: Project, t
     begin(model("a", model_config__metadata={"pin_token": 917}), model("b"))
     ran = typed("import")
     assert ran.err == (
-        "left out: a/v1: model_config.metadata.pin_token: is a number and a secret by its name, and Pulumi's secrets "
-        "are texts\n"
+        "left out: model a/v1: model_config.metadata.pin_token: is a number and a secret by its name, and Pulumi's "
+        "secrets are texts\n"
     )
     assert list(resources()) == ["b"]
     assert "917" not in project.stack_file.read_text()
@@ -283,7 +287,7 @@ def test_one_wrong_key_does_not_stop_the_others(begin: Begin, project: Project, 
     project.configure({**project.config(), **keys_set})
     ran = typed("import")
     assert ran.code == 1
-    assert ran.err.startswith("left out: a/v1: model_config.apikeys[0]: must not be empty")
+    assert ran.err.startswith("left out: model a/v1: model_config.apikeys[0]: must not be empty")
     assert list(resources()) == list(project.config()["enkrypt:models"]) == ["b"]
 
 
@@ -294,7 +298,7 @@ def test_a_wrong_key_is_told_and_nothing_is_written(begin: Begin, project: Proje
     before = project.config()
     ran = typed("import")
     rule = "must not be empty or hold spaces or line breaks (a pasted key?)"
-    assert (ran.code, ran.err) == (1, f"left out: a/v1: model_config.apikeys[0]: {rule}\n")
+    assert (ran.code, ran.err) == (1, f"left out: model a/v1: model_config.apikeys[0]: {rule}\n")
     assert (project.config(), FILE.exists()) == (before, False)
 
 
@@ -377,8 +381,9 @@ def test_what_cannot_be_declared_is_left_out(begin: Begin, project: Project, typ
     ran = typed("import")
     assert ran.code == 1
     assert [line.partition(": use")[0] for line in ran.err.splitlines()] == [
-        "left out: lost/v1: Pulumi's configuration cannot hold a text of many lines that begins with white space",
-        "left out: taken/v1: an object in it would be read as a secret",
+        "left out: model lost/v1: Pulumi's configuration cannot hold a text of many lines that begins with white "
+        "space",
+        "left out: model taken/v1: an object in it would be read as a secret",
     ]
     assert list(project.config()["enkrypt:models"]) == list(resources()) == ["a"]
     assert typed("import", "--python", "all.py").code == 0
@@ -400,7 +405,7 @@ def test_a_catalogue_of_every_stack_is_not_hidden_by_one_of_this_stack(
     ran = typed("import")
     assert (ran.code, list(resources())) == (1, ["first"])
     assert ran.err.splitlines() == [
-        "left out: new/v1: the catalogue stands in Pulumi.yaml and is every stack's: use --python"
+        "left out: model new/v1: the catalogue stands in Pulumi.yaml and is every stack's: use --python"
     ]
     assert "enkrypt:models" not in project.config()
 
@@ -410,7 +415,9 @@ def test_what_another_dialect_registered_may_break_a_rule(begin: Begin, start: S
     begin(model("a"))
     start(dialect="v2").add(model("odd", testing_for="LLM", model_config__is_compatible_with="sierra"))
     ran = typed("import")
-    assert ran.err.startswith("left out: odd/v1: model_config.is_compatible_with: must be one of openai, together,")
+    assert ran.err.startswith(
+        "left out: model odd/v1: model_config.is_compatible_with: must be one of openai, together,"
+    )
     assert list(resources()) == ["a"]
 
 
@@ -419,7 +426,7 @@ def test_what_cannot_be_read_is_left_out(begin: Begin, typed: Type) -> None:
     begin(model("b"), list_details=False, faults=[Fault(call="get_model", status=403)])
     ran = typed("import")
     assert ran.code == 1
-    assert ran.err.startswith("left out: b/v1: read b/v1: 403")
+    assert ran.err.startswith("left out: model b/v1: read b/v1: 403")
     assert not FILE.exists()
     ran = at_a_terminal("all\n")
     assert "read b/v1: 403" in " ".join(ran.out.split())
@@ -490,7 +497,7 @@ def test_entries_that_the_engine_misreads_are_taken_back(
 ) -> None:
     """Should the engine ever read an entry in another way, the file is what it was before."""
     begin(model("a", "sk-a"))
-    monkeypatch.setattr("enkrypt_provider.cli.stack_file.extended", lambda before, _added: before)
+    monkeypatch.setattr("enkrypt_provider.cli.stack_file.extended", lambda before, _name, _added: before)
     ran = typed("import")
     assert (ran.code, ran.err) == (1, "error: the engine reads a in another way: use --python\n")
     assert "enkrypt:models" not in project.config()
@@ -512,3 +519,116 @@ def test_the_options_go_before_the_configuration(begin: Begin, project: Project,
     project.configure({**project.config(), "enkrypt:endpoint": "http://127.0.0.1:1", "enkrypt:maxRetries": "0"})
     assert typed("import", "--endpoint", start().url).code == 0
     assert list(resources()) == ["a"]
+
+
+# ---- policies and deployments, and the native plugin
+
+
+ON = {"pii": {"enabled": True, "entities": ["email"]}}
+OFF = {"policy_name": "strict", "enabled": False}
+DYNAMIC = [type_of(kind) for kind in KINDS]
+TOKENS = ["enkrypt:index:EnkryptModel", "enkrypt:index:GuardrailsPolicy", "enkrypt:index:Deployment"]
+
+
+@pytest.mark.parametrize(("options", "types"), [([], DYNAMIC), (["--native"], TOKENS), (["--no-native"], DYNAMIC)])
+def test_every_kind_becomes_an_entry(
+    begin: Begin, project: Project, typed: Type, options: list[str], types: list[str]
+) -> None:
+    """Each is declared in the catalogue of its kind, and stands in the file behind what it names."""
+    begin().add_all()
+    ran = typed("import", *options)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[0].endswith(": 1 model, 1 policy and 1 deployment, 0 in its state.")
+    assert "Declared 1 model, 1 policy and 1 deployment in the catalogue of Pulumi.dev.yaml." in ran.out
+    assert project.config()["enkrypt:policies"] == {"strict": {**POLICY, "detectors": ON}}
+    assert project.config()["enkrypt:deployments"]["support"] == {**GUARDED, "output_guardrails_policy": OFF}
+    made = json.loads(FILE.read_text())["resources"]
+    assert [one["name"] for one in made] == ["gpt-4o", "strict", "support"]
+    assert [one["type"] for one in made] == types
+    assert [one["id"] for one in made] == ["gpt-4o/v1", "strict", "support"]
+    providers = [one["inputs"].get("__provider") for one in made]
+    assert len({*providers}) == (1 if options == ["--native"] else 3)
+
+
+def test_an_import_of_the_native_plugin_has_its_names(begin: Begin, project: Project, typed: Type) -> None:
+    """The state is what the plugin would have left: its names, secrets in the inputs alone, the account."""
+    api = begin(model("a", "sk-a"))
+    api.add_all()
+    typed("import", "--native", "--run")
+    held = {one["id"]: one for one in project.state()}
+    inputs, outputs = held["a/v1"]["inputs"], held["a/v1"]["outputs"]
+    assert revealed(inputs["modelConfig"]["apikeys"]) == ["sk-a"]
+    assert "apikeys" not in outputs["modelConfig"]
+    assert (outputs["modelSavedName"], outputs["__account"]) == ("a", api.url)
+    assert outputs["modelId"] > 0
+    assert held["support"]["inputs"]["inputGuardrailsPolicy"]["policyName"] == "strict"
+    assert typed("import").out.splitlines()[0].endswith(": 2 models, 1 policy and 1 deployment, 4 in its state.")
+
+
+def test_a_module_names_what_it_declares_by_its_outputs(begin: Begin, typed: Type) -> None:
+    """Pulumi then makes and deletes them in the right order; what is not imported is named as it is."""
+    begin().add_all()
+    ran = typed("import", "--python", "imported.py")
+    assert ran.code == 0
+    text = Path("imported.py").read_text()
+    assert text.index("\ngpt_4o = EnkryptModel(") < text.index("\nstrict = EnkryptGuardrailsPolicy(")
+    deployment = text.partition("\nsupport = EnkryptDeployment(")[2]
+    assert "    model_saved_name=gpt_4o.model_saved_name,\n" in deployment
+    assert "    model_version=gpt_4o.model_version,\n" in deployment
+    assert deployment.count("policy_name=strict.name,") == 2
+    typed("import", "deployments", "--python", "alone.py")
+    assert '    model_saved_name="gpt-4o",\n' in Path("alone.py").read_text()
+    assert '"strict"' in Path("alone.py").read_text()
+
+
+def test_a_native_program_is_noticed(begin: Begin, project: Project, typed: Type) -> None:
+    """By what it imports, or by what the state holds; the module is written for it, and its arguments are typed."""
+    begin().add_all()
+    Path("shop.py").write_text("from enkrypt_provider.native import EnkryptModel\n")
+    typed("import", "--python", "imported.py", "--run")
+    text = Path("imported.py").read_text()
+    assert "\nfrom enkrypt_provider.native import (\n    EnkryptDeployment,\n    EnkryptGuardrailsPolicy,\n" in text
+    assert "\nfrom enkrypt_provider import (\n    DetectorsArgs,\n" in text
+    assert [one["type"] for one in project.state()] == TOKENS
+    Path("shop.py").unlink()
+    begin(model("new"))
+    typed("import", "--name", "new", "--run")
+    assert project.state()[-1]["type"] == TOKENS[0]
+
+
+@pytest.mark.parametrize("runtime", ["yaml", {"name": "nodejs", "options": {}}])
+def test_a_program_in_another_language_imports_by_the_engine(
+    begin: Begin, project: Project, typed: Type, runtime: Any
+) -> None:
+    """Nothing that this command writes could be part of it; the engine writes its language."""
+    begin().add_all()
+    file = project.folder / "Pulumi.yaml"
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "runtime": runtime}))
+    ran = typed("import")
+    name = runtime if isinstance(runtime, str) else runtime["name"]
+    assert ran.code == 1
+    assert ran.err == (
+        f"error: this project's program is no Python ({name}): `pulumi import TYPE NAME ID` imports, and writes code "
+        f"in its language; TYPE is {TOKENS[0]}, {TOKENS[1]} or {TOKENS[2]}\n"
+    )
+
+
+def test_kinds_of_one_name_have_resources_of_two(begin: Begin, typed: Type) -> None:
+    """The file of an import holds no name twice."""
+    api = begin(model("support"))
+    api.add({**POLICY, "name": "support"}, kind=GUARDRAILS_POLICY)
+    typed("import")
+    assert {name: entry["id"] for name, entry in resources().items()} == {
+        "support": "support/v1", "support-policy": "support",
+    }  # fmt: skip
+
+
+def test_what_is_in_the_state_is_not_read_again(begin: Begin, project: Project, typed: Type) -> None:
+    """A list of policies names them alone: one request for each would be many."""
+    begin(record=True).add_all()
+    typed("import", "--run")
+    url = project.config()["enkrypt:endpoint"]
+    httpx.delete(f"{url}/_emulator/requests")
+    typed("import")
+    asked = [one["call"] for one in httpx.get(f"{url}/_emulator/requests").json()]
+    assert asked == ["list_models", "list_policies", "list_deployments"]

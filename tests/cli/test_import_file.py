@@ -10,7 +10,7 @@ from documents import COMPUTED, canonical, everything, minimal
 
 from enkrypt_provider.cli.declarations import Declaration, declare
 from enkrypt_provider.cli.import_file import drift, entry, pickled_provider
-from enkrypt_provider.cli.stack import TYPE, revealed
+from enkrypt_provider.cli.stack import revealed, type_of
 from enkrypt_provider.cli.stack_secrets import Secret, Secrets
 from enkrypt_provider.errors import ConfigurationError
 from enkrypt_provider.kinds import codec
@@ -32,16 +32,16 @@ def test_the_state_is_what_a_create_would_have_left(dialect: Dialect) -> None:
     declaration = declare(found, "bank", secrets)
     made = entry(declaration, secrets.known, dialect, ACCOUNT)
     assert {name: made[name] for name in ("type", "name", "id")} == {
-        "type": TYPE,
+        "type": type_of(MODEL),
         "name": "bank",
         "id": "Test_Model/1",
     }
     assert "stand-in" not in json.dumps(without_secrets(made))
     inputs, _ = declaration.parsed(dialect, secrets.known.__getitem__)
-    assert in_the_clear(made["inputs"]) == {**inputs, "__provider": pickled_provider()}
+    assert in_the_clear(made["inputs"]) == {**inputs, "__provider": pickled_provider(MODEL)}
     assert in_the_clear(made["outputs"]) == {
         **inputs,
-        "__provider": pickled_provider(),
+        "__provider": pickled_provider(MODEL),
         **COMPUTED,
         "__account": ACCOUNT,
     }

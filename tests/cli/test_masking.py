@@ -42,16 +42,16 @@ def test_every_secret_of_both_dialects_is_replaced() -> None:
     """No text that a registration keeps secret is left when it is shown; header names and methods are."""
     inputs, problems = codec.parse(MODEL, everything("v2"), "v2")
     assert problems == []
-    text = json.dumps(shown(inputs))
+    text = json.dumps(shown(MODEL, inputs))
     assert "stand-in" not in text
-    assert shown(inputs)["model_config"]["model_jwt_config"] == {
+    assert shown(MODEL, inputs)["model_config"]["model_jwt_config"] == {
         "jwt_method": "GET",
         "jwt_url": "https://id.example.com/token",
         "jwt_headers": [{"key": "X-Client", "value": "***"}],
         "jwt_body": "***",
         "jwt_response_key": "access_token",
     }
-    assert shown(inputs)["model_config"]["custom_headers"] == [{"key": "X-Team", "value": "***"}]
+    assert shown(MODEL, inputs)["model_config"]["custom_headers"] == [{"key": "X-Team", "value": "***"}]
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,13 @@ def test_what_is_harmless_stays(field: str, value: Any, expected: list[tuple[str
     inputs, problems = codec.parse(MODEL, minimal(**{f"model_config__{field}": value}), "v2")
     assert problems == []
     met: list[tuple[str, str]] = []
-    replaced(inputs, lambda of, text: met.append((of, text)))
+    replaced(MODEL, inputs, lambda of, text: met.append((of, text)))
     assert met == expected
 
 
 def test_nothing_else_changes() -> None:
     """What is not in a field that can hold secrets is shown as it is."""
     inputs = canonical(everything())
-    masked = shown(inputs)
+    masked = shown(MODEL, inputs)
     assert masked["model_config"].pop("apikeys") == ["***", "***"]
     assert masked == {**inputs, "model_config": {k: v for k, v in inputs["model_config"].items() if k != "apikeys"}}

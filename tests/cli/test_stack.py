@@ -12,6 +12,7 @@ from enkrypt_provider import EnkryptModel
 from enkrypt_provider.cli import stack as stacks
 from enkrypt_provider.cli.stack import Stack, revealed, secret
 from enkrypt_provider.errors import ConfigurationError
+from enkrypt_provider.kinds.model import MODEL
 
 from . import fake_engine
 from .fake_engine import Project, encrypted
@@ -20,7 +21,7 @@ from .fake_engine import Project, encrypted
 def test_the_marks_are_the_engines_own() -> None:
     """A secret, and the type of a model, are written as Pulumi's SDK writes them."""
     assert {rpc._special_sig_key: rpc._special_secret_sig, "plaintext": "1"} == secret(1)
-    assert f"pulumi-python:{EnkryptModel._resource_type_name}" == stacks.TYPE
+    assert f"pulumi-python:{EnkryptModel._resource_type_name}" == stacks.type_of(MODEL)
 
 
 def test_a_secret_is_revealed_again() -> None:
@@ -58,14 +59,14 @@ def test_a_state_is_read(project: Project) -> None:
     assert Stack("dev").resources() == []
     project.hold(fake_engine.provider("sk-key"))
     (found,) = Stack("dev").resources()
-    assert (found.name, found.type) == ("default", stacks.PROVIDER_TYPE)
+    assert (found.name, found.type) == ("default", stacks.PROVIDER_TYPES[0])
     assert revealed(found.inputs["enkrypt:apiKey"]) == "sk-key"
     assert "sk-key" not in repr(found)
 
 
 def test_an_import_needs_no_file(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
     """The document goes through a pipe, and what the engine prints to the console."""
-    Stack("dev").import_({"resources": [{"type": stacks.TYPE, "name": "a", "id": "a/v1"}]})
+    Stack("dev").import_({"resources": [{"type": stacks.type_of(MODEL), "name": "a", "id": "a/v1"}]})
     assert [found.id for found in Stack("dev").resources()] == ["a/v1"]
     assert capfd.readouterr().out == "= 1 imported\n"
     assert sorted(path.name for path in project.folder.iterdir() if path.is_file()) == [

@@ -18,6 +18,7 @@ from enkrypt_provider.errors import ConfigurationError
 
 from .lives import live
 
+NAME = "enkrypt:models"
 ADDED = {"new": {"model_saved_name": "new", "apikeys": [{"secret": "new_apikey"}]}}
 SPELT = """\
 new:
@@ -67,14 +68,14 @@ CATALOGUE = f"config:\n  enkrypt:models:\n{indented(4)}"
 )  # fmt: skip
 def test_entries_go_to_the_end_of_the_catalogue(before: str, after: str) -> None:
     """However a file is written, the entries stand where a person would have put them."""
-    assert extended(before, ADDED) == after
+    assert extended(before, NAME, ADDED) == after
 
 
 @pytest.mark.parametrize("file", STACKS, ids=lambda file: str(file.name))
 def test_this_repositorys_stacks_can_be_extended(file: Path) -> None:
     """Nothing of a file is lost: without the new lines it is what it was."""
     before = file.read_text()
-    after = extended(before, ADDED)
+    after = extended(before, NAME, ADDED)
     assert after.replace(indented(4), "", 1) == before
     assert yaml.safe_load(after)["config"]["enkrypt:models"]["new"] == ADDED["new"]
 
@@ -89,7 +90,7 @@ def test_this_repositorys_stacks_can_be_extended(file: Path) -> None:
 def test_a_file_that_cannot_be_extended_is_left(text: str) -> None:
     """Where an insertion would mean something else, or nothing, it is refused."""
     with pytest.raises(ConfigurationError, match="cannot be extended: use --python"):
-        extended(text, ADDED)
+        extended(text, NAME, ADDED)
 
 
 _ANY_NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
@@ -100,7 +101,7 @@ _OUR_NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,8}", fullmatch=True)
 def test_whatever_is_there_and_whatever_is_added(held: dict[str, Any], added: dict[str, Any]) -> None:
     """The catalogue is the old one and the new entries, and the file's other values are what they were."""
     before = "# c\n" + yaml.safe_dump({"config": {"a:b": "c", "enkrypt:models": held}, "x": "y"})
-    after = yaml.safe_load(extended(before, added))
+    after = yaml.safe_load(extended(before, NAME, added))
     assert after == {"config": {"a:b": "c", "enkrypt:models": {**held, **added}}, "x": "y"}
 
 

@@ -47,7 +47,7 @@ def run(text: str) -> dict[str, Any]:
         assert name not in declared
         declared[name] = arguments
 
-    classes = {shape.__name__: dict for shape in ARGS.values()}
+    classes = {shape.__name__: dict for by_path in ARGS.values() for shape in by_path.values()}
     pulumi = type("pulumi", (), {"Config": Config})
     body = re.sub(r"^(import pulumi|from enkrypt_provider import (\([^)]*\)|.*))$", "", text, flags=re.MULTILINE)
     exec(body, {**classes, "EnkryptModel": declare_model, "pulumi": pulumi})  # noqa: S102 - a program of our own docs or tests

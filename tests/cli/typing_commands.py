@@ -15,6 +15,9 @@ from documents import minimal
 from enkrypt_provider.cli import main
 from enkrypt_provider.emulator import create_app, serve_in_thread
 from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.deployment import DEPLOYMENT
+from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
+from enkrypt_provider.kinds.kind import Kind
 from enkrypt_provider.kinds.markers import Dialect
 from enkrypt_provider.kinds.model import MODEL
 
@@ -22,6 +25,18 @@ from . import fake_engine
 from .fake_engine import Project
 
 KEY = "sk-of-the-account"
+POLICY = {
+    "name": "strict",
+    "description": "For everyone.",
+    "detectors": {"pii": {"enabled": True, "entities": ["email"]}, "nsfw": {"enabled": False}},
+}
+GUARDED = {
+    "name": "support",
+    "model_saved_name": "gpt-4o",
+    "input_guardrails_policy": {"policy_name": "strict", "enabled": True, "block": ["pii"]},
+    "output_guardrails_policy": {"policy_name": "strict", "enabled": False},
+}
+"""A deployment of the model `gpt-4o`, guarded by that policy."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +60,18 @@ class Api:
         self._dialect = dialect
         self._http = httpx.Client(base_url=url, headers={"apikey": KEY}, trust_env=False)
 
-    def add(self, *models: Mapping[str, Any]) -> None:
-        """Registers models, given by their arguments."""
-        for model in models:
-            inputs, problems = codec.parse(MODEL, model, self._dialect)
+    def add(self, *registrations: Mapping[str, Any], kind: Kind = MODEL) -> None:
+        """Registers models, or another kind, given by their arguments."""
+        for arguments in registrations:
+            inputs, problems = codec.parse(kind, arguments, self._dialect)
             assert problems == []
-            self.send("/models/add-model", codec.body(MODEL, inputs, self._dialect))
+            self.send(kind.calls.path(kind.calls.add), codec.body(kind, inputs, self._dialect))
+
+    def add_all(self) -> None:
+        """Registers a model, a policy and a deployment that names both."""
+        self.add(model("gpt-4o"))
+        self.add(POLICY, kind=GUARDRAILS_POLICY)
+        self.add(GUARDED, kind=DEPLOYMENT)
 
     def send(self, path: str, body: Any) -> None:
         """Posts what this package would not."""

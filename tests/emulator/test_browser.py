@@ -20,6 +20,7 @@ from enkrypt_provider.emulator import page as page_module
 from .browser import opened, resize
 from .conftest import NO_TLS, TIMEOUT, ask
 from .document import IDENTITY, called, v1
+from .test_life import DEPLOYMENT, DETECTORS, POLICY
 from .test_page import ALSO_HOSTILE, HOSTILE, PATHS
 
 AXE: Final = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text()
@@ -62,7 +63,7 @@ def wait_for(browser: Chrome, text: str) -> None:
 def test_it_keeps_itself_up_to_date(browser: Chrome, api: httpx.Client) -> None:
     """What others register, change and delete shows without a reload, and is said to a screen reader."""
     look(browser, api)
-    wait_for(browser, "Nothing is registered yet.")
+    wait_for(browser, "No model is registered yet.")
     browser.execute_script("window.isTheSame = 1")
     ask(api, "add-model", json=v1())
     wait_for(browser, "https://api.together.xyz")
@@ -73,10 +74,10 @@ def test_it_keeps_itself_up_to_date(browser: Chrome, api: httpx.Client) -> None:
     find(browser, "tbody a").click()
     browser.execute_script("window.isTheSame = 2")
     ask(api, "modify-model", headers=IDENTITY, json=v1("New_Name"))
-    wait_for(browser, "New_Name/1\nRegistered")
+    wait_for(browser, "model New_Name/1\nRegistered")
     assert browser.title.startswith("New_Name/1")
     ask(api, "delete-model", headers=called("New_Name"))
-    wait_for(browser, "New_Name/1\nDeleted")
+    wait_for(browser, "model New_Name/1\nDeleted")
     assert browser.execute_script("return window.isTheSame") == 2
 
 
@@ -155,7 +156,21 @@ def furnished(api: httpx.Client) -> list[str]:
     api.get(f"/{long * 30}")
     ask(api, "add-model", content=b"{")
     ids = [it["model_id"] for it in ask(api, "list-models").json()["models"][:3]]
-    searches = ["/?q=m1", "/?q=nothing", "/changes?page=2", "/requests?q=nothing", "/?page=2", "/model/1"]
+    POLICY.add(api, name=long, description="x" * 128, detectors={name: {"enabled": True} for name in DETECTORS})
+    used = {"policy_name": long, "enabled": True, "block": [*DETECTORS]}
+    made = DEPLOYMENT.add(
+        api, name=long, model_saved_name=long, model_version=long * 20, input_guardrails_policy=used
+    )
+    searches = [
+        f"/deployment/{made['deployment_id']}",
+        "/policies?q=nothing",
+        "/?q=m1",
+        "/?q=nothing",
+        "/changes?page=2",
+        "/requests?q=nothing",
+        "/?page=2",
+        "/model/1",
+    ]
     return [*PATHS, *(f"/model/{id_}" for id_ in ids), *searches]
 
 
@@ -199,12 +214,20 @@ def test_nothing_is_cut_or_broken(browser: Chrome, api: httpx.Client, width: int
     ask(api, "modify-model", headers=called(name, "2024-08-06"), json=v1(name, model_version="2024-08-07"))
     api.post("/_emulator/faults", json=[{"call": "add_model", "status": 503, "retry_after": 2, "first": 1}])
     ask(api, "add-model", json=v1(name))
-    number = ask(api, "list-models").json()["models"][0]["model_id"]
+    used = {"policy_name": name, "enabled": True, "block": ["pii", "injection_attack"]}
+    pages = [f"/model/{ask(api, 'list-models').json()['models'][0]['model_id']}"]
+    for kind, more in (
+        (POLICY, {"detectors": {name: {"enabled": True} for name in DETECTORS}}),
+        (DEPLOYMENT, {"model_saved_name": name, "input_guardrails_policy": used, "output_guardrails_policy": used}),
+    ):
+        made = kind.add(api, name=name, **more)
+        kind.ask(api, "modify", name, {**kind.body, **more, "name": f"{name[:-1]}2"})
+        pages.append(f"/{kind.noun}/{made[f'{kind.noun}_id']}")
     resize(browser, width, 900)
-    for path in (*PATHS, f"/model/{number}"):
+    for path in (*PATHS, *pages):
         look(browser, api, path)
         seen = browser.execute_script(LAYOUT)
-        assert seen["wholes"] >= 2, path
+        assert seen["wholes"] >= 1, path
         assert seen == {**seen, "broken": [], "cut": [], "hidden": []}, path
 
 
@@ -228,6 +251,8 @@ def test_nothing_runs_that_is_not_its_own(browser: Chrome, api: httpx.Client) ->
     ask(api, "modify-model", headers=called(HOSTILE), json=v1(HOSTILE, system_prompt=HOSTILE))
     browser.get_log("browser")  # type: ignore[no-untyped-call]  # the library has no types
     number = ask(api, "list-models").json()["models"][0]["model_id"]
+    POLICY.add(api, name=HOSTILE, description=HOSTILE)
+    DEPLOYMENT.add(api, name=HOSTILE, model_saved_name=HOSTILE)
     for path in (*PATHS, f"/model/{number}", f"/?q={HOSTILE}"):
         look(browser, api, path)
         assert shows(browser, HOSTILE)

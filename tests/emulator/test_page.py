@@ -19,8 +19,10 @@ from enkrypt_provider.emulator import store as store_module
 
 from .conftest import Clock, Connect, ask
 from .document import IDENTITY, SECRETS, called, v1
+from .test_life import DEPLOYMENT, POLICY, Kind
 
-PATHS = ["/", "/changes", "/requests"]
+LISTS = {"model": "/", "policy": "/policies", "deployment": "/deployments"}
+PATHS = [*LISTS.values(), "/changes", "/requests"]
 HERE = {"Host": "127.0.0.1:8787"}
 HOSTILE = "<script>window.hacked=1</script>"
 """Fits into a name."""
@@ -89,6 +91,8 @@ def test_it_shows_what_is_registered(page: httpx.Client) -> None:
 def test_an_empty_emulator_tells_how_to_fill_it(page: httpx.Client) -> None:
     assert "pulumi config set enkrypt:endpoint http://127.0.0.1:8787" in seen(page)
     assert "<table" not in page.get("/").text
+    assert "No model is registered yet." in seen(page)
+    assert "No policy is registered yet." in seen(page, "/policies")
     assert "Nothing has been registered" in seen(page, "/changes")
     assert "No request was recorded here." in seen(page, "/requests")
 
@@ -99,9 +103,9 @@ def test_every_account_is_shown(embedded: Connect) -> None:
     ask(one, "add-model", json=v1("of-one"))
     assert "Account" not in seen(one)
     ask(other, "add-model", json=v1("of-other"))
-    assert "of-one 1 team-a" in seen(nobody)
-    assert "of-other 1 team-b" in seen(nobody)
-    assert "of-one 1 team-a" not in seen(nobody, "/?account=team-b")
+    assert "of-one team-a 1" in seen(nobody)
+    assert "of-other team-b 1" in seen(nobody)
+    assert "of-one team-a 1" not in seen(nobody, "/?account=team-b")
     assert "1 model of 2 found" in seen(nobody, "/?account=team-b")
     assert "the account “<b>”" in seen(nobody, "/?account=<b>")
 
@@ -243,9 +247,6 @@ def test_a_model_has_its_page(page: httpx.Client) -> None:
     assert "model_config.metadata empty" not in history
     requests = text.partition("Last requests")[2]
     assert re.findall(r"\w+_model\b", requests) == ["get_model", *["modify_model"] * 3, "add_model"]
-    for unknown in ("/model/1", f"/model/{10**30}"):
-        response = page.get(unknown)
-        assert (response.status_code, "No model has this number" in response.text) == (404, True)
 
 
 def test_a_renamed_and_a_deleted_model_keep_their_history(page: httpx.Client) -> None:
@@ -274,6 +275,77 @@ def test_a_history_that_is_cut_says_so(page: httpx.Client, monkeypatch: pytest.M
     assert "registered the changes between are no longer kept" in text
 
 
+@pytest.mark.parametrize("kind", LISTS)
+def test_what_never_was_is_not_found(page: httpx.Client, kind: str) -> None:
+    """The response is a page with status 404, also for the number of another kind."""
+    others = [added.add(page)[added.number] for added in (POLICY, DEPLOYMENT) if added.noun != kind]
+    for number in (1, 10**30, *others):
+        response = page.get(f"/{kind}/{number}")
+        assert (response.status_code, f"No {kind} has this number" in response.text) == (404, True)
+
+
+# ---- policies and deployments
+
+
+BLOCKING = {"policy_name": "strict", "enabled": True, "block": ["pii", "nsfw"]}
+
+
+def test_policies_and_deployments_are_listed(page: httpx.Client) -> None:
+    """What they do is on one line: the detectors that are on, the model, the policies and what they block."""
+    detectors = {"pii": {"enabled": True}, "nsfw": {"enabled": True}, "bias": {"enabled": False}}
+    POLICY.add(page, name="strict", description="For all.", detectors=detectors)
+    POLICY.add(page, name="idle", detectors={})
+    DEPLOYMENT.add(page, input_guardrails_policy=BLOCKING, output_guardrails_policy={"policy_name": "idle"})
+    text = seen(page, "/policies")
+    assert "2 policies" in text
+    assert re.search(r"idle none 2024\S+ \S+ strict For all\. nsfw, pii 2024", text)
+    assert "x m/v1 strict blocks pii, nsfw idle not enabled 2024" in seen(page, "/deployments")
+    for path, words in (("/policies", "FOR all"), ("/deployments", "strict"), ("/deployments", "m")):
+        assert " of " in seen(page, f"{path}?q={quote(words)}").partition(" found")[0]
+    assert "No policy has “zzz” in its name or description." in seen(page, "/policies?q=zzz")
+    assert "0 deployments of 1 found" in seen(page, "/deployments?q=zzz")
+
+
+@pytest.mark.parametrize("kind", [POLICY, DEPLOYMENT], ids=lambda kind: kind.noun)
+def test_each_kind_has_pages_with_its_history(page: httpx.Client, kind: Kind) -> None:
+    """Fields in their objects, what became of it through a rename and beyond its deletion, the requests about it."""
+    there = f"/{kind.noun}/{kind.add(page)[kind.number]}"
+    kind.ask(page, "modify", "x", {**kind.body, **kind.change, "name": "y"})
+    text = seen(page, there)
+    assert f"{kind.noun} y Registered, last changed 2024-10-15" in text
+    assert f"set by the server account default project_name default {kind.noun}_id" in text
+    assert "name x → became y" in text
+    kind.ask(page, "delete", "y")
+    kind.ask(page, "get", "y")
+    text = seen(page, there)
+    assert "Deleted 2024-10-15" in text
+    history, _, requests = text.partition("History")[2].partition(f"Last requests about this {kind.noun}")
+    assert re.findall("registered|changed|deleted", history) == ["deleted", "changed", "registered"]
+    assert re.findall(r"\w+_(?:policy|deployment)\b", requests)[:2] == [f"get_{kind.noun}", f"delete_{kind.noun}"]
+    changes = re.findall(rf"(\w+) {kind.noun} ([xy])\b", seen(page, "/changes"))
+    assert changes == [("deleted", "y"), ("changed", "y"), ("registered", "x")]
+    assert f"delete_{kind.noun} {kind.noun} y 200" in seen(page, "/requests")
+    assert "2 requests found" in seen(page, f"/requests?q={kind.noun}+x")
+
+
+def test_a_detector_is_a_group_of_its_own(page: httpx.Client) -> None:
+    """As the objects in a model are."""
+    number = POLICY.add(page, detectors={"topic_detector": {"enabled": True, "topic": ["a", "b"]}})["policy_id"]
+    text = seen(page, f"/policy/{number}")
+    assert "name x description empty detectors.topic_detector enabled true topic a, b set by" in text
+
+
+def test_a_deployment_of_a_project_is_shown_with_its_account(embedded: Connect) -> None:
+    """As its model and its policies are, though its name is unique in the whole account."""
+    client = here(embedded(page=True, keys={"key-1": "acme/prod"}, apikey="key-1"))
+    number = DEPLOYMENT.add(client)["deployment_id"]
+    POLICY.add(client)
+    assert "1 policy of 1 found" in seen(client, "/policies?account=acme/prod")
+    assert "1 deployment of 1 found" in seen(client, "/deployments?account=acme/prod")
+    DEPLOYMENT.ask(client, "delete", "x")
+    assert "set by the server account acme/prod project_name prod" in seen(client, f"/deployment/{number}")
+
+
 def test_requests_are_shown_with_their_faults(page: httpx.Client) -> None:
     faults = [{"call": "add_model", "status": 503, "first": 1}, {"call": "list_models", "reset": "after"}]
     page.post("/_emulator/faults", json=faults)
@@ -289,19 +361,20 @@ def test_requests_are_shown_with_their_faults(page: httpx.Client) -> None:
     for row in (
         r"5 \S+ \S+ list_models – reset [\d.]+ ms list_models:reset=after",
         r"4 \S+ \S+ GET /elsewhere – 404 [\d.]+ ms – – 3",
-        r"3 \S+ \S+ delete_model Nobody/1 404 [\d.]+ ms – –",
-        r"1 \S+ \S+ add_model Test_Model/1 503 [\d.]+ ms add_model:first=1,status=503 JSON",
+        r"3 \S+ \S+ delete_model model Nobody/1 404 [\d.]+ ms – –",
+        r"1 \S+ \S+ add_model model Test_Model/1 503 [\d.]+ ms add_model:first=1,status=503 JSON",
     ):
         assert re.search(row, text)
     assert '"apikeys": [ "xxxxx" ]' in text
-    for words, count in (("503", 1), ("TEST_model/1", 2), ("delete", 1), ("apikeys", 0), ("elsewhere", 1)):
+    searches = {"503": 1, "TEST_model/1": 2, "delete": 1, "apikeys": 0, "elsewhere": 1, "model nobody": 1}
+    for words, count in searches.items():
         assert f"{count} request{'s' * (count != 1)} found" in seen(page, f"/requests?q={words}")
 
 
 def test_what_another_emulator_registered_is_shown_without_requests(page: httpx.Client, embedded: Connect) -> None:
     ask(embedded(), "add-model", json=v1("of-the-provider"))
     assert "of-the-provider" in seen(page)
-    assert "registered of-the-provider/1" in seen(page, "/changes")
+    assert "registered model of-the-provider/1" in seen(page, "/changes")
     there = re.findall(r"/model/\d+", page.get("/").text)[0]
     assert "No request about this model was recorded here" in seen(page, there)
     text = seen(page, "/requests")
@@ -329,6 +402,8 @@ def test_what_did_not_change_is_not_sent_again(page: httpx.Client, path: str) ->
     tag = {"If-None-Match": page.get(path).headers["ETag"]}
     assert (page.get(path, headers=tag).status_code, page.get(path, headers=tag).content) == (304, b"")
     ask(page, "add-model", json=v1())
+    for kind in (POLICY, DEPLOYMENT):
+        kind.add(page)
     assert page.get(path, headers=tag).status_code == 200
 
 

@@ -1,8 +1,8 @@
-"""catalogue.py: the models of a stack's configuration, wholly right or not declared at all."""
+"""catalogue.py: the registrations of a stack's configuration, wholly right or not declared at all."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pulumi
 import pytest
@@ -10,6 +10,8 @@ from documents import BOXAI, document, everything, minimal
 from mocked import Run, Secret, run
 
 from enkrypt_provider import EnkryptModel, catalogue
+from enkrypt_provider.kinds.registry import Section
+from enkrypt_provider.testing import MockStack
 
 KEY = {"apiKey": "stand-in-key"}
 
@@ -24,8 +26,12 @@ def declared(models: Any, **config: Any) -> Run:
 
 def refused(models: Any, **config: Any) -> list[str]:
     """The lines that refuse this catalogue."""
+    return refused_config({"models": models, **config})
+
+
+def refused_config(config: dict[str, Any]) -> list[str]:
     with pytest.raises(pulumi.RunError) as caught:
-        declared(models, **config)
+        run(catalogue.load, config={**KEY, **config})
     return str(caught.value).split("\n")
 
 
@@ -144,10 +150,12 @@ def test_every_problem_is_a_line(models: Any, lines: list[str]) -> None:
     assert refused(models, mySecret="s") == [HEAD.format(count), *(f"  {line}" for line in lines)]
 
 
-@pytest.mark.parametrize("models", [[], '"Test_Model"', 5, True])
-def test_a_catalogue_that_is_no_object_is_one_line(models: Any) -> None:
+@pytest.mark.parametrize("given", [[], '"Test_Model"', 5, True])
+@pytest.mark.parametrize(("section", "noun"), [("models", "model"), ("policies", "policy")])
+def test_a_catalogue_that_is_no_object_is_one_line(section: str, noun: str, given: Any) -> None:
     """A catalogue of another shape is said as a whole."""
-    assert refused(models) == ["enkrypt:models must be an object: a name for each model, and its arguments below it"]
+    line = f"enkrypt:{section} must be an object: a name for each {noun}, and its arguments below it"
+    assert refused_config({section: given}) == [line]
 
 
 def test_a_missing_secret_names_its_users_and_the_way_out() -> None:
@@ -272,3 +280,131 @@ def test_no_problem_shows_a_value() -> None:
         certifications=[secret],
     )
     assert secret not in "\n".join(refused({"a": wrong, "b": secret}))
+
+
+# ---- all three kinds
+
+POLICY: dict[str, Any] = {"name": "guard", "detectors": {"nsfw": {"enabled": True}}}
+USED: dict[str, Any] = {"policy_name": "guard", "enabled": True, "block": ["nsfw"]}
+DEPLOYMENT: dict[str, Any] = {
+    "name": "support",
+    "model_saved_name": "small",
+    "input_guardrails_policy": USED,
+    "output_guardrails_policy": USED,
+}
+WHOLE: dict[str, Any] = {
+    "models": {"chat": minimal()}, "policies": {"guard": POLICY}, "deployments": {"support": DEPLOYMENT},
+}  # fmt: skip
+DECLARED: list[catalogue.Catalogue] = []
+SECTIONS: tuple[Section, ...] = get_args(Section)
+
+
+def stack(**config: Any) -> MockStack:
+    """A stack of the whole catalogue, with changed sections or values beside it."""
+
+    def program() -> None:
+        DECLARED[:] = [catalogue.declare()]
+
+    given = {f"enkrypt:{name}": value for name, value in {**KEY, **WHOLE, **config}.items()}
+    return MockStack(program, config=given)
+
+
+def test_declare_registers_every_section() -> None:
+    """Each entry is a resource of its kind, by the entry's name, and nothing differs from what the entry says."""
+    one = stack()
+    made = one.up().resources
+    assert {name: found.type.rpartition(":")[2] for name, found in made.items()} == {
+        "chat": "EnkryptModel", "guard": "EnkryptGuardrailsPolicy", "support": "EnkryptDeployment",
+    }  # fmt: skip
+    assert made["support"].inputs["input_guardrails_policy"] == USED
+    (found,) = DECLARED
+    assert [list(section) for section in (found.models, found.policies, found.deployments)] == [
+        ["chat"], ["guard"], ["support"],
+    ]  # fmt: skip
+    assert set(one.preview().changes.values()) == {"same"}
+
+
+def test_a_deployment_depends_on_what_it_names_in_the_catalogue() -> None:
+    """So the engine makes it last and deletes it first, also where the names are the stack's values."""
+    named = {**DEPLOYMENT, "model_saved_name": {"config": "chatModel"}}
+    made = stack(deployments={"support": named}, chatModel="small").preview().resources
+    assert {name: urns for name, urns in made["support"].reasons.items() if urns} == {
+        "model_saved_name": (made["chat"].urn,),
+        "input_guardrails_policy": (made["guard"].urn,),
+        "output_guardrails_policy": (made["guard"].urn,),
+    }
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"model_saved_name": "elsewhere"},
+        {"model_version": "2"},
+    ],
+)
+def test_what_the_catalogue_does_not_hold_is_named_as_it_is(other: dict[str, str]) -> None:
+    made = stack(deployments={"support": {**DEPLOYMENT, **other}}).preview().resources
+    assert made["support"].dependencies == (made["guard"].urn,)
+    assert made["support"].inputs["model_saved_name"] == other.get("model_saved_name", "small")
+
+
+def test_the_sections_may_be_loaded_one_by_one() -> None:
+    """For a program with classes of its own: the arguments as they are, references resolved."""
+    config = {**KEY, **WHOLE, "policies": {"guard": {**POLICY, "description": {"config": "why"}}}, "why": "because"}
+    (found,) = run(lambda: [catalogue.load(section=section) for section in SECTIONS], config=config).seen
+    assert found == [{"chat": minimal()}, {"guard": {**POLICY, "description": "because"}}, {"support": DEPLOYMENT}]
+
+
+@pytest.mark.parametrize("section", ["models", "policies", "deployments"])
+def test_a_mistake_in_any_section_declares_nothing(section: str) -> None:
+    config = {**KEY, **WHOLE, section: {"wrong": {}}}
+    with pytest.raises(pulumi.RunError, match=rf"{section}\.wrong\.\w+: is required"):
+        run(catalogue.load, config=config)
+
+
+@pytest.mark.parametrize(
+    ("sections", "lines"),
+    [
+        (
+            {"policies": {"a": {**POLICY, "detectors": {"nfsw": {"enabled": True}}}}},
+            ['policies.a.detectors.nfsw: is not a field here; did you mean "nsfw"?'],
+        ),
+        (
+            {"policies": {"a": {**POLICY, "detectors": {"nsfw": {}}}}},
+            ["policies.a.detectors.nsfw.enabled: is required"],
+        ),
+        (
+            {"policies": {"a": {**POLICY, "description": 7}}},
+            ["policies.a.description: must be a string (in YAML, quote it)"],
+        ),
+        (
+            {"policies": {"a": {**POLICY, "name": "2024-08-06T00:00:00Z"}}},
+            ["policies.a.name: is a date: in YAML, quote it"],
+        ),
+        (
+            {"policies": {"a": {**POLICY, "policy_id": 7}, "b": POLICY}},
+            ["policies.a.policy_id: is set by the server: leave it out"],
+        ),
+        (
+            {"policies": {"a": POLICY, "b": POLICY}},
+            ["policies.b: declares the same name as policies.a"],
+        ),
+        (
+            {"deployments": {"a": {**DEPLOYMENT, "input_guardrails_policy": {**USED, "block": ["nfsw"]}}}},
+            [
+                "deployments.a.input_guardrails_policy.block[0]: must be one of topic_detector, nsfw, toxicity, pii, "
+                "injection_attack, keyword_detector, policy_violation, bias, system_prompt, copyright_ip, "
+                'sponge_attack; did you mean "nsfw"?'
+            ],
+        ),
+        (
+            {"deployments": {"a": {"secret": "mySecret"}}},
+            ["the secret of a is not set: run `pulumi config set --secret enkrypt:mySecret --stack dev`",
+             "deployments.a: must be an object"],
+        ),
+    ],
+)  # fmt: skip
+def test_every_problem_of_any_kind_is_a_line(sections: dict[str, Any], lines: list[str]) -> None:
+    """As those of models: the section, the entry, the field, its rule."""
+    count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
+    assert refused_config(sections) == [HEAD.format(count), *(f"  {line}" for line in lines)]

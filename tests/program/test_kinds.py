@@ -113,8 +113,8 @@ def test_every_field_is_an_output(kind: Kind, seen: type) -> None:
         ),
         (
             lambda: EnkryptGuardrailsPolicy("a", name="p", detectors={}, opts=pulumi.ResourceOptions(import_="p")),
-            "a: the engine cannot import a dynamic resource: leave out import_, and declare p with "
-            "adopt_existing=True",
+            "a: the engine cannot import a dynamic resource: leave out import_, and run `enkrypt-provider import "
+            "--name p`",
         ),
     ],
 )

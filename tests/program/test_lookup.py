@@ -14,11 +14,20 @@ from mocked import run
 
 from enkrypt_provider import (
     ConfigurationError,
+    EnkryptDeployment,
     EnkryptModel,
     EnkryptProvider,
     ModelNotFound,
+    get_deployment,
+    get_deployment_output,
+    get_guardrails_policy,
+    get_guardrails_policy_output,
     get_model,
     get_model_output,
+    list_deployments,
+    list_deployments_output,
+    list_guardrails_policies,
+    list_guardrails_policies_output,
     list_models,
     list_models_output,
     outputs,
@@ -26,11 +35,12 @@ from enkrypt_provider import (
 from enkrypt_provider.emulator import create_app
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.testing import Registry
 
 
 @pytest.fixture
 def account(tmp_path: Path) -> dict[str, str]:
-    """The settings of an account with three registrations."""
+    """The settings of an account with three models, two policies and a deployment."""
     database = tmp_path / "a.sqlite"
     api = httpx.Client(transport=httpx.WSGITransport(app=create_app(database)), base_url="http://h")
     declared = [everything(), minimal(model_saved_name="small"), minimal(model_saved_name="smaller")]
@@ -39,6 +49,11 @@ def account(tmp_path: Path) -> dict[str, str]:
             "/models/add-model", json=codec.body(MODEL, canonical(body)), headers={"apikey": "stand-in-key"}
         )
         assert found.status_code == 200
+    registry = Registry(database)
+    for name in ("guard", "safe"):
+        registry.add({"name": name, "detectors": {"nsfw": {"enabled": True}}}, to="policies")
+    used = {"policy_name": "guard", "enabled": True}
+    registry.add({"name": "support", "model_saved_name": "small", "input_guardrails_policy": used}, to="deployments")
     return {"endpoint": f"embedded:{database}"}
 
 
@@ -191,3 +206,94 @@ def test_another_kind_of_provider_is_refused(account: dict[str, str]) -> None:
 
     with pytest.raises(ConfigurationError, match=r"opts\.provider must be an EnkryptProvider"):
         run(program, config=dict(account))
+
+
+# ---- policies and deployments
+
+
+def test_a_policy_and_a_deployment_are_found_by_name(account: dict[str, str]) -> None:
+    """As typed outputs, with what the server set; a list of summaries is read one by one."""
+
+    def program() -> list[Any]:
+        policy, deployment = get_guardrails_policy("guard"), get_deployment("support")
+        return [
+            [type(policy).__name__, policy.detectors.nsfw and policy.detectors.nsfw.enabled, policy.policy_id],
+            [type(deployment).__name__, deployment.model_version, deployment.input_guardrails_policy],
+            [found.name for found in list_guardrails_policies()],
+            [found.name for found in list_guardrails_policies("g*")],
+            [found.model_saved_name for found in list_deployments("s?pport")],
+            list_deployments("nobody"),
+        ]
+
+    (policy, deployment, *lists) = told(program, account)
+    assert policy == ["GuardrailsPolicy", True, Registry(_database(account)).policies()["guard"]["policy_id"]]
+    assert deployment[:2] == ["Deployment", "v1"]
+    assert deployment[2]["policy_name"] == "guard"
+    assert lists == [["guard", "safe"], ["guard"], ["small"], []]
+
+
+def _database(account: dict[str, str]) -> Path:
+    return Path(account["endpoint"].partition(":")[2])
+
+
+@pytest.mark.parametrize(
+    ("look_up", "line"),
+    [
+        (
+            lambda: get_guardrails_policy("gaurd"),
+            'no policy gaurd is registered with this account; did you mean "guard"?',
+        ),
+        (
+            lambda: get_deployment("suport"),
+            'no deployment suport is registered with this account; did you mean "support"?',
+        ),
+    ],
+)
+def test_what_is_not_there_is_named_with_its_kind(account: dict[str, str], look_up: Any, line: str) -> None:
+    with pytest.raises(ModelNotFound) as caught:
+        run(look_up, config=dict(account))
+    assert str(caught.value) == line
+
+
+def test_their_output_forms_wait_and_ask_the_account_of_their_provider(
+    account: dict[str, str], tmp_path: Path
+) -> None:
+    def program() -> Any:
+        theirs = EnkryptProvider("other", endpoint=account["endpoint"])
+        other = pulumi.InvokeOptions(provider=theirs)
+        house = pulumi.ComponentResource("a:b:House", "h", opts=pulumi.ResourceOptions(providers=[theirs]))
+        return [
+            get_guardrails_policy_output(pulumi.Output.from_input("safe"), opts=other).name,
+            get_deployment_output("support", opts=pulumi.InvokeOptions(parent=house)).name,
+            list_guardrails_policies_output("*", opts=other).apply(len),
+            list_deployments_output(opts=other).apply(len),
+            list_deployments_output().apply(len),
+        ]
+
+    assert told(program, {"endpoint": f"embedded:{tmp_path}/empty.sqlite"}) == ["safe", "support", 2, 1, 0]
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_look_up_of_what_is_to_be_made_waits_for_it(account: dict[str, str], preview: bool) -> None:
+    looked: list[Any] = []
+
+    def program() -> Any:
+        made = EnkryptDeployment("support", name="support", model_saved_name="small")
+        get_deployment_output(made.name).apply(looked.append)
+
+    run(program, config=dict(account), preview=preview)
+    assert len(looked) == (0 if preview else 1)
+
+
+@pytest.mark.parametrize(
+    ("look_up", "function"),
+    [
+        (lambda opts: get_guardrails_policy("p", opts=opts), "get_guardrails_policy_output"),
+        (lambda opts: list_guardrails_policies(opts=opts), "list_guardrails_policies_output"),
+        (lambda opts: get_deployment("d", opts=opts), "get_deployment_output"),
+        (lambda opts: list_deployments(opts=opts), "list_deployments_output"),
+    ],
+)
+def test_each_names_its_own_output_form(account: dict[str, str], look_up: Any, function: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"use {function}$"):
+        run(lambda: look_up(pulumi.InvokeOptions(provider=EnkryptProvider("other"))), config=dict(account))

@@ -11,7 +11,7 @@ import pulumi
 import pytest
 from documents import everything, minimal
 
-from enkrypt_provider import EnkryptModel, policy
+from enkrypt_provider import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel, native, policy
 from enkrypt_provider.policy import SECRET, Model, PolicyViolation
 from enkrypt_provider.testing import CheckFailed, MockStack
 
@@ -236,6 +236,66 @@ def test_a_rule_may_hold_in_some_stacks_alone(name: str, refused: bool) -> None:
         assert one.preview().changes == {"m": "create"}
 
 
+# ---- policies and deployments
+
+
+def guarded(**changes: Any) -> Callable[[], None]:
+    """A program of one policy and one deployment under the library's rules, with what else the deployment says."""
+
+    def program() -> None:
+        policy.enforce(policy.enables("nsfw", "pii"), on="policies")
+        policy.enforce(policy.guarded, advisory=[policy.blocks("nsfw")], on="deployments")
+        detectors = {"nsfw": {"enabled": True}, "pii": {"enabled": changes.pop("pii", True)}}
+        guard = EnkryptGuardrailsPolicy("p", name="guard", detectors=detectors)
+        use = {"policy_name": guard.name, "enabled": True, "block": ["nsfw"]}
+        given = {"input_guardrails_policy": use, "output_guardrails_policy": use, **changes}
+        EnkryptDeployment("d", name="d", model_saved_name="m", **given)
+
+    return program
+
+
+def test_the_native_packages_resources_are_judged_too() -> None:
+    def program() -> None:
+        policy.enforce(policy.enables("nsfw"), on="policies")
+        native.EnkryptGuardrailsPolicy("p", name="guard", detectors={"nsfw": {"enabled": False}})
+
+    assert lines(MockStack(program)) == ["p: detectors.nsfw.enabled must be true (policy enables, mandatory)"]
+
+
+def test_other_kinds_that_keep_their_rules_are_registered() -> None:
+    """Rules of one kind do not judge another."""
+    one = MockStack(guarded())
+    assert one.up().messages == []
+    assert (list(one.registry.policies()), list(one.registry.deployments())) == (["guard"], ["d"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "violations"),
+    [
+        ({"pii": False}, ["p: detectors.pii.enabled must be true (policy enables, mandatory)"]),
+        (
+            {"output_guardrails_policy": {"policy_name": "guard", "enabled": False}},
+            ["d: output_guardrails_policy.enabled must be true (policy guarded, mandatory)"],
+        ),
+        (
+            {"input_guardrails_policy": None},
+            ["d: input_guardrails_policy.enabled must be true (policy guarded, mandatory)"],
+        ),
+    ],
+)
+def test_a_broken_rule_of_another_kind_is_a_line(changes: dict[str, Any], violations: list[str]) -> None:
+    """The preview fails with the field and the rule."""
+    one = MockStack(guarded(**changes))
+    assert lines(one) == violations
+    assert one.registry.deployments() == {}
+
+
+def test_an_advisory_rule_of_another_kind_is_a_warning() -> None:
+    use = {"policy_name": "guard", "enabled": True, "block": ["pii"]}
+    made = MockStack(guarded(input_guardrails_policy=use)).preview()
+    assert 'warning: d: input_guardrails_policy.block must hold "nsfw" (policy blocks, advisory)' in made.messages
+
+
 # ---- the page
 
 PAGE = (Path(__file__).parents[2] / "docs/policy.md").read_text()
@@ -258,5 +318,5 @@ def test_the_page_says_what_its_program_shows() -> None:
 def test_the_page_names_every_rule_of_the_library() -> None:
     """Each public function that is a rule, or makes one, has its row."""
     rules = {name for name in policy.__all__ if name.islower()} - {"enforce"}
-    assert rules == {"https_only", "certified", "owned", "in_stacks"}
+    assert rules == {"https_only", "certified", "owned", "enables", "guarded", "blocks", "in_stacks"}
     assert rules <= set(re.findall(r"^\| `(\w+)", PAGE, re.MULTILINE))

@@ -222,7 +222,7 @@ def _untyped(cls: Any) -> Any:
         (
             lambda: EnkryptModel("m", **document(), opts=pulumi.ResourceOptions(import_="chat/v1")),
             "m: the engine cannot import a dynamic resource: leave out import_, and run "
-            "`python -m enkrypt_provider import --name chat`",
+            "`enkrypt-provider import --name chat`",
         ),
         (
             lambda: EnkryptModel("m", **minimal(model_config__metadata={"a": [2**53 + 1]})),

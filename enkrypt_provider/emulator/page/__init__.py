@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import flask
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound
 
-from .. import origin
+from .. import origin, policies
 from ..database import Database, DatabaseFailed
 from ..faults import Dial
 from ..history import History
@@ -19,8 +19,14 @@ from ..request_log import RequestLog
 from . import formatting
 
 ROWS = 50  # on one page of a table
-REQUESTS = 10  # on the page of a model
-NO_MODEL = "No model has this number, or it was deleted and its history is no longer kept."
+REQUESTS = 10  # on the page of a registration
+MISSING = "No {} has this number, or it was deleted and its history is no longer kept."
+KINDS = {"model": "models", **{kind.noun: kind.plural for kind in policies.KINDS}}
+SEARCHED = {
+    "model": "name, version, protocol, host",
+    "policy": "name, description",
+    "deployment": "name, model, policy",
+}
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -32,11 +38,12 @@ HEADERS = {
 SHOWN = {
     show.__name__: show
     for show in (
+        formatting.about,
+        formatting.cells,
         formatting.differences,
-        formatting.endpoint,
+        formatting.event,
         formatting.groups,
         formatting.indented,
-        formatting.kind,
         formatting.moment,
     )
 }
@@ -71,7 +78,7 @@ class Part:
     def query(self, page: int) -> dict[str, str | int]:
         """The address of another page."""
         found = {"q": self.words, "account": self.account, "page": page if page > 1 else ""}
-        return {name: value for name, value in found.items() if value}
+        return {**(flask.request.view_args or {}), **{name: value for name, value in found.items() if value}}
 
 
 def _asked(name: str) -> str:
@@ -88,32 +95,37 @@ class Page:
         self._dial = dial
         self._log = log
 
-    def models(self) -> str:
+    def registered(self, kind: str) -> str:
         words, account = _asked("q"), _asked("account")
-        part = _part(self._history.count(account, words), words, account)
-        found = self._history.models(account, words, ROWS, part.offset)
+        part = _part(self._history.count(kind, account, words), words, account)
         return flask.render_template(
-            "models.html", part=part, models=found, accounts=self._history.accounts(), all=self._history.count()
+            "registered.html",
+            kind=kind,
+            plural=KINDS[kind],
+            searched=SEARCHED[kind],
+            part=part,
+            found=self._history.registered(kind, account, words, ROWS, part.offset),
+            accounts=self._history.accounts(),
+            all=self._history.count(kind),
         )
 
-    def model(self, model_id: int) -> str:
+    def registration(self, kind: str, number: int) -> str:
         """Also a deleted one, as long as its history is kept."""
-        if model_id >= 2**63:  # SQLite's largest
-            raise NotFound(NO_MODEL)
-        found, changes = self._history.find(model_id), self._history.changes_of(model_id)
-        if not found and not changes:
-            raise NotFound(NO_MODEL)
-        account, model = (found[0].account, found[0].model) if found else (changes[0].account, changes[0].model)
-        name, version = model.model_saved_name, model.model_version
-        asked = self._log.about(name, version, REQUESTS) if self._log else None
+        if number >= 2**63:  # SQLite's largest
+            raise NotFound(MISSING.format(kind))
+        there, changes = self._history.find(kind, number), self._history.changes_of(kind, number)
+        if not there and not changes:
+            raise NotFound(MISSING.format(kind))
+        it = there[0] if there else changes[0].of
+        asked = self._log.about(kind, it.name, it.version, REQUESTS) if self._log else None
         return flask.render_template(
-            "model.html", model=model, account=account, is_there=bool(found), changes=changes, requests=asked
+            "registration.html", it=it, is_there=bool(there), changes=changes, requests=asked
         )
 
     def changes(self) -> str:
         part = _part(self._history.count_changes())
         changes = self._history.changes(ROWS, part.offset)
-        several = len({change.account for change in changes}) > 1
+        several = len({change.of.account for change in changes}) > 1
         return flask.render_template("changes.html", part=part, changes=changes, several=several)
 
     def requests(self) -> str:
@@ -131,18 +143,17 @@ def page_of(database: Database, dial: Dial, log: RequestLog | None, about: str) 
         "page", __name__, template_folder="templates", static_folder="static", static_url_path="/page"
     )
     page = Page(database, dial, log)
-    for path, view in (
-        ("/", page.models),
-        ("/model/<int:model_id>", page.model),
-        ("/changes", page.changes),
-        ("/requests", page.requests),
-    ):
-        routes.add_url_rule(path, view.__name__, view)
+    for kind, plural in KINDS.items():
+        of = {"kind": kind}
+        routes.add_url_rule("/" if kind == "model" else f"/{plural}", view_func=page.registered, defaults=of)
+        routes.add_url_rule(f"/{kind}/<int:number>", view_func=page.registration, defaults=of)
+    for view in (page.changes, page.requests):
+        routes.add_url_rule(f"/{view.__name__}", view_func=view)
     routes.before_request(_for_this_machine)
     routes.after_request(_with_headers)
     for error in (HTTPException, DatabaseFailed):
         routes.register_error_handler(error, _error_page)
-    context = {**SHOWN, "about": about}
+    context = {**SHOWN, "foot": about, "kinds": KINDS}
     routes.app_context_processor(lambda: context)
     return routes
 

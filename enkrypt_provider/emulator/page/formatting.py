@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ..history import Change
+from ..history import Change, Registered
 from ..masking import masked
 from ..model_rules import STANDARD_PORT
-from ..store import Document, Model
+from ..store import Document
 
 HIDDEN = "another value, which is not shown"
 
@@ -25,36 +25,90 @@ class Difference:
     new: str | None
 
 
-def fields(model: Model) -> dict[str, str]:
+@dataclass(frozen=True)
+class Cell:
+    """One value of a registration in a table, with a second line."""
+
+    label: str
+    text: str
+    second: str = ""
+    is_long: bool = False
+
+
+def about(it: Registered) -> str:
+    """What stands below a name in a table."""
+    own: str = it.document.get("model_name") or it.document.get("description") or ""
+    return "" if own == it.name else own
+
+
+def cells(it: Registered) -> list[Cell]:
+    """What a table shows of a registration besides its name, by its kind."""
+    return _CELLS[it.kind](it)
+
+
+def _of_model(it: Registered) -> list[Cell]:
+    config = it.document["model_config"]
+    hosting = ", hosted internally" if config.get("hosting_type") == "Internal" else ""
+    return [
+        Cell("Version", it.version),
+        Cell("Endpoint", endpoint(it.document), f"{config.get('is_compatible_with', '')}{hosting}", is_long=True),
+        Cell("Testing for", it.document["testing_for"]),
+    ]
+
+
+def _of_policy(it: Registered) -> list[Cell]:
+    on = [name for name, detector in it.document["detectors"].items() if detector["enabled"]]
+    return [Cell("Detectors", ", ".join(on), is_long=True)]
+
+
+def _of_deployment(it: Registered) -> list[Cell]:
+    model = f"{it.document['model_saved_name']}/{it.document['model_version']}"
+    return [Cell("Model", model), *(_policy_of(it, way) for way in ("input", "output"))]
+
+
+def _policy_of(it: Registered, way: str) -> Cell:
+    used = it.document[f"{way}_guardrails_policy"] or {}
+    does = f"blocks {', '.join(used['block'])}" if used.get("block") else "blocks nothing"
+    is_named = bool(used.get("policy_name"))
+    second = "" if not is_named else does if used["enabled"] else "not enabled"
+    return Cell(f"{way.capitalize()} policy", used["policy_name"] if is_named else "", second, is_long=True)
+
+
+_CELLS = {"model": _of_model, "policy": _of_policy, "deployment": _of_deployment}
+
+
+def fields(it: Registered) -> dict[str, str]:
     """Every field by its path, keys masked."""
-    return {path: _text(value) for path, value in _leaves(masked(_document(model)))}
+    return {path: _text(value) for path, value in _leaves(masked(_document(it)))}
 
 
-def groups(model: Model, account: str) -> dict[str, dict[str, str]]:
+def groups(it: Registered) -> dict[str, dict[str, str]]:
     """Every field by its name, in the objects that hold them: the root first, last what the server set."""
-    found: dict[str, dict[str, str]] = {"": {}, "model_config": {}}
-    for path, text in fields(model).items():
+    found: dict[str, dict[str, str]] = {"": {}}
+    for path, text in fields(it).items():
         parts = path.split(".")
         depth = min(len(parts) - 1, 2)
+        found.setdefault(".".join(parts[: min(depth, 1)]), {})  # an object before those in it
         found.setdefault(".".join(parts[:depth]), {})[".".join(parts[depth:])] = text
-    return {**found, "set by the server": _set_by_the_server(model, account)}
+    shown = {name: group for name, group in found.items() if group}
+    return {**shown, "set by the server": _set_by_the_server(it)}
 
 
-def _set_by_the_server(model: Model, account: str) -> dict[str, str]:
+def _set_by_the_server(it: Registered) -> dict[str, str]:
     return {
-        "account": account,
-        "project_name": model.project_name,
-        "model_id": str(model.model_id),
-        "created_at": moment(model.created_at),
-        "updated_at": moment(model.updated_at),
+        "account": it.account,
+        "project_name": it.project_name,
+        f"{it.kind}_id": str(it.number),
+        "created_at": moment(it.created_at),
+        "updated_at": moment(it.updated_at),
     }
 
 
 def differences(change: Change) -> list[Difference]:
-    """What a change of a model changed."""
+    """What a change changed."""
     if not (change.before and change.after):
         return []
-    old, new = (dict(_leaves(_document(model))) for model in (change.before, change.after))
+    old, new = (dict(_leaves(_document(it))) for it in (change.before, change.after))
     before, after = fields(change.before), fields(change.after)
     return [
         _difference(path, before.get(path), after.get(path))
@@ -67,8 +121,8 @@ def _difference(path: str, old: str | None, new: str | None) -> Difference:
     return Difference(path, old, HIDDEN if old == new else new)
 
 
-def kind(change: Change) -> str:
-    """What a change did to its model."""
+def event(change: Change) -> str:
+    """What a change did."""
     if not change.before:
         return "registered"
     return "changed" if change.after else "deleted"
@@ -90,9 +144,9 @@ def indented(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _document(model: Model) -> Document:
-    identity = {"model_saved_name": model.model_saved_name, "model_version": model.model_version}
-    return {**identity, **model.document}
+def _document(it: Registered) -> Document:
+    identity = {"model_saved_name": it.name, "model_version": it.version} if it.version else {}
+    return {**identity, **it.document}
 
 
 def _leaves(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,92 @@
+"""Whether a stack is of the native plugin, and whether the engine finds that."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from .. import __version__
+from ..errors import ConfigurationError, plain
+from ..frontends.package_schema import NAME
+from ..kinds.registry import KINDS
+from . import engine
+from .findings import Finding
+from .kind_words import joined
+from .stack import PROVIDER_TYPES, Resource, Stack, project_file, type_of
+
+PROGRAM: Final = "pulumi-resource-enkrypt"
+INSTALL: Final = "run `enkrypt-provider plugin install`"
+_IMPORTS: Final = re.compile(r"^\s*(from enkrypt_provider\.native |import enkrypt_provider\.native\b|"
+                             r"from enkrypt_provider import .*\bnative\b)", re.MULTILINE)  # fmt: skip
+
+
+def is_native(stack: Stack, resources: Iterable[Resource]) -> bool:
+    """Whether the stack's registrations are the native plugin's: its state, its language or its program says so."""
+    managed = [resource for resource in resources if resource.kind]
+    if managed:
+        return any(resource.is_native for resource in managed)
+    file = project_file(stack.folder)
+    program = file.parent / str(_project(file).get("main") or ".")
+    is_imported = (_IMPORTS.search(module.read_text("utf-8", "replace")) for module in program.glob("*.py"))
+    return _language(file) != "python" or any(is_imported)
+
+
+def require_python(stack: Stack) -> None:
+    """Raise `ConfigurationError` where the stack's program can declare nothing that is written in Python."""
+    language = _language(project_file(stack.folder))
+    if language != "python":
+        types = joined([type_of(kind, is_native=True) for kind in KINDS], "or")
+        raise ConfigurationError(
+            f"this project's program is no Python ({plain(language, 60)}): `pulumi import TYPE NAME ID` imports, and "
+            f"writes code in its language; TYPE is {types}"
+        )
+
+
+def _language(file: Path) -> str:
+    runtime = _project(file).get("runtime")
+    return str(runtime.get("name") if isinstance(runtime, dict) else runtime)
+
+
+def plugin(stack: Stack, resources: Iterable[Resource]) -> Iterator[Finding]:
+    """Yield whether the engine finds the plugin, where the stack uses it."""
+    if any(one.is_native or one.type == PROVIDER_TYPES[1] for one in resources):
+        yield _named(project_file(stack.folder)) or _installed(stack)
+
+
+def _named(file: Path) -> Finding | None:
+    """The plugin that Pulumi.yaml names."""
+    for one in (_project(file).get("plugins") or {}).get("providers") or []:
+        if one.get("name") == NAME:
+            folder = file.parent / str(one.get("path"))
+            says = f"{plain(one.get('path'))}, from {file.name}"
+            if (folder / PROGRAM).exists():
+                return Finding("plugin", says)
+            return Finding("plugin", f"{says}: there is no {PROGRAM}", ok=False, do=f"name its folder, or {INSTALL}")
+    return None
+
+
+def _installed(stack: Stack) -> Finding:
+    try:
+        known = engine.read("plugin", "ls", "--json", folder=stack.folder)
+    except ConfigurationError as error:
+        return Finding("plugin", str(error), ok=False)
+    versions = [
+        str(one.get("version")) for one in known or [] if (one.get("kind"), one.get("name")) == ("resource", NAME)
+    ]
+    if __version__ in versions or (not versions and shutil.which(PROGRAM)):
+        return Finding("plugin", f"{__version__}, {'installed' if versions else 'on PATH'}")
+    found = (
+        f"version {' and '.join(versions)} is installed, this package is {__version__}"
+        if versions
+        else "none is found"
+    )
+    return Finding("plugin", f"{found}: the state's registrations need it", ok=False, do=INSTALL)
+
+
+def _project(file: Path) -> dict[str, Any]:
+    return yaml.safe_load(file.read_text(encoding="utf-8")) or {}

@@ -1,0 +1,44 @@
+"""`EnkryptProvider`: one account of the API in a program."""
+
+from __future__ import annotations
+
+import pulumi
+
+from .arguments import provider_settings
+
+
+class EnkryptProvider(pulumi.ProviderResource):
+    """One account of the API, for `ResourceOptions(provider=…)` and look-ups.
+
+    What is not given here has the default, or comes from the environment, never from the stack's configuration.
+    A changed key shows as an update of the provider. A model's provider is part of its identity to Pulumi: to
+    move a model to another account is to replace it.
+    """
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        api_key: pulumi.Input[str] | None = None,
+        endpoint: pulumi.Input[str] | None = None,
+        dialect: pulumi.Input[str] | None = None,
+        timeout: pulumi.Input[float] | None = None,
+        max_retries: pulumi.Input[int] | None = None,
+        check_online: pulumi.Input[bool] | None = None,
+        require_https: pulumi.Input[bool] | None = None,
+        rate_limit: pulumi.Input[str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Each argument is the setting of that name, see settings.py; `api_key` is always secret."""
+        settings = provider_settings(
+            apiKey=None if api_key is None else pulumi.Output.secret(api_key),
+            endpoint=endpoint,
+            dialect=dialect,
+            timeout=timeout,
+            maxRetries=max_retries,
+            checkOnline=check_online,
+            requireHttps=require_https,
+            rateLimit=rate_limit,
+        )
+        self.settings = {f"enkrypt:{name}": value for name, value in settings.items()}
+        super().__init__("pulumi-python", resource_name, dict(self.settings), opts)

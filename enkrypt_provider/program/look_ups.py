@@ -1,0 +1,131 @@
+"""How a look-up of a program asks the account: one registration, or many, of any kind.
+
+The account is that of `opts.provider`, of `opts.parent`, or the stack's.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Generic, TypeVar
+
+import pulumi
+from pulumi.runtime.rpc import translate_output_properties
+
+from ..api.client import EnkryptClient
+from ..errors import ConfigurationError
+from ..frontends.package_schema import functions, snake
+from ..kinds import codec
+from ..kinds.kind import Identifier, Json, Kind, Live
+from ..kinds.secrets import replaced_at
+from ..settings import Settings
+from .account import EnkryptProvider
+from .errors import one_line
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class LookUps(Generic[T]):
+    """The look-ups of one kind; `found_as` is the class of what they return."""
+
+    kind: Kind
+    found_as: type[T]
+
+    @property
+    def _functions(self) -> tuple[str, str]:
+        return functions(self.kind.name, self.kind.noun, self.kind.calls.listed)
+
+    @one_line
+    def get(self, name: str, version: str, opts: pulumi.InvokeOptions | None) -> T:
+        """Return one registration now. Raise `ModelNotFound`, naming what comes near."""
+        return self._get(_client_now(opts, self._functions[0]), name, version)
+
+    @one_line
+    def get_output(
+        self, name: pulumi.Input[str], version: pulumi.Input[str], opts: pulumi.InvokeOptions | None
+    ) -> pulumi.Output[T]:
+        """Return one registration once its identity is known, and what the look-up depends on is there."""
+        asked = pulumi.Output.all(name=name, version=version, settings=_explicit(opts), waited=_waited(opts))
+        return _once_made(asked).apply(
+            one_line(lambda given: self._get(_client(_settings(given["settings"])), given["name"], given["version"]))
+        )
+
+    @one_line
+    def list_named(self, pattern: str, opts: pulumi.InvokeOptions | None) -> list[T]:
+        """Return the registrations whose name matches, in the order of their names."""
+        return self._list(_client_now(opts, self._functions[1]), pattern)
+
+    @one_line
+    def list_output(self, pattern: pulumi.Input[str], opts: pulumi.InvokeOptions | None) -> pulumi.Output[list[T]]:
+        """Return them once the pattern is known, and what the look-up depends on is there."""
+        asked = pulumi.Output.all(pattern=pattern, settings=_explicit(opts), waited=_waited(opts))
+        return _once_made(asked).apply(
+            one_line(lambda given: self._list(_client(_settings(given["settings"])), given["pattern"]))
+        )
+
+    def _get(self, client: EnkryptClient, name: str, version: str) -> T:
+        return self._typed(client.registered(self.kind, Identifier(name, version)))
+
+    def _list(self, client: EnkryptClient, pattern: str) -> list[T]:
+        named = ((self.kind.identity_in(item), item) for item in client.list_all(self.kind) if isinstance(item, dict))
+        matching = [(str(identity), item) for identity, item in named if fnmatchcase(identity.name, pattern)]
+        return [self._typed(self._read(client, item)) for _, item in sorted(matching, key=lambda it: it[0])]
+
+    def _read(self, client: EnkryptClient, item: Json) -> Live:
+        is_whole = codec.is_whole(self.kind, item)
+        return codec.read(self.kind, item) if is_whole else client.get(self.kind, self.kind.identity_in(item))
+
+    def _typed(self, live: Live) -> T:
+        hidden = replaced_at(live.inputs, self.kind.secret_paths(live.inputs), pulumi.Output.secret)
+        typed: T = translate_output_properties({**hidden, **live.computed}, lambda name: name, self.found_as)
+        return typed
+
+
+def _once_made(asked: pulumi.Output[dict[str, Any]]) -> pulumi.Output[dict[str, Any]]:
+    """`asked`, not known before the resources that it depends on exist: a preview does not look for them."""
+
+    async def ids() -> Any:
+        found = [r.id for r in await asked.resources() if isinstance(r, pulumi.CustomResource)]
+        return pulumi.Output.all(*found)
+
+    made = pulumi.Output.from_input(ids()).apply(lambda known: known)
+    return pulumi.Output.unsecret(pulumi.Output.all(asked, made).apply(lambda both: both[0]))
+
+
+def _explicit(opts: pulumi.InvokeOptions | None) -> dict[str, pulumi.Output[str]] | None:
+    """The settings of an explicit provider, or of the parent's; None where there is no such provider."""
+    provider = opts.provider if opts else None
+    if opts and provider is None and opts.parent:
+        inherited = opts.parent.get_provider("pulumi-python:dynamic:Resource")
+        provider = inherited if isinstance(inherited, EnkryptProvider) else None
+    if provider is not None and not isinstance(provider, EnkryptProvider):
+        raise ConfigurationError("opts.provider must be an EnkryptProvider")
+    return provider.settings if provider else None
+
+
+def _waited(opts: pulumi.InvokeOptions | None) -> pulumi.Output[list[str]]:
+    """The ids of what the look-up depends on, which are known once it is there."""
+    listed = getattr(opts, "depends_on", None) or []
+    resources = listed if isinstance(listed, list | tuple) else [listed]
+    return pulumi.Output.all(*(one.id if isinstance(one, pulumi.CustomResource) else one.urn for one in resources))
+
+
+def _client_now(opts: pulumi.InvokeOptions | None, function: str) -> EnkryptClient:
+    if _explicit(opts) is not None:
+        raise ConfigurationError(f"an EnkryptProvider's settings are Outputs: use {snake(function)}_output")
+    return _client(_settings())
+
+
+def _settings(explicit: Mapping[str, str] | None = None) -> Settings:
+    if explicit is not None:
+        return Settings.from_config(explicit.get)
+    config = pulumi.Config("enkrypt")
+    return Settings.from_config(lambda key: config.get(key.partition(":")[2]))
+
+
+@functools.lru_cache(maxsize=16)
+def _client(settings: Settings) -> EnkryptClient:
+    return EnkryptClient(settings)

@@ -104,67 +104,43 @@ def test_a_setting_that_is_not_known_yet_has_its_default(unknown: object) -> Non
     assert [failure.reason for failure in without_key.check({}, {}).failures] == [NO_KEY]
 
 
+WRONG: list[tuple[str, str, list[str]]] = [
+    ("apiKey", ASCII, ["stand-in key", "stand-in-kéy", "stand-in\nkey"]),
+    ("endpoint", URL, ["api.enkryptai.com", "ftp://api.enkryptai.com", "https://", "https://a b", "Embedded"]),
+    ("endpoint", "is no URL", ["https://a:port", "https://a:99999", "https://[::1", "https://a^b"]),
+    ("endpoint", BARE, ["https://me:secret@h", "https://h?a=b", "https://h?", "https://h#a"]),
+    ("endpoint", HTTPS, ["http://api.enkryptai.com", "http://10.0.0.1", "http://localhost.example.com"]),
+    ("dialect", "must be one of v1, v2", ["v3", "old"]),
+    ("timeout", "must be a number of seconds from 0.1 to 3600", ["0", "3601", "soon", "nan"]),
+    ("maxRetries", "must be a whole number from 0 to 20", ["-1", "2.5", "inf"]),
+    ("checkOnline", "must be true or false", ["yes"]),
+    ("requireHttps", "must be true or false", ["1"]),
+    ("rateLimit", RATE_LIMIT, WRONG_RATES),
+]
+
+
 @pytest.mark.parametrize(
-    ("name", "value", "line"),
-    [
-        ("apiKey", "stand-in key", f"enkrypt:apiKey {ASCII}"),
-        ("apiKey", "stand-in-kéy", f"enkrypt:apiKey {ASCII}"),
-        ("apiKey", "stand-in\nkey", f"enkrypt:apiKey {ASCII}"),
-        ("endpoint", "api.enkryptai.com", f"enkrypt:endpoint {URL}"),
-        ("endpoint", "ftp://api.enkryptai.com", f"enkrypt:endpoint {URL}"),
-        ("endpoint", "https://", f"enkrypt:endpoint {URL}"),
-        ("endpoint", "https://a b", f"enkrypt:endpoint {URL}"),
-        ("endpoint", "Embedded", f"enkrypt:endpoint {URL}"),
-        ("endpoint", "https://api.enkryptai.com:port", "enkrypt:endpoint is no URL"),
-        ("endpoint", "https://api.enkryptai.com:99999", "enkrypt:endpoint is no URL"),
-        ("endpoint", "https://[::1", "enkrypt:endpoint is no URL"),
-        ("endpoint", "https://a^b", "enkrypt:endpoint is no URL"),
-        ("endpoint", "https://me:secret@h", f"enkrypt:endpoint {BARE}"),
-        ("endpoint", "https://h?a=b", f"enkrypt:endpoint {BARE}"),
-        ("endpoint", "https://h?", f"enkrypt:endpoint {BARE}"),
-        ("endpoint", "https://h#a", f"enkrypt:endpoint {BARE}"),
-        ("endpoint", "http://api.enkryptai.com", f"enkrypt:endpoint {HTTPS}"),
-        ("endpoint", "http://10.0.0.1", f"enkrypt:endpoint {HTTPS}"),
-        ("endpoint", "http://localhost.example.com", f"enkrypt:endpoint {HTTPS}"),
-        ("dialect", "v3", 'enkrypt:dialect must be one of v1, v2'),
-        ("dialect", "old", "enkrypt:dialect must be one of v1, v2"),
-        ("timeout", "0", "enkrypt:timeout must be a number of seconds from 0.1 to 3600"),
-        ("timeout", "3601", "enkrypt:timeout must be a number of seconds from 0.1 to 3600"),
-        ("timeout", "soon", "enkrypt:timeout must be a number of seconds from 0.1 to 3600"),
-        ("timeout", "nan", "enkrypt:timeout must be a number of seconds from 0.1 to 3600"),
-        ("maxRetries", "-1", "enkrypt:maxRetries must be a whole number from 0 to 20"),
-        ("maxRetries", "2.5", "enkrypt:maxRetries must be a whole number from 0 to 20"),
-        ("maxRetries", "inf", "enkrypt:maxRetries must be a whole number from 0 to 20"),
-        ("checkOnline", "yes", "enkrypt:checkOnline must be true or false"),
-        ("requireHttps", "1", "enkrypt:requireHttps must be true or false"),
-        *(("rateLimit", text, f"enkrypt:rateLimit {RATE_LIMIT}") for text in WRONG_RATES),
-    ],
-)  # fmt: skip
-def test_a_wrong_setting_is_named_with_its_rule(name: str, value: Any, line: str) -> None:
-    """What is wrong with a setting is one line: which, and what it may be."""
-    assert refused(**{name: value}) == line
+    ("name", "value", "rule"), [(name, value, rule) for name, rule, values in WRONG for value in values]
+)
+def test_a_wrong_setting_is_named_with_its_rule(name: str, value: Any, rule: str) -> None:
+    assert refused(**{name: value}) == f"enkrypt:{name} {rule}"
 
 
 # ---- the rate limit
 
 
+VENDORS = [
+    "https://api.enkryptai.com", "https://api.enkryptai.com:443", "https://API.EnkryptAI.com/base",
+    "https://api.dev.enkryptai.com", "https://enkryptai.com", "https://api.enkryptai.com.",
+]  # fmt: skip
+OTHERS = [
+    "https://notenkryptai.com", "https://enkryptai.com.example.com", "https://example.com/enkryptai.com",
+    "https://gateway.example.com", "http://127.0.0.1:8787", "embedded", "embedded:api.enkryptai.com",
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("endpoint", "rates"),
-    [
-        ("https://api.enkryptai.com", VENDOR_RATES),
-        ("https://api.enkryptai.com:443", VENDOR_RATES),
-        ("https://API.EnkryptAI.com/base", VENDOR_RATES),
-        ("https://api.dev.enkryptai.com", VENDOR_RATES),
-        ("https://enkryptai.com", VENDOR_RATES),
-        ("https://api.enkryptai.com.", VENDOR_RATES),
-        ("https://notenkryptai.com", OFF),
-        ("https://enkryptai.com.example.com", OFF),
-        ("https://example.com/enkryptai.com", OFF),
-        ("https://gateway.example.com", OFF),
-        ("http://127.0.0.1:8787", OFF),
-        ("embedded", OFF),
-        ("embedded:api.enkryptai.com", OFF),
-    ],
+    ("endpoint", "rates"), [*((it, VENDOR_RATES) for it in VENDORS), *((it, OFF) for it in OTHERS)]
 )
 def test_the_vendors_limits_are_the_default_for_its_own_hosts(endpoint: str, rates: Rates) -> None:
     """Elsewhere, and for the emulator, there is none; what is set holds everywhere."""
@@ -278,26 +254,17 @@ def test_the_embedded_emulator_never_gets_a_key() -> None:
     assert settings.shown_endpoint == f"the embedded emulator ({Path('x.sqlite').absolute()})"
 
 
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [
-        ("127.0.0.1", True),
-        ("127.8.8.8", True),
-        ("::1", True),
-        ("localhost", True),
-        ("LocalHost", True),
-        ("0.0.0.0", False),  # noqa: S104 - every address of this machine is not this machine alone
-        ("10.0.0.1", False),
-        ("::", False),
-        ("127.0.0.1.example.com", False),
-        ("localhost.example.com", False),
-        ("2130706433", False),
-        ("", False),
-    ],
-)
-def test_loopback_is_this_machine_alone(host: str, loopback: bool) -> None:
+HERE = ["127.0.0.1", "127.8.8.8", "::1", "localhost", "LocalHost"]
+ELSEWHERE = [
+    "0.0.0.0",  # noqa: S104 - every address of this machine is not this machine alone
+    "10.0.0.1", "::", "127.0.0.1.example.com", "localhost.example.com", "2130706433", "",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", [*HERE, *ELSEWHERE])
+def test_loopback_is_this_machine_alone(host: str) -> None:
     """Plain http is only for an address that cannot leave this machine."""
-    assert is_loopback(host) is loopback
+    assert is_loopback(host) is (host in HERE)
 
 
 _PARTS = [

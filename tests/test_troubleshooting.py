@@ -5,7 +5,6 @@ What the engine itself says is in tests/e2e/test_troubleshooting.py.
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -13,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import pulumi
 import pytest
+from core.machines import Api, Machine
 from documents import minimal
 from mocked import run
 
@@ -25,13 +24,11 @@ from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.cli.stack import Stack, project_file
 from enkrypt_provider.core.controller import Controller, connect
-from enkrypt_provider.core.database import Database
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
 from enkrypt_provider.frontends.property_values import OWNER, without_secrets
 from enkrypt_provider.kinds import codec
-from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import DEFAULT_ENDPOINT, Key, Settings
 from enkrypt_provider.testing import MockStack
@@ -41,7 +38,6 @@ REFUSED: Final = "The preview refuses an argument"
 TOLD: Final = "What it says without failing"
 ENGINE: Final = "The engine says"
 CHAT: Final = minimal(model_saved_name="chat", model_config__apikeys=["stand-in-model-key"])
-IDENTITY: Final = Identifier("chat", "v1")
 
 
 def sections() -> dict[str, list[str]]:
@@ -56,35 +52,20 @@ def is_quoted(message: str, line: str) -> bool:
     return bool(re.fullmatch(".+".join(map(re.escape, message.split("…"))) + r"( \(request id \w+\))?", line))
 
 
-class World:
-    """An emulator out of order, a machine that uses it, and what was told there."""
+class World(Machine):
+    """An emulator out of order, and a machine that uses it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.database = folder / "api.sqlite"
-        self.told: list[str] = []
-        self.transport: httpx.BaseTransport | None = None
-        self._runs = itertools.count()
+    def __init__(self, folder: Path, keys: dict[str, str] | None = None) -> None:
+        super().__init__(folder, Api(folder / "api.sqlite", DEFAULT_ENDPOINT, keys=keys))
 
-    def client(
-        self,
-        *faults: Fault,
-        url: str = DEFAULT_ENDPOINT,
-        keys: Any = None,
-        **settings: Any,
-    ) -> EnkryptClient:
-        app = create_app(self.database, faults=faults, keys=keys)
-        given = Settings(Key("stand-in-key"), url, **settings)
-        retry = RetryPolicy(given.max_retries, sleep=lambda _seconds: None)
-        return EnkryptClient(given, transport=self.transport or httpx.WSGITransport(app), retry=retry)
+    def client(self, *faults: Fault, **settings: Any) -> EnkryptClient:
+        self.api.turn(*faults)
+        return self.run(**settings).controller.registrations.client
 
     def frontend(self, *faults: Fault, **settings: Any) -> DynamicFrontend:
         """A provider process of a run of its own."""
-        client = self.client(*faults, **{"max_retries": 2, **settings})
-        database = Database(self.database.with_name("provider.sqlite"), run=f"run {next(self._runs)}")
-        return DynamicFrontend(Controller(connect(client, database=database)), self._tell)
-
-    def _tell(self, severity: str, line: str) -> None:
-        self.told.append(f"warning: {line}" if severity == "warning" else line)
+        self.api.turn(*faults)
+        return DynamicFrontend(self.run(**settings).controller, self.report)
 
     def registered(self, **changed: Any) -> dict[str, Any]:
         """The state after a create."""
@@ -139,17 +120,17 @@ def declared_twice(world: World) -> None:
 
 
 def met_online(world: World) -> None:
-    world.client().add(MODEL, codec.body(MODEL, declared()), IDENTITY)
+    world.api.register("chat/v1")
     _failing(world.frontend(check_online=True), {**CHAT, OWNER: "shop/dev/chat"})
 
 
 def registered_by_another(world: World) -> None:
-    world.client().add(MODEL, codec.body(MODEL, declared()), IDENTITY)
+    world.api.register("chat/v1", model_config__apikeys=CHAT["model_config"]["apikeys"])
     world.frontend().create(declared())
 
 
 def adopting(world: World) -> None:
-    world.client().add(MODEL, codec.body(MODEL, declared()), IDENTITY)
+    world.api.register("chat/v1")
     world.frontend().create(declared(adopt_existing=True))
 
 
@@ -158,7 +139,7 @@ def creating(*faults: Fault, **settings: Any) -> Scene:
 
 
 def listing(*faults: Fault, **settings: Any) -> Scene:
-    return lambda world: world.client(*faults, **{"max_retries": 2, **settings}).list_all(MODEL)
+    return lambda world: world.client(*faults, **settings).list_all(MODEL)
 
 
 def after_a_create(then: Callable[[World, dict[str, Any]], Any]) -> Scene:
@@ -170,12 +151,12 @@ def updating(*faults: Fault) -> Callable[[World, dict[str, Any]], Any]:
 
 
 def behind_our_back(world: World, state: dict[str, Any]) -> None:
-    world.client().delete(MODEL, IDENTITY)
+    world.api.delete("chat/v1")
     updating()(world, state)
 
 
 def looked_up(world: World, _state: dict[str, Any]) -> None:
-    run(lambda: get_model("chta") and None, config={"endpoint": f"embedded:{world.database}"})
+    run(lambda: get_model("chta") and None, config={"endpoint": f"embedded:{world.file.with_name('api.sqlite')}"})
 
 
 def protected(world: World, state: dict[str, Any]) -> None:
@@ -183,14 +164,8 @@ def protected(world: World, state: dict[str, Any]) -> None:
 
 
 def ill(world: World) -> None:
-    answer = {"status": "unhealthy", "message": "no route to host"}
-
-    def health(request: httpx.Request) -> httpx.Response:
-        found = answer if request.url.path.endswith("health") else {"data": codec.body(MODEL, declared())}
-        return httpx.Response(200, stream=httpx.ByteStream(json.dumps(found).encode()))
-
-    world.transport = httpx.MockTransport(health)
-    world.frontend().create(declared(verify_health=True))
+    said = json.dumps({"status": "unhealthy", "message": "no route to host"})
+    world.frontend(Fault(call="model_health", status=200, body=said)).create(declared(verify_health=True))
 
 
 def killed(world: World) -> None:
@@ -225,26 +200,20 @@ def handed_over(world: World, state: dict[str, Any]) -> None:
 
 def moved(world: World, state: dict[str, Any]) -> None:
     """The stack's endpoint became another's, where nothing is registered."""
-    world.database = world.database.with_name("other.sqlite")
-    frontend = world.frontend(url="https://llm.example.com")
+    there = Api(world.file.with_name("other.sqlite"), "https://llm.example.com")
+    frontend = DynamicFrontend(world.run(there).controller, world.report)
     frontend.diff("chat/v1", state, declared())
     frontend.read("chat/v1", state)
     frontend.delete("chat/v1", state)
 
 
-def made_anew(world: World) -> None:
-    client = world.client()
-    client.delete(MODEL, IDENTITY)
-    client.add(MODEL, codec.body(MODEL, declared()), IDENTITY)
-
-
 def updated_after(world: World, state: dict[str, Any]) -> None:
-    made_anew(world)
+    world.api.make_anew("chat/v1")
     updating()(world, state)
 
 
 def deleted_after(world: World, state: dict[str, Any]) -> None:
-    made_anew(world)
+    world.api.make_anew("chat/v1")
     world.frontend().delete("chat/v1", state)
 
 
@@ -267,8 +236,7 @@ def not_undone(world: World) -> None:
 
 
 def not_ours(world: World) -> None:
-    notes = world.database.with_name("notes.txt")
-    notes.parent.mkdir(parents=True)
+    notes = world.file.with_name("notes.txt")
     notes.write_text("buy milk" * 100)
     EnkryptClient(Settings(Key("k"), "", notes))
 
@@ -281,8 +249,8 @@ def without_the_emulator(_world: World) -> None:
 
 def without_an_engine(world: World) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", str(world.database.parent))
-        patch.setenv("XDG_CACHE_HOME", str(world.database.parent))  # the engine that was set up is none here
+        patch.setenv("PATH", str(world.file.parent))
+        patch.setenv("XDG_CACHE_HOME", str(world.file.parent))  # the engine that was set up is none here
         Stack.selected()
 
 
@@ -295,15 +263,9 @@ def breaking_a_rule(_world: World) -> None:
     MockStack(program).preview()
 
 
-def wrong_address(world: World) -> None:
-    nowhere = httpx.ByteStream(b'{"message": "no such page"}')
-    world.transport = httpx.MockTransport(lambda _request: httpx.Response(404, stream=nowhere))
-    world.client().list_all(MODEL)
-
-
 def slow(world: World) -> None:
     late = Fault(call="add_model", delay=1.5, status=503)
-    with serve_in_thread(create_app(world.database, faults=[late])) as url:
+    with serve_in_thread(create_app(world.file.with_name("late.sqlite"), faults=[late])) as url:
         settings = Settings(Key("stand-in-key"), url, timeout=0.2)
         client = EnkryptClient(settings, retry=RetryPolicy(2, sleep=lambda _seconds: None))
         DynamicFrontend(Controller(connect(client))).create(declared())
@@ -320,7 +282,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
         configured(apiKey="k", timeout="soon"),
         not_ours,
         without_an_engine,
-        lambda world: project_file(world.database.parent),
+        lambda world: project_file(world.file.parent),
     ],
     REFUSED: [
         checked(model_config={**CHAT["model_config"], "endpoint": {"host": "https://llm.example.com/v1"}}),
@@ -333,7 +295,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
         in_the_catalogue(("llmHost",), llmHost="stand-in", llmKey="stand-in-model-key"),
     ],
     "AuthenticationFailed": [
-        listing(keys={"another": "account"}),
+        lambda world: World(world.file.parent / "other", keys={"another": "account"}).client().list_all(MODEL),
         creating(Fault(call="add_model", status=403)),
     ],
     "ModelExists": [registered_by_another, creating(Fault(call="add_model", status=409))],
@@ -347,7 +309,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
     ],
     "RequestRejected": [
         after_a_create(updating(Fault(call="modify_model", status=400))),
-        wrong_address,
+        listing(Fault(call="list_models", status=404, body='{"message": "no such page"}')),
         listing(Fault(call="list_models", location="https://login.example.com/")),
     ],
     "ServiceUnavailable": [
@@ -386,7 +348,7 @@ def lines(title: str, folder: Path) -> Iterator[str]:
             if title == TOLD:
                 with suppress(EnkryptError):
                     scene(world)
-                yield from world.told
+                yield from world.told()
             else:
                 with pytest.raises(expected) as caught:
                     scene(world)

@@ -136,7 +136,7 @@ class Controller:
                 refuse_if_protected(request)
             if not moved:
                 (self.registrations.run.release if result.replaces else self.registrations.run.hold)(held)
-                self._seen[request.urn] = held.key, request.state.get("updated_at")
+                self._seen[request.urn] = "" if result.replaces else held.key, request.state.get("updated_at")
             self._name_rotated_keys(request.id, changes)
             return result
 
@@ -254,9 +254,10 @@ class Controller:
             )
 
     def _is_replaced_in_place(self, request: Request, held: Holding) -> bool:
-        """Whether the engine deletes the very object that it asked about, to make it anew (`replaceOnChanges`).
+        """Whether the engine deletes the object that it was told to update, to make it anew (`replaceOnChanges`).
 
-        An earlier object of the resource, which the engine deletes late, has another time of its last write.
+        An earlier object of the resource, which the engine deletes late, has another time of its last write. What a
+        diff gave up, another resource may hold by now.
         """
         written = request.state.get("updated_at")
         return bool(request.urn) and written is not None and self._seen.get(request.urn) == (held.key, written)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
@@ -21,6 +21,8 @@ from enkrypt_provider.core.database import Database
 from enkrypt_provider.emulator import Fault, create_app
 from enkrypt_provider.frontends.property_values import without_unknown
 from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.deployment import DEPLOYMENT
+from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
 from enkrypt_provider.kinds.kind import Kind
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import Key, Settings
@@ -31,7 +33,6 @@ Edit = Callable[[Json], object]
 
 KEY: Final = "stand-in-key"
 URL: Final = "http://127.0.0.1"
-TYPE: Final = "pulumi-python:dynamic/enkrypt:EnkryptModel"
 _RUNS = itertools.count()
 
 
@@ -41,9 +42,41 @@ def model(id_: str = "x/1", **changes: Any) -> Properties:
     return minimal(**{"model_saved_name": name, "model_config__model_version": version, **changes})
 
 
-def urn(name: str, parents: str = "", stack: str = "dev") -> str:
+@dataclass(frozen=True)
+class Sample:
+    """A kind, what a program may declare of it, and another value of one of its fields, which stands at `path`."""
+
+    kind: Kind
+    change: Properties
+    path: str
+    least: Properties = field(default_factory=dict)
+    id: str = "x"
+
+    def arguments(self, id_: str, **changes: Any) -> Properties:
+        return {**self.least, "name": id_, **changes} if self.least else model(id_, **changes)
+
+
+NUMBERS: Final = ("model_id", "policy_id", "deployment_id")
+USED: Final = {"policy_name": "x", "enabled": True}
+MODELS: Final = Sample(MODEL, {"model_name": "new"}, "model_name", id="x/1")
+POLICIES: Final = Sample(
+    GUARDRAILS_POLICY,
+    {"detectors": {"nsfw": {"enabled": False}}},
+    "detectors.nsfw.enabled",
+    {"detectors": {"nsfw": {"enabled": True}}},
+)
+DEPLOYMENTS: Final = Sample(
+    DEPLOYMENT,
+    {"input_guardrails_policy": {**USED, "enabled": False}},
+    "input_guardrails_policy.enabled",
+    {"model_saved_name": "m", "input_guardrails_policy": USED},
+)
+SAMPLES: Final = {it.kind: it for it in (MODELS, POLICIES, DEPLOYMENTS)}
+
+
+def urn(name: str, parents: str = "", kind: Kind = MODEL) -> str:
     """Return a resource's URN as `check` learns it."""
-    return f"acme/urn:pulumi:{stack}::shop::{parents}{TYPE}::{name}"
+    return f"acme/urn:pulumi:dev::shop::{parents}pulumi-python:dynamic/enkrypt:{kind.name}::{name}"
 
 
 class _AnyKey(dict[str, str]):
@@ -54,10 +87,12 @@ class _AnyKey(dict[str, str]):
 
 
 class Api:
-    """One emulator. `now` is its clock; `edit` changes each model in its responses."""
+    """One emulator. `now` is its clock; `edit` changes each model in its responses; `sample` is of the kind that a
+    machine's runs are of, and that is looked at here."""
 
     def __init__(self, file: Path, url: str = URL, **options: Any) -> None:
         self.url = url
+        self.sample = MODELS
         self.now = datetime(2030, 1, 1, tzinfo=timezone.utc)
         self.edit: Edit = lambda _model: None
         given = {"keys": _AnyKey(), "record": True, "clock": lambda: self.now, "sleep": lambda _seconds: None}
@@ -81,18 +116,22 @@ class Api:
     # ---- behind everybody's back, past the faults' dial only while it is at rest
 
     def registered(self, key: str = KEY) -> dict[str, Json]:
-        """Return every registration of an account, by NAME/VERSION."""
-        found = self._ask("GET", "list-models", key=key)["models"]
-        return {str(MODEL.identity_in(it)): it for it in found}
+        """Return every registration of an account, by its id."""
+        kind = self.sample.kind
+        found = self._ask("GET", kind.calls.list, key=key)[kind.calls.listed]
+        return {str(kind.identity_in(it)): it for it in found}
+
+    def live(self, id_: str) -> Json:
+        return self._ask("GET", self.sample.kind.calls.get, id_, key=KEY)
 
     def register(self, id_: str = "x/1", key: str = KEY, **changes: Any) -> Json:
-        return self._ask("POST", "add-model", key=key, json=body(model(id_, **changes)))["data"]
+        return self._ask("POST", self.sample.kind.calls.add, key=key, json=self._body(id_, changes))["data"]
 
     def change(self, id_: str = "x/1", key: str = KEY, **changes: Any) -> None:
-        self._ask("PATCH", "modify-model", id_, key=key, json=body(model(id_, **changes)))
+        self._ask("PATCH", self.sample.kind.calls.modify, id_, key=key, json=self._body(id_, changes))
 
     def delete(self, id_: str = "x/1", key: str = KEY) -> None:
-        self._ask("DELETE", "delete-model", id_, key=key)
+        self._ask("DELETE", self.sample.kind.calls.delete, id_, key=key)
 
     def make_anew(self, id_: str = "x/1", key: str = KEY, **changes: Any) -> Json:
         """Delete a registration and make another of its identity, as somebody else would, an hour later."""
@@ -100,19 +139,18 @@ class Api:
         self.now += timedelta(hours=1)
         return self.register(id_, key, **changes)
 
+    def _body(self, id_: str, changes: Properties) -> Json:
+        """Return a program's arguments as they are sent."""
+        inputs, problems = codec.parse(self.sample.kind, self.sample.arguments(id_, **changes))
+        assert not problems, problems
+        return codec.body(self.sample.kind, inputs)
+
     def _ask(self, method: str, call: str, id_: str = "/", *, key: str, **options: Any) -> Json:
-        name, _, version = id_.partition("/")
-        headers = {"apikey": key, "X-Enkrypt-Model": name, "X-Enkrypt-Model-Version": version}
-        found = self._look.request(method, f"/models/{call}", headers=headers, **options).raise_for_status().json()
+        kind = self.sample.kind
+        headers = {"apikey": key, **kind.headers(kind.identity_from(id_))}
+        found = self._look.request(method, kind.calls.path(call), headers=headers, **options)
         self.calls()
-        return found
-
-
-def body(arguments: Properties) -> Json:
-    """Return a program's arguments as they are sent."""
-    inputs, problems = codec.parse(MODEL, arguments)
-    assert not problems, problems
-    return codec.body(MODEL, inputs)
+        return found.raise_for_status().json()
 
 
 def _spelt(entry: Mapping[str, Any]) -> str:
@@ -135,7 +173,8 @@ class _Edited(httpx.BaseTransport):
         for it in _models_in(found):
             self._api.edit(it)
         edited = text if found is None else json.dumps(found).encode()
-        headers = {"content-type": "application/json", "date": format_datetime(self._api.now, usegmt=True)}
+        headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+        headers["date"] = format_datetime(self._api.now, usegmt=True)
         return httpx.Response(response.status_code, headers=headers, stream=httpx.ByteStream(edited))
 
 
@@ -168,12 +207,14 @@ class Object:
 
     @property
     def number(self) -> int:
-        return int(self.state["model_id"])
+        return int(
+            next(self.state[name] for name in ("model_id", "policy_id", "deployment_id") if name in self.state)
+        )
 
     def without(self, *outputs: str) -> Object:
         """Return the object as a version of this package or of the API without these outputs had left it."""
         kept = {name: value for name, value in self.state.items() if name not in outputs}
-        return Object(self.name, self.id, self.inputs, kept)
+        return replace(self, state=kept)
 
 
 class Machine:
@@ -193,16 +234,17 @@ class Machine:
         run: str = "",
         place: str = "",
         key: str = KEY,
-        kind: Kind = MODEL,
+        kind: Kind | None = None,
         **settings: Any,
     ) -> Run:
         """Start a run of the engine with one provider; a second one of the run has the same `run`."""
         api = api or self.api
+        sample = SAMPLES[kind] if kind else api.sample
         given = Settings(Key(key), api.url, **{"max_retries": 2, **settings})
         retry = RetryPolicy(given.max_retries, sleep=self._sleep)
         client = EnkryptClient(given, transport=api.transport(), retry=retry)
         database = Database(self.file, run=run or f"run {next(_RUNS)}")
-        return Run(self, Controller(connect(client, place, database, kind)), run=database.run)
+        return Run(self, Controller(connect(client, place, database, sample.kind)), database.run, sample)
 
     def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -227,13 +269,14 @@ class Run:
     machine: Machine
     controller: Controller
     run: str
+    sample: Sample = MODELS
     replaced: list[Object] = field(default_factory=list)
     """The objects of which `up` made a replacement: the engine deletes them last."""
 
     def check(
         self, name: str, id_: str = "x/1", parents: str = "", old: Object | None = None, **changes: Any
     ) -> Json:
-        return self.check_whole(urn(name, parents), model(id_, **changes), old)
+        return self.check_whole(urn(name, parents, self.sample.kind), self.sample.arguments(id_, **changes), old)
 
     def check_whole(self, urn: str, arguments: Properties, old: Object | None = None) -> Json:
         request = self._request(urn=urn, inputs=without_unknown(arguments), state=old.state if old else {})
@@ -268,6 +311,12 @@ class Run:
     def read(self, it: Object) -> Object | None:
         found = self.controller.read(self._request(id=it.id, state=it.state))
         return _kept(it.name, found, found.inputs) if found.id else None
+
+    def found(self, it: Object) -> Object:
+        """Read what must be there still."""
+        found = self.read(it)
+        assert found is not None
+        return found
 
     def delete(self, *objects: Object) -> None:
         for it in objects:

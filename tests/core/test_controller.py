@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from documents import COMPUTED, canonical, document, everything, minimal, put, through_engine
@@ -22,22 +22,14 @@ from enkrypt_provider.errors import (
     ConfigurationError,
     DeletionProtected,
     EnkryptError,
-    ModelNotFound,
     ServiceUnavailable,
     UnexpectedResponse,
 )
 from enkrypt_provider.kinds.plain import UNKNOWN as NOT_KNOWN
-from enkrypt_provider.settings import Settings
 
 from .machines import KEY, Api, Machine, Object, Run, model, urn
 
 Properties = dict[str, Any]
-
-
-@pytest.fixture
-def run(machine: Machine) -> Run:
-    """One run of the engine."""
-    return machine.run()
 
 
 def declared(run: Run, arguments: Mapping[str, Any], name: str = "a") -> Object:
@@ -98,15 +90,6 @@ def test_an_unusual_value_of_v2_is_doubted_aloud(machine: Machine) -> None:
 # ---- one identity, one resource
 
 
-def test_an_identity_declared_twice_is_refused(run: Run) -> None:
-    assert run.check("one").problems == []
-    assert run.check("one", model_name="again").problems == []
-    assert run.check("two", model_name="x").problems == [
-        "x/1 is declared twice, here and as 'one': give one of them another model_version"
-    ]
-    assert run.check("two", "x/2").problems == []
-
-
 def test_children_of_two_components_are_two_resources(run: Run) -> None:
     """Both are called `chat`; the message says where the first is."""
     assert run.check("chat", parents="team:index:Bot$").problems == []
@@ -126,11 +109,6 @@ def test_two_providers_of_a_run_are_compared_where_they_have_one_account(
     other = Api(tmp_path / "other.sqlite", url) if url else None
     assert machine.run(run="a run").check("one").problems == []
     assert bool(machine.run(other, run="a run", key=key).check("two").problems) is is_refused
-
-
-def test_another_run_may_give_an_identity_to_another_resource(machine: Machine) -> None:
-    assert machine.run().check("one").problems == []
-    assert machine.run().check("two").problems == []
 
 
 # ---- enkrypt:checkOnline
@@ -252,14 +230,6 @@ def test_changed_keys_are_named_not_shown(machine: Machine, run: Run) -> None:
 # ---- create
 
 
-def test_create_returns_what_was_declared_what_the_server_set_and_the_account(run: Run) -> None:
-    inputs = canonical({**everything(), "verify_health": None})
-    state = run.controller.create(Request(inputs=through_engine(inputs))).state
-    assert {name: value for name, value in state.items() if name in inputs} == inputs
-    assert set(state) - set(inputs) == {*COMPUTED, ACCOUNT}
-    assert (type(state["model_id"]), state[ACCOUNT]) == (int, "http://127.0.0.1")
-
-
 def test_a_create_sends_what_it_is_given_whatever_was_checked(run: Run, api: Api) -> None:
     checked = run.check("a").inputs
     run.controller.create(Request(inputs=through_engine({**checked, "model_name": "another"})))
@@ -287,16 +257,9 @@ def test_read_returns_inputs_so_that_drift_shows(run: Run, api: Api, elsewhere: 
     """What somebody changed is in the inputs that a refresh keeps, and only that."""
     a = run.create("a", model_config__apikeys=["stand-in-1"])
     api.change(model_config__hosting_type="Internal", model_config__apikeys=["stand-in-1"])
-    found = elsewhere.run().read(a)
-    assert found is not None
+    found = elsewhere.run().found(a)
     assert found.inputs == put(a.inputs, ("model_config", "hosting_type"), "Internal")
     assert found.state["model_config"]["hosting_type"] == "Internal"
-
-
-def test_read_of_what_is_gone_says_so(run: Run, api: Api, machine: Machine) -> None:
-    a = run.create("a")
-    api.delete()
-    assert machine.run().read(a) is None
 
 
 def test_read_of_what_somebody_made_anew_does_not_take_its_keys_for_ours(
@@ -306,8 +269,7 @@ def test_read_of_what_somebody_made_anew_does_not_take_its_keys_for_ours(
     a = run.create("a", model_config__apikeys=["stand-in-ours"])
     api.make_anew(model_config__apikeys=["stand-in-theirs"])
     api.turn(Fault(mask_apikeys=True))
-    found = machine.run().read(a)
-    assert found is not None
+    found = machine.run().found(a)
     assert [change.path for change in machine.run().diff(found, model_config__apikeys=["stand-in-ours"]).changes] == [
         "model_config.apikeys"
     ]
@@ -329,32 +291,29 @@ def test_a_get_shows_what_is_there(run: Run, api: Api) -> None:
     assert set(found.state) == {*found.inputs, *COMPUTED, ACCOUNT}
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationFailed), (500, ServiceUnavailable)])
-def test_a_list_that_fails_is_an_error_of_the_read(
-    run: Run, machine: Machine, api: Api, status: int, kind: type[EnkryptError]
+HALF: Final = '{"model_saved_name": "x", "model_config": {"model_version": "1", "endpoint": {"port": 443}}}'
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "line"),
+    [
+        (Fault(call="list_models", status=401), AuthenticationFailed, "list the models: 401"),
+        (Fault(call="list_models", status=500), ServiceUnavailable, "list the models: 500"),
+        (Fault(garbage="html"), UnexpectedResponse, "read x/1: "),
+        (Fault(garbage="empty"), UnexpectedResponse, "read x/1: "),
+        (
+            Fault(call="list_models", status=200, body=f'{{"models": [{HALF}]}}'),
+            UnexpectedResponse,
+            "x/1: returned a model that is not whole: ",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_not_gone(
+    run: Run, machine: Machine, api: Api, fault: Fault, kind: type[EnkryptError], line: str
 ) -> None:
-    """What cannot be read has not gone."""
     a = run.create("a")
-    api.turn(Fault(call="list_models", status=status))
-    with pytest.raises(kind):
-        machine.run().read(a)
-
-
-@pytest.mark.parametrize("garbage", ["html", "empty"])
-def test_an_api_that_answers_something_else_has_not_lost_the_model(
-    run: Run, machine: Machine, api: Api, garbage: Any
-) -> None:
-    a = run.create("a")
-    api.turn(Fault(garbage=garbage))
-    with pytest.raises(UnexpectedResponse, match=r"^read x/1: "):
-        machine.run().read(a)
-
-
-def test_half_a_model_in_a_list_is_named(run: Run, machine: Machine, api: Api) -> None:
-    a = run.create("a")
-    half = '{"model_saved_name": "x", "model_config": {"model_version": "1", "endpoint": {"port": 443}}}'
-    api.turn(Fault(call="list_models", status=200, body=f'{{"models": [{half}]}}'))
-    with pytest.raises(UnexpectedResponse, match=r"^x/1: returned a model that is not whole: "):
+    api.turn(fault)
+    with pytest.raises(kind, match=f"^{line}"):
         machine.run().read(a)
 
 
@@ -401,27 +360,7 @@ def test_health_is_asked_where_it_may_have_changed(run: Run, api: Api, changed: 
 # ---- delete
 
 
-@pytest.mark.parametrize("operation", ["replace", "delete"])
-def test_what_is_protected_is_neither_deleted_nor_replaced(run: Run, api: Api, operation: str) -> None:
-    """Refused before anything is changed, with how to lift it."""
-    a = run.create("a", deletion_protection=True)
-    call: Callable[[], object] = {"delete": lambda: run.delete(a), "replace": lambda: run.diff(a, "y/1")}[operation]
-    with pytest.raises(DeletionProtected) as caught:
-        call()
-    assert str(caught.value) == (
-        "x/1 is protected from deletion and replacement: set deletion_protection=False, run `pulumi up`, "
-        "then try again"
-    )
-    assert set(api.registered()) == {"x/1"}
-
-
 # ---- a state belongs to an account
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> Api:
-    """An API at another address, where nothing is registered."""
-    return Api(tmp_path / "there.sqlite", "http://127.0.0.2")
 
 
 def test_another_endpoint_replaces_and_says_why(machine: Machine, api: Api, there: Api) -> None:
@@ -468,8 +407,7 @@ def test_the_same_registration_at_another_address_is_no_diff(machine: Machine, a
     api.url = "http://127.0.0.3"
     run = machine.run()
     assert not run.diff(a).changes
-    found = run.read(a)
-    assert found is not None
+    found = run.found(a)
     assert found.state[ACCOUNT] == "http://127.0.0.3"
     assert run.up(a, model_name="new").state[ACCOUNT] == "http://127.0.0.3"
     machine.run().delete(a)
@@ -502,8 +440,7 @@ def test_a_state_from_before_is_of_the_present_account(machine: Machine, api: Ap
     old = machine.run().create("a").without(ACCOUNT)
     run = machine.run()
     assert not run.diff(old).changes
-    found = run.read(old)
-    assert found is not None
+    found = run.found(old)
     assert found.state[ACCOUNT] == "http://127.0.0.1"
     machine.run().delete(old)
     assert api.registered() == {}
@@ -544,8 +481,10 @@ def test_a_life_without_drift(tmp_path: Path, dialect: Any, whole: bool) -> None
     machine = Machine(tmp_path / "here", api)
     arguments = {**(everything(dialect) if whole else minimal()), "deletion_protection": None}
     a = declared(machine.run(dialect=dialect), arguments)
-    found = machine.run(dialect=dialect).read(a)
-    assert found is not None
+    assert {name: value for name, value in a.state.items() if name in a.inputs} == through_engine(a.inputs)
+    assert set(a.state) - set(a.inputs) == {*COMPUTED, ACCOUNT}
+    assert a.state[ACCOUNT] == "http://127.0.0.1"
+    found = machine.run(dialect=dialect).found(a)
     assert found.inputs == through_engine(a.inputs)
     run = machine.run(dialect=dialect)
     changed = run.check_whole(urn("a"), {**arguments, "model_name": "new"}).inputs
@@ -596,12 +535,6 @@ def test_only_a_clear_no_is_an_illness(health: Any, said: str) -> None:
     assert illness(health) == said
 
 
-def test_settings_are_those_of_the_stack() -> None:
-    found = Controller.configured({"enkrypt:apiKey": KEY, "enkrypt:endpoint": "https://API.example.com:443/"}.get)
-    settings: Settings = found.registrations.client.settings
-    assert settings.account == "https://api.example.com"
-
-
 @pytest.mark.parametrize("operation", ["create", "update"])
 def test_a_front_end_may_keep_a_model_that_does_not_answer(machine: Machine, api: Api, operation: str) -> None:
     """The plugin's engine can: it has the state, with the problem; nothing is undone, nothing is sent again."""
@@ -616,13 +549,6 @@ def test_a_front_end_may_keep_a_model_that_does_not_answer(machine: Machine, api
     assert api.registered()[id_]["model_config"]["apikeys"] == ["stand-in-new"]
     state = through_engine(found.state)
     assert machine.run().controller.diff(Request(urn=urn("a"), id=id_, state=state, inputs=inputs)).changes == []
-
-
-def test_what_a_person_named_and_is_not_there_is_an_error_with_the_nearest_name(run: Run) -> None:
-    """`EnkryptModel.get` and an import bring no state: nothing is gone, the name is wrong."""
-    run.create("a", "chat/1")
-    with pytest.raises(ModelNotFound, match='no model chta/1 is registered with this account; did you mean "chat/1"'):
-        run.controller.read(Request(id="chta/1"))
 
 
 def test_a_name_that_is_not_known_yet_does_not_meet_the_protection(run: Run) -> None:

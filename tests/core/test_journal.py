@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,31 +45,20 @@ def a(machine: Machine) -> Object:
     return machine.run().create("a")
 
 
+@pytest.mark.parametrize("changes", [{}, {"model_name": "lost"}, {"deletion_protection": True}], ids=str)
 @pytest.mark.parametrize("happened", [lost_update, killed_update])
-def test_an_update_that_no_state_shows_is_sent_again_once(machine: Machine, api: Api, a: Object, happened) -> None:  # type: ignore[no-untyped-def]
-    """The program is again what the state says: the registration has to as well."""
+def test_an_update_that_no_state_shows_is_sent_again_once(
+    machine: Machine, api: Api, a: Object, happened: Callable[..., None], changes: dict[str, Any]
+) -> None:
+    """Also where the program is again what the state says, or changes what the API is not told."""
     happened(machine, api, a)
     assert live_name(api) == "lost"
     api.now += timedelta(minutes=1)
     run = machine.run()
-    a = run.up(a)
-    assert (live_name(api), machine.told()) == ("", [AGAIN])
-    assert not run.diff(a).changes
-    assert not machine.run().diff(a).changes
+    a = run.up(a, **changes)
+    assert (live_name(api), machine.told()) == (changes.get("model_name", ""), [AGAIN])
+    assert run.diff(a, **changes).changes == machine.run().diff(a, **changes).changes == []
     assert machine.told() == []
-
-
-def test_it_is_sent_again_where_the_program_stays_too(machine: Machine, api: Api, a: Object) -> None:
-    lost_update(machine, api, a)
-    a = machine.run().up(a, model_name="lost")
-    assert not machine.run().diff(a, model_name="lost").changes
-
-
-def test_it_is_sent_again_where_only_an_option_changed(machine: Machine, api: Api, a: Object) -> None:
-    """A change that only this provider understands is no reason to keep silent."""
-    lost_update(machine, api, a)
-    machine.run().up(a, deletion_protection=True)
-    assert live_name(api) == ""
 
 
 def test_a_refresh_in_between_does_not_confirm_what_it_cannot_see(machine: Machine, api: Api, a: Object) -> None:
@@ -75,17 +66,15 @@ def test_a_refresh_in_between_does_not_confirm_what_it_cannot_see(machine: Machi
     api.now += timedelta(minutes=1)
     machine.run().update(a, model_config__apikeys=["stand-in-lost"])
     api.turn(Fault(mask_apikeys=True))
-    refreshed = machine.run().read(a)
+    refreshed = machine.run().found(a)
     api.turn()
-    assert refreshed is not None
     machine.run().up(refreshed)
     assert api.registered()["x/1"]["model_config"].get("apikeys", []) == []
 
 
 def test_after_a_refresh_it_is_sent_again_once(machine: Machine, api: Api, a: Object) -> None:
     lost_update(machine, api, a)
-    refreshed = machine.run().read(a)
-    assert refreshed is not None
+    refreshed = machine.run().found(a)
     again = machine.run().up(refreshed)
     assert live_name(api) == ""
     assert not machine.run().diff(again).changes

@@ -19,21 +19,8 @@ EXAMPLE = REPOSITORY / "examples" / "guarded-model"
 HEADERS = {"policy": "X-Enkrypt-Policy", "deployment": "X-Enkrypt-Deployment"}
 BASES = {"policy": "/guardrails", "deployment": "/deployments"}
 
-
-@pytest.fixture
-def api(story: Story) -> Api:
-    return story.api()
-
-
 NATIVE = "from enkrypt_provider.native import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel\n"
 """The line more with which the example's program is one of the native plugin."""
-
-
-@pytest.fixture(params=["dynamic", "native"])
-def stack(request: pytest.FixtureRequest, story: Story, api: Api) -> Stack:
-    """A stack of the example's own program at the emulator over HTTP."""
-    program = (EXAMPLE / "__main__.py").read_text()
-    return story.project(program, api) if request.param == "dynamic" else native(story, as_native(program), api)
 
 
 def as_native(program: str) -> str:
@@ -53,11 +40,21 @@ def writes(api: Api) -> list[str]:
     return [call for call in api.calls() if not call.startswith(("get_", "list_"))]
 
 
-def test_the_three_live_and_go_in_order(stack: Stack, api: Api) -> None:
-    """Made in the order of their references, unchanged after that, taken down the other way round."""
-    previewed = stack.preview()
-    assert "+ 4 to create" in previewed.text
-    assert writes(api) == []
+@pytest.mark.parametrize("front_end", ["dynamic", "native"])
+def test_a_model_a_policy_and_a_deployment_come_and_go_in_order(story: Story, front_end: str) -> None:
+    """Made in the order of their references, changed alone, set back after drift, taken down the other way round."""
+    api = story.api()
+    program = (EXAMPLE / "__main__.py").read_text()
+    if front_end == "native":
+        program = as_native(program)
+    wrong = program.replace('["injection_attack", "topic_detector"]', '["injection"]')
+    stack = native(story, wrong, api) if front_end == "native" else story.project(wrong, api)
+    (line,) = [line for line in stack.preview(fails=True).errors if "must be one of" in line]
+    assert re.search(r"input_?[gG]uardrails_?[pP]olicy.block\[0\]: must be one of topic_detector, nsfw", line)
+    assert 'did you mean "injection_attack"?' in line
+    stack.write("__main__.py", program)
+    assert "+ 4 to create" in stack.preview().text
+    assert api.calls() == []
 
     stack.up()
     made = writes(api)
@@ -66,28 +63,16 @@ def test_the_three_live_and_go_in_order(stack: Stack, api: Api) -> None:
     deployed = ask(api, "GET", "get-deployment")
     assert (deployed["model_saved_name"], deployed["model_version"]) == ("support-chat", "v1")
     assert deployed["output_guardrails_policy"]["policy_name"] == "support"
-
-    assert "4 unchanged" in stack.up().text
     stack.refresh()
     assert "4 unchanged" in stack.up().text
     assert writes(api) == []
 
-    stack.destroy()
-    gone = writes(api)
-    assert gone[0] == "delete_deployment"
-    assert sorted(gone[1:]) == ["delete_model support-chat/v1", "delete_policy"]
-
-
-def test_each_changes_alone_and_drift_is_set_back(stack: Stack, api: Api) -> None:
-    """A topic more is an update of the policy; a detector that somebody switched off is switched on again."""
-    stack.up()
+    # A topic more is an update of the policy; a detector that somebody switched off is switched on again.
     stack.run("config", "set", "--path", "topics[0]", "legal advice")
-    writes(api)
     stack.up()
     assert writes(api) == ["modify_policy"]
     policy = ask(api, "GET", "get-policy")
     assert policy["detectors"]["topic_detector"]["topic"] == ["legal advice"]
-
     kept = {name: policy[name] for name in ("name", "description")}
     ask(api, "PATCH", "modify-policy", body={**kept, "detectors": {"toxicity": {"enabled": False}}})
     stack.refresh()
@@ -98,56 +83,34 @@ def test_each_changes_alone_and_drift_is_set_back(stack: Stack, api: Api) -> Non
     assert writes(api) == ["modify_policy"]
     assert ask(api, "GET", "get-policy")["detectors"] == policy["detectors"]
 
-
-def test_a_renamed_policy_is_there_before_the_deployment_names_it(stack: Stack, api: Api) -> None:
-    """The new policy is made, the deployment pointed to it, and only then the old one deleted."""
-    stack.up()
-    writes(api)
-    program = (stack.folder / "__main__.py").read_text()
-    stack.write(
-        "__main__.py", program.replace('"guardrails",\n    name="support"', '"guardrails",\n    name="second"')
-    )
+    # A new policy is there before the deployment names it; a deployment's name is unique: the old one goes first.
+    stack.write("__main__.py", program := renamed(program, "guardrails"))
     stack.up()
     assert writes(api) == ["add_policy", "modify_deployment", "delete_policy"]
     assert ask(api, "GET", "get-deployment")["input_guardrails_policy"]["policy_name"] == "second"
-
-
-def test_a_renamed_deployment_goes_before_it_comes(stack: Stack, api: Api) -> None:
-    """Its name is unique in the account, so that the old one is deleted first."""
-    stack.up()
-    writes(api)
-    program = (stack.folder / "__main__.py").read_text()
-    stack.write(
-        "__main__.py", program.replace('"deployment",\n    name="support"', '"deployment",\n    name="second"')
-    )
+    stack.write("__main__.py", program := renamed(program, "deployment"))
     stack.up()
     assert writes(api) == ["delete_deployment", "add_deployment"]
+    if front_end == "dynamic":
+        becomes_native(story, stack, program)
+        assert writes(api) == []
+    stack.destroy()
+    gone = writes(api)
+    assert gone[0] == "delete_deployment"
+    assert sorted(gone[1:]) == ["delete_model support-chat/v1", "delete_policy"]
 
 
-def test_what_is_wrong_is_told_at_the_preview(stack: Stack, api: Api) -> None:
-    """One line for each mistake, with its path; nothing is sent."""
-    program = (stack.folder / "__main__.py").read_text()
-    stack.write("__main__.py", program.replace('["injection_attack", "topic_detector"]', '["injection"]'))
-    failed = stack.preview(fails=True)
-    (line,) = [line for line in failed.errors if "must be one of" in line]
-    assert re.search(r"input_?[gG]uardrails_?[pP]olicy.block\[0\]: must be one of topic_detector, nsfw", line)
-    assert 'did you mean "injection_attack"?' in line
-    assert api.calls() == []
-
-
-@pytest.mark.parametrize("stack", ["dynamic"], indirect=True)
-def test_a_dynamic_stack_becomes_native_without_a_call(stack: Stack, api: Api, story: Story) -> None:
+def becomes_native(story: Story, stack: Stack, program: str) -> None:
     """One import more: every registration stays, under its native type and in its names."""
-    stack.up()
-    api.calls()
-    stack.write("__main__.py", as_native((stack.folder / "__main__.py").read_text()))
+    stack.write("__main__.py", as_native(program))
     stack.write("Pulumi.yaml", project(story, "python"))
     assert "~ 3 updated" in stack.up().lines
-    assert api.calls() == []
     resources = stack.export()
     types = {name: resources[name]["type"].rpartition(":")[2] for name in ("chat", "guardrails", "deployment")}
     assert types == {"chat": "EnkryptModel", "guardrails": "GuardrailsPolicy", "deployment": "Deployment"}
     assert "inputGuardrailsPolicy" in resources["deployment"]["outputs"]
     stack.up("--expect-no-changes")
-    stack.destroy()
-    assert writes(api)[0] == "delete_deployment"
+
+
+def renamed(program: str, resource: str) -> str:
+    return program.replace(f'"{resource}",\n    name="support"', f'"{resource}",\n    name="second"')

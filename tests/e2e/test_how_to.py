@@ -107,6 +107,8 @@ def test_environments(story: Story) -> None:
         addresses = {"Pulumi.staging.yaml": staging.url, "Pulumi.prod.yaml": https}
         reader = Reader(stack, key, instead=addresses)
         reader.follow(page("how-to/environments.md"))
+        protected = stack.with_environment({"PULUMI_STACK": "prod"}).export()["chat"]["protect"]
+    assert protected
     hosts = [api.models()["chat/1"]["model_config"]["endpoint"]["host"] for api in (staging, prod)]
     assert hosts == ["llm.staging.example.com", "llm.prod.example.com"]
     assert 'guarded: "chat/1"' in reader.printed
@@ -159,13 +161,9 @@ def test_guard_a_model(story: Story) -> None:
     stack = story.project(program, api)
 
     stack.up()
-
     assert language == "python"
     assert [call for call in api.calls() if call.startswith("add_")][2:] == ["add_deployment"]
-    assert list(api.models()) == ["support-chat/v1"]
-    assert "4 unchanged" in stack.up().text
     stack.destroy()
-    assert api.models() == {}
     assert next(call for call in api.calls() if call.startswith("delete_")) == "delete_deployment"
 
 

@@ -7,8 +7,7 @@ import re
 import stat
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,11 +15,11 @@ from typing import Any
 
 import httpx
 
-from enkrypt_provider.emulator import create_app, serve_in_thread
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.markers import Dialect
 from enkrypt_provider.kinds.model import MODEL
 
+from .api import Api
 from .harness import REPOSITORY, TIME_LIMIT, Run, Stack, Story
 
 KEYS = 2
@@ -79,22 +78,20 @@ class Account:
     """The API with models that nobody declared, and the project that is to declare them."""
 
     stack: Stack
-    story: Story
-    url: str
-    key: str
+    api: Api
     dialect: Dialect
 
     @cached_property
     def commands(self) -> Path:
         """A folder with the command that `pip install` puts on PATH."""
-        folder = self.story.folder / "commands"
+        folder = self.stack.story.folder / "commands"
         folder.mkdir()
         command = folder / "enkrypt-provider"
         command.write_text('#!/bin/sh\nexec python -m enkrypt_provider "$@"\n')
         command.chmod(0o755)
         return folder
 
-    def type(self, script: str, *, given: str = "", fails: bool = False) -> Run:
+    def type(self, script: str, *, given: str = "") -> Run:
         """Types lines of shell in the project's folder; `given` answers what they ask."""
         environment = self.stack.environment
         ran = subprocess.run(
@@ -108,38 +105,27 @@ class Account:
             check=False,
         )
         run = Run(script, ran.returncode, ran.stdout, ran.stderr)
-        self.story.printed.append(run)
-        assert (run.code != 0) is fails, f"{run}\nshould have {'failed' if fails else 'succeeded'}"
+        self.stack.story.printed.append(run)
+        assert run.code == 0, run
         return run
 
     def add(self, *models: Mapping[str, Any]) -> None:
         """Registers models, given as arguments."""
-        with httpx.Client(base_url=self.url, headers={"apikey": self.key}) as http:
+        with httpx.Client(base_url=self.api.url, headers={"apikey": self.api.key}) as http:
             for model in models:
                 inputs, problems = codec.parse(MODEL, model, self.dialect)
                 assert problems == []
                 http.post("/models/add-model", json=codec.body(MODEL, inputs, self.dialect)).raise_for_status()
 
-    def calls(self) -> list[str]:
-        """What the API was asked since the last time."""
-        with httpx.Client(base_url=self.url) as http:
-            entries = http.get("/_emulator/requests").raise_for_status().json()
-            http.delete("/_emulator/requests").raise_for_status()
-        return [entry["call"] for entry in entries]
 
-
-@contextmanager
-def account(story: Story, stack: Stack, models: list[dict[str, Any]], **options: Any) -> Iterator[Account]:
+def account(story: Story, stack: Stack, models: list[dict[str, Any]], dialect: Dialect = "v1") -> Account:
     """Registers `models`, given as arguments, and tells the stack where they are."""
-    dialect: Dialect = options.setdefault("dialect", "v1")
-    key = story.secrets.make("the API key")
-    app = create_app(story.folder / "account.db", keys={key: "default"}, record=True, **options)
-    with serve_in_thread(app) as url:
-        stack.config_set({"enkrypt:endpoint": url, "enkrypt:dialect": dialect}, secrets={"enkrypt:apiKey": key})
-        made = Account(stack, story, url, key, dialect)
-        made.add(*models)
-        made.calls()
-        yield made
+    api = story.api("account.db", dialect=dialect)
+    stack.config_set({"enkrypt:endpoint": api.url, "enkrypt:dialect": dialect}, secrets={"enkrypt:apiKey": api.key})
+    made = Account(stack, api, dialect)
+    made.add(*models)
+    api.calls()
+    return made
 
 
 def next_commands(run: Run) -> list[str]:
@@ -150,48 +136,52 @@ def next_commands(run: Run) -> list[str]:
 def test_25_models_become_a_catalogue(story: Story) -> None:
     """25 registrations of every kind are declared by one command, and those that it prints find nothing to change."""
     stack = story.own_project("dev", {})
-    with account(story, stack, odd_models(story, "v1")) as here:
-        done = here.type("enkrypt-provider import --stack dev")
-        assert done.stderr == ""
-        assert "Set 4 secrets of stack dev: " in done.stdout  # one for all usual models
-        assert stat.S_IMODE((stack.folder / "enkrypt-import.json").stat().st_mode) == 0o600
-        imported, removed, up = next_commands(done)
-        assert "= 25 imported" in here.type(imported).lines
-        here.type(removed)
-        here.calls()
+    here = account(story, stack, odd_models(story, "v1"))
+    done = here.type("enkrypt-provider import --stack dev")
+    assert done.stderr == ""
+    assert "Set 4 secrets of stack dev: " in done.stdout  # one for all usual models
+    assert stat.S_IMODE((stack.folder / "enkrypt-import.json").stat().st_mode) == 0o600
+    imported, removed, up = next_commands(done)
+    assert "= 25 imported" in here.type(imported).lines
+    here.type(removed)
+    here.api.calls()
 
-        assert "26 unchanged" in here.type(f"{up} --yes").lines
-        assert here.calls() == []  # neither a read nor a write
-        assert "26 unchanged" in stack.refresh("--diff").lines
-        assert here.calls() == ["list_models"]
-        doctor = here.type("enkrypt-provider doctor --stack dev")
-        assert [line for line in doctor.lines if not line.startswith("ok ")] == []
+    assert "26 unchanged" in here.type(f"{up} --yes").lines
+    assert here.api.calls() == []  # neither a read nor a write
+    assert "26 unchanged" in stack.refresh("--diff").lines
+    assert here.api.calls() == ["list_models"]
+    doctor = here.type("enkrypt-provider doctor --stack dev")
+    assert [line for line in doctor.lines if not line.startswith("ok ")] == []
 
 
 def test_25_models_become_a_module(story: Story) -> None:
     """The same in v2 and typed Python, without a file of keys; an `up` too early deletes none."""
     stack = story.project("")
-    with account(story, stack, odd_models(story, "v2"), dialect="v2") as here:
-        done = here.type("enkrypt-provider import --stack dev --python imported.py --run")
-        assert "= 25 imported" in done.lines
-        add, up = next_commands(done)
-        assert add == "add `import imported` to the program, before anything else"
-        here.calls()
+    here = account(story, stack, odd_models(story, "v2"), dialect="v2")
+    done = here.type("enkrypt-provider import --stack dev --python imported.py --run")
+    assert "= 25 imported" in done.lines
+    add, up = next_commands(done)
+    assert add == "add `import imported` to the program, before anything else"
+    here.api.calls()
 
-        early = stack.up(fails=True)
-        assert any("cannot be deleted" in line for line in early.errors)
-        stack.write("__main__.py", "import imported\n")
-        assert "26 unchanged" in here.type(f"{up} --yes").lines
-        assert here.calls() == []
+    early = stack.up(fails=True)
+    assert any("cannot be deleted" in line for line in early.errors)
+    stack.write("__main__.py", "import imported\n")
+    assert "26 unchanged" in here.type(f"{up} --yes").lines
+    assert here.api.calls() == []
 
-        # Now the program has a say in everything, deletion included.
-        changed = (stack.folder / "imported.py").read_text().replace("2048", "1024")
-        stack.write("imported.py", changed)
-        assert "~ 1 updated" in stack.up().lines
-        assert here.calls() == ["list_models", "modify_model"]
-        stack.destroy()
-        # The list says too little of the one that a curl command reaches.
-        assert Counter(here.calls()) == {"list_models": 1, "get_model": 1, "delete_model": 25}
+    # Now the program has a say in everything, deletion included.
+    changed = (stack.folder / "imported.py").read_text().replace("2048", "1024")
+    stack.write("imported.py", changed)
+    assert "~ 1 updated" in stack.up().lines
+    assert here.api.calls() == ["list_models", "modify_model free/v1"]
+    stack.destroy()
+    # The list says too little of the one that a curl command reaches.
+    assert Counter(call.split()[0] for call in here.api.calls()) == {
+        "list_models": 1,
+        "get_model": 1,
+        "delete_model": 25,
+    }
 
 
 # ---- docs/import.md
@@ -215,46 +205,40 @@ def small(name: str, *keys: str) -> dict[str, Any]:
 def test_the_documents_commands_work_as_written(story: Story) -> None:
     """Both ways into a catalogue, of docs/import.md, end with an `up` that changes nothing."""
     stack = story.own_project("dev", {})
-    ways = {"At once": "gpt-4o", "With a file to look at": "claude"}
-    with account(story, stack, []) as here:
-        for number, (title, name) in enumerate(ways.items(), start=2):
-            here.add(small(name, story.secrets.make(f"the key of {name}")))
-            here.calls()
-            (block,) = blocks(title)
-            assert f"{number} unchanged" in here.type(block).lines
-            assert here.calls() == ["list_models"]
-
-
-def test_the_documents_commands_for_a_program_work_as_written(story: Story) -> None:
-    """So does the way into a program."""
-    stack = story.project("")
-    with account(story, stack, [small("gpt-4o", story.secrets.make("the key of a model"))]) as here:
-        (block,) = blocks("Into a program instead of a catalogue")
-        assert "2 unchanged" in here.type(block).lines
-        assert here.calls() == ["list_models"]
+    here = account(story, stack, [])
+    for number, title in ((2, "At once"), (3, "With a file to look at")):
+        here.add(small(f"model-{number}", story.secrets.make("the key of a model")))
+        (block,) = blocks(title)
+        here.api.calls()
+        assert f"{number} unchanged" in here.type(block).lines
+        assert here.api.calls() == ["list_models"]
 
 
 def test_the_documents_commands_for_masked_keys_work_as_written(story: Story) -> None:
-    """Where the API masks a key, the command that sets it is printed, and then it goes on."""
+    """The command that sets a key is printed; one secret may serve all models that the person names, and no other."""
     stack = story.own_project("dev", {})
     key = story.secrets.make("the key that the person knows")
-    with account(story, stack, [small("gpt-4o", key)], mask_apikeys=True) as here:
-        block, _ = blocks("When the API masks the keys")
-        done = here.type(block.replace("< key.txt", ""), given=key)  # a file with a key would be a leak here
-        assert "  pulumi config set --secret enkrypt:gpt-4o_apikey --stack dev" in done.stdout.splitlines()
-        assert "2 unchanged" in done.lines
+    here = account(story, stack, [small("gpt-4o", key)])
+    here.api.fault({"mask_apikeys": True})
+    masked, shared = (
+        block.replace("< key.txt", "")  # a file with a key would be a leak here
+        for block in blocks("When the API masks the keys")
+    )
+    done = here.type(masked, given=key)
+    assert "  pulumi config set --secret enkrypt:gpt-4o_apikey --stack dev" in done.stdout.splitlines()
+    assert "2 unchanged" in done.lines
+    here.add(small("gpt-4", key), small("gpt-5", key), small("claude", key))
+    assert "4 unchanged" in here.type(shared, given=key).lines
+    assert {"gpt-4", "gpt-5"} < set(stack.export())
+    assert "claude" not in stack.export()
 
 
-def test_the_documents_commands_for_a_shared_key_work_as_written(story: Story) -> None:
-    """One secret serves all models that the person names, and no other is imported."""
-    stack = story.own_project("dev", {})
-    key = story.secrets.make("the key that the person knows")
-    models = [small(name, key) for name in ("gpt-4", "gpt-5", "claude")]
-    with account(story, stack, models, mask_apikeys=True) as here:
-        _, block = blocks("When the API masks the keys")
-        assert "3 unchanged" in here.type(block.replace("< key.txt", ""), given=key).lines
-        assert {"gpt-4", "gpt-5"} < set(stack.export())
-        assert "claude" not in stack.export()
+def test_the_documents_commands_for_a_program_work_as_written(story: Story) -> None:
+    stack = story.project("")
+    here = account(story, stack, [small("gpt-4o", story.secrets.make("the key of a model"))])
+    (block,) = blocks("Into a program instead of a catalogue")
+    assert "2 unchanged" in here.type(block).lines
+    assert here.api.calls() == ["list_models"]
 
 
 def test_a_document_for_a_parent_and_a_provider_works_as_written(story: Story) -> None:
@@ -276,17 +260,17 @@ def test_a_document_for_a_parent_and_a_provider_works_as_written(story: Story) -
         )
     )
     stack = story.project(program)
-    with account(story, stack, [small("gpt-4o")]) as here:
-        stack.up()
-        here.type("enkrypt-provider import --stack dev --python unused.py")
-        shown = json.loads(re.findall(r"^```json\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)[0])
-        document = json.loads((stack.folder / "enkrypt-import.json").read_text())
-        added = {name: shown["resources"][0][name] for name in ("parent", "provider")}
-        document["resources"] = [{**entry, **added} for entry in document["resources"]]
-        urns = {name: urn.replace("::shop::", "::story::") for name, urn in shown["nameTable"].items()}
-        stack.write("enkrypt-import.json", json.dumps({**document, "nameTable": urns}))
-        here.type("pulumi import --file enkrypt-import.json --generate-code=false --yes --stack dev")
-        stack.write("imported", "")
-        here.calls()
-        assert "4 unchanged" in stack.up("--expect-no-changes").lines
-        assert here.calls() == []
+    here = account(story, stack, [small("gpt-4o")])
+    stack.up()
+    here.type("enkrypt-provider import --stack dev --python unused.py")
+    shown = json.loads(re.findall(r"^```json\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)[0])
+    document = json.loads((stack.folder / "enkrypt-import.json").read_text())
+    added = {name: shown["resources"][0][name] for name in ("parent", "provider")}
+    document["resources"] = [{**entry, **added} for entry in document["resources"]]
+    urns = {name: urn.replace("::shop::", "::story::") for name, urn in shown["nameTable"].items()}
+    stack.write("enkrypt-import.json", json.dumps({**document, "nameTable": urns}))
+    here.type("pulumi import --file enkrypt-import.json --generate-code=false --yes --stack dev")
+    stack.write("imported", "")
+    here.api.calls()
+    assert "4 unchanged" in stack.up("--expect-no-changes").lines
+    assert here.api.calls() == []

@@ -9,7 +9,7 @@ import pytest
 
 from enkrypt_provider.frontends.property_values import Json, clear
 from enkrypt_provider.kinds.model import MODEL
-from enkrypt_provider.testing import CheckFailed, MockStack, Registry, Result, Secret
+from enkrypt_provider.testing import CheckFailed, MockStack, Result, Secret
 
 from .harness import Stack, Story
 
@@ -49,14 +49,6 @@ pulumi.export("config", second.model_config)
 pulumi.export("key", config.require_secret("key"))
 """
 ENVELOPE = "4dabf18193072939515e22adb298388d"
-
-
-def both(story: Story, program: str = PROGRAM, **config: str) -> tuple[Stack, MockStack]:
-    """The program as a stack of the engine, and as one of the kit."""
-    real = story.project(program, story.api())
-    key = story.secrets.make("the models' key")
-    real.config_set({f"story:{name}": value for name, value in config.items()}, secrets={"story:key": key})
-    return real, MockStack(Path(real.folder), project="story", config={**config, "key": Secret(key)})
 
 
 def in_state(stack: Stack) -> dict[str, Json]:
@@ -102,34 +94,32 @@ def _comparable(value: Any) -> Any:
     return "host-N.example.com" if isinstance(value, str) and value.startswith("host-") else value
 
 
-def test_an_up_is_the_same_stack(story: Story) -> None:
-    """Ids, outputs, defaults, secrets, dependencies, parents and protection are those that the engine writes down."""
-    real, kit = both(story, protected="true")
-    real.up()
-    made = kit.up()
-    assert len(made.resources) == 5
-    assert in_kit(made) == in_state(real)
-    assert _comparable(made.outputs) == {
-        name: _comparable(value) for name, value in real.export()["story-dev"]["outputs"].items()
-    }
-    assert made.changes == dict.fromkeys(made.resources, "create")
-
-
-def test_a_wrong_argument_is_the_same_line(story: Story) -> None:
-    """What the kit refuses is, word for word, among what the engine's preview shows."""
-    real, kit = both(story, port="99999")
+def test_the_kit_makes_of_a_program_what_the_engine_makes(story: Story) -> None:
+    """A wrong argument is the same line, an up the same state and the same registrations, a change the same steps."""
+    api, key = story.api(), story.secrets.make("the models' key")
+    real = story.project(PROGRAM, api)
+    real.config_set({"story:port": "99999", "story:protected": "true"}, secrets={"story:key": key})
+    config = {"port": "99999", "protected": "true", "key": Secret(key)}
+    kit = MockStack(Path(real.folder), project="story", config=config)
     with pytest.raises(CheckFailed) as refused:
         kit.preview()
     shown = real.preview(fails=True).errors
     assert shown
     assert set(shown) <= set(refused.value.problems)
 
-
-def test_a_change_is_the_same_step(story: Story) -> None:
-    """After a change of the configuration both plan the same steps."""
-    real, kit = both(story)
+    real.config_set({"story:port": "443"})
+    kit.config["port"] = "443"
     real.up()
-    kit.up()
+    made = kit.up()
+    assert len(made.resources) == 5
+    assert in_kit(made) == in_state(real)
+    outputs = real.export()["story-dev"]["outputs"]
+    assert _comparable(made.outputs) == {name: _comparable(value) for name, value in outputs.items()}
+    assert made.changes == dict.fromkeys(made.resources, "create")
+    assert {name: _comparable(clear(it)) for name, it in kit.registry.models().items()} == {
+        name: _comparable(it) for name, it in api.models().items()
+    }
+
     real.config_set({"story:port": "8443"})
     kit.config["port"] = "8443"
     seen = kit.preview()
@@ -138,14 +128,3 @@ def test_a_change_is_the_same_step(story: Story) -> None:
         planned = [line for line in lines if f" {name} " in f"{line} "]
         assert any(" update" in line for line in planned) is (change == "update"), (name, change, planned)
     assert seen.changes["first"] == "update"
-
-
-def test_a_registration_is_the_same_document(story: Story) -> None:
-    """What the kit registers on its emulator is what the engine registers over HTTP."""
-    real, kit = both(story)
-    real.up()
-    kit.up()
-    over_http = Registry(story.folder / "api.db").models()
-    assert {name: _comparable(clear(it)) for name, it in kit.registry.models().items()} == {
-        name: _comparable(it) for name, it in over_http.items()
-    }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from enkrypt_provider.emulator import LIKE_VENDOR
+
 from .api import Api
 from .harness import Stack, Story
-from .programs import DECLARED, MODEL_KEY, model
+from .programs import model
 
 
 @dataclass
@@ -22,7 +23,7 @@ class Life:
 
     def declare(self, name: str, arguments: Mapping[str, Any]) -> None:
         self.models[name] = arguments
-        self.stack.write("models.json", json.dumps(self.models))
+        self.stack.declare(**self.models)
 
 
 CHAT: Mapping[str, Any] = {
@@ -67,8 +68,7 @@ SHOWN = {
 def test_a_stack_lives_as_it_should(story: Story) -> None:
     """Each step of a stack's life makes exactly the calls that it needs, in order, and shows what it changes."""
     api = story.api()
-    environment = {MODEL_KEY: story.secrets.make("the models' key")}
-    life = Life(story.project(DECLARED, api, environment=environment), api)
+    life = Life(story.declaring(api), api)
     life.declare("chat", CHAT)
     life.declare("judge", model("judge", system_prompt="Be fair."))
     life.declare("guard", model("guard"))
@@ -184,36 +184,16 @@ def destroyed(life: Life) -> None:
     assert life.api.models() == {}
 
 
-IN_MAPS = """
-import os
-from enkrypt_provider import EnkryptModel
-
-key = os.environ["MODEL_KEY"]
-EnkryptModel(
-    "chat",
-    model_saved_name="chat",
-    model_config={
-        "is_compatible_with": "bedrock",
-        "endpoint": {"host": "Bedrock.Example.com", "base_path": "v1/"},
-        "metadata": {
-            "aws_secret_access_key": key,
-            "aws_region": "eu",
-            "relay": {"target_headers": {"X-Team": key}},
-            "steps": [{"token": key}],
-        },
-    },
-)
-"""
-
-
-def test_a_secret_in_a_free_map_is_one_by_its_name(story: Story) -> None:
-    """Encrypted in the state, hidden in every output, and no difference afterwards; what is beside it is shown."""
-    api = story.api()
-    stack = story.project(IN_MAPS, api, environment={MODEL_KEY: story.secrets.make("the AWS key")})
-
-    assert "eu" in stack.preview("--diff").text
+def test_many_models_are_registered_once_each_within_the_rate_limit(story: Story) -> None:
+    """A dozen, by several threads at once, on an API of 3 calls a second: no call is refused."""
+    api = story.api(limits=LIKE_VENDOR)
+    names = [f"model-{number}" for number in range(12)]
+    stack = story.declaring(api, **{name: model(name) for name in names})
+    stack.config_set({"enkrypt:rateLimit": "3/s,100/min"})
     stack.up()
-    stack.refresh("--expect-no-changes")
-    stack.up("--expect-no-changes")
-    assert api.calls() == ["add_model chat/v1", "list_models"]
+    assert sorted(api.calls()) == sorted(f"add_model {name}/v1" for name in names)
+    stack.refresh()
+    assert api.calls() == ["list_models"]
     stack.destroy()
+    assert sorted(api.calls()) == sorted([*(f"delete_model {name}/v1" for name in names), "list_models"])
+    assert api.models() == {}

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
-import pytest
 
 from .api import Look
 from .harness import REPOSITORY, Run, Stack, Story
@@ -62,9 +61,9 @@ def looked_at(stack: Stack, run: Run) -> str:
             serving.kill()
 
 
-@pytest.mark.parametrize("name", ["staging", "prod"])
-def test_the_others_name_every_missing_secret(story: Story, name: str) -> None:
-    """Without their secrets the other stacks tell how to set each, and send nothing; with them, only to the API."""
+def test_prod_names_every_missing_secret_and_speaks_to_the_api_alone(story: Story) -> None:
+    """Nothing is sent at a preview; on another endpoint than https, or without a secret, there is no up."""
+    name = "prod"
     stack_file = (REPOSITORY / f"stacks/Pulumi.{name}.yaml").read_text()
     secrets = {"apiKey", *re.findall(r"^ .*{secret: (\w+)}", stack_file, re.MULTILINE)}
     assert len(secrets) > 1
@@ -79,7 +78,6 @@ def test_the_others_name_every_missing_secret(story: Story, name: str) -> None:
             assert len([line for line in set(preview.lines) if re.search(command, line)]) == 1
         assert received == []
 
-        # The same with the secrets set: were anything sent, the proxy would have seen it.
         values = {f"enkrypt:{secret}": story.secrets.make(secret) for secret in secrets}
         stack.config_set({"enkrypt:maxRetries": "0"}, secrets=values)
         stack.preview()
@@ -88,6 +86,13 @@ def test_the_others_name_every_missing_secret(story: Story, name: str) -> None:
         assert all("ServiceUnavailable: create " in line for line in up.errors), up
         assert all("https://api.enkryptai.com cannot be reached (502" in line for line in up.errors), up
         assert set(received) == {"CONNECT api.enkryptai.com:443 HTTP/1.1"}
+
+        embedded = stack.preview("--config", "enkrypt:endpoint=embedded", fails=True)
+        assert [line for line in embedded.lines if "requireHttps" in line] == [
+            "enkrypt:endpoint must be https here, since enkrypt:requireHttps is true: neither embedded nor http, "
+            "but a URL such as https://api.enkryptai.com"
+        ]
+        assert not (stack.folder / ".enkrypt").exists()
 
 
 @contextmanager

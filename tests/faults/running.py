@@ -21,12 +21,12 @@ from e2e.harness import Run, Stack
 PATIENCE: Final = 120.0
 """Seconds for anything that a test waits for: it takes a few, and so much more means that it hangs."""
 
-ROLES: Final[Mapping[str, str]] = {
-    "provider": "-m pulumi.dynamic",
-    "program": "pulumi-language-python-exec",
-    "language host": "pulumi-language-python",
+ROLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "provider": ("-m pulumi.dynamic", "-m enkrypt_provider.frontends.plugin"),
+    "program": ("pulumi-language-python-exec",),
+    "language host": ("pulumi-language-python",),
 }
-"""What a process is to a command, by a part of its command line; the command's own process is the engine."""
+"""What a process is to a command, by parts of its command line; the command's own process is the engine."""
 EVERYTHING: Final = "everything"
 
 
@@ -81,7 +81,7 @@ class Going:
         if pid == self.process.pid:
             return "engine"
         line = _command_line(pid)
-        return next((role for role, part in ROLES.items() if part in line), "another")
+        return next((role for role, parts in ROLES.items() if any(part in line for part in parts)), "another")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pytest
 from documents import answer
 
 from enkrypt_provider.api import operation
-from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.client import VISIBILITY_WAITS, EnkryptClient
 from enkrypt_provider.api.operation import Operation
 from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.api.snapshot import FRESH, NUMBERS_FRESH, Snapshot
@@ -31,6 +31,7 @@ class Api:
         self.models: list[Any] = list(models)
         self.calls: list[str] = []
         self.listed: Callable[[], httpx.Response] = lambda: _json({"models": self.models})
+        self.read: Callable[[], list[Any]] = lambda: self.models
         self.now = 0.0
         self.client = EnkryptClient(
             Settings(Key("stand-in-key"), "https://h"),
@@ -44,7 +45,7 @@ class Api:
         if self.calls[-1] == "list-models":
             return self.listed()
         wanted = Identifier(request.headers["X-Enkrypt-Model"], request.headers["X-Enkrypt-Model-Version"])
-        found = next((item for item in self.models if KIND.identity_in(item) == wanted), None)
+        found = next((item for item in self.read() if KIND.identity_in(item) == wanted), None)
         return _json({"message": "no such model"}, 404) if found is None else _json(found)
 
     def find(self, name: str, version: str = "1") -> Any:
@@ -197,6 +198,34 @@ def test_the_names_are_known_even_where_a_list_has_no_details() -> None:
     api = Api()
     api.listed = lambda: _json({"models": [{"model_saved_name": "m", "model_version": "1"}, model("n"), "odd"]})
     assert set(api.snapshot.identities()) == {identity("m"), identity("n")}
+
+
+@pytest.mark.parametrize("is_listed_again", [True, False])
+def test_what_the_list_shows_is_not_gone_because_a_read_says_so(is_listed_again: bool) -> None:
+    """A second list decides: the first may have been older than somebody's deletion."""
+    api = Api()
+    summaries = iter([["a"], ["a"] if is_listed_again else []])
+    api.listed = lambda: _json(
+        {"models": [{"model_saved_name": name, "model_version": "1"} for name in next(summaries)]}
+    )
+    if is_listed_again:
+        with pytest.raises(UnexpectedResponse, match="a/1: the API lists it and says that it is not there"):
+            api.snapshot.find(identity("a"))
+    else:
+        assert api.snapshot.find(identity("a")) is None
+    again = ["get-model"] * len(VISIBILITY_WAITS) * is_listed_again
+    assert api.calls == ["list-models", "get-model", "list-models", *again]
+
+
+def test_a_read_that_lags_behind_the_list_is_repeated() -> None:
+    api = Api(model("a"))
+    api.listed = lambda: _json({"models": [{"model_saved_name": "a", "model_version": "1"}]})
+    lagging = iter([[], api.models])
+    api.read = lambda: next(lagging)
+    found = api.snapshot.find(identity("a"))
+    assert found is not None
+    assert found.identity == identity("a")
+    assert api.calls == ["list-models", "get-model", "list-models", "get-model"]
 
 
 def test_a_broken_item_is_named_in_its_error() -> None:

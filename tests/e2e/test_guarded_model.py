@@ -19,6 +19,9 @@ EXAMPLE = REPOSITORY / "examples" / "guarded-model"
 HEADERS = {"policy": "X-Enkrypt-Policy", "deployment": "X-Enkrypt-Deployment"}
 BASES = {"policy": "/guardrails", "deployment": "/deployments"}
 
+TO_OUTPUT = "OutputPolicyArgs(policy_name=guardrails.name"
+TO_TEXT = 'OutputPolicyArgs(policy_name="suport"'
+
 NATIVE = "from enkrypt_provider.native import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel\n"
 """The line more with which the example's program is one of the native plugin."""
 
@@ -52,6 +55,16 @@ def test_a_model_a_policy_and_a_deployment_come_and_go_in_order(story: Story, fr
     (line,) = [line for line in stack.preview(fails=True).errors if "must be one of" in line]
     assert re.search(r"input_?[gG]uardrails_?[pP]olicy.block\[0\]: must be one of topic_detector, nsfw", line)
     assert 'did you mean "injection_attack"?' in line
+    unfit = program.replace('["injection_attack", "topic_detector"]', '["nsfw"]').replace(TO_OUTPUT, TO_TEXT)
+    stack.write("__main__.py", unfit)
+    stack.run("config", "set", "enkrypt:checkOnline", "true")
+    told = stack.preview(fails=True).text.replace("inputGuardrailsPolicy", "input_guardrails_policy")
+    assert "support: input_guardrails_policy.block names nsfw, which blocks nothing: the policy support does" in told
+    assert (
+        'no policy suport is registered with this account or declared before this deployment; did you mean "' in told
+    )
+    assert set(writes(api)) == {"consumer_info"}
+    stack.run("config", "rm", "enkrypt:checkOnline")
     stack.write("__main__.py", program)
     assert "+ 4 to create" in stack.preview().text
     assert api.calls() == []

@@ -19,7 +19,9 @@ from enkrypt_provider.kinds.secrets import is_secret_name, replaced_at
     ["aws_secret_access_key", "secret", "clientSecret", "boxai_client_secret", "password", "db-passwd",
      "Authorization", "proxy-authorization", "api_key", "api-key", "apiKey", "x-api-key", "X-API-KEY", "apikey",
      "openaiApikey", "token", "access_token", "hf-token", "authTokens", "tokens", "credentials", "private_key",
-     "Ocp-Apim-Subscription-Key", "cookie", "target_headers", "headers", "extraHeaders"],
+     "Ocp-Apim-Subscription-Key", "cookie", "target_headers", "headers", "extraHeaders",
+     "sessionKey", "db_pwd", "creds", "dsn", "connectionString", "connection_string", "basic_auth", "jwt", "sas",
+     "client_assertion", "service_account_json", "hmac-key", "appkey", "ssh_key", "token_value"],
 )  # fmt: skip
 def test_a_name_may_say_that_it_holds_a_secret(name: str) -> None:
     assert is_secret_name(name)
@@ -28,7 +30,8 @@ def test_a_name_may_say_that_it_holds_a_secret(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["key", "max_tokens", "maxTokens", "max_new_tokens", "eos_token", "pad-token", "token_limit", "tokenizer",
-     "header", "header_name", "author", "secretary", "keyword", "monkey", "primary_key", "region", "stop", ""],
+     "header", "header_name", "author", "secretary", "keyword", "monkey", "primary_key", "region", "stop", "",
+     "value", "header_value", "auth_type", "jwt_method", "service_account", "public_key", "session_id"],
 )  # fmt: skip
 def test_another_name_does_not(name: str) -> None:
     assert not is_secret_name(name)
@@ -57,6 +60,35 @@ def test_every_secret_has_a_path() -> None:
         ("model_config", "metadata", "b", "headers"),
     }
     assert MODEL.secret_paths(canonical(minimal())) == []
+
+
+@pytest.mark.parametrize(
+    ("free", "path"),
+    [
+        ({"relay": [{"key": "api-key", "value": "x"}]}, ("relay", 0, "value")),
+        ({"relay": [{"name": "Authorization", "value": {"a": "x"}}]}, ("relay", 0, "value")),
+        ({"proxy": "http://me:pass@proxy.example.com:3128"}, ("proxy",)),
+        ({"proxy": "http://me:p/a?s#s@proxy.example.com:3128"}, ("proxy",)),
+        ({"cache": ["redis://:pass@cache:6379/0"]}, ("cache", 0)),
+        ({"pem": "a\n-----BEGIN RSA PRIVATE KEY-----\nMII"}, ("pem",)),
+        ({"x": {"y": '{"private_key": "-----BEGIN PRIVATE KEY-----"}'}}, ("x", "y")),
+        ({"extra": "Bearer abcdefgh12345678"}, ("extra",)),
+    ],
+    ids=str,
+)
+def test_a_value_may_say_that_it_is_a_secret(free: Properties, path: tuple[str | int, ...]) -> None:
+    """Also under a name that says nothing."""
+    inputs = canonical(minimal(model_config__default_request_options=free))
+    assert MODEL.secret_paths(inputs) == [("model_config", "default_request_options", *path)]
+
+
+def test_what_only_resembles_a_secret_is_shown() -> None:
+    """A URL without a password, a sentence, a pair of something else."""
+    free = {
+        "a": "https://h:443/x@y", "b": "Basic rules: be polite", "c": [{"name": "region", "value": "eu"}],
+        "d": "-----BEGIN CERTIFICATE-----", "e": "https://me@h", "f": "Bearer token", "value": "v",
+    }  # fmt: skip
+    assert MODEL.secret_paths(canonical(minimal(model_config__default_request_options=free))) == []
 
 
 def test_what_is_not_known_yet_may_be_a_secret() -> None:

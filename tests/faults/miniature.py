@@ -131,7 +131,7 @@ class Clock:
         return datetime.fromtimestamp(self.time(), timezone.utc)
 
 
-class Wire(httpx.BaseTransport):
+class DyingTransport(httpx.BaseTransport):
     """A transport that dies, where it must, just before a request or just after its work."""
 
     def __init__(self, inner: httpx.BaseTransport, death: Death) -> None:
@@ -218,8 +218,8 @@ class _Run:
             self._databases[name] = Database(self.folder / "provider.sqlite", run=self.name)
         retry = RetryPolicy(settings.max_retries, sleep=machine.clock.sleep)
         inner = machine.transport()
-        wire = Wire(inner, machine.death) if inner else None
-        client = EnkryptClient(settings, transport=wire, retry=retry, pace=self._paces[name])
+        dying = DyingTransport(inner, machine.death) if inner else None
+        client = EnkryptClient(settings, transport=dying, retry=retry, pace=self._paces[name])
         registrations = connect(client, database=self._databases[name], kind=kind)
         # Nothing that happens depends on how busy the machine is.
         registrations.journal._now, registrations.snapshot._clock = machine.time, machine.clock

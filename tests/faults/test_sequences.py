@@ -75,7 +75,7 @@ class Trouble:
 
     faults: Sequence[Mapping[str, Any]]
     death: int | None
-    """After how many moments the machine dies: a request, an answer, a verb."""
+    """After how many moments the machine dies: a request, a response, an operation."""
 
     @property
     def lies(self) -> bool:

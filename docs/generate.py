@@ -43,7 +43,9 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
     SentWhereAbsent,
     Unordered,
     UnsentInV2,
+    as_url,
     ignoring_case,
+    ignoring_outer_slashes,
     ignoring_trailing_slash,
 )
 from enkrypt_provider.kinds.model import MODEL  # noqa: E402
@@ -205,6 +207,8 @@ def _comparisons() -> Iterator[str]:
             how: [one.path for one in compared if _is_compared(one, spelling)]
             for how, spelling in (
                 ("in any case", ignoring_case),
+                ("as a URL: its host in any case, with or without a last slash", as_url),
+                ("with or without a first and a last slash", ignoring_outer_slashes),
                 ("with or without a last slash", ignoring_trailing_slash),
             )
         },

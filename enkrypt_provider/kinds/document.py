@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import operator
 from collections.abc import Iterator
@@ -11,7 +12,16 @@ from types import UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    create_model,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -201,7 +211,17 @@ def _tolerant(info: FieldInfo) -> tuple[Any, Any]:
         factory = tolerant(inner)
     if factory:
         return _loosened(info.annotation), Field(default_factory=factory, alias=info.alias)
+    if any(isinstance(marker, ServerSet) for marker in info.metadata):
+        return Annotated[_loosened(info.annotation), WrapValidator(_or_absent)], Field(default, alias=info.alias)
     return _loosened(info.annotation), Field(default, alias=info.alias)
+
+
+def _or_absent(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """What the server sets in another form loses no registration: a number is its text, all else is absent."""
+    for given in (value, str(value) if isinstance(value, int | float) else None):
+        with contextlib.suppress(ValidationError):
+            return validate(given)
+    return None
 
 
 def _loosened(annotation: Any) -> Any:

@@ -151,10 +151,22 @@ class Note:
 
 
 def ignoring_case(text: str) -> str:
-    """Host and header names are the same in capitals."""
-    return text.casefold()
+    """Host and header names are the same in capitals, and a host's with a dot at its end."""
+    return text.casefold().rstrip(".")
 
 
 def ignoring_trailing_slash(text: str) -> str:
     """`/v1/` and `/v1` lead to the same place."""
     return text.rstrip("/")
+
+
+def as_url(text: str) -> str:
+    """A URL is the same with its scheme and host in capitals, and with or without a slash at its end."""
+    scheme, colon, rest = text.rstrip("/").partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme.casefold()}{colon}{host.casefold()}{slash}{path}" if colon else scheme
+
+
+def ignoring_outer_slashes(text: str) -> str:
+    """`/v1/` and `v1` lead to the same place below a host."""
+    return text.strip("/")

@@ -28,7 +28,7 @@ from .markers import (
     ServerSet,
     Unordered,
     UnsentInV2,
-    ignoring_trailing_slash,
+    as_url,
 )
 from .model_parts import AuthData, Context, Endpoint, Header, JwtConfig, Metadata, Paths, Tool
 from .values import Count, Flag, FreeMap, Key, Line, Once, OneOf, SavedName, Text, UpTo100, Version
@@ -65,7 +65,7 @@ class ModelConfig(Document):
     """Your own identifier of this version, part of the identity."""
     hosting_type: Literal["External", "Internal"] = "External"
     """Who hosts the model."""
-    model_source: Annotated[Line, Compared(ignoring_trailing_slash)] = ""
+    model_source: Annotated[Line, Compared(as_url)] = ""
     """Where the model comes from, such as `https://together.ai`."""
     model_provider: Annotated[Line, UnsentInV2(), Quiet()] = ""
     """The model's vendor, free text such as `Mistral AI`. Dialect v2 has no field for it: there it is kept in

@@ -20,6 +20,7 @@ from .markers import (
     Secret,
     Unordered,
     ignoring_case,
+    ignoring_outer_slashes,
     ignoring_trailing_slash,
 )
 from .values import (
@@ -46,7 +47,7 @@ Unproven: Final = Evidence(v2="I")
 class Endpoint(Document):
     """Where the model is reached: `scheme://host:port/base_path`."""
 
-    scheme: Literal["https", "http"] = "https"
+    scheme: Annotated[Literal["https", "http"], Compared(ignoring_case)] = "https"
     """How the model is called."""
     host: Annotated[HostName, Compared(ignoring_case), Field(examples=["api.together.xyz"])]
     """The host of the model, such as `api.together.xyz`."""
@@ -56,7 +57,7 @@ class Endpoint(Document):
         Field(default_factory=lambda known: 80 if known.get("scheme") == "http" else 443),
     ]
     """The port of the host."""
-    base_path: Annotated[BasePath, Compared(ignoring_trailing_slash)] = ""
+    base_path: Annotated[BasePath, Compared(ignoring_outer_slashes)] = ""
     """What every path begins with, such as `/v1`."""
 
 

@@ -52,6 +52,8 @@ def whole(number: float) -> int | float:
     return int(number) if abs(number) < 2**53 and number.is_integer() else number
 
 
+NO_JSON: Final = "must hold only strings, numbers, true or false, lists and objects"
+NAMES_RULE: Final = "must have strings as the names of its fields"
 INEXACT: Final = "must be a whole number that a double holds exactly, up to 2**53: give a larger one as a text"
 
 
@@ -94,13 +96,13 @@ class Plain:
         elif isinstance(value, list | tuple):
             return self._list(value, path)
         else:
-            self._wrong(path, "must hold only strings, numbers, true or false, lists and objects")
+            self._wrong(path, NO_JSON)
         return None
 
     def _members(self, value: dict[Any, Any], path: Path) -> Iterator[tuple[str, Json]]:
         for name, item in value.items():
             if not isinstance(name, str):
-                self._wrong(path, "must have strings as the names of its fields")
+                self._wrong(path, NAMES_RULE)
             elif _NOT_TEXT.search(name):
                 self._wrong((*path, name), _NO_TEXT)
             elif item is UNKNOWN:

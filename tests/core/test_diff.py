@@ -232,7 +232,11 @@ SPELT: list[tuple[str, Any, Any]] = [
     ("certifications", ["GDPR", "CCPA"], ["CCPA", "GDPR"]),
     ("model_config.model_source", "https://together.ai", "https://together.ai/"),
     ("model_config.endpoint.host", "API.Example.com", "api.example.com"),
+    ("model_config.model_source", "https://Together.ai/A", "HTTPS://together.ai/A/"),
+    ("model_config.endpoint.scheme", "https", "HTTPS"),
+    ("model_config.endpoint.host", "api.example.com", "API.example.com."),
     ("model_config.endpoint.base_path", "/v1", "/v1/"),
+    ("model_config.endpoint.base_path", "/v1", "v1"),
     ("model_config.endpoint.base_path", "", "/"),
     ("model_config.paths.chat", "/chat/completions/", "/chat/completions"),
     ("model_config.auth_data.header_name", "X-Api-Key", "x-api-key"),
@@ -270,6 +274,9 @@ def test_what_a_server_makes_of_a_document_is_no_drift(path: str, said: Any, sho
     [
         ("model_config.endpoint.host", "api.example.com", "other.example.com"),
         ("model_config.endpoint.base_path", "/v1", "/v2"),
+        ("model_config.endpoint.scheme", "https", "http"),
+        ("model_config.model_source", "https://together.ai/A", "https://together.ai/a"),
+        ("model_config.model_source", "Together", "together"),
         ("model_config.paths.chat", "/chat", "chat"),
         ("model_config.system_prompt", "Be Brief/", "be brief"),
         ("model_config.input_modalities", ["text", "image"], ["text"]),
@@ -282,6 +289,23 @@ def test_another_value_is_drift(path: str, said: Any, shown: Any) -> None:
     declared, problems = codec.parse(MODEL, document(**{path.replace(".", "__"): said}), "v2")
     assert not problems
     assert differing(declared, codec.read(MODEL, {**put(declared, place, shown), **COMPUTED})) == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "read"),
+    [
+        ("model_id", "7", 7),
+        ("model_id", "a-uuid", None),
+        ("model_id", [7], None),
+        ("created_at", 1767225600, "1767225600"),
+        ("created_at", {"date": 1}, None),
+        ("project_name", 5, "5"),
+    ],
+)
+def test_what_the_server_sets_may_have_another_form(name: str, said: Any, read: Any) -> None:
+    """The registration is there all the same: to call it unreadable would lose it."""
+    found = codec.read(MODEL, {**canonical(document()), **COMPUTED, name: said})
+    assert found.computed.get(name) == read
 
 
 @pytest.mark.parametrize("shown", [1, {"nested": 1}, "other", ["a", "b"]])

@@ -306,8 +306,6 @@ def test_what_the_server_sets_may_be_missing(name: str) -> None:
         ),
         (without("model_config", "endpoint", "host"), "model_config.endpoint.host: is required"),
         (answer(model_saved_name=5), "model_saved_name: must be a string (in YAML, quote it)"),
-        (answer(model_id="many"), "model_id: must be a whole number"),
-        (answer(created_at=5), "created_at: must be a string (in YAML, quote it)"),
     ],
 )
 def test_what_is_no_registration_is_said(found: Any, line: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pulumi
@@ -229,6 +231,18 @@ def _untyped(cls: Any) -> Any:
             "model_config.metadata.a: must be a whole number that a double holds exactly, up to 2**53: give a larger "
             "one as a text",
         ),
+        *(
+            (
+                lambda value=value: EnkryptModel("m", **minimal(model_config__metadata={"a": [value]})),
+                "model_config.metadata.a: must hold only strings, numbers, true or false, lists and objects, not "
+                f"{name}",
+            )
+            for name, value in (("date", date(2026, 1, 1)), ("Decimal", Decimal(1)), ("bytes", b"x"), ("set", {1}))
+        ),
+        (
+            lambda: EnkryptModel("m", **minimal(model_config__metadata={"a": {1: 2}})),
+            "model_config.metadata.a: must have strings as the names of its fields",
+        ),
     ],
 )
 def test_a_wrong_argument_is_told_in_one_line(call: Callable[[], Any], line: str) -> None:
@@ -251,10 +265,15 @@ def test_a_class_of_a_team_declares_the_same_type() -> None:
 
 def test_secrets_by_their_names_are_secret_too() -> None:
     """What a free map calls a secret, and every header, reaches the engine as a secret; the rest in the clear."""
-    metadata = {"aws_secret_access_key": "stand-in", "region": "eu", "relay": {"target_headers": {"X": "stand-in"}}}
+    metadata = {
+        "aws_secret_access_key": "stand-in", "region": "eu", "relay": {"target_headers": {"X": "stand-in"}},
+        "proxy": "http://me:stand-in@h",
+    }  # fmt: skip
     made = registered(lambda: EnkryptModel("m", **minimal(model_config__metadata=metadata)))
-    shown = _open(made.inputs["model_config"]["metadata"])
-    assert shown == {"aws_secret_access_key": "[secret]", "region": "eu", "relay": {"target_headers": "[secret]"}}
+    assert _open(made.inputs["model_config"]["metadata"]) == {
+        "aws_secret_access_key": "[secret]", "region": "eu", "relay": {"target_headers": "[secret]"},
+        "proxy": "[secret]",
+    }  # fmt: skip
 
 
 def test_a_resource_says_its_organization_and_urn() -> None:

@@ -69,21 +69,12 @@ def test_the_console_shows_a_short_public_name() -> None:
     assert f"{ModelNotFound.__module__}.{ModelNotFound.__qualname__}" == "enkrypt_provider.ModelNotFound"
 
 
-def test_a_rejection_ends_with_the_request_id() -> None:
-    """A request id is part of the line, so that a copied line is enough for support."""
+def test_a_rejection_ends_with_the_request_id_where_there_is_one() -> None:
+    """It is part of the line, so that a copied line is enough for support."""
     error = RequestRejected("create a/v1: 400", status=400, request_id="abc\n123")
     assert str(error) == "create a/v1: 400 (request id abc 123)"
     assert (error.status, error.request_id) == (400, "abc\n123")
-
-
-def test_a_rejection_without_a_request_id_says_none() -> None:
-    """Where the API gives no id, nothing stands for one."""
     assert str(RequestRejected("create a/v1: 400", status=400)) == "create a/v1: 400"
-
-
-def test_spent_retries_are_counted() -> None:
-    """A program can read how often a request was tried."""
-    assert ServiceUnavailable("list the models: no answer", attempts=6).attempts == 6
 
 
 # ---- in a program

@@ -31,7 +31,8 @@ _OF_MODELS: Final = frozenset(
 """The tokens of a language model, which are none of an account."""
 
 _SECRET_TEXT: Final = re.compile(
-    r"://[^/\s:@]*:[^/\s@]+@|-----BEGIN [A-Z ]*PRIVATE KEY-----|\A(bearer|basic) +[\w.~+/=-]{16,}\Z", re.IGNORECASE
+    r"://[^/\s:@]*:(?!\d+/)[^\s@]+@|-----BEGIN [A-Z ]*PRIVATE KEY-----|\A(bearer|basic) +[\w.~+/=-]{16,}\Z",
+    re.IGNORECASE,
 )
 _MASK: Final = re.compile(
     r"[xX]{4}|[*•]{2}|\.{3}|…|\A[xX*•]*\Z|\A\W?(masked|redacted|hidden|secret)\W?\Z", re.IGNORECASE

@@ -195,6 +195,20 @@ def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | N
     assert retry_after(header) == seconds
 
 
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Wed, 21 Oct 2015 07:27:00 GMT", 60.0),
+        ("Wed, 21 Oct 2015 07:29:00 GMT", 0.0),
+        ("no date", 0.0),
+        (None, 0.0),
+    ],
+)
+def test_a_date_of_retry_after_is_of_the_servers_clock(date: str | None, seconds: float) -> None:
+    """This machine's may be wrong by years."""
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT", date) == seconds
+
+
 @given(st.text(st.characters(codec="latin-1", exclude_categories=["Cc"])))
 @example("1e400")
 @example("Tue, 01 Jan 2999 00:00:00 GMT")

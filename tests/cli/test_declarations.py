@@ -104,7 +104,6 @@ def test_secrets_are_named_after_their_resource_and_field() -> None:
     secrets = Secrets({})
     found = declare(live(everything("v2"), "v2"), "bank", secrets)
     assert secrets.found == {
-        "bank_boxai": "stand-in-box-secret",
         "bank_apikey": "stand-in-key-1",
         "bank_apikey_2": "stand-in-key-2",
         "bank_jwt": "stand-in-client-key",

@@ -15,7 +15,7 @@ from test_troubleshooting import ENGINE, is_quoted, sections
 
 from .harness import Run, Stack, Story, project
 from .interpreters import THIS, environment
-from .programs import DECLARED, MODEL_KEY, model
+from .programs import model
 
 QUOTED = sections()[ENGINE]
 
@@ -24,14 +24,6 @@ def found(run: Run) -> set[str]:
     """The page's messages that a command printed."""
     lines = [part for line in run.lines for part in (line, line.removeprefix("error: "))]
     return {message for message in QUOTED if any(is_quoted(message, line) for line in lines)}
-
-
-def declared(story: Story, **environment: str) -> Stack:
-    """A stack with one model, not brought up yet."""
-    key = story.secrets.make("the model's key")
-    stack = story.project(DECLARED, story.api(), environment={MODEL_KEY: key, **environment})
-    stack.write("models.json", json.dumps({"chat": model("chat")}))
-    return stack
 
 
 def without(stack: Stack, name: str) -> Stack:
@@ -43,8 +35,7 @@ def without(stack: Stack, name: str) -> Stack:
 def test_an_up_that_was_killed_is_told_of_and_goes_on(story: Story) -> None:
     """The lock is named with the fix, then what was pending; the same `up` makes the registration its own."""
     api = story.api()
-    stack = story.project(DECLARED, api, environment={MODEL_KEY: story.secrets.make("the model's key")})
-    stack.write("models.json", json.dumps({"chat": model("chat")}))
+    stack = story.declaring(api, chat=model("chat"))
     api.fault({"call": "add_model", "delay": 5, "reset": "after", "nth": 1})
     with going(stack, "up", "--yes", "--skip-preview") as command:
         wait_for(lambda: "chat" in _pending(stack), "the create to be noted")
@@ -71,7 +62,7 @@ def _pending(stack: Stack) -> list[str]:
 
 def test_what_else_the_engine_says_is_on_the_page(story: Story) -> None:
     """A wrong passphrase, none, a Python without the package, and the import that cannot be, each by its message."""
-    stack = declared(story)
+    stack = story.declaring(story.api(), chat=model("chat"))
     bare = story.folder / "bare"
     venv.create(bare, with_pip=True)  # the built language host asks pip for its packages
     said: set[str] = set()
@@ -85,7 +76,7 @@ def test_what_else_the_engine_says_is_on_the_page(story: Story) -> None:
     other = replace(stack, folder=story.empty("other").folder)
     other.write("Pulumi.yaml", project(name="other"))
     said |= found(other.preview(fails=True))
-    stack.write("models.json", json.dumps({"chat": model("chat", endpoint={"host": "https://llm.example.com"})}))
+    stack.declare(chat=model("chat", endpoint={"host": "https://llm.example.com"}))
     said |= found(stack.preview(fails=True))
     one = ("import", "pulumi-python:dynamic/enkrypt:EnkryptModel", "chat", "chat/v1", "--yes", "--skip-preview")
     said |= found(stack.run(*one, fails=True))

@@ -11,7 +11,6 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from enkrypt_provider.emulator import Fault, FaultError, spelled_fault
 from enkrypt_provider.emulator.faults import faults_in
@@ -128,20 +127,23 @@ def test_the_same_faults_again_go_on_counting(connect: Connect) -> None:
 
 
 BAD_FAULTS = [
-    ({"status": 503}, "the fault: Input should be a valid list"),
-    ([{"call": "add-model", "status": 503}], "[0].call: Input should be 'add_model', 'get_model'"),
-    ([{"status": 503}, {"status": 99}], "[1].status: Input should be greater than or equal to 200"),
-    ([{"status": "503"}], "[0].status: Input should be a valid integer"),
-    ([{"statuses": 503}], "[0].statuses: Extra inputs are not permitted"),
+    ({"status": 503}, "the fault: must be a list"),
+    ([{"call": "add-model", "status": 503}], "[0].call: must be one of add_model, get_model"),
+    ([{"status": 503}, {"status": 99}], "[1].status: must be 200 or more"),
+    ([{"status": "503"}], "[0].status: must be a whole number"),
+    ([{"statuses": 503}], "[0].statuses: is no setting"),
     ([{"call": "get_model"}], "[0]: says nothing to do; give one of status, location, delay, reset,"),
     ([{"delay": 0, "status": None}], "[0]: says nothing to do"),
     ([{"delay": 1, "retry_after": 2}], "[0]: retry_after, body and work need a status"),
-    ([{"status": 503, "nth": 0}], "[0].nth: Input should be greater than or equal to 1"),
-    ([{"status": 503, "probability": 1.5}], "[0].probability: Input should be less than or equal to 1"),
-    ([{"reset": True}], "[0].reset: Input should be 'before' or 'after'"),
-    ([{"garbage": "jpeg"}], "[0].garbage: Input should be 'html', 'empty', 'wrong_types'"),
-    ([{"status": 503, "retry_after": "1\r\nX-A: b"}], "[0].retry_after: String should match pattern"),
-    ([{"location": ""}], "[0].location: String should match pattern"),
+    ([{"status": 503, "nth": 0}], "[0].nth: must be 1 or more"),
+    ([{"status": 503, "probability": 1.5}], "[0].probability: must be 1.0 or less"),
+    ([{"reset": True}], "[0].reset: must be one of before or after"),
+    ([{"garbage": "jpeg"}], "[0].garbage: must be one of html, empty, wrong_types"),
+    (
+        [{"status": 503, "retry_after": "1\r\nX-A: b"}],
+        "[0].retry_after: must be printable ASCII",
+    ),
+    ([{"location": ""}], "[0].location: must be printable ASCII"),
 ]
 
 
@@ -170,12 +172,12 @@ def test_a_fault_can_be_typed(spelled: str, fault: Fault) -> None:
 @pytest.mark.parametrize(
     ("spelled", "message"),
     [
-        ("", "call: Input should be"),
+        ("", "call: must be one of"),
         ("add_model", "the fault: says nothing to do"),
-        ("add_model:", ": Extra inputs"),
-        ("add_model:state=503", "state: Extra inputs are not permitted"),
-        ("add_model:status=many", "status: Input should be a valid integer"),
-        ("status=503", "call: Input should be"),
+        ("add_model:", ": is no setting"),
+        ("add_model:state=503", "state: is no setting"),
+        ("add_model:status=many", "status: must be a whole number"),
+        ("status=503", "call: must be one of"),
     ],
 )
 def test_a_fault_that_is_typed_wrong_is_refused(spelled: str, message: str) -> None:
@@ -185,27 +187,14 @@ def test_a_fault_that_is_typed_wrong_is_refused(spelled: str, message: str) -> N
 
 WORDS = st.text("abcXYZ019/_-:. ", min_size=1, max_size=8).map(str.strip).filter(len)
 FAULTS = st.builds(
-    Fault,
-    call=st.sampled_from(["*", "add_model", "get_model"]),
-    model=st.none() | WORDS,
-    nth=st.none() | st.integers(1, 2**70),
-    first=st.none() | st.integers(1, 9),
-    probability=st.none() | st.floats(0, 1),
-    seed=st.none() | st.integers(),
-    delay=st.floats(0, 3600),
+    Fault, call=st.sampled_from(["*", "add_model", "get_model"]), model=st.none() | WORDS,
+    nth=st.none() | st.integers(1, 2**70), first=st.none() | st.integers(1, 9), seed=st.none() | st.integers(),
+    probability=st.none() | st.floats(0, 1), delay=st.floats(0, 3600),
     reset=st.sampled_from([None, "before", "after"]),
-    status=st.integers(200, 599),
-    location=st.none() | WORDS,
-    retry_after=st.none() | WORDS,
-    body=st.none() | WORDS,
-    work=st.booleans(),
-    truncate=st.booleans(),
-    garbage=st.sampled_from([None, "html", "deep"]),
-    size=st.integers(1, 2**20),
-    stale=st.booleans(),
-    mask_apikeys=st.booleans(),
-    without_details=st.booleans(),
-)
+    status=st.integers(200, 599), location=st.none() | WORDS, retry_after=st.none() | WORDS, body=st.none() | WORDS,
+    work=st.booleans(), truncate=st.booleans(), garbage=st.sampled_from([None, "html", "deep"]),
+    size=st.integers(1, 2**20), stale=st.booleans(), mask_apikeys=st.booleans(), without_details=st.booleans(),
+)  # fmt: skip
 
 
 @settings(deadline=None)
@@ -213,13 +202,6 @@ FAULTS = st.builds(
 def test_what_a_fault_spells_is_that_fault(fault: Fault) -> None:
     assert spelled_fault(fault.spelled()) == fault
     assert faults_in([fault.model_dump(exclude_defaults=True)]) == [fault]
-
-
-def test_a_fault_is_checked_where_it_is_made() -> None:
-    with pytest.raises(ValidationError, match="says nothing to do"):
-        Fault(call="get_model")
-    with pytest.raises(ValidationError, match="frozen"):
-        DOWN.status = 500
 
 
 def test_threads_are_counted_exactly(connect: Connect) -> None:

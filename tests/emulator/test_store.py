@@ -37,7 +37,8 @@ class AgainstADictionary(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.database = Database(Path(self.folder.name) / "models.db")
-        self.store = Store(self.database, Clock())
+        self.clock = Clock()
+        self.store = Store(self.database, self.clock)
         self.now: Registry = {}
         self.before: dict[str, Registry] = {"x": {}, "y": {}}
         self.ids: set[int] = set()

@@ -19,7 +19,7 @@ from enkrypt_provider.core.diff import Change, Rule
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.frontends.package_schema import camel
 from enkrypt_provider.frontends.plugin.diff import diff_response
-from enkrypt_provider.frontends.property_values import Secret, from_engine
+from enkrypt_provider.frontends.property_values import Secret, from_engine, to_engine
 from enkrypt_provider.kinds import kind as kinds
 from enkrypt_provider.kinds.registry import KINDS
 from enkrypt_provider.testing import Emulator
@@ -123,8 +123,9 @@ def test_check_fills_defaults_in_and_marks_secrets(engine: Engine) -> None:
 
 
 def test_what_a_name_says_is_secret_is_marked_too(engine: Engine) -> None:
+    """In an object each value: engines forget that an object is secret which stands in the clear in a program."""
     inputs, _ = engine.check("chat", chat(defaultRequestOptions={"headers": {"x": "y"}, "n": 1}))
-    assert inputs["modelConfig"]["defaultRequestOptions"] == {"headers": Secret({"x": "y"}), "n": 1.0}
+    assert inputs["modelConfig"]["defaultRequestOptions"] == {"headers": {"x": Secret("y")}, "n": 1.0}
 
 
 def test_a_problem_is_told_in_the_packages_names_and_without_a_value(engine: Engine) -> None:
@@ -159,6 +160,24 @@ def test_two_resources_cannot_declare_one_model(engine: Engine) -> None:
 
 
 # ---- create, diff, update, delete
+
+
+def test_a_blocked_detector_that_the_policy_leaves_off_is_told_at_the_deployment(engine: Engine) -> None:
+    """In the package's names; the controllers of one process know what each other checked."""
+    used = {"policyName": "p", "enabled": True, "block": ["toxicity"]}
+    for type_, news in (
+        ("GuardrailsPolicy", {"name": "p", "detectors": {"nsfw": {"enabled": True}}}),
+        ("Deployment", {"name": "d", "modelSavedName": "m", "inputGuardrailsPolicy": used}),
+    ):
+        type_ = f"enkrypt:index:{type_}"
+        urn = f"urn:pulumi:dev::shop::{type_}::{news['name']}"
+        found = engine.call("Check", provider_pb2.CheckRequest(urn=urn, type=type_, news=to_engine(news)))
+        assert not found.failures
+    line = (
+        "d: inputGuardrailsPolicy.block names toxicity, which blocks nothing: the policy p does not enable it. Set "
+        "detectors.toxicity.enabled there, or take it out of block"
+    )
+    assert engine.log.lines == [("warning", line, "d")]
 
 
 def test_outputs_hold_no_secret(engine: Engine, api: Emulator) -> None:

@@ -68,6 +68,7 @@ def test_every_secret_has_a_path() -> None:
         ({"relay": [{"key": "api-key", "value": "x"}]}, ("relay", 0, "value")),
         ({"relay": [{"name": "Authorization", "value": {"a": "x"}}]}, ("relay", 0, "value")),
         ({"proxy": "http://me:pass@proxy.example.com:3128"}, ("proxy",)),
+        ({"proxy": "http://me:p/a?s#s@proxy.example.com:3128"}, ("proxy",)),
         ({"cache": ["redis://:pass@cache:6379/0"]}, ("cache", 0)),
         ({"pem": "a\n-----BEGIN RSA PRIVATE KEY-----\nMII"}, ("pem",)),
         ({"x": {"y": '{"private_key": "-----BEGIN PRIVATE KEY-----"}'}}, ("x", "y")),

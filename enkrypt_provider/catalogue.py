@@ -1,5 +1,6 @@
 """The catalogue in a stack's configuration: `catalogue.declare()`, `catalogue.load()`. It is program/catalogue.py."""
 
-from .program.catalogue import MODELS, SECRET, VALUE, Catalogue, declare, load, mapped, meant
+from .program.catalogue import MODELS, Catalogue, declare, load
+from .program.placeholders import SECRET, VALUE, mapped, meant
 
 __all__ = ["MODELS", "SECRET", "VALUE", "Catalogue", "declare", "load", "mapped", "meant"]

@@ -18,7 +18,7 @@ from ..kinds.kind import Kind, Live, Properties
 from ..kinds.markers import Dialect
 from ..kinds.plain import UNKNOWN
 from ..kinds.shortened import shortened
-from ..program import catalogue
+from ..program import placeholders
 from .masking import replaced
 from .registrations import Key, key_of
 from .stack_secrets import Secret, Secrets, numbered
@@ -104,7 +104,7 @@ def declared(
 ) -> Iterator[Declaration]:
     """Yield the declarations that the catalogue of a kind has already of these registrations."""
     for name, entry in entries.items():
-        arguments = catalogue.mapped(entry, catalogue.SECRET, Secret)
+        arguments = placeholders.mapped(entry, placeholders.SECRET, Secret)
         inputs, problems = (
             codec.parse(kind, filled(arguments, unknown), dialect) if isinstance(entry, dict) else ({}, [])
         )

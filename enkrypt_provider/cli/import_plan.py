@@ -18,7 +18,7 @@ from ..kinds.kind import Kind, Live
 from ..kinds.markers import Dialect
 from ..kinds.plain import UNKNOWN
 from ..kinds.registry import KINDS
-from ..program import catalogue
+from ..program import placeholders
 from . import import_file, stack_file
 from .declarations import Declaration, declare, declared, missing, names_for
 from .masking import secret_numbers
@@ -50,8 +50,8 @@ class Target:
         """Return the catalogue, where it declares what is imported, with this stack's values in it."""
         found = catalogue_of(self.stack, kind) if self.in_catalogue else {}
         values = self.stack.values
-        filled: dict[str, Any] = catalogue.mapped(
-            found, catalogue.VALUE, lambda name: catalogue.meant(values.get(name, ""))
+        filled: dict[str, Any] = placeholders.mapped(
+            found, placeholders.VALUE, lambda name: placeholders.meant(values.get(name, ""))
         )
         return filled
 

@@ -15,19 +15,19 @@ from typing import Any, Final
 import yaml
 
 from ..errors import ConfigurationError
-from ..program import catalogue
+from ..program import placeholders
 from .declarations import Declaration, filled
 
 Node = Any
 
 WIDTH: Final = 118
-READ_AS: Final = {catalogue.SECRET: "secret", "secure": "secret", catalogue.VALUE: "setting"}
+READ_AS: Final = {placeholders.SECRET: "secret", "secure": "secret", placeholders.VALUE: "setting"}
 """What an object of one such field means in a catalogue, or to the engine."""
 
 
 def entries(declarations: Iterable[Declaration]) -> dict[str, Any]:
     """Return the catalogue's entries, by name, with `{secret: NAME}` for each secret."""
-    return {found.name: filled(found.arguments, lambda name: {catalogue.SECRET: name}) for found in declarations}
+    return {found.name: filled(found.arguments, lambda name: {placeholders.SECRET: name}) for found in declarations}
 
 
 def obstacle(arguments: Any) -> str:

@@ -7,8 +7,7 @@ secret is never in it: `{secret: NAME}`, at any place, stands for the secret con
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,13 +22,11 @@ from ..kinds.plain import UNKNOWN
 from ..kinds.registry import SECTIONS, Section
 from ..settings import Settings
 from . import resource
+from .placeholders import SECRET, VALUE, mapped, meant, name_in, named_in
 from .registered import Registered
 from .resource import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel
 
 MODELS: Final = "models"
-SECRET: Final = "secret"  # noqa: S105 - a name, no password
-VALUE: Final = "config"
-"""What a reference is called: `{secret: NAME}`, `{config: NAME}`."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +129,7 @@ def _section(config: pulumi.Config, section: str) -> Iterator[tuple[str, Any]]:
 
 
 def _parsed(kind: Kind, entry: Any, config: pulumi.Config, dialect: Dialect) -> tuple[Properties, list[Problem]]:
-    if not isinstance(entry, dict) or _reference(entry, SECRET) or _reference(entry, VALUE):
+    if not isinstance(entry, dict) or name_in(entry, SECRET) or name_in(entry, VALUE):
         return {}, [Problem("", "must be an object")]
     inputs, problems = codec.parse(kind, _known(entry, config), dialect)
     set_by_server = [Problem(name, "is set by the server: leave it out") for name in kind.computed if name in entry]
@@ -177,7 +174,7 @@ def _users(entries: list[_Entry], kind: str) -> Iterator[tuple[str, str]]:
     """Each name that stands in a reference of this kind, and the entries in which it does."""
     wanted: dict[str, list[str]] = {}
     for entry in entries:
-        for name in _references(entry.given, kind):
+        for name in named_in(entry.given, kind):
             wanted.setdefault(name, []).append(plain(entry.name, 60))
     yield from ((name, ", ".join(dict.fromkeys(users))) for name, users in wanted.items())
 
@@ -192,35 +189,3 @@ def _known(entry: Any, config: pulumi.Config) -> Any:
 
 def _resolved(entry: Any, config: pulumi.Config) -> Any:
     return mapped(mapped(entry, VALUE, lambda name: meant(config.require(name))), SECRET, config.require_secret)
-
-
-def _reference(value: Any, kind: str) -> str | None:
-    name = value.get(kind) if isinstance(value, dict) and len(value) == 1 else None
-    return name if isinstance(name, str) else None
-
-
-def _references(value: Any, kind: str) -> Iterator[str]:
-    if (name := _reference(value, kind)) is not None:
-        yield name
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _references(item, kind)
-
-
-def mapped(value: Any, kind: str, put: Callable[[str], Any]) -> Any:
-    """`value` with `put(NAME)` in the place of each `{kind: NAME}`."""
-    if (name := _reference(value, kind)) is not None:
-        return put(name)
-    if isinstance(value, dict):
-        return {k: mapped(v, kind, put) for k, v in value.items()}
-    return [mapped(v, kind, put) for v in value] if isinstance(value, list) else value
-
-
-def meant(text: str) -> Any:
-    """What a configuration value means in a catalogue: a list, an object, true, false, or else its text."""
-    # No numbers: a version such as 1.10 is a text, and a text is good where a number is wanted.
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return text
-    return found if isinstance(found, dict | list | bool) else text

@@ -101,7 +101,7 @@ class Account:
             input=given,
             capture_output=True,
             text=True,
-            timeout=TIME_LIMIT,
+            timeout=TIME_LIMIT * 4,
             check=False,
         )
         run = Run(script, ran.returncode, ran.stdout, ran.stderr)

@@ -5,25 +5,36 @@ The same classes, arguments and outputs as the dynamic ones, by the plugin `pulu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import pulumi
 from typing_extensions import Self
 
-from .frontends.package_schema import DYNAMIC, camel, resource, token
+from .frontends.package_schema import DYNAMIC, camel, resource
+from .program.account import Account
 from .program.args import EnkryptDeploymentArgs, EnkryptGuardrailsPolicyArgs, EnkryptModelArgs
-from .program.arguments import given_arguments, provider_settings
+from .program.arguments import given_arguments
 from .program.declarations import (
     Declaration,
     EnkryptDeploymentDeclaration,
     EnkryptGuardrailsPolicyDeclaration,
     EnkryptModelDeclaration,
 )
-from .program.package_types import SCHEMA, ResourceType, output_type
-
-if TYPE_CHECKING:
-    from .program import outputs
+from .program.native_lookup import (
+    get_deployment,
+    get_deployment_output,
+    get_guardrails_policy,
+    get_guardrails_policy_output,
+    get_model,
+    get_model_output,
+    list_deployments,
+    list_deployments_output,
+    list_guardrails_policies,
+    list_guardrails_policies_output,
+    list_models,
+    list_models_output,
+)
+from .program.package_types import ResourceType
 
 __all__ = [
     "EnkryptDeployment",
@@ -131,132 +142,10 @@ class EnkryptDeployment(EnkryptDeploymentDeclaration, Registered, kind="EnkryptD
     """A deployment registered with Enkrypt AI, by the native plugin: as the dynamic one."""
 
 
-class EnkryptProvider(pulumi.ProviderResource):
+class EnkryptProvider(Account):
     """One account of the API, for `ResourceOptions(provider=…)` and the functions here.
 
     What is not given here has the default, or comes from the environment, never from the stack's configuration.
     """
 
-    def __init__(
-        self,
-        resource_name: str,
-        *,
-        api_key: pulumi.Input[str] | None = None,
-        endpoint: pulumi.Input[str] | None = None,
-        dialect: pulumi.Input[str] | None = None,
-        timeout: pulumi.Input[float] | None = None,
-        max_retries: pulumi.Input[int] | None = None,
-        check_online: pulumi.Input[bool] | None = None,
-        require_https: pulumi.Input[bool] | None = None,
-        rate_limit: pulumi.Input[str] | None = None,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        """Each argument is the setting of that name, see docs/reference.md; `api_key` is always secret."""
-        settings = provider_settings(
-            apiKey=None if api_key is None else pulumi.Output.secret(api_key),
-            endpoint=endpoint,
-            dialect=dialect,
-            timeout=timeout,
-            maxRetries=max_retries,
-            checkOnline=check_online,
-            requireHttps=require_https,
-            rateLimit=rate_limit,
-        )
-        super().__init__("enkrypt", resource_name, settings, opts)
-
-
-# ---- functions
-
-
-def get_model(name: str, version: str = "v1", *, opts: pulumi.InvokeOptions | None = None) -> outputs.Model:
-    """The registration NAME/VERSION of the account, without its secrets. Fails, naming what comes near."""
-    found: outputs.Model = _invoke("getModel", {"name": name, "version": version}, opts)
-    return found
-
-
-def get_model_output(
-    name: pulumi.Input[str], version: pulumi.Input[str] = "v1", *, opts: pulumi.InvokeOptions | None = None
-) -> pulumi.Output[outputs.Model]:
-    """`get_model` with Inputs. Where one is an output of a resource, it waits for the resource."""
-    return _invoke_output("getModel", {"name": name, "version": version}, opts)
-
-
-def list_models(name: str = "*", *, opts: pulumi.InvokeOptions | None = None) -> Sequence[outputs.Model]:
-    """The models whose name matches the pattern (`*` and `?`), in the order of their names."""
-    found: Sequence[outputs.Model] = _invoke("listModels", {"name": name}, opts).models
-    return found
-
-
-def list_models_output(
-    name: pulumi.Input[str] = "*", *, opts: pulumi.InvokeOptions | None = None
-) -> pulumi.Output[Sequence[outputs.Model]]:
-    """`list_models` with Inputs."""
-    return _invoke_output("listModels", {"name": name}, opts).apply(lambda found: found.models)
-
-
-def get_guardrails_policy(name: str, *, opts: pulumi.InvokeOptions | None = None) -> outputs.GuardrailsPolicy:
-    """The policy of that name in the account. Fails, naming what comes near."""
-    found: outputs.GuardrailsPolicy = _invoke("getGuardrailsPolicy", {"name": name}, opts)
-    return found
-
-
-def get_guardrails_policy_output(
-    name: pulumi.Input[str], *, opts: pulumi.InvokeOptions | None = None
-) -> pulumi.Output[outputs.GuardrailsPolicy]:
-    """`get_guardrails_policy` with Inputs. Where one is an output of a resource, it waits for the resource."""
-    return _invoke_output("getGuardrailsPolicy", {"name": name}, opts)
-
-
-def list_guardrails_policies(
-    name: str = "*", *, opts: pulumi.InvokeOptions | None = None
-) -> Sequence[outputs.GuardrailsPolicy]:
-    """The policies whose name matches the pattern (`*` and `?`), in the order of their names."""
-    found: Sequence[outputs.GuardrailsPolicy] = _invoke("listGuardrailsPolicies", {"name": name}, opts).policies
-    return found
-
-
-def list_guardrails_policies_output(
-    name: pulumi.Input[str] = "*", *, opts: pulumi.InvokeOptions | None = None
-) -> pulumi.Output[Sequence[outputs.GuardrailsPolicy]]:
-    """`list_guardrails_policies` with Inputs."""
-    return _invoke_output("listGuardrailsPolicies", {"name": name}, opts).apply(lambda found: found.policies)
-
-
-def get_deployment(name: str, *, opts: pulumi.InvokeOptions | None = None) -> outputs.Deployment:
-    """The deployment of that name in the account. Fails, naming what comes near."""
-    found: outputs.Deployment = _invoke("getDeployment", {"name": name}, opts)
-    return found
-
-
-def get_deployment_output(
-    name: pulumi.Input[str], *, opts: pulumi.InvokeOptions | None = None
-) -> pulumi.Output[outputs.Deployment]:
-    """`get_deployment` with Inputs. Where one is an output of a resource, it waits for the resource."""
-    return _invoke_output("getDeployment", {"name": name}, opts)
-
-
-def list_deployments(name: str = "*", *, opts: pulumi.InvokeOptions | None = None) -> Sequence[outputs.Deployment]:
-    """The deployments whose name matches the pattern (`*` and `?`), in the order of their names."""
-    found: Sequence[outputs.Deployment] = _invoke("listDeployments", {"name": name}, opts).deployments
-    return found
-
-
-def list_deployments_output(
-    name: pulumi.Input[str] = "*", *, opts: pulumi.InvokeOptions | None = None
-) -> pulumi.Output[Sequence[outputs.Deployment]]:
-    """`list_deployments` with Inputs."""
-    return _invoke_output("listDeployments", {"name": name}, opts).apply(lambda found: found.deployments)
-
-
-def _result_type(function: str) -> type:
-    spec = SCHEMA["functions"][token(function)]["outputs"]
-    return output_type(token(f"{function}Result"), spec["properties"])
-
-
-def _invoke(function: str, given: Mapping[str, Any], opts: pulumi.InvokeOptions | None) -> Any:
-    return pulumi.runtime.invoke(token(function), dict(given), opts, typ=_result_type(function)).value
-
-
-def _invoke_output(function: str, given: Mapping[str, Any], opts: pulumi.InvokeOptions | None) -> pulumi.Output[Any]:
-    options: Any = opts or pulumi.InvokeOptions()
-    return pulumi.runtime.invoke_output(token(function), dict(given), options, typ=_result_type(function))
+    _PACKAGE = "enkrypt"

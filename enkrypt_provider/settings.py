@@ -5,6 +5,7 @@ Everything is checked here, once. A key is held by `Key` alone, whose text shows
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import math
 import os
@@ -175,6 +176,8 @@ def _endpoint(text: str) -> str | Path:
         host, _ = url.hostname, url.port
     except ValueError:
         raise _wrong("endpoint", "is no URL") from None
+    if host and (ascii_host := in_ascii(host)):
+        raise _wrong("endpoint", f"must be ASCII: write its host as {ascii_host}")
     if url.scheme not in ("https", "http") or not host or not _PRINTABLE.fullmatch(text):
         raise _wrong("endpoint", f'must be "{EMBEDDED}" or a URL such as {DEFAULT_ENDPOINT}')
     if "@" in url.netloc or "?" in text or "#" in text:
@@ -184,6 +187,14 @@ def _endpoint(text: str) -> str | Path:
     if url.scheme == "http" and not is_loopback(host):
         raise _wrong("endpoint", "must be https: the key is sent over plain http only to this machine (127.0.0.1)")
     return text.rstrip("/")
+
+
+def in_ascii(host: str) -> str:
+    """Return the ASCII form (punycode) of a host name that is not ASCII; "" for any other."""
+    with contextlib.suppress(UnicodeError):
+        ascii_host = "" if host.isascii() else host.encode("idna").decode()
+        return ascii_host if _NETLOC.fullmatch(ascii_host) else ""
+    return ""
 
 
 def _is_https(where: str | Path) -> bool:

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx
-
-from enkrypt_provider.emulator import create_app
+from enkrypt_provider.testing import Registry
 
 
-def names(database: Path) -> dict[str, list[str]]:
-    """What is registered, by its kind."""
-    transport = httpx.WSGITransport(create_app(database))
-    with httpx.Client(transport=transport, base_url="http://look", headers={"apikey": "look"}) as http:
-        lists = {
-            "models": "/models/list-models",
-            "policies": "/guardrails/list-policies",
-            "deployments": "/deployments/list-deployments",
-        }
-        found = {kind: http.get(path).raise_for_status().json()[kind] for kind, path in lists.items()}
-    return {kind: [it.get("name") or it["model_saved_name"] for it in items] for kind, items in found.items()}
+def names(database: Path) -> list[list[str]]:
+    """What is registered: models, policies, deployments."""
+    registry = Registry(database)
+    return [list(registry.models()), list(registry.policies()), list(registry.deployments())]
 
 
 def done(text: str) -> list[tuple[str, str]]:

@@ -448,7 +448,7 @@ def test_an_installation_that_fails_is_told_in_its_own_words_and_not_published(
     assert reason in machine.fails()
 
 
-def test_a_host_that_never_answers_does_not_hold_us_up(machine: Machine) -> None:
+def test_an_installer_that_never_answers_does_not_hold_us_up(machine: Machine) -> None:
     """A firewall that swallows packets looks like a slow network; it is given up for a build."""
     machine.has_go()
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -544,7 +544,7 @@ def test_what_a_build_said_reaches_the_person_without_a_credential(machine: Mach
 
 
 def test_progress_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step is shown after its first second and then every ten; one that is quick never is."""
+    """In a log, a step speaks after its first second and then every ten; one that is quick never does."""
     now = [0.0]
     out = io.StringIO()
     steps = load("steps", monkeypatch).Steps(out, clock=lambda: now[0])

@@ -107,6 +107,7 @@ def test_a_setting_that_is_not_known_yet_has_its_default(unknown: object) -> Non
 WRONG: list[tuple[str, str, list[str]]] = [
     ("apiKey", ASCII, ["stand-in key", "stand-in-kéy", "stand-in\nkey"]),
     ("endpoint", URL, ["api.enkryptai.com", "ftp://api.enkryptai.com", "https://", "https://a b", "Embedded"]),
+    ("endpoint", "must be ASCII: write its host as xn--bcher-kva.de", ["https://bücher.de/v1"]),
     ("endpoint", "is no URL", ["https://a:port", "https://a:99999", "https://[::1", "https://a^b"]),
     ("endpoint", BARE, ["https://me:secret@h", "https://h?a=b", "https://h?", "https://h#a"]),
     ("endpoint", HTTPS, ["http://api.enkryptai.com", "http://10.0.0.1", "http://localhost.example.com"]),

@@ -29,6 +29,9 @@ from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
 from enkrypt_provider.frontends.property_values import OWNER, without_secrets
 from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.deployment import DEPLOYMENT
+from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
+from enkrypt_provider.kinds.kind import Kind
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import DEFAULT_ENDPOINT, Key, Settings
 from enkrypt_provider.testing import MockStack
@@ -62,10 +65,10 @@ class World(Machine):
         self.api.turn(*faults)
         return self.run(**settings).controller.registrations.client
 
-    def frontend(self, *faults: Fault, **settings: Any) -> DynamicFrontend:
-        """A provider process of a run of its own."""
+    def frontend(self, *faults: Fault, kind: Kind = MODEL, **settings: Any) -> DynamicFrontend:
+        """A provider process of a run, by default of one of its own."""
         self.api.turn(*faults)
-        return DynamicFrontend(self.run(**settings).controller, self.report)
+        return DynamicFrontend(self.run(kind=kind, **settings).controller, self.report, kind)
 
     def registered(self, **changed: Any) -> dict[str, Any]:
         """The state after a create."""
@@ -122,6 +125,16 @@ def declared_twice(world: World) -> None:
 def met_online(world: World) -> None:
     world.api.register("chat/v1")
     _failing(world.frontend(check_online=True), {**CHAT, OWNER: "shop/dev/chat"})
+
+
+def guarded(world: World, *, policy_first: bool, **settings: Any) -> None:
+    """A deployment, and before or after it a policy that leaves off what it blocks."""
+    policy = {"name": "guard", "detectors": {"nsfw": {"enabled": True}}, OWNER: "p"}
+    used = {"policy_name": "guard", "enabled": True, "block": ["toxicity"]}
+    deployment = {"name": "support", "model_saved_name": "chat", "input_guardrails_policy": used, OWNER: "d"}
+    declared: list[tuple[Kind, Any]] = [(GUARDRAILS_POLICY, policy), (DEPLOYMENT, deployment)]
+    for kind, news in declared if policy_first else reversed(declared):
+        _failing(world.frontend(kind=kind, run="one", **settings), news)
 
 
 def registered_by_another(world: World) -> None:
@@ -290,6 +303,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
         checked(model_config={**CHAT["model_config"], "tools": [{"name": "search"}]}),
         declared_twice,
         met_online,
+        lambda world: guarded(world, policy_first=False, check_online=True),
         in_the_catalogue(llmHost="llm.example.com"),
         in_the_catalogue(llmKey="stand-in-model-key"),
         in_the_catalogue(("llmHost",), llmHost="stand-in", llmKey="stand-in-model-key"),
@@ -326,6 +340,8 @@ SCENES: Final[dict[str, list[Scene]]] = {
         adopting,
         killed,
         after_a_create(keys_change),
+        lambda world: guarded(world, policy_first=True),
+        lambda world: guarded(world, policy_first=False),
         creating(Fault(call="add_model", reset="after", nth=1)),
         after_a_create(replaced_by_force),
         after_a_create(handed_over),

@@ -34,7 +34,8 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
 )
 from enkrypt_provider.kinds.registry import KINDS  # noqa: E402 - after the path that it is found by
 from enkrypt_provider.kinds.values import OneOf  # noqa: E402 - after the path that it is found by
-from tools.templates import declarations, look_ups, resources  # noqa: E402 - after the path that it is found by
+from tools.look_ups import look_ups, native_look_ups  # noqa: E402 - after the path that it is found by
+from tools.templates import declarations, resources  # noqa: E402 - after the path that it is found by
 
 WIDTH: Final = 118
 OURS: Final = (4_000, 8_000)
@@ -50,6 +51,7 @@ def files() -> dict[Path, str]:
         "declarations.py": declarations(),
         "resource.py": resources(),
         "lookup.py": look_ups(),
+        "native_lookup.py": native_look_ups(),
     }
     return {PROGRAM / name: text for name, text in written.items()}
 

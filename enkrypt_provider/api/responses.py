@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Final
@@ -45,7 +46,8 @@ _NO_SUCH_CALL: Final = (RequestRejected, "is {endpoint} the API's address?")
 
 def failure(response: Response, hide: Hide) -> Failed | None:
     """Return how the request failed where the status says that it may be sent again."""
-    status, seconds = response.status, retry_after(response.headers.get("retry-after"))
+    seconds = retry_after(response.headers.get("retry-after"), response.headers.get("date"))
+    status = response.status
     why = f"{status}{_colon(_message(response, hide))}"
     if status == 429:
         return Failed(Failure.RATE_LIMITED, why, seconds)
@@ -73,14 +75,23 @@ def rejection(request: Request, response: Response, settings: Settings, hide: Hi
     )
 
 
-def retry_after(header: str | None) -> float | None:
-    """Return seconds, from either form of the header; None where there is none or it is unreadable."""
+def retry_after(header: str | None, date: str | None = None) -> float | None:
+    """Return seconds, from either form of the header; None where there is none or it is unreadable.
+
+    A time is that of the server's clock, as its `date` shows it: this machine's may be wrong.
+    """
     if header is None:
         return None
     try:
-        return float(header) if header.strip().isdigit() else max(0.0, timestamp(header) - time.time())
+        return float(header) if header.strip().isdigit() else max(0.0, timestamp(header) - _now(date))
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _now(date: str | None) -> float:
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
+        return timestamp(date) if date else time.time()
+    return time.time()
 
 
 def _message(response: Response, hide: Hide) -> str:

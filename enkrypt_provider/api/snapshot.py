@@ -15,7 +15,7 @@ from ..errors import EnkryptError, UnexpectedResponse
 from ..kinds import codec
 from ..kinds.kind import Identifier, Json, Kind, Live
 from . import operation
-from .client import EnkryptClient
+from .client import VISIBILITY_WAITS, EnkryptClient
 
 FRESH: Final = 10.0
 """Seconds for which a list is read."""
@@ -47,15 +47,27 @@ class Snapshot:
     def find(self, identity: Identifier) -> Live | None:
         """Return the registration, or None where it is not there.
 
-        What the list lacks is read by itself before it is said to be gone: a list may lag.
+        What the list lacks is read by itself before it is said to be gone: a list may lag. Raise
+        `UnexpectedResponse` where that says that it is gone and a new list shows it.
         """
         found = self._current(FRESH, ours_too=True).items.get(identity)
         if found is None:
-            return self._client.find(self._kind, identity)
+            return self._read(identity)
         try:
             return codec.read(self._kind, found)
         except UnexpectedResponse as error:
             raise UnexpectedResponse(f"{identity}: {error}") from None
+
+    def _read(self, identity: Identifier) -> Live | None:
+        """Read one registration by itself: again, after a while, where it is not there and a new list shows it."""
+        live = self._client.find(self._kind, identity)
+        if live is None and identity in self.identities():
+            self.changed()
+            if identity in self.identities():
+                live = self._client.find(self._kind, identity, VISIBILITY_WAITS)
+                if live is None:
+                    raise UnexpectedResponse(f"{identity}: the API lists it and says that it is not there; try again")
+        return live
 
     def has_number(self, identity: Identifier, number: object) -> bool:
         """Whether the list shows the registration with this number. False means that it must be read by itself."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,7 @@ import typer
 from ..errors import EnkryptError
 from .options import (
     PROGRAM,
+    Command,
     DialectOption,
     EndpointOption,
     JsonOption,
@@ -40,6 +41,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+command = partial(commands.command, cls=Command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -68,8 +70,6 @@ def main_options(
 ) -> None:
     """Enkrypt AI registrations: models, guardrails policies, deployments; and the API on this machine.
 
-    `python -m enkrypt_provider` is the same command.
-
     The API key comes from the configuration of the stack that --stack names (enkrypt:apiKey), otherwise from the
     environment (ENKRYPTAI_API_KEY, ENKRYPT_API_KEY). There is no option for it: everyone on a machine can read the
     arguments of a command.
@@ -83,7 +83,7 @@ def main_options(
     """
 
 
-@commands.command("list")
+@command("list")
 def list_(
     kind: KindArgument = None,
     name: PatternOption = None,
@@ -92,7 +92,9 @@ def list_(
     endpoint: EndpointOption = None,
     dialect: DialectOption = None,
 ) -> None:
-    """List the registrations of the account: models, policies and deployments.
+    """List what is registered: models, policies, deployments.
+
+    KIND is one of these three; without one all are listed.
 
     A table for each kind, with the columns that fit on a terminal. Otherwise a line for each, without a header, with
     tabs between the columns: name and version of a model, name of another, then what else there is, last its kind.
@@ -119,7 +121,7 @@ def list_(
     raise typer.Exit(1 if problems else 0)
 
 
-@commands.command()
+@command()
 def show(
     registration: RegistrationArgument,
     as_json: JsonOption = False,
@@ -129,7 +131,8 @@ def show(
 ) -> None:
     """Show everything about one registration, but for its secrets.
 
-    Without a KIND a model is looked for first, then a policy, then a deployment.
+    NAME alone is the only version of a model, or v1 of several. KIND is model, policy or deployment; without it a
+    model is looked for first, then a policy, then a deployment.
 
     \b
     Examples:
@@ -147,7 +150,7 @@ def show(
         printing.details(live)
 
 
-@commands.command()
+@command()
 def health(
     model: ModelArgument,
     as_json: JsonOption = False,
@@ -157,7 +160,7 @@ def health(
 ) -> None:
     """Ask the API whether a model responds.
 
-    The exit code is 0 where it does, and 1 where it does not.
+    NAME alone is its only version, or v1 of several. The exit code is 0 where it does, and 1 where it does not.
 
     \b
     Examples:
@@ -176,7 +179,7 @@ def health(
     raise typer.Exit(1 if found.illness else 0)
 
 
-@commands.command("import")
+@command("import")
 def import_(
     kind: KindArgument = None,
     name: PatternOption = None,
@@ -198,9 +201,9 @@ def import_(
     endpoint: EndpointOption = None,
     dialect: DialectOption = None,
 ) -> None:
-    """Import live registrations into a stack: models, policies and deployments.
+    """Import models, policies and deployments into a stack.
 
-    The next `pulumi up` then changes nothing.
+    KIND is one of these three; without one all are imported. The next `pulumi up` then changes nothing.
 
     Lists those that are not in the stack's state and asks which to take; in a non-interactive run it takes all. Then
     it sets their keys as secrets of the stack, declares them in the catalogue of the stack's file, or in a Python
@@ -237,7 +240,7 @@ def import_(
     raise typer.Exit(0 if import_dialogue.hold(target, client, wishes) else 1)
 
 
-@commands.command()
+@command()
 def doctor(
     as_json: JsonOption = False,
     stack: StackOption = None,
@@ -262,16 +265,12 @@ def doctor(
     raise typer.Exit(0 if is_well else 1)
 
 
-class PluginAction(str, Enum):
-    install = "install"
+@command("plugin")
+def plugin_command(action: Annotated[str, typer.Argument(metavar="install", hidden=True)]) -> None:
+    """Make the native plugin known to Pulumi.
 
-
-@commands.command("plugin")
-def plugin_command(action: Annotated[PluginAction, typer.Argument(help="What to do with it.")]) -> None:  # noqa: ARG001
-    """Make the native plugin known to Pulumi, for every project of this user, in any language.
-
-    Installs a launcher that starts the plugin with this Python. A project may name the folder of the plugin instead,
-    by `plugins.providers` in its Pulumi.yaml.
+    Installs a launcher that starts the plugin with this Python, for every project of this user, in any language. A
+    project may name the folder of the plugin instead, by `plugins.providers` in its Pulumi.yaml.
 
     \b
     Examples:
@@ -279,10 +278,12 @@ def plugin_command(action: Annotated[PluginAction, typer.Argument(help="What to 
     """
     from . import plugin
 
+    if action != "install":
+        raise typer.BadParameter("must be install", param_hint="the action")
     typer.echo(f"pulumi-resource-enkrypt {plugin.install()} is installed")
 
 
-commands.command()(serve)
+command()(serve)
 
 
 def _sources(stack: str | None, endpoint: str | None, dialect: str | None) -> Sources:

@@ -118,7 +118,7 @@ def _dangling(here: Iterable[Resource], account: Account) -> Iterator[Finding]:
             for kind, items in account.registered.items()
             for item in items
         ),
-        *((one.kind, one.id, dict(one.outputs)) for one in here if one.kind),
+        *((one.kind, one.id, one.outputs) for one in here if one.kind),
     ]
     missing: dict[tuple[Kind, str], dict[str, None]] = {}
     for kind, name, document in documents:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, get_args
 
 import typer
+from typer.core import TyperCommand
 
 from ..errors import ConfigurationError, near_match
 from ..settings import Dialect
@@ -94,22 +95,19 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PatternOption = Annotated[
     list[str] | None, typer.Option(metavar="PATTERN", help="Only names that match (* and ?); may be repeated.")
 ]
-KindArgument = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[KIND]...", help="models, policies or deployments; without one, all.", autocompletion=kinds
-    ),
-]
+KindArgument = Annotated[list[str] | None, typer.Argument(metavar="[KIND]...", hidden=True, autocompletion=kinds)]
 RegistrationArgument = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="[KIND] NAME[:VERSION]",
-        help="A model, policy or deployment; without KIND, the first that has the name.",
-    ),
+    list[str], typer.Argument(metavar="[KIND] NAME[:VERSION]", hidden=True, autocompletion=kinds)
 ]
-ModelArgument = Annotated[
-    str, typer.Argument(metavar="NAME[:VERSION]", help="The model; NAME alone is its only version, or v1 of several.")
-]
+ModelArgument = Annotated[str, typer.Argument(metavar="NAME[:VERSION]", hidden=True)]
+
+
+class Command(TyperCommand):
+    """A command whose arguments stand in its usage as they are written, and are explained in its text."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what follows the command's name."""
+        return ["[OPTIONS]", *(str(one.metavar) for one in self.get_params(ctx) if one.param_type_name == "argument")]
 
 
 def fail(message: str) -> NoReturn:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Final
 
 from .. import __version__
-from ..errors import ConfigurationError, plain
+from . import engine
 
 NAME: Final = "pulumi-resource-enkrypt"
 
@@ -27,25 +25,9 @@ def launcher() -> str:
 
 def install() -> str:
     """Install the launcher for every project of this user. Return its version. Raise `ConfigurationError`."""
-    pulumi = shutil.which("pulumi")
-    if pulumi is None:
-        raise ConfigurationError("pulumi is not on PATH")
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / NAME
         script.write_text(launcher(), encoding="utf-8")
         script.chmod(0o755)
-        command = [
-            pulumi,
-            "plugin",
-            "install",
-            "resource",
-            "enkrypt",
-            __version__,
-            "--file",
-            str(script),
-            "--reinstall",
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
-    if done.returncode:
-        raise ConfigurationError(f"pulumi plugin install: {plain(done.stderr or done.stdout, 500)}")
+        engine.run("plugin", "install", "resource", "enkrypt", __version__, "--file", str(script), "--reinstall")
     return __version__

@@ -1,25 +1,15 @@
-"""`serve`: the Models API on this machine."""
+"""`serve`: the API on this machine."""
 
 from __future__ import annotations
 
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from .options import dialect_option, fail, whole_number
-
-_WORDS: Final = (
-    ("Input should be a valid integer, unable to parse string as an integer", "must be a whole number"),
-    ("Input should be a valid number, unable to parse string as a number", "must be a number"),
-    ("Input should be", "must be"),
-    ("Extra inputs are not permitted", "is no setting of a fault"),
-    ("Field required", "is required"),
-    ("Value error, ", ""),
-)
-"""The validator's own words, and ours."""
 
 
 def serve(
@@ -60,7 +50,7 @@ def serve(
         bool, typer.Option("--like-vendor", help="--rate 3/s,100/min --rt-rate 5/min --lockout 60")
     ] = False,
 ) -> None:
-    """Serve the Models API on this machine.
+    """Serve the API on this machine.
 
     It listens on 127.0.0.1, with nothing but a file behind it, which is that of `enkrypt:endpoint: embedded`. At the
     same address a browser on this machine sees what is registered.
@@ -88,11 +78,11 @@ def serve(
         )
         listener = Listener(app, port)
     except FaultError as error:
-        raise typer.BadParameter(_reworded(str(error)), param_hint="--fault") from error
+        raise typer.BadParameter(str(error), param_hint="--fault") from error
     except QuirkError as error:
         raise typer.BadParameter(str(error), param_hint="--quirks") from error
     except LimitError as error:
-        name, _, rule = _reworded(str(error)).partition(": ")
+        name, _, rule = str(error).partition(": ")
         raise typer.BadParameter(rule, param_hint=f"--{name.replace('_', '-')}") from error
     except NotOurs as error:
         fail(f"error: {error}")
@@ -104,12 +94,6 @@ def serve(
     typer.echo(f"To see what is registered, open {listener.url} in a browser on this machine.")
     sys.stdout.flush()
     listener.run()
-
-
-def _reworded(text: str) -> str:
-    for theirs, ours in _WORDS:
-        text = text.replace(theirs, ours)
-    return text
 
 
 def _accounts(keys: list[str] | None) -> dict[str, str] | None:

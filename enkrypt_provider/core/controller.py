@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Final
 
 from ..api import operation
@@ -16,16 +16,15 @@ from ..api.operation import Operation
 from ..errors import AuthenticationFailed, ConfigurationError, DeletionProtected, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Kind, Live, Properties
+from ..kinds.markers import Reaches
 from ..kinds.model import MODEL
 from ..settings import Settings
 from . import diff as differences
-from . import health
+from .check import Check
 from .create import Create
 from .database import Database
 from .diff import Change, Rule
 from .holding import Holding
-from .online import OnlineCheck
-from .references import References
 from .registrations import Registrations
 from .registrations import connect as connect
 from .requests import CheckResult as CheckResult
@@ -43,7 +42,6 @@ class Controller:
 
     def __init__(self, registrations: Registrations | ConfigurationError) -> None:
         self._connected = registrations
-        self._urns: dict[str, str] = {}  # of an id, as its check said: not every engine repeats it
         self._told: set[str] = set()
         self._seen: dict[str, tuple[str, object]] = {}  # by URN: which write of which registration a diff was about
 
@@ -85,38 +83,11 @@ class Controller:
             inputs, problems = codec.parse(self._kind, request.inputs, self._settings.dialect)
             if problems:
                 return CheckResult(inputs, [str(problem) for problem in problems])
-            identity = self._kind.known_identity(inputs)
-            for doubt in codec.doubts(self._kind, inputs, self._settings.dialect):
-                operation.report("warning", f"{identity or f'a {self._kind.noun}'}: {doubt}")
-            problem = self._declared_twice(identity, request.urn) or self._taken_online(identity, inputs, request)
-            doubts = self._references.problems(identity, inputs, is_online=self._settings.check_online)
-            return CheckResult(inputs, [problem] if problem else doubts)
-
-    def _declared_twice(self, identity: Identifier | None, urn: str) -> str:
-        if identity is None or not urn:
-            return ""
-        first = self.registrations.run.declare(identity, urn)
-        if first == urn:
-            self._urns[str(identity)] = urn
-            return ""
-        another = f"give one of them another {self._kind.distinction}"
-        return f"{identity} is declared twice, here and as {shown_urn(first)}: {another}"
-
-    def _taken_online(self, identity: Identifier | None, inputs: Properties, request: Request) -> str:
-        """Return what a create to come would meet, where `enkrypt:checkOnline` wants it asked."""
-        old = self._kind.known_identity(codec.from_state(self._kind, request.state)) if request.state else None
-        if identity is None or identity == old or not self._settings.check_online:
-            return ""
-        return self._online.problem(identity, request.urn, is_adopted=inputs.get("adopt_existing") is True)
+            return CheckResult(inputs, self._check.problems(request, inputs))
 
     @cached_property
-    def _online(self) -> OnlineCheck:
-        return OnlineCheck(self.registrations, self._report_once)
-
-    @cached_property
-    def _references(self) -> References:
-        others = partial(connect, self.registrations.client, "", self.registrations.run.database)
-        return References(self.registrations, others, self._report_once)
+    def _check(self) -> Check:
+        return Check(self.registrations, self._report_once)
 
     def _report_once(self, line: str) -> None:
         if line not in self._told:
@@ -136,7 +107,7 @@ class Controller:
                 refuse_if_protected(request)
             if not moved:
                 (self.registrations.run.release if result.replaces else self.registrations.run.hold)(held)
-                self._seen[request.urn] = held.key, request.state.get("updated_at")
+                self._seen[request.urn] = "" if result.replaces else held.key, request.state.get("updated_at")
             self._name_rotated_keys(request.id, changes)
             return result
 
@@ -182,7 +153,7 @@ class Controller:
         """Make the registration, once."""
         with _running(request):
             inputs = codec.from_state(self._kind, request.inputs)
-            urn = request.urn or self._urns.get(str(self._kind.identity_of(inputs)), "")
+            urn = self._urn(request, self._kind.identity_of(inputs))
             live, problem = Create(self.registrations, urn, inputs).run(keeps_unhealthy=request.keeps_unhealthy)
             self.registrations.run.make(urn, Holding.of(live))
             return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
@@ -191,23 +162,24 @@ class Controller:
         """Return the live registration, as state and as inputs, so that drift shows; an empty id where it is gone."""
         with _running(request):
             held = self._holding(request)
+            declared = codec.from_state(self._kind, request.state)
             if self._is_elsewhere(held):
                 self._report_once(
                     f"{held.identity} is registered at {_shown(held.account)}, and enkrypt:endpoint is "
                     f"{self._settings.shown_endpoint}: it was not read; `pulumi up` moves it"
                 )
-                return Registered(request.id, request.state, codec.from_state(self._kind, request.state))
+                return Registered(request.id, request.state, declared)
             self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
             self.registrations.journal.keep(held.key)
             live = self._found(request, held)
-            if live is None:
-                return Registered()
-            declared = codec.from_state(self._kind, request.state)
-            if not held.is_same(Holding.of(live)):
-                # Somebody made it anew, with keys of their own.
-                declared = differences.without_secrets(declared, self._kind)
-            inputs = codec.from_state(self._kind, differences.settle(declared, live, self._kind))
-            return Registered(str(live.identity), self._state(inputs, live.computed), inputs)
+            return self._as_read(held, declared, live) if live else Registered()
+
+    def _as_read(self, held: Holding, declared: Properties, live: Live) -> Registered:
+        if not held.is_same(Holding.of(live)):
+            # Somebody made it anew, with keys of their own.
+            declared = differences.without_secrets(declared, self._kind)
+        inputs = codec.from_state(self._kind, differences.settle(declared, live, self._kind))
+        return Registered(str(live.identity), self._state(inputs, live.computed), inputs)
 
     def _found(self, request: Request, held: Holding) -> Live | None:
         """Return what is registered. Raise `ModelNotFound` where nothing is that a person named."""
@@ -224,17 +196,24 @@ class Controller:
     def update(self, request: Request) -> Registered:
         """Send the whole object."""
         with _running(request):
-            held, urn = self._holding(request), self._urn(request)
+            held = self._holding(request)
             old, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
             changes = differences.changes(old, inputs, self._kind)
             is_for_us = changes and all(change.rule is Rule.OPTION for change in changes)
             if is_for_us and not self._is_unconfirmed(request, held):
                 return Registered(request.id, self._state(inputs, self._computed(request.state)))
-            is_in_doubt = not changes or health.may_change_by(change.path for change in changes)
-            verify = is_in_doubt and bool(inputs.get("verify_health"))
-            undo_to = None if request.keeps_unhealthy else old
-            live, problem = self.registrations.update(urn, held, inputs, verify=verify, undo_to=undo_to)
+            live, problem = self.registrations.update(
+                self._urn(request, held.identity),
+                held,
+                inputs,
+                verify=bool(inputs.get("verify_health")) and self._may_be_unreachable(changes),
+                undo_to=None if request.keeps_unhealthy else old,
+            )
             return Registered(request.id, self._state(inputs, live.computed), problem=problem)
+
+    def _may_be_unreachable(self, changes: list[Change]) -> bool:
+        """Whether the changes, or what an update without any sends again, can make a model unreachable."""
+        return not changes or any(change.path.startswith(self._kind.marked(Reaches)) for change in changes)
 
     def delete(self, request: Request) -> None:
         """Delete the registration that the state stands for; one that is gone already is done."""
@@ -254,17 +233,19 @@ class Controller:
             )
 
     def _is_replaced_in_place(self, request: Request, held: Holding) -> bool:
-        """Whether the engine deletes the very object that it asked about, to make it anew (`replaceOnChanges`).
+        """Whether the engine deletes the object that it was told to update, to make it anew (`replaceOnChanges`).
 
-        An earlier object of the resource, which the engine deletes late, has another time of its last write.
+        An earlier object of the resource, which the engine deletes late, has another time of its last write. What a
+        diff gave up, another resource may hold by now.
         """
         written = request.state.get("updated_at")
         return bool(request.urn) and written is not None and self._seen.get(request.urn) == (held.key, written)
 
     # ---- what a state says
 
-    def _urn(self, request: Request) -> str:
-        return request.urn or self._urns.get(request.id, "")
+    def _urn(self, request: Request, identity: Identifier) -> str:
+        """Return the resource, which not every engine names again after its check."""
+        return request.urn or self.registrations.run.declarer(identity)
 
     def _holding(self, request: Request) -> Holding:
         number = request.state.get(self._kind.number)
@@ -290,13 +271,6 @@ def refuse_if_protected(request: Request) -> None:
             f"{plain(request.id)} is protected from deletion and replacement: set deletion_protection=False, run "
             "`pulumi up`, then try again"
         )
-
-
-def shown_urn(urn: str) -> str:
-    """Return a resource's name and, where it has parents, their types."""
-    *_, types, name = urn.split("::") if "::" in urn else ("", urn)
-    parents, _, _ = types.rpartition("$")
-    return f"{plain(name)!r}{f' in {plain(parents)}' if parents else ''}"
 
 
 def _shown(account: str) -> str:

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS claims (
     run TEXT, account TEXT, claim TEXT, subject TEXT, value TEXT,
     PRIMARY KEY (run, account, claim, subject, value)
 );
+CREATE INDEX IF NOT EXISTS claims_subject ON claims (subject);
 """  # a storage format
 _FORMAT: Final = 1
 """The version of the tables; a file of another one is replaced."""
@@ -34,10 +35,16 @@ _BUSY: Final = 5.0
 
 
 class Database:
-    """Safe for threads and for processes. `run` names the engine's run to which this process belongs."""
+    """Safe for threads and for processes. `run` names the engine's run to which this process belongs.
+
+    What a process claims ends with it: one engine may run for many updates (`pulumi watch`), each of which has
+    processes of its own. `process` is written into the column `run`, which is `LIKE` `processes` for all of the run.
+    """
 
     def __init__(self, path: Path | None = None, run: str | None = None) -> None:
         self.run = run or this_run()
+        self.process = f"{self.run} {_name(psutil.Process())}"
+        self.processes = f"{self.run} %"
         self._lock = threading.Lock()
         path = path or default_path()
         self._connection = (path and _opened(path)) or _connected(":memory:")
@@ -56,7 +63,7 @@ class Database:
 
     def _forget_past_runs(self) -> None:
         for (run,) in self.rows("SELECT DISTINCT run FROM claims"):
-            if run != self.run and not _is_alive(run):
+            if not _is_alive(run.rpartition(" ")[2]):
                 self.write("DELETE FROM claims WHERE run = ?", run)
 
 
@@ -72,13 +79,17 @@ def this_run() -> str:
     with contextlib.suppress(psutil.Error):
         ancestors = process.parents()
         process = next((it for it in ancestors if it.name().removesuffix(".exe") == "pulumi"), process)
+    return _name(process)
+
+
+def _name(process: psutil.Process) -> str:
+    """Return `PID:START`: a number alone is given again."""
     return f"{process.pid}:{process.create_time():.2f}"
 
 
-def _is_alive(run: str) -> bool:
+def _is_alive(name: str) -> bool:
     with contextlib.suppress(psutil.Error, ValueError):
-        pid, _, start = run.partition(":")
-        return f"{psutil.Process(int(pid)).create_time():.2f}" == start
+        return _name(psutil.Process(int(name.partition(":")[0]))) == name
     return False
 
 

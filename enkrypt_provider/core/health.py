@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ..api.client import EnkryptClient
 from ..api.redaction import redacted
 from ..errors import EnkryptError, plain
 from ..kinds.kind import Identifier, Json, Properties
-from ..kinds.markers import Reaches
 from ..kinds.model import MODEL
-
-
-def may_change_by(paths: Iterable[str]) -> bool:
-    """Whether a change of these fields can make a model unreachable."""
-    return any(path.startswith(MODEL.marked(Reaches)) for path in paths)
 
 
 def problem(client: EnkryptClient, identity: Identifier, inputs: Properties) -> str:

@@ -32,8 +32,8 @@ class RunOwnership:
     def declared(self) -> list[str]:
         """Return what is declared in this run so far."""
         rows = self.database.rows(
-            "SELECT DISTINCT subject FROM claims WHERE run = ? AND account = ? AND claim = 'declares'",
-            self.database.run, self._tenant,
+            "SELECT DISTINCT subject FROM claims WHERE run LIKE ? AND account = ? AND claim = 'declares'",
+            self.database.processes, self._tenant,
         )  # fmt: skip
         return [str(subject) for (subject,) in rows]
 
@@ -65,8 +65,8 @@ class RunOwnership:
     def drop(self, registration: Holding) -> None:
         """Note that no object stands for the registration any more: the engine deletes the one that was seen."""
         self.database.write(
-            "DELETE FROM claims WHERE run = ? AND account = ? AND claim = 'holds' AND subject = ?",
-            self.database.run, self._account, registration.key,
+            "DELETE FROM claims WHERE run LIKE ? AND account = ? AND claim = 'holds' AND subject = ?",
+            self.database.processes, self._account, registration.key,
         )  # fmt: skip
 
     def release(self, registration: Holding) -> None:
@@ -88,12 +88,12 @@ class RunOwnership:
     def _claim(self, claim: str, account: str, subject: object, value: str) -> None:
         self.database.write(
             "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, ?, ?)",
-            self.database.run, account, claim, str(subject), value,
+            self.database.process, account, claim, str(subject), value,
         )  # fmt: skip
 
     def _claims(self, claim: str, account: str, subject: object) -> list[str]:
         rows = self.database.rows(
-            "SELECT value FROM claims WHERE run = ? AND account = ? AND claim = ? AND subject = ? ORDER BY rowid",
-            self.database.run, account, claim, str(subject),
+            "SELECT value FROM claims WHERE run LIKE ? AND account = ? AND claim = ? AND subject = ? ORDER BY rowid",
+            self.database.processes, account, claim, str(subject),
         )  # fmt: skip
         return [str(value) for (value,) in rows]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from .model_rules import ONLY_V2
+from .model_rules import ONLY_V1, ONLY_V2
 from .store import Document, Identity, Model
 from .validation import DEFAULT_VERSION, Dialect
 
@@ -19,9 +19,10 @@ Body = dict[str, Any]
 BOXAI = "boxai"
 """Where that part of `auth_data` is stored. It is not shown: the official client's reader breaks on it [P]."""
 ROOT_ONLY_V1 = ("model_type",)
-CONFIG_ONLY_V1 = ("model_provider", "conversation_template")  # v1's model_provider: the vendor, free text
 CONFIG_ONLY_V2 = (*ONLY_V2, BOXAI)
-UNSAID_IN_V2: Mapping[str, Any] = {"model_type": "text_2_text", "model_provider": "", "conversation_template": ""}
+UNSAID_IN_V2: Mapping[str, Any] = {
+    "model_type": "text_2_text", **{name: field.default for name, field in ONLY_V1.items()}
+}  # fmt: skip
 
 
 def identity_of(dialect: Dialect, body: Body) -> Identity:
@@ -46,7 +47,7 @@ def to_document(dialect: Dialect, body: Body, before: Document | None = None) ->
 
 def _with_the_others(dialect: Dialect, document: Document, before: Document | None) -> Document:
     root = ROOT_ONLY_V1 if dialect == "v2" else ()
-    in_config: Iterable[str] = CONFIG_ONLY_V1 if dialect == "v2" else CONFIG_ONLY_V2
+    in_config: Iterable[str] = ONLY_V1 if dialect == "v2" else CONFIG_ONLY_V2
     old: Document = before or {**UNSAID_IN_V2, "model_config": UNSAID_IN_V2}
     document.update({name: old[name] for name in root if name in old})
     kept = {name: old["model_config"][name] for name in in_config if name in old["model_config"]}
@@ -76,7 +77,7 @@ def _seen_by_v1(model: Model, document: Document, config: Document) -> Body:
 
 
 def _seen_by_v2(model: Model, document: Document, config: Document) -> Body:
-    seen = {name: value for name, value in config.items() if name not in (*CONFIG_ONLY_V1, BOXAI)}
+    seen = {name: value for name, value in config.items() if name not in (*ONLY_V1, BOXAI)}
     seen["model_provider"] = seen.pop("is_compatible_with")
     return {
         "model_saved_name": model.model_saved_name,

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from .database import Database
+from .mistakes import first_mistake
 from .store import Identity
 
 CallName = Literal[
@@ -127,7 +128,7 @@ def spelled_fault(text: str) -> Fault:
     try:
         return Fault.model_validate_strings(fields)
     except ValidationError as error:
-        raise FaultError(_said(error)) from error
+        raise FaultError(first_mistake(error, "the fault")) from error
 
 
 def faults_in(value: Any) -> list[Fault]:
@@ -135,13 +136,7 @@ def faults_in(value: Any) -> list[Fault]:
     try:
         return _FAULTS.validate_python(value, strict=True)
     except ValidationError as error:
-        raise FaultError(_said(error)) from error
-
-
-def _said(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-    return f"{path.lstrip('.') or 'the fault'}: {first['msg'].removeprefix('Value error, ')}"
+        raise FaultError(first_mistake(error, "the fault")) from error
 
 
 class Dial:

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from .mistakes import first_mistake
+
 SECONDS = {"s": 1, "min": 60, "h": 3600}
 RUNTIME = "/rt/"  # paths that begin so share a bucket of their own; all others share one
 
@@ -76,9 +78,7 @@ def limits_in(value: Any) -> Limits:
     try:
         return _LIMITS.validate_python(value, strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        path = ".".join(map(str, first["loc"])) or "the limits"
-        raise LimitError(f"{path}: {first['msg'].removeprefix('Value error, ')}") from error
+        raise LimitError(first_mistake(error, "the limits")) from error
 
 
 @dataclass

@@ -100,6 +100,10 @@ def _in_both(object_of: Callable[[Mapping[str, Field]], Check], host: Field) -> 
     }
 
 
+ONLY_V1: Mapping[str, Field] = {
+    "model_provider": Field(text, ""),  # the vendor, free text
+    "conversation_template": Field(text, ""),
+}
 _v1 = partial(object_with, dialect="v1")
 V1 = _v1(
     {
@@ -114,8 +118,7 @@ V1 = _v1(
                     **_in_both(_v1, Field(_host)),
                     "is_compatible_with": Field(one_of(*PROTOCOLS)),
                     "model_version": Field(version, DEFAULT_VERSION),
-                    "model_provider": Field(text, ""),
-                    "conversation_template": Field(text, ""),
+                    **ONLY_V1,
                 }
             ),
             {},

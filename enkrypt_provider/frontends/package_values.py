@@ -9,7 +9,7 @@ from __future__ import annotations
 from google.protobuf import struct_pb2
 
 from ..core import diff as differences
-from ..kinds.kind import Kind, Properties
+from ..kinds.kind import Json, Kind, Properties
 from ..kinds.plain import UNKNOWN
 from ..kinds.secrets import replaced_at
 from .package_names import from_package, in_package, package_steps, to_package
@@ -35,8 +35,13 @@ def held(outputs: Properties, inputs: Properties) -> Properties:
 def inputs_message(kind: Kind, inputs: Properties) -> struct_pb2.Struct:
     """A message of inputs, each secret marked."""
     secrets = [package_steps(kind, path) for path in kind.secret_paths(inputs)]
-    marked: Properties = replaced_at(with_unknown(to_package(kind, inputs)), secrets, Secret)
+    marked: Properties = replaced_at(with_unknown(to_package(kind, inputs)), secrets, _secret)
     return to_engine(marked)
+
+
+def _secret(value: Json) -> Json:
+    # Not a whole object: an engine such as 3.274 forgets that it is secret, where a program declares it in the clear.
+    return {name: _secret(item) for name, item in value.items()} if isinstance(value, dict) else Secret(value)
 
 
 def outputs_message(kind: Kind, state: Properties) -> struct_pb2.Struct:

@@ -75,6 +75,9 @@ def without_secrets(value: Json) -> Json:
 
 
 def _wrapped(value: Json) -> Json:
+    # Each value of an object by itself: engine 3.274 forgets that an object is secret where the program's is not.
+    if isinstance(value, dict):
+        return {name: _wrapped(item) for name, item in value.items()}
     return value if is_unknown(value) else {_special_sig_key: _special_secret_sig, "value": value}
 
 

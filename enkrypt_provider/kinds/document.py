@@ -52,7 +52,7 @@ class FieldOf:
     @cached_property
     def document(self) -> type[Document] | None:
         """The class of the object, or of the objects in the list."""
-        return next(_documents_in(self.info.annotation), None)
+        return _document_in(self.info.annotation)
 
     @cached_property
     def is_list(self) -> bool:
@@ -68,7 +68,8 @@ class FieldOf:
     @cached_property
     def values(self) -> tuple[str, ...]:
         """The texts that it takes, where they are a closed set."""
-        return tuple(_literals(self.info.annotation))
+        kinds = _value_types(self.info.annotation)
+        return tuple(text for kind in kinds if get_origin(kind) is Literal for text in get_args(kind))
 
     @property
     def constraints(self) -> tuple[Any, ...]:
@@ -90,7 +91,8 @@ class FieldOf:
     @property
     def value_type(self) -> type:
         """The type of its value, or of the values in its list."""
-        return next(_types_in(self.info.annotation))
+        kind: type = next(_value_types(self.info.annotation))
+        return {Literal: str, dict: dict}.get(get_origin(kind), kind)
 
     @cached_property
     def default(self) -> Any:
@@ -165,30 +167,18 @@ def _metadata_in(annotation: Any) -> Iterator[Any]:
             yield from _metadata_in(part)
 
 
-def _documents_in(annotation: Any) -> Iterator[type[Document]]:
-    for kind in alternatives(annotation):
-        if isinstance(kind, type) and issubclass(kind, Document):
-            yield kind
-        elif get_origin(kind) is list:
-            yield from _documents_in(get_args(kind)[0])
-
-
-def _types_in(annotation: Any) -> Iterator[type]:
+def _value_types(annotation: Any) -> Iterator[Any]:
+    """The types of which a value, or one in its list, may be."""
     for kind in alternatives(annotation):
         if get_origin(kind) is list:
-            yield from _types_in(get_args(kind)[0])
-        elif get_origin(kind) in (Literal, dict):
-            yield dict if get_origin(kind) is dict else str
-        elif isinstance(kind, type) and kind is not type(None):
+            yield from _value_types(get_args(kind)[0])
+        elif kind is not type(None):
             yield kind
 
 
-def _literals(annotation: Any) -> Iterator[str]:
-    for kind in alternatives(annotation):
-        if get_origin(kind) is Literal:
-            yield from get_args(kind)
-        elif get_origin(kind) is list:
-            yield from _literals(get_args(kind)[0])
+def _document_in(annotation: Any) -> type[Document] | None:
+    found = (kind for kind in _value_types(annotation) if isinstance(kind, type) and issubclass(kind, Document))
+    return next(found, None)
 
 
 # ---- as a response has it
@@ -207,7 +197,7 @@ def _tolerant(info: FieldInfo) -> tuple[Any, Any]:
     read_as = next((marker for marker in info.metadata if isinstance(marker, ReadAs)), None)
     default: Any = read_as.value if read_as else info.default
     factory = info.default_factory
-    if factory and (inner := next(_documents_in(info.annotation), None)):
+    if factory and (inner := _document_in(info.annotation)):
         factory = tolerant(inner)
     if factory:
         return _loosened(info.annotation), Field(default_factory=factory, alias=info.alias)

@@ -29,7 +29,7 @@ class Identifier:
     """
 
     name: str
-    version: str
+    version: str = ""
 
     def __str__(self) -> str:
         return f"{self.name}/{self.version}" if self.version else self.name
@@ -209,30 +209,31 @@ class Kind:
 
     def identity_of(self, inputs: Mapping[str, Json]) -> Identifier:
         """The identity of canonical inputs, where it is known."""
-        parts = [at(inputs, path) for path in self.identity]
-        return Identifier(*parts, *[""] * (2 - len(parts)))
+        return Identifier(*(at(inputs, path) for path in self.identity))
 
     def known_identity(self, inputs: Mapping[str, Json]) -> Identifier | None:
         """The identity of inputs, or None where it is not known yet."""
-        parts = [at(inputs, path) for path in self.identity]
-        return self.identity_of(inputs) if all(isinstance(part, str) for part in parts) else None
+        found = self.identity_of(inputs)
+        return found if all(isinstance(part, str) for part in (found.name, found.version)) else None
 
     def named(self, inputs: Mapping[str, Json]) -> Iterator[tuple[Reference, Identifier]]:
         """Each registration of another kind that canonical inputs name, where it is known."""
         for reference in self.references:
             parts = [at(inputs, path) for path in reference.paths]
             if all(isinstance(part, str) for part in parts):
-                yield reference, Identifier(*parts, *[""] * (2 - len(parts)))
+                yield reference, Identifier(*parts)
 
     def identity_in(self, item: Mapping[str, Json]) -> Identifier:
         """The identity in a response, wherever its fields stand there."""
-        parts = [at(item, path) or at(item, path.rpartition(".")[2]) or self._default(path) for path in self.identity]
-        return Identifier(*map(str, parts), *[""] * (2 - len(parts)))
+        parts = (part or self._default(path) for path, part in self._shown(item))
+        return Identifier(*map(str, parts))
 
     def identity_shown(self, item: Mapping[str, Json]) -> Identifier:
         """The identity that a response says, without a default; "" where it does not say a part."""
-        parts = [at(item, path) or at(item, path.rpartition(".")[2]) or "" for path in self.identity]
-        return Identifier(*parts, *[""] * (2 - len(parts)))
+        return Identifier(*(part or "" for _, part in self._shown(item)))
+
+    def _shown(self, item: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
+        return ((path, at(item, path) or at(item, path.rpartition(".")[2])) for path in self.identity)
 
     def with_version(self, item: Mapping[str, Json], version: str) -> Properties:
         """A response that leaves the version out, with it."""
@@ -242,7 +243,7 @@ class Kind:
     def identity_from(self, id_: str) -> Identifier:
         """The identity in a resource's id."""
         *_, last = self.identity
-        return Identifier.parse(id_, self._default(last) or "") if len(self.identity) > 1 else Identifier(id_, "")
+        return Identifier.parse(id_, self._default(last) or "") if len(self.identity) > 1 else Identifier(id_)
 
     def _default(self, path: str) -> Any:
         default = self.fields[path].default

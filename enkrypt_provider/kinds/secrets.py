@@ -15,17 +15,25 @@ Path: TypeAlias = tuple[str | int, ...]
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SECRET: Final = frozenset(
-    ("secret", "secrets", "password", "passwords", "passwd", "passphrase", "authorization", "credential",
-     "credentials", "cookie", "cookies", "bearer", "apikey", "apikeys", "pat")
+    ("secret", "secrets", "password", "passwords", "passwd", "pwd", "passphrase", "authorization", "credential",
+     "credentials", "creds", "cookie", "cookies", "bearer", "apikey", "apikeys", "appkey", "pat", "dsn")
 )  # fmt: skip
 _KEYS: Final = frozenset(
-    ("api", "access", "private", "account", "auth", "client", "encryption", "shared", "signing", "subscription")
-)
+    ("api", "access", "private", "account", "app", "auth", "client", "consumer", "deploy", "encryption", "hmac",
+     "license", "master", "sas", "session", "shared", "signing", "ssh", "storage", "subscription")
+)  # fmt: skip
+_AT_THE_END: Final = frozenset(("headers", "token", "tokens", "auth", "jwt", "sas", "assertion"))
+"""What is secret as the last word alone: `basic_auth`, not `auth_type`."""
+_PAIRS: Final = frozenset((("connection", "string"), ("connection", "strings"), ("account", "json")))
 _OF_MODELS: Final = frozenset(
     ("bos", "cls", "end", "eos", "mask", "max", "min", "pad", "sep", "start", "stop", "unk")
 )
 """The tokens of a language model, which are none of an account."""
 
+_SECRET_TEXT: Final = re.compile(
+    r"://[^/\s:@]*:(?!\d+/)[^\s@]+@|-----BEGIN [A-Z ]*PRIVATE KEY-----|\A(bearer|basic) +[\w.~+/=-]{16,}\Z",
+    re.IGNORECASE,
+)
 _MASK: Final = re.compile(
     r"[xX]{4}|[*•]{2}|\.{3}|…|\A[xX*•]*\Z|\A\W?(masked|redacted|hidden|secret)\W?\Z", re.IGNORECASE
 )
@@ -38,16 +46,23 @@ def is_secret_name(name: str) -> bool:
     A map of headers is secret as a whole. `max_tokens`, `eos_token` and `token_limit` are none.
     """
     words = [word.lower() for word in _WORD.findall(name)]
+    words = words[:-1] if words[-1:] == ["value"] else words
     pairs = list(zip(["", *words], words, strict=False))
     return (
         any(word in _SECRET for word in words)
         or any(word in ("key", "keys") and before in _KEYS for before, word in pairs)
-        or bool(pairs and pairs[-1][1] in ("headers", "token", "tokens") and not _counts(*pairs[-1]))
+        or not _PAIRS.isdisjoint(pairs)
+        or bool(pairs and pairs[-1][1] in _AT_THE_END and not _counts(*pairs[-1]))
     )
 
 
 def _counts(before: str, word: str) -> bool:
     return (word == "tokens" and before != "" and before not in ("access", "auth", "api")) or before in _OF_MODELS
+
+
+def is_secret_text(text: str) -> bool:
+    """True for a text that is secret wherever it stands: a URL with a password, a private key, what a header says."""
+    return bool(_SECRET_TEXT.search(text))
 
 
 def is_masked(text: str) -> bool:
@@ -61,24 +76,27 @@ def is_masked(text: str) -> bool:
 def secret_paths(document: Json, places: Collection[str]) -> list[Path]:
     """The path of each secret in `document`, the outermost alone. `places` are the dotted paths of secret fields.
 
-    What is empty holds no secret.
+    What is empty holds no secret. `{"key": "api-key", "value": …}` says in its `key`, or `name`, what it holds.
     """
     return list(_paths(document, (), "", places))
 
 
 def _paths(value: Json, path: Path, place: str, places: Collection[str]) -> Iterator[Path]:
     if isinstance(value, dict):
+        said = str(value.get("key") or value.get("name") or "")
         for name, item in value.items():
             below = f"{place}.{name}" if place else str(name)
             if item in (None, "", [], {}):
                 continue
-            if below in places or is_secret_name(str(name)):
+            if below in places or is_secret_name(said if name == "value" else str(name)):
                 yield (*path, name)
             else:
                 yield from _paths(item, (*path, name), below, places)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _paths(item, (*path, index), place, places)
+    elif isinstance(value, str) and is_secret_text(value):
+        yield path
 
 
 def replaced_at(value: Json, paths: Collection[Path], put: Callable[[Json], Json]) -> Json:

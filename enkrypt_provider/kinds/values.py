@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from ..errors import near_match
+from ..settings import in_ascii
 from .markers import Says
 from .plain import whole
 
@@ -110,16 +111,8 @@ def _host(value: str) -> str:
     """A host name alone. The error for one that is not ASCII gives its ASCII form."""
     if _HOST.fullmatch(value):
         return value
-    raise broken(_in_ascii(value) or _HOST_ALONE)
-
-
-def _in_ascii(host: str) -> str:
-    try:
-        ascii_name = host.encode("idna").decode()
-    except UnicodeError:
-        return ""
-    is_name = not host.isascii() and _HOST.fullmatch(ascii_name)
-    return f"must be a host name in ASCII: write {ascii_name}" if is_name else ""
+    ascii_name = in_ascii(value)
+    raise broken(f"must be a host name in ASCII: write {ascii_name}" if ascii_name else _HOST_ALONE)
 
 
 _HOST: Final = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|\[[0-9A-Fa-f:.]+\])")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pulumi
 
 from .arguments import provider_settings
 
 
-class EnkryptProvider(pulumi.ProviderResource):
-    """One account of the API, for `ResourceOptions(provider=…)` and look-ups.
+class Account(pulumi.ProviderResource):
+    """The settings of an account as a provider resource, of the dynamic or the native package."""
 
-    What is not given here has the default, or comes from the environment, never from the stack's configuration.
-    A changed key shows as an update of the provider. A model's provider is part of its identity to Pulumi: to
-    move a model to another account is to replace it.
-    """
+    _PACKAGE: ClassVar[str]
+    _PREFIX: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -40,5 +40,17 @@ class EnkryptProvider(pulumi.ProviderResource):
             requireHttps=require_https,
             rateLimit=rate_limit,
         )
-        self.settings = {f"enkrypt:{name}": value for name, value in settings.items()}
-        super().__init__("pulumi-python", resource_name, dict(self.settings), opts)
+        self.settings = {f"{self._PREFIX}{name}": value for name, value in settings.items()}
+        super().__init__(self._PACKAGE, resource_name, dict(self.settings), opts)
+
+
+class EnkryptProvider(Account):
+    """One account of the API, for `ResourceOptions(provider=…)` and look-ups.
+
+    What is not given here has the default, or comes from the environment, never from the stack's configuration.
+    A changed key shows as an update of the provider. A model's provider is part of its identity to Pulumi: to
+    move a model to another account is to replace it.
+    """
+
+    _PACKAGE = "pulumi-python"
+    _PREFIX = "enkrypt:"

@@ -12,7 +12,7 @@ import pulumi
 
 from ..kinds.deployment import DEPLOYMENT
 from ..kinds.guardrails_policy import GUARDRAILS_POLICY
-from ..kinds.model import DEFAULT_VERSION, MODEL
+from ..kinds.model import MODEL
 from . import outputs
 from .look_ups import LookUps
 
@@ -21,7 +21,7 @@ _models: Final = LookUps(MODEL, outputs.Model)
 
 def get_model(
     name: str,
-    version: str = DEFAULT_VERSION,
+    version: str = "v1",
     *,
     opts: pulumi.InvokeOptions | None = None,
 ) -> outputs.Model:
@@ -35,7 +35,7 @@ def get_model(
 
 def get_model_output(
     name: pulumi.Input[str],
-    version: pulumi.Input[str] = DEFAULT_VERSION,
+    version: pulumi.Input[str] = "v1",
     *,
     opts: pulumi.InvokeOptions | None = None,
 ) -> pulumi.Output[outputs.Model]:

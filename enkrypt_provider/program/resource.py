@@ -18,7 +18,7 @@ class EnkryptModel(EnkryptModelDeclaration, Registered):
 
     _KIND = "EnkryptModel"
     _PROVIDER = EnkryptModelProvider
-    _SECRECYS = ("model_config",)
+    _SECRET_OUTPUTS = ("model_config",)
 
     @property
     def model_version(self) -> pulumi.Output[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,15 @@ from typing import Any
 from graph import of_dot, svg
 from guarded import done, names
 
+from enkrypt_provider.testing import MockStack
+
 HERE = Path(__file__).parent
+FOUND = {
+    "model": "support-chat/v1",
+    "header": {"X-Enkrypt-Deployment": "support"},
+    "blocks": ["injection_attack", "topic_detector"],
+    "detectors": ["injection_attack", "pii", "topic_detector", "toxicity"],
+}
 
 
 def test_the_engine_does_what_the_readme_says(project: Callable[[Path], Any]) -> None:
@@ -19,8 +28,13 @@ def test_the_engine_does_what_the_readme_says(project: Callable[[Path], Any]) ->
     up = done(guarded.run("up", "--yes", "--skip-preview"))
     assert up[-1] == ("EnkryptDeployment", "created")
     assert len(up) == 3
-    assert names(database) == {"models": ["support-chat"], "policies": ["support"], "deployments": ["support"]}
+    assert names(database) == [["support-chat/v1"], ["support"], ["support"]]
     assert guarded.run("stack", "output", "deployment").strip() == "support"
+
+    caller = ("--cwd", "caller")
+    guarded.run("stack", "init", "dev", *caller)
+    guarded.run("up", "--yes", "--skip-preview", *caller)
+    assert json.loads(guarded.run("stack", "output", "--json", *caller)) == FOUND
 
     guarded.run("stack", "graph", "--ignore-parent-edges", "stack.dot")
     assert svg(of_dot((guarded.folder / "stack.dot").read_text())) == (HERE / "graph.svg").read_text()
@@ -30,4 +44,12 @@ def test_the_engine_does_what_the_readme_says(project: Callable[[Path], Any]) ->
     destroyed = done(guarded.run("destroy", "--yes", "--skip-preview"))
     assert destroyed[0] == ("EnkryptDeployment", "deleted")
     assert len(destroyed) == 3
-    assert names(database) == {"models": [], "policies": [], "deployments": []}
+    assert names(database) == [[], [], []]
+
+
+def test_the_caller_finds_what_the_program_made() -> None:
+    """Without the engine: on the account of the program's own test."""
+    one = MockStack(HERE)
+    one.up()
+    caller = MockStack(HERE / "caller", config={"enkrypt:endpoint": one.registry.endpoint}, registry=one.registry)
+    assert caller.up().outputs == FOUND

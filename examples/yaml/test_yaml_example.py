@@ -29,7 +29,7 @@ def test_the_engine_does_what_the_readme_says(
     up = done(guarded.run("up", "--yes", "--skip-preview"))
     assert len(up) == 3
     assert up[-1] == ("Deployment", "created")
-    assert names(database) == {"models": ["support-chat"], "policies": ["support"], "deployments": ["support"]}
+    assert names(database) == [["support-chat/v1"], ["support"], ["support"]]
     assert Registry(database).models()["support-chat/v1"]["model_config"]["apikeys"] == [KEY]
     outputs = guarded.run("stack", "output", "--json")
     assert json.loads(outputs[outputs.index("{") :]) == {"deployment": "support", "host": "api.openai.com"}
@@ -44,4 +44,4 @@ def test_the_engine_does_what_the_readme_says(
     destroyed = done(guarded.run("destroy", "--yes", "--skip-preview"))
     assert len(destroyed) == 3
     assert destroyed[0] == ("Deployment", "deleted")
-    assert names(database) == {"models": [], "policies": [], "deployments": []}
+    assert names(database) == [[], [], []]

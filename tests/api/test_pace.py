@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -28,9 +29,8 @@ from enkrypt_provider.emulator.limits import Limiter
 from enkrypt_provider.kinds.model import MODEL as KIND
 from enkrypt_provider.settings import OFF, VENDOR_RATES, VENDOR_RT_RATES, Key, Rate, Rates, Settings
 
-from .rates import REFUSED, reports, shortest
 from .server import HOST
-from .virtual_time import VirtualTime
+from .virtual_time import REFUSED, VirtualTime, reports, shortest
 
 VENDOR = {"models": VENDOR_RATES, "rt": VENDOR_RT_RATES}
 
@@ -52,7 +52,6 @@ RATES = st.builds(Rate, st.integers(1, 5), st.sampled_from(list(UNITS)))
 def test_no_window_at_the_server_has_more_calls_than_its_rate(
     rates: Sequence[Rate], plans: list[list[tuple[float, float, float]]]
 ) -> None:
-    """Whatever the rates, with many threads, however long a call is under way and its response takes."""
     now, arrivals = VirtualTime(), list[float]()
     pace = pace_of(now, {"models": tuple(rates)})
     limits = ",".join(f"{rate.calls}/{UNITS[rate.seconds]}" for rate in rates)
@@ -79,15 +78,13 @@ def test_no_window_at_the_server_has_more_calls_than_its_rate(
 @pytest.mark.parametrize("threads", [1, 8])
 @pytest.mark.parametrize(("calls", "rates"), [(150, VENDOR_RATES), (40, (Rate(3, 1.0),)), (12, VENDOR_RT_RATES)])
 def test_the_rates_are_used_up(threads: int, calls: int, rates: Rates) -> None:
-    """All calls take at most 1.1 times what the rates allow."""
     now, left = VirtualTime(), list(range(calls))
     pace = pace_of(now, {"models": rates})
 
     def work(_thread: int) -> None:
         while left:
             left.pop()
-            with pace.turn("models"):
-                pass
+            take(pace, "models", 1)
 
     now.run(threads, work)
     assert shortest(calls, rates) <= now() <= 1.1 * shortest(calls, rates)
@@ -109,64 +106,48 @@ def test_a_call_whose_response_takes_long_holds_its_turn_for_a_second_only() -> 
 
 
 def test_a_call_that_raises_gives_its_turn_back() -> None:
-    """As one that responds does."""
     now = VirtualTime()
     pace = pace_of(now, {"models": (Rate(1, 1.0),)})
-
-    def fail() -> None:
-        with pace.turn("models"):
-            now.sleep(0.25)
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
+    with suppress(ZeroDivisionError), pace.turn("models"):
+        now.sleep(0.25)
+        raise ZeroDivisionError
     with pace.turn("models"):
         assert now() == pytest.approx(0.25 + MARGIN)
 
 
-def test_the_health_check_has_turns_of_its_own() -> None:
-    """Five a minute, and none of the others' turns."""
-    now = VirtualTime()
-    pace = pace_of(now)
-    for _ in range(5):
-        with pace.turn("rt"):
-            pass
-    with pace.turn("models"):
-        assert now() == 0.0
-    with pace.turn("rt"):
-        assert now() == pytest.approx(60 * MARGIN)
-
-
-def test_off_never_waits() -> None:
-    """However many calls there are."""
-    slept: list[float] = []
-    pace = Pace({"models": OFF, "rt": OFF}, sleep=slept.append, clock=lambda: 0.0)
-    for family in ("models", "rt") * 500:
+def take(pace: Pace, family: str, turns: int) -> None:
+    for _ in range(turns):
         with pace.turn(family):
             pass
-    assert slept == []
 
 
-def test_a_sleep_that_does_not_sleep_is_believed() -> None:
-    """A test without a clock of its own may leave waiting out."""
+@pytest.mark.parametrize(("rates", "waits"), [(OFF, 0.0), (VENDOR_RATES, 60 * MARGIN)])
+def test_the_health_check_has_turns_of_its_own(rates: Rates, waits: float) -> None:
+    """Five a minute, on every plan, and none of the others' turns; none of it where nothing is limited."""
+    now = VirtualTime()
+    pace = new_pace(Settings(Key("k"), HOST, rate_limit=rates), sleep=now.sleep, clock=now)
+    take(pace, "rt", 5)
+    take(pace, "models", 1)
+    assert now() == 0.0
+    take(pace, "rt", 1)
+    assert now() == pytest.approx(waits)
+
+
+def test_off_never_waits_and_a_sleep_that_does_not_sleep_is_believed() -> None:
     slept: list[float] = []
-    pace = Pace({"models": (Rate(1, 3600.0),)}, sleep=slept.append)
-    for _ in range(3):
-        with pace.turn("models"):
-            pass
+    take(Pace({"models": OFF}, sleep=slept.append, clock=lambda: 0.0), "models", 1000)
+    assert slept == []
+    take(Pace({"models": (Rate(1, 3600.0),)}, sleep=slept.append), "models", 3)
     assert slept == pytest.approx([3600.0 * MARGIN, 2 * 3600.0 * MARGIN], abs=60)
 
 
 def test_a_long_wait_is_reported_once_for_all_threads() -> None:
-    """A short one is not worth a line."""
     now, lines = VirtualTime(), list[str]()
     pace = pace_of(now, {"models": (Rate(3, 1.0), Rate(9, 60.0))})
 
     def work(_thread: int) -> None:
         with reports() as mine:
-            for _ in range(3):
-                with pace.turn("models"):
-                    pass
+            take(pace, "models", 3)
         lines.extend(mine)
 
     now.run(6, work)
@@ -212,7 +193,6 @@ def test_a_lock_out_closes_the_gate_once_for_all_calls(seconds: float | None, wa
 
 
 def test_a_call_that_waited_for_its_turn_waits_for_the_gate_too() -> None:
-    """A lock-out holds those who were next."""
     now, left = VirtualTime(), list[float]()
     pace = pace_of(now, {"models": (Rate(1, 1.0),), "rt": OFF})
 
@@ -258,7 +238,6 @@ def test_after_a_short_lock_out_the_calls_before_it_count_still() -> None:
 
 
 def test_after_each_lock_out_calls_are_slower_down_to_a_limit() -> None:
-    """Half as many in any minute, then a quarter; never fewer than an eighth."""
     now = VirtualTime()
     pace = pace_of(now, {"models": (Rate(48, 60.0),)})
     busiest: list[int] = []
@@ -282,53 +261,32 @@ def test_without_a_limit_a_lock_out_is_followed_by_the_vendors(family: str, rate
     _refused_together(pace, now, 1, 0.0)
     began, calls = now(), rates[-1].calls + 1
     with reports():
-        for _ in range(calls):
-            with pace.turn(family):
-                pass
+        take(pace, family, calls)
     assert now() - began == pytest.approx(60 * MARGIN)
 
 
 # ---- an account
 
 
-def test_the_clients_of_one_account_share_a_pace() -> None:
-    """However its endpoint is spelled; another key is another account."""
-    settings = Settings(Key("stand-in-shared"), "https://API.enkryptai.com:443/", rate_limit=VENDOR_RATES)
-    same = Settings(Key("stand-in-shared"), HOST, rate_limit=VENDOR_RATES)
-    other = Settings(Key("stand-in-other"), HOST, rate_limit=VENDOR_RATES)
-    assert shared_pace(settings) is shared_pace(same)
-    assert shared_pace(settings) is not shared_pace(other)
-
-
+SPELLED = (HOST, f"{HOST.upper()}:443/")
 RATE = (Rate(1, 0.05),)
 
 
 @pytest.mark.parametrize("rates", [(RATE, RATE), (RATE, OFF), (OFF, RATE), (RATE, (Rate(9, 0.05),))], ids=str)
 def test_two_clients_of_one_account_take_turns(rates: tuple[Rates, Rates]) -> None:
-    """In real time: one call each 50 ms by both together, where one of them says so."""
+    """In real time: one call each 50 ms by both together, where one of them says so and however it spells the API."""
     left: list[float] = []
 
     def handler(_request: httpx.Request) -> httpx.Response:
         left.append(time.monotonic())
         return httpx.Response(200, stream=httpx.ByteStream(b'{"models": []}'))
 
-    settings = [Settings(Key(f"stand-in-turns-{rates}"), HOST, rate_limit=rate) for rate in rates]
-    clients = [EnkryptClient(its, transport=httpx.MockTransport(handler)) for its in settings]
-    threads = [threading.Thread(target=lambda c=client: [c.list_all(KIND) for _ in range(3)]) for client in clients]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    key = Key(f"stand-in-turns-{rates}")
+    settings = [Settings(key, url, rate_limit=rate) for url, rate in zip(SPELLED, rates, strict=True)]
+    assert shared_pace(settings[0]) is not shared_pace(Settings(Key("stand-in-other"), HOST, rate_limit=RATE))
+    clients = [EnkryptClient(each, transport=httpx.MockTransport(handler)) for each in settings]
+    with ThreadPoolExecutor(2) as pool:
+        for client in clients * 3:
+            pool.submit(client.list_all, KIND)
     assert len(left) == 6
     assert min(second - first for first, second in itertools.pairwise(left)) >= 0.05
-
-
-def test_the_health_check_is_limited_wherever_the_other_calls_are() -> None:
-    """On every plan; and nowhere where they are not."""
-    for rates, waits in ((OFF, False), ((Rate(20, 1.0),), True)):
-        now = VirtualTime()
-        pace = new_pace(Settings(Key("k"), HOST, rate_limit=rates), sleep=now.sleep, clock=now)
-        for _ in range(6):
-            with pace.turn("rt"):
-                pass
-        assert (now() > 60) is waits

@@ -21,54 +21,38 @@ from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.kinds.model import MODEL as KIND
 from enkrypt_provider.settings import OFF, VENDOR_RATES, VENDOR_RT_RATES, Key, Rate, Rates, Settings
 
-from .rates import REFUSED, reports, shortest
-from .server import HOST, Server, says
-from .virtual_time import VirtualTime
+from .server import Server, says
+from .virtual_time import REFUSED, VirtualTime, reports, shortest
+
+REFUSES = says({"message": "Minute Rate limit exceeded"}, 429)
+WAITING = f"warning: the API refuses calls ({REFUSED}): all calls of this account wait 61 s"
+
+
+def client_of(transport: httpx.BaseTransport, now: VirtualTime, retries: int, rates: Rates = OFF) -> EnkryptClient:
+    settings = Settings(Key("stand-in-key"), "http://127.0.0.1", rate_limit=rates)
+    return EnkryptClient(settings, transport=transport, retry=RetryPolicy(retries, sleep=now.sleep, clock=now))
 
 
 def test_waiting_at_the_gate_is_no_attempt_and_no_work() -> None:
-    """An operation of 10 s may wait for minutes, and still has all its retries."""
     now = VirtualTime()
     server = Server(*[says({"message": "busy"}, 503, retry_after="1")] * 3, says({"models": []}))
-    client = EnkryptClient(
-        Settings(Key("k"), HOST, rate_limit=(Rate(1, 60.0),)),
-        transport=httpx.MockTransport(server),
-        retry=RetryPolicy(3, sleep=now.sleep, clock=now),
-    )
     ours = Operation(lambda _severity, _line: None, time_limit=10.0, began=0.0)
     with operation.running(ours):
-        assert client.list_all(KIND) == []
+        assert client_of(httpx.MockTransport(server), now, 3, (Rate(1, 60.0),)).list_all(KIND) == []
     assert len(server.sent) == 4
     assert now() == pytest.approx(3 * 60 * MARGIN)
     assert ours.waited == pytest.approx(now() - 3)
 
 
 def test_a_lock_out_of_the_server_is_waited_out_and_told_once() -> None:
-    """The call goes on by itself."""
     now = VirtualTime()
-    server = Server(says({"message": "Minute Rate limit exceeded"}, 429), says({"models": []}))
-    client = EnkryptClient(
-        Settings(Key("k"), HOST),
-        transport=httpx.MockTransport(server),
-        retry=RetryPolicy(1, sleep=now.sleep, clock=now),
-    )
     with reports() as lines:
-        assert client.list_all(KIND) == []
-    assert now() == LOCK_OUT
-    assert lines == [f"warning: the API refuses calls ({REFUSED}): all calls of this account wait 61 s"]
-
-
-def test_a_server_that_refuses_for_ever_is_an_error() -> None:
-    """After as many attempts as any other failure."""
-    now = VirtualTime()
-    server = Server(says({"message": "Minute Rate limit exceeded"}, 429))
-    client = EnkryptClient(
-        Settings(Key("k"), HOST),
-        transport=httpx.MockTransport(server),
-        retry=RetryPolicy(2, sleep=now.sleep, clock=now),
-    )
+        server = Server(REFUSES, says({"models": []}))
+        assert client_of(httpx.MockTransport(server), now, 1).list_all(KIND) == []
+    assert (now(), lines) == (LOCK_OUT, [WAITING])
+    server = Server(REFUSES)
     with reports() as lines, pytest.raises(ServiceUnavailable, match=f"{REFUSED}; tried 3 times"):
-        client.list_all(KIND)
+        client_of(httpx.MockTransport(server), now, 2).list_all(KIND)
     assert len(lines) == len(server.sent) == 3
 
 
@@ -79,11 +63,7 @@ class Account:
         self.now = VirtualTime()
         self.lines: list[str] = []
         self._app = create_app(database, limits=limits, monotonic=self.now)
-        self.client = EnkryptClient(
-            Settings(Key("stand-in-key"), "http://127.0.0.1", rate_limit=rates),
-            transport=httpx.WSGITransport(app=self._app),
-            retry=RetryPolicy(5, sleep=self.now.sleep, clock=self.now),
-        )
+        self.client = client_of(httpx.WSGITransport(app=self._app), self.now, 5, rates)
 
     def each(self, threads: int, items: list[int], call: Callable[[int], Any]) -> None:
         """Make a call for each item, from several threads."""
@@ -114,7 +94,6 @@ def _model(number: int) -> tuple[dict[str, Any], Identifier]:
 
 
 def test_150_models_by_8_threads_meet_no_limit(tmp_path: Path) -> None:
-    """All are registered, none is refused, in at most 1.1 times what the limits allow."""
     account = Account(tmp_path / "a.sqlite", LIKE_VENDOR, VENDOR_RATES)
     account.register(8, 150)
     assert account.now() <= 1.1 * shortest(150, VENDOR_RATES)
@@ -124,7 +103,6 @@ def test_150_models_by_8_threads_meet_no_limit(tmp_path: Path) -> None:
 
 
 def test_12_health_checks_meet_no_limit(tmp_path: Path) -> None:
-    """Five a minute, while the other calls go on."""
     account = Account(tmp_path / "a.sqlite", LIKE_VENDOR, VENDOR_RATES)
     account.register(1, 1)
     identity = _model(0)[1]
@@ -134,14 +112,13 @@ def test_12_health_checks_meet_no_limit(tmp_path: Path) -> None:
 
 
 def test_an_unknown_limit_is_met_once(tmp_path: Path) -> None:
-    """Without a limit of our own all is registered after one lock-out, told in one line."""
     account = Account(tmp_path / "a.sqlite", Limits(rate="3/s", lockout=60), OFF)
     account.register(8, 24)
     assert len(account.client.list_all(KIND)) == 24
     assert account.counts["violations"] == 1
     assert account.counts["locked_out"] < 8
     assert account.now() <= LOCK_OUT + 1.1 * shortest(24, VENDOR_RATES)
-    assert account.lines == [f"warning: the API refuses calls ({REFUSED}): all calls of this account wait 61 s"]
+    assert account.lines == [WAITING]
 
 
 def test_a_limit_that_is_lower_than_ours_is_found(tmp_path: Path) -> None:

@@ -28,6 +28,10 @@ OTHER_DIALECT = (
     "it was sent in dialect v1; where the account speaks v2 (`enkrypt-provider doctor` says which), set "
     "enkrypt:dialect to v2"
 )
+ROTATED = (
+    f"{HOST} does not accept the API key; set a valid one with `pulumi config set --secret enkrypt:apiKey`. "
+    "`refresh` and `destroy` use the key of the last `up`: after a rotation add --run-program"
+)
 # Status, body, error, and what the line says after "OPERATION: ".
 REFUSED: list[tuple[int, Any, type[EnkryptError], str]] = [
     (400, {"message": "model_name must be a string"}, RequestRejected, "400: model_name must be a string"),
@@ -38,33 +42,15 @@ REFUSED: list[tuple[int, Any, type[EnkryptError], str]] = [
     (418, b"", RequestRejected, "418"),
     (422, {"message": "two\nlines \x1b[31m"}, RequestRejected, "422: two lines  [31m"),
     (422, {"message": "y" * 400}, RequestRejected, "422: " + "y" * 299 + "…"),
-    (
-        401,
-        {"message": "Unauthorized"},
-        AuthenticationFailed,
-        f"401: Unauthorized: {HOST} does not accept the API key; set a valid one with "
-        "`pulumi config set --secret enkrypt:apiKey`. `refresh` and `destroy` use the key of the last `up`: after a "
-        "rotation add --run-program",
-    ),
-    (
-        403,
-        b"",
-        AuthenticationFailed,
-        f"403: {HOST} does not accept the API key; it may be of another project or lack the right to do this",
-    ),
+    (401, {"message": "Unauthorized"}, AuthenticationFailed, f"401: Unauthorized: {ROTATED}"),
+    (403, b"", AuthenticationFailed, f"403: {HOST} does not accept the API key; it may be of another project or lack "
+                                     "the right to do this"),
     (409, {"message": "taken"}, ModelExists, "409: taken"),
-    (304, b"", RequestRejected, "304"),
-    (300, b"", RequestRejected, "300"),
-    (429, {"message": "slow down"}, ServiceUnavailable, "429: slow down; tried once"),
-    (500, {"message": "boom"}, ServiceUnavailable, "500: boom; tried once"),
+    *((status, b"", RequestRejected, str(status)) for status in (300, 304)),
     (502, b"<html>Bad gateway</html>", ServiceUnavailable, "502; tried once"),
-    (503, b"", ServiceUnavailable, "503; tried once"),
-    (504, b"", ServiceUnavailable, "504; tried once"),
-    (507, {"message": "full"}, ServiceUnavailable, "507: full; tried once"),
-    (599, b"", ServiceUnavailable, "599; tried once"),
-    (408, b"", ServiceUnavailable, "408; tried once"),
-    (425, b"", ServiceUnavailable, "425; tried once"),
-]
+    *((status, {"message": "no"}, ServiceUnavailable, f"{status}: no; tried once") for status in (429, 500, 507)),
+    *((status, b"", ServiceUnavailable, f"{status}; tried once") for status in (408, 425, 503, 504, 599)),
+]  # fmt: skip
 
 
 @every_call
@@ -72,7 +58,6 @@ REFUSED: list[tuple[int, Any, type[EnkryptError], str]] = [
 def test_each_refusal_is_one_line_with_its_cause_and_fix(
     name: str, status: int, body: Any, kind: type[EnkryptError], line: str
 ) -> None:
-    """The line names the operation and the model, the status, the API's words, and what to do."""
     error = error_of(name, says(body, status))
     if status in (400, 422) and name.startswith(("create", "update")):
         line, id_, rest = line.partition(" (request id")
@@ -80,26 +65,17 @@ def test_each_refusal_is_one_line_with_its_cause_and_fix(
     assert (type(error), str(error)) == (kind, f"{name}: {line}")
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "advice"),
-    [
-        ("read Test_Model/1", ModelNotFound, ""),
-        ("update Test_Model/1", ModelNotFound, ""),
-        ("delete Test_Model/1", ModelNotFound, ""),
-        ("create Test_Model/1", RequestRejected, f": is {HOST} the API's address?"),
-        ("list the models", RequestRejected, f": is {HOST} the API's address?"),
-    ],
-)
-def test_a_404_to_a_call_that_names_no_model_doubts_the_address(
-    name: str, kind: type[EnkryptError], advice: str
-) -> None:
+@every_call
+def test_a_404_to_a_call_that_names_no_model_doubts_the_address(name: str) -> None:
     """Only a model that was named can be missing."""
     error = error_of(name, says({"message": "not here"}, 404))
-    assert (type(error), str(error)) == (kind, f"{name}: 404: not here{advice}")
+    is_named = not name.startswith(("create", "list"))
+    advice = "" if is_named else f": is {HOST} the API's address?"
+    assert str(error) == f"{name}: 404: not here{advice}"
+    assert type(error) is (ModelNotFound if is_named else RequestRejected)
 
 
 def test_the_gateways_id_of_a_request_is_shown_where_the_body_has_none() -> None:
-    """A person can name it to the vendor."""
     error = error_of("read Test_Model/1", says({"message": "no"}, 400, x_enkrypt_correlation_id="c-1"))
     assert str(error) == "read Test_Model/1: 400: no (request id c-1)"
     assert isinstance(error, RequestRejected)
@@ -109,7 +85,6 @@ def test_the_gateways_id_of_a_request_is_shown_where_the_body_has_none() -> None
 @every_call
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_refused_with_the_place_it_names(name: str, status: int) -> None:
-    """Nothing more is sent."""
     server = Server(says(b"", status, location="https://eu.example.com/models?apikey=x"))
     with pytest.raises(RequestRejected) as caught:
         CALLS[name](server.client(retries=5))
@@ -122,37 +97,32 @@ def test_a_redirect_is_refused_with_the_place_it_names(name: str, status: int) -
 
 @pytest.mark.parametrize("location", ["", "/models/elsewhere", "elsewhere", "https://[half-an-address"])
 def test_a_redirect_without_a_host_is_refused_too(location: str) -> None:
-    """It cannot name the place."""
     error = error_of("list the models", says(b"", 302, location=location))
     assert str(error).startswith("list the models: 302 to another place: redirects are not followed")
 
 
 # ---- a success without its content
 
-UNREADABLE: list[tuple[bytes, str]] = [
-    (b"", "answered 200 with nothing"),
-    (b"<html><body>Maintenance</body></html>", "answered 200 with HTML"),
-    (b"  <!DOCTYPE html>", "answered 200 with HTML"),
-    (b"ok", "answered 200 with a body that is not JSON"),
-    (b'{"model_saved_name": ', "answered 200 with a body that is not JSON"),
-    (b'{"model_id": NaN}', "answered 200 with a body that is not JSON"),
-    (b'{"model_name": "\xff\xfe"}', "answered 200 with a body that is not JSON"),
-    (b"[" * 200_000 + b"]" * 200_000, "answered 200 with a body that is not JSON"),
-    (b'{"model_id": ' + b"9" * 5000 + b"}", "answered 200 with a body that is not JSON"),
-]
+UNREADABLE: dict[str, list[bytes]] = {
+    "nothing": [b""],
+    "HTML": [b"<html><body>Maintenance</body></html>", b"  <!DOCTYPE html>"],
+    "a body that is not JSON": [
+        b"ok", b'{"model_saved_name": ', b'{"model_id": NaN}', b'{"model_name": "\xff\xfe"}',
+        b"[" * 200_000 + b"]" * 200_000, b'{"model_id": ' + b"9" * 5000 + b"}",
+    ],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [name for name in CALLS if not name.startswith("delete")])
-@pytest.mark.parametrize(
-    ("body", "line"), UNREADABLE, ids=[f"{line[13:]}-{n}" for n, (_, line) in enumerate(UNREADABLE)]
-)
-def test_an_unreadable_success_is_sent_again_and_then_an_error(name: str, body: bytes, line: str) -> None:
+@pytest.mark.parametrize(("what", "bodies"), UNREADABLE.items(), ids=UNREADABLE)
+def test_an_unreadable_success_is_sent_again_and_then_an_error(name: str, what: str, bodies: list[bytes]) -> None:
     """A gateway that spoils one response does not end an `up`; one that spoils all is named."""
-    error = error_of(name, says(body))
-    assert (type(error), str(error)) == (UnexpectedResponse, f"{name}: {HOST} {line}")
-    server = Server(says(body), says(GOOD[name]))
-    CALLS[name](server.client(retries=1))
-    assert len(server.sent) == 2
+    for body in bodies:
+        error = error_of(name, says(body))
+        assert (type(error), str(error)) == (UnexpectedResponse, f"{name}: {HOST} answered 200 with {what}")
+        server = Server(says(body), says(GOOD[name]))
+        CALLS[name](server.client(retries=1))
+        assert len(server.sent) == 2
 
 
 @pytest.mark.parametrize(
@@ -165,60 +135,36 @@ def test_an_unreadable_success_is_sent_again_and_then_an_error(name: str, body: 
     ],
 )
 def test_a_response_about_another_model_is_an_error(name: str, found: Any, line: str) -> None:
-    """It is never taken for the model that was asked for."""
     assert str(error_of(name, says(found))) == f"{name}: {HOST} answered with {line}"
 
 
-NO_MODEL: list[Any] = [[], "ok", None, {}, {"data": answer()}]
 NO_DATA: list[Any] = [
-    [],
-    "ok",
-    5,
-    None,
-    {},
-    {"data": None},
-    {"data": []},
-    {"data": {"model_saved_name": 5}},
-    answer(),
-]
+    [], "ok", 5, None, {}, {"data": None}, {"data": []}, {"data": {"model_saved_name": 5}}, answer(),
+]  # fmt: skip
+WITHOUT: dict[str, list[Any]] = {
+    "create Test_Model/1": NO_DATA,
+    "update Test_Model/1": NO_DATA,
+    "read Test_Model/1": [[], "ok", None, {}, {"data": answer()}],
+    "list the models": [[], None, {}, {"models": {}}, answer()],
+}
 
 
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [
-        *(("create Test_Model/1", found) for found in NO_DATA),
-        *(("update Test_Model/1", found) for found in NO_DATA),
-        *(("read Test_Model/1", found) for found in NO_MODEL),
-    ],
-)
-def test_a_response_without_the_model_is_an_error(name: str, found: Any) -> None:
-    """A success that does not show the model is not taken for one."""
-    assert str(error_of(name, says(found))) == f"{name}: {HOST} answered without the model's data"
-
-
-@pytest.mark.parametrize("found", [[], None, {}, {"models": {}}, answer()])
-def test_a_response_without_a_list_does_not_mean_no_models(found: Any) -> None:
-    """It is an error."""
-    error = error_of("list the models", says(found))
-    assert str(error) == f"list the models: {HOST} answered without a list of models"
+@pytest.mark.parametrize(("name", "found"), [(name, found) for name, all_ in WITHOUT.items() for found in all_])
+def test_a_success_without_the_model_or_the_list_is_an_error(name: str, found: Any) -> None:
+    what = "a list of models" if name.startswith("list") else "the model's data"
+    assert str(error_of(name, says(found))) == f"{name}: {HOST} answered without {what}"
 
 
 # ---- the other side's clock
 
 
-@pytest.mark.parametrize("ahead", [timedelta(hours=-2), timedelta(0), timedelta(days=1)])
-def test_the_apis_clock_is_known_from_its_responses(ahead: timedelta) -> None:
-    """The header `Date` tells how far it is ahead, to about a second."""
+@pytest.mark.parametrize("hours", [-2, 0, 24, None])
+def test_the_apis_clock_is_known_from_its_responses(hours: float | None) -> None:
+    """The header `Date` tells how far it is ahead, to about a second; one that is none leaves it as it was."""
+    ahead = timedelta(hours=hours or 0)
     date = format_datetime(datetime.now(timezone.utc) + ahead, usegmt=True)
-    client = Server(says(answer(), date=date)).client()
-    assert client.clock_offset == 0.0
-    client.get(KIND, MODEL)
-    assert client.clock_offset == pytest.approx(ahead.total_seconds(), abs=60)
-
-
-@pytest.mark.parametrize("date", ["", "yesterday", "Fri, 31 Dec 99999 00:00:00 GMT"])
-def test_a_date_that_is_none_leaves_the_clock_as_it_was(date: str) -> None:
-    """It is ignored."""
-    client = Server(says(answer(), date=date)).client()
-    client.get(KIND, MODEL)
-    assert client.clock_offset == 0.0
+    for odd in [date] if hours is not None else ["", "yesterday", "Fri, 31 Dec 99999 00:00:00 GMT"]:
+        client = Server(says(answer(), date=odd)).client()
+        assert client.clock_offset == 0.0
+        client.get(KIND, MODEL)
+        assert client.clock_offset == pytest.approx(ahead.total_seconds(), abs=60 * (hours is not None))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -14,25 +16,23 @@ from enkrypt_provider.api.responses import retry_after
 from enkrypt_provider.api.retry import RETRY_AFTER_LIMIT, TABLE, Failed, Failure, RetryPolicy, retry
 from enkrypt_provider.errors import ModelExists, RequestRejected, ServiceUnavailable, UnexpectedResponse
 
+from .virtual_time import reports
+
 METHODS = ("GET", "PATCH", "DELETE", "POST")
+LOST = Failed(Failure.LOST, "502: bad gateway")
 
 
-@dataclass
-class Time:
-    """A clock that only waiting moves."""
-
-    slept: list[float] = field(default_factory=list)
-
-    def policy(self, max_retries: int = 5) -> RetryPolicy:
-        return RetryPolicy(max_retries, sleep=self.slept.append, clock=lambda: sum(self.slept))
+def busy(seconds: float) -> Failed:
+    return Failed(Failure.TURNED_AWAY, "503: busy", seconds)
 
 
 class Server:
-    """Fails with each of `failures`, then responds."""
+    """Fails with each of `failures`, then responds; its clock is moved by waiting alone."""
 
-    def __init__(self, *failures: Exception) -> None:
+    def __init__(self, *failures: Exception, slept: list[float] | None = None) -> None:
         self._failures = list(failures)
         self.calls = 0
+        self.slept: list[float] = [] if slept is None else slept
 
     def __call__(self) -> str:
         self.calls += 1
@@ -40,13 +40,11 @@ class Server:
             raise self._failures.pop(0)
         return "response"
 
+    def policy(self, retries: int) -> RetryPolicy:
+        return RetryPolicy(retries, sleep=self.slept.append, clock=lambda: sum(self.slept))
 
-def lost() -> Failed:
-    return Failed(Failure.LOST, "502: bad gateway")
-
-
-def busy(seconds: float) -> Failed:
-    return Failed(Failure.TURNED_AWAY, "503", seconds)
+    def asked(self, method: str = "GET", retries: int = 5, **hooks: Any) -> Any:
+        return retry(self, method=method, what="read a/v1", policy=self.policy(retries), **hooks)
 
 
 # ---- what is sent again
@@ -68,19 +66,11 @@ def busy(seconds: float) -> Failed:
 def test_only_a_post_is_looked_up_and_only_where_its_response_was_lost(
     method: str, failure: Failure, look_ups: int, doubts: int
 ) -> None:
-    """Every failure is tried again."""
-    looked_up: list[str] = []
-    doubted: list[str] = []
+    done: list[str] = []
     server = Server(Failed(failure, "why"))
-    result = retry(
-        server,
-        method=method,
-        what="x",
-        policy=Time().policy(),
-        look_up=lambda: looked_up.append(""),
-        doubt=lambda: doubted.append(""),
-    )
-    assert (result, server.calls, len(looked_up), len(doubted)) == ("response", 2, look_ups, doubts)
+    hooks: dict[str, Any] = {name: partial(done.append, name) for name in ("look_up", "doubt")}
+    assert (server.asked(method, **hooks), server.calls) == ("response", 2)
+    assert (done.count("look_up"), done.count("doubt")) == (look_ups, doubts)
 
 
 def test_each_failure_of_each_method_has_a_row() -> None:
@@ -88,20 +78,18 @@ def test_each_failure_of_each_method_has_a_row() -> None:
     assert set(TABLE) == {(method, failure) for method in METHODS for failure in Failure}
 
 
-@pytest.mark.parametrize("max_retries", [0, 5])
-def test_what_was_done_is_not_sent_again(max_retries: int) -> None:
+@pytest.mark.parametrize("retries", [0, 5])
+def test_what_was_done_is_not_sent_again(retries: int) -> None:
     """What the look-up finds is the result, even where no retry is left."""
-    time, server = Time(), Server(lost())
-    found = retry(server, method="POST", what="x", policy=time.policy(max_retries), look_up=lambda: "found")
-    assert (found, server.calls, time.slept) == ("found", 1, [])
+    server = Server(LOST)
+    assert server.asked("POST", retries, look_up=lambda: "found") == "found"
+    assert (server.calls, server.slept) == (1, [])
 
 
 def test_each_lost_response_is_looked_up() -> None:
-    """What was not done after the first attempt may be after the second."""
     found = iter([None, None, "found"])
-    server = Server(lost(), lost(), lost())
-    result = retry(server, method="POST", what="x", policy=Time().policy(), look_up=lambda: next(found))
-    assert (result, server.calls) == ("found", 3)
+    server = Server(LOST, LOST, LOST)
+    assert (server.asked("POST", look_up=lambda: next(found)), server.calls) == ("found", 3)
 
 
 def test_a_look_up_that_fails_ends_it() -> None:
@@ -110,75 +98,68 @@ def test_a_look_up_that_fails_ends_it() -> None:
     def look_up() -> str:
         raise ModelExists("a/v1 is registered already")
 
-    server = Server(lost())
+    server = Server(LOST)
     with pytest.raises(ModelExists):
-        retry(server, method="POST", what="x", policy=Time().policy(), look_up=look_up)
+        server.asked("POST", look_up=look_up)
     assert server.calls == 1
 
 
-@pytest.mark.parametrize("error", [RequestRejected("400", status=400), UnexpectedResponse("no"), KeyError("a bug")])
-def test_any_other_error_is_raised_at_once_as_it_is(error: Exception) -> None:
-    """Only what is known to pass is tried again."""
-    time, server = Time(), Server(error)
+OWN = UnexpectedResponse("read a/v1: answered with HTML")
+
+
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [
+        *(
+            (error, error)
+            for error in (RequestRejected("400", status=400), UnexpectedResponse("no"), KeyError("a bug"))
+        ),
+        (Failed(Failure.LOST, "HTML", error=OWN), OWN),
+    ],
+)
+def test_any_other_error_is_raised_as_it_is(failure: Exception, error: Exception) -> None:
+    """Only what is known to pass is tried again; a failure may bring the error that is raised at the end."""
+    server = Server(failure)
     with pytest.raises(type(error)) as caught:
-        retry(server, method="GET", what="x", policy=time.policy())
+        server.asked(retries=0 if failure is not error else 5)
     assert caught.value is error
-    assert (server.calls, time.slept) == (1, [])
+    assert (server.calls, server.slept) == (1, [])
 
 
 # ---- what a person hears
 
 
+@pytest.mark.parametrize(("retries", "tried"), [(0, "once"), (1, "2 times"), (5, "6 times")])
+def test_the_last_failure_is_an_error_with_its_cause_and_the_attempts(retries: int, tried: str) -> None:
+    server = Server(*[LOST] * 20)
+    with pytest.raises(ServiceUnavailable) as caught:
+        server.asked(retries=retries)
+    assert str(caught.value) == f"read a/v1: 502: bad gateway; tried {tried}"
+    assert caught.value.attempts == server.calls == retries + 1
+
+
 @pytest.mark.parametrize(
-    ("retries", "line"),
+    ("failures", "lines", "slept"),
     [
-        (0, "read a/v1: 502: bad gateway; tried once"),
-        (1, "read a/v1: 502: bad gateway; tried 2 times"),
-        (5, "read a/v1: 502: bad gateway; tried 6 times"),
+        (
+            [busy(2), Failed(Failure.LOST, "502", 0.25)],
+            [
+                "info: read a/v1: 503: busy; trying again in 2 s (2 of 6)",
+                "info: read a/v1: trying again in 0.25 s (3 of 6)",
+            ],
+            [2, 0.25],
+        ),
+        ([Failed(Failure.RATE_LIMITED, "429", 50)], [], [0.0]),  # the gate reports it, and makes the call wait
+        ([], [], []),
     ],
 )
-def test_the_last_failure_is_an_error_with_its_cause_and_the_attempts(retries: int, line: str) -> None:
-    """One line."""
-    server = Server(*(lost() for _ in range(20)))
-    with pytest.raises(ServiceUnavailable) as caught:
-        retry(server, method="GET", what="read a/v1", policy=Time().policy(retries))
-    assert (str(caught.value), caught.value.attempts, server.calls) == (line, retries + 1, retries + 1)
-
-
-def test_a_failure_may_bring_the_error_that_is_raised_at_the_end() -> None:
-    """It says more to a person."""
-    own = UnexpectedResponse("read a/v1: answered with HTML")
-    with pytest.raises(UnexpectedResponse) as caught:
-        retry(Server(Failed(Failure.LOST, "HTML", error=own)), method="GET", what="x", policy=Time().policy(0))
-    assert caught.value is own
-
-
-def test_each_wait_is_reported_and_its_cause_once() -> None:
-    """A person who waits sees why, for how long, and how much is left."""
-    reported: list[tuple[str, str]] = []
-    with operation.running(Operation(lambda severity, line: reported.append((severity, line)), began=0.0)):
-        server = Server(Failed(Failure.TURNED_AWAY, "503: busy", 2), Failed(Failure.LOST, "502", 0.25))
-        retry(server, method="GET", what="list the models", policy=Time().policy())
-    assert reported == [
-        ("info", "list the models: 503: busy; trying again in 2 s (2 of 6)"),
-        ("info", "list the models: trying again in 0.25 s (3 of 6)"),
-    ]
-
-
-def test_a_refused_turn_is_not_reported_here() -> None:
-    """The gate reports it, once for all calls; and makes the call wait."""
-    reported: list[str] = []
-    time = Time()
-    with operation.running(Operation(lambda _severity, line: reported.append(line), began=0.0)):
-        retry(Server(Failed(Failure.RATE_LIMITED, "429", 50)), method="GET", what="x", policy=time.policy())
-    assert (reported, time.slept) == ([], [0.0])
-
-
-def test_success_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing is reported, and nothing waited for."""
-    time = Time()
-    retry(Server(), method="POST", what="x", policy=time.policy())
-    assert (time.slept, capsys.readouterr()) == ([], ("", ""))
+def test_each_wait_is_reported_and_its_cause_once(
+    failures: list[Exception], lines: list[str], slept: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = Server(*failures)
+    with reports() as reported:
+        server.asked()
+    assert (reported, server.slept, capsys.readouterr()) == (lines, slept, ("", ""))
 
 
 @pytest.mark.parametrize(("severity", "prefix"), [("info", ""), ("warning", "warning: ")])
@@ -197,30 +178,35 @@ def test_without_an_operation_a_line_goes_to_stderr(
     ("asked", "waited"), [(0, 0), (2.5, 2.5), (60, 60), (61, RETRY_AFTER_LIMIT), (float("inf"), RETRY_AFTER_LIMIT)]
 )
 def test_the_server_is_asked_again_when_it_said_within_a_limit(asked: float, waited: float) -> None:
-    """A server may ask for an hour."""
-    time = Time()
-    retry(Server(busy(asked)), method="GET", what="x", policy=time.policy())
-    assert time.slept == [waited]
+    server = Server(busy(asked))
+    server.asked()
+    assert server.slept == [waited]
 
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
-        (None, None),
-        ("0", 0.0),
-        ("2", 2.0),
-        (" 7 ", 7.0),
-        ("3600", 3600.0),
-        ("9" * 400, float("inf")),
+        *((header, None) for header in (None, "soon", "-5", "²")),
+        *(("0", 0.0), ("2", 2.0), (" 7 ", 7.0), ("3600", 3600.0), ("9" * 400, float("inf"))),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
-        ("soon", None),
-        ("-5", None),
-        ("²", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
-    """Anything else is none."""
     assert retry_after(header) == seconds
+
+
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Wed, 21 Oct 2015 07:27:00 GMT", 60.0),
+        ("Wed, 21 Oct 2015 07:29:00 GMT", 0.0),
+        ("no date", 0.0),
+        (None, 0.0),
+    ],
+)
+def test_a_date_of_retry_after_is_of_the_servers_clock(date: str | None, seconds: float) -> None:
+    """This machine's may be wrong by years."""
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT", date) == seconds
 
 
 @given(st.text(st.characters(codec="latin-1", exclude_categories=["Cc"])))
@@ -229,62 +215,47 @@ def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | N
 @example("Wed, 99 Foo 99999 99:99:99 GMT")
 @example("Fri, 31 Dec 0000 00:00:00 -9999")
 def test_no_retry_after_is_too_odd(header: str) -> None:
-    """It is none or at least nothing."""
     seconds = retry_after(header)
     assert seconds is None or seconds >= 0
 
 
 @given(st.integers(1, 20))
 def test_waits_are_by_chance_and_below_a_limit_that_doubles(failures: int) -> None:
-    """Up to the longest."""
-    time = Time()
-    policy = time.policy(max_retries=20)
+    server = Server(*[LOST] * failures)
     with operation.running(Operation(time_limit=1e9, began=0.0)):
-        retry(Server(*(lost() for _ in range(failures))), method="GET", what="x", policy=policy)
+        server.asked(retries=20)
+    policy = server.policy(20)
     limits = [min(policy.first_wait * 2**n, policy.longest_wait) for n in range(failures)]
-    assert len(time.slept) == failures
-    assert all(0 <= wait <= limit for wait, limit in zip(time.slept, limits, strict=True))
+    assert len(server.slept) == failures
+    assert all(0 <= wait <= limit for wait, limit in zip(server.slept, limits, strict=True))
 
 
 def test_waits_of_the_resources_of_one_stack_differ() -> None:
     """They would otherwise all come back at once."""
-    time = Time()
-    for _ in range(20):
-        retry(Server(lost()), method="GET", what="x", policy=time.policy())
-    assert len(set(time.slept)) > 1
+    servers = [Server(LOST) for _ in range(20)]
+    assert {server.asked() for server in servers} == {"response"}
+    assert len({server.slept[0] for server in servers}) > 1
 
 
 # ---- the operation's time limit
 
 
-def test_a_wait_that_would_outlast_the_operation_is_not_begun() -> None:
-    """What would end after the limit is given up at once."""
-    time, server = Time(), Server(busy(30))
-    with (
-        operation.running(Operation(time_limit=20, began=0.0)),
-        pytest.raises(ServiceUnavailable, match="tried once"),
-    ):
-        retry(server, method="GET", what="x", policy=time.policy())
-    assert (server.calls, time.slept) == (1, [])
-
-
 def test_the_time_limit_is_of_all_calls_of_an_operation() -> None:
     """With 100 s, a server that asks for 30 s each time is tried four times by two calls together."""
-    time = Time()
-    calls = 0
+    first = Server(busy(30))
+    second = Server(*[busy(30)] * 20, slept=first.slept)
     with operation.running(Operation(time_limit=100, began=0.0)):
-        retry(Server(busy(30)), method="GET", what="x", policy=time.policy())
-        server = Server(*(busy(30) for _ in range(20)))
+        first.asked()
         with pytest.raises(ServiceUnavailable, match="tried 3 times"):
-            retry(server, method="GET", what="x", policy=time.policy(20))
-        calls = server.calls
-    assert (calls, time.slept) == (3, [30, 30, 30])
+            second.asked(retries=20)
+    assert (second.calls, second.slept) == (3, [30, 30, 30])
 
 
-def test_without_an_operation_each_call_has_a_limit_of_its_own() -> None:
-    """300 s, from when it began."""
-    time = Time()
-    for _ in range(2):
-        with pytest.raises(ServiceUnavailable, match="tried 6 times"):
-            retry(Server(*(busy(59) for _ in range(20))), method="GET", what="x", policy=time.policy(20))
-    assert time.slept == [59.0] * 10
+@pytest.mark.parametrize(("limit", "slept"), [(20, []), (None, [59.0] * 5)])
+def test_a_wait_that_would_outlast_the_operation_is_not_begun(limit: float | None, slept: list[float]) -> None:
+    """Without an operation each call has a limit of its own: 300 s, from when it began."""
+    server = Server(*[busy(30 if limit else 59)] * 20, slept=[] if limit else [1000.0])
+    running = operation.running(Operation(time_limit=limit, began=0.0)) if limit else nullcontext()
+    with running, pytest.raises(ServiceUnavailable):
+        server.asked(retries=20)
+    assert (server.calls, server.slept[-5:]) == (len(slept) + 1, slept)

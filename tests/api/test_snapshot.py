@@ -13,7 +13,7 @@ import pytest
 from documents import answer
 
 from enkrypt_provider.api import operation
-from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.client import VISIBILITY_WAITS, EnkryptClient
 from enkrypt_provider.api.operation import Operation
 from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.api.snapshot import FRESH, NUMBERS_FRESH, Snapshot
@@ -31,6 +31,7 @@ class Api:
         self.models: list[Any] = list(models)
         self.calls: list[str] = []
         self.listed: Callable[[], httpx.Response] = lambda: _json({"models": self.models})
+        self.read: Callable[[], list[Any]] = lambda: self.models
         self.now = 0.0
         self.client = EnkryptClient(
             Settings(Key("stand-in-key"), "https://h"),
@@ -43,14 +44,16 @@ class Api:
         self.calls.append(request.url.path.rpartition("/")[2])
         if self.calls[-1] == "list-models":
             return self.listed()
-        name, version = request.headers["X-Enkrypt-Model"], request.headers["X-Enkrypt-Model-Version"]
-        wanted = (m for m in self.models if m["model_saved_name"] == name and _version(m) == version)
-        found = next(wanted, None)
+        wanted = Identifier(request.headers["X-Enkrypt-Model"], request.headers["X-Enkrypt-Model-Version"])
+        found = next((item for item in self.read() if KIND.identity_in(item) == wanted), None)
         return _json({"message": "no such model"}, 404) if found is None else _json(found)
 
+    def find(self, name: str, version: str = "1") -> Any:
+        return self.snapshot.find(identity(name, version))
 
-def _version(item: Any) -> Any:
-    return item.get("model_version") or item["model_config"]["model_version"]
+    def seen(self) -> Any:
+        """The name that model `m` has of its own."""
+        return self.find("m").inputs["model_name"]
 
 
 def _json(body: Any, status: int = 200) -> httpx.Response:
@@ -65,82 +68,59 @@ def identity(name: str, version: str = "1") -> Identifier:
     return Identifier(name, version)
 
 
-def test_a_refresh_of_many_models_is_one_call() -> None:
-    """One list serves them all."""
-    api = Api(*(model(f"m{n}") for n in range(50)))
-    found = [api.snapshot.find(identity(f"m{n}")) for n in range(50)]
-    assert [live.identity.name for live in found if live] == [f"m{n}" for n in range(50)]
-    assert api.calls == ["list-models"]
-
-
-def test_threads_that_ask_together_wait_for_one_list() -> None:
-    """None makes a call of its own."""
-    api = Api(*(model(f"m{n}") for n in range(16)))
-    together = threading.Barrier(16)
+@pytest.mark.parametrize("threads", [1, 16])
+def test_a_refresh_of_many_models_is_one_call(threads: int) -> None:
+    api = Api(*(model(f"m{n}") for n in range(48)))
+    together = threading.Barrier(threads)
 
     def find(number: int) -> Any:
-        together.wait()
-        return api.snapshot.find(identity(f"m{number}"))
+        if number < threads:
+            together.wait()
+        return api.find(f"m{number}")
 
-    with ThreadPoolExecutor(16) as pool:
-        found = list(pool.map(find, range(16)))
-    assert [live.identity.name for live in found] == [f"m{n}" for n in range(16)]
+    with ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(find, range(48)))
+    assert [live.identity.name for live in found] == [f"m{n}" for n in range(48)]
     assert api.calls == ["list-models"]
 
 
-def test_two_versions_of_one_model_are_two_registrations() -> None:
-    """Each is found by its own."""
-    api = Api(model("m", model_config__model_version="1"), model("m", model_config__model_version="2"))
-    found = api.snapshot.find(identity("m", "2"))
-    assert found is not None
-    assert found.identity == identity("m", "2")
-
-
-def test_a_version_at_the_root_is_found_too() -> None:
-    """Dialect v2 has it there."""
-    item = {**model("m", model_config__model_version=None), "model_version": "7"}
-    api = Api(item)
-    assert api.snapshot.find(identity("m", "7")) == codec.read(KIND, item)
+@pytest.mark.parametrize("at_the_root", [False, True])
+def test_two_versions_of_one_model_are_two_registrations(at_the_root: bool) -> None:
+    items = [model("m", model_config__model_version=version) for version in ("1", "2")]
+    if at_the_root:
+        items = [{**item, "model_version": item["model_config"].pop("model_version")} for item in items]
+    api = Api(*items)
+    assert [api.find("m", version) for version in ("1", "2")] == [codec.read(KIND, item) for item in items]
     assert api.calls == ["list-models"]
 
 
 def test_a_change_of_ours_makes_the_list_old() -> None:
-    """What is read after it was asked for after it."""
+    """What is read after it was asked for after it, also where the change falls into the call."""
     api = Api(model("m", model_name="before"))
-    api.snapshot.find(identity("m"))
+    assert api.seen() == "before"
     api.models = [model("m", model_name="after")]
     api.snapshot.changed()
-    found = api.snapshot.find(identity("m"))
-    assert found is not None
-    assert found.inputs["model_name"] == "after"
+    assert api.seen() == "after"
     assert api.calls == ["list-models", "list-models"]
-
-
-def test_a_change_during_the_call_makes_the_list_old_too() -> None:
-    """A list that was asked for before the change is read by nobody who asks after it."""
-    api = Api(model("m", model_name="before"))
 
     def listed() -> httpx.Response:
         old = _json({"models": api.models})
-        api.models = [model("m", model_name="after")]
+        api.models = [model("m", model_name="at last")]
         api.snapshot.changed()
         api.listed = lambda: _json({"models": api.models})
         return old
 
+    api.snapshot.changed()
     api.listed = listed
-    api.snapshot.find(identity("m"))
-    found = api.snapshot.find(identity("m"))
-    assert found is not None
-    assert found.inputs["model_name"] == "after"
+    assert (api.seen(), api.seen()) == ("after", "at last")
 
 
 @pytest.mark.parametrize(("later", "calls"), [(0.0, 1), (FRESH, 1), (FRESH + 0.1, 2)])
 def test_a_list_is_read_for_a_few_seconds(later: float, calls: int) -> None:
-    """Then it is asked for anew."""
     api = Api(model("m"))
-    api.snapshot.find(identity("m"))
+    api.find("m")
     api.now += later
-    api.snapshot.find(identity("m"))
+    api.find("m")
     assert len(api.calls) == calls
 
 
@@ -148,8 +128,8 @@ def test_a_model_that_the_list_lacks_is_read_by_itself() -> None:
     """A list may lag: only `get-model` says that a model is gone."""
     api = Api(model("m"))
     api.listed = lambda: _json({"models": []})
-    assert api.snapshot.find(identity("m")) == codec.read(KIND, model("m"))
-    assert api.snapshot.find(identity("other")) is None
+    assert api.find("m") == codec.read(KIND, model("m"))
+    assert api.find("other") is None
     assert api.calls == ["list-models", "get-model", "get-model"]
 
 
@@ -166,38 +146,31 @@ def test_a_model_that_the_list_lacks_is_read_by_itself() -> None:
     ],
 )
 def test_a_list_without_details_costs_one_call_for_each_model(listed: Any) -> None:
-    """And the list itself is asked for only once."""
     api = Api(model("m"), model("n"))
     api.listed = lambda: _json(listed)
-    assert api.snapshot.find(identity("m")) == codec.read(KIND, model("m"))
-    assert api.snapshot.find(identity("n")) == codec.read(KIND, model("n"))
+    assert api.find("m") == codec.read(KIND, model("m"))
+    assert api.find("n") == codec.read(KIND, model("n"))
     assert api.calls == ["list-models", "get-model", "get-model"]
 
 
 @pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationFailed), (500, ServiceUnavailable)])
-def test_all_who_wait_get_the_same_error(status: int, kind: type[EnkryptError]) -> None:
-    """Nobody spends the same retries again."""
+@pytest.mark.parametrize("passed", ["time", "a change"])
+def test_all_who_wait_get_the_same_error_as_long_as_a_list_is_kept(
+    status: int, kind: type[EnkryptError], passed: str
+) -> None:
+    """Nobody spends the same retries again; it ends after a while, or with a change of ours."""
     api = Api(model("m"))
     api.listed = lambda: _json({"message": "no"}, status)
     for _ in range(3):
         with pytest.raises(kind):
-            api.snapshot.find(identity("m"))
+            api.find("m")
     assert api.calls == ["list-models"]
-
-
-@pytest.mark.parametrize("passed", ["time", "a change"])
-def test_an_error_is_kept_as_long_as_a_list(passed: str) -> None:
-    """It ends after a while, or with a change of ours."""
-    api = Api(model("m"))
-    api.listed = lambda: _json({}, 500)
-    with pytest.raises(ServiceUnavailable):
-        api.snapshot.find(identity("m"))
     api.listed = lambda: _json({"models": api.models})
     if passed == "time":
         api.now += FRESH + 1
     else:
         api.snapshot.changed()
-    assert api.snapshot.find(identity("m")) == codec.read(KIND, model("m"))
+    assert api.find("m") == codec.read(KIND, model("m"))
 
 
 # ---- numbers
@@ -206,17 +179,17 @@ def test_an_error_is_kept_as_long_as_a_list(passed: str) -> None:
 def test_a_number_is_known_from_a_list_that_is_older_than_changes_of_ours() -> None:
     """Only the number is read from it, so that the deletes of a run are one list."""
     api = Api(model("m", model_id=7), model("n", model_id=None))
-    assert api.snapshot.has_number(identity("m"), 7)
+    has_number = api.snapshot.has_number
+    assert has_number(identity("m"), 7)
     for _ in range(3):
         api.snapshot.changed()
         api.now += NUMBERS_FRESH / 4
-        assert api.snapshot.has_number(identity("m"), 7)
-    assert not api.snapshot.has_number(identity("m"), 8)
-    assert not api.snapshot.has_number(identity("n"), None)
-    assert not api.snapshot.has_number(identity("gone"), 7)
+        assert has_number(identity("m"), 7)
+    for other in (("m", 8), ("n", None), ("gone", 7)):
+        assert not has_number(identity(other[0]), other[1])
     assert api.calls == ["list-models"]
     api.now += NUMBERS_FRESH
-    assert api.snapshot.has_number(identity("m"), 7)
+    assert has_number(identity("m"), 7)
     assert api.calls == ["list-models", "list-models"]
 
 
@@ -227,11 +200,38 @@ def test_the_names_are_known_even_where_a_list_has_no_details() -> None:
     assert set(api.snapshot.identities()) == {identity("m"), identity("n")}
 
 
+@pytest.mark.parametrize("is_listed_again", [True, False])
+def test_what_the_list_shows_is_not_gone_because_a_read_says_so(is_listed_again: bool) -> None:
+    """A second list decides: the first may have been older than somebody's deletion."""
+    api = Api()
+    summaries = iter([["a"], ["a"] if is_listed_again else []])
+    api.listed = lambda: _json(
+        {"models": [{"model_saved_name": name, "model_version": "1"} for name in next(summaries)]}
+    )
+    if is_listed_again:
+        with pytest.raises(UnexpectedResponse, match="a/1: the API lists it and says that it is not there"):
+            api.snapshot.find(identity("a"))
+    else:
+        assert api.snapshot.find(identity("a")) is None
+    again = ["get-model"] * len(VISIBILITY_WAITS) * is_listed_again
+    assert api.calls == ["list-models", "get-model", "list-models", *again]
+
+
+def test_a_read_that_lags_behind_the_list_is_repeated() -> None:
+    api = Api(model("a"))
+    api.listed = lambda: _json({"models": [{"model_saved_name": "a", "model_version": "1"}]})
+    lagging = iter([[], api.models])
+    api.read = lambda: next(lagging)
+    found = api.snapshot.find(identity("a"))
+    assert found is not None
+    assert found.identity == identity("a")
+    assert api.calls == ["list-models", "get-model", "list-models", "get-model"]
+
+
 def test_a_broken_item_is_named_in_its_error() -> None:
-    """It is whole, but no registration."""
     api = Api({**model("m"), "certifications": 5})
     with pytest.raises(UnexpectedResponse, match=r"^m/1: "):
-        api.snapshot.find(identity("m"))
+        api.find("m")
 
 
 def test_waiting_for_another_threads_list_is_not_work() -> None:
@@ -246,7 +246,7 @@ def test_waiting_for_another_threads_list_is_not_work() -> None:
 
     def find() -> Any:
         with operation.running(ours):
-            return api.snapshot.find(identity("m"))
+            return api.find("m")
 
     def clock() -> float:
         now = api.now

@@ -49,75 +49,52 @@ FAILURES: list[tuple[Exception, bool, str]] = [
     (httpx.PoolTimeout("no connection free"), True, f"{UNREACHED} (no connection free){CHECK}"),
     (httpx.ProxyError("407 from the proxy"), True, f"{UNREACHED} (407 from the proxy){CHECK}"),
     (httpx.UnsupportedProtocol("no http"), True, f"{UNREACHED} (no http){CHECK}"),
-    (httpx.ReadTimeout("timed out"), False, "no response within 30 s"),
-    (httpx.WriteTimeout("timed out"), False, "no response within 30 s"),
-    (httpx.ReadError("reset"), False, "the connection broke (ReadError)"),
-    (httpx.WriteError("reset"), False, "the connection broke (WriteError)"),
-    (httpx.CloseError("reset"), False, "the connection broke (CloseError)"),
-    (httpx.RemoteProtocolError("peer closed"), False, "the connection broke (RemoteProtocolError)"),
-    (ConnectionResetError("reset"), False, "the connection broke (ConnectionResetError)"),
+    *((kind("timed out"), False, "no response within 30 s") for kind in (httpx.ReadTimeout, httpx.WriteTimeout)),
+    *((kind("reset"), False, f"the connection broke ({kind.__name__})") for kind in (
+        httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError, ConnectionResetError)),
 ]  # fmt: skip
+failures = pytest.mark.parametrize(("failure", "unsent", "line"), FAILURES, ids=lambda v: type(v).__name__)
 
 
 @every_call
-@pytest.mark.parametrize(("failure", "_unsent", "line"), FAILURES, ids=lambda v: type(v).__name__)
+@failures
 def test_each_failure_of_the_network_is_one_line_and_sent_again(
-    name: str, failure: Exception, _unsent: bool, line: str
+    name: str, failure: Exception, unsent: bool, line: str
 ) -> None:
-    """The line says what broke and how often it was tried."""
+    """The line says what broke and how often it was tried. Of creates only one that was sent is looked up first."""
     assert str(error_of(name, failure)) == f"{name}: {line}; tried once"
-    server = Server(failure, says(GOOD[name]))
-    CALLS[name](server.client(retries=1))
+    server, looked_up = Server(failure, says(GOOD[name])), list[str]()
+    if name.startswith("create"):
+        server.client(retries=1).add(KIND, BODY, MODEL, lambda: looked_up.append(""))
+    else:
+        CALLS[name](server.client(retries=1))
     assert len(server.sent) == 2
+    assert len(looked_up) == (name.startswith("create") and not unsent)
 
 
-@pytest.mark.parametrize(("failure", "unsent", "_line"), FAILURES, ids=lambda v: type(v).__name__)
-def test_only_a_create_that_was_sent_is_looked_up(failure: Exception, unsent: bool, _line: str) -> None:
-    """One that never left is simply sent again; one whose response was lost is looked up first."""
-    looked_up: list[str] = []
-
-    def look_up() -> Any:
-        looked_up.append("")
-        return codec.read(KIND, answer())
-
-    server = Server(failure, says(GOOD["create Test_Model/1"]))
-    assert server.client(retries=1).add(KIND, BODY, MODEL, look_up) == codec.read(KIND, answer())
-    assert (len(server.sent), len(looked_up)) == ((2, 0) if unsent else (1, 1))
-
-
-@pytest.mark.parametrize("failure", [failure for failure, *_ in FAILURES], ids=lambda v: type(v).__name__)
-def test_no_failure_of_the_network_shows_the_key(failure: Exception) -> None:
+@failures
+def test_no_failure_of_the_network_shows_the_key(failure: Exception, unsent: bool, line: str) -> None:
     """A library may put a header into its message."""
     error = error_of("read Test_Model/1", type(failure)(f"illegal header value {KEY!r}"))
     assert KEY not in str(error) + "".join(traceback.format_exception(error))
+    assert unsent is ("cannot be reached" in str(error)) is ("cannot be reached" in line)
 
 
 # ---- bounds
 
 
-def _mebibytes(count: int) -> Iterator[bytes]:
-    blanks = b" " * 2**20
-    return (blanks for _ in range(count))
-
-
 @pytest.mark.parametrize(
     ("name", "limit"),
-    [
-        ("read Test_Model/1", RESPONSE_LIMIT),
-        ("delete Test_Model/1", RESPONSE_LIMIT),
-        ("list the models", LIST_LIMIT),
-    ],
+    [("read Test_Model/1", RESPONSE_LIMIT), ("delete Test_Model/1", RESPONSE_LIMIT), ("list the models", LIST_LIMIT)],
 )
 def test_a_response_without_end_is_cut_off_at_the_limit(name: str, limit: int) -> None:
-    """It costs no more memory than the largest that could be meant."""
-    chunks = _mebibytes(1000)
+    chunks = itertools.repeat(b" " * 2**20, 1000)
     error = error_of(name, drips(chunks))
     assert str(error) == f"{name}: {HOST} answered 200 with more than {limit:,} bytes"
     assert len(list(chunks)) >= 1000 - limit // 2**20 - 2
 
 
 def test_a_list_may_be_longer_than_one_model() -> None:
-    """Five models of a mebibyte each are read."""
     found = {"models": [answer(model_config__system_prompt="x" * 2**20) for _ in range(5)]}
     assert len(Server(says(found)).client().list_all(KIND)) == 5
 
@@ -136,7 +113,6 @@ SWOLLEN = f"answered with a compressed body that is cut short or over {RESPONSE_
     ],
 )  # fmt: skip
 def test_a_compressed_body_that_swells_or_breaks_is_an_error(body: bytes, encoding: str, line: str) -> None:
-    """It is refused before it costs anything."""
     error = error_of("read Test_Model/1", says(body, content_encoding=encoding))
     assert str(error) == f"read Test_Model/1: {HOST} {line}"
 
@@ -151,7 +127,6 @@ def test_a_compressed_body_that_swells_or_breaks_is_an_error(body: bytes, encodi
     ],
 )
 def test_a_proxy_may_compress_what_was_asked_for_plain(body: bytes, encoding: str) -> None:
-    """A small compressed body is read."""
     assert Server(says(body, content_encoding=encoding)).client().get(KIND, MODEL) == codec.read(KIND, answer())
 
 
@@ -297,7 +272,6 @@ def test_a_connection_that_is_kept_is_bounded_anew_for_each_exchange() -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_the_key_never_follows_a_redirect(status: int) -> None:
-    """Another server, to which the first one redirects, never hears of us."""
     with (
         listening(respond_with(200, ANSWER.encode())) as (elsewhere, strangers),
         listening(respond_with(status, Location=f"{elsewhere}/models/get-model")) as (url, heads),
@@ -307,12 +281,17 @@ def test_the_key_never_follows_a_redirect(status: int) -> None:
     assert (len(heads), strangers) == (1, [])
 
 
-def test_a_proxy_is_asked_for_a_tunnel_and_sees_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment's proxy is used for https, and is told nothing but the host."""
+@pytest.fixture
+def no_exceptions(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The environment without hosts that no proxy is for."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_a_proxy_is_asked_for_a_tunnel_and_sees_no_key(no_exceptions: pytest.MonkeyPatch) -> None:
     with listening(respond_with(502)) as (url, heads):
-        monkeypatch.setenv("HTTPS_PROXY", url)
-        monkeypatch.delenv("NO_PROXY", raising=False)
-        monkeypatch.delenv("no_proxy", raising=False)
+        no_exceptions.setenv("HTTPS_PROXY", url)
         with pytest.raises(ServiceUnavailable, match="cannot be reached"):
             connected("https://api.enkryptai.invalid").get(KIND, MODEL)
     assert heads[0].startswith("CONNECT api.enkryptai.invalid:443 ")
@@ -320,15 +299,12 @@ def test_a_proxy_is_asked_for_a_tunnel_and_sees_no_key(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-def test_plain_http_never_leaves_this_machine_by_a_proxy(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
-    """A proxy of the environment is not handed the key that plain http carries to this machine."""
+def test_plain_http_never_leaves_this_machine_by_a_proxy(no_exceptions: pytest.MonkeyPatch, variable: str) -> None:
     with (
         listening(respond_with(502)) as (proxy, strangers),
         listening(respond_with(200, ANSWER.encode())) as (url, heads),
     ):
-        for name in ("NO_PROXY", "no_proxy"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv(variable, proxy)
+        no_exceptions.setenv(variable, proxy)
         assert connected(url).get(KIND, MODEL) == codec.read(KIND, answer())
     assert (len(heads), strangers) == (1, [])
 
@@ -338,13 +314,10 @@ def test_plain_http_never_leaves_this_machine_by_a_proxy(monkeypatch: pytest.Mon
     [
         ("SSL_CERT_FILE", "/nowhere.pem", "SSL_CERT_FILE must name a readable file of certificates (PEM)"),
         ("HTTPS_PROXY", "socks5://127.0.0.1:1", "a SOCKS proxy needs one more package: pip install 'httpx[socks]'"),
-        (
-            "HTTPS_PROXY",
-            "http://me:pass#word@127.0.0.1:port",
-            "HTTPS_PROXY or ALL_PROXY holds no proxy's URL: percent-encode what is odd in its password",
-        ),
+        ("HTTPS_PROXY", "http://me:pass#word@127.0.0.1:port",
+         "HTTPS_PROXY or ALL_PROXY holds no proxy's URL: percent-encode what is odd in its password"),
     ],
-)
+)  # fmt: skip
 def test_a_proxy_or_certificates_that_cannot_be_used_are_named_at_once(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, line: str
 ) -> None:
@@ -357,7 +330,6 @@ def test_a_proxy_or_certificates_that_cannot_be_used_are_named_at_once(
 
 
 def test_a_port_where_nobody_listens_is_named_and_tried_again() -> None:
-    """Nothing can have been sent."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(ServiceUnavailable) as caught:
@@ -404,7 +376,6 @@ def _served(database: Path, *faults: Fault) -> Iterator[EnkryptClient]:
 def test_every_fault_of_the_emulator_is_the_right_error_and_the_next_call_works(
     tmp_path: Path, reach: Any, fault: Fault, kind: type[EnkryptError], line: str
 ) -> None:
-    """The connection is fit for use again."""
     with reach(tmp_path / "a.sqlite") as client:
         client.add(KIND, BODY, MODEL)
     with reach(tmp_path / "a.sqlite", fault.model_copy(update={"call": "modify_model", "first": 2})) as client:
@@ -415,7 +386,6 @@ def test_every_fault_of_the_emulator_is_the_right_error_and_the_next_call_works(
 
 
 def test_the_embedded_emulator_is_made_where_it_is_missing(tmp_path: Path) -> None:
-    """Its folder and file are made on first use."""
     database = tmp_path / "state" / "deeper" / "emulator.sqlite"
     assert EnkryptClient(Settings(Key("embedded"), "", database)).list_all(KIND) == []
     assert database.exists()

@@ -30,5 +30,6 @@ def test_a_launcher_of_this_python_is_installed(typed: Type, project: Project) -
 
 def test_without_an_engine_it_says_so(typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/nowhere")
     ran = typed("plugin", "install")
-    assert (ran.code, ran.err) == (1, "error: pulumi is not on PATH\n")
+    assert (ran.code, ran.err) == (1, "error: there is no `pulumi` on PATH: https://www.pulumi.com/docs/install/\n")

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from frontends.plugin_engine import running as running_plugin
 
 from enkrypt_provider.emulator import create_app, serve_in_thread
+from enkrypt_provider.frontends.property_values import Secret
 
 from .client import NoPython, OfficialClient, Person, running
+from .native import NativeStack
 from .stack import Stack
 
 HERE = Path(__file__).parent
@@ -51,7 +54,12 @@ def person(official: OfficialClient, url: str) -> Person:
     return Person(official, url, KEY)
 
 
-@pytest.fixture
-def stack(url: str) -> Stack:
-    """A stack in v2 at the same API."""
-    return Stack.configured("v2", url, KEY)
+@pytest.fixture(params=["dynamic", "native"])
+def stack(request: pytest.FixtureRequest, url: str) -> Iterator[Stack]:
+    """A stack in v2 at the same API, of either front end."""
+    if request.param == "dynamic":
+        yield Stack.configured("v2", url, KEY)
+        return
+    with running_plugin() as engine:
+        engine.configure(endpoint=url, apiKey=Secret(KEY), dialect="v2")
+        yield NativeStack(engine)

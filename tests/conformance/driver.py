@@ -130,24 +130,16 @@ def blocks() -> Json:
 
 def policy_life(url: str, key: str, step: str, **arguments: Json) -> Json:
     """`add`, `get`, `list`, `modify` or `delete` of a policy."""
-    client = GuardrailsClient(key, url)
-    calls = {
-        "add": client.add_policy, "get": client.get_policy, "list": client.get_policy_list,
-        "modify": client.modify_policy, "delete": client.delete_policy,
-    }  # fmt: skip
-    found = calls[step](**arguments)
+    call = "get_policy_list" if step == "list" else f"{step}_policy"
+    found = getattr(GuardrailsClient(key, url), call)(**arguments)
     # Its own `to_dict` of a deletion fails: it reads a field that the class has not.
     return {"message": found.message, "data": vars(found.data)} if step == "delete" else found.to_dict()
 
 
 def deployment_life(url: str, key: str, step: str, **arguments: Json) -> Json:
     """The same of a deployment."""
-    client = DeploymentClient(key, url)
-    calls = {
-        "add": client.add_deployment, "get": client.get_deployment, "list": client.list_deployments,
-        "modify": client.modify_deployment, "delete": client.delete_deployment,
-    }  # fmt: skip
-    return calls[step](**arguments).to_dict()
+    call = "list_deployments" if step == "list" else f"{step}_deployment"
+    return getattr(DeploymentClient(key, url), call)(**arguments).to_dict()
 
 
 CALLS: Mapping[str, Callable[..., Json]] = {

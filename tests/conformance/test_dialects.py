@@ -82,7 +82,6 @@ def test_changing_the_dialect_changes_nothing(database: Path, dialect: Dialect) 
 
 
 def test_the_documents_model_lives_on_in_v2(database: Path) -> None:
-    """The document's own model, its vendor and all, is as declared in v2, and an update there keeps its vendor."""
     old, new = Stack.configured("v1", database), Stack.configured("v2", database)
     held = old.create(document())
     assert new.drift(held, document()) == []
@@ -102,20 +101,7 @@ def test_a_vendor_that_was_declared_in_v2_is_sent_in_v1(database: Path) -> None:
     assert old.drift(old.update(held, document(model_name="another")), document(model_name="another")) == []
 
 
-def test_an_update_in_v2_keeps_what_v1_alone_says(database: Path) -> None:
-    """The vendor, the template and the type that somebody registered in v1 survive a stack that speaks v2."""
-    said = {"model_provider": "Mistral AI", "conversation_template": "{{ messages }}"}
-    whole = document(model_config__conversation_template="{{ messages }}")
-    held = Stack.configured("v1", database).create(whole)
-    declared = shared(document(model_config__system_prompt="Be brief.", adopt_existing=True))
-    held = Stack.configured("v2", database).create(without_vendor(declared))
-    seen = config_of(database, "v1", held)
-    assert {name: seen[name] for name in said} == said
-    assert seen["system_prompt"] == "Be brief."
-
-
 def test_an_update_in_v1_keeps_what_v2_alone_says(database: Path) -> None:
-    """Tools, headers, the rate and all else that somebody registered in v2 survive a stack that speaks v1."""
     whole = everything("v2")
     held = Stack.configured("v2", database).create(whole)
     before = config_of(database, "v2", held)
@@ -129,7 +115,6 @@ def test_an_update_in_v1_keeps_what_v2_alone_says(database: Path) -> None:
 
 @pytest.mark.parametrize(("dialect", "field"), [("v1", "model_type"), ("v2", "model_version")])
 def test_a_stack_of_the_wrong_dialect_is_told_so(database: Path, dialect: Dialect, field: str) -> None:
-    """Whoever speaks the wrong dialect reads so in one line, and nothing is registered."""
     transport = httpx.WSGITransport(create_app(database, dialect=OTHER[dialect]))
     stack = Stack.answered(dialect, transport.handle_request)
     with pytest.raises(RequestRejected) as caught:

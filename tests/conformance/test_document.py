@@ -55,7 +55,6 @@ def test_the_documents_curl_has_the_documents_response(database: Path) -> None:
 
 
 def test_the_provider_sends_the_documents_request_and_reads_its_response() -> None:
-    """Its URL, headers and body in its order; its ids and times are outputs, and the model shows no drift."""
     sent: list[httpx.Request] = []
     bodies = [RESPONSE, {"models": [RESPONSE["data"]]}]
 

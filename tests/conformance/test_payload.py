@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from documents import BOXAI, minimal
+from documents import BOXAI, at, minimal
 from hypothesis import given, settings
+from pydantic import BaseModel
 
 from enkrypt_provider.kinds import codec, model, model_parts
 from enkrypt_provider.kinds.kind import Properties
@@ -40,14 +41,12 @@ def spelt(value: Json) -> str:
 
 
 def test_the_client_is_the_one_that_pypi_has(official: OfficialClient) -> None:
-    """Every file of the client is, byte for byte, as its wheel's own record says."""
     found = official("release")
     assert (found["version"], found["changed"]) == ("1.0.47", [])
     assert found["files"] > 50
 
 
 def test_the_provider_sends_what_the_client_sends(official: OfficialClient) -> None:
-    """For at least 200 generated models the payloads are equal, field for field and type for type."""
     compared = set()
 
     @settings(max_examples=MODELS, derandomize=True, database=None)
@@ -82,52 +81,31 @@ LEFT_OUT: dict[str, tuple[Json, Json]] = {
 
 
 def test_defaults_differ_where_the_document_has_its_own(official: OfficialClient) -> None:
-    """Where nothing is said, both send the same but for the five fields of the table."""
     ours = codec.body(MODEL, parsed(minimal()), "v2")
     config = {"model_provider": "openai", "endpoint_url": "https://h"}
     theirs = official("payload", config={"model_saved_name": "small", "model_version": "v1", "model_config": config})
-    found = {path: (at(ours, path), at(theirs, path)) for path in differing(ours, theirs)}
-    assert found == LEFT_OUT
-
-
-def at(document: Json, path: str) -> Json:
-    for name in path.split("."):
-        document = document[name]
-    return document
+    paths = {path: tuple(path.split(".")) for path in differing(ours, theirs)}
+    assert {path: (at(ours, place), at(theirs, place)) for path, place in paths.items()} == LEFT_OUT
 
 
 CONFIG = "model_config"
 BANK = {"system_description": "A bank."}
+APART = {"completions": "/a", "chat": "/b"}
 UNSAID: list[tuple[str, Properties, Json, set[str]]] = [
     ("several keys", {"apikeys": ["k1", "k2"]}, {"apikeys": ["k1", "k2"]}, {f"{CONFIG}.apikeys"}),
     ("a context", {"context": BANK}, {"context": BANK}, {f"{CONFIG}.context"}),
     ("Box AI", {"auth_data": BOXAI}, {}, {f"{CONFIG}.auth_data.{name}" for name in BOXAI}),
     ("a rate", {"rate_per_min": 30}, {"rate_per_min": 30}, {f"{CONFIG}.rate_per_min"}),
-    (
-        "a base path of two parts",
-        {"endpoint": {"host": "h", "base_path": "/openai/v1"}},
-        {"endpoint_url": "https://h/openai/v1/chat/completions"},
-        {f"{CONFIG}.endpoint.base_path", f"{CONFIG}.paths.chat"},
-    ),
-    (
-        "no base path",
-        {"endpoint": {"host": "h"}, "paths": {"completions": "", "chat": ""}},
-        {"endpoint_url": "https://h"},
-        {f"{CONFIG}.endpoint.base_path"},
-    ),
-    (
-        "a host in capitals",
-        {"endpoint": {"host": "Models.Example.COM", "base_path": "/v1"}},
-        {"endpoint_url": "https://Models.Example.COM/v1/chat/completions"},
-        {f"{CONFIG}.endpoint.host"},
-    ),
-    (
-        "paths that are no end of one URL",
-        {"endpoint": {"host": "h", "base_path": "/v1"}, "paths": {"completions": "/a", "chat": "/b"}},
-        {"endpoint_url": "https://h/v1", "paths": {"completions": "/a", "chat": "/b"}},
-        {f"{CONFIG}.paths.vision", f"{CONFIG}.paths.embeddings"},
-    ),
-]
+    ("a base path of two parts", {"endpoint": {"host": "h", "base_path": "/openai/v1"}},
+     {"endpoint_url": "https://h/openai/v1/chat/completions"},
+     {f"{CONFIG}.endpoint.base_path", f"{CONFIG}.paths.chat"}),
+    ("no base path", {"endpoint": {"host": "h"}, "paths": {"completions": "", "chat": ""}},
+     {"endpoint_url": "https://h"}, {f"{CONFIG}.endpoint.base_path"}),
+    ("a host in capitals", {"endpoint": {"host": "Models.Example.COM", "base_path": "/v1"}},
+     {"endpoint_url": "https://Models.Example.COM/v1/chat/completions"}, {f"{CONFIG}.endpoint.host"}),
+    ("paths that are no end of one URL", {"endpoint": {"host": "h", "base_path": "/v1"}, "paths": APART},
+     {"endpoint_url": "https://h/v1", "paths": APART}, {f"{CONFIG}.paths.vision", f"{CONFIG}.paths.embeddings"}),
+]  # fmt: skip
 """What the client cannot say: what a program says, what comes nearest to it, and in what the payloads differ then."""
 
 
@@ -152,58 +130,33 @@ def test_the_client_refuses_a_provider_that_it_does_not_know(official: OfficialC
         official("payload", config=config)
 
 
-def test_the_closed_sets_are_the_clients(official: OfficialClient) -> None:
-    """The values that this package knows are those that the client knows, no more and no fewer."""
+ELSEWHERE = {"endpoint_url", "apikey", "model_name", "testing_for", "model_id", "_extra_fields"}
+"""Fields of the client's configuration that are arguments under another name or in another place."""
+NEVER_SENT = {"model_api_value", "model_bearer_token", "model_api_key", "model_endpoint_url", "headers"}
+"""Fields that the client has and never sends: leftovers of an older API."""
+OURS = {"is_compatible_with", "model_version", "conversation_template", "endpoint", "apikeys"}
+
+
+def test_the_vocabulary_is_the_clients(official: OfficialClient) -> None:
+    """Of its closed sets each value is known and no other; what it sends can be declared, field by field."""
     known = official("vocabulary")
     assert set(known["ModelProviders"]) == {*PROTOCOLS, *PROTOCOLS_V2}
     assert known["InputModality"] == [*MODEL.fields["model_config.input_modalities"].values]
     assert known["OutputModality"] == [*MODEL.fields["model_config.output_modalities"].values]
-    assert known["ModelAuthTypeEnum"] == ["apikey", "jwt"]
-    assert known["ModelJwtMethodEnum"] == ["POST", "GET"]
+    assert (known["ModelAuthTypeEnum"], known["ModelJwtMethodEnum"]) == (["apikey", "jwt"], ["POST", "GET"])
 
+    config = {*known["ModelConfigDetails"]}
+    assert config - ELSEWHERE - NEVER_SENT == {*model.ModelConfig.model_fields} - OURS
+    parts: dict[str, type[BaseModel]] = {
+        "PathsConfig": model_parts.Paths, "BoxAIAuthData": model_parts.AuthData, "ModelContext": model_parts.Context,
+        "ModelJwtConfig": model_parts.JwtConfig,
+    }  # fmt: skip
+    for name, document in parts.items():
+        assert {*known[name]} - {"_extra_fields"} == {*document.model_fields}
+    v2 = {path.rpartition(".")[2] for path, only in MODEL.only_in.items() if only.dialect == "v2"}
+    assert v2 <= config | {*known["BoxAIAuthData"]}
+    assert not {"conversation_template", "model_type"} & config
 
-ELSEWHERE = {
-    "endpoint_url": "endpoint",
-    "apikey": "apikeys",
-    "model_name": "model_name, at the root",
-    "testing_for": "testing_for, at the root",
-    "model_id": "set by the server",
-}
-"""Fields of the client's configuration that are arguments under another name or in another place."""
-NEVER_SENT = {"model_api_value", "model_bearer_token", "model_api_key", "model_endpoint_url", "headers"}
-"""Fields that the client has and never sends: leftovers of an older API."""
-
-
-def test_every_field_of_the_client_is_an_argument(official: OfficialClient) -> None:
-    """What the client's classes hold can be declared, but for what the server sets and what is never sent."""
-    known = official("vocabulary")
-    config = {*known["ModelConfigDetails"]} - {"_extra_fields"} - ELSEWHERE.keys() - NEVER_SENT
-    assert config == {*model.ModelConfig.model_fields} - {
-        "is_compatible_with",
-        "model_version",
-        "conversation_template",
-        "endpoint",
-        "apikeys",
-    }
-    for name, shape in (
-        ("PathsConfig", model_parts.Paths),
-        ("BoxAIAuthData", model_parts.AuthData),
-        ("ModelContext", model_parts.Context),
-        ("ModelJwtConfig", model_parts.JwtConfig),
-    ):
-        assert {*known[name]} - {"_extra_fields"} == {*shape.model_fields}
-
-
-def test_what_the_client_never_sends_is_not_missed(official: OfficialClient) -> None:
-    """Its leftover fields are in no payload, whatever a user writes there."""
-    config = {"endpoint_url": "https://h", **dict.fromkeys(NEVER_SENT, "x")}
-    found = official("payload", config={"model_saved_name": "small", "model_config": config})
+    said = {"endpoint_url": "https://h", **dict.fromkeys(NEVER_SENT, "x")}
+    found = official("payload", config={"model_saved_name": "small", "model_config": said})
     assert not NEVER_SENT & found["model_config"].keys()
-
-
-def test_what_v2_alone_has_is_what_the_client_has_and_the_document_has_not(official: OfficialClient) -> None:
-    """The table of the dialects' own arguments agrees with both sources."""
-    v2 = {path.removeprefix("model_config.") for path, only in MODEL.only_in.items() if only.dialect == "v2"}
-    known = {name for shape in ("ModelConfigDetails", "BoxAIAuthData") for name in official("vocabulary")[shape]}
-    assert {path.rpartition(".")[2] for path in v2} <= known
-    assert not {"conversation_template", "model_type"} & known

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -44,61 +46,65 @@ def api(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 # ---- a life
 
 
-def test_the_client_leads_a_policy_through_its_life(official: OfficialClient, api: str) -> None:
-    def ask(step: str, **arguments: Json) -> Json:
-        return official("policy_life", url=api, key=KEY, step=step, **arguments)
+@dataclass(frozen=True)
+class Life:
+    """How the client speaks of a kind, and what it adds and makes of it."""
 
-    added = ask("add", policy_name="x", config=DETECTORS)
-    assert added["message"] == "Policy details added successfully"
-    seen = ask("get", policy_name="x")
+    noun: str
+    plural: str
+    added: Json
+    changed: Json
+
+    def ask(self, official: OfficialClient, url: str, step: str, name: str = "", **arguments: Json) -> Json:
+        named = {f"{self.noun}_name": name} if name else {}
+        return official(f"{self.noun}_life", url=url, key=KEY, step=step, **named, **arguments)
+
+
+OFF = {name: {"enabled": False} for name in DETECTORS}
+LIVES = [
+    Life(
+        "policy", "policies", {"policy_name": "x", "config": DETECTORS},
+        {"new_policy_name": "y", "config": {**OFF, "bias": {"enabled": True}}},
+    ),
+    Life(
+        "deployment", "deployments", {"config": DEPLOYED},
+        {"config": {**DEPLOYED, "name": "y", "model_version": "2"}},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("life", LIVES, ids=lambda life: life.noun)
+def test_the_client_leads_it_through_its_life(official: OfficialClient, api: str, life: Life) -> None:
+    def ask(step: str, name: str = "", **arguments: Json) -> Json:
+        return life.ask(official, api, step, name, **arguments)
+
+    added = ask("add", **life.added)
+    assert added["message"] == f"{life.noun.capitalize()} details added successfully"
+    seen = ask("get", "x")
     assert seen == added["data"]
-    assert (seen["detectors"]["nsfw"], seen["detectors"]["bias"]) == ({"enabled": True}, {"enabled": False})
-    listed = ask("list")["policies"]
-    assert [(it["name"], it["policy_id"]) for it in listed] == [("x", seen["policy_id"])]
-
-    off = {name: {"enabled": False} for name in DETECTORS}
-    changed = ask("modify", policy_name="x", new_policy_name="y", config={**off, "bias": {"enabled": True}})
-    assert changed["message"] == "Policy details updated successfully"
-    on = [name for name, it in ask("get", policy_name="y")["detectors"].items() if it["enabled"]]
-    assert on == ["bias"]
-    gone = ask("delete", policy_name="y")
-    assert (gone["message"], gone["data"]["policy_id"]) == ("Policy details deleted successfully", seen["policy_id"])
-    assert ask("list")["policies"] == []
-    assert ask("add", policy_name="y", config=DETECTORS)["data"]["name"] == "y"
-
-
-def test_the_client_leads_a_deployment_through_its_life(official: OfficialClient, api: str) -> None:
-    def ask(step: str, **arguments: Json) -> Json:
-        return official("deployment_life", url=api, key=KEY, step=step, **arguments)
-
-    added = ask("add", config=DEPLOYED)
-    assert added["message"] == "Deployment details added successfully"
-    seen = ask("get", deployment_name="x", refresh_cache=True)
-    assert seen == added["data"]
-    assert (seen["model_version"], seen["output_guardrails_policy"]["block"]) == ("v1", ["pii"])
-    (listed,) = ask("list")["deployments"]
-    assert {listed[name] == seen[name] for name in ("name", "deployment_id", "model_saved_name")} == {True}
-
-    changed = ask("modify", deployment_name="x", config={**DEPLOYED, "name": "y", "model_version": "2"})
-    assert changed["message"] == "Deployment details updated successfully"
-    assert ask("get", deployment_name="y")["model_version"] == "2"
-    gone = ask("delete", deployment_name="y")
-    assert gone["message"] == "Deployment details deleted successfully"
-    assert gone["data"] == {"deployment_id": seen["deployment_id"]}
-    assert ask("list") == {"deployments": []}
-    assert ask("add", config=DEPLOYED)["data"]["name"] == "x"
-
-
-@pytest.mark.parametrize(("call", "name"), [("policy_life", "policy_name"), ("deployment_life", "deployment_name")])
-def test_the_client_is_told_what_is_not_there(official: OfficialClient, url: str, call: str, name: str) -> None:
-    """The client puts each error into one of its own, or gives it back as a body."""
-    noun = call.partition("_")[0]
-    with pytest.raises(Raised, match=f"no {noun} nobody is registered"):
-        official(call, url=url, key=KEY, step="get", **{name: "nobody"})
+    number = f"{life.noun}_id"
+    assert [(it["name"], it[number]) for it in ask("list")[life.plural]] == [("x", seen[number])]
+    changed = ask("modify", "x", **life.changed)
+    assert changed["message"] == f"{life.noun.capitalize()} details updated successfully"
+    after = ask("get", "y")
+    if life.noun == "policy":
+        assert (seen["detectors"]["nsfw"], seen["detectors"]["bias"]) == ({"enabled": True}, {"enabled": False})
+        assert [name for name, it in after["detectors"].items() if it["enabled"]] == ["bias"]
+    else:
+        assert (seen["model_version"], seen["output_guardrails_policy"]["block"]) == ("v1", ["pii"])
+        assert after["model_version"] == "2"
+    gone = ask("delete", "y")
+    assert (gone["message"], gone["data"][number]) == (
+        f"{life.noun.capitalize()} details deleted successfully",
+        seen[number],
+    )
+    assert ask("list")[life.plural] == []
+    assert ask("add", **life.added)["data"]["name"] == "x"
+    with pytest.raises(Raised, match=f"no {life.noun} nobody is registered"):
+        ask("get", "nobody")
 
 
 def test_the_provider_reads_what_the_client_added(official: OfficialClient, api: str) -> None:
-    """Without a difference from the same declaration."""
     official("policy_life", url=api, key=KEY, step="add", policy_name="x", config=DETECTORS, description="d")
     official("deployment_life", url=api, key=KEY, step="add", config=DEPLOYED)
     client = EnkryptClient(Settings(Key(KEY), api))
@@ -194,32 +200,31 @@ def said(value: Json) -> Json:
     }
 
 
-def test_the_detectors_sent_are_the_clients(official: OfficialClient) -> None:
-    """For at least 200 generated policies, also those that are switched off since nobody declares them."""
+def sent_detectors(detectors: Json) -> Json:
+    ours = body(GUARDRAILS_POLICY, {"name": "x", "detectors": detectors})["detectors"]
+    assert set(ours) == set(Detectors.model_fields)
+    return said(ours)
+
+
+@pytest.mark.parametrize(
+    ("call", "programs", "sent", "read"),
+    [
+        ("detectors", policies, sent_detectors, said),
+        ("deployment", deployments, partial(body, DEPLOYMENT), lambda theirs: theirs),
+    ],
+)
+def test_the_payloads_are_the_clients(
+    official: OfficialClient, call: str, programs: st.SearchStrategy[Json], sent: Any, read: Any
+) -> None:
+    """For at least 200 generated ones, type for type; detectors also where nobody declares them."""
     compared = set()
 
     @settings(max_examples=EXAMPLES, derandomize=True, database=None)
-    @given(policies)
-    def agree(detectors: Json) -> None:
-        ours = body(GUARDRAILS_POLICY, {"name": "x", "detectors": detectors})["detectors"]
-        assert set(ours) == set(Detectors.model_fields)
-        assert spelt(said(ours)) == spelt(said(official("detectors", detectors=detectors)))
-        compared.add(spelt(ours))
-
-    agree()
-    assert len(compared) >= AT_LEAST
-
-
-def test_the_deployment_sent_is_the_clients(official: OfficialClient) -> None:
-    """For at least 200 generated deployments, field for field and type for type."""
-    compared = set()
-
-    @settings(max_examples=EXAMPLES, derandomize=True, database=None)
-    @given(deployments)
-    def agree(deployment: Json) -> None:
-        ours = body(DEPLOYMENT, deployment)
-        assert spelt(ours) == spelt(official("deployment", config=deployment))
-        compared.add(spelt(ours))
+    @given(programs)
+    def agree(program: Json) -> None:
+        ours = spelt(sent(program))
+        assert ours == spelt(read(official(call, **{"detectors" if call == "detectors" else "config": program})))
+        compared.add(ours)
 
     agree()
     assert len(compared) >= AT_LEAST

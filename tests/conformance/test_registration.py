@@ -29,7 +29,6 @@ MODELS = 60
 
 @pytest.mark.parametrize("kind", PROGRAMS)
 def test_what_the_client_registers_the_provider_reads_as_declared(person: Person, stack: Stack, kind: str) -> None:
-    """Imported or refreshed, a model of the client has no diff with the program that declares the same."""
     person.add(written(kind))
     program = PROGRAMS[kind]
     held = stack.holding(program)
@@ -38,7 +37,6 @@ def test_what_the_client_registers_the_provider_reads_as_declared(person: Person
 
 
 def test_what_the_client_registers_at_random_too(person: Person, stack: Stack) -> None:
-    """The same for whatever both can say."""
     numbers = itertools.count()
 
     @settings(max_examples=MODELS, derandomize=True, database=None)
@@ -55,7 +53,6 @@ def test_what_the_client_registers_at_random_too(person: Person, stack: Stack) -
 
 
 def test_the_clients_own_defaults_can_be_declared(person: Person, stack: Stack) -> None:
-    """Paths that the client fills in, without a leading "/", are no drift, and in v2 a program may say them too."""
     config = written("hosted", paths={"completions": "/completions"})
     person.add(config)
     program = {**PROGRAMS["hosted"]}
@@ -69,7 +66,6 @@ def test_the_clients_own_defaults_can_be_declared(person: Person, stack: Stack) 
 
 
 def test_what_the_client_changes_is_drift(person: Person, stack: Stack) -> None:
-    """A change by the client shows in the field that it changed, and the next `up` sets it back."""
     program = PROGRAMS["hosted"]
     held = stack.create(program)
     person.modify(written("hosted", system_prompt="Be kind.", tools=[]))
@@ -89,7 +85,6 @@ def test_what_the_client_renames_or_deletes_is_gone(person: Person, stack: Stack
 
 
 def test_a_name_that_the_client_took_is_adopted(person: Person, stack: Stack) -> None:
-    """With `adopt_existing` a model of the client becomes the stack's, changed to what is declared."""
     person.add(written("hosted", system_prompt="Be kind."))
     program = {**PROGRAMS["hosted"], "adopt_existing": True}
     held = stack.create(program)
@@ -118,13 +113,11 @@ def test_the_provider_reads_past_a_cache_that_the_client_does_not_pass(
     "program", [*PROGRAMS.values(), minimal(), everything("v2")], ids=[*PROGRAMS, "the least", "everything"]
 )
 def test_what_the_provider_registers_the_client_reads(person: Person, stack: Stack, program: Properties) -> None:
-    """The client's own classes hold a model of the provider, equal in every field that they know."""
     held = stack.create(program)
     assert _shown(person, held.id) == as_seen(stack.inputs(program))
 
 
 def test_what_the_provider_registers_at_random_too(person: Person, stack: Stack) -> None:
-    """The same for whatever a program may declare in v2, by `get` and in the list."""
     inputs: dict[str, Properties] = {}
 
     @settings(max_examples=MODELS, derandomize=True, database=None)
@@ -141,7 +134,6 @@ def test_what_the_provider_registers_at_random_too(person: Person, stack: Stack)
 
 
 def test_what_the_provider_does_the_client_sees(person: Person, stack: Stack, url: str) -> None:
-    """An update in place, and a deletion, by the provider are that for the client."""
     program = PROGRAMS["custom"]
     held = stack.create(program)
     before = person.get("custom", "2")

@@ -209,7 +209,6 @@ FORMS: dict[Dialect, dict[str, Form]] = {
     ],
 )
 def test_it_is_the_same_registration(responses: Responses, dialect: Dialect, form: Form) -> None:
-    """A program that declares everything sees no drift, whichever call tells of it and in whatever form."""
     assert drift(dialect, PROGRAMS[dialect]["most"], formed(responses[dialect, "most"], form)) == []
 
 
@@ -234,7 +233,6 @@ ADDED: dict[str, Form] = {
 @pytest.mark.parametrize("form", ADDED.values(), ids=ADDED)
 @in_both
 def test_what_the_server_adds_is_never_drift(responses: Responses, dialect: Dialect, form: Form) -> None:
-    """A program that declares the least sees nothing of what a server fills in beside it."""
     assert drift(dialect, minimal(), formed(responses[dialect, "least"], form)) == []
 
 
@@ -271,7 +269,6 @@ DEFAULTS: dict[str, Form] = {
 
 @pytest.mark.parametrize("form", DEFAULTS.values(), ids=DEFAULTS)
 def test_what_is_imported_at_its_defaults_needs_no_declaration(responses: Responses, form: Form) -> None:
-    """Of a model that was imported by its id alone, what a server says though nobody declared it is no difference."""
     response = formed(responses["v2", "least"], form)
     assert Stack.answered("v2", api(response, [response])).imported("small/v1", minimal()) == []
 
@@ -294,7 +291,6 @@ def _places(response: Json, dialect: Dialect) -> list[str]:
 @pytest.mark.parametrize("value", [..., None], ids=["absent", "null"])
 @in_both
 def test_a_missing_field_has_its_default(responses: Responses, dialect: Dialect, value: Json) -> None:
-    """Where one field of a response is missing, or null, a program that has its default there sees no drift."""
     response = responses[dialect, "least"]
     shown = {path: listed(dialect, minimal(), formed(response, {path: value})) for path in _places(response, dialect)}
     # What has no default: an API that leaves it out has lost it.
@@ -335,7 +331,6 @@ def test_an_item_without_a_version_is_no_model_of_the_default_version(responses:
 
 @in_both
 def test_without_what_makes_it_one_it_is_no_registration(responses: Responses, dialect: Dialect) -> None:
-    """A server that leaves out the name, the protocol or the host has broken its contract, and is told so."""
     for path in REQUIRED[dialect][1:]:
         response = formed(responses[dialect, "least"], {path: ...})
         stack = Stack.answered(dialect, api(response, []))

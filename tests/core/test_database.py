@@ -14,11 +14,11 @@ import pytest
 
 from enkrypt_provider.core.database import Database, default_path, this_run
 
-NOTED = "INSERT OR REPLACE INTO claims VALUES ('a run', 'https://h', 'holds', '7', 'urn')"
+NOTED = "INSERT OR REPLACE INTO journal VALUES ('https://h', '', 'urn', 'x/1', '7', 1.0, NULL)"
 
 
 def rows(database: Database) -> int:
-    return len(database.rows("SELECT * FROM claims"))
+    return len(database.rows("SELECT * FROM journal"))
 
 
 @pytest.fixture
@@ -67,15 +67,16 @@ def test_a_write_that_fails_is_no_error(file: Path) -> None:
     assert database.rows("SELECT * FROM no_such_table") == []
 
 
-def test_the_claims_of_runs_that_have_ended_are_forgotten(file: Path) -> None:
-    """Those of a run that goes on stay; a process that got an old one's number is another."""
+def test_the_claims_of_processes_that_have_ended_are_forgotten(file: Path) -> None:
+    """Those of a process that goes on stay; a process that got an old one's number is another."""
     me = psutil.Process()
-    runs = ["4194304:1.00", f"{me.pid}:1.00", "no run", f"{me.pid}:{me.create_time():.2f}"]
-    database = Database(file, run="no run")
+    alive = f"{me.pid}:{me.create_time():.2f}"
+    runs = ["no run", "a run 4194304:1.00", f"a run {me.pid}:1.00", f"{alive} 4194304:1.00", f"a run {alive}"]
+    database = Database(file, run="a run")
     for run in runs:
         database.write("INSERT INTO claims VALUES (?, 'https://h', 'holds', '7', 'urn')", run)
-    kept = Database(file, run="the new run").rows("SELECT run FROM claims")
-    assert kept == [(runs[-1],)]
+    assert Database(file, run="a run").rows("SELECT run FROM claims") == [(runs[-1],)]
+    assert database.process == runs[-1]
 
 
 def test_the_file_lives_in_the_users_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +143,6 @@ def test_a_file_of_another_version_is_replaced(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE journal (urn TEXT)")
     connection.close()
     database = Database(path, run="r")
-    database.write("INSERT INTO claims VALUES ('r', 'a', 'holds', '1', '')")
-    assert database.rows("SELECT subject FROM claims") == [("1",)]
-    assert database.rows("SELECT account FROM journal") == []
-    assert Database(path, run="r").rows("SELECT subject FROM claims") == [("1",)]
+    database.write(NOTED)
+    assert rows(database) == rows(Database(path, run="r")) == 1
+    assert database.rows("SELECT account FROM claims") == []

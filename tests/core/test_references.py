@@ -158,6 +158,21 @@ def test_another_run_knows_nothing_of_it(preview: Preview) -> None:
     assert preview.machine.told() == []
 
 
+def test_the_controllers_of_a_process_know_of_each_other_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container whose home folder is read-only."""
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "a file"))
+    settings = {"enkrypt:endpoint": f"embedded:{tmp_path}/api.sqlite"}
+    kinds = (GUARDRAILS_POLICY, DEPLOYMENT)
+    preview = Preview(Machine(tmp_path / "here", Api(tmp_path / "unused.sqlite")))
+    preview.controllers = {kind: Controller.configured(settings.get, kind=kind) for kind in kinds}
+    preview.policy(nsfw=True)
+    preview.deployment("toxicity")
+    assert preview.machine.told() == [IDLE]
+
+
 # ---- enkrypt:checkOnline
 
 

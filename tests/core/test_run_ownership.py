@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -73,3 +75,26 @@ def test_where_nothing_can_be_written_a_process_knows_itself(tmp_path: Path) -> 
     assert run.declare(X, "urn:a") == run.declare(X, "urn:b") == "urn:a"
     run.hold(SEVEN)
     assert run.is_held(SEVEN)
+
+
+ENDED = """
+import sys
+from pathlib import Path
+from enkrypt_provider.core.database import Database
+from enkrypt_provider.core.holding import Holding
+from enkrypt_provider.core.run_ownership import RunOwnership
+from enkrypt_provider.kinds.kind import Identifier
+run = RunOwnership(Database(Path(sys.argv[1]), run="a run"), "https://h", "k")
+run.hold(Holding(Identifier("x", "1"), 7))
+print(run.declare(Identifier("x", "1"), "urn:a"), run.is_held(Holding(Identifier("x", "1"), 7)))
+"""
+
+
+def test_a_claim_ends_with_the_process_that_made_it(file: Path) -> None:
+    """One engine may run one update after another (`pulumi watch`), each with a process of its own: what the first
+    declared may then be declared elsewhere, or deleted."""
+    done = subprocess.run([sys.executable, "-c", ENDED, file], capture_output=True, text=True, check=True)
+    assert done.stdout == "urn:a True\n"
+    run = process(file)
+    assert run.declare(X, "urn:b") == "urn:b"
+    assert not run.is_held(SEVEN)

@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 import trustme
 
+from .api import Api
 from .harness import REPOSITORY, TIME_LIMIT, Run, Stack, Story
 from .programs import model
 from .tls import over_tls
@@ -155,16 +156,37 @@ def test_private_endpoint(story: Story) -> None:
 
 
 def test_guard_a_model(story: Story) -> None:
-    """The page's program registers the model, its policy and its deployment, and takes them down again."""
+    """The page's program and its catalogue make the deployment last and delete it first; a caller finds it."""
     api = story.api()
-    (language, program) = BLOCK.findall(page("how-to/guard-a-model.md"))[0]
+    text = page("how-to/guard-a-model.md")
+    (language, program) = BLOCK.findall(text)[0]
     stack = story.project(program, api)
 
     stack.up()
     assert language == "python"
-    assert [call for call in api.calls() if call.startswith("add_")][2:] == ["add_deployment"]
+    assert _begin(api, "add_")[2:] == ["add_deployment"]
+    assert (list(api.models()), list(api.policies())) == (["support-chat/v1"], ["support"])
+    (_, caller) = BLOCK.findall(section(text, "What is there already"))[0]
+    stack.write("__main__.py", f"{program}\n{caller}")
+    stack.up()
+    assert stack.outputs() == {
+        "model": "support-chat/v1",
+        "policies": ["support"],
+        "policy": api.policies()["support"]["policy_id"],
+    }
     stack.destroy()
-    assert next(call for call in api.calls() if call.startswith("delete_")) == "delete_deployment"
+    assert (api.models(), api.policies(), api.deployments()) == ({}, {}, {})
+    assert _begin(api, "delete_")[0] == "delete_deployment"
+
+    account = {"ENKRYPTAI_BASE_URL": api.url, "ENKRYPTAI_API_KEY": api.key}
+    Reader(story.empty("guarded").with_environment(account), "").follow(section(text, "In the catalogue"))
+    writes = [call.partition(" ")[0] for call in api.calls() if call.startswith(("add_", "delete_"))]
+    assert writes[2:4] == ["add_deployment", "delete_deployment"]
+    assert len(writes) == 6
+
+
+def _begin(api: Api, begin: str) -> list[str]:
+    return [call for call in api.calls() if call.startswith(begin)]
 
 
 def test_the_look_ups_of_the_guides(story: Story) -> None:

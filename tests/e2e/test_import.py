@@ -14,13 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.deployment import DEPLOYMENT
+from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
+from enkrypt_provider.kinds.kind import Kind
 from enkrypt_provider.kinds.markers import Dialect
 from enkrypt_provider.kinds.model import MODEL
 
 from .api import Api
 from .harness import REPOSITORY, TIME_LIMIT, Run, Stack, Story
+from .native.projects import native
 
 KEYS = 2
 """How many keys the models have: each costs a second, to encrypt it."""
@@ -109,13 +114,14 @@ class Account:
         assert run.code == 0, run
         return run
 
-    def add(self, *models: Mapping[str, Any]) -> None:
-        """Registers models, given as arguments."""
+    def add(self, *registrations: Mapping[str, Any], kind: Kind = MODEL) -> None:
+        """Registers models, or another kind, given as arguments."""
         with httpx.Client(base_url=self.api.url, headers={"apikey": self.api.key}) as http:
-            for model in models:
-                inputs, problems = codec.parse(MODEL, model, self.dialect)
+            for arguments in registrations:
+                inputs, problems = codec.parse(kind, arguments, self.dialect)
                 assert problems == []
-                http.post("/models/add-model", json=codec.body(MODEL, inputs, self.dialect)).raise_for_status()
+                path = kind.calls.path(kind.calls.add)
+                http.post(path, json=codec.body(kind, inputs, self.dialect)).raise_for_status()
 
 
 def account(story: Story, stack: Stack, models: list[dict[str, Any]], dialect: Dialect = "v1") -> Account:
@@ -182,6 +188,37 @@ def test_25_models_become_a_module(story: Story) -> None:
         "get_model": 1,
         "delete_model": 25,
     }
+
+
+POLICY = {"name": "strict", "detectors": {"pii": {"enabled": True, "entities": ["email"]}}}
+GUARDED = {
+    "name": "support",
+    "model_saved_name": "chat",
+    "input_guardrails_policy": {"policy_name": "strict", "enabled": True, "block": ["pii"]},
+}
+
+
+@pytest.mark.parametrize("is_native", [False, True], ids=["dynamic", "native"])
+def test_every_kind_is_imported_by_either_provider(story: Story, is_native: bool) -> None:
+    """With its key and without a call; a deployment is then deleted before what it names."""
+    stack = native(story, "import enkrypt_provider.native\n") if is_native else story.project("")
+    chat = {"model_saved_name": "chat", "model_config": {**reached(), "apikeys": [story.secrets.make("a key")]}}
+    here = account(story, stack, [chat])
+    here.add(POLICY, kind=GUARDRAILS_POLICY)
+    here.add(GUARDED, kind=DEPLOYMENT)
+    done = here.type("enkrypt-provider import --stack dev --python imported.py --run")
+    assert "Declared 1 model, 1 policy and 1 deployment in imported.py." in done.lines
+    *_, up = next_commands(done)
+    here.api.calls()
+    stack.write("__main__.py", "import imported\n")
+    assert "4 unchanged" in here.type(f"{up} --yes").lines
+    assert here.api.calls() == []
+    doctor = here.type("enkrypt-provider doctor --stack dev")
+    assert [line for line in doctor.lines if not line.startswith("ok ")] == []
+    here.api.calls()
+    stack.destroy()
+    deleted = [call.split()[0] for call in here.api.calls() if call.startswith("delete")]
+    assert (deleted[0], sorted(deleted[1:])) == ("delete_deployment", ["delete_model", "delete_policy"])
 
 
 # ---- docs/import.md

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import httpx
 import pytest
-from faults.running import EVERYTHING, PATIENCE, going, wait_for
+from faults.running import EVERYTHING, WAIT_LIMIT, going, wait_for
 
 from .api import Api
 from .backends import Backend, Shared, postgres, s3
@@ -53,11 +53,11 @@ class Team:
     bob: Stack = field(init=False)
 
     def __post_init__(self) -> None:
-        self.api = self.story.api(sleep=lambda _: self.gate.wait(PATIENCE))
+        self.api = self.story.api(sleep=lambda _: self.gate.wait(WAIT_LIMIT))
         key = {MODEL_KEY: self.story.secrets.make("the models' key")}
         shared = {"PULUMI_BACKEND_URL": self.shared.url, **self.shared.environment}
         self.ann = self.story.project(PROGRAM, self.api, environment={**key, **shared})
-        self.ann.config_set({"enkrypt:timeout": str(PATIENCE)})
+        self.ann.config_set({"enkrypt:timeout": str(WAIT_LIMIT)})
         self.bob = self._on_another_machine(self.ann)
         self.api.fault({"call": "add_model", "model": "m2", "first": 1, "delay": 1})
 

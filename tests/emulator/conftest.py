@@ -18,6 +18,22 @@ TIMEOUT = 60.0  # of a test that will fail anyway
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # httpx would load all root certificates for each client
 
 
+CALLS = {
+    "add-model": ("POST", "/models/add-model"),
+    "get-model": ("GET", "/models/get-model"),
+    "list-models": ("GET", "/models/list-models"),
+    "modify-model": ("PATCH", "/models/modify-model"),
+    "delete-model": ("DELETE", "/models/delete-model"),
+    "model-health": ("POST", "/rt/model/model-health"),
+    "consumer-info": ("GET", "/consumer-info"),
+}
+
+
+def ask(client: httpx.Client, call: str, **more: Any) -> httpx.Response:
+    method, path = CALLS[call]
+    return client.request(method, path, **more)
+
+
 class Connect(Protocol):
     def __call__(self, *, apikey: str = "key-of-a-test", **options: Any) -> httpx.Client:
         """A client of the emulator on the test's database, made with these options of `create_app`."""

@@ -1,87 +1,6 @@
-"""The document's own example, letter for letter: what it sends to add-model, and what it says comes back."""
+"""The least that each dialect takes, and the headers that name a model; imports little, for tests' own processes."""
 
 from typing import Any
-
-REQUEST = """{
-"model_saved_name": "Test_Model",
-"testing_for": "LLM",
-"model_name": "mistralai/Mixtral-8x7B-Instruct-v0.1",
-"model_type": "text_2_text",
-"certifications": [],
-"model_config": {
-"is_compatible_with": "openai",
-"model_version": "1",
-"hosting_type": "External",
-"model_source": "https://together.ai",
-"model_provider": "Mistral AI",
-"system_prompt": "",
-"conversation_template": "",
-"endpoint": {
-"scheme": "https",
-"host": "api.together.xyz",
-"port": 443,
-"base_path": "/v1"
-},
-"paths": {
-"completions": "/completions",
-"chat": "/chat/completions"
-},
-"auth_data": {
-"header_name": "Authorization",
-"header_prefix": "Bearer",
-"space_after_prefix": true
-},
-"apikeys": [
-"xxxxx"
-],
-"metadata": {},
-"default_request_options": {}
-}
-}"""
-
-RESPONSE = """{
-"message": "Model details added successfully",
-"data": {
-"model_saved_name": "Test_Model",
-"testing_for": "LLM",
-"model_name": "mistralai/Mixtral-8x7B-Instruct-v0.1",
-"model_type": "text_2_text",
-"certifications": [],
-"model_config": {
-"paths": {
-"chat": "/chat/completions",
-"completions": "/completions"
-},
-"apikeys": [
-"xxxxx"
-],
-"endpoint": {
-"host": "api.together.xyz",
-"port": 443,
-"scheme": "https",
-"base_path": "/v1"
-},
-"metadata": {},
-"auth_data": {
-"header_name": "Authorization",
-"header_prefix": "Bearer",
-"space_after_prefix": true
-},
-"hosting_type": "External",
-"model_source": "https://together.ai",
-"model_version": "1",
-"system_prompt": "",
-"model_provider": "Mistral AI",
-"is_compatible_with": "openai",
-"conversation_template": "",
-"default_request_options": {}
-},
-"created_at": "2024-10-15T17:22:47.872389+00:00",
-"project_name": "default",
-"updated_at": "2024-10-15T17:22:47.872389+00:00",
-"model_id": 1234567890
-}
-}"""
 
 IDENTITY = {"X-Enkrypt-Model": "Test_Model", "X-Enkrypt-Model-Version": "1"}
 
@@ -100,3 +19,20 @@ def v2(name: str = "Test_Model", **config: Any) -> dict[str, Any]:
 
 def called(name: str, version: str = "1") -> dict[str, str]:
     return {"X-Enkrypt-Model": name, "X-Enkrypt-Model-Version": version}
+
+
+SECRETS: list[tuple[str, Any]] = [
+    ("v1", v1(apikeys=["sk-SECRET", "me"], system_prompt="sk-SECRET is for me")),
+    ("v1", v1(apikeys="sk-SECRET")),
+    ("v1", v1(apikey="sk-SECRET")),
+    ("v1", {**v1(), "api_key": {"deeper": ["sk-SECRET"]}}),
+    ("v1", {**v1(), "model_config": {"apikeys": "sk-SECRET"}}),
+    ("v1", v1(metadata={"aws_secret": "sk-SECRET", "session": {"Token": ["sk-SECRET"]}, "password": "sk-SECRET"})),
+    ("v1", v1(default_request_options={"extra_headers": {"Authorization": "Bearer SECRET"}})),
+    ("v1", [v1(apikeys=["sk-SECRET"])]),
+    ("v2", v2("b", custom_headers=[{"key": "X-Key", "value": "sk-SECRET"}])),
+    ("v2", v2("b", custom_curl_command="curl -H 'Authorization: sk-SECRET'")),
+    ("v2", v2("b", model_jwt_config={"jwt_body": "SECRET", "jwt_headers": [{"key": "a", "value": "SECRET"}]})),
+    ("v2", v2("b", custom_payload={"password": "SECRET"})),
+]
+"""Bodies of each dialect with a secret in its place, pasted elsewhere, or where it does not belong."""

@@ -18,11 +18,10 @@ from enkrypt_provider.emulator import create_app, serve_in_thread
 from enkrypt_provider.emulator import page as page_module
 
 from .browser import opened, resize
-from .conftest import NO_TLS, TIMEOUT
+from .conftest import NO_TLS, TIMEOUT, ask
 from .document import IDENTITY, called, v1
-from .test_app import ask
+from .test_life import DEPLOYMENT, DETECTORS, POLICY
 from .test_page import ALSO_HOSTILE, HOSTILE, PATHS
-from .test_policies import DEPLOYMENT, DETECTORS, POLICY
 
 AXE: Final = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text()
 WIDE, PHONE, NARROW = 1280, 390, 320

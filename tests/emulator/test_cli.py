@@ -83,38 +83,25 @@ def test_the_file_is_that_of_the_embedded_emulator(
     assert asked == []
 
 
-def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
-    """The message names the port, and the exit status is 1."""
+def test_a_taken_port_or_a_file_of_something_else_is_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
-        assert invoke("--port", str(port), "--db", str(tmp_path / "a.db")) == (
-            1,
-            f"error: port {port} cannot be used: Address already in use\n",
-        )
-
-
-def test_a_file_of_something_else_is_one_line(tmp_path: Path) -> None:
-    """The message names the file, and the exit status is 1."""
+        line = f"error: port {port} cannot be used: Address already in use\n"
+        assert invoke("--port", str(port), "--db", str(tmp_path / "a.db")) == (1, line)
     path = tmp_path / "notes.txt"
     path.write_text("not a database" * 100)
-    status, said = invoke("--port", "0", "--db", str(path))
-    assert (status, said) == (1, f"error: {path} cannot be the emulator's database: file is not a database\n")
+    line = f"error: {path} cannot be the emulator's database: file is not a database\n"
+    assert invoke("--port", "0", "--db", str(path)) == (1, line)
 
 
 def test_options_reach_the_emulator(tmp_path: Path, asked: list[Any]) -> None:
-    """Dialect, keys, faults, seed and the log are what the command line says."""
-    asked += [
-        ("GET", "/models/list-models", {"headers": {"apikey": "any"}}),
-        ("POST", "/models/add-model", {"headers": {"apikey": "key=1"}, "json": v2(apikeys=["sk-1"])}),
-        ("POST", "/models/add-model", {"headers": {"apikey": "key=1"}, "json": v2(apikeys=["sk-1"])}),
-        ("GET", "/models/list-models", {"headers": {"apikey": "key=1"}}),
-        ("GET", "/_emulator/requests", {}),
-    ]
+    add = ("POST", "/models/add-model", {"headers": {"apikey": "key=1"}, "json": v2(apikeys=["sk-1"])})
+    lists = [("GET", "/models/list-models", {"headers": {"apikey": key}}) for key in ("any", "key=1")]
+    asked += [lists[0], add, add, lists[1], ("GET", "/_emulator/requests", {})]
     status, said = invoke(
         "--port", "0", "--db", str(tmp_path / "a.db"), "--dialect", "v2", "--key", "key=1=team-a", "--mask-apikeys",
-        "--cache-reads", "--no-list-details", "--quirks", "root",
-        "--fault", "add_model:status=503,first=1", "--fault", "*:delay=0.001",
-        "--seed", "3",
+        "--cache-reads", "--no-list-details", "--quirks", "root", "--fault", "add_model:status=503,first=1",
+        "--fault", "*:delay=0.001", "--seed", "3",
     )  # fmt: skip
     assert (status, said.startswith("Models API emulator (v2) on ")) == (0, True)
     assert [response.status_code for response in asked] == [401, 503, 200, 200, 200]
@@ -122,18 +109,6 @@ def test_options_reach_the_emulator(tmp_path: Path, asked: list[Any]) -> None:
     assert asked[2].json()["data"]["hosting_type"] == "External"
     assert "model_config" not in asked[3].json()["models"][0]
     assert len(asked[4].json()) == 4
-
-
-def test_any_key_is_good_and_the_log_is_kept_by_default(tmp_path: Path, asked: list[Any]) -> None:
-    """Without options it is dialect v1 with whole lists, plain keys and a log."""
-    asked += [
-        ("POST", "/models/add-model", {"headers": {"apikey": "any"}, "json": v1(apikeys=["sk-1"])}),
-        ("GET", "/models/list-models", {"headers": {"apikey": "other"}}),
-        ("GET", "/_emulator/requests", {}),
-    ]
-    assert invoke("--port", "0", "--db", str(tmp_path / "a.db"))[0] == 0
-    assert asked[1].json()["models"][0]["model_config"]["apikeys"] == ["sk-1"]
-    assert len(asked[2].json()) == 2
 
 
 @pytest.mark.parametrize(
@@ -144,13 +119,19 @@ def test_any_key_is_good_and_the_log_is_kept_by_default(tmp_path: Path, asked: l
         ([], {"rate": "", "rt_rate": "", "lockout": 60}),
     ],
 )
-def test_limits_reach_the_emulator(
+def test_without_options_any_key_is_good_and_limits_reach_the_emulator(
     tmp_path: Path, asked: list[Any], arguments: list[str], limits: dict[str, Any]
 ) -> None:
-    """One option for the vendor's limits, or one for each; none without."""
-    asked += [("GET", "/_emulator/limits", {})]
+    asked += [
+        ("POST", "/models/add-model", {"headers": {"apikey": "any"}, "json": v1(apikeys=["sk-1"])}),
+        ("GET", "/models/list-models", {"headers": {"apikey": "other"}}),
+        ("GET", "/_emulator/requests", {}),
+        ("GET", "/_emulator/limits", {}),
+    ]
     assert invoke("--port", "0", "--db", str(tmp_path / "a.db"), *arguments)[0] == 0
-    assert asked[0].json() == {**limits, "violations": 0, "locked_out": 0}
+    assert asked[1].json()["models"][0]["model_config"]["apikeys"] == ["sk-1"]
+    assert len(asked[2].json()) == 2
+    assert asked[3].json() == {**limits, "violations": 0, "locked_out": 0}
 
 
 @pytest.mark.parametrize(
@@ -165,14 +146,12 @@ def test_limits_reach_the_emulator(
     ],
 )
 def test_wrong_options_are_a_usage_error(tmp_path: Path, arguments: list[str], said: str) -> None:
-    """The exit status is 2 and the message says what is wrong; a key is not repeated."""
     status, output = invoke("--port", "0", "--db", str(tmp_path / "a.db"), *arguments)
     assert (status, said in " ".join(output.split())) == (2, True), output
     assert "key-without" not in output
 
 
 def test_importing_the_command_line_loads_no_server() -> None:
-    """Flask and waitress are loaded by the command that needs them, not by the import."""
     program = "import sys, enkrypt_provider.cli; print(sorted({'flask', 'waitress'} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "[]\n"
 
@@ -181,7 +160,6 @@ def test_importing_the_command_line_loads_no_server() -> None:
 def test_a_start_without_a_command_tells_what_there_is(
     start: Callable[[], object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The console script and `python -m enkrypt_provider` both name the commands."""
     monkeypatch.setattr(sys, "argv", ["enkrypt-provider"])
     with pytest.raises(SystemExit):
         start()

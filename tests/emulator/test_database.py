@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import sqlite3
 import stat
 import threading
+from collections.abc import Callable
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import httpx
@@ -17,18 +18,16 @@ from enkrypt_provider.emulator import NotOurs, create_app, database_id
 from enkrypt_provider.emulator import database as database_module
 from enkrypt_provider.emulator.database import Database
 
-from .conftest import NO_TLS, TIMEOUT, Connect
+from .conftest import NO_TLS, TIMEOUT, Connect, ask
 from .document import IDENTITY, called, v1
 from .processes import read_id, register, together
 from .serving import serving
-from .test_app import ask
 
 PROCESSES = 4
 EACH = 25
 
 
 def test_many_processes_make_and_share_one_file(database: Path, embedded: Connect) -> None:
-    """Processes that open a new file together and write at once lose nothing, and one of them gets each name."""
     names = [[*(f"of_{process}_{number}" for number in range(EACH)), "wanted by all"] for process in range(PROCESSES)]
     statuses = together(register, [database] * PROCESSES, names)
     assert [each[:-1] for each in statuses] == [[200] * EACH] * PROCESSES
@@ -40,37 +39,21 @@ def test_many_processes_make_and_share_one_file(database: Path, embedded: Connec
 
 
 def test_a_database_has_an_id_for_good(tmp_path: Path) -> None:
-    """16 hex digits, another for each file, the same in a moved folder and for an application on it."""
+    """16 hex digits, another for each file, the same in a moved folder; a file of before there were any gets one."""
     ids = [database_id(tmp_path / name / "models.db") for name in ("one", "two")]
     assert all(re.fullmatch("[0-9a-f]{16}", each) for each in ids)
     assert ids[0] != ids[1]
     (tmp_path / "one").rename(tmp_path / "moved")
     assert database_id(tmp_path / "moved" / "models.db") == ids[0]
     assert create_app(tmp_path / "moved" / "models.db").config["DATABASE_ID"] == ids[0]
-
-
-def test_an_earlier_database_gets_an_id(database: Path) -> None:
-    """The file of an emulator that had none is given one, once."""
-    create_app(database)
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(tmp_path / "two" / "models.db")) as connection, connection:
         connection.execute("DROP TABLE account")
-    connection.close()
-    assert database_id(database) == database_id(database) != ""
+    assert database_id(tmp_path / "two" / "models.db") == database_id(tmp_path / "two" / "models.db") != ""
 
 
 def test_processes_agree_on_the_id_of_a_new_file(database: Path) -> None:
-    """Whoever makes it, all of them read one id."""
     ids = together(read_id, [database] * PROCESSES)
     assert ids == [[int(database_id(database), 16)]] * PROCESSES
-
-
-def test_another_programs_file_has_no_id(tmp_path: Path) -> None:
-    """It is refused, and stays as it was."""
-    path = tmp_path / "notes.txt"
-    path.write_text("not a database")
-    with pytest.raises(NotOurs, match="file is not a database"):
-        database_id(path)
-    assert path.read_text() == "not a database"
 
 
 def _keep_adding(url: str, known: list[str], enough: threading.Event) -> None:
@@ -87,8 +70,7 @@ def _keep_adding(url: str, known: list[str], enough: threading.Event) -> None:
                 enough.set()
 
 
-def test_kill_9_loses_nothing_that_was_answered(database: Path, embedded: Connect) -> None:
-    """A server killed in the middle of writes leaves a whole database with every model that it had confirmed."""
+def test_kill_9_loses_nothing_that_was_confirmed(database: Path, embedded: Connect) -> None:
     known: list[str] = []
     with serving(database) as served:
         enough = threading.Event()
@@ -97,9 +79,8 @@ def test_kill_9_loses_nothing_that_was_answered(database: Path, embedded: Connec
         assert enough.wait(TIMEOUT)
         served.process.kill()
         writer.join()
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    connection.close()
     listed = [model["model_saved_name"] for model in ask(embedded(), "list-models").json()["models"]]
     assert listed[: len(known)] == known
     assert len(listed) <= len(known) + 1
@@ -117,10 +98,9 @@ def _fill(monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
     monkeypatch.setattr(Database, "_connect", connect_to_little)
 
 
-def test_a_full_disk_is_an_answer_and_costs_nothing(
+def test_a_full_disk_is_a_response_and_costs_nothing(
     connect: Connect, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the disk is full a write is a 507 in JSON and reads go on; with room again all is there."""
     client = connect(record=True)
     before = ask(client, "add-model", json=v1()).json()["data"]
     with monkeypatch.context() as full:
@@ -138,10 +118,9 @@ def test_a_full_disk_is_an_answer_and_costs_nothing(
     assert ask(client, "delete-model", headers=called("m0")).status_code == 200
 
 
-def test_a_database_that_others_hold_is_an_answer(
+def test_a_database_that_others_hold_is_a_response(
     connect: Connect, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A lock that outlasts the patience is a 500 in JSON, and the next call works."""
     monkeypatch.setattr(database_module, "TIMEOUT", 0.0)
     client = connect(record=True)
     holder = sqlite3.connect(database, isolation_level=None)
@@ -155,7 +134,6 @@ def test_a_database_that_others_hold_is_an_answer(
 
 
 def test_only_the_owner_reads_the_file(database: Path) -> None:
-    """The database holds keys: it and its companions are made for their owner alone."""
     app = create_app(database / "deeper" / "models.db")
     with httpx.Client(transport=httpx.WSGITransport(app=app), base_url="http://e", headers={"apikey": "k"}) as client:
         ask(client, "add-model", json=v1())
@@ -165,70 +143,36 @@ def test_only_the_owner_reads_the_file(database: Path) -> None:
 
 
 def _something_else(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE invoices (amount)")
-    connection.close()
 
 
 @pytest.mark.parametrize(
     "prepare",
-    [
-        lambda path: path.write_text("name,price\n" * 100),
-        _something_else,
-        lambda path: path.mkdir(),
-        lambda path: path.with_suffix("").write_text("") and None,
-    ],
-    ids=["a text", "another program's database", "a folder", "nothing"],
+    [lambda path: path.write_text("name,price\n" * 100), _something_else, lambda path: path.mkdir()],
+    ids=["a text", "another program's database", "a folder"],
 )
-def test_a_file_of_something_else_is_left_alone(tmp_path: Path, prepare: object) -> None:
-    """What is no database of the emulator is refused by its name and not changed; what is not there is made."""
+def test_a_file_of_something_else_is_left_alone(tmp_path: Path, prepare: Callable[[Path], object]) -> None:
     path = tmp_path / "file.db"
-    assert callable(prepare)
     prepare(path)
-    if not path.exists():
-        assert create_app(path)
-        return
     before = path.read_bytes() if path.is_file() else b""
-    with pytest.raises(NotOurs, match=r"file\.db cannot be the emulator's database"):
-        create_app(path)
+    for use in (create_app, database_id):
+        with pytest.raises(NotOurs, match=r"file\.db cannot be the emulator's database"):
+            use(path)
     assert (path.read_bytes() if path.is_file() else b"") == before
 
 
-def test_a_switch_to_wal_that_meets_another_is_tried_again() -> None:
+@pytest.mark.parametrize(("failure", "left"), [("database is locked", 0), ("disk I/O error", 1)])
+def test_a_switch_to_wal_that_meets_another_is_tried_again(failure: str, left: int) -> None:
     """Two processes that make the file together both get it, though SQLite refuses the second at first."""
-    tries = iter([sqlite3.OperationalError("database is locked"), None])
+    tries = [sqlite3.OperationalError(failure), None]
 
     class Refusing:
         def execute(self, statement: str) -> None:
             assert statement == "PRAGMA journal_mode = WAL"
-            if error := next(tries):
+            if error := tries.pop(0):
                 raise error
 
-    database_module._switch_to_wal(Refusing())  # type: ignore[arg-type]  # a stand-in
-    with pytest.raises(StopIteration):
-        next(tries)
-
-
-def test_another_failure_of_the_switch_is_told() -> None:
-    """Only a lock is waited for."""
-
-    class Broken:
-        def execute(self, _: str) -> None:
-            raise sqlite3.OperationalError("disk I/O error")
-
-    with pytest.raises(sqlite3.OperationalError, match="disk I/O"):
-        database_module._switch_to_wal(Broken())  # type: ignore[arg-type]  # a stand-in
-
-
-def test_json_is_stored_once_for_both_dialects(database: Path, embedded: Connect) -> None:
-    """What is on the disk is the neutral document, without the identity that the columns hold."""
-    ask(embedded(), "add-model", json=v1())
-    with sqlite3.connect(database) as connection:
-        (row,) = connection.execute(
-            "SELECT account, model_saved_name, model_version, document FROM models"
-        ).fetchall()
-    connection.close()
-    assert row[:3] == ("default", "Test_Model", "1")
-    document = json.loads(row[3])
-    assert "model_saved_name" not in document
-    assert "model_version" not in document["model_config"]
+    with pytest.raises(sqlite3.OperationalError, match=failure) if left else nullcontext():
+        database_module._switch_to_wal(Refusing())  # type: ignore[arg-type]  # a stand-in
+    assert len(tries) == left

@@ -22,13 +22,11 @@ def blocks(language: str) -> list[str]:
 
 @pytest.mark.parametrize("program", blocks("python"))
 def test_every_program_runs(program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program of the documentation works as it stands."""
     monkeypatch.chdir(tmp_path)
     exec(compile(program, "docs/emulator.md", "exec"), {})  # noqa: S102 - a program of our own docs or tests
 
 
 def test_every_fault_can_be_set() -> None:
-    """What is typed after --fault, and what is sent to the dial, is accepted."""
     commands = "\n".join(blocks("sh"))
     typed = re.findall(r"--fault '(.*?)'", commands)
     assert len(typed) > 7
@@ -38,6 +36,5 @@ def test_every_fault_can_be_set() -> None:
 
 
 def test_every_field_and_kind_is_told() -> None:
-    """Each field of a fault, each kind of garbage and each quirk is there."""
     told = set(re.findall(r"`(\w+)`", TEXT))
     assert set(Fault.model_fields) | set(GARBAGE) | set(NAMES) <= told

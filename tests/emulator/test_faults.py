@@ -11,15 +11,13 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from enkrypt_provider.emulator import Fault, FaultError, spelled_fault
 from enkrypt_provider.emulator.faults import faults_in
 
-from .conftest import Connect
-from .document import IDENTITY, called, v1
+from .conftest import CALLS, Connect, ask
+from .document import IDENTITY, v1
 from .processes import meet_the_first, together
-from .test_app import ask
 
 DOWN = Fault(call="get_model", status=503)
 
@@ -44,75 +42,67 @@ def statuses(client: httpx.Client, calls: int, call: str = "get-model", **more: 
     ],
 )
 def test_a_fault_fires_when_it_says(connect: Connect, when: dict[str, Any], expected: list[int]) -> None:
-    """Every call, the nth, the first few, by chance, or about one model: and no other."""
     client = connect(faults=[Fault(call="get_model", status=503, **when)])
     assert statuses(client, 5) == expected
+    assert statuses(client, 1, "list-models") == [200]
 
 
-def test_a_fault_of_one_call_leaves_the_others(connect: Connect) -> None:
-    """The name of a call is the name of its function; a star is any."""
-    client = connect(faults=[Fault(call="list_models", status=500)])
-    assert ask(client, "add-model", json=v1()).status_code == 200
-    assert statuses(client, 1, "list-models") == [500]
-    client.post("/_emulator/faults", json=[{"call": "*", "status": 500}])
-    for call in ("add-model", "get-model", "list-models", "modify-model", "delete-model", "model-health"):
-        assert statuses(client, 1, call) == [500]
+def test_a_star_is_any_call(connect: Connect) -> None:
+    client = connect(faults=[Fault(status=500)])
+    assert [statuses(client, 1, call) for call in CALLS] == [[500]] * len(CALLS)
 
 
-def test_an_add_is_about_the_model_in_its_body(connect: Connect) -> None:
-    """In either dialect the body names the model; a body that names none meets no fault about one."""
+def test_a_list_is_about_no_model(connect: Connect) -> None:
+    client = connect(faults=[Fault(model="Test_Model", status=503)])
+    assert statuses(client, 1, "list-models") == [200]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (v1("one"), 503),
+        (v1("two"), 200),
+        ({"model_saved_name": "one", "model_version": "1"}, 503),
+        ({}, 400),
+        ([], 400),
+        (5, 400),
+        (v1("one", model_version=["1"]), 400),
+    ],
+)
+def test_an_add_is_about_the_model_in_its_body(connect: Connect, body: Any, status: int) -> None:
+    """In either dialect; a body that names none meets no fault about one."""
     client = connect(faults=[Fault(call="add_model", model="one/1", status=503)])
-    bodies: list[Any] = [
-        v1("one"),
-        v1("two"),
-        {"model_saved_name": "one", "model_version": "1"},
-        {},
-        [],
-        5,
-        v1("one"),
-    ]
-    bodies[-1]["model_config"]["model_version"] = ["1"]
-    responses = [ask(client, "add-model", json=body).status_code for body in bodies]
-    assert responses == [503, 200, 503, 400, 400, 400, 400]
+    assert ask(client, "add-model", json=body).status_code == status
 
 
 def test_all_faults_that_fire_count(connect: Connect) -> None:
-    """A call counts for every fault that is about it, also where another fault responses."""
+    """A call counts for every fault that is about it, also where another fault is told."""
     client = connect(faults=[Fault(status=503, first=1), Fault(call="get_model", status=418, nth=2)])
     assert statuses(client, 3) == [503, 418, 404]
     assert [fault["met"] for fault in client.get("/_emulator/faults").json()] == [3, 3]
 
 
 def test_chance_follows_the_seed(connect: Connect) -> None:
-    """The same seed gives the same failures, another gives others, and two faults of one dial differ."""
-    fault = Fault(call="get_model", status=503, probability=0.5)
-    runs = []
-    for seed in (1, 1, 2):
-        client = connect(faults=[fault], seed=seed)
-        client.delete("/_emulator/faults")
-        runs.append(statuses(connect(faults=[fault], seed=seed), 40))
+
+    def run(fault: dict[str, Any], seed: int) -> list[int]:
+        client = connect(faults=[], seed=seed)
+        client.post("/_emulator/faults", json=[{"status": 503, "probability": 0.5, **fault}])
+        return statuses(client, 40)
+
+    runs = [run({}, seed) for seed in (1, 1, 2)]
     assert runs[0] == runs[1] != runs[2]
     assert 5 < runs[0].count(503) < 35
-    both = connect(
-        faults=[fault, Fault(call="get_model", delay=1, probability=0.5)], sleep=lambda _: None, record=True
-    )
-    statuses(both, 40)
-    fired = [len(entry["faults"]) for entry in both.get("/_emulator/requests").json()]
-    assert 1 in fired
+    assert run({"seed": 7}, 1) == run({"seed": 7}, 2)
 
 
-def test_a_seed_of_its_own_goes_before(connect: Connect) -> None:
-    """A fault that names its seed fails the same calls under any seed of the emulator."""
-    runs = []
-    for seed in (1, 2):
-        client = connect(faults=[], seed=seed)
-        client.post("/_emulator/faults", json=[{"status": 503, "probability": 0.5, "seed": 7}])
-        runs.append(statuses(client, 30))
-    assert runs[0] == runs[1]
+def test_two_faults_of_one_dial_fire_by_chances_of_their_own(connect: Connect) -> None:
+    faults = [Fault(status=503, probability=0.5), Fault(delay=1, probability=0.5)]
+    client = connect(faults=faults, sleep=lambda _: None, record=True)
+    statuses(client, 40)
+    assert 1 in [len(entry["faults"]) for entry in client.get("/_emulator/requests").json()]
 
 
 def test_the_dial_is_read_set_and_cleared_by_its_own_call(connect: Connect) -> None:
-    """POST sets the whole dial, GET shows it with its counters, DELETE clears it; no key is needed."""
     client = connect(apikey="")
     fault = {"call": "get_model", "status": 503, "retry_after": 2}
     expected = [{"fault": {**fault, "retry_after": "2"}, "spelled": "get_model:status=503,retry_after=2", "met": 0}]
@@ -137,26 +127,28 @@ def test_the_same_faults_again_go_on_counting(connect: Connect) -> None:
 
 
 BAD_FAULTS = [
-    ({"status": 503}, "the fault: Input should be a valid list"),
-    ([{"call": "add-model", "status": 503}], "[0].call: Input should be 'add_model', 'get_model'"),
-    ([{"status": 503}, {"status": 99}], "[1].status: Input should be greater than or equal to 200"),
-    ([{"status": "503"}], "[0].status: Input should be a valid integer"),
-    ([{"statuses": 503}], "[0].statuses: Extra inputs are not permitted"),
+    ({"status": 503}, "the fault: must be a list"),
+    ([{"call": "add-model", "status": 503}], "[0].call: must be one of add_model, get_model"),
+    ([{"status": 503}, {"status": 99}], "[1].status: must be 200 or more"),
+    ([{"status": "503"}], "[0].status: must be a whole number"),
+    ([{"statuses": 503}], "[0].statuses: is no setting"),
     ([{"call": "get_model"}], "[0]: says nothing to do; give one of status, location, delay, reset,"),
     ([{"delay": 0, "status": None}], "[0]: says nothing to do"),
     ([{"delay": 1, "retry_after": 2}], "[0]: retry_after, body and work need a status"),
-    ([{"status": 503, "nth": 0}], "[0].nth: Input should be greater than or equal to 1"),
-    ([{"status": 503, "probability": 1.5}], "[0].probability: Input should be less than or equal to 1"),
-    ([{"reset": True}], "[0].reset: Input should be 'before' or 'after'"),
-    ([{"garbage": "jpeg"}], "[0].garbage: Input should be 'html', 'empty', 'wrong_types'"),
-    ([{"status": 503, "retry_after": "1\r\nX-A: b"}], "[0].retry_after: String should match pattern"),
-    ([{"location": ""}], "[0].location: String should match pattern"),
+    ([{"status": 503, "nth": 0}], "[0].nth: must be 1 or more"),
+    ([{"status": 503, "probability": 1.5}], "[0].probability: must be 1.0 or less"),
+    ([{"reset": True}], "[0].reset: must be one of before or after"),
+    ([{"garbage": "jpeg"}], "[0].garbage: must be one of html, empty, wrong_types"),
+    (
+        [{"status": 503, "retry_after": "1\r\nX-A: b"}],
+        "[0].retry_after: must be printable ASCII",
+    ),
+    ([{"location": ""}], "[0].location: must be printable ASCII"),
 ]
 
 
 @pytest.mark.parametrize(("faults", "message"), BAD_FAULTS)
 def test_a_wrong_fault_is_refused_with_its_field(connect: Connect, faults: Any, message: str) -> None:
-    """The whole list is refused, with one clear message, and the dial stays as it was."""
     client = connect(faults=[DOWN])
     response = client.post("/_emulator/faults", json=faults)
     assert response.status_code == 400
@@ -167,85 +159,52 @@ def test_a_wrong_fault_is_refused_with_its_field(connect: Connect, faults: Any, 
 @pytest.mark.parametrize(
     ("spelled", "fault"),
     [
-        (
-            "add_model:status=503,retry_after=2,first=3",
-            Fault(call="add_model", status=503, retry_after="2", first=3),
-        ),
-        ("*:delay=0.5", Fault(delay=0.5)),
+        ("add_model:status=503,first=3", Fault(call="add_model", status=503, first=3)),
         ("get_model:stale,nth=2", Fault(call="get_model", stale=True, nth=2)),
-        (
-            "modify_model: reset=after, model=Test_Model/1",
-            Fault(call="modify_model", reset="after", model="Test_Model/1"),
-        ),
-        ("list_models:without_details=true", Fault(call="list_models", without_details=True)),
+        ("get_model: reset=after, model=a/1", Fault(call="get_model", reset="after", model="a/1")),
         ("*:location=https://other:8443/x", Fault(location="https://other:8443/x")),
     ],
 )
 def test_a_fault_can_be_typed(spelled: str, fault: Fault) -> None:
-    """The call, a colon, and what it shall do; a name alone is true."""
     assert spelled_fault(spelled) == fault
 
 
 @pytest.mark.parametrize(
     ("spelled", "message"),
     [
-        ("", "call: Input should be"),
+        ("", "call: must be one of"),
         ("add_model", "the fault: says nothing to do"),
-        ("add_model:", ": Extra inputs"),
-        ("add_model:state=503", "state: Extra inputs are not permitted"),
-        ("add_model:status=many", "status: Input should be a valid integer"),
-        ("status=503", "call: Input should be"),
+        ("add_model:", ": is no setting"),
+        ("add_model:state=503", "state: is no setting"),
+        ("add_model:status=many", "status: must be a whole number"),
+        ("status=503", "call: must be one of"),
     ],
 )
 def test_a_fault_that_is_typed_wrong_is_refused(spelled: str, message: str) -> None:
-    """The message names the field as it was typed."""
     with pytest.raises(FaultError, match=message):
         spelled_fault(spelled)
 
 
 WORDS = st.text("abcXYZ019/_-:. ", min_size=1, max_size=8).map(str.strip).filter(len)
 FAULTS = st.builds(
-    Fault,
-    call=st.sampled_from(["*", "add_model", "get_model"]),
-    model=st.none() | WORDS,
-    nth=st.none() | st.integers(1, 2**70),
-    first=st.none() | st.integers(1, 9),
-    probability=st.none() | st.floats(0, 1),
-    seed=st.none() | st.integers(),
-    delay=st.floats(0, 3600),
+    Fault, call=st.sampled_from(["*", "add_model", "get_model"]), model=st.none() | WORDS,
+    nth=st.none() | st.integers(1, 2**70), first=st.none() | st.integers(1, 9), seed=st.none() | st.integers(),
+    probability=st.none() | st.floats(0, 1), delay=st.floats(0, 3600),
     reset=st.sampled_from([None, "before", "after"]),
-    status=st.integers(200, 599),
-    location=st.none() | WORDS,
-    retry_after=st.none() | WORDS,
-    body=st.none() | WORDS,
-    work=st.booleans(),
-    truncate=st.booleans(),
-    garbage=st.sampled_from([None, "html", "deep"]),
-    size=st.integers(1, 2**20),
-    stale=st.booleans(),
-    mask_apikeys=st.booleans(),
-    without_details=st.booleans(),
-)
+    status=st.integers(200, 599), location=st.none() | WORDS, retry_after=st.none() | WORDS, body=st.none() | WORDS,
+    work=st.booleans(), truncate=st.booleans(), garbage=st.sampled_from([None, "html", "deep"]),
+    size=st.integers(1, 2**20), stale=st.booleans(), mask_apikeys=st.booleans(), without_details=st.booleans(),
+)  # fmt: skip
 
 
 @settings(deadline=None)
 @given(FAULTS)
 def test_what_a_fault_spells_is_that_fault(fault: Fault) -> None:
-    """Its spelling and its JSON both read back as the same fault."""
     assert spelled_fault(fault.spelled()) == fault
     assert faults_in([fault.model_dump(exclude_defaults=True)]) == [fault]
 
 
-def test_a_fault_is_checked_where_it_is_made() -> None:
-    """In Python too a wrong fault is an error, and a made one cannot be changed."""
-    with pytest.raises(ValidationError, match="says nothing to do"):
-        Fault(call="get_model")
-    with pytest.raises(ValidationError, match="frozen"):
-        DOWN.status = 500
-
-
 def test_threads_are_counted_exactly(connect: Connect) -> None:
-    """Of 60 calls from 8 threads exactly the first 20 fail."""
     client = connect(faults=[Fault(call="get_model", status=503, first=20)])
     with ThreadPoolExecutor(8) as pool:
         responses = list(pool.map(lambda _: statuses(client, 1)[0], range(60)))
@@ -253,12 +212,5 @@ def test_threads_are_counted_exactly(connect: Connect) -> None:
 
 
 def test_processes_are_counted_exactly(database: Path) -> None:
-    """Of 60 calls from 3 processes exactly the first 20 fail."""
     responses = together(meet_the_first, [database] * 3, [20] * 3, [20] * 3)
     assert sorted(chain(*responses)) == [404] * 40 + [503] * 20
-
-
-def test_a_call_without_a_model_meets_no_fault_about_one(connect: Connect) -> None:
-    """list_models is about no model, whatever headers it carries."""
-    client = connect(faults=[Fault(model="Test_Model", status=503)])
-    assert statuses(client, 1, "list-models", headers=called("Test_Model")) == [200]

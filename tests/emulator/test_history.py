@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import invariant, rule
 
 from enkrypt_provider.emulator.database import Database
 from enkrypt_provider.emulator.history import History, Registered, registered_model
@@ -16,9 +15,8 @@ from enkrypt_provider.emulator.objects import Object, Objects, Scope
 from enkrypt_provider.emulator.store import PROJECT, Identity, Model, Store, Taken, Unknown
 
 from .conftest import Clock
+from .test_store import ACCOUNTS, AgainstADictionary
 
-IDENTITIES = st.builds(Identity, st.sampled_from(["a", "b"]), st.sampled_from(["1", "2"]))
-ACCOUNTS = st.sampled_from(["x", "y"])
 KINDS = st.sampled_from(["policy", "deployment"])
 NAMES = st.sampled_from(["a", "b"])
 
@@ -31,21 +29,18 @@ def _registered(kind: str, account: str, it: Model | Object) -> Registered:
     return Registered(kind, account, it.name, "", it.project_name, it.number, *times, it.document)
 
 
-class AgainstAList(RuleBasedStateMachine):
+class AgainstAList(AgainstADictionary):
     """Whatever is done in whatever order, the history tells each step with what was before it and what came of it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.database = Database(Path(self.folder.name) / "models.db")
-        clock = Clock()
-        self.store = Store(self.database, clock)
-        self.objects = Objects(self.database, clock)
+        self.objects = Objects(self.database, self.clock)
         self.history = History(self.database)
         self.done: list[tuple[Registered | None, Registered | None]] = []
 
-    def _now(self, account: str, identity: Identity) -> Model | None:
-        return next(iter(self.store.find(account, identity)), None)
+    def _wrote(self, account: str, before: Model | None, after: Model | None) -> None:
+        super()._wrote(account, before, after)
+        self._did(account, before, after)
 
     def _did(self, account: str, *states: Model | Object | None, kind: str = "model") -> None:
         before, after = (_registered(kind, account, it) if it else None for it in states)
@@ -77,31 +72,6 @@ class AgainstAList(RuleBasedStateMachine):
             return
         self._did(account, before, None, kind=kind)
 
-    @rule(account=ACCOUNTS, identity=IDENTITIES, number=st.integers())
-    def add(self, account: str, identity: Identity, number: int) -> None:
-        try:
-            after = self.store.add(account, identity, {"number": number})
-        except Taken:
-            return
-        self._did(account, None, after)
-
-    @rule(account=ACCOUNTS, old=IDENTITIES, new=IDENTITIES, number=st.integers())
-    def modify(self, account: str, old: Identity, new: Identity, number: int) -> None:
-        before = self._now(account, old)
-        try:
-            after = self.store.modify(account, old, new, lambda _: {"number": number})
-        except (Taken, Unknown):
-            return
-        self._did(account, before, after)
-
-    @rule(account=ACCOUNTS, identity=IDENTITIES)
-    def delete(self, account: str, identity: Identity) -> None:
-        try:
-            before = self.store.delete(account, identity)
-        except Unknown:
-            return
-        self._did(account, before, None)
-
     @invariant()
     def tells_the_same(self) -> None:
         told = self.history.changes()
@@ -113,10 +83,6 @@ class AgainstAList(RuleBasedStateMachine):
             assert mine[-1].before is None
             assert self.history.find(kind, number) == [it for it in [mine[0].after] if it]
             assert [change.before for change in mine[:-1]] == [change.after for change in mine[1:]]
-
-    def teardown(self) -> None:
-        self.database.close()
-        self.folder.cleanup()
 
 
 TestAgainstAList = AgainstAList.TestCase

@@ -15,16 +15,14 @@ from enkrypt_provider.emulator import LIKE_VENDOR, LimitError, Limits
 from enkrypt_provider.emulator.limits import Limiter, limits_in
 from enkrypt_provider.testing import emulator
 
-from .conftest import Connect
+from .conftest import Connect, ask
 from .document import IDENTITY, v1
-from .test_app import ask
 
 
 class Seconds:
     """A time that passes only when a test says so."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
+    now = 0.0
 
     def __call__(self) -> float:
         return self.now
@@ -35,7 +33,6 @@ def lists(client: httpx.Client, count: int, **more: Any) -> list[int]:
 
 
 def test_the_vendors_limits(connect: Connect) -> None:
-    """Three a second; the fourth locks the key out of everything for 60 s, with no word of how long."""
     time = Seconds()
     client = connect(limits=LIKE_VENDOR, monotonic=time)
     assert lists(client, 3) == [200, 200, 200]
@@ -49,18 +46,7 @@ def test_the_vendors_limits(connect: Connect) -> None:
     assert lists(client, 1) == [200]
 
 
-def test_a_hundred_a_minute(embedded: Connect) -> None:
-    """The second rate holds as well: 100 in any 60 s, however evenly they come."""
-    time = Seconds()
-    client = embedded(limits=Limits(rate="3/s,100/min"), monotonic=time)
-    for number in range(100):
-        time.now = number * 0.5
-        assert lists(client, 1) == [200]
-    assert lists(client, 1) == [429]
-
-
 def test_the_health_check_has_a_limit_of_its_own(connect: Connect) -> None:
-    """Five a minute for /rt/*, which takes nothing from the other calls; its violation locks them out too."""
     time = Seconds()
     client = connect(limits=LIKE_VENDOR, monotonic=time)
     ask(client, "add-model", json=v1())
@@ -72,7 +58,6 @@ def test_the_health_check_has_a_limit_of_its_own(connect: Connect) -> None:
 
 
 def test_each_key_has_its_own_count(connect: Connect) -> None:
-    """A locked out key disturbs no other; a key that is not accepted is told that."""
     client = connect(limits=Limits(rate="1/s"), keys={"a": "one", "b": "one"}, monotonic=Seconds())
     assert lists(client, 2, headers={"apikey": "a"}) == [200, 429]
     assert lists(client, 2, headers={"apikey": "b"}) == [200, 429]
@@ -80,7 +65,6 @@ def test_each_key_has_its_own_count(connect: Connect) -> None:
 
 
 def test_a_refused_call_does_nothing(connect: Connect) -> None:
-    """It registers nothing, and no fault counts it."""
     client = connect(limits=Limits(rate="1/s", lockout=0), monotonic=Seconds())
     client.post("/_emulator/faults", json=[{"call": "add_model", "status": 503, "nth": 2}])
     assert [ask(client, "add-model", json=v1(name)).status_code for name in "ab"] == [200, 429]
@@ -88,7 +72,6 @@ def test_a_refused_call_does_nothing(connect: Connect) -> None:
 
 
 def test_the_log_tells_what_was_refused(connect: Connect) -> None:
-    """A violation names its rate and what follows the lock-out, in place of a fault; the limits count both."""
     client = connect(limits=Limits(rate="2/s,9/min", lockout=30), monotonic=Seconds(), record=True)
     assert lists(client, 4) == [200, 200, 429, 429]
     told = [(entry["status"], entry["faults"]) for entry in client.get("/_emulator/requests").json()]
@@ -99,7 +82,6 @@ def test_the_log_tells_what_was_refused(connect: Connect) -> None:
 
 
 def test_the_limits_change_while_it_runs(connect: Connect) -> None:
-    """POST sets others and forgets lock-outs; DELETE takes them away; no key is needed."""
     client = connect(monotonic=Seconds())
     assert lists(client, 5) == [200] * 5
     assert client.post("/_emulator/limits", json={"rate": "1/h"}, headers={"apikey": ""}).json()["rate"] == "1/h"
@@ -114,13 +96,12 @@ def test_the_limits_change_while_it_runs(connect: Connect) -> None:
         ({"rate": "3"}, "rate: is given as 3/s,100/min; the units are s, min and h"),
         ({"rt_rate": "0/min"}, "rt_rate: is given as 3/s"),
         ({"rate": "3/s,"}, "rate: is given as 3/s"),
-        ({"lockout": -1}, "lockout: Input should be greater than or equal to 0"),
-        ({"rates": "3/s"}, "rates: Extra inputs are not permitted"),
-        ([], "the limits: Input should be"),
+        ({"lockout": -1}, "lockout: must be 0.0 or more"),
+        ({"rates": "3/s"}, "rates: is no setting"),
+        ([], "the limits: must be an object"),
     ],
 )
 def test_wrong_limits_are_refused_with_their_field(embedded: Connect, value: Any, message: str) -> None:
-    """In Python it is a LimitError, by HTTP a 400; the limits stay as they were."""
     with pytest.raises(LimitError, match=message.replace("(", "\\(")):
         limits_in(value)
     client = embedded(limits=Limits(rate="1/h"), monotonic=Seconds())
@@ -130,7 +111,6 @@ def test_wrong_limits_are_refused_with_their_field(embedded: Connect, value: Any
 
 
 def test_threads_are_counted_exactly(connect: Connect) -> None:
-    """Of 60 calls from 8 threads 20 are let through, and only one is the violation."""
     client = connect(limits=Limits(rate="20/h"))
     with ThreadPoolExecutor(8) as pool:
         responses = list(pool.map(lambda _: lists(client, 1)[0], range(60)))
@@ -141,7 +121,6 @@ def test_threads_are_counted_exactly(connect: Connect) -> None:
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 3, allow_subnormal=False), max_size=40), st.integers(1, 4), st.integers(1, 9))
 def test_no_second_and_no_minute_has_more(pauses: list[float], second: int, minute: int) -> None:
-    """Whatever the times, what was let through within any second or minute is within the rates."""
     time, admitted = Seconds(), list[float]()
     limiter = Limiter(Limits(rate=f"{second}/s,{minute}/min", lockout=0), time)
     for pause in pauses:
@@ -153,7 +132,6 @@ def test_no_second_and_no_minute_has_more(pauses: list[float], second: int, minu
 
 
 def test_a_test_of_a_program_counts_violations(tmp_path: Path) -> None:
-    """The emulator of the testing kit sets limits, counts violations, and looks at registrations past them."""
     with (
         emulator(tmp_path / "api.sqlite") as api,
         httpx.Client(base_url=api.url, headers={"apikey": api.key}) as http,

@@ -14,13 +14,12 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from enkrypt_provider.emulator import Fault
+from enkrypt_provider.emulator import Fault, create_app
 from enkrypt_provider.emulator import store as store_module
 
-from .conftest import Clock, Connect
-from .document import IDENTITY, called, v1, v2
-from .test_app import ask
-from .test_policies import DEPLOYMENT, KINDS, POLICY, Kind
+from .conftest import Clock, Connect, ask
+from .document import IDENTITY, SECRETS, called, v1
+from .test_life import DEPLOYMENT, POLICY, Kind
 
 LISTS = {"model": "/", "policy": "/policies", "deployment": "/deployments"}
 PATHS = [*LISTS.values(), "/changes", "/requests"]
@@ -30,11 +29,14 @@ HOSTILE = "<script>window.hacked=1</script>"
 ALSO_HOSTILE = "\"'><img src=x onerror=window.hacked=1>{{ 'wo' * 3 }}{% raw %}&lt;"
 
 
-@pytest.fixture
-def page(embedded: Connect) -> httpx.Client:
-    client = embedded(page=True, record=True, clock=Clock())
+def here(client: httpx.Client) -> httpx.Client:
     client.headers.update(HERE)
     return client
+
+
+@pytest.fixture
+def page(embedded: Connect) -> httpx.Client:
+    return here(embedded(page=True, record=True, clock=Clock()))
 
 
 def seen(client: httpx.Client, path: str = "/") -> str:
@@ -77,7 +79,6 @@ def everywhere(client: httpx.Client) -> Iterator[str]:
 
 
 def test_it_shows_what_is_registered(page: httpx.Client) -> None:
-    """Each model is a row by name, with its version, endpoint and protocol."""
     ask(page, "add-model", json=v1("beta", endpoint={"host": "b.example.com", "scheme": "http", "port": 8000}))
     ask(page, "add-model", json={**v1("Alpha", hosting_type="Internal"), "model_name": "org/alpha"})
     text = seen(page)
@@ -88,7 +89,6 @@ def test_it_shows_what_is_registered(page: httpx.Client) -> None:
 
 
 def test_an_empty_emulator_tells_how_to_fill_it(page: httpx.Client) -> None:
-    """Where nothing is registered there is no table but the commands that register something, at this address."""
     assert "pulumi config set enkrypt:endpoint http://127.0.0.1:8787" in seen(page)
     assert "<table" not in page.get("/").text
     assert "No model is registered yet." in seen(page)
@@ -98,11 +98,8 @@ def test_an_empty_emulator_tells_how_to_fill_it(page: httpx.Client) -> None:
 
 
 def test_every_account_is_shown(embedded: Connect) -> None:
-    """The page needs no key, names the accounts where there are several, and shows one of them when asked."""
     keys = {"key-1": "team-a", "key-2": "team-b"}
-    one, other, nobody = (embedded(page=True, keys=keys, apikey=key) for key in [*keys, ""])
-    for client in (one, nobody):
-        client.headers.update(HERE)
+    one, other, nobody = (here(embedded(page=True, keys=keys, apikey=key)) for key in [*keys, ""])
     ask(one, "add-model", json=v1("of-one"))
     assert "Account" not in seen(one)
     ask(other, "add-model", json=v1("of-other"))
@@ -113,27 +110,12 @@ def test_every_account_is_shown(embedded: Connect) -> None:
     assert "the account “<b>”" in seen(nobody, "/?account=<b>")
 
 
-SECRET_PLACES: list[tuple[str, Any]] = [
-    ("v1", v1("a", apikeys=["sk-SECRET-1"], system_prompt="the key is sk-SECRET-1")),
-    ("v1", v1("a", metadata={"aws_secret": "sk-SECRET-2", "session": {"token": ["sk-SECRET-2"]}})),
-    ("v1", v1("a", default_request_options={"extra_headers": {"Authorization": "Bearer SECRET-3"}})),
-    ("v1", v1("a", apikey="sk-SECRET-4")),
-    ("v1", {**v1("a"), "api_key": "sk-SECRET-5"}),
-    ("v1", {**v1("a"), "model_config": {"apikeys": "sk-SECRET-6"}}),
-    ("v2", v2("b", custom_headers=[{"key": "X-Key", "value": "sk-SECRET-7"}])),
-    ("v2", v2("b", custom_curl_command="curl -H 'Authorization: SECRET-8'")),
-    ("v2", v2("b", model_jwt_config={"jwt_body": "SECRET-9", "jwt_headers": [{"key": "a", "value": "SECRET-9"}]})),
-    ("v2", v2("b", custom_payload={"password": "SECRET-10"})),
-]
-
-
 def test_no_key_is_on_any_page(embedded: Connect) -> None:
     """Wherever a key was put, accepted or refused, changed or deleted: no page shows it, and the API key neither."""
-    clients = {name: embedded(page=True, record=True, dialect=name, apikey="sk-SECRET-0") for name in ("v1", "v2")}
-    for client in clients.values():
-        client.headers.update(HERE)
-    for dialect, body in SECRET_PLACES:
-        client, name = clients[dialect], called(body["model_saved_name"])
+    options: dict[str, Any] = {"page": True, "record": True, "apikey": "sk-SECRET-0"}
+    clients = {name: here(embedded(dialect=name, **options)) for name in ("v1", "v2")}
+    for dialect, body in SECRETS:
+        client, name = clients[dialect], called("Test_Model" if dialect == "v1" else "b")
         ask(client, "add-model", json=body)
         ask(client, "modify-model", headers=name, json=body)
         client.get("/models/list-models?apikey=sk-SECRET-0")
@@ -144,17 +126,7 @@ def test_no_key_is_on_any_page(embedded: Connect) -> None:
     assert sum(text.count("xxxxx") for text in pages) > 20
 
 
-def test_a_changed_key_is_told_and_not_shown(page: httpx.Client) -> None:
-    """The history says that a key became another, and neither of them."""
-    ask(page, "add-model", json=v1(apikeys=["sk-SECRET-1"]))
-    ask(page, "modify-model", headers=IDENTITY, json=v1(apikeys=["sk-SECRET-2"]))
-    text = seen(page, address(page, "Test_Model"))
-    assert "model_config.apikeys xxxxx → became another value, which is not shown" in text
-    assert "SECRET" not in page.get(address(page, "Test_Model")).text
-
-
 def test_everything_is_escaped(page: httpx.Client) -> None:
-    """No text that anyone sent is markup, wherever it stands; nothing that is typed is a template."""
     body = v1(HOSTILE, system_prompt=ALSO_HOSTILE, metadata={ALSO_HOSTILE: ALSO_HOSTILE})
     body["model_name"] = ALSO_HOSTILE
     body["model_config"].update(model_version=ALSO_HOSTILE, endpoint={"host": "<svg"}, apikeys=[HOSTILE])
@@ -177,67 +149,41 @@ def test_everything_is_escaped(page: httpx.Client) -> None:
 
 @pytest.mark.parametrize("path", [*PATHS, "/model/1", "/page/page.css", "/page/page.js", "/page/icon.svg"])
 def test_nothing_from_elsewhere_and_nothing_inline(page: httpx.Client, path: str) -> None:
-    """The policy allows this origin's own files alone; no page is kept, framed or tells where it was left from."""
     response = page.get(path)
     policy = dict(rule.split(" ", 1) for rule in response.headers["Content-Security-Policy"].split("; "))
     assert policy.pop("default-src") == policy.pop("frame-ancestors") == policy.pop("base-uri") == "'none'"
     assert set(policy.values()) == {"'self'"}
-    assert response.headers["Cache-Control"] == "no-store"
-    assert response.headers["Referrer-Policy"] == "no-referrer"
-    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+    assert {name: response.headers[name] for name in headers} == headers
     assert not re.search(r"https?:", re.sub(r"http://(www\.w3\.org/2000/svg|127\.0\.0\.1:8787)\b", "", response.text))
+    assert {page.request(method, path).status_code for method in ("POST", "PUT", "DELETE")} == {405}
 
 
 @pytest.mark.parametrize(
     ("client", "host", "status"),
-    [
-        ("127.0.0.1", "127.0.0.1:8787", 200),
-        ("127.0.0.1", "localhost:8787", 200),
-        ("::1", "[::1]:8787", 200),
-        ("10.0.0.7", "127.0.0.1", 403),
-        ("", "127.0.0.1", 403),
-        ("127.0.0.1", "rebound.example.com", 403),
-        ("127.0.0.1", "127.0.0.1.example.com", 403),
-        ("127.0.0.1", "[", 403),
-    ],
-)
+    [("127.0.0.1", "localhost:8787", 200), ("::1", "[::1]:8787", 200), ("10.0.0.7", "127.0.0.1", 403),
+     ("", "127.0.0.1", 403), ("127.0.0.1", "rebound.example.com", 403)],
+)  # fmt: skip
 @pytest.mark.parametrize("path", [*PATHS, "/model/1", "/page/page.js"])
-def test_only_this_machine_sees_it(embedded: Connect, client: str, host: str, status: int, path: str) -> None:
+def test_only_this_machine_sees_it(database: Path, client: str, host: str, status: int, path: str) -> None:
     """Another machine is refused, and so is a browser to which another site gave this address as its own."""
-    app = _application(embedded(page=True))
-    response = app.test_client().get(path, headers={"Host": host}, environ_base={"REMOTE_ADDR": client})
+    app = create_app(database, page=True).test_client()
+    response = app.get(path, headers={"Host": host}, environ_base={"REMOTE_ADDR": client})
     assert response.status_code == (404 if (status, path) == (200, "/model/1") else status)
     assert ("text/html" in response.headers["Content-Type"]) or status == 200
 
 
-def _application(client: httpx.Client) -> Any:
-    transport = client._transport
-    assert isinstance(transport, httpx.WSGITransport)
-    return transport.app
-
-
-def test_it_is_shown_only_where_it_was_asked_for(embedded: Connect) -> None:
-    """The emulator inside a provider has no page."""
-    response = embedded().get("/", headers=HERE)
-    assert (response.status_code, response.headers["Content-Type"]) == (404, "application/json")
-
-
-def test_it_is_only_to_read(page: httpx.Client) -> None:
-    """No method but GET and HEAD is answered."""
-    assert {page.request(method, path).status_code for method in ("POST", "PUT", "DELETE") for path in PATHS} == {405}
-
-
 def test_looking_leaves_no_trace(embedded: Connect) -> None:
-    """A look at the page is no request of the API: no fault falls to it, and it is in no log."""
-    client = embedded(page=True, record=True, faults=[Fault(status=503)])
-    client.headers.update(HERE)
+    """A look is no request of the API: no fault falls to it, and it is in no log. Without `page` there is none."""
+    client = here(embedded(page=True, record=True, faults=[Fault(status=503)]))
     assert len([*everywhere(client)]) == len(PATHS)
     assert client.get("/_emulator/requests").json() == []
     assert client.get("/_emulator/faults").json()[0]["met"] == 0
+    response = here(embedded(faults=[])).get("/")
+    assert (response.status_code, response.headers["Content-Type"]) == (404, "application/json")
 
 
 def test_many_models_are_paged(page: httpx.Client) -> None:
-    """Of 120 models each is on one of three pages, with links from page to page; a wrong number is the nearest."""
     names = [f"m{number:03}" for number in range(120)]
     for name in names:
         ask(page, "add-model", json=v1(name))
@@ -254,7 +200,6 @@ def test_many_models_are_paged(page: httpx.Client) -> None:
 
 @pytest.mark.parametrize("words", ["HAT", "2024-08", "azure_OPENAI", "gpt-4o", "host.example", " chat "])
 def test_models_are_found(page: httpx.Client, words: str) -> None:
-    """By a part of name, version, own name, protocol or host, in any case; the search stays in the links."""
     wanted = v1("chat", model_version="2024-08-06", is_compatible_with="azure_openai")
     wanted["model_config"]["endpoint"] = {"host": "host.example.com"}
     ask(page, "add-model", json={**wanted, "model_name": "GPT-4o"})
@@ -269,23 +214,29 @@ def test_models_are_found(page: httpx.Client, words: str) -> None:
 
 
 def test_a_model_has_its_page(page: httpx.Client) -> None:
-    """All fields by the API's own names in their objects, what the server set, its history, the requests about it."""
-    ask(
-        page,
-        "add-model",
-        json=v1(metadata={"owner": "ml", "limits": {"day": 5}}, default_request_options={"stop": []}),
-    )
-    ask(page, "modify-model", headers=IDENTITY, json=v1(system_prompt="Be fair.", paths={"vision": "/see"}))
+    config: dict[str, Any] = {
+        "metadata": {"owner": "ml", "limits": {"day": 5}},
+        "default_request_options": {"stop": []},
+    }
+    ask(page, "add-model", json=v1(apikeys=["sk-SECRET-1"], **config))
+    ask(page, "modify-model", headers=IDENTITY, json=v1(apikeys=["sk-SECRET-2"], paths={"vision": "/see"}))
+    for _ in range(2):
+        ask(page, "modify-model", headers=IDENTITY, json=v1(system_prompt="Be fair.", paths={"vision": "/see"}))
     ask(page, "add-model", json=v1("Test_Model_2"))
-    text = seen(page, address(page, "Test_Model"))
+    there = address(page, "Test_Model")
+    assert "SECRET" not in page.get(there).text
+    text = seen(page, there)
     assert "model_saved_name Test_Model model_version 1 testing_for LLM" in text
     assert "certifications empty model_config apikeys empty metadata empty hosting_type External" in text
     assert "system_prompt Be fair." in text
     assert "model_config.endpoint host api.together.xyz port 443" in text
     assert "set by the server account default project_name default model_id" in text
     history = text.partition("History")[2].partition("Last requests")[0]
-    assert re.findall("registered|changed|deleted", history) == ["changed", "registered"]
+    assert re.findall("registered|changed|deleted", history) == ["changed", "changed", "changed", "registered"]
     for difference in (
+        "nothing: the same values were sent again",
+        "model_config.apikeys xxxxx → became empty",
+        "model_config.apikeys xxxxx → became another value, which is not shown",
         "model_config.system_prompt empty → became Be fair.",
         "model_config.paths.vision absent → became /see",
         "model_config.metadata.owner ml → became absent",
@@ -295,11 +246,10 @@ def test_a_model_has_its_page(page: httpx.Client) -> None:
         assert difference in history
     assert "model_config.metadata empty" not in history
     requests = text.partition("Last requests")[2]
-    assert re.findall(r"\w+_model\b", requests) == ["get_model", "modify_model", "add_model"]
+    assert re.findall(r"\w+_model\b", requests) == ["get_model", *["modify_model"] * 3, "add_model"]
 
 
 def test_a_renamed_and_a_deleted_model_keep_their_history(page: httpx.Client) -> None:
-    """The page goes with the model: through another name, and beyond its deletion, which it says."""
     ask(page, "add-model", json=v1())
     there = address(page, "Test_Model")
     ask(page, "modify-model", headers=IDENTITY, json=v1("New_Name"))
@@ -315,15 +265,7 @@ def test_a_renamed_and_a_deleted_model_keep_their_history(page: httpx.Client) ->
     assert "0 models" not in seen(page)
 
 
-def test_the_same_sent_again_is_told(page: httpx.Client) -> None:
-    """A change that changed nothing says so."""
-    ask(page, "add-model", json=v1())
-    ask(page, "modify-model", headers=IDENTITY, json=v1())
-    assert "nothing: the same values were sent again" in seen(page, "/changes")
-
-
 def test_a_history_that_is_cut_says_so(page: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a model whose registration is no longer kept, the time of it is still told."""
     monkeypatch.setattr(store_module, "UNDOABLE", 3)
     ask(page, "add-model", json=v1("old"))
     for number in range(63):
@@ -336,7 +278,7 @@ def test_a_history_that_is_cut_says_so(page: httpx.Client, monkeypatch: pytest.M
 @pytest.mark.parametrize("kind", LISTS)
 def test_what_never_was_is_not_found(page: httpx.Client, kind: str) -> None:
     """The response is a page with status 404, also for the number of another kind."""
-    others = [added.add(page)[f"{added.noun}_id"] for added in (POLICY, DEPLOYMENT) if added.noun != kind]
+    others = [added.add(page)[added.number] for added in (POLICY, DEPLOYMENT) if added.noun != kind]
     for number in (1, 10**30, *others):
         response = page.get(f"/{kind}/{number}")
         assert (response.status_code, f"No {kind} has this number" in response.text) == (404, True)
@@ -364,10 +306,10 @@ def test_policies_and_deployments_are_listed(page: httpx.Client) -> None:
     assert "0 deployments of 1 found" in seen(page, "/deployments?q=zzz")
 
 
-@KINDS
+@pytest.mark.parametrize("kind", [POLICY, DEPLOYMENT], ids=lambda kind: kind.noun)
 def test_each_kind_has_pages_with_its_history(page: httpx.Client, kind: Kind) -> None:
     """Fields in their objects, what became of it through a rename and beyond its deletion, the requests about it."""
-    there = f"/{kind.noun}/{kind.add(page)[f'{kind.noun}_id']}"
+    there = f"/{kind.noun}/{kind.add(page)[kind.number]}"
     kind.ask(page, "modify", "x", {**kind.body, **kind.change, "name": "y"})
     text = seen(page, there)
     assert f"{kind.noun} y Registered, last changed 2024-10-15" in text
@@ -395,8 +337,7 @@ def test_a_detector_is_a_group_of_its_own(page: httpx.Client) -> None:
 
 def test_a_deployment_of_a_project_is_shown_with_its_account(embedded: Connect) -> None:
     """As its model and its policies are, though its name is unique in the whole account."""
-    client = embedded(page=True, keys={"key-1": "acme/prod"}, apikey="key-1")
-    client.headers.update(HERE)
+    client = here(embedded(page=True, keys={"key-1": "acme/prod"}, apikey="key-1"))
     number = DEPLOYMENT.add(client)["deployment_id"]
     POLICY.add(client)
     assert "1 policy of 1 found" in seen(client, "/policies?account=acme/prod")
@@ -406,61 +347,49 @@ def test_a_deployment_of_a_project_is_shown_with_its_account(embedded: Connect) 
 
 
 def test_requests_are_shown_with_their_faults(page: httpx.Client) -> None:
-    """Each request with its response, its faults and its masked body; the dial as it stands; a search."""
-    page.post("/_emulator/faults", json=[{"call": "add_model", "status": 503, "first": 1}])
+    faults = [{"call": "add_model", "status": 503, "first": 1}, {"call": "list_models", "reset": "after"}]
+    page.post("/_emulator/faults", json=faults)
     for _ in range(2):
         ask(page, "add-model", json=v1(apikeys=["sk-1"]))
     ask(page, "delete-model", headers=called("Nobody"))
     page.get("/elsewhere")
+    with pytest.raises(ConnectionResetError):
+        ask(page, "list-models")
     text = seen(page, "/requests")
-    assert "4 requests" in text
-    assert "Active faults Fault Matching calls add_model:first=1,status=503 2" in text
-    assert re.search(r"4 \S+ \S+ GET /elsewhere – 404 [\d.]+ ms – – 3", text)
-    assert re.search(r"3 \S+ \S+ delete_model model Nobody/1 404 [\d.]+ ms – –", text)
-    assert re.search(r"1 \S+ \S+ add_model model Test_Model/1 503 [\d.]+ ms add_model:first=1,status=503 JSON", text)
-    assert '"apikeys": [ "xxxxx" ]' in text
-    for words, count in (
-        ("503", 1),
-        ("TEST_model/1", 2),
-        ("delete", 1),
-        ("apikeys", 0),
-        ("elsewhere", 1),
-        ("model nobody", 1),
+    assert "5 requests" in text
+    assert "Active faults Fault Matching calls add_model:first=1,status=503 2 list_models:reset=after 1" in text
+    for row in (
+        r"5 \S+ \S+ list_models – reset [\d.]+ ms list_models:reset=after",
+        r"4 \S+ \S+ GET /elsewhere – 404 [\d.]+ ms – – 3",
+        r"3 \S+ \S+ delete_model model Nobody/1 404 [\d.]+ ms – –",
+        r"1 \S+ \S+ add_model model Test_Model/1 503 [\d.]+ ms add_model:first=1,status=503 JSON",
     ):
+        assert re.search(row, text)
+    assert '"apikeys": [ "xxxxx" ]' in text
+    searches = {"503": 1, "TEST_model/1": 2, "delete": 1, "apikeys": 0, "elsewhere": 1, "model nobody": 1}
+    for words, count in searches.items():
         assert f"{count} request{'s' * (count != 1)} found" in seen(page, f"/requests?q={words}")
 
 
-def test_a_reset_is_no_answer(page: httpx.Client) -> None:
-    """A request whose connection was reset says so in place of a status."""
-    page.post("/_emulator/faults", json=[{"call": "list_models", "reset": "after"}])
-    with pytest.raises(ConnectionResetError):
-        ask(page, "list-models")
-    assert re.search(r"1 \S+ \S+ list_models – reset [\d.]+ ms list_models:reset=after", seen(page, "/requests"))
-
-
-def test_without_a_log_the_page_says_so(embedded: Connect) -> None:
-    """Where requests are not recorded, their page tells by which option; a model's page leaves them out."""
-    client = embedded(page=True)
-    client.headers.update(HERE)
-    ask(client, "add-model", json=v1())
-    assert "Requests are not recorded: the emulator runs with --no-record ." in seen(client, "/requests")
-    assert "request" not in seen(client, address(client, "Test_Model")).partition("History")[2]
-
-
-def test_an_empty_log_says_why(page: httpx.Client, embedded: Connect) -> None:
-    """What a stack registered through the embedded emulator is in no log: the page tells, and how to have one."""
-    ask(embedded(), "add-model", json=v1())
+def test_what_another_emulator_registered_is_shown_without_requests(page: httpx.Client, embedded: Connect) -> None:
+    ask(embedded(), "add-model", json=v1("of-the-provider"))
+    assert "of-the-provider" in seen(page)
+    assert "registered model of-the-provider/1" in seen(page, "/changes")
+    there = re.findall(r"/model/\d+", page.get("/").text)[0]
+    assert "No request about this model was recorded here" in seen(page, there)
     text = seen(page, "/requests")
     assert "0 requests" in text
     assert "A stack with enkrypt:endpoint: embedded , which is what make up deploys" in text
     assert "set enkrypt:endpoint to http://127.0.0.1:8787." in text
+    unrecorded = here(embedded(page=True))
+    assert "Requests are not recorded: the emulator runs with --no-record ." in seen(unrecorded, "/requests")
+    assert "request" not in seen(unrecorded, there).partition("History")[2]
 
 
 @pytest.mark.parametrize(
     ("accept", "kind"), [("text/html,*/*;q=0.8", "text/html"), ("*/*", "application/json"), ("", "application/json")]
 )
 def test_an_unknown_path_is_told_in_the_callers_way(page: httpx.Client, accept: str, kind: str) -> None:
-    """A browser gets a page, which is in no log; a program gets the API's error."""
     response = page.get("/nowhere", headers={"Accept": accept})
     assert (response.status_code, response.headers["Content-Type"].partition(";")[0]) == (404, kind)
     assert ("There is nothing at /nowhere." in response.text) == (kind == "text/html")
@@ -470,7 +399,6 @@ def test_an_unknown_path_is_told_in_the_callers_way(page: httpx.Client, accept: 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_what_did_not_change_is_not_sent_again(page: httpx.Client, path: str) -> None:
-    """A page with the tag of what is there is a 304 without a body, and whole again after a change."""
     tag = {"If-None-Match": page.get(path).headers["ETag"]}
     assert (page.get(path, headers=tag).status_code, page.get(path, headers=tag).content) == (304, b"")
     ask(page, "add-model", json=v1())
@@ -480,19 +408,8 @@ def test_what_did_not_change_is_not_sent_again(page: httpx.Client, path: str) ->
 
 
 def test_a_broken_database_is_a_page(page: httpx.Client, database: Path) -> None:
-    """What SQLite says is told, with status 500."""
     with sqlite3.connect(database) as connection:
         connection.execute("DROP TABLE changes")
     connection.close()
     response = page.get("/changes")
     assert (response.status_code, "no such table: changes" in response.text) == (500, True)
-
-
-def test_what_an_earlier_emulator_left_is_shown(page: httpx.Client, embedded: Connect) -> None:
-    """What was registered without a page, as a provider's embedded emulator does, is on it with its history."""
-    ask(embedded(), "add-model", json=v1("of-the-provider"))
-    assert "of-the-provider" in seen(page)
-    assert "registered model of-the-provider/1" in seen(page, "/changes")
-    assert "No request about this model was recorded here" in seen(
-        page, re.findall(r"/model/\d+", page.get("/").text)[0]
-    )

@@ -55,22 +55,16 @@ def url(database: Path) -> Iterator[str]:
 
 
 def test_a_connection_serves_many_requests(url: str) -> None:
-    """Keep-alive: a second request on the same connection is answered, after a success and after an error."""
+    """After a success and after an error; those that arrive together one by one, in their order."""
     with connected(url) as connection:
         for body, status in ((v1(), 200), (v1(), 409), ({}, 400), (v1("other"), 200)):
             connection.sendall(post(body))
             assert response(connection)[0] == status
-
-
-def test_pipelined_requests_are_answered_in_order(url: str) -> None:
-    """Requests that arrive together are answered one by one, in their order."""
-    with connected(url) as connection:
-        connection.sendall(post(v1("one")) + post(v1("two")) + LIST)
-        assert [response(connection)[0] for _ in range(3)] == [200] * 3
+        connection.sendall(post(v1("one")) + post(v1("one")) + LIST)
+        assert [response(connection)[0] for _ in range(3)] == [200, 409, 200]
 
 
 def test_a_reset_is_a_reset(database: Path) -> None:
-    """The client's kernel sees RST, not an orderly end."""
     with serve_in_thread(create_app(database, faults=[Fault(reset="after", first=1)])) as url:
         with connected(url) as connection:
             connection.sendall(LIST)
@@ -81,8 +75,7 @@ def test_a_reset_is_a_reset(database: Path) -> None:
             assert response(connection)[0] == 200
 
 
-def test_a_truncated_answer_ends_in_order(database: Path) -> None:
-    """Half of the body arrives, and then the end of the stream."""
+def test_a_truncated_response_ends_in_order(database: Path) -> None:
     with serve_in_thread(create_app(database, faults=[Fault(truncate=True)])) as url, connected(url) as connection:
         connection.sendall(LIST)
         received = b"".join(iter(lambda: connection.recv(4096), b""))
@@ -91,36 +84,21 @@ def test_a_truncated_answer_ends_in_order(database: Path) -> None:
         assert body == b'{"model'
 
 
-def test_a_delayed_answer_holds_up_no_other(database: Path) -> None:
-    """While one connection waits out a delay, another is served."""
+@pytest.mark.parametrize("later", [False, True])
+def test_a_delayed_response_holds_up_no_other(database: Path, later: bool) -> None:
     waiting, go_on = threading.Event(), threading.Event()
 
     def sleep(_: float) -> None:
         waiting.set()
         assert go_on.wait(TIMEOUT)
 
-    app = create_app(database, faults=[Fault(delay=9, nth=1)], sleep=sleep)
+    faults = [Fault(call="list_models", delay=9, nth=1)]
+    app = create_app(database, faults=[] if later else faults, sleep=sleep)
     with serve_in_thread(app) as url, connected(url) as slow, connected(url) as quick:
-        slow.sendall(LIST)
-        assert waiting.wait(TIMEOUT)
-        quick.sendall(LIST)
-        assert response(quick)[0] == 200
-        go_on.set()
-        assert response(slow)[0] == 200
-
-
-def test_a_fault_set_later_may_delay_too(database: Path) -> None:
-    """The dial that another turns while the server runs delays without holding up the rest."""
-    waiting, go_on = threading.Event(), threading.Event()
-
-    def sleep(_: float) -> None:
-        waiting.set()
-        assert go_on.wait(TIMEOUT)
-
-    with serve_in_thread(create_app(database, sleep=sleep)) as url, connected(url) as slow, connected(url) as quick:
-        quick.sendall(LIST)
-        assert response(quick)[0] == 200
-        create_app(database, faults=[Fault(call="list_models", delay=9, nth=1)])
+        if later:
+            quick.sendall(LIST)
+            assert response(quick)[0] == 200
+            create_app(database, faults=faults)
         slow.sendall(LIST)
         assert waiting.wait(TIMEOUT)
         quick.sendall(LIST)
@@ -130,7 +108,6 @@ def test_a_fault_set_later_may_delay_too(database: Path) -> None:
 
 
 def test_many_connections_are_served_at_once(url: str) -> None:
-    """A hundred open connections each get their response."""
     connections = [connected(url) for _ in range(100)]
     for number, opened in enumerate(connections):
         opened.thing.sendall(post(v1(f"m{number}")))  # type: ignore[attr-defined]  # a part that the stubs do not know
@@ -140,52 +117,35 @@ def test_many_connections_are_served_at_once(url: str) -> None:
     assert len(httpx.get(f"{url}/models/list-models", headers={"apikey": "k"}, verify=NO_TLS).json()["models"]) == 100
 
 
-def test_it_listens_on_this_machine_alone(database: Path) -> None:
-    """The address is loopback, and a free port is picked where none was asked for."""
-    with serve_in_thread(create_app(database)) as one, serve_in_thread(create_app(database)) as other:
-        assert {urlsplit(url).hostname for url in (one, other)} == {"127.0.0.1"}
-        assert one != other
-
-
-def test_a_taken_port_is_an_error(url: str, database: Path) -> None:
-    """A second listener on the port fails at once and disturbs nobody."""
-    with pytest.raises(OSError, match="in use"):
-        Listener(create_app(database), urlsplit(url).port or 0)
-    assert httpx.get(f"{url}/models/list-models", headers={"apikey": "k"}, verify=NO_TLS).status_code == 200
-
-
 @pytest.mark.parametrize(
-    ("header", "status"),
+    ("name", "value", "status"),
     [
-        (("Host", "127.0.0.1"), 200),
-        (("Host", "localhost:1"), 200),
-        (("Host", "[::1]:8787"), 200),
-        (("Host", "rebound.example.com"), 403),
-        (("Host", "127.0.0.1.example.com:80"), 403),
-        (("Host", "10.0.0.7"), 403),
-        (("Host", "["), 403),
-        (("Origin", "http://localhost:3000"), 200),
-        (("Origin", "https://other.example.com"), 403),
-        (("Origin", "null"), 403),
+        *(("Host", host, 200) for host in ("127.0.0.1", "localhost:1", "[::1]:8787")),
+        *(("Host", host, 403) for host in ("rebound.example.com", "127.0.0.1.example.com:80", "10.0.0.7", "[")),
+        ("Origin", "http://localhost:3000", 200),
+        *(("Origin", origin, 403) for origin in ("https://other.example.com", "null")),
     ],
 )
 @pytest.mark.parametrize("path", ["/models/list-models", "/_emulator/requests", "/"])
-def test_another_sites_page_reads_nothing(database: Path, header: tuple[str, str], status: int, path: str) -> None:
+def test_another_sites_page_reads_nothing(database: Path, name: str, value: str, status: int, path: str) -> None:
     """A name that was given this machine's address, and a script of another site, are refused by every path."""
     with serve_in_thread(create_app(database, record=True, page=True)) as url:
-        headers = dict([("apikey", "k"), header])
+        headers = {"apikey": "k", name: value}
         response = httpx.get(url + path, headers=headers, verify=NO_TLS, trust_env=False)
-        assert (response.status_code, f"{header[0]} names another" in response.text) == (status, status == 403)
+        assert (response.status_code, f"{name} names another" in response.text) == (status, status == 403)
         entries = httpx.get(f"{url}/_emulator/requests", verify=NO_TLS, trust_env=False).json()
         assert len(entries) == (path == "/models/list-models" and status == 200)
 
 
-def test_the_end_frees_the_port(database: Path) -> None:
-    """After the block nobody listens, and the same port can be used again."""
-    with serve_in_thread(create_app(database)) as url:
+def test_it_listens_on_this_machine_alone_and_its_end_frees_the_port(database: Path) -> None:
+    app = create_app(database)
+    with serve_in_thread(app) as url, serve_in_thread(app) as other:
+        assert {urlsplit(each).hostname for each in (url, other)} == {"127.0.0.1"}
         port = urlsplit(url).port or 0
+        with pytest.raises(OSError, match="in use"):
+            Listener(app, port)
     with pytest.raises(ConnectionRefusedError):
         connected(url)
-    with serve_in_thread(create_app(database), port) as again, connected(again) as connection:
+    with serve_in_thread(app, port) as again, connected(again) as connection:
         connection.sendall(LIST)
         assert response(connection)[0] == 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,17 +13,21 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from enkrypt_provider.emulator import store as store_module
 from enkrypt_provider.emulator.database import Database
-from enkrypt_provider.emulator.store import Identity, Store, Taken, Unknown
+from enkrypt_provider.emulator.store import Identity, Model, Store, Taken, Unknown
 
 from .conftest import Clock
 
 IDENTITIES = st.builds(Identity, st.sampled_from(["a", "b", "a/1"]), st.sampled_from(["1", "2", "b"]))
 ACCOUNTS = st.sampled_from(["x", "y"])
-Registry = dict[tuple[str, Identity], int]
+Registry = dict[tuple[str, Identity], Model]
 
 
 def document(number: int) -> dict[str, int]:
     return {"number": number}
+
+
+def identity_of(model: Model) -> Identity:
+    return Identity(model.model_saved_name, model.model_version)
 
 
 class AgainstADictionary(RuleBasedStateMachine):
@@ -34,15 +37,18 @@ class AgainstADictionary(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.database = Database(Path(self.folder.name) / "models.db")
-        self.store = Store(self.database, Clock())
+        self.clock = Clock()
+        self.store = Store(self.database, self.clock)
         self.now: Registry = {}
         self.before: dict[str, Registry] = {"x": {}, "y": {}}
         self.ids: set[int] = set()
 
-    def _wrote(self, account: str, write: Callable[[], None]) -> None:
-        before = dict(self.now)
-        write()
-        self.before[account] = before
+    def _wrote(self, account: str, before: Model | None, after: Model | None) -> None:
+        self.before[account] = dict(self.now)
+        if before:
+            del self.now[account, identity_of(before)]
+        if after:
+            self.now[account, identity_of(after)] = after
 
     @rule(account=ACCOUNTS, identity=IDENTITIES, number=st.integers())
     def add(self, account: str, identity: Identity, number: int) -> None:
@@ -51,48 +57,39 @@ class AgainstADictionary(RuleBasedStateMachine):
                 self.store.add(account, identity, document(number))
             return
         model = self.store.add(account, identity, document(number))
+        assert model.document == document(number)
         assert model.model_id not in self.ids
         self.ids.add(model.model_id)
-        self._wrote(account, lambda: self.now.update({(account, identity): number}))
+        self._wrote(account, None, model)
 
     @rule(account=ACCOUNTS, old=IDENTITIES, new=IDENTITIES, number=st.integers())
     def modify(self, account: str, old: Identity, new: Identity, number: int) -> None:
-        expected: type[Exception] | None = None
-        if (account, old) not in self.now:
-            expected = Unknown
-        elif new != old and (account, new) in self.now:
-            expected = Taken
-        if expected:
-            with pytest.raises(expected):
+        before = self.now.get((account, old))
+        if before is None or (new != old and (account, new) in self.now):
+            with pytest.raises(Taken if before else Unknown):
                 self.store.modify(account, old, new, lambda _: document(number))
             return
-        before = self.now[account, old]
-        self.store.modify(account, old, new, lambda was: document(number + was["number"]))
-
-        def write() -> None:
-            del self.now[account, old]
-            self.now[account, new] = number + before
-
-        self._wrote(account, write)
+        after = self.store.modify(account, old, new, lambda was: document(number + was["number"]))
+        assert after.document == document(number + before.document["number"])
+        self._wrote(account, before, after)
 
     @rule(account=ACCOUNTS, identity=IDENTITIES)
     def delete(self, account: str, identity: Identity) -> None:
-        if (account, identity) not in self.now:
+        before = self.now.get((account, identity))
+        if before is None:
             with pytest.raises(Unknown):
                 self.store.delete(account, identity)
             return
-        self.store.delete(account, identity)
-        self._wrote(account, lambda: self.now.__delitem__((account, identity)))
+        assert self.store.delete(account, identity) == before
+        self._wrote(account, before, None)
 
     @invariant()
     def holds_the_same(self) -> None:
         for account in ("x", "y"):
-            for registry, read in (
-                (self.now, self.store.models),
-                (self.before[account], self.store.models_before),
-            ):
-                models = {Identity(m.model_saved_name, m.model_version): m.document["number"] for m in read(account)}
-                assert models == {key[1]: number for key, number in registry.items() if key[0] == account}
+            reads = ((self.now, self.store.models), (self.before[account], self.store.models_before))
+            for registry, read in reads:
+                models = {identity_of(model): model for model in read(account)}
+                assert models == {key[1]: model for key, model in registry.items() if key[0] == account}
 
     def teardown(self) -> None:
         self.database.close()
@@ -108,20 +105,6 @@ def store(database: Path) -> Store:
     return Store(Database(database), Clock())
 
 
-def test_one_of_many_threads_gets_a_name(store: Store) -> None:
-    """Of 16 threads that add one identity at once, one wins and 15 are told that it is taken."""
-
-    def add(number: int) -> int | None:
-        try:
-            return store.add("x", Identity("a", "1"), document(number)).model_id
-        except Taken:
-            return None
-
-    with ThreadPoolExecutor(16) as pool:
-        ids = [number for number in pool.map(add, range(16)) if number]
-    assert ids == [store.find("x", Identity("a", "1"))[0].model_id]
-
-
 def test_changes_of_many_threads_are_all_kept(store: Store) -> None:
     """200 increments from 8 threads make 200: a change is read and written in one transaction."""
     identity = Identity("a", "1")
@@ -133,7 +116,6 @@ def test_changes_of_many_threads_are_all_kept(store: Store) -> None:
 
 
 def test_an_id_is_never_given_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chance that hits a taken id is asked again."""
     ids = iter([5, 5, 5, 6])
     monkeypatch.setattr(store_module, "random_id", lambda: next(ids))
     assert [store.add("x", Identity(name, "1"), {}).model_id for name in "ab"] == [5, 6]

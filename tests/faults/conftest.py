@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,9 +14,8 @@ from pathlib import Path
 import pytest
 from e2e.conftest import engine, story  # noqa: F401 - fixtures
 
-from .world import World, world_of
-
 HERE = Path(__file__).parent
+SHARED_MEMORY = Path("/dev/shm")
 FULL = os.environ.get("FAULTS") == "all"
 Count = Callable[[str, int], None]
 
@@ -40,6 +41,16 @@ def chance(*where: object) -> random.Random:
 
 
 @pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, where there is room for one: no story here is about a power cut."""
+    if not SHARED_MEMORY.is_dir() or shutil.disk_usage(SHARED_MEMORY).free < 2**30:
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
 def count(record_property: Callable[[str, object], None]) -> Count:
     """Adds to a figure of the table that ends `make faults`; `most:FIGURE` is the greatest of them instead."""
     return lambda what, number: record_property(f"figure:{what}", number)
@@ -59,10 +70,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section(f"figures, seed {os.environ['FAULTS_SEED']}")
         for what, number in sorted(figures.items()):
             terminalreporter.line(f"| {what.removeprefix('most:')} | {number:,} |")
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """An embedded emulator for the stories of one module."""
-    with world_of(tmp_path_factory.mktemp("world")) as it:
-        yield it

@@ -10,8 +10,10 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,23 +21,45 @@ import httpx
 from pulumi.dynamic import CheckResult
 
 from enkrypt_provider.api.client import EnkryptClient
-from enkrypt_provider.api.pace import new_pace
+from enkrypt_provider.api.pace import Pace, new_pace
 from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.core.controller import Controller, connect
 from enkrypt_provider.core.database import Database
+from enkrypt_provider.core.registrations import Registrations
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
 from enkrypt_provider.frontends.property_values import OWNER, without_secrets
-from enkrypt_provider.provider import EnkryptModelProvider
+from enkrypt_provider.kinds.deployment import DEPLOYMENT
+from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
+from enkrypt_provider.kinds.kind import Kind
+from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.provider import (
+    EnkryptDeploymentProvider,
+    EnkryptGuardrailsPolicyProvider,
+    EnkryptModelProvider,
+    _Provider,
+)
 from enkrypt_provider.settings import Settings
+
+from .servicer import NativeProvider
 
 Properties = dict[str, Any]
 Program = Mapping[str, Properties]
 """What a program declares: the arguments of each resource, by its name."""
 
-BETWEEN_COMMANDS: Final = 61.0
+PROVIDER: Final = "provider"
+"""The resource option that names an explicit provider; here it stands among the arguments."""
+START: Final = datetime(2026, 1, 1, tzinfo=timezone.utc)
+BETWEEN_COMMANDS: Final = 0.5
+"""Seconds."""
+BETWEEN_LIMITED_COMMANDS: Final = 61.0
 """Seconds: a process does not know of the calls of the one before it."""
 NOTHING: Final[Program] = {}
+CLASSES: Final[Mapping[Kind, type[_Provider]]] = {
+    MODEL: EnkryptModelProvider,
+    GUARDRAILS_POLICY: EnkryptGuardrailsPolicyProvider,
+    DEPLOYMENT: EnkryptDeploymentProvider,
+}
 _RUNS = itertools.count()
 
 
@@ -47,6 +71,13 @@ class CheckFailed(EnkryptError):
     """The engine's word for it: the resource has a problem."""
 
 
+def kind_of(arguments: Mapping[str, Any]) -> Kind:
+    """The kind of resource that takes such arguments."""
+    if "model_config" in arguments:
+        return MODEL
+    return GUARDRAILS_POLICY if "detectors" in arguments else DEPLOYMENT
+
+
 @dataclass
 class Object:
     """One object of the state."""
@@ -55,8 +86,13 @@ class Object:
     id: str
     inputs: Properties
     outputs: Properties
+    provider: str = ""
     goes: bool = False
     """Replaced, and not deleted yet."""
+
+    @property
+    def kind(self) -> Kind:
+        return kind_of(self.inputs)
 
 
 @dataclass
@@ -76,7 +112,7 @@ class Death:
 
 @dataclass
 class Clock:
-    """Seconds that pass only while somebody waits."""
+    """Seconds that pass only while somebody waits, and a thousandth whenever somebody asks for the time of day."""
 
     now: float = 0.0
 
@@ -86,8 +122,16 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
+    def time(self) -> float:
+        """Seconds since 1970."""
+        self.now += 0.001
+        return START.timestamp() + self.now
 
-class Wire(httpx.BaseTransport):
+    def date(self) -> datetime:
+        return datetime.fromtimestamp(self.time(), timezone.utc)
+
+
+class DyingTransport(httpx.BaseTransport):
     """A transport that dies, where it must, just before a request or just after its work."""
 
     def __init__(self, inner: httpx.BaseTransport, death: Death) -> None:
@@ -103,29 +147,83 @@ class Wire(httpx.BaseTransport):
 
 @dataclass
 class Machine:
-    """Where the engine runs: its way to the API, its folder for what outlives a process, what was shown on it."""
+    """Where the engine runs: its way to the API, its folder for what outlives a process, what was shown on it.
+
+    `settings` are those of the stack, `explicit` those of its explicit providers by their names. `pause` is in
+    seconds, before each command. With `is_new` each command runs on a machine that remembers nothing; with
+    `is_native` the plugin's servicer is asked.
+    """
 
     settings: Settings
     transport: Callable[[], httpx.BaseTransport | None]
     folder: Path
+    explicit: dict[str, Settings] = field(default_factory=dict)
+    is_new: bool = False
+    is_native: bool = False
+    pause: float = BETWEEN_COMMANDS
     death: Death = field(default_factory=Death)
     shown: list[str] = field(default_factory=list)
     clock: Clock = field(default_factory=lambda: Clock())
+    time: Callable[[], float] = time.time
+    """Seconds since 1970, by the API's clock."""
 
-    def provider(self) -> EnkryptModelProvider:
-        """A provider as a process of its own would have it, in a run of its own."""
-        self.clock.sleep(BETWEEN_COMMANDS)
-        retry = RetryPolicy(self.settings.max_retries, sleep=self.clock.sleep)
-        pace = new_pace(self.settings, sleep=self.clock.sleep, clock=self.clock)
-        inner = self.transport()
-        wire = Wire(inner, self.death) if inner else None
-        client = EnkryptClient(self.settings, transport=wire, retry=retry, pace=pace)
-        database = Database(self.folder / "provider.sqlite", run=f"run {next(_RUNS)}")
-        provider = EnkryptModelProvider()
-        provider._frontend = DynamicFrontend(
-            Controller(connect(client, database=database)), lambda _severity, line: self.shown.append(line)
-        )
+    def run(self, stack: str) -> _Run:
+        """A command's provider processes, in a run of its own."""
+        self.clock.sleep(self.pause)
+        number = next(_RUNS)
+        return _Run(self, f"run {number}", self.folder / f"new{number}" if self.is_new else self.folder, stack)
+
+
+@dataclass
+class _Run:
+    """One command; each operation's result reaches the state, unless the machine dies first."""
+
+    machine: Machine
+    name: str
+    folder: Path
+    stack: str
+    _providers: dict[tuple[str, Kind], _Provider | NativeProvider] = field(default_factory=dict)
+    _paces: dict[str, Pace] = field(default_factory=dict)
+    _databases: dict[str, Database] = field(default_factory=dict)
+
+    def __call__(self, operation: str, of: Object, *arguments: Any, held: Properties | None = None) -> Any:
+        """Ask the provider of an object, whose inputs the state has as `held`."""
+        given = [_stored(argument) if isinstance(argument, dict) else argument for argument in arguments]
+        provider = self._provider(of.provider, of.kind)
+        if isinstance(provider, NativeProvider):
+            provider.urn, provider.held = f"{self.stack}::story::{of.kind.name}::{of.name}", held or {}
+        result = getattr(provider, operation)(*given)
+        self.machine.death.moment()
+        return result
+
+    def _provider(self, name: str, kind: Kind) -> _Provider | NativeProvider:
+        """What answers for a provider in its process; the kinds share the process, and so its pace."""
+        if (name, kind) not in self._providers:
+            self._providers[name, kind] = self._made(Controller(self._connected(name, kind)), kind)
+        return self._providers[name, kind]
+
+    def _made(self, controller: Controller, kind: Kind) -> _Provider | NativeProvider:
+        show = self.machine.shown.append
+        if self.machine.is_native:
+            return NativeProvider(kind, controller, show)
+        provider = CLASSES[kind]()
+        provider._frontend = DynamicFrontend(controller, lambda _severity, line: show(line), kind)
         return provider
+
+    def _connected(self, name: str, kind: Kind) -> Registrations:
+        machine = self.machine
+        settings = machine.explicit[name] if name else machine.settings
+        if name not in self._databases:
+            self._paces[name] = new_pace(settings, sleep=machine.clock.sleep, clock=machine.clock)
+            self._databases[name] = Database(self.folder / "provider.sqlite", run=self.name)
+        retry = RetryPolicy(settings.max_retries, sleep=machine.clock.sleep)
+        inner = machine.transport()
+        dying = DyingTransport(inner, machine.death) if inner else None
+        client = EnkryptClient(settings, transport=dying, retry=retry, pace=self._paces[name])
+        registrations = connect(client, database=self._databases[name], kind=kind)
+        # Nothing that happens depends on how busy the machine is.
+        registrations.journal._now, registrations.snapshot._clock = machine.time, machine.clock
+        return registrations
 
 
 @dataclass
@@ -139,22 +237,22 @@ class Engine:
     # ---- commands
 
     def up(self, program: Program, *, replace: Iterable[str] = ()) -> None:
-        run = _Run(self.machine.provider(), self.machine.death)
-        for name, arguments in program.items():
+        run = self.machine.run(self.stack)
+        for name, arguments in sorted(program.items(), key=lambda it: kind_of(it[1]) is DEPLOYMENT):
             self._register(run, name, arguments, forced=name in replace)
         self._delete(run, [it for it in self.state if it.goes or it.name not in program])
 
     def refresh(self) -> None:
-        run = _Run(self.machine.provider(), self.machine.death)
+        run = self.machine.run(self.stack)
         for it in [it for it in self.state if not it.goes]:
-            found = run(run.provider.read, it.id, it.outputs)
+            found = run("read", it, it.id, it.outputs, held=it.inputs)
             if found.id:
                 it.id, it.inputs, it.outputs = found.id, _stored(found.inputs or {}), _stored(found.outs or {})
             else:
                 self.state.remove(it)
 
     def destroy(self) -> None:
-        self._delete(_Run(self.machine.provider(), self.machine.death), list(self.state))
+        self._delete(self.machine.run(self.stack), list(self.state))
 
     # ---- what it knows
 
@@ -165,55 +263,43 @@ class Engine:
     # ---- one resource
 
     def _register(self, run: _Run, name: str, arguments: Properties, *, forced: bool) -> None:
-        news = {
-            **copy.deepcopy(arguments),
-            OWNER: f"organization/urn:pulumi:{self.stack}::story::enkrypt:EnkryptModel::{name}",
-        }
+        kind, provider = kind_of(arguments), arguments.get(PROVIDER, "")
+        news = {key: copy.deepcopy(value) for key, value in arguments.items() if key != PROVIDER}
+        news[OWNER] = f"organization/urn:pulumi:{self.stack}::story::enkrypt:{kind.name}::{name}"
+        new = Object(name, "", news, {}, provider)
         old = self.held().get(name)
-        inputs = _checked(run(run.provider.check, old.inputs if old and not forced else {}, news))
-        if old is None:
-            self._create(run, name, inputs)
-        elif forced:
-            self._replace(run, old, inputs)
+        inputs = _checked(run("check", new, old.inputs if old and not forced else {}, news))
+        if old is None or forced:
+            self._replace(run, old, new, inputs)
         else:
-            self._step(run, old, inputs, news)
+            self._step(run, old, new, inputs)
 
-    def _step(self, run: _Run, old: Object, inputs: Properties, news: Properties) -> None:
-        diff = run(run.provider.diff, old.id, old.outputs, inputs)
+    def _step(self, run: _Run, old: Object, new: Object, inputs: Properties) -> None:
+        diff = run("diff", new, old.id, old.outputs, inputs, held=old.inputs)
         if diff.replaces:
-            self._replace(run, old, _checked(run(run.provider.check, {}, news)))
-        elif diff.changes:
-            outs = run(run.provider.update, old.id, old.outputs, inputs).outs
+            inputs = _checked(run("check", new, {}, new.inputs))
+            if diff.delete_before_replace:
+                self._delete(run, [old])
+            self._replace(run, old, new, inputs)
+            return
+        old.provider = new.provider
+        if diff.changes:
+            outs = run("update", old, old.id, old.outputs, inputs, held=old.inputs).outs
             old.inputs, old.outputs = inputs, _stored(outs or {})
         else:
             old.inputs = inputs
 
-    def _replace(self, run: _Run, old: Object, inputs: Properties) -> None:
-        self._create(run, old.name, inputs)
-        old.goes = True
-
-    def _create(self, run: _Run, name: str, inputs: Properties) -> None:
-        created = run(run.provider.create, inputs)
-        self.state.append(Object(name, created.id, inputs, _stored(created.outs or {})))
+    def _replace(self, run: _Run, old: Object | None, new: Object, inputs: Properties) -> None:
+        created = run("create", new, inputs)
+        self.state.append(Object(new.name, created.id, inputs, _stored(created.outs or {}), new.provider))
+        if old:
+            old.goes = True
 
     def _delete(self, run: _Run, objects: list[Object]) -> None:
-        for it in objects:
-            run(run.provider.delete, it.id, it.outputs)
+        """Deployments go first: they depend on the others."""
+        for it in sorted(objects, key=lambda it: it.kind is not DEPLOYMENT):
+            run("delete", it, it.id, it.outputs, held=it.inputs)
             self.state.remove(it)
-
-
-@dataclass
-class _Run:
-    """One command's provider process; each verb's news reaches the state, unless the machine dies first."""
-
-    provider: EnkryptModelProvider
-    death: Death
-
-    def __call__(self, verb: Callable[..., Any], *arguments: Any) -> Any:
-        given = [_stored(argument) if isinstance(argument, dict) else argument for argument in arguments]
-        result = verb(*given)
-        self.death.moment()
-        return result
 
 
 def _checked(result: CheckResult) -> Properties:

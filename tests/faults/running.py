@@ -18,15 +18,15 @@ from typing import Final
 
 from e2e.harness import Run, Stack
 
-PATIENCE: Final = 120.0
+WAIT_LIMIT: Final = 120.0
 """Seconds for anything that a test waits for: it takes a few, and so much more means that it hangs."""
 
-ROLES: Final[Mapping[str, str]] = {
-    "provider": "-m pulumi.dynamic",
-    "program": "pulumi-language-python-exec",
-    "language host": "pulumi-language-python",
+ROLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "provider": ("-m pulumi.dynamic", "-m enkrypt_provider.frontends.plugin"),
+    "program": ("pulumi-language-python-exec",),
+    "language host": ("pulumi-language-python",),
 }
-"""What a process is to a command, by a part of its command line; the command's own process is the engine."""
+"""What a process is to a command, by parts of its command line; the command's own process is the engine."""
 EVERYTHING: Final = "everything"
 
 
@@ -60,7 +60,7 @@ class Going:
 
     def end(self, *, fails: bool | None = None) -> Run:
         """Waits for the command, then for what it left behind; keeps what was printed."""
-        code = self.process.wait(PATIENCE)
+        code = self.process.wait(WAIT_LIMIT)
         self._clear()
         texts = [(self.folder / name).read_text(errors="replace") for name in ("stdout", "stderr")]
         run = Run(self.command, code, *texts)
@@ -81,7 +81,7 @@ class Going:
         if pid == self.process.pid:
             return "engine"
         line = _command_line(pid)
-        return next((role for role, part in ROLES.items() if part in line), "another")
+        return next((role for role, parts in ROLES.items() if any(part in line for part in parts)), "another")
 
 
 @contextmanager
@@ -100,14 +100,14 @@ def going(stack: Stack, *command: str) -> Iterator[Going]:
         yield it
     finally:
         it.kill(EVERYTHING)
-        process.wait(PATIENCE)
+        process.wait(WAIT_LIMIT)
 
 
-def wait_for(what: Callable[[], object], name: str, patience: float = PATIENCE) -> None:
+def wait_for(what: Callable[[], object], name: str, limit: float = WAIT_LIMIT) -> None:
     """Waits until `what` is true."""
-    until = time.monotonic() + patience
+    until = time.monotonic() + limit
     while not what():
-        assert time.monotonic() < until, f"waited {patience:g} s for {name}"
+        assert time.monotonic() < until, f"waited {limit:g} s for {name}"
         time.sleep(0.02)
 
 

@@ -1,4 +1,5 @@
-"""Each verb as a short story in which one call of the API can be made to fail. No claim is made here."""
+"""Each operation as a short story in which one call of the API can be made to fail, for each kind. No claim is made
+here."""
 
 from __future__ import annotations
 
@@ -7,8 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from enkrypt_provider.kinds.deployment import DEPLOYMENT
+from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
+from enkrypt_provider.kinds.kind import Kind
+from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.kinds.registry import KINDS
+
 from .miniature import NOTHING, Program, Properties
-from .world import Corner
+from .world import Corner, label, number_of
 
 Fault = Mapping[str, Any]
 
@@ -25,6 +32,49 @@ def model(name: str, key: str = "", /, **changes: Any) -> Properties:
     return arguments
 
 
+def policy(name: str, description: str = "", **options: Any) -> Properties:
+    """The arguments of a small guardrails policy."""
+    return {"name": name, "description": description, "detectors": {"toxicity": {"enabled": True}}, **options}
+
+
+def deployment(name: str, served: str = "served", **options: Any) -> Properties:
+    """The arguments of a deployment of the model `served`."""
+    return {"name": name, "model_saved_name": served, **options}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the stories say of one kind: its arguments, the change of a field, a renaming."""
+
+    kind: Kind
+    arguments: Callable[..., Properties]
+    changed: Properties
+    renamed: Properties
+
+    def call(self, what: str) -> str:
+        """The emulator's name of a call: `add_model`, `list_policies`."""
+        name: str = getattr(self.kind.calls, what)
+        return name.replace("-", "_")
+
+    def label(self, name: str) -> str:
+        return label(self.kind, f"{name}/v1" if self.kind is MODEL else name)
+
+    def __str__(self) -> str:
+        return self.kind.noun
+
+
+def _without_key(arguments: Callable[..., Properties]) -> Callable[..., Properties]:
+    return lambda name, _key="", /, **options: arguments(name, **options)
+
+
+SAMPLES: Final = (
+    Sample(MODEL, model, {"model_name": "new"}, {"model_saved_name": "y"}),
+    Sample(GUARDRAILS_POLICY, _without_key(policy), {"description": "new"}, {"name": "y"}),
+    Sample(DEPLOYMENT, _without_key(deployment), {"model_version": "v2"}, {"name": "y"}),
+)
+assert tuple(sample.kind for sample in SAMPLES) == KINDS
+
+
 @dataclass
 class Scene:
     """`call` fails in the midst of `act`, which is to lead to `program`; `settle` is what a person types next."""
@@ -38,16 +88,19 @@ class Scene:
     """What the dial does besides, to reach the call at all."""
     ends_in: str = ""
     """The error that the story ends with where nothing fails."""
+    makes_anew: bool = False
+    """Whether the spoilt call is the one that registers something new."""
+    refused_elsewhere: str = ""
+    """The error that it may end with on a machine that remembers nothing."""
     untouched: Mapping[str, Properties | None] = field(default_factory=dict)
     """What must stay registered: as it is, or, for None, with the number that it has."""
     numbers: Mapping[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.numbers = {id_: it["model_id"] for id_, it in self.corner.registered().items()}
+        self.numbers = {id_: number_of(it) for id_, it in self.corner.registered().items()}
 
 
-Play = Callable[[Corner], Scene]
-X: Final = "x/v1"
+Play = Callable[[Corner, Sample], Scene]
 
 
 def _key(corner: Corner) -> str:
@@ -55,132 +108,145 @@ def _key(corner: Corner) -> str:
 
 
 def _up(corner: Corner, call: str, program: Program, **more: Any) -> Scene:
+    program = {**program, **corner.beside}
+
     def act() -> None:
         corner.engine.up(program)
 
     return Scene(corner, call, program, act, act, **more)
 
 
-def _settled(corner: Corner, **changes: Any) -> Properties:
-    """A model that is registered, and in the state."""
-    arguments = model("x", _key(corner), **changes)
-    corner.engine.up({"a": arguments})
+def _settled(corner: Corner, of: Sample, **changes: Any) -> Properties:
+    """What is registered, and in the state."""
+    arguments = of.arguments("x", _key(corner), **changes)
+    corner.engine.up({"a": arguments, **corner.beside})
     return arguments
 
 
-def create(corner: Corner) -> Scene:
-    """A model is registered."""
-    return _up(corner, "add_model", {"a": model("x", _key(corner))})
+def _theirs(corner: Corner, of: Sample) -> Mapping[str, Properties]:
+    """Somebody else's registration of the name."""
+    corner.world.add(corner.account, {**of.arguments("x", _key(corner)), **of.changed})
+    return corner.registered()
 
 
-def look_up(corner: Corner) -> Scene:
-    """A create's answer is lost after the work, and the look-up fails."""
-    lost = {"call": "add_model", "reset": "after", "first": 1}
-    return _up(corner, "get_model", {"a": model("x", _key(corner))}, beside=(lost,))
+def create(corner: Corner, of: Sample) -> Scene:
+    """It is registered."""
+    return _up(corner, of.call("add"), {"a": of.arguments("x", _key(corner))}, makes_anew=True)
 
 
-def look_up_nothing(corner: Corner) -> Scene:
-    """A create's answer is lost before the work, and the look-up fails."""
-    lost = {"call": "add_model", "reset": "before", "first": 1}
-    return _up(corner, "get_model", {"a": model("x", _key(corner))}, beside=(lost,))
+def look_up(corner: Corner, of: Sample) -> Scene:
+    """A create's response is lost after the work, and the look-up fails."""
+    lost = {"call": of.call("add"), "reset": "after", "first": 1}
+    return _up(corner, of.call("get"), {"a": of.arguments("x", _key(corner))}, beside=(lost,))
 
 
-def taken(corner: Corner) -> Scene:
-    """A create meets somebody else's model, and the look at it fails."""
-    corner.world.add(corner.account, model("x", _key(corner), model_name="theirs"))
-    kept = corner.registered()
-    return _up(corner, "get_model", {"a": model("x", _key(corner))}, ends_in="adopt_existing=True", untouched=kept)
+def look_up_nothing(corner: Corner, of: Sample) -> Scene:
+    """A create's response is lost before the work, and the look-up fails."""
+    lost = {"call": of.call("add"), "reset": "before", "first": 1}
+    return _up(corner, of.call("get"), {"a": of.arguments("x", _key(corner))}, beside=(lost,))
 
 
-def adopt(corner: Corner) -> Scene:
-    """A create adopts somebody else's model, and the change of it fails."""
-    corner.world.add(corner.account, model("x", _key(corner), model_name="theirs"))
-    return _up(corner, "modify_model", {"a": model("x", _key(corner), adopt_existing=True)})
+def taken(corner: Corner, of: Sample) -> Scene:
+    """A create meets somebody else's registration, and the look at it fails."""
+    kept = _theirs(corner, of)
+    arguments = of.arguments("x", _key(corner))
+    return _up(corner, of.call("get"), {"a": arguments}, ends_in="adopt_existing=True", untouched=kept)
 
 
-def update(corner: Corner) -> Scene:
+def adopt(corner: Corner, of: Sample) -> Scene:
+    """A create adopts somebody else's registration, and the change of it fails."""
+    _theirs(corner, of)
+    return _up(corner, of.call("modify"), {"a": of.arguments("x", _key(corner), adopt_existing=True)})
+
+
+def update(corner: Corner, of: Sample) -> Scene:
     """A field changes."""
-    before = _settled(corner)
-    return _up(corner, "modify_model", {"a": {**before, "model_name": "new"}})
+    before = _settled(corner, of)
+    return _up(corner, of.call("modify"), {"a": {**before, **of.changed}})
 
 
-def rename(corner: Corner) -> Scene:
-    """A new name is registered before the old one goes."""
-    before = _settled(corner)
-    return _up(corner, "add_model", {"a": {**copy.deepcopy(before), "model_saved_name": "y"}})
+def rename(corner: Corner, of: Sample) -> Scene:
+    """A new name is registered; the old one goes after it, of a deployment before it."""
+    before = _settled(corner, of)
+    return _up(corner, of.call("add"), {"a": {**copy.deepcopy(before), **of.renamed}}, makes_anew=True)
 
 
-def leave_behind(corner: Corner) -> Scene:
-    """The old name goes, once the new one is registered."""
-    before = _settled(corner)
-    return _up(corner, "delete_model", {"a": {**copy.deepcopy(before), "model_saved_name": "y"}})
+def leave_behind(corner: Corner, of: Sample) -> Scene:
+    """The same, and the deletion of the old name fails."""
+    before = _settled(corner, of)
+    return _up(corner, of.call("delete"), {"a": {**copy.deepcopy(before), **of.renamed}})
 
 
-def _replaced(corner: Corner, call: str, **changes: Any) -> Scene:
-    program = {"a": _settled(corner, **changes)}
+def _replaced(corner: Corner, of: Sample, what: str, **changes: Any) -> Scene:
+    program = {"a": _settled(corner, of, **changes), **corner.beside}
 
     def forced() -> None:
         corner.engine.up(program, replace=("a",))
 
-    return Scene(corner, call, program, forced, lambda: corner.engine.up(program), untouched={X: None})
-
-
-def replace(corner: Corner) -> Scene:
-    """A replacement is forced: the create meets the model that it made itself."""
-    return _replaced(corner, "add_model")
-
-
-def replace_look(corner: Corner) -> Scene:
-    """A replacement is forced, and the look at what is there fails."""
-    return _replaced(corner, "get_model")
-
-
-def replace_change(corner: Corner) -> Scene:
-    """A replacement is forced, and what is there cannot be brought to what is declared."""
-    return _replaced(corner, "modify_model")
-
-
-def replace_adopting(corner: Corner) -> Scene:
-    """A replacement of a model that may be adopted is forced."""
-    return _replaced(corner, "modify_model", adopt_existing=True)
-
-
-def refresh(corner: Corner) -> Scene:
-    """What is registered is read, by one list."""
-    program = {"a": _settled(corner), "b": model("b")}
-    corner.engine.up(program)
     return Scene(
-        corner, "list_models", program, corner.engine.refresh, lambda: corner.engine.up(program),
-        untouched={X: None, "b/v1": None},
+        corner, of.call(what), program, forced, lambda: corner.engine.up(program), untouched={of.label("x"): None},
+        refused_elsewhere="ResourceOptions(delete_before_replace=True)",
     )  # fmt: skip
 
 
-def refresh_one(corner: Corner) -> Scene:
+def replace(corner: Corner, of: Sample) -> Scene:
+    """A replacement is forced: the create meets what it made itself."""
+    return _replaced(corner, of, "add")
+
+
+def replace_look(corner: Corner, of: Sample) -> Scene:
+    """A replacement is forced, and the look at what is there fails."""
+    return _replaced(corner, of, "get")
+
+
+def replace_change(corner: Corner, of: Sample) -> Scene:
+    """A replacement is forced, and what is there cannot be brought to what is declared."""
+    return _replaced(corner, of, "modify")
+
+
+def replace_adopting(corner: Corner, of: Sample) -> Scene:
+    """A replacement of what may be adopted is forced."""
+    return _replaced(corner, of, "modify", adopt_existing=True)
+
+
+def refresh(corner: Corner, of: Sample) -> Scene:
+    """What is registered is read, by one list."""
+    program = {"a": _settled(corner, of), "b": of.arguments("b"), **corner.beside}
+    corner.engine.up(program)
+    kept = {of.label("x"): None, of.label("b"): None}
+    return Scene(
+        corner, of.call("list"), program, corner.engine.refresh, lambda: corner.engine.up(program), untouched=kept
+    )
+
+
+def refresh_one(corner: Corner, of: Sample) -> Scene:
     """What is registered is read one by one, for the list does not say everything."""
-    scene = refresh(corner)
-    scene.call, scene.beside = "get_model", ({"call": "list_models", "without_details": True},)
+    scene = refresh(corner, of)
+    scene.call, scene.beside = of.call("get"), ({"call": of.call("list"), "without_details": True},)
     return scene
 
 
-def destroy(corner: Corner) -> Scene:
+def destroy(corner: Corner, of: Sample) -> Scene:
     """A registration goes."""
-    _settled(corner)
-    return Scene(corner, "delete_model", NOTHING, corner.engine.destroy, corner.engine.destroy)
+    _settled(corner, of)
+    return Scene(corner, of.call("delete"), NOTHING, corner.engine.destroy, corner.engine.destroy)
 
 
-def destroy_what_is_gone(corner: Corner) -> Scene:
+def destroy_what_is_gone(corner: Corner, of: Sample) -> Scene:
     """A registration goes that somebody deleted already."""
-    scene = destroy(corner)
-    corner.world.delete(corner.account, X)
+    scene = destroy(corner, of)
+    corner.world.delete(corner.account, of.label("x"))
     return scene
 
 
-def health(corner: Corner) -> Scene:
+def health(corner: Corner, of: Sample) -> Scene:
     """A model is registered, and must answer."""
-    return _up(corner, "model_health", {"a": model("x", _key(corner), verify_health=True)})
+    return _up(corner, "model_health", {"a": of.arguments("x", _key(corner), verify_health=True)})
 
 
 SCENES: Final[tuple[Play, ...]] = (
     create, look_up, look_up_nothing, taken, adopt, update, rename, leave_behind, replace, replace_look,
-    replace_change, replace_adopting, refresh, refresh_one, destroy, destroy_what_is_gone, health,
+    replace_change, replace_adopting, refresh, refresh_one, destroy, destroy_what_is_gone,
 )  # fmt: skip
+STORIES: Final = (*((sample, play) for sample in SAMPLES for play in SCENES), (SAMPLES[0], health))
+"""Each kind in each scene; health is the models' own."""

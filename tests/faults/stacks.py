@@ -6,12 +6,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from e2e.api import Api
 from e2e.harness import Run, Stack, Story
+from e2e.native.projects import project
 
+from .conftest import chance
 from .running import going
+
+Frontend = Literal["dynamic", "native"]
 
 PROGRAM: Final = """
 import json
@@ -19,7 +23,7 @@ import os
 from pathlib import Path
 
 import pulumi
-from enkrypt_provider import EnkryptModel, EnkryptProvider
+from MODULE import EnkryptModel, EnkryptProvider
 
 said = json.loads(Path("program.json").read_text())
 account = EnkryptProvider("account", api_key=os.environ["API_KEY"], **said["account"]) if "account" in said else None
@@ -32,16 +36,21 @@ for name, arguments in said["models"].items():
 """
 """Registers the models of `program.json`, each after those that it names, by an account of its own if it says so."""
 
+TYPES: Final[Mapping[Frontend, str]] = {
+    "dynamic": "pulumi-python:dynamic/enkrypt:EnkryptModel",
+    "native": "enkrypt:index:EnkryptModel",
+}
 Models = Mapping[str, Mapping[str, Any]]
 QUICK: Final = {"enkrypt:maxRetries": "3", "enkrypt:timeout": "5"}
 
 
 @dataclass
 class Troubled:
-    """A stack and its API."""
+    """A stack, its front end and its API."""
 
     story: Story
     api: Api
+    frontend: Frontend = "dynamic"
     environment: Mapping[str, str] = field(default_factory=dict)
     stack: Stack = field(init=False)
     models: dict[str, Any] = field(default_factory=dict)
@@ -50,7 +59,10 @@ class Troubled:
     def __post_init__(self) -> None:
         self.key = self.story.secrets.make("the models' key")
         keys = {"MODEL_KEY": self.key, "API_KEY": self.api.key, **self.environment}
-        self.stack = self.story.project(PROGRAM, self.api, environment=keys)
+        module = "enkrypt_provider.native" if self.frontend == "native" else "enkrypt_provider"
+        self.stack = self.story.project(PROGRAM.replace("MODULE", module), self.api, environment=keys)
+        if self.frontend == "native":
+            self.stack.write("Pulumi.yaml", project(self.story, "python"))
         self.stack.config_set(QUICK)
 
     def declare(self, models: Models, **more: Any) -> None:
@@ -58,7 +70,7 @@ class Troubled:
         self.stack.write("program.json", json.dumps({"models": models, **more}))
 
     def urn(self, name: str) -> str:
-        return f"urn:pulumi:dev::story::pulumi-python:dynamic/enkrypt:EnkryptModel::{name}"
+        return f"urn:pulumi:dev::story::{TYPES[self.frontend]}::{name}"
 
     def state(self) -> list[dict[str, Any]]:
         """The objects of the state as they are on disk, while a command runs too."""
@@ -99,13 +111,24 @@ class Troubled:
         found += [f"the state lacks {id_}" for id_ in wanted.keys() - held.keys()]
         found += [f"the state holds {id_}" for id_ in held.keys() - wanted.keys()]
         for id_ in wanted.keys() & live.keys() & held.keys():
-            if held[id_]["outputs"]["model_id"] != live[id_]["model_id"]:
+            if number_in(held[id_]) != live[id_]["model_id"]:
                 found.append(f"the state's number of {id_} is not the API's")
             if not _holds(live[id_], {k: v for k, v in wanted[id_].items() if k != "adopt_existing"}):
                 found.append(f"{id_} is not as declared")
             if live[id_]["model_config"]["apikeys"] != [self.key]:
                 found.append(f"{id_} has other keys")
         return sorted(found)
+
+
+def either(*where: object) -> Frontend:
+    """The front end that the seed gives to a story: the other one with another seed."""
+    return chance("front end", *where).choice(("dynamic", "native"))
+
+
+def number_in(held: Mapping[str, Any]) -> int:
+    """The number of the registration that an object of the state stands for."""
+    outputs = held["outputs"]
+    return int(outputs["model_id"] if "model_id" in outputs else outputs["modelId"])
 
 
 def _identity(arguments: Mapping[str, Any]) -> str:

@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from e2e.harness import REPOSITORY, Story
 
 from .running import EVERYTHING, going, wait_for
 from .scenes import model
-from .stacks import Troubled
+from .stacks import Frontend, Troubled
+
+BOTH = pytest.mark.parametrize("frontend", ["dynamic", "native"])
 
 FILL = """
 import json, resource, sys
@@ -43,9 +46,10 @@ print(json.dumps([said, len(engine.state), machine.shown]))
 """One `up` of 120 models on the embedded emulator, whose files may grow to a limit and no further."""
 
 
-def test_ctrl_c_in_the_midst_loses_nothing(story: Story) -> None:
+@BOTH
+def test_ctrl_c_in_the_midst_loses_nothing(story: Story, frontend: Frontend) -> None:
     """The engine ends what it began and stops; the next up goes on, with nothing to cancel and nothing doubled."""
-    troubled = Troubled(story, story.api())
+    troubled = Troubled(story, story.api(), frontend)
     troubled.declare({f"m{number}": model(f"m{number}") for number in range(8)}, after={"m7": ["m0"]})
     troubled.api.fault({"call": "add_model", "delay": 1.5})
     with going(troubled.stack, "up", "--yes", "--skip-preview", "--parallel", "2") as command:
@@ -62,10 +66,11 @@ def test_ctrl_c_in_the_midst_loses_nothing(story: Story) -> None:
     assert troubled.agree() == []
 
 
-def test_a_kill_without_checkpoints_loses_nothing_here(story: Story) -> None:
+@BOTH
+def test_a_kill_without_checkpoints_loses_nothing_here(story: Story, frontend: Frontend) -> None:
     """With PULUMI_SKIP_CHECKPOINTS the engine forgets whatever a killed `up` made: on the same machine the provider
     knows its own, and the next up takes them into the state as they are."""
-    troubled = Troubled(story, story.api(), environment={"PULUMI_SKIP_CHECKPOINTS": "true"})
+    troubled = Troubled(story, story.api(), frontend, {"PULUMI_SKIP_CHECKPOINTS": "true"})
     troubled.declare({f"m{number}": model(f"m{number}") for number in range(12)})
     troubled.api.fault({"call": "add_model", "delay": 0.5})
     with going(troubled.stack, "up", "--yes", "--skip-preview", "--parallel", "2") as command:

@@ -17,12 +17,12 @@ from emulator.serving import Served, serving
 from .conftest import FULL, Count, chance
 from .running import EVERYTHING, ROLES, going
 from .scenes import model
-from .stacks import Troubled
+from .stacks import Frontend, Troubled
 
 MODELS: Final = 20
+FRONTENDS: Final[tuple[Frontend, Frontend]] = ("dynamic", "native")
 ROUNDS: Final = 5 if FULL else 1
-SCHEDULES: Final = range(6 if FULL else 1)
-KILLS: Final = range(6 if FULL else 1)
+NUMBERS: Final = range(6 if FULL else 1)
 VICTIMS: Final = ("engine", *ROLES, "server", EVERYTHING)
 FAULTS: Final[tuple[Mapping[str, Any], ...]] = (
     {"status": 429, "retry_after": 0}, {"status": 503, "retry_after": 0}, {"status": 503, "retry_after": 1},
@@ -35,17 +35,17 @@ CALLS: Final = ("*", "*", "add_model", "modify_model", "delete_model", "get_mode
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("number", SCHEDULES)
+@pytest.mark.parametrize("number", NUMBERS)
 def test_faults_cost_at_most_one_more_up(story: Story, number: int, count: Count) -> None:
     """Whatever calls fail in an `up`, what the README says to do next ends with exactly the declared models."""
-    troubled = Troubled(story, story.api())
+    troubled = Troubled(story, story.api(), FRONTENDS[number % 2])
     for round_ in range(ROUNDS):
         dice = chance("schedule", number, round_)
         _change(troubled, dice)
         troubled.api.fault(*_faults(dice))
         run = troubled.type("up", "--yes", "--skip-preview")
         troubled.api.fault()
-        count("random schedules of a real up over 20 models", 1)
+        count(f"random schedules of a real up over 20 models, {troubled.frontend}", 1)
         count("… of which failed, and were made up for by one more up", int(run.code != 0))
         if run.code:
             troubled.recover()
@@ -63,13 +63,14 @@ def _faults(dice: random.Random) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("number", KILLS)
+@pytest.mark.parametrize("number", NUMBERS)
 def test_a_kill_costs_at_most_one_more_up(story: Story, number: int, count: Count) -> None:
     """Whichever process is killed, and when, what the README says to do next ends with exactly what is declared."""
     database = story.folder / "api.db"
     with ExitStack() as running:
         server = running.enter_context(serving(database))
-        troubled = Troubled(story, Api(database, server.url, {story.secrets.make("the API key"): ACCOUNT}))
+        api = Api(database, server.url, {story.secrets.make("the API key"): ACCOUNT})
+        troubled = Troubled(story, api, FRONTENDS[1 - number % 2])
         for round_ in range(ROUNDS):
             dice = chance("kill", number, round_)
             _change(troubled, dice)
@@ -83,7 +84,8 @@ def test_a_kill_costs_at_most_one_more_up(story: Story, number: int, count: Coun
                     server = running.enter_context(_restarted(server, database))
                 hit = victim == "server" or command.kill(victim)
                 command.end()
-            count(f"kill -9 in the midst of a real up: {victim}" if hit else "kill -9 that came too late", 1)
+            hit_or_not = f"in the midst of a real up, {troubled.frontend}: {victim}" if hit else "that came too late"
+            count(f"kill -9 {hit_or_not}", 1)
             troubled.recover()
             assert troubled.agree() == [], f"{number}.{round_}"
     count("commands of the real engine whose output was searched for secrets", len(story.printed))

@@ -7,26 +7,47 @@ stories share one database. No claim is made here.
 from __future__ import annotations
 
 import itertools
+import json
 import ssl
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import flask
 import httpx
 from e2e.leaks import Secrets
+from werkzeug.datastructures import Headers
 
-from enkrypt_provider.emulator import Limits, create_app, serve_in_thread
+from enkrypt_provider.emulator import Limits, calls, create_app, policies, serve_in_thread
+from enkrypt_provider.emulator.app import Emulator
+from enkrypt_provider.emulator.database import Database
+from enkrypt_provider.emulator.faults import Dial, faults_in
 from enkrypt_provider.emulator.limits import NO_LIMITS
+from enkrypt_provider.emulator.objects import Objects
+from enkrypt_provider.emulator.quirks import quirks_in
+from enkrypt_provider.emulator.store import Store
 from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.kind import Identifier, Kind
 from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.kinds.registry import KINDS
 from enkrypt_provider.settings import Dialect, Key, Rate, Settings
 
-from .miniature import Clock, Engine, Machine, Program, Properties, chain
+from .miniature import (
+    BETWEEN_COMMANDS,
+    BETWEEN_LIMITED_COMMANDS,
+    PROVIDER,
+    Clock,
+    Engine,
+    Machine,
+    Program,
+    Properties,
+    chain,
+    kind_of,
+)
 
 Transport = Literal["embedded", "http"]
 
@@ -35,6 +56,8 @@ TIMEOUT: Final = 0.3
 RETRIES: Final = 2
 NOWHERE: Final = "http://127.0.0.1:9"
 """What an embedded API is called: never asked, for its transport is the application."""
+ELSEWHERE: Final = "http://127.0.0.1:99"
+"""The endpoint of the explicit provider, which is the same embedded API under another name."""
 NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Loads no root certificates: httpx would, for each client anew."""
 
@@ -47,7 +70,7 @@ class AnyKey(dict[str, str]):
 
 
 class World:
-    """One emulator with its dial, and what it really holds: seen through its API while the dial is at rest."""
+    """One emulator with its dial, and what it really holds: told by its own calls, past the dial and the rates."""
 
     def __init__(
         self,
@@ -57,38 +80,49 @@ class World:
         transport: Transport = "embedded",
         limits: Limits = NO_LIMITS,
         quirks: str = "",
+        paced: bool = True,
+        is_native: bool = False,
     ) -> None:
         self.folder = folder
+        self.is_native = is_native
         self.dialect: Dialect = dialect
         self._running = ExitStack()
         sleep = time.sleep if transport == "http" else _nobody_waits
-        options: dict[str, Any] = {"dialect": dialect, "keys": AnyKey(), "quirks": quirks}
         self.clock = Clock()
-        self.limits = limits
+        self._date = self.clock.date if transport == "embedded" else _now
+        self.time = self.clock.time if transport == "embedded" else time.time
+        options: dict[str, Any] = {"dialect": dialect, "keys": AnyKey(), "quirks": quirks, "clock": self._date}
+        self.pause = BETWEEN_COMMANDS if limits is NO_LIMITS else BETWEEN_LIMITED_COMMANDS
+        self.rates = limits.rates[False] if paced else []
         self._app = create_app(folder / "world.db", sleep=sleep, limits=limits, monotonic=self.clock, **options)
         served = serve_in_thread(self._app) if transport == "http" else nullcontext(NOWHERE)
         self.url = self._running.enter_context(served)
         self._is_wire = transport == "http"
-        self._calls = self._client(self._app)
-        # Without limits: what a test looks up is not a call of the account's.
-        self._look = self._client(create_app(folder / "world.db", **options))
-        self._oracle = self._client(create_app(folder / "oracle.db", **options))
+        self._settings = calls.Settings(dialect, quirks=quirks_in(quirks))
+        self._stored = self._stored_in("world.db")
+        self._oracle = self._stored_in("oracle.db")
+        self._dial = Dial(self._stored[0], 0)
+        self._said: dict[str, Properties] = {}
+        self._seen: dict[str, dict[str, Properties]] = {}
+        """What is registered by account, until the next request."""
         self._numbers = itertools.count()
 
-    def _client(self, app: flask.Flask) -> httpx.Client:
-        return self._running.enter_context(httpx.Client(transport=httpx.WSGITransport(app=app), base_url=NOWHERE))
+    def _stored_in(self, name: str) -> tuple[Database, Store, Objects]:
+        database = Database(self.folder / name)
+        self._running.callback(database.close)
+        return database, Store(database, self._date), Objects(database, self._date)
 
     def close(self) -> None:
         self._running.close()
 
     def turn(self, *faults: Mapping[str, Any]) -> None:
         """Sets the dial to these, counting from nothing."""
-        self._look.post("/_emulator/faults", json=list(faults)).raise_for_status()
+        self._dial.set(faults_in(list(faults)), anew=True)
 
     def refused(self) -> int:
         """How many requests exceeded a rate."""
-        counts: dict[str, int] = self._calls.get("/_emulator/limits").raise_for_status().json()
-        return counts["violations"]
+        emulator: Emulator = self._app.extensions["emulator"]
+        return emulator.limiter.counts["violation"]
 
     def corner(self, **settings: Any) -> Corner:
         """An account, a machine and a stack that nobody has used."""
@@ -97,55 +131,104 @@ class World:
         return Corner(self, key, secrets, self.folder / f"corner{next(self._numbers)}", settings)
 
     def transport(self) -> httpx.BaseTransport:
-        return httpx.HTTPTransport(verify=NO_TLS) if self._is_wire else httpx.WSGITransport(app=self._app)
+        return httpx.HTTPTransport(verify=NO_TLS) if self._is_wire else httpx.WSGITransport(app=self._heard)
 
-    # ---- behind everybody's back, and only while the dial is at rest
+    def _heard(self, environ: Any, start_response: Any) -> Any:
+        self._seen.clear()
+        return self._app(environ, start_response)
+
+    # ---- behind everybody's back
 
     def registered(self, account: str) -> dict[str, Properties]:
-        """Every registration, by NAME/VERSION, with its keys."""
-        answer = self._look.get("/models/list-models", headers={"apikey": account}).raise_for_status()
-        return {str(MODEL.identity_in(model)): model for model in answer.json()["models"]}
+        """Every registration by its label, with its keys."""
+        if account not in self._seen or self._is_wire:
+            self._seen[account] = self._registered(account)
+        return self._seen[account]
+
+    def _registered(self, account: str) -> dict[str, Properties]:
+        found = {f"{MODEL.identity_in(it)}": it for it in self._call(account, "list_models")["models"]}
+        call = self._called(account)
+        for kind in policies.KINDS:
+            objects = call.objects.all(kind.scope(call))
+            found.update({f"{kind.noun} {it.name}": policies.shown(kind, call, it) for it in objects})
+        return found
 
     def add(self, account: str, arguments: Properties) -> None:
-        self._add(self._look, account, arguments)
+        self._write(account, "add", arguments)
 
     def change(self, account: str, arguments: Properties) -> None:
         """Makes a registration what `arguments` say."""
-        body = codec.body(MODEL, self.parsed(arguments), self.dialect)
-        headers = {"apikey": account, **_headers(str(MODEL.identity_of(self.parsed(arguments))))}
-        self._look.patch("/models/modify-model", headers=headers, json=body).raise_for_status()
+        self._write(account, "modify", arguments)
 
-    def delete(self, account: str, id_: str) -> None:
-        self._look.delete("/models/delete-model", headers={"apikey": account, **_headers(id_)}).raise_for_status()
+    def delete(self, account: str, label: str) -> None:
+        self._seen.clear()
+        kind, identity = _labelled(label)
+        self._call(account, f"delete_{kind.noun}", kind.headers(identity))
 
     def answer_to(self, arguments: Properties) -> Properties:
         """What an API with nothing in it answers to a create of `arguments`."""
-        return self._add(self._oracle, f"account{next(self._numbers)}", arguments)
+        text = json.dumps(arguments, sort_keys=True)
+        if text not in self._said:
+            account = f"account{next(self._numbers)}"
+            self._said[text] = self._write(account, "add", arguments, self._oracle)["data"]
+        return self._said[text]
 
     def parsed(self, arguments: Properties) -> Properties:
-        inputs, problems = codec.parse(MODEL, arguments, self.dialect)
+        given = {name: value for name, value in arguments.items() if name != PROVIDER}
+        inputs, problems = codec.parse(kind_of(given), given, self.dialect)
         assert not problems, problems
         return inputs
 
-    def _add(self, client: httpx.Client, account: str, arguments: Properties) -> Properties:
-        body = codec.body(MODEL, self.parsed(arguments), self.dialect)
-        answer = client.post("/models/add-model", headers={"apikey": account}, json=body).raise_for_status()
-        found: Properties = answer.json()["data"]
-        return found
+    def label(self, arguments: Properties) -> str:
+        """The label of what such arguments declare: the provider's name, where it is explicit, and the identity."""
+        kind, provider = kind_of(arguments), arguments.get(PROVIDER, "")
+        return label(kind, str(kind.identity_of(self.parsed(arguments))), provider)
+
+    def _write(self, account: str, what: str, arguments: Properties, stored: Any = None) -> Any:
+        self._seen.clear()
+        kind, inputs = kind_of(arguments), self.parsed(arguments)
+        body = json.dumps(codec.body(kind, inputs, self.dialect)).encode()
+        return self._call(account, f"{what}_{kind.noun}", kind.headers(kind.identity_of(inputs)), body, stored)
+
+    def _call(self, account: str, name: str, headers: Any = (), body: bytes = b"", stored: Any = None) -> Any:
+        return calls.CALLS[name][2](self._called(account, headers, body, stored))
+
+    def _called(self, account: str, headers: Any = (), body: bytes = b"", stored: Any = None) -> calls.Call:
+        _, store, objects = stored or self._stored
+        return calls.Call(calls.Request("", "", Headers(headers), body), account, store, self._settings, objects)
 
 
-def _headers(id_: str) -> dict[str, str]:
-    name, _, version = id_.partition("/")
-    return {"X-Enkrypt-Model": name, "X-Enkrypt-Model-Version": version}
+def label(kind: Kind, id_: str, provider: str = "") -> str:
+    """What a test calls a registration: `x/v1`, `policy x`, `deployment x`, `away: x/v1`."""
+    return f"{f'{provider}: ' if provider else ''}{'' if kind is MODEL else f'{kind.noun} '}{id_}"
+
+
+def _labelled(label: str) -> tuple[Kind, Identifier]:
+    noun, _, id_ = label.rpartition(": ")[2].rpartition(" ")
+    kind = next((kind for kind in KINDS if kind.noun == noun), MODEL)
+    return kind, kind.identity_from(id_)
+
+
+def number_of(registration: Properties) -> int:
+    """The API's own number of a registration of any kind."""
+    return next(int(registration[kind.number]) for kind in KINDS if kind.number in registration)
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 def _nobody_waits(_seconds: float) -> None:
-    """An embedded delay: no client's patience could run out there."""
+    """An embedded delay: no client's time limit could end there."""
+
+
+AWAY: Final = "away"
+"""The explicit provider of every corner."""
 
 
 @dataclass
 class Corner:
-    """One account of a world, with a machine and the stack that uses it."""
+    """One account of a world and another beside it, with a machine and the stack that uses them."""
 
     world: World
     account: str
@@ -154,30 +237,40 @@ class Corner:
     options: Mapping[str, Any]
     machine: Machine = field(init=False)
     engine: Engine = field(init=False)
+    away: str = field(init=False)
+    """The account of the explicit provider."""
+    beside: dict[str, Properties] = field(default_factory=dict)
+    """What each program of the stack declares besides."""
     errors: list[BaseException] = field(default_factory=list)
     endpoint: str = ""
     left: dict[str, dict[str, Properties]] = field(default_factory=dict)
     """What is registered at the accounts that the stack has moved away from."""
 
     def __post_init__(self) -> None:
+        self.away = self.secrets.make("the API key of the explicit provider")
         self.machine = self.another_machine()
         self.engine = Engine(self.machine)
 
     def another_machine(self) -> Machine:
         """A machine that knows nothing of what others did."""
         given = {"timeout": TIMEOUT, "max_retries": RETRIES, "dialect": self.world.dialect, **self.options}
-        given["rate_limit"] = tuple(Rate(rate.count, rate.seconds) for rate in self.world.limits.rates[False])
+        given["rate_limit"] = tuple(Rate(rate.count, rate.seconds) for rate in self.world.rates)
         settings = Settings(Key(self.account), endpoint=self.endpoint or self.world.url, **given)
+        away = {AWAY: Settings(Key(self.away), endpoint=ELSEWHERE, **given)}
         self.folder.mkdir(exist_ok=True)
         folder = self.folder / f"machine{len(list(self.folder.iterdir()))}"
         folder.mkdir()
-        return Machine(settings, self.world.transport, folder, clock=self.world.clock)
+        world = self.world
+        return Machine(
+            settings, world.transport, folder, away, is_native=world.is_native, pause=world.pause, clock=world.clock,
+            time=world.time,
+        )  # fmt: skip
 
     def move(self) -> None:
         """Change the endpoint of the stack: another account, which nobody has used."""
-        self.left[self.account] = self.registered()
+        self.left[self.account] = self.world.registered(self.account)
         self.account = self.secrets.make("the API key of another account")
-        self.endpoint = f"http://127.0.0.1:{10 + len(self.left)}"
+        self.endpoint = f"http://127.0.0.1:{100 + len(self.left)}"
         self.machine.settings = self.another_machine().settings
 
     def another_stack(self, name: str = "other") -> Engine:
@@ -195,19 +288,31 @@ class Corner:
         return None
 
     def registered(self) -> dict[str, Properties]:
-        return self.world.registered(self.account)
+        """Every registration at both accounts."""
+        away = self.world.registered(self.away)
+        return {**self.world.registered(self.account), **{f"{AWAY}: {id_}": it for id_, it in away.items()}}
+
+    def account_of(self, label: str) -> str:
+        return self.away if label.startswith(AWAY) else self.account
+
+    def held(self) -> set[str]:
+        """The registrations that the state stands for: by their numbers, not by their names."""
+        numbers = {(label(it.kind, it.id, it.provider), it.outputs.get(it.kind.number)) for it in self.engine.state}
+        return {id_ for id_, it in self.registered().items() if (id_, number_of(it)) in numbers}
 
     def wrong(self, program: Program, engine: Engine | None = None) -> list[str]:
         """In what the API, the state and the program disagree: nothing doubled, nothing lost, state equals server."""
-        engine = engine or self.engine
+        found = self.registered()
         return [
-            *_between_server_and_program(self.world, self.registered(), program),
-            *_between_state_and_server(engine, program, self.registered()),
+            *_between_server_and_program(self.world, found, program),
+            *_between_state_and_server(engine or self.engine, program, found),
         ]
 
     def leaks(self) -> list[str]:
-        """Where a secret stands in what was shown, raised or kept outside the state."""
+        """Where a secret stands in what was shown or raised since the last time, or is kept outside the state."""
         texts = [*self.machine.shown, *(text for error in self.errors for text in shown_by(error))]
+        self.machine.shown.clear()
+        self.errors.clear()
         found = {what for text in texts for what in self.secrets.found_in(text.encode(errors="replace"))}
         return sorted(found) + self.secrets.found_under(self.folder)
 
@@ -220,12 +325,13 @@ def shown_by(error: BaseException) -> Iterator[str]:
 
 
 def _between_server_and_program(world: World, found: Mapping[str, Properties], program: Program) -> Iterator[str]:
-    wanted = {str(MODEL.identity_of(world.parsed(it))): it for it in program.values()}
+    wanted = {world.label(it): it for it in program.values()}
     yield from (f"{id_} is registered and not declared" for id_ in found.keys() - wanted.keys())
     yield from (f"{id_} is declared and not registered" for id_ in wanted.keys() - found.keys())
     for id_ in found.keys() & wanted.keys():
-        said = world.answer_to(wanted[id_])
-        differ = sorted(name for name in said if name not in MODEL.computed and said[name] != found[id_].get(name))
+        said, computed = world.answer_to(wanted[id_]), kind_of(wanted[id_]).computed
+        server_set = {*computed, "created_by", "updated_by"}
+        differ = sorted(name for name in said if name not in server_set and said[name] != found[id_].get(name))
         yield from (f"{id_}: {name} is not as declared" for name in differ)
 
 
@@ -235,12 +341,13 @@ def _between_state_and_server(engine: Engine, program: Program, found: Mapping[s
     yield from (f"the state does not hold {name}" for name in program.keys() - held.keys())
     yield from (f"the state holds {name}" for name in held.keys() - program.keys())
     for name in held.keys() & program.keys():
-        model, it = found.get(held[name].id), held[name]
-        if model is None:
+        it = held[name]
+        live = found.get(label(it.kind, it.id, it.provider))
+        if live is None:
             yield f"the state holds {name} as {it.id}, which is not registered"
             continue
-        for field_ in ("model_id", "project_name", "created_at"):
-            if it.outputs.get(field_) != model[field_]:
+        for field_ in (it.kind.number, "project_name", "created_at"):
+            if it.outputs.get(field_) != live[field_]:
                 yield f"the state's {field_} of {name} is not the server's"
 
 

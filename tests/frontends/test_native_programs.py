@@ -9,7 +9,15 @@ import pulumi
 import pytest
 from documents import everything, minimal
 
-from enkrypt_provider import EndpointArgs, EnkryptModelArgs, ModelConfigArgs, catalogue, native, policy
+from enkrypt_provider import (
+    EndpointArgs,
+    EnkryptModelArgs,
+    InputPolicyArgs,
+    ModelConfigArgs,
+    catalogue,
+    native,
+    policy,
+)
 from enkrypt_provider.policy import PolicyViolation
 from enkrypt_provider.testing import CheckFailed, MockStack, assert_no_secret
 
@@ -125,6 +133,34 @@ def test_functions_find_what_is_registered() -> None:
     stack.registry.add(minimal(model_config__apikeys=[KEY]))
     made = stack.up()
     assert made.outputs == {"found": "h", "names": ["small"], "prompt": ""}
+
+
+def test_all_three_kinds_live_in_the_kit() -> None:
+    """What the deployment names comes as outputs, and the version too."""
+
+    def program() -> None:
+        chat = native.EnkryptModel("chat", **minimal(model_config__model_version="2"))
+        guardrails = native.EnkryptGuardrailsPolicy("guardrails", name="p", detectors={"nsfw": {"enabled": True}})
+        used = InputPolicyArgs(policy_name=guardrails.name, enabled=True, block=["nsfw"])
+        made = native.EnkryptDeployment(
+            "deployment",
+            name="d",
+            model_saved_name=chat.model_saved_name,
+            model_version=chat.model_version,
+            input_guardrails_policy=used,
+            opts=pulumi.ResourceOptions(ignore_changes=["input_guardrails_policy.additional_config"]),
+        )
+        pulumi.export("blocks", made.input_guardrails_policy.block)
+        pulumi.export("version", native.get_deployment_output(made.name).model_version)
+        pulumi.export(
+            "policies", native.list_guardrails_policies_output(guardrails.name).apply(lambda found: len(found))
+        )
+
+    stack = MockStack(program)
+    assert {it.change for it in stack.preview().resources.values()} == {"create"}
+    made = stack.up()
+    assert made.outputs == {"blocks": ["nsfw"], "version": "2", "policies": 1}
+    assert {it.change for it in stack.up().resources.values()} == {"same"}
 
 
 def test_an_explicit_provider_is_an_account() -> None:

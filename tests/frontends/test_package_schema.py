@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from e2e.native.projects import launcher
 
 from enkrypt_provider.core.diff import Rule, rule_of
 from enkrypt_provider.frontends import package_schema
@@ -144,14 +145,21 @@ def test_the_resources_and_functions_are_these() -> None:
 
 
 @pytest.mark.e2e
-def test_the_engine_finds_no_fault(tmp_path: Path, engine: Path) -> None:
+def test_the_engine_gets_the_schema_and_finds_no_fault(tmp_path: Path, engine: Path) -> None:
+    def pulumi(*words: str | Path) -> str:
+        environment = {
+            "HOME": str(tmp_path),
+            "PULUMI_HOME": str(tmp_path / "home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+        ran = subprocess.run(
+            [engine / "pulumi", *words], env=environment, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
+
+    found = pulumi("package", "get-schema", launcher(tmp_path / "plugin") / "pulumi-resource-enkrypt")
+    assert json.loads(found)["resources"].keys() == SCHEMA["resources"].keys()
     file = tmp_path / "schema.json"
-    file.write_text(json.dumps(SCHEMA), encoding="utf-8")
-    checked = subprocess.run(
-        [engine / "pulumi", "schema", "check", file],
-        env={"HOME": str(tmp_path), "PULUMI_HOME": str(tmp_path / "home"), "PULUMI_SKIP_UPDATE_CHECK": "true"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert checked.returncode == 0, checked.stdout + checked.stderr
+    file.write_text(found, encoding="utf-8")
+    pulumi("schema", "check", file)

@@ -15,8 +15,13 @@ from pulumi.output import UNKNOWN
 from pulumi.runtime.proto import provider_pb2
 
 from enkrypt_provider import __version__
+from enkrypt_provider.core.diff import Change, Rule
 from enkrypt_provider.emulator import Fault
-from enkrypt_provider.frontends.property_values import Secret, from_engine
+from enkrypt_provider.frontends.package_schema import camel
+from enkrypt_provider.frontends.plugin.diff import diff_response
+from enkrypt_provider.frontends.property_values import Secret, from_engine, to_engine
+from enkrypt_provider.kinds import kind as kinds
+from enkrypt_provider.kinds.registry import KINDS
 from enkrypt_provider.testing import Emulator
 from enkrypt_provider.testing.emulator import emulator
 
@@ -118,8 +123,9 @@ def test_check_fills_defaults_in_and_marks_secrets(engine: Engine) -> None:
 
 
 def test_what_a_name_says_is_secret_is_marked_too(engine: Engine) -> None:
+    """In an object each value: engines forget that an object is secret which stands in the clear in a program."""
     inputs, _ = engine.check("chat", chat(defaultRequestOptions={"headers": {"x": "y"}, "n": 1}))
-    assert inputs["modelConfig"]["defaultRequestOptions"] == {"headers": Secret({"x": "y"}), "n": 1.0}
+    assert inputs["modelConfig"]["defaultRequestOptions"] == {"headers": {"x": Secret("y")}, "n": 1.0}
 
 
 def test_a_problem_is_told_in_the_packages_names_and_without_a_value(engine: Engine) -> None:
@@ -154,6 +160,24 @@ def test_two_resources_cannot_declare_one_model(engine: Engine) -> None:
 
 
 # ---- create, diff, update, delete
+
+
+def test_a_blocked_detector_that_the_policy_leaves_off_is_told_at_the_deployment(engine: Engine) -> None:
+    """In the package's names; the controllers of one process know what each other checked."""
+    used = {"policyName": "p", "enabled": True, "block": ["toxicity"]}
+    for type_, news in (
+        ("GuardrailsPolicy", {"name": "p", "detectors": {"nsfw": {"enabled": True}}}),
+        ("Deployment", {"name": "d", "modelSavedName": "m", "inputGuardrailsPolicy": used}),
+    ):
+        type_ = f"enkrypt:index:{type_}"
+        urn = f"urn:pulumi:dev::shop::{type_}::{news['name']}"
+        found = engine.call("Check", provider_pb2.CheckRequest(urn=urn, type=type_, news=to_engine(news)))
+        assert not found.failures
+    line = (
+        "d: inputGuardrailsPolicy.block names toxicity, which blocks nothing: the policy p does not enable it. Set "
+        "detectors.toxicity.enabled there, or take it out of block"
+    )
+    assert engine.log.lines == [("warning", line, "d")]
 
 
 def test_outputs_hold_no_secret(engine: Engine, api: Emulator) -> None:
@@ -193,6 +217,15 @@ def test_a_diff_names_the_property_and_what_becomes_of_it(
     assert {name: entry.kind for name, entry in found.detailedDiff.items()} == {path: kind}
     replaces = kind == Kind.UPDATE_REPLACE
     assert (list(found.replaces), found.deleteBeforeReplace) == (["modelConfig"] * replaces, not replaces)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.noun)
+def test_a_deployment_is_deleted_before_another_takes_its_place(kind: kinds.Kind) -> None:
+    """Its name is unique in the account, so both cannot be there."""
+    name = next(iter(kind.identity))
+    found = diff_response(kind, [Change(name, Rule.REPLACE)], {name: "old"}, {name: "new"})
+    assert (list(found.replaces), found.deleteBeforeReplace) == ([camel(name)], kind.deletes_first)
+    assert kind.deletes_first == (kind.noun == "deployment")
 
 
 def test_an_update_sends_the_whole_object_with_the_keys(engine: Engine, api: Emulator) -> None:
@@ -247,6 +280,21 @@ def test_an_earlier_object_of_the_resource_takes_nothing_with_it(engine: Engine,
         later.delete("chat", old)
         assert list(api.models()) == ["chat/v1"]
         assert ("info", "chat/v1 is kept: another object of the state stands for it", "chat") in later.log.lines
+
+
+def test_two_resources_that_swap_their_names_take_nothing_with_them(engine: Engine, api: Emulator) -> None:
+    """What one has taken over is not deleted with the old object of the other."""
+    one, other = ({**chat(), "modelSavedName": name, "adoptExisting": True} for name in ("one", "other"))
+    before = engine.create("a", one), engine.create("b", other)
+    numbers = {id_: model["model_id"] for id_, model in api.models().items()}
+    with running() as later:
+        later.configure(endpoint=api.url, apiKey=Secret(api.key))
+        for name, held, news in (("a", before[0], other), ("b", before[1], one)):
+            assert list(later.diff(name, held, news).replaces) == ["modelSavedName"]
+            later.create(name, news)
+        later.delete("a", before[0])
+        later.delete("b", before[1])
+    assert {id_: model["model_id"] for id_, model in api.models().items()} == numbers
 
 
 def test_one_api_at_two_addresses_is_not_deleted_at_the_old_one(engine: Engine, api: Emulator) -> None:

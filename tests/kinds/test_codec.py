@@ -54,7 +54,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_documents_payload_is_its_own_canonical_form() -> None:
-    """Byte for byte and in its order."""
     assert json.dumps(body(canonical(document())), indent=2) == DOCUMENT
 
 
@@ -110,7 +109,6 @@ def test_what_a_model_is_tested_as_has_the_dialects_own_default(dialect: Dialect
 
 @given(registrations())
 def test_the_canonical_form_is_a_fixed_point_and_the_engine_changes_nothing(props: dict[str, Any]) -> None:
-    """Floats, other orders and nulls for what is absent make no other registration; types stay as they were."""
 
     def without(value: Any) -> Any:
         return {k: without(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
@@ -143,7 +141,6 @@ def test_a_free_map_is_plain_json(place: tuple[str, ...], declared: Any, kept: A
 
 @given(st.dictionaries(TEXT, FREE))
 def test_a_free_map_is_not_the_callers_own(options: dict[str, Any]) -> None:
-    """The canonical form shares nothing mutable with what a program passed in."""
     before = json.dumps(options)
     inputs = canonical(minimal(model_config__default_request_options=options))
     inputs["model_config"]["default_request_options"]["added"] = 1
@@ -152,7 +149,6 @@ def test_a_free_map_is_not_the_callers_own(options: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", [*MODEL.computed, "__provider"])
 def test_what_is_not_the_programs_is_no_input(name: str) -> None:
-    """Outputs of the server and the engine's own entries are not taken for arguments."""
     assert name not in canonical({**document(), name: "x"})
 
 
@@ -224,7 +220,6 @@ def test_what_the_api_refuses_is_refused_here(add: Registered, dialect: Dialect)
 
 
 def test_the_documents_response_reads_as_what_was_sent() -> None:
-    """In its other order it is the payload plus what the server sets."""
     live = read(json.loads(ANSWER))
     assert (live.inputs, live.computed) == (canonical(document()), COMPUTED)
     assert str(live.identity) == "Test_Model/1"
@@ -241,7 +236,6 @@ def test_what_was_sent_reads_back_the_same(props: dict[str, Any]) -> None:
 
 @given(registrations("v2"))
 def test_v2_reads_back_what_it_can_say(props: dict[str, Any]) -> None:
-    """A server that echoes a body of v2 gives the same registration, but for what v2 cannot say."""
     inputs, _ = parse(props, "v2")
     live = read(body(inputs, "v2"))
     assert differing(inputs, live, MODEL) == []
@@ -317,7 +311,6 @@ def test_what_the_server_sets_may_be_missing(name: str) -> None:
     ],
 )
 def test_what_is_no_registration_is_said(found: Any, line: str) -> None:
-    """A response that is no registration is the server's mistake, named by its fields."""
     with pytest.raises(UnexpectedResponse) as caught:
         read(found)
     prefix = "" if line.startswith("expected") else "returned a model that is not whole: "
@@ -378,7 +371,6 @@ def test_an_id_is_a_name_and_a_version_which_is_v1_where_none_is_named(id_: str,
 
 
 def test_v2_is_sent_as_the_official_client_sends_it() -> None:
-    """The protocol is `model_provider`, the version is at the root, and what v1 alone can say is gone."""
     sent = body(canonical(document()), "v2")
     config = sent["model_config"]
     assert (sent["model_version"], config["model_provider"]) == ("1", "openai")

@@ -37,10 +37,7 @@ def test_it_comes_back_as_it_was_declared(kind: Kind, program: dict[str, Any], n
         (GUARDRAILS_POLICY, {"name": "p", "detectors": UNKNOWN}),
         (GUARDRAILS_POLICY, {"name": UNKNOWN, "detectors": {"nsfw": {"enabled": UNKNOWN}}}),
         (DEPLOYMENT, {**BOTH, "model_saved_name": UNKNOWN}),
-        (
-            DEPLOYMENT,
-            {**BOTH, "input_guardrails_policy": {**INPUT, "policy_name": UNKNOWN}},
-        ),
+        (DEPLOYMENT, {**BOTH, "input_guardrails_policy": {**INPUT, "policy_name": UNKNOWN}}),
     ],
 )
 def test_what_is_not_known_yet_breaks_no_rule(kind: Kind, program: dict[str, Any]) -> None:
@@ -82,6 +79,7 @@ def test_an_identity_without_a_version_is_the_name() -> None:
     identity = GUARDRAILS_POLICY.known_identity(inputs)
     assert identity == GUARDRAILS_POLICY.identity_in({"name": "p"}) == GUARDRAILS_POLICY.identity_from("p")
     assert identity == Identifier("p", "")
+    assert GUARDRAILS_POLICY.identity_from("a/b") == Identifier("a/b", "")
     assert str(identity) == "p"
     assert identity.is_sendable
     assert GUARDRAILS_POLICY.headers(identity) == {"X-Enkrypt-Policy": "p"}
@@ -89,7 +87,6 @@ def test_an_identity_without_a_version_is_the_name() -> None:
 
 
 def test_a_models_identity_is_name_and_version() -> None:
-    """Both have a header, and an id without a version means the default one."""
     identity = MODEL.identity_from("a")
     assert identity == Identifier("a", "v1")
     assert MODEL.headers(identity) == {"X-Enkrypt-Model": "a", "X-Enkrypt-Model-Version": "v1"}

@@ -200,7 +200,6 @@ def test_a_text_may_be_just_so_long(path: str, limit: int) -> None:
 )
 @pytest.mark.parametrize("null", [True, False])
 def test_what_is_required_must_be_there(missing: str, line: str, null: bool) -> None:
-    """A required field that is left out, or null, is named."""
     props = document()
     *parents, last = missing.split(".")
     target = at(props, tuple(parents))
@@ -302,7 +301,6 @@ def test_v2_accepts_what_the_official_client_sends(changes: dict[str, Any]) -> N
     ],
 )
 def test_v2_leaves_open_sets_to_the_server_with_a_doubt(path: str, value: str, hint: str) -> None:
-    """An unknown value is sent as it is, and doubted aloud."""
     inputs, problems = parse(document(**{path.replace(".", "__"): value}), "v2")
     doubts = [str(doubt) for doubt in codec.doubts(MODEL, inputs, "v2")]
     assert problems == []
@@ -371,7 +369,6 @@ CIRCLE["again"] = CIRCLE
     ],
 )
 def test_hostile_input_is_one_line(field: str, value: Any, line: str) -> None:
-    """Depth, circles and odd names are each told in one line of bounded length."""
     assert said(document(**{f"model_config__{field}": value})) == [f"model_config.{field}{line}"]
 
 
@@ -396,7 +393,6 @@ def test_broken_properties_come_back_as_they_were() -> None:
 
 @pytest.mark.parametrize("place", PLACES, ids=spelled)
 def test_an_unknown_value_stays_where_it_is(place: Place) -> None:
-    """At preview any value may be another resource's output: it breaks no rule."""
     inputs, problems = parse(put(everything("v2"), place, UNKNOWN), "v2")
     assert problems == []
     assert at(inputs, place) is UNKNOWN

@@ -19,25 +19,25 @@ from enkrypt_provider.kinds.secrets import is_secret_name, replaced_at
     ["aws_secret_access_key", "secret", "clientSecret", "boxai_client_secret", "password", "db-passwd",
      "Authorization", "proxy-authorization", "api_key", "api-key", "apiKey", "x-api-key", "X-API-KEY", "apikey",
      "openaiApikey", "token", "access_token", "hf-token", "authTokens", "tokens", "credentials", "private_key",
-     "Ocp-Apim-Subscription-Key", "cookie", "target_headers", "headers", "extraHeaders"],
+     "Ocp-Apim-Subscription-Key", "cookie", "target_headers", "headers", "extraHeaders",
+     "sessionKey", "db_pwd", "creds", "dsn", "connectionString", "connection_string", "basic_auth", "jwt", "sas",
+     "client_assertion", "service_account_json", "hmac-key", "appkey", "ssh_key", "token_value"],
 )  # fmt: skip
 def test_a_name_may_say_that_it_holds_a_secret(name: str) -> None:
-    """Whatever people call keys, tokens, passwords and maps of headers."""
     assert is_secret_name(name)
 
 
 @pytest.mark.parametrize(
     "name",
     ["key", "max_tokens", "maxTokens", "max_new_tokens", "eos_token", "pad-token", "token_limit", "tokenizer",
-     "header", "header_name", "author", "secretary", "keyword", "monkey", "primary_key", "region", "stop", ""],
+     "header", "header_name", "author", "secretary", "keyword", "monkey", "primary_key", "region", "stop", "",
+     "value", "header_value", "auth_type", "jwt_method", "service_account", "public_key", "session_id"],
 )  # fmt: skip
 def test_another_name_does_not(name: str) -> None:
-    """What only looks like one is shown."""
     assert not is_secret_name(name)
 
 
 def test_no_field_of_the_document_is_secret_by_its_name_alone() -> None:
-    """The rule for names adds nothing to what the fields themselves declare."""
     assert [path for path, field in MODEL.fields.items() if is_secret_name(field.name) and not field.is_secret] == []
 
 
@@ -62,14 +62,41 @@ def test_every_secret_has_a_path() -> None:
     assert MODEL.secret_paths(canonical(minimal())) == []
 
 
+@pytest.mark.parametrize(
+    ("free", "path"),
+    [
+        ({"relay": [{"key": "api-key", "value": "x"}]}, ("relay", 0, "value")),
+        ({"relay": [{"name": "Authorization", "value": {"a": "x"}}]}, ("relay", 0, "value")),
+        ({"proxy": "http://me:pass@proxy.example.com:3128"}, ("proxy",)),
+        ({"proxy": "http://me:p/a?s#s@proxy.example.com:3128"}, ("proxy",)),
+        ({"cache": ["redis://:pass@cache:6379/0"]}, ("cache", 0)),
+        ({"pem": "a\n-----BEGIN RSA PRIVATE KEY-----\nMII"}, ("pem",)),
+        ({"x": {"y": '{"private_key": "-----BEGIN PRIVATE KEY-----"}'}}, ("x", "y")),
+        ({"extra": "Bearer abcdefgh12345678"}, ("extra",)),
+    ],
+    ids=str,
+)
+def test_a_value_may_say_that_it_is_a_secret(free: Properties, path: tuple[str | int, ...]) -> None:
+    """Also under a name that says nothing."""
+    inputs = canonical(minimal(model_config__default_request_options=free))
+    assert MODEL.secret_paths(inputs) == [("model_config", "default_request_options", *path)]
+
+
+def test_what_only_resembles_a_secret_is_shown() -> None:
+    """A URL without a password, a sentence, a pair of something else."""
+    free = {
+        "a": "https://h:443/x@y", "b": "Basic rules: be polite", "c": [{"name": "region", "value": "eu"}],
+        "d": "-----BEGIN CERTIFICATE-----", "e": "https://me@h", "f": "Bearer token", "value": "v",
+    }  # fmt: skip
+    assert MODEL.secret_paths(canonical(minimal(model_config__default_request_options=free))) == []
+
+
 def test_what_is_not_known_yet_may_be_a_secret() -> None:
-    """A key that another resource will give is one before it is there."""
     inputs, _ = codec.parse(MODEL, minimal(model_config__apikeys=UNKNOWN))
     assert MODEL.secret_paths(inputs) == [("model_config", "apikeys")]
 
 
 def test_the_texts_of_secrets() -> None:
-    """Header names, methods and the name of a response's field are none."""
     inputs, problems = codec.parse(MODEL, everything("v2"), "v2")
     assert not problems
     assert sorted(MODEL.secret_texts(inputs)) == [
@@ -93,7 +120,6 @@ def test_the_texts_of_secrets() -> None:
     ],
 )
 def test_what_is_at_a_path_is_replaced(paths: list[tuple[Any, ...]], expected: Any) -> None:
-    """In a copy: the document stays as it was."""
     document: Properties = {"a": [1, {"b": 2}]}
     assert replaced_at(document, paths, lambda _old: "-") == expected
     assert document == {"a": [1, {"b": 2}]}

@@ -215,13 +215,13 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
             inputs=inputs or {},
             state=state or {},
             timeout=getattr(request, "timeout", 0.0) or TIME_LIMIT,
-            report=self._report(request.urn),
+            report=self._report(request.urn, _kind(request)),
             interrupted=self._interrupted,
             keeps_unhealthy=True,
         )
 
-    def _report(self, urn: str) -> Report:
-        return lambda severity, line: self._log.write(severity, line, urn)
+    def _report(self, urn: str, kind: Kind | None = None) -> Report:
+        return lambda severity, line: self._log.write(severity, problem_in_package(kind, line) if kind else line, urn)
 
 
 def _controllers(setting: Callable[[str], Any]) -> dict[Kind, Controller]:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml as parsed
 
 from enkrypt_provider import __version__
 
@@ -16,10 +17,7 @@ from ..harness import REPOSITORY, Story
 from ..interpreters import THIS, environment
 from .projects import yaml
 
-CHAT = {
-    "modelSavedName": "chat",
-    "modelConfig": {"isCompatibleWith": "openai", "endpoint": {"host": "chat.example.com"}},
-}
+EXAMPLE = REPOSITORY / "examples" / "yaml" / "Pulumi.yaml"
 
 
 @pytest.fixture(scope="session")
@@ -36,16 +34,21 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.timeout(900)
 def test_the_archive_needs_no_python(story: Story, archive: Path) -> None:
-    """Installed by `--file` it registers and deletes a model for a program in YAML, with no Python on PATH."""
+    """Installed by `--file` it registers and deletes what a program in YAML declares, with no Python on PATH."""
     assert archive.name.startswith(f"pulumi-resource-enkrypt-v{__version__}-")
     api = story.api()
     project = yaml(story, {}, api)
     engine = [part for part in project.environment["PATH"].split(os.pathsep) if "enkrypt-provider" in part]
     stack = project.with_environment({"PATH": os.pathsep.join([*engine, "/usr/bin", "/bin"]), "PYTHONPATH": ""})
-    resources = {"chat": {"type": "enkrypt:EnkryptModel", "properties": CHAT}}
-    stack.write("Pulumi.yaml", json.dumps({"name": "story", "runtime": "yaml", "resources": resources}))
+    program = parsed.safe_load(EXAMPLE.read_text())
+    stack.write("Pulumi.yaml", json.dumps({**program, "name": "story"}))
+    stack.config_set(secrets={"openaiApiKey": story.secrets.make("the model's key")})
     stack.run("plugin", "install", "resource", "enkrypt", __version__, "--file", str(archive))
     stack.up()
-    assert list(api.models()) == ["chat/v1"]
     stack.destroy()
-    assert api.models() == {}
+    made = [call.partition("_")[2].partition(" ")[0] for call in api.calls() if call.startswith(("add_", "delete_"))]
+    assert (sorted(made[:2]), made[2:4], sorted(made[4:])) == (
+        ["model", "policy"],
+        ["deployment", "deployment"],
+        ["model", "policy"],
+    )

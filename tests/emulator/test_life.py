@@ -1,8 +1,9 @@
-"""Guardrails policies and deployments: the life of each, what their calls refuse, and the quirks of other servers."""
+"""The life of each kind of registration, what its calls refuse, and the quirks of other servers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from enkrypt_provider.emulator import spelled_fault
 
 from .conftest import Clock, Connect
+from .document import v1
 
 Json = Any
 
@@ -22,46 +24,60 @@ class Kind:
     noun: str
     plural: str
     base: str
-    header: str
     body: dict[str, Json]
     change: dict[str, Json]
-    unlisted: frozenset[str]
+    unlisted: frozenset[str] = frozenset()
+    name: str = "name"
+    label: str = "{}"
+    """How a message names one."""
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Headers beside the name's."""
+
+    @property
+    def header(self) -> str:
+        return f"X-Enkrypt-{self.noun.capitalize()}"
+
+    @property
+    def number(self) -> str:
+        return f"{self.noun}_id"
+
+    def named(self, name: str, **changes: Json) -> Json:
+        return {**self.body, **changes, self.name: name}
 
     def ask(self, client: httpx.Client, call: str, name: str | None = None, body: Json = None) -> httpx.Response:
         method = {"add": "POST", "get": "GET", "list": "GET", "modify": "PATCH", "delete": "DELETE"}[call]
         noun = self.plural if call == "list" else self.noun
-        headers = {} if name is None else {self.header: name}
+        headers = {} if name is None else {self.header: name, **self.more}
         return client.request(method, f"{self.base}/{call}-{noun}", headers=headers, json=body)
 
-    def add(self, client: httpx.Client, **changes: Json) -> Json:
-        response = self.ask(client, "add", body={**self.body, **changes})
+    def add(self, client: httpx.Client, name: str = "x", **changes: Json) -> Json:
+        response = self.ask(client, "add", body=self.named(name, **changes))
         assert response.status_code == 200, response.text
         return response.json()["data"]
 
+    def list(self, client: httpx.Client) -> Json:
+        response = self.ask(client, "list").json()
+        assert list(response) == [self.plural]
+        return response[self.plural]
 
+
+MODEL = Kind(
+    "model", "models", "/models", v1("x"), {"testing_for": "Chatbot"}, name="model_saved_name", label="{}/1",
+    more={"X-Enkrypt-Model-Version": "1"},
+)  # fmt: skip
 POLICY = Kind(
-    "policy",
-    "policies",
-    "/guardrails",
-    "X-Enkrypt-Policy",
-    {"name": "x", "detectors": {"nsfw": {"enabled": True}}},
-    {"detectors": {"bias": {"enabled": True}}},
-    frozenset({"detectors"}),
-)
+    "policy", "policies", "/guardrails", {"name": "x", "detectors": {"nsfw": {"enabled": True}}},
+    {"detectors": {"bias": {"enabled": True}}}, frozenset({"detectors"}),
+)  # fmt: skip
 DEPLOYMENT = Kind(
-    "deployment",
-    "deployments",
-    "/deployments",
-    "X-Enkrypt-Deployment",
-    {"name": "x", "model_saved_name": "m"},
-    {"model_version": "2"},
+    "deployment", "deployments", "/deployments", {"name": "x", "model_saved_name": "m"}, {"model_version": "2"},
     frozenset({"input_guardrails_policy", "output_guardrails_policy"}),
-)
-KINDS = pytest.mark.parametrize("kind", [POLICY, DEPLOYMENT], ids=lambda kind: kind.noun)
-DETECTORS = {
+)  # fmt: skip
+KINDS = pytest.mark.parametrize("kind", [MODEL, POLICY, DEPLOYMENT], ids=lambda kind: kind.noun)
+DETECTORS = (
     "topic_detector", "nsfw", "toxicity", "pii", "injection_attack", "keyword_detector", "policy_violation", "bias",
     "copyright_ip", "system_prompt", "sponge_attack",
-}  # fmt: skip
+)  # fmt: skip
 
 
 # ---- a life
@@ -74,31 +90,33 @@ def test_it_is_added_read_listed_changed_and_deleted(connect: Connect, kind: Kin
     assert added["message"] == f"{kind.noun.capitalize()} details added successfully"
     made = added["data"]
     assert kind.ask(client, "get", "x").json() == made
-    listed = kind.ask(client, "list").json()
-    assert listed == {kind.plural: [{name: it for name, it in made.items() if name not in kind.unlisted}]}
+    assert kind.list(client) == [{name: it for name, it in made.items() if name not in kind.unlisted}]
 
     changed = kind.ask(client, "modify", "x", {**kind.body, **kind.change}).json()
     assert changed["message"] == f"{kind.noun.capitalize()} details updated successfully"
     assert changed["data"] == {**made, **kind.change, "updated_at": changed["data"]["updated_at"]}
     assert changed["data"]["updated_at"] > made["updated_at"] == made["created_at"]
 
-    number = f"{kind.noun}_id"
     gone = kind.ask(client, "delete", "x").json()
-    message = f"{kind.noun.capitalize()} details deleted successfully"
-    assert gone == {"message": message, "data": {number: made[number], "project_name": "default"}}
-    assert (kind.ask(client, "get", "x").status_code, kind.ask(client, "list").json()) == (404, {kind.plural: []})
+    assert gone["message"] == f"{kind.noun.capitalize()} details deleted successfully"
+    told = {kind.number: made[kind.number], "project_name": "default"}
+    assert gone["data"] == ({"model_saved_name": "x", "model_version": "1"} if kind is MODEL else told)
+    assert (kind.ask(client, "get", "x").status_code, kind.list(client)) == (404, [])
 
 
 @KINDS
 def test_it_is_renamed_by_its_body(embedded: Connect, kind: Kind) -> None:
-    """The header has the old name; a name that is taken is refused, and nothing changes."""
+    """The header has the old name, which is free after; a name that is taken is refused, and nothing changes."""
     client = embedded()
     made = kind.add(client)
-    renamed = kind.ask(client, "modify", "x", {**kind.body, "name": "y"}).json()["data"]
-    assert (renamed["name"], renamed[f"{kind.noun}_id"]) == ("y", made[f"{kind.noun}_id"])
+    renamed = kind.ask(client, "modify", "x", kind.named("y")).json()["data"]
+    assert (renamed[kind.name], renamed[kind.number]) == ("y", made[kind.number])
+    assert kind.ask(client, "get", "x").status_code == 404
     kind.add(client)
-    assert kind.ask(client, "modify", "x", {**kind.body, "name": "y"}).status_code == 409
-    assert [it["name"] for it in kind.ask(client, "list").json()[kind.plural]] == ["y", "x"]
+    before = kind.list(client)
+    assert kind.ask(client, "modify", "x", kind.named("y")).status_code == 409
+    assert kind.list(client) == before
+    assert [it[kind.name] for it in before] == ["y", "x"]
 
 
 @KINDS
@@ -107,28 +125,28 @@ def test_it_survives_the_process(embedded: Connect, kind: Kind) -> None:
     assert kind.ask(embedded(), "get", "x").json() == made
 
 
-def test_the_two_kinds_share_no_names(embedded: Connect) -> None:
+def test_the_kinds_share_no_names_and_no_numbers(embedded: Connect) -> None:
     client = embedded()
-    numbers = {POLICY.add(client)["policy_id"], DEPLOYMENT.add(client)["deployment_id"]}
-    assert len(numbers) == 2
+    assert len({kind.add(client)[kind.number] for kind in (MODEL, POLICY, DEPLOYMENT)}) == 3
 
 
-# ---- whose names they are
+KEYS = {"dev": "acme/dev", "a second": "acme/dev", "prod": "acme/prod", "other": "else/dev"}
 
 
-KEYS = {"dev": "acme/dev", "prod": "acme/prod", "other": "else/dev"}
-
-
-@pytest.mark.parametrize(("kind", "status"), [(POLICY, 200), (DEPLOYMENT, 409)])
-def test_another_project_of_the_account(embedded: Connect, kind: Kind, status: int) -> None:
-    """A policy's name is the project's; a deployment's is the account's, though only its project sees it."""
-    kind.add(embedded(apikey="dev", keys=KEYS))
-    prod = embedded(apikey="prod", keys=KEYS)
+@pytest.mark.parametrize(("kind", "status"), [(MODEL, 200), (POLICY, 200), (DEPLOYMENT, 409)])
+def test_another_project_of_the_account(connect: Connect, kind: Kind, status: int) -> None:
+    """A name is the project's; a deployment's is the account's, though only its project sees it."""
+    made = kind.add(connect(apikey="dev", keys=KEYS))
+    assert kind.ask(connect(apikey="a second", keys=KEYS), "get", "x").json() == made
+    assert kind.ask(connect(apikey="unknown", keys=KEYS), "list").status_code == 401
+    prod = connect(apikey="prod", keys=KEYS)
     assert kind.ask(prod, "get", "x").status_code == 404
     assert kind.ask(prod, "delete", "x").status_code == 404
-    assert kind.ask(prod, "list").json() == {kind.plural: []}
+    assert kind.list(prod) == []
     assert kind.ask(prod, "add", body=kind.body).status_code == status
-    assert kind.add(embedded(apikey="other", keys=KEYS))["project_name"] == "dev"
+    other = connect(apikey="other", keys=KEYS)
+    assert kind.add(other)["project_name"] == "dev"
+    assert kind.ask(other, "modify", "x", kind.body).json()["data"]["project_name"] == "dev"
 
 
 # ---- what is refused
@@ -136,20 +154,22 @@ def test_another_project_of_the_account(embedded: Connect, kind: Kind, status: i
 
 @KINDS
 @pytest.mark.parametrize("call", ["get", "modify", "delete"])
-def test_what_is_not_there_is_told_with_its_kind(embedded: Connect, kind: Kind, call: str) -> None:
-    client = embedded()
-    response = kind.ask(client, call, "nobody", kind.body if call == "modify" else None)
-    assert (response.status_code, response.json()["message"]) == (404, f"no {kind.noun} nobody is registered")
-    unnamed = kind.ask(client, call, None, kind.body if call == "modify" else None)
+def test_what_is_not_there_is_told_with_its_kind(connect: Connect, kind: Kind, call: str) -> None:
+    client, body = connect(), kind.body if call == "modify" else None
+    response = kind.ask(client, call, "nobody", body)
+    message = f"no {kind.noun} {kind.label.format('nobody')} is registered"
+    assert (response.status_code, response.json()["message"]) == (404, message)
+    unnamed = kind.ask(client, call, None, body)
     assert (unnamed.status_code, unnamed.json()["message"]) == (400, f"the header {kind.header} is required")
 
 
 @KINDS
-def test_a_name_that_is_taken_is_refused(embedded: Connect, kind: Kind) -> None:
-    client = embedded()
+def test_a_name_that_is_taken_is_refused(connect: Connect, kind: Kind) -> None:
+    client = connect()
     made = kind.add(client)
     response = kind.ask(client, "add", body={**kind.body, **kind.change})
-    assert (response.status_code, response.json()["message"]) == (409, f"a {kind.noun} x is already registered")
+    message = f"a {kind.noun} {kind.label.format('x')} is already registered"
+    assert (response.status_code, response.json()["message"]) == (409, message)
     assert kind.ask(client, "get", "x").json() == made
 
 
@@ -163,19 +183,10 @@ REFUSED = [
     (POLICY, {"detectors": {"pii": {"entities": "pii"}}}, "detectors.pii.entities must be a list"),
     (POLICY, {"policy_id": 1}, "policy_id is no field of this API"),
     (DEPLOYMENT, {"model_saved_name": 5}, "model_saved_name must be a string"),
-    (
-        DEPLOYMENT,
-        {"input_guardrails_policy": {"block": ["relevancy"]}},
-        "input_guardrails_policy.block[0] must be one of: " + ", ".join(
-            ("topic_detector", "nsfw", "toxicity", "pii", "injection_attack", "keyword_detector", "policy_violation",
-             "bias", "copyright_ip", "system_prompt", "sponge_attack")
-        ),
-    ),
-    (
-        DEPLOYMENT,
-        {"output_guardrails_policy": {"additional_config": {"pii_redaction": True}}},
-        "output_guardrails_policy.additional_config.pii_redaction is no field of this API",
-    ),
+    (DEPLOYMENT, {"input_guardrails_policy": {"block": ["relevancy"]}},
+     f"input_guardrails_policy.block[0] must be one of: {', '.join(DETECTORS)}"),
+    (DEPLOYMENT, {"output_guardrails_policy": {"additional_config": {"pii_redaction": True}}},
+     "output_guardrails_policy.additional_config.pii_redaction is no field of this API"),
 ]  # fmt: skip
 
 
@@ -189,21 +200,20 @@ def test_a_wrong_body_is_refused(
         kind.add(client)
     response = kind.ask(client, call, "x", {**kind.body, **change})
     assert (response.status_code, response.json()["message"]) == (400, message)
-    assert len(kind.ask(client, "list").json()[kind.plural]) == (call == "modify")
+    assert len(kind.list(client)) == (call == "modify")
 
 
 def test_a_detector_has_its_own_defaults(embedded: Connect) -> None:
-    """All that the client's classes have, and nothing for detectors that were not sent."""
     client = embedded()
     sent: dict[str, Json] = {name: {} for name in DETECTORS}
     sent["policy_violation"] = {"rules": [{"text": "x"}]}
     shown = POLICY.add(client, detectors=sent)["detectors"]
-    assert set(shown) == DETECTORS
+    assert set(shown) == {*DETECTORS}
     assert shown["pii"] == {"enabled": False, "entities": []}
     assert shown["system_prompt"] == {"enabled": False, "index": "system"}
     assert shown["policy_violation"]["need_explanation"] is False
     assert shown["policy_violation"]["rules"][0]["applicability"] == ""
-    assert POLICY.add(client, name="y")["detectors"] == {"nsfw": {"enabled": True}}
+    assert POLICY.add(client, "y")["detectors"] == {"nsfw": {"enabled": True}}
 
 
 def test_a_deployment_may_have_no_policy_and_no_version(embedded: Connect) -> None:
@@ -217,7 +227,7 @@ def test_a_deployment_may_have_no_policy_and_no_version(embedded: Connect) -> No
 
 def test_echo_shows_every_detector(embedded: Connect) -> None:
     made = POLICY.add(embedded(quirks="echo"))["detectors"]
-    assert set(made) == DETECTORS
+    assert set(made) == {*DETECTORS}
     assert [name for name, it in made.items() if it["enabled"]] == ["nsfw"]
 
 
@@ -229,14 +239,17 @@ def test_merge_keeps_what_a_change_does_not_name(embedded: Connect, quirks: str,
     assert {name for name, it in changed.items() if it["enabled"]} == kept
 
 
-@KINDS
-@pytest.mark.parametrize("quirks", ["", "revive"])
+@pytest.mark.parametrize(
+    ("kind", "quirks"),
+    [(MODEL, ""), (POLICY, ""), (POLICY, "revive"), (DEPLOYMENT, ""), (DEPLOYMENT, "revive")],
+    ids=lambda it: getattr(it, "noun", it),
+)
 def test_revive_gives_a_deleted_name_its_number_back(embedded: Connect, kind: Kind, quirks: str) -> None:
-    client, number = embedded(quirks=quirks, clock=Clock()), f"{kind.noun}_id"
+    client = embedded(quirks=quirks, clock=Clock())
     made = kind.add(client)
     kind.ask(client, "delete", "x")
     again = kind.add(client)
-    is_same = (again[number] == made[number], again["created_at"] == made["created_at"])
+    is_same = (again[kind.number] == made[kind.number], again["created_at"] == made["created_at"])
     assert is_same == ((True, True) if quirks else (False, False))
 
 

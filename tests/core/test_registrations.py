@@ -1,4 +1,4 @@
-"""reconcile.py: whose a registration is, and what may be done with it."""
+"""registrations.py and create.py: whose a registration is, and what may be done with it."""
 
 from __future__ import annotations
 

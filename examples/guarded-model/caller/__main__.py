@@ -1,0 +1,15 @@
+"""Another team's program: it finds the deployment by its name, and what protects it."""
+
+import pulumi
+
+from enkrypt_provider import get_deployment, get_guardrails_policy
+
+support = get_deployment("support")
+used = support.input_guardrails_policy
+policy = get_guardrails_policy(used.policy_name) if used else None
+
+pulumi.export("model", f"{support.model_saved_name}/{support.model_version}")
+pulumi.export("header", {"X-Enkrypt-Deployment": support.name})
+pulumi.export("blocks", used.block if used else [])
+detectors = policy.detectors if policy else {}
+pulumi.export("detectors", sorted(name for name, found in detectors.items() if found and found["enabled"]))

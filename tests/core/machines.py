@@ -330,7 +330,9 @@ class Run:
         self.replaced.clear()
 
     def _request(self, name: str = "", **given: Any) -> Request:
-        named = {"urn": urn(name, kind=self.sample.kind)} if name and self.machine.api.names_resources else {}
+        named: Properties = (
+            {"urn": urn(name, kind=self.sample.kind)} if name and self.machine.api.names_resources else {}
+        )
         return Request(report=self.machine.report, **named, **given)
 
 

@@ -41,6 +41,6 @@ def run(machine: Machine) -> Run:
 
 @pytest.fixture(params=SAMPLES.values(), ids=lambda it: it.kind.noun)
 def sample(request: pytest.FixtureRequest, api: Api) -> Sample:
-    """Each kind; what the runs of the test register is of it."""
-    api.sample = request.param
+    """Each kind; what the runs of the test register is of it, for an engine that names each resource."""
+    api.sample, api.names_resources = request.param, True
     return api.sample

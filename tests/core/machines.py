@@ -88,11 +88,13 @@ class _AnyKey(dict[str, str]):
 
 class Api:
     """One emulator. `now` is its clock; `edit` changes each model in its responses; `sample` is of the kind that a
-    machine's runs are of, and that is looked at here."""
+    machine's runs are of, and that is looked at here; `names_resources` says whether its engine gives the URN with
+    each request, as the plugin's does."""
 
     def __init__(self, file: Path, url: str = URL, **options: Any) -> None:
         self.url = url
         self.sample = MODELS
+        self.names_resources = False
         self.now = datetime(2030, 1, 1, tzinfo=timezone.utc)
         self.edit: Edit = lambda _model: None
         given = {"keys": _AnyKey(), "record": True, "clock": lambda: self.now, "sleep": lambda _seconds: None}
@@ -284,17 +286,17 @@ class Run:
 
     def diff(self, it: Object, id_: str = "", **changes: Any) -> DiffResult:
         checked = self.check(it.name, id_ or it.id, old=it, **changes)
-        return self.controller.diff(self._request(id=it.id, state=it.state, inputs=checked.inputs))
+        return self.controller.diff(self._request(it.name, id=it.id, state=it.state, inputs=checked.inputs))
 
     def create(self, name: str, id_: str = "x/1", **changes: Any) -> Object:
         checked = self.check(name, id_, **changes)
         assert checked.problems == []
-        created = self.controller.create(self._request(inputs=through_engine(checked.inputs)))
+        created = self.controller.create(self._request(name, inputs=through_engine(checked.inputs)))
         return _kept(name, created, checked.inputs)
 
     def update(self, it: Object, **changes: Any) -> Object:
         checked = self.check(it.name, it.id, old=it, **changes)
-        request = self._request(id=it.id, state=it.state, inputs=through_engine(checked.inputs))
+        request = self._request(it.name, id=it.id, state=it.state, inputs=through_engine(checked.inputs))
         return _kept(it.name, self.controller.update(request), checked.inputs)
 
     def up(self, it: Object, id_: str = "", **changes: Any) -> Object:
@@ -309,7 +311,7 @@ class Run:
         return new
 
     def read(self, it: Object) -> Object | None:
-        found = self.controller.read(self._request(id=it.id, state=it.state))
+        found = self.controller.read(self._request(it.name, id=it.id, state=it.state))
         return _kept(it.name, found, found.inputs) if found.id else None
 
     def found(self, it: Object) -> Object:
@@ -320,15 +322,18 @@ class Run:
 
     def delete(self, *objects: Object) -> None:
         for it in objects:
-            self.controller.delete(self._request(id=it.id, state=it.state))
+            self.controller.delete(self._request(it.name, id=it.id, state=it.state))
 
     def finish(self) -> None:
         """Delete what was replaced."""
         self.delete(*self.replaced)
         self.replaced.clear()
 
-    def _request(self, **given: Any) -> Request:
-        return Request(report=self.machine.report, **given)
+    def _request(self, name: str = "", **given: Any) -> Request:
+        named: Properties = (
+            {"urn": urn(name, kind=self.sample.kind)} if name and self.machine.api.names_resources else {}
+        )
+        return Request(report=self.machine.report, **named, **given)
 
 
 def _kept(name: str, found: Registered, inputs: Properties) -> Object:

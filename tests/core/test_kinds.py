@@ -55,11 +55,16 @@ def test_drift_is_seen_and_set_back(sample: Sample, machine: Machine, api: Api) 
     assert (found.number, found.state) == (a.number, updated.state)
 
 
-def test_it_is_deleted_and_gone_and_can_be_made_anew(sample: Sample, machine: Machine, api: Api) -> None:
-    """As `pulumi up --replace` does, which asks no diff, and as a name that is unique in the account needs it."""
+@pytest.mark.parametrize("asks_diff", [False, True])
+def test_it_is_deleted_and_gone_and_can_be_made_anew(
+    sample: Sample, machine: Machine, api: Api, asks_diff: bool
+) -> None:
+    """`pulumi up --replace` asks no diff; `replace_on_changes` and a name that is unique in the account do."""
     a = machine.run().create("a", sample.id)
-    api.calls()
     run = machine.run()
+    if asks_diff:
+        run.diff(a)
+    api.calls()
     run.delete(a)
     assert calls(api)[-1] == "delete"
     assert run.read(a) is None

@@ -133,7 +133,7 @@ def _cell(world: World, story: Story, way: Way, often: str) -> Iterator[str]:
     yield from _still_there(scene)
     if scene.ends_in:
         yield from _refused_again(scene)
-    elif scene.makes_anew and way.is_after and way.kind is Kind.BELIEVED:
+    elif error is not None and scene.makes_anew and way.is_after and way.kind is Kind.BELIEVED:
         yield from _adopted(scene)
     else:
         yield from _made_up_for(scene)

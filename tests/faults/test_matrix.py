@@ -191,7 +191,12 @@ def _refused_again(scene: Scene) -> Iterator[str]:
 
 def _adopted(scene: Scene) -> Iterator[str]:
     """Where the other side said that it did nothing, and did it, the next command says how to take what is there."""
-    yield from _adopted_after(scene, scene.corner.failure(scene.settle))
+    last = scene.corner.failure(scene.settle)
+    if last is None and scene.corner.world.refused():
+        # Where a lock-out came before the lie, the machine is in doubt, and finds its own.
+        yield from scene.corner.wrong(scene.program)
+    else:
+        yield from _adopted_after(scene, last)
 
 
 def _adopted_after(scene: Scene, last: BaseException | None) -> Iterator[str]:

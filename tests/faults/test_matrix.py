@@ -133,7 +133,7 @@ def _cell(world: World, story: Story, way: Way, often: str) -> Iterator[str]:
     yield from _still_there(scene)
     if scene.ends_in:
         yield from _refused_again(scene)
-    elif scene.makes_anew and way.is_after and way.kind is Kind.BELIEVED:
+    elif error is not None and scene.makes_anew and way.is_after and way.kind is Kind.BELIEVED:
         yield from _adopted(scene)
     else:
         yield from _made_up_for(scene)
@@ -191,7 +191,12 @@ def _refused_again(scene: Scene) -> Iterator[str]:
 
 def _adopted(scene: Scene) -> Iterator[str]:
     """Where the other side said that it did nothing, and did it, the next command says how to take what is there."""
-    yield from _adopted_after(scene, scene.corner.failure(scene.settle))
+    last = scene.corner.failure(scene.settle)
+    if last is None and scene.corner.world.refused():
+        # Where a lock-out came before the lie, the machine is in doubt, and finds its own.
+        yield from scene.corner.wrong(scene.program)
+    else:
+        yield from _adopted_after(scene, last)
 
 
 def _adopted_after(scene: Scene, last: BaseException | None) -> Iterator[str]:

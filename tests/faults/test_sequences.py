@@ -95,8 +95,6 @@ class Model:
     """Registered by others, and not adopted."""
     doubtful: set[str] = field(default_factory=set)
     """What a command that failed may have registered, or lost out of sight."""
-    forgotten: set[str] = field(default_factory=set)
-    """What the state holds to be deleted alone, on a machine that did not make it: the engine does not tell of it."""
 
     def identities(self) -> dict[str, str]:
         """The name of the resource that declares each."""
@@ -237,7 +235,6 @@ class Lives(RuleBasedStateMachine):
         """Another machine takes over: it has the state, and remembers nothing."""
         self.corner.machine = self.engine.machine = self.corner.another_machine()
         self.model.doubtful |= self.corner.registered().keys() - self.corner.held()
-        self.model.forgotten |= {label(it.kind, it.id, it.provider) for it in self.engine.state if it.goes}
 
     @rule()
     def change_the_endpoint(self) -> None:
@@ -386,8 +383,9 @@ class Lives(RuleBasedStateMachine):
         for declared, name in self.model.identities().items():
             arguments = self.model.program[name]
             is_meant = str(kind_of(arguments).identity_of(arguments)) == id_ and not arguments.get("adopt_existing")
-            of_others = {label(it.kind, it.id, it.provider) for it in self.engine.state if it.name != name}
-            may_be_refused = declared in self.model.theirs | self.model.doubtful | self.model.forgotten | of_others
+            # The engine does not tell of what an interrupted replacement left in the state to be deleted.
+            of_others = {label(it.kind, it.id, it.provider) for it in self.engine.state if it.name != name or it.goes}
+            may_be_refused = declared in self.model.theirs | self.model.doubtful | of_others
             if is_meant and may_be_refused and "adopt_existing=True" in error:
                 return name
         return None

@@ -44,7 +44,7 @@ def entry(
 
 
 def _dynamic(kind: Kind, inputs: Properties, told: Properties) -> Json:
-    hidden = {**replaced_at(inputs, kind.secret_paths(inputs), secret), PROVIDER_KEY: pickled_provider(kind)}
+    hidden = {**replaced_at(inputs, kind.secret_paths(inputs), _secret), PROVIDER_KEY: pickled_provider(kind)}
     return {"type": type_of(kind), "inputs": hidden, "outputs": {**hidden, **told}}
 
 
@@ -53,9 +53,14 @@ def _native(kind: Kind, inputs: Properties, told: Properties) -> Json:
     outputs = differences.without_secrets({**inputs, **told}, kind)
     return {
         "type": type_of(kind, is_native=True),
-        "inputs": replaced_at(to_package(kind, inputs), paths, secret),
+        "inputs": replaced_at(to_package(kind, inputs), paths, _secret),
         "outputs": to_package(kind, outputs),
     }
+
+
+def _secret(value: Json) -> Json:
+    # As the front ends mark an object: each value in it.
+    return {name: _secret(item) for name, item in value.items()} if isinstance(value, dict) else secret(value)
 
 
 def drift(declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect) -> list[str]:

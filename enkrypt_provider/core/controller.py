@@ -107,7 +107,8 @@ class Controller:
                 refuse_if_protected(request)
             if not moved:
                 (self.registrations.run.release if result.replaces else self.registrations.run.hold)(held)
-                self._seen[request.urn] = "" if result.replaces else held.key, request.state.get("updated_at")
+                is_updated = bool(changes) and not result.replaces
+                self._seen[request.urn] = held.key if is_updated else "", request.state.get("updated_at")
             self._name_rotated_keys(request.id, changes)
             return result
 

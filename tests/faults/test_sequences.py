@@ -309,6 +309,8 @@ class Lives(RuleBasedStateMachine):
         self.disturbed |= trouble.lies
         after = self.corner.registered()
         gone = before.keys() - after.keys()
+        # Killed between a deletion and the state, only a refresh shows it: docs/faults.md says to type one.
+        self.disturbed |= bool(gone) and isinstance(error, Killed)
         assert error is None or isinstance(error, (EnkryptError, Killed)), f"a bug: {error!r}"
         assert not gone & stay, f"lost: {gone & stay}"
         assert gone <= (held if may_go is None else may_go), f"deleted without being ours: {gone}"

@@ -282,6 +282,16 @@ def test_an_earlier_object_of_the_resource_takes_nothing_with_it(engine: Engine,
         assert ("info", "chat/v1 is kept: another object of the state stands for it", "chat") in later.log.lines
 
 
+def test_an_earlier_object_that_is_the_same_takes_nothing_with_it(engine: Engine, api: Emulator) -> None:
+    """A forced replacement that found its own registration unchanged was killed before the old object was deleted."""
+    held = engine.create("chat", chat())
+    with running() as later:
+        later.configure(endpoint=api.url, apiKey=Secret(api.key))
+        assert later.diff("chat", held, chat()).changes == Diff.DIFF_NONE
+        later.delete("chat", held)
+        assert list(api.models()) == ["chat/v1"]
+
+
 def test_two_resources_that_swap_their_names_take_nothing_with_them(engine: Engine, api: Emulator) -> None:
     """What one has taken over is not deleted with the old object of the other."""
     one, other = ({**chat(), "modelSavedName": name, "adoptExisting": True} for name in ("one", "other"))

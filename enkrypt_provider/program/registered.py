@@ -18,6 +18,7 @@ from ..kinds.secrets import is_secret_name, is_secret_text
 from .args import SECRETS
 from .arguments import WrongArguments, given_arguments, names_of
 from .declarations import Declaration
+from .options import warn_of_idle
 
 
 class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
@@ -47,6 +48,7 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
                 f"{name}: the engine cannot import a dynamic resource: leave out import_, and run `enkrypt-provider "
                 f"import --name {wanted}`"
             )
+        warn_of_idle(name, self._KIND, opts)
         given = given_arguments(name, self._ARGS, args, arguments)
         if given.get("deletion_protection") is True:
             # The engine refuses before anything is changed; the provider could do so only in the middle.

@@ -35,6 +35,7 @@ from enkrypt_provider.frontends.property_values import OWNER
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.program import args
+from enkrypt_provider.testing import MockStack
 from tools import generate
 
 
@@ -375,3 +376,19 @@ def test_computed_outputs_are_known_after_an_up() -> None:
 
 def _computed(model: EnkryptModel) -> Any:
     return {name: getattr(model, name) for name in COMPUTED}
+
+
+def test_options_that_have_no_effect_are_told() -> None:
+    """What matches a field, or lies in a map of any names, is not."""
+    paths = ["modelName", "model_config.systemPrompt", "nope", "model_config.metadata.aB", "model_name", "*"]
+    timeouts = pulumi.CustomTimeouts(create="1s")
+    opts = pulumi.ResourceOptions(ignore_changes=paths, replace_on_changes=["*"], custom_timeouts=timeouts)
+    messages = MockStack(lambda: EnkryptModel("m", **document(), opts=opts)).preview().messages
+    effect = "has no effect with the dynamic provider, unlike the native one"
+    assert messages == [
+        f"warning: m: custom_timeouts {effect}: set enkrypt:timeout and enkrypt:maxRetries",
+        f"warning: m: replace_on_changes {effect}: only another identity or account replaces",
+        'warning: m: ignore_changes: modelName matches nothing: write "model_name"',
+        'warning: m: ignore_changes: model_config.systemPrompt matches nothing: write "model_config.system_prompt"',
+        "warning: m: ignore_changes: nope matches nothing: write the path of an argument",
+    ]

@@ -106,6 +106,7 @@ def test_secrets_are_named_after_their_resource_and_field() -> None:
     assert secrets.found == {
         "bank_apikey": "stand-in-key-1",
         "bank_apikey_2": "stand-in-key-2",
+        "bank_boxai": "stand-in-box-secret",
         "bank_jwt": "stand-in-client-key",
         "bank_jwt_2": "stand-in-jwt-body",
         "bank_header": "stand-in-header-value",

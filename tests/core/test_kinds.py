@@ -59,11 +59,11 @@ def test_drift_is_seen_and_set_back(sample: Sample, machine: Machine, api: Api) 
 def test_it_is_deleted_and_gone_and_can_be_made_anew(
     sample: Sample, machine: Machine, api: Api, asks_diff: bool
 ) -> None:
-    """`pulumi up --replace` asks no diff; `replace_on_changes` and a name that is unique in the account do."""
+    """`pulumi up --replace` asks no diff; `replace_on_changes`, where something changes, does."""
     a = machine.run().create("a", sample.id)
     run = machine.run()
     if asks_diff:
-        run.diff(a)
+        run.diff(a, **sample.change)
     api.calls()
     run.delete(a)
     assert calls(api)[-1] == "delete"

@@ -137,7 +137,7 @@ def test_without_options_any_key_is_good_and_limits_reach_the_emulator(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--fault", "add_model:state=503"], "state: is no setting of a fault"),
+        (["--fault", "add_model:state=503"], "state: is no setting"),
         (["--key", "key-without-account"], "a key is given as KEY=ACCOUNT"),
         (["--quirks", "host,hosts"], "there is no 'hosts'; there are host, slash, "),
         (["--rate", "3"], "rate: is given as 3/s,100/min"),

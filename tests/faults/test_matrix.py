@@ -100,9 +100,9 @@ def test_no_fault_costs_a_registration(
 def test_no_fault_of_the_wire_costs_a_registration(tmp_path: Path, play: Play, count: Count) -> None:
     """The same over a real socket, where a response can be late: the work is done when nobody waits any more."""
     names = ON_A_WIRE if FULL else ON_A_WIRE[:3]
-    with world_of(tmp_path, transport="http") as wire:
+    with world_of(tmp_path, transport="http") as world:
         ways = [way for way in WAYS if way.fault.keys() & set(names)]
-        assert not _problems(wire, (PLAIN, SAMPLES[0], play), ways, count)
+        assert not _problems(world, (PLAIN, SAMPLES[0], play), ways, count)
 
 
 Story = tuple[Setting, Sample, Play]

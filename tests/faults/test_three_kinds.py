@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -99,9 +100,16 @@ def killed(stack: Stack, api: Api, command: str, call: str, once: Callable[[], o
     api.fault({"call": call, "status": 503, "retry_after": 60})
     with going(stack, command, "--yes", "--skip-preview") as run:
         wait_for(once, f"the call before {call}")
+        wait_for(lambda: is_written(stack), "the state of that")  # half a file would be the engine's loss
         run.kill(EVERYTHING)
         run.end(fails=True)
     api.fault()
+
+
+def is_written(stack: Stack) -> bool:
+    """Whether the engine has been done with the state's file for a while."""
+    file = stack.story.folder / "state/.pulumi/stacks/story/dev.json"
+    return file.exists() and file.stat().st_size > 0 and time.time() - file.stat().st_mtime > 0.5
 
 
 def recovered(stack: Stack) -> None:

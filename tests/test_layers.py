@@ -108,11 +108,13 @@ def runtime_imports(path: Path) -> Iterator[str]:
         ("from enkrypt_provider import EnkryptModel", "httpx"),
         ("import enkrypt_provider.frontends.dynamic", "httpx"),
         ("import enkrypt_provider.frontends.dynamic", "tenacity"),
+        ("import enkrypt_provider.frontends.plugin.__main__", "pydantic"),
         ("import enkrypt_provider.cli.printing, enkrypt_provider.cli.registrations", "pulumi"),
     ],
 )
 def test_what_is_not_needed_is_not_loaded(imported: str, unwanted: str) -> None:
-    """Each command would wait for it: a program that declares models, a run that changes nothing, `list`."""
+    """Each command would wait for it: a program that declares models, a run that changes nothing, the plugin that a
+    YAML program asks for its schema, `list`."""
     code = f"import sys; {imported}; print({unwanted!r} in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
     assert ran.stdout == "False\n"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -14,7 +16,7 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2_grpc
 
 from ... import __version__
 from ...api.operation import Severity
-from .servicer import Plugin
+from .description import Description, Log
 
 THREADS: Final = 32
 """What the engine asks at once by default is four times the number of cores."""
@@ -47,7 +49,29 @@ class EngineLog:
             return  # it ends: a line lost is no reason to fail
 
 
-def serve(plugin: Plugin) -> tuple[grpc.Server, int]:
+class Deferred(Description):
+    """The plugin, loaded by the first call that needs more of it: YAML starts a process for the schema alone."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(log)
+        self._lock = threading.Lock()
+
+    @functools.cached_property
+    def _plugin(self) -> Any:
+        from .servicer import Plugin
+
+        return Plugin(self._log)
+
+    def __getattr__(self, operation: str) -> Callable[[Any, Any], Any]:
+        def call(request: Any, context: Any) -> Any:
+            with self._lock:
+                plugin = self._plugin
+            return getattr(plugin, operation)(request, context)
+
+        return call
+
+
+def serve(plugin: Any) -> tuple[grpc.Server, int]:
     """Start to serve on this machine and return the port."""
     limits = [("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", MESSAGE_LIMIT)]
     server = grpc.server(ThreadPoolExecutor(THREADS), options=limits)
@@ -67,7 +91,7 @@ def main() -> None:
         signal.signal(ending, lambda *_: ended.set())
     addresses = [word for word in sys.argv[1:] if not word.startswith("-")]
     engine = os.getppid()
-    server, port = serve(Plugin(EngineLog(*addresses[:1])))
+    server, port = serve(Deferred(EngineLog(*addresses[:1])))
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     while not ended.wait(LOOKS) and os.getppid() == engine:

@@ -7,16 +7,14 @@ What it prints is shown to nobody: messages go to the engine.
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from ... import __version__
 from ...api import operation
 from ...api.client import EnkryptClient
 from ...api.operation import TIME_LIMIT, Operation, Report
@@ -29,49 +27,25 @@ from ...kinds.kind import Kind, Properties
 from ...kinds.registry import KINDS
 from ...kinds.shortened import shortened
 from ...settings import Settings
-from .. import package_schema
 from ..backend import current_backend
 from ..package_names import TYPES, problem_in_package
 from ..package_values import held, inputs_message, is_of_dynamic, outputs_message, preview, received
 from ..property_values import clear, from_engine, to_engine, without_unknown
 from . import kept, withheld
+from .description import Description, Log
 from .diff import diff_response
 from .errors import Context, InitFailed, one_line
 from .functions import FUNCTIONS
 from .settings import checked, is_other_account, plain_names
 
 
-class Log(Protocol):
-    """Where messages for the person who runs the command go: the engine."""
-
-    def connect(self, address: str) -> None: ...
-
-    def write(self, severity: operation.Severity, line: str, urn: str) -> None: ...
-
-
-class Plugin(provider_pb2_grpc.ResourceProviderServicer):
+class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
     """The provider of one process of the plugin."""
 
     def __init__(self, log: Log) -> None:
-        self._log = log
+        super().__init__(log)
         self._interrupted = threading.Event()
         self._controllers: dict[Kind, Controller] = {}
-
-    # ---- the plugin
-
-    def Handshake(self, request: Any, _context: Context) -> Any:
-        self._log.connect(request.engine_address)
-        return provider_pb2.ProviderHandshakeResponse()  # secrets come in the clear and are marked here
-
-    def Attach(self, request: Any, _context: Context) -> Any:
-        self._log.connect(request.address)
-        return empty_pb2.Empty()
-
-    def GetPluginInfo(self, _request: Any, _context: Context) -> Any:
-        return plugin_pb2.PluginInfo(version=__version__)
-
-    def GetSchema(self, _request: Any, _context: Context) -> Any:
-        return provider_pb2.GetSchemaResponse(schema=json.dumps(package_schema.package()))
 
     def Cancel(self, _request: Any, _context: Context) -> Any:
         self._interrupted.set()

@@ -104,8 +104,8 @@ class Registered(pulumi.CustomResource, Declaration):
     @classmethod
     def _with_paths(cls, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
         """The options with each path in the package's names: `model_config.endpoint` is `modelConfig.endpoint`."""
-        for option in ("ignore_changes", "replace_on_changes"):
-            paths = getattr(opts, option)
+        for option in ("ignore_changes", "replace_on_changes", "hide_diffs"):
+            paths = getattr(opts, option, None)  # an older SDK has no hide_diffs
             if isinstance(paths, list):
                 setattr(opts, option, [cls._RESOURCE.path(path) for path in paths])
         return opts

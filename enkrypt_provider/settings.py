@@ -44,7 +44,7 @@ class Rate:
 Rates = tuple[Rate, ...]
 OFF: Final[Rates] = ()
 VENDOR_RATES: Final[Rates] = (Rate(3, 1.0), Rate(100, 60.0))
-"""What the vendor's lower tiers allow an account [P]."""
+"""The strictest that the vendor names for any plan: 3 a second on lower ones, 100 a minute on enterprise [P]."""
 VENDOR_RT_RATES: Final[Rates] = (Rate(5, 60.0),)
 """What every plan allows for `/rt/*` [P]."""
 

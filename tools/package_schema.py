@@ -83,7 +83,7 @@ SETTINGS: Final[Schema] = {
     ),
     "endpoint": _setting(
         "string",
-        f"Base URL of the Models API, https but for this machine; or `embedded`, an emulator in the plugin's own "
+        f"Base URL of the Enkrypt AI API, https but for this machine; or `embedded`, an emulator in the plugin's own "
         f"process (`embedded:PATH` names its database). Another account replaces every registration. "
         f"Default: `{ENDPOINT_VARIABLE}` in the environment, then {DEFAULT_ENDPOINT}.",
         willReplaceOnChanges=True,
@@ -100,7 +100,8 @@ SETTINGS: Final[Schema] = {
         "boolean", "Refuses every endpoint but an https URL, the embedded emulator too. Default: false."
     ),
     "rateLimit": _setting(
-        "string", "`off`, or the calls that the API allows, such as `3/s,100/min`. Default: the vendor's own limits."
+        "string", "`off`, or the calls that the API allows, such as `3/s,100/min`. Default: `3/s,100/min` for "
+        "hosts of enkryptai.com, `off` for any other."
     ),
 }  # fmt: skip
 

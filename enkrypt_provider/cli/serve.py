@@ -90,7 +90,7 @@ def serve(
         fail(f"error: port {port} cannot be used: {error.strerror}")
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _end)
-    typer.echo(f"Models API emulator ({dialect}) on {listener.url}, database {db.absolute()}")
+    typer.echo(f"Enkrypt AI API emulator ({dialect}) on {listener.url}, database {db.absolute()}")
     typer.echo(f"To see what is registered, open {listener.url} in a browser on this machine.")
     sys.stdout.flush()
     listener.run()

@@ -13,7 +13,7 @@ from typing import Any
 from ..kinds.document import FieldOf
 from ..kinds.kind import Kind, Live, Properties
 from ..kinds.markers import ABSENT, Compared, OnlyIn, Option, Replaces, ServerSet, Unordered
-from ..kinds.secrets import is_masked
+from ..kinds.secrets import is_masked, is_secret_name, is_secret_text
 
 
 class Rule(Enum):
@@ -110,15 +110,20 @@ def without_secrets(declared: Properties, kind: Kind) -> Properties:
 
 def _without_secrets(kind: Kind, value: Any, place: str) -> Any:
     if isinstance(value, list):
-        return [_without_secrets(kind, item, place) for item in value]
+        return [_without_secrets(kind, item, place) for item in value if not _is_secret_text(item)]
     if not isinstance(value, dict):
         return value
+    says = is_secret_name(str(value.get("key") or value.get("name") or ""))
     places = {name: f"{place}.{name}".removeprefix(".") for name in value}
     return {
         name: _without_secrets(kind, item, places[name])
         for name, item in value.items()
-        if not kind.is_secret(places[name])
+        if not (kind.is_secret(places[name]) or (says and name == "value") or _is_secret_text(item))
     }
+
+
+def _is_secret_text(value: Any) -> bool:
+    return isinstance(value, str) and is_secret_text(value)
 
 
 def settle(declared: Properties, live: Live, kind: Kind) -> Properties:

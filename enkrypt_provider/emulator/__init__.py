@@ -1,4 +1,4 @@
-"""The Enkrypt AI Models API on this machine: Flask over one SQLite file, on a port or inside a process.
+"""The Enkrypt AI API on this machine: Flask over one SQLite file, on a port or inside a process.
 
 It imports nothing from the rest of the package: shared code would hide shared mistakes. Its rules are written
 from the API's document alone. For users: docs/emulator.md.

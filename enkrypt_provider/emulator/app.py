@@ -187,7 +187,7 @@ def create_app(
     clock: Clock = lambda: datetime.now(timezone.utc),
     sleep: Callable[[float], object] = time.sleep,
 ) -> flask.Flask:
-    """The Models API as a WSGI application over the SQLite file `db`, which is made where it is missing.
+    """The Enkrypt AI API as a WSGI application over the SQLite file `db`, which is made where it is missing.
 
     `keys` maps each accepted API key to its account; None accepts any key, for the account "default".
     `mask_apikeys` shows "xxxxx" for every key; `cache_reads` serves reads from a cache that only

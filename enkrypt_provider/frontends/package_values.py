@@ -51,5 +51,5 @@ def outputs_message(kind: Kind, state: Properties) -> struct_pb2.Struct:
 
 def preview(kind: Kind, inputs: Properties, state: Properties | None = None) -> Properties:
     """The state that a create or an update will have, as far as it is known before."""
-    computed = {name: (state or {}).get(name, UNKNOWN) for name in kind.computed}
-    return {**inputs, **computed}
+    known = {name: value for name, value in (state or {}).items() if name != "updated_at"}
+    return {**inputs, **{name: known.get(name, UNKNOWN) for name in kind.computed}}

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pulumi
 from typing_extensions import dataclass_transform
 
 from ..errors import EnkryptError
+from ..kinds.plain import INEXACT, NAMES_RULE, NO_JSON, is_exact
 
 if TYPE_CHECKING:
     from ..kinds.kind import Kind
@@ -86,6 +89,16 @@ def given_arguments(resource: str, cls: type, args: object, keywords: dict[str, 
     elif keywords:
         raise WrongArguments(f"{resource}: give either args or keywords, not both")
     return {name: value for name, value in (vars(args) if args else keywords).items() if value is not None}
+
+
+def refuse_unsendable(place: str, value: Any) -> None:
+    """Raise `WrongArguments` for a value that the SDK cannot send: it would print the whole argument."""
+    if isinstance(value, Mapping) and not all(isinstance(name, str) for name in value):
+        raise WrongArguments(f"{place}: {NAMES_RULE}")
+    if isinstance(value, int) and not is_exact(value):
+        raise WrongArguments(f"{place}: {INEXACT}")
+    if isinstance(value, date | time | timedelta | Decimal | bytes | Set):
+        raise WrongArguments(f"{place}: {NO_JSON}, not {type(value).__name__}")
 
 
 def provider_settings(**given: Any) -> dict[str, pulumi.Output[str]]:

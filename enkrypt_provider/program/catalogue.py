@@ -38,8 +38,11 @@ class Catalogue:
     deployments: dict[str, EnkryptDeployment]
 
 
-def declare(config: pulumi.Config | None = None, *, opts: pulumi.ResourceOptions | None = None) -> Catalogue:
-    """Declare everything that the catalogue of this stack holds.
+def declare(
+    config: pulumi.Config | None = None, *, opts: pulumi.ResourceOptions | None = None, package: Any = None
+) -> Catalogue:
+    """Declare everything that the catalogue of this stack holds, as resources of `package`, such as
+    `enkrypt_provider.native`.
 
     A deployment that names a model or a policy of the catalogue gets the name as that resource's output: it is made
     after them and deleted before them. Raise as `load` does.
@@ -52,7 +55,7 @@ def declare(config: pulumi.Config | None = None, *, opts: pulumi.ResourceOptions
         for reference, identity in entry.kind.named(entry.inputs):
             if other := declared.get((reference.kind, identity)):
                 _put(arguments, reference.paths[0], _name_of(reference.kind, other))
-        found = getattr(resource, entry.kind.name)(entry.name, **arguments, opts=opts)
+        found = getattr(package or resource, entry.kind.name)(entry.name, **arguments, opts=opts)
         made[entry.kind.calls.listed][entry.name] = found
         declared[entry.kind, entry.identity] = found
     return Catalogue(**made)

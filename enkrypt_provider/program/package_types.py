@@ -8,8 +8,7 @@ from typing import Any, Final
 import pulumi
 
 from ..frontends.package_schema import package, snake
-from ..kinds.plain import INEXACT, is_exact
-from .arguments import WrongArguments, names_of
+from .arguments import names_of, refuse_unsendable
 
 SCHEMA: Final = package()
 
@@ -95,8 +94,7 @@ class ResourceType:
             return [self._in_package(item, place) for item in value]
         if names_of(type(value)):
             value = {name: item for name, item in vars(value).items() if item is not None}
-        if isinstance(value, int) and not is_exact(value):
-            raise WrongArguments(f"{place}: {INEXACT}")
+        refuse_unsendable(place, value)
         if not isinstance(value, Mapping):
             return value
         names = self._names.get(place, {})

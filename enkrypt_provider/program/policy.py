@@ -172,10 +172,11 @@ def _violations(found: Registration, rules: Iterable[Rule]) -> Iterator[str]:
     for rule in rules:
         try:
             said = rule(found)
+            lines = [said] if isinstance(said, str) else list(said or ())
         except NotKnownYet:
             continue
-        lines = [said] if isinstance(said, str) else said or ()
-        yield from (f"{plain(found.name, 60)}: {plain(line, 300)} (policy {rule.__name__}" for line in lines)
+        name = getattr(rule, "__name__", type(rule).__name__)
+        yield from (f"{plain(found.name, 60)}: {plain(line, 300)} (policy {name}" for line in lines)
 
 
 def _registration(kind: Kind, name: str, declared: dict[str, Any]) -> Registration:

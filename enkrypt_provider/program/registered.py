@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Set
-from datetime import date, time, timedelta
-from decimal import Decimal
+from collections.abc import Awaitable, Mapping
 from typing import Any, ClassVar
 
 import pulumi
@@ -13,10 +11,9 @@ from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
 from typing_extensions import Self
 
 from ..frontends.property_values import OWNER
-from ..kinds.plain import INEXACT, NAMES_RULE, NO_JSON, is_exact
 from ..kinds.secrets import is_secret_name, is_secret_text
 from .args import SECRETS
-from .arguments import WrongArguments, given_arguments, names_of
+from .arguments import WrongArguments, given_arguments, names_of, refuse_unsendable
 from .declarations import Declaration
 from .options import warn_of_idle
 
@@ -103,10 +100,7 @@ def _owner(type_: str, name: str, opts: pulumi.ResourceOptions | None) -> pulumi
 
 
 def _with_secrets(value: Any, place: str = "") -> Any:
-    """`value` with what can hold a secret made secret, wherever it comes from and whatever its form.
-
-    What the SDK cannot send is told here: it would print the whole argument.
-    """
+    """`value` with what can hold a secret made secret, wherever it comes from and whatever its form."""
     if value is None or isinstance(value, str):
         return pulumi.Output.secret(value) if value and is_secret_text(value) else value
     if isinstance(value, Awaitable) and not isinstance(value, pulumi.Output):
@@ -115,16 +109,11 @@ def _with_secrets(value: Any, place: str = "") -> Any:
         return value.apply(lambda known: _with_secrets(known, place))
     if names_of(type(value)):
         value = {name: item for name, item in vars(value).items() if item is not None}
+    refuse_unsendable(place, value)
     if isinstance(value, Mapping):
-        if not all(isinstance(name, str) for name in value):
-            raise WrongArguments(f"{place}: {NAMES_RULE}")
         return {name: _hidden(item, name, f"{place}.{name}".removeprefix(".")) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_with_secrets(item, place) for item in value]
-    if isinstance(value, int) and not is_exact(value):
-        raise WrongArguments(f"{place}: {INEXACT}")
-    if isinstance(value, date | time | timedelta | Decimal | bytes | Set):
-        raise WrongArguments(f"{place}: {NO_JSON}, not {type(value).__name__}")
     return value
 
 

@@ -104,7 +104,7 @@ class EnkryptMocks(Mocks):
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Json], list[tuple[str, str]] | None]:
         """The answer of a provider's function: of the native package's own, what is registered."""
-        if args.token not in self._calls and args.token.startswith("enkrypt:"):
+        if args.token not in self._calls and args.token in _functions():
             return self._function(args), []
         if args.token not in self._calls:
             raise LookupError(f"the program calls {args.token}: say in `calls` what it answers")
@@ -154,10 +154,9 @@ class EnkryptMocks(Mocks):
         return found, package_names.to_package(kind, open_only(outputs, kind))
 
     def _function(self, args: MockCallArgs) -> dict[str, Json]:
-        from ..frontends.plugin.functions import FUNCTIONS
-
         client = self._frontend(args.provider or "", KINDS[0]).controller.registrations.client
-        return FUNCTIONS[args.token](client, args.args)
+        found: dict[str, Json] = _functions()[args.token](client, args.args, preview=pulumi.runtime.is_dry_run())
+        return found
 
     def _difference(
         self, frontend: DynamicFrontend, kind: Kind, held: Held | None, inputs: dict[str, Json]
@@ -277,3 +276,10 @@ def _alike(held: Json, given: Json) -> bool:
 
 def _open(value: Json) -> Json:
     return unwrap_rpc_secret(value) if is_rpc_secret(value) else value
+
+
+def _functions() -> Mapping[str, Any]:
+    """The functions of the native package, by token."""
+    from ..frontends.plugin.functions import FUNCTIONS
+
+    return FUNCTIONS

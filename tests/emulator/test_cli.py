@@ -60,7 +60,7 @@ def test_it_serves_until_it_is_told_to_end(tmp_path: Path, ending: signal.Signal
     database = tmp_path / "deep" / "models.db"
     with serving(database) as served:
         assert re.fullmatch(
-            rf"Models API emulator \(v1\) on http://127\.0\.0\.1:\d+, database {database}\n", served.announced
+            rf"Enkrypt AI API emulator \(v1\) on http://127\.0\.0\.1:\d+, database {database}\n", served.announced
         )
         assert served.page == f"To see what is registered, open {served.url} in a browser on this machine.\n"
         with httpx.Client(base_url=served.url, headers={"apikey": "k"}, verify=NO_TLS, timeout=TIMEOUT) as client:
@@ -103,7 +103,7 @@ def test_options_reach_the_emulator(tmp_path: Path, asked: list[Any]) -> None:
         "--cache-reads", "--no-list-details", "--quirks", "root", "--fault", "add_model:status=503,first=1",
         "--fault", "*:delay=0.001", "--seed", "3",
     )  # fmt: skip
-    assert (status, said.startswith("Models API emulator (v2) on ")) == (0, True)
+    assert (status, said.startswith("Enkrypt AI API emulator (v2) on ")) == (0, True)
     assert [response.status_code for response in asked] == [401, 503, 200, 200, 200]
     assert asked[2].json()["data"]["model_config"]["apikeys"] == ["xxxxx"]
     assert asked[2].json()["data"]["hosting_type"] == "External"

@@ -451,6 +451,26 @@ def test_functions_return_registrations_without_secrets(engine: Engine) -> None:
     assert KEY not in json.dumps([found, listed])
 
 
+def test_functions_and_imports_show_no_text_that_is_a_secret(engine: Engine) -> None:
+    """Wherever it stands, and whatever the names around it."""
+    url, token = "https://user:stand-in-pass@example.com/a", "stand-in-token-of-a-pair"
+    pairs = [{"key": "api-key", "value": token}, {"key": "accept", "value": "text/plain"}]
+    options = {"mirror": url, "mirrors": [url, "https://example.com/b"], "pairs": pairs}
+    config = {**chat()["modelConfig"], "modelSource": url, "defaultRequestOptions": options}
+    held = engine.create("chat", {**chat(), "modelConfig": config})
+    found = engine.invoke("enkrypt:index:getModel", name="chat")
+    assert found["modelConfig"]["defaultRequestOptions"]["mirrors"] == ["https://example.com/b"]
+    shown = json.dumps([found, engine.read("chat", held.id).inputs, held.outputs], default=repr)
+    assert "stand-in-pass" not in shown
+    assert token not in shown
+    assert "text/plain" in shown
+
+
+def test_a_type_that_is_not_there_names_those_that_are(engine: Engine) -> None:
+    with pytest.raises(CallFailed, match="there is no resource enkrypt:index:EnkryptDeployment; did you mean"):
+        engine.call("Check", provider_pb2.CheckRequest(urn="u", type="enkrypt:index:EnkryptDeployment"))
+
+
 def test_a_function_names_what_comes_near(engine: Engine) -> None:
     engine.create("chat", chat())
     with pytest.raises(CallFailed, match='did you mean "chat/v1"'):

@@ -9,8 +9,9 @@ import pytest
 from documents import BOXAI, document, everything, minimal
 from mocked import Run, Secret, run
 
-from enkrypt_provider import EnkryptModel, catalogue
+from enkrypt_provider import EnkryptModel, catalogue, native
 from enkrypt_provider.kinds.registry import Section
+from enkrypt_provider.program import resource
 from enkrypt_provider.testing import MockStack
 
 KEY = {"apiKey": "stand-in-key"}
@@ -299,14 +300,23 @@ DECLARED: list[catalogue.Catalogue] = []
 SECTIONS: tuple[Section, ...] = get_args(Section)
 
 
-def stack(**config: Any) -> MockStack:
+def stack(package: Any = resource, **config: Any) -> MockStack:
     """A stack of the whole catalogue, with changed sections or values beside it."""
 
     def program() -> None:
-        DECLARED[:] = [catalogue.declare()]
+        DECLARED[:] = [catalogue.declare(package=package)]
 
     given = {f"enkrypt:{name}": value for name, value in {**KEY, **WHOLE, **config}.items()}
     return MockStack(program, config=given)
+
+
+def test_declare_makes_resources_of_the_native_package() -> None:
+    """A deployment takes the names from them, and comes after them."""
+    made = stack(native).up().resources
+    assert {found.type for found in made.values()} == {
+        "enkrypt:index:EnkryptModel", "enkrypt:index:GuardrailsPolicy", "enkrypt:index:Deployment",
+    }  # fmt: skip
+    assert {made["chat"].urn, made["guard"].urn} <= {*made["support"].dependencies}
 
 
 def test_declare_registers_every_section() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,22 @@ def test_other_resources_and_look_ups_are_not_judged() -> None:
     one = MockStack(program)
     one.registry.add(minimal(model_config__model_version="v1"))
     assert set(one.up().resources) == {"s", "theirs"}
+
+
+def test_a_rule_may_be_a_generator_or_an_object() -> None:
+    """It is named by its type where it has no name, and not judged where it asks for what is not known."""
+
+    class Owned:
+        def __call__(self, model: Model) -> Iterator[str]:
+            yield f"{model['model_config.endpoint.host']} must be owned"
+
+    def program() -> None:
+        policy.enforce(advisory=[Owned()])
+        EnkryptModel("m", **minimal(model_config__endpoint=Server("s").scheme.apply(lambda scheme: {"host": scheme})))
+
+    one = MockStack(program, resources={"test:index:Server": {"scheme": "h.example"}})
+    assert one.preview().messages == []
+    assert one.up().messages == ["warning: m: h.example must be owned (policy Owned, advisory)"]
 
 
 def test_a_bug_in_a_rule_is_no_permission() -> None:

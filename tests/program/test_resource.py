@@ -29,6 +29,7 @@ from enkrypt_provider import (
     ModelConfigArgs,
     PathsArgs,
     ToolArgs,
+    native,
     outputs,
 )
 from enkrypt_provider.frontends.property_values import OWNER
@@ -234,10 +235,11 @@ def _untyped(cls: Any) -> Any:
         ),
         *(
             (
-                lambda value=value: EnkryptModel("m", **minimal(model_config__metadata={"a": [value]})),
+                lambda value=value, model=model: model("m", **minimal(model_config__metadata={"a": [value]})),
                 "model_config.metadata.a: must hold only strings, numbers, true or false, lists and objects, not "
                 f"{name}",
             )
+            for model in (EnkryptModel, native.EnkryptModel)
             for name, value in (("date", date(2026, 1, 1)), ("Decimal", Decimal(1)), ("bytes", b"x"), ("set", {1}))
         ),
         (

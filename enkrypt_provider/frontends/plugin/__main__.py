@@ -22,8 +22,8 @@ THREADS: Final = 32
 """What the engine asks at once by default is four times the number of cores."""
 MESSAGE_LIMIT: Final = 400 * 1024 * 1024
 """Bytes of one message, as the engine has it."""
-LOOKS: Final = 0.5
-"""Seconds after which it is looked whether the engine is still there."""
+ENGINE_CHECK_INTERVAL: Final = 0.5
+"""Seconds between two checks that the engine still runs."""
 GRACE: Final = 600.0
 """Seconds in which a call that was begun may end."""
 _SEVERITIES: Final = {"info": engine_pb2.INFO, "warning": engine_pb2.WARNING}
@@ -94,7 +94,7 @@ def main() -> None:
     server, port = serve(Deferred(EngineLog(*addresses[:1])))
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    while not ended.wait(LOOKS) and os.getppid() == engine:
+    while not ended.wait(ENGINE_CHECK_INTERVAL) and os.getppid() == engine:
         pass
     server.stop(GRACE).wait()  # what was begun is brought to its end
 

@@ -22,7 +22,7 @@ from ...core import diff as differences
 from ...core import health
 from ...core.controller import ACCOUNT, Controller, Registered, Request, connect
 from ...core.database import Database
-from ...errors import ConfigurationError, EnkryptError
+from ...errors import ConfigurationError, EnkryptError, near_match, plain
 from ...kinds.kind import Kind, Properties
 from ...kinds.registry import KINDS
 from ...kinds.shortened import shortened
@@ -209,6 +209,9 @@ def _controllers(setting: Callable[[str], Any]) -> dict[Kind, Controller]:
 
 
 def _kind(request: Any) -> Kind:
+    if request.type not in TYPES:
+        near = near_match(request.type, tuple(TYPES))
+        raise EnkryptError(f"there is no resource {plain(request.type)}{near}; there are {', '.join(TYPES)}")
     return TYPES[request.type]
 
 

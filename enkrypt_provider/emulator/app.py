@@ -205,14 +205,18 @@ def create_app(
     if faults is not None:
         emulator.dial.set(faults, anew=False)
     with _ROUTING:
-        app = _routed(emulator)
+        try:
+            app = _routed(emulator)
+        except SystemError:
+            app = _routed(emulator)
         app.config["DATABASE_ID"] = database.id
         if page:
             _add_page(app, emulator, database, f"Dialect {dialect}, database {database.path}")
     return app
 
 
-# werkzeug compiles routes; in CPython 3.11 two threads that do so at once fail ("AST constructor recursion depth").
+# werkzeug parses routes; in CPython 3.11 two threads that parse at once fail ("AST constructor recursion depth").
+# One that formats a traceback meanwhile parses too, and no lock of ours keeps it out: hence the second try.
 _ROUTING = threading.Lock()
 
 

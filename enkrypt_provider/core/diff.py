@@ -13,7 +13,7 @@ from typing import Any
 from ..kinds.document import FieldOf
 from ..kinds.kind import Kind, Live, Properties
 from ..kinds.markers import ABSENT, Compared, OnlyIn, Option, Replaces, ServerSet, Unordered
-from ..kinds.secrets import is_masked, is_secret_name, is_secret_text
+from ..kinds.secrets import is_masked, without
 
 
 class Rule(Enum):
@@ -104,26 +104,8 @@ def differing(declared: Properties, live: Live, kind: Kind) -> list[str]:
 
 def without_secrets(declared: Properties, kind: Kind) -> Properties:
     """`declared` as if it had no secrets: what nobody can compare is then a difference from what has some."""
-    kept: Properties = _without_secrets(kind, declared, "")
+    kept: Properties = without(declared, kind.secrets)
     return kept
-
-
-def _without_secrets(kind: Kind, value: Any, place: str) -> Any:
-    if isinstance(value, list):
-        return [_without_secrets(kind, item, place) for item in value if not _is_secret_text(item)]
-    if not isinstance(value, dict):
-        return value
-    says = is_secret_name(str(value.get("key") or value.get("name") or ""))
-    places = {name: f"{place}.{name}".removeprefix(".") for name in value}
-    return {
-        name: _without_secrets(kind, item, places[name])
-        for name, item in value.items()
-        if not (kind.is_secret(places[name]) or (says and name == "value") or _is_secret_text(item))
-    }
-
-
-def _is_secret_text(value: Any) -> bool:
-    return isinstance(value, str) and is_secret_text(value)
 
 
 def settle(declared: Properties, live: Live, kind: Kind) -> Properties:

@@ -81,21 +81,44 @@ def secret_paths(document: Json, places: Collection[str]) -> list[Path]:
     return list(_paths(document, (), "", places))
 
 
+def without(value: Json, places: Collection[str], place: str = "") -> Json:
+    """A copy of a document without what is secret or would be, empty fields too."""
+    if isinstance(value, list):
+        return [without(item, places, place) for item in value if not _is_text(item)]
+    if not isinstance(value, dict):
+        return value
+    below = {name: f"{place}.{name}".removeprefix(".") for name in value}
+    return {
+        name: without(item, places, below[name])
+        for name, item in value.items()
+        if not (_is_hidden(value, name, below[name], places) or _is_text(item))
+    }
+
+
+def _is_hidden(holder: dict[str, Json], name: str, place: str, places: Collection[str]) -> bool:
+    """Whether a field is secret by its place, or by its name or what stands for one beside it."""
+    said = str(holder.get("key") or holder.get("name") or "") if name == "value" else str(name)
+    return place in places or is_secret_name(said)
+
+
+def _is_text(value: Json) -> bool:
+    return isinstance(value, str) and is_secret_text(value)
+
+
 def _paths(value: Json, path: Path, place: str, places: Collection[str]) -> Iterator[Path]:
     if isinstance(value, dict):
-        said = str(value.get("key") or value.get("name") or "")
         for name, item in value.items():
             below = f"{place}.{name}" if place else str(name)
             if item in (None, "", [], {}):
                 continue
-            if below in places or is_secret_name(said if name == "value" else str(name)):
+            if _is_hidden(value, name, below, places):
                 yield (*path, name)
             else:
                 yield from _paths(item, (*path, name), below, places)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _paths(item, (*path, index), place, places)
-    elif isinstance(value, str) and is_secret_text(value):
+    elif _is_text(value):
         yield path
 
 

@@ -10,10 +10,12 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..errors import ModelNotFound, RequestRejected, ServiceUnavailable, UnexpectedResponse, near_match, plain
+from ..kinds import codec
 from ..kinds.kind import Identifier, Json, Kind, Live, Properties
 from ..kinds.model import MODEL
 from ..settings import Settings
@@ -103,6 +105,21 @@ class EnkryptClient:
         """GET every registration of the account, past the server's cache."""
         request = self._request("GET", kind, kind.calls.list, f"list the {kind.calls.listed}", limit=LIST_LIMIT)
         return self._send(request, partial(responses.items, kind))
+
+    def matching(self, kind: Kind, pattern: str) -> list[Live]:
+        """Return the registrations whose name matches a pattern (`*` and `?`), in the order of their ids.
+
+        Of a list that does not show them whole, those alone are read one by one.
+        """
+        named = ((kind.identity_in(item), item) for item in self.list_all(kind) if isinstance(item, dict))
+        found = sorted(
+            ((str(identity), item) for identity, item in named if fnmatchcase(identity.name, pattern)),
+            key=lambda one: one[0],
+        )
+        return [
+            codec.read(kind, item) if codec.is_whole(kind, item) else self.get(kind, kind.identity_in(item))
+            for _, item in found
+        ]
 
     def modify(
         self, kind: Kind, identity: Identifier, body: Properties, doubt: Callable[[], None] = lambda: None

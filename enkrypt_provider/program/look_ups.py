@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any, Generic, TypeVar
 
 import pulumi
@@ -17,8 +16,7 @@ from pulumi.runtime.rpc import translate_output_properties
 from ..api.client import EnkryptClient
 from ..errors import ConfigurationError
 from ..frontends.package_schema import functions, snake
-from ..kinds import codec
-from ..kinds.kind import Identifier, Json, Kind, Live
+from ..kinds.kind import Identifier, Kind, Live
 from ..kinds.secrets import replaced_at
 from ..settings import Settings
 from .account import EnkryptProvider
@@ -70,13 +68,7 @@ class LookUps(Generic[T]):
         return self._typed(client.registered(self.kind, Identifier(name, version)))
 
     def _list(self, client: EnkryptClient, pattern: str) -> list[T]:
-        named = ((self.kind.identity_in(item), item) for item in client.list_all(self.kind) if isinstance(item, dict))
-        matching = [(str(identity), item) for identity, item in named if fnmatchcase(identity.name, pattern)]
-        return [self._typed(self._read(client, item)) for _, item in sorted(matching, key=lambda it: it[0])]
-
-    def _read(self, client: EnkryptClient, item: Json) -> Live:
-        is_whole = codec.is_whole(self.kind, item)
-        return codec.read(self.kind, item) if is_whole else client.get(self.kind, self.kind.identity_in(item))
+        return [self._typed(live) for live in client.matching(self.kind, pattern)]
 
     def _typed(self, live: Live) -> T:
         hidden = replaced_at(live.inputs, self.kind.secret_paths(live.inputs), pulumi.Output.secret)

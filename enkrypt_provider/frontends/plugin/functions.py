@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final
 
 from ...api.client import EnkryptClient
 from ...core import diff as differences
 from ...errors import ConfigurationError, ModelNotFound
-from ...kinds import codec
-from ...kinds.kind import Json, Kind, Live, Properties
+from ...kinds.kind import Kind, Live, Properties
 from ...kinds.registry import KINDS
 from ..package_names import to_package
 from ..package_schema import camel, functions, token
@@ -43,9 +41,7 @@ def list_all(kind: Kind, client: EnkryptClient, arguments: Properties, *, previe
     pattern = arguments.get("name") or "*"
     if not isinstance(pattern, str):
         raise ConfigurationError(f"{_names(kind)[1]}: name is a string, a pattern with * and ?")
-    found = [_read(kind, client, item) for item in client.list_all(kind) if isinstance(item, dict)]
-    matching = [live for live in found if fnmatchcase(live.identity.name, pattern)]
-    return {kind.calls.listed: [shown(kind, live) for live in sorted(matching, key=lambda live: str(live.identity))]}
+    return {kind.calls.listed: [shown(kind, live) for live in client.matching(kind, pattern)]}
 
 
 def _names(kind: Kind) -> tuple[str, str]:
@@ -60,10 +56,6 @@ def _functions() -> Iterator[tuple[str, Function]]:
 
 
 FUNCTIONS: Final[Mapping[str, Function]] = dict(_functions())
-
-
-def _read(kind: Kind, client: EnkryptClient, item: Json) -> Live:
-    return codec.read(kind, item) if codec.is_whole(kind, item) else client.get(kind, kind.identity_in(item))
 
 
 def shown(kind: Kind, live: Live) -> Properties:

@@ -96,8 +96,9 @@ def list_(
 
     KIND is one of these three; without one all are listed.
 
-    A table for each kind, with the columns that fit on a terminal. Otherwise a line for each, without a header, with
-    tabs between the columns: name and version of a model, name of another, then what else there is, last its kind.
+    On a terminal: a table for each kind, with the columns that fit. Otherwise: a line for each registration, without
+    a header, its columns separated by tabs. A model begins with its name and version, another with its name; the last
+    column is the kind.
 
     \b
     Examples:
@@ -195,7 +196,7 @@ def import_(
     run: Annotated[bool, typer.Option("--run", help="Run `pulumi import` at once, and write no file.")] = False,
     native: Annotated[
         bool | None,
-        typer.Option(help="By the native plugin, or not; without it as the stack and its program have it."),
+        typer.Option(help="Import for the native plugin, or not. Default: what the stack or its program uses."),
     ] = None,
     stack: Annotated[str | None, stack_option("The stack to import into; without it, the selected one.")] = None,
     endpoint: EndpointOption = None,

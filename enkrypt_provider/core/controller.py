@@ -100,9 +100,11 @@ class Controller:
         """Compare what the state holds with what is declared."""
         with _running(request):
             held = self._holding(request)
-            moved = self._moved(held)
+            gone = self._deleted(held)
+            moved = gone or self._moved(held)
             changes = [*moved, *self._differences(request, held, is_here=not moved)]
-            result = DiffResult(changes, self._kind.deletes_first)
+            # What is gone cannot give its name up, as the old object of a replacement does.
+            result = DiffResult(changes, self._kind.deletes_first or bool(gone))
             if result.replaces and self._kind.known_identity(request.inputs):  # else nobody knows yet
                 refuse_if_protected(request)
             if not moved:
@@ -124,6 +126,13 @@ class Controller:
         """Whether the API may hold something else than the state, because of what this machine sent."""
         self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
         return self.registrations.journal.is_pending(held.key)
+
+    def _deleted(self, held: Holding) -> list[Change]:
+        """Return the change of a registration that an interrupted command deleted, and the state still holds."""
+        if self._is_elsewhere(held) or not self.registrations.is_deleted(held):
+            return []
+        self._report_once(f"{held.identity} was deleted by a command that was interrupted: it is registered anew")
+        return [Change(self._kind.number, Rule.REPLACE)]
 
     def _moved(self, held: Holding) -> list[Change]:
         """Return the change of account, unless the same registration is there under another address."""
@@ -197,6 +206,7 @@ class Controller:
     def update(self, request: Request) -> Registered:
         """Send the whole object."""
         with _running(request):
+            self._seen.pop(request.urn, None)
             held = self._holding(request)
             old, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
             changes = differences.changes(old, inputs, self._kind)
@@ -236,8 +246,8 @@ class Controller:
     def _is_replaced_in_place(self, request: Request, held: Holding) -> bool:
         """Whether the engine deletes the object that it was told to update, to make it anew (`replaceOnChanges`).
 
-        An earlier object of the resource, which the engine deletes late, has another time of its last write. What a
-        diff gave up, another resource may hold by now.
+        An earlier object of the resource, which the engine deletes late, comes after the update, or has another time
+        of its last write. What a diff gave up, another resource may hold by now.
         """
         written = request.state.get("updated_at")
         return bool(request.urn) and written is not None and self._seen.get(request.urn) == (held.key, written)

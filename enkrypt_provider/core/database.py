@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS journal (
     PRIMARY KEY (account, place, urn, identity)
 );
 CREATE INDEX IF NOT EXISTS journal_number ON journal (account, number);
+CREATE TABLE IF NOT EXISTS deletions (account TEXT, number TEXT, began REAL, PRIMARY KEY (account, number));
 CREATE TABLE IF NOT EXISTS claims (
     run TEXT, account TEXT, claim TEXT, subject TEXT, value TEXT,
     PRIMARY KEY (run, account, claim, subject, value)

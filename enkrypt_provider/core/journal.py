@@ -1,4 +1,4 @@
-"""What this machine sent and could not confirm: creates and updates that no state shows yet.
+"""What this machine sent and could not confirm: creates, updates and deletions that no state shows yet.
 
 The engine writes a resource to the state only after its operation has returned. Where it is killed in between, or
 the response is lost for good, an entry here tells the next run what was sent.
@@ -16,6 +16,9 @@ from ..errors import EnkryptError
 from ..kinds.kind import Identifier
 from .database import Database
 from .holding import Holding, seconds
+
+DELETIONS_KEPT: Final = 30 * 86_400.0
+"""Seconds for which a deletion is remembered: one that reached the state is not told from one that did not."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,16 @@ class Journal:
     def forget(self, key: str) -> None:
         """Forget every entry of a registration: it is gone, or was just written as a whole."""
         self._database.write(f"DELETE {_OF}", self._account, key)
+
+    def begin_deletion(self, key: str) -> None:
+        """Note that a registration is about to be deleted."""
+        self._database.write("DELETE FROM deletions WHERE began < ?", self._now() - DELETIONS_KEPT)
+        self._database.write("INSERT OR REPLACE INTO deletions VALUES (?, ?, ?)", self._account, key, self._now())
+
+    def began_deletion(self, key: str) -> bool:
+        """Whether this machine sent a deletion of the registration."""
+        query = "SELECT began FROM deletions WHERE account = ? AND number = ?"
+        return bool(self._database.rows(query, self._account, key))
 
     def confirm(self, key: str, updated_at: object) -> None:
         """Forget the entries that a state shows: it has their write, or a later one."""

@@ -94,9 +94,18 @@ class Registrations:
         if live is not None and not held.is_same(Holding.of(live)):
             line = f"{held.identity} was registered anew by somebody else ({_theirs(held, live)}): it is kept"
             operation.report("warning", line)
-        elif (gone := self.remove(held.identity)) and (is_listed or live is not None) and self._is_shown(held):
-            raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
+        else:
+            self.journal.begin_deletion(held.key)
+            if (gone := self.remove(held.identity)) and (is_listed or live is not None) and self._is_shown(held):
+                raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
         return self.journal.forget(held.key)
+
+    def is_deleted(self, held: Holding) -> bool:
+        """Whether this machine deleted what the state stands for, in a run that ended before the state said so."""
+        if not self.journal.began_deletion(held.key):
+            return False
+        live = self.snapshot.find(held.identity)
+        return live is None or not held.is_same(Holding.of(live))
 
     def _is_shown(self, held: Holding) -> bool:
         """Whether the API shows the registration, also after a while."""

@@ -195,6 +195,11 @@ def _models_in(found: Json) -> list[Json]:
     return [it for it in (found, found.get("data"), *found.get("models", ())) if it and "model_saved_name" in it]
 
 
+def hiding(*names: str) -> Edit:
+    """An API that does not tell these."""
+    return lambda found: [found.pop(name, None) for name in names]
+
+
 # ---- a machine
 
 
@@ -306,9 +311,11 @@ class Run:
             return it
         if not found.replaces:
             return self.update(it, **changes)
-        new = self.create(it.name, id_ or it.id, **changes)
-        self.replaced.append(it)
-        return new
+        if found.deletes_first:
+            self.delete(it)
+        else:
+            self.replaced.append(it)
+        return self.create(it.name, id_ or it.id, **changes)
 
     def read(self, it: Object) -> Object | None:
         found = self.controller.read(self._request(it.name, id=it.id, state=it.state))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import Any
 import pytest
 
 from enkrypt_provider.core.controller import Request
+from enkrypt_provider.core.journal import DELETIONS_KEPT
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.errors import EnkryptError, ModelExists, RequestRejected
 
-from .machines import KEY, Api, Machine, Object, model, unreachable
+from .machines import KEY, Api, Machine, Object, hiding, model, unreachable
 
 LOST = Fault(call="modify_model", reset="after")
 AGAIN = "warning: x/1: the last update was not confirmed, and is sent again"
+ANEW = "warning: x/1 was deleted by a command that was interrupted: it is registered anew"
 
 
 def live_name(api: Api) -> str:
@@ -224,3 +227,52 @@ def test_a_state_of_another_account_confirms_nothing(
         assert machine.run().read(foreign) == foreign
     machine.run().up(a)
     assert live_name(api) == ""
+
+
+# ---- deletions
+
+
+def killed_destroy(machine: Machine, a: Object) -> None:
+    """The engine is killed after the response and before it wrote the state."""
+    machine.run().delete(a)
+
+
+@pytest.mark.parametrize("hidden", [(), ("model_id",), ("created_at", "updated_at")])
+def test_what_a_killed_destroy_deleted_is_registered_anew_by_a_bare_up(
+    machine: Machine, api: Api, hidden: tuple[str, ...]
+) -> None:
+    api.edit = hiding(*hidden)
+    a = machine.run().create("a")
+    killed_destroy(machine, a)
+    api.now += timedelta(minutes=1)
+    run = machine.run()
+    a = run.up(a, model_name="new")
+    run.finish()
+    assert (live_name(api), machine.told()[0]) == ("new", ANEW)
+    assert not machine.run().diff(a, model_name="new").changes
+
+
+def test_a_deletion_that_was_refused_or_never_done_changes_nothing(machine: Machine, api: Api, a: Object) -> None:
+    api.turn(Fault(call="delete_model", reset="before"))
+    with pytest.raises(EnkryptError):
+        killed_destroy(machine, a)
+    api.turn()
+    assert not machine.run().diff(a).changes
+    machine.run().delete(a)
+    assert api.registered() == {}
+
+
+def test_what_somebody_made_anew_after_a_killed_destroy_is_refused(machine: Machine, api: Api, a: Object) -> None:
+    killed_destroy(machine, a)
+    api.register("x/1", model_name="theirs")
+    with pytest.raises(ModelExists):
+        machine.run().up(a)
+    assert live_name(api) == "theirs"
+
+
+def test_a_deletion_is_remembered_for_a_month(machine: Machine, a: Object) -> None:
+    killed_destroy(machine, a)
+    journal = machine.run().controller.registrations.journal
+    journal._now = lambda: time.time() + DELETIONS_KEPT + 60
+    journal.begin_deletion("another")
+    assert not journal.began_deletion(str(a.number))

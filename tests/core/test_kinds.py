@@ -74,6 +74,22 @@ def test_it_is_deleted_and_gone_and_can_be_made_anew(
     assert run.create("a", sample.id).number != a.number
 
 
+def test_an_old_object_that_a_refresh_made_like_the_new_one_costs_nothing(
+    sample: Sample, machine: Machine, api: Api
+) -> None:
+    """A replacement was killed before the old object went; both are refreshed, then an `up` follows."""
+    old = machine.run().create("a", sample.id)
+    api.now += timedelta(minutes=1)
+    new = machine.run().create("a", sample.id, adopt_existing=True)
+    run = machine.run()
+    old, new = run.found(old), run.found(new)
+    assert old.state["updated_at"] == new.state["updated_at"]
+    run = machine.run()
+    new = run.up(new, adopt_existing=True)
+    run.delete(old)
+    assert api.registered()[sample.id][sample.kind.number] == new.number
+
+
 def test_a_rename_replaces(sample: Sample, machine: Machine) -> None:
     """The new registration is made first; a deployment is deleted first."""
     run = machine.run()

@@ -27,7 +27,7 @@ from enkrypt_provider.errors import (
 from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.kinds.model import MODEL
 
-from .machines import Api, Edit, Machine, Properties, unreachable
+from .machines import Api, Machine, Properties, hiding, unreachable
 
 LOST = Fault(call="add_model", reset="after", first=1)
 LOST_FOR_GOOD = Fault(call="add_model", reset="after"), Fault(call="get_model", status=500)
@@ -43,11 +43,6 @@ def error_of(call: Callable[..., object], *arguments: Any, **changes: Any) -> En
 
 def line_of(call: Callable[..., object], *arguments: Any, **changes: Any) -> str:
     return str(error_of(call, *arguments, **changes))
-
-
-def hiding(*names: str) -> Edit:
-    """An API that does not tell these."""
-    return lambda found: [found.pop(name, None) for name in names]
 
 
 def number_by_name(found: Any) -> None:

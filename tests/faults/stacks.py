@@ -4,8 +4,10 @@ an interruption. No claim is made here."""
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from e2e.api import Api
@@ -13,7 +15,7 @@ from e2e.harness import Run, Stack, Story
 from e2e.native.projects import project
 
 from .conftest import chance
-from .running import going
+from .running import going, wait_for
 
 Frontend = Literal["dynamic", "native"]
 
@@ -72,11 +74,18 @@ class Troubled:
     def urn(self, name: str) -> str:
         return f"urn:pulumi:dev::story::{TYPES[self.frontend]}::{name}"
 
+    def wait_until_written(self) -> None:
+        """Until the state is on disk: a kill while the engine writes it leaves an empty file, which nobody can read."""
+        wait_for(lambda: time.time() - self._file.stat().st_mtime > 0.5, "a state that is written")
+
+    @property
+    def _file(self) -> Path:
+        return self.story.folder / "state/.pulumi/stacks/story/dev.json"
+
     def state(self) -> list[dict[str, Any]]:
         """The objects of the state as they are on disk, while a command runs too."""
         try:
-            text = (self.story.folder / "state/.pulumi/stacks/story/dev.json").read_text()
-            resources = json.loads(text)["checkpoint"]["latest"].get("resources") or []
+            resources = json.loads(self._file.read_text())["checkpoint"]["latest"].get("resources") or []
         except (OSError, ValueError, KeyError, TypeError):
             return []  # it is just being written
         return [it for it in resources if it["type"].endswith("EnkryptModel")]

@@ -82,6 +82,7 @@ def _interrupt(troubled: Troubled, *options: str) -> None:
     troubled.api.fault(LONG)
     with going(troubled.stack, "up", "--yes", "--skip-preview", *options) as command:
         wait_for(lambda: any(it.get("delete") for it in troubled.objects("a")), "the replacement in the state")
+        troubled.wait_until_written()
         command.kill(EVERYTHING)
         command.end(fails=True)
     troubled.api.fault()
@@ -124,21 +125,42 @@ def test_an_interrupted_replacement_can_be_destroyed(troubled: Troubled) -> None
     assert (troubled.numbers(), troubled.state()) == ({}, [])
 
 
-def test_a_create_that_was_killed_is_taken_up(troubled: Troubled) -> None:
-    """kill -9 after the work and before the state: the next up knows the registration as its own."""
-    troubled.declare({"a": model("x")})
-    troubled.api.fault({"call": "add_model", "status": 503, "retry_after": 60, "work": True})
-    with going(troubled.stack, "up", "--yes", "--skip-preview") as command:
-        wait_for(lambda: "x/v1" in troubled.numbers(), "the registration")
-        command.kill(EVERYTHING)
-        command.end(fails=True)
+def _kill_after_the_work(troubled: Troubled, call: str, *command: str, registered: list[str]) -> None:
+    """kill -9 of a command once the API has done the work of a call, and before the state says so."""
+    troubled.api.fault({"call": call, "status": 503, "retry_after": 60, "work": True})
+    with going(troubled.stack, *command, "--yes", "--skip-preview") as going_on:
+        wait_for(lambda: list(troubled.numbers()) == registered, "the work")
+        going_on.kill(EVERYTHING)
+        going_on.end(fails=True)
     troubled.api.fault()
+
+
+def test_a_create_that_was_killed_is_taken_up(troubled: Troubled) -> None:
+    """The next up knows the registration as its own."""
+    troubled.declare({"a": model("x")})
+    _kill_after_the_work(troubled, "add_model", "up", registered=["x/v1"])
     before = troubled.numbers()
 
-    told = troubled.recover()
+    told = troubled.recover(refresh=False)
 
     assert "x/v1 is registered: this resource had made it" in told.text
     assert (troubled.numbers(), troubled.agree()) == (before, [])
+
+
+def test_what_a_killed_destroy_deleted_is_registered_anew(troubled: Troubled) -> None:
+    """The state holds it still: the next up needs no refresh to see that it is gone."""
+    troubled.declare({"a": model("x")})
+    troubled.stack.up()
+    before = troubled.numbers()
+    _kill_after_the_work(troubled, "delete_model", "destroy", registered=[])
+
+    told = troubled.recover(refresh=False)
+
+    assert "x/v1 was deleted by a command that was interrupted: it is registered anew" in told.text
+    assert troubled.agree() == []
+    assert troubled.numbers() != before
+    troubled.stack.destroy()
+    assert troubled.numbers() == {}
 
 
 # ---- gone, swapped, renamed, moved

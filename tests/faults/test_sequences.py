@@ -153,6 +153,8 @@ class Lives(RuleBasedStateMachine):
         """Whether each command runs on a machine that remembers nothing."""
         self.disturbed = False
         """Whether somebody else's hand, or a lying answer, makes a refresh necessary."""
+        self.deleted_unseen = False
+        """Whether a command that died deleted something: the state does not say so, the machine's journal does."""
 
     @initialize(program=PROGRAMS, adopt=st.booleans(), trouble=TROUBLES, fresh=st.sampled_from([False, False, True]))
     def begin(self, program: Program, adopt: bool, trouble: Trouble, fresh: bool) -> None:
@@ -235,6 +237,7 @@ class Lives(RuleBasedStateMachine):
         """Another machine takes over: it has the state, and remembers nothing."""
         self.corner.machine = self.engine.machine = self.corner.another_machine()
         self.model.doubtful |= self.corner.registered().keys() - self.corner.held()
+        self.disturbed |= self.deleted_unseen
 
     @rule()
     def change_the_endpoint(self) -> None:
@@ -281,7 +284,7 @@ class Lives(RuleBasedStateMachine):
     def refresh(self, trouble: Trouble) -> None:
         live = set(self.corner.registered())
         if self._run(self.engine.refresh, trouble, may_go=set(), stay=live) is None and not trouble.lies:
-            self.disturbed = False
+            self.disturbed = self.deleted_unseen = False
         out_of_sight = live - self.corner.held()
         self.model.doubtful |= out_of_sight - self.model.theirs
 
@@ -309,8 +312,7 @@ class Lives(RuleBasedStateMachine):
         self.disturbed |= trouble.lies
         after = self.corner.registered()
         gone = before.keys() - after.keys()
-        # Killed between a deletion and the state, only a refresh shows it: docs/faults.md says to type one.
-        self.disturbed |= bool(gone) and isinstance(error, Killed)
+        self.deleted_unseen |= bool(gone) and isinstance(error, Killed)
         assert error is None or isinstance(error, (EnkryptError, Killed)), f"a bug: {error!r}"
         assert not gone & stay, f"lost: {gone & stay}"
         assert gone <= (held if may_go is None else may_go), f"deleted without being ours: {gone}"

@@ -16,6 +16,7 @@ from pulumi.runtime.proto import provider_pb2
 
 from enkrypt_provider import __version__
 from enkrypt_provider.core.diff import Change, Rule
+from enkrypt_provider.core.requests import DiffResult
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.frontends.package_schema import camel
 from enkrypt_provider.frontends.plugin.diff import diff_response
@@ -223,7 +224,8 @@ def test_a_diff_names_the_property_and_what_becomes_of_it(
 def test_a_deployment_is_deleted_before_another_takes_its_place(kind: kinds.Kind) -> None:
     """Its name is unique in the account, so both cannot be there."""
     name = next(iter(kind.identity))
-    found = diff_response(kind, [Change(name, Rule.REPLACE)], {name: "old"}, {name: "new"})
+    result = DiffResult([Change(name, Rule.REPLACE)], kind.deletes_first)
+    found = diff_response(kind, result, {name: "old"}, {name: "new"})
     assert (list(found.replaces), found.deleteBeforeReplace) == ([camel(name)], kind.deletes_first)
     assert kind.deletes_first == (kind.noun == "deployment")
 

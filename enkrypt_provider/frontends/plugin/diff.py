@@ -8,6 +8,7 @@ from typing import Any, Final
 from pulumi.runtime.proto import provider_pb2
 
 from ...core.diff import Change, Rule
+from ...core.requests import DiffResult
 from ...kinds.kind import Kind, Properties
 from ...kinds.markers import ABSENT
 from ...kinds.secrets import Path
@@ -26,8 +27,9 @@ _REPLACING: Final = {
 }
 
 
-def diff_response(kind: Kind, changes: list[Change], old: Properties, new: Properties) -> provider_pb2.DiffResponse:
+def diff_response(kind: Kind, result: DiffResult, old: Properties, new: Properties) -> provider_pb2.DiffResponse:
     """The response for changes between two documents in the API's names."""
+    changes = result.changes
     if not changes:
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
     detailed: dict[str, Any] = {}
@@ -45,7 +47,7 @@ def diff_response(kind: Kind, changes: list[Change], old: Properties, new: Prope
         detailedDiff=detailed,
         hasDetailedDiff=True,
         # What asks for a replacement all the same, such as `replaceOnChanges`, would meet itself.
-        deleteBeforeReplace=kind.deletes_first
+        deleteBeforeReplace=result.deletes_first
         or (identity is not None and not any(change.rule is Rule.REPLACE for change in changes)),
     )
 

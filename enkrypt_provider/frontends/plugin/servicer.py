@@ -93,10 +93,10 @@ class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: Any, _context: Context) -> Any:
         kind = _kind(request)
         asked = self._request(request, inputs=received(kind, request.news), state=_state(kind, request))
-        changes = self._controllers[kind].diff(asked).changes
-        withheld.warn(kind, asked, changes)
-        if changes or not is_of_dynamic(kind, request.olds):
-            return diff_response(kind, changes, asked.state, asked.inputs)
+        result = self._controllers[kind].diff(asked)
+        withheld.warn(kind, asked, result.changes)
+        if result.changes or not is_of_dynamic(kind, request.olds):
+            return diff_response(kind, result, asked.state, asked.inputs)
         # An update without a call gives the outputs the package's names.
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_SOME)
 

@@ -75,7 +75,7 @@ class Troubled:
         return f"urn:pulumi:dev::story::{TYPES[self.frontend]}::{name}"
 
     def wait_until_written(self) -> None:
-        """Until the state is on disk: a kill while the engine writes it leaves an empty file, which nobody can read."""
+        """Until the state is on disk: a kill while the engine writes it leaves an empty file."""
         wait_for(lambda: time.time() - self._file.stat().st_mtime > 0.5, "a state that is written")
 
     @property

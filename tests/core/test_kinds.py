@@ -59,11 +59,12 @@ def test_drift_is_seen_and_set_back(sample: Sample, machine: Machine, api: Api) 
 def test_it_is_deleted_and_gone_and_can_be_made_anew(
     sample: Sample, machine: Machine, api: Api, asks_diff: bool
 ) -> None:
-    """`pulumi up --replace` asks no diff; `replace_on_changes`, where something changes, does."""
+    """`pulumi up --replace` asks no diff; `replace_on_changes`, where something changes, does, and checks again."""
     a = machine.run().create("a", sample.id)
     run = machine.run()
     if asks_diff:
         run.diff(a, **sample.change)
+        run.check("a", sample.id, **sample.change)
     api.calls()
     run.delete(a)
     assert calls(api)[-1] == "delete"
@@ -72,6 +73,15 @@ def test_it_is_deleted_and_gone_and_can_be_made_anew(
     machine.run().delete(a)
     assert (api.registered(), machine.told()) == ({}, [])
     assert run.create("a", sample.id).number != a.number
+
+
+def test_what_is_refreshed_first_is_deleted_all_the_same(sample: Sample, machine: Machine, api: Api) -> None:
+    """`pulumi up --refresh` of what is no longer declared, `pulumi destroy --refresh`: one run reads, asks a diff
+    without a check, and deletes."""
+    a = machine.run().create("a", sample.id)
+    run = machine.run()
+    run.delete(run.refresh(a))
+    assert (api.registered(), machine.told()) == ({}, [])
 
 
 def test_an_old_object_that_a_refresh_made_like_the_new_one_costs_nothing(

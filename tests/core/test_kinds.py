@@ -100,6 +100,37 @@ def test_an_old_object_that_a_refresh_made_like_the_new_one_costs_nothing(
     assert api.registered()[sample.id][sample.kind.number] == new.number
 
 
+def test_an_older_object_costs_nothing_where_the_new_one_is_made_anew(
+    sample: Sample, machine: Machine, api: Api
+) -> None:
+    """A replacement was killed before the old object went; another one, with `delete_before_replace`, follows: its
+    delete read a list that does not show what was made since."""
+    old = machine.run().create("a", sample.id)
+    new = machine.run().create("a", sample.id, adopt_existing=True)
+    api.now += timedelta(minutes=1)
+    machine.told()
+    run = machine.run()
+    run.check("a", sample.id)
+    run.delete(new)
+    newest = run.create("a", sample.id)
+    run.delete(old)
+    assert api.registered()[sample.id][sample.kind.number] == newest.number
+    assert machine.told() == []
+
+
+def test_what_another_resource_registered_anew_is_not_told_as_somebody_elses(
+    sample: Sample, machine: Machine, api: Api
+) -> None:
+    """It was deleted by hand, and the program gave its name to another resource."""
+    a = machine.run().create("a", sample.id)
+    api.delete(sample.id)
+    run = machine.run()
+    b = run.create("b", sample.id)
+    run.delete(a)
+    assert api.registered()[sample.id][sample.kind.number] == b.number
+    assert machine.told() == []
+
+
 def test_a_rename_replaces(sample: Sample, machine: Machine) -> None:
     """The new registration is made first; a deployment is deleted first."""
     run = machine.run()

@@ -170,7 +170,8 @@ class Controller:
             inputs = codec.from_state(self._kind, request.inputs)
             urn = self._urn(request, self._kind.identity_of(inputs))
             live, problem = Create(self.registrations, urn, inputs).run(keeps_unhealthy=request.keeps_unhealthy)
-            self.registrations.run.make(urn, Holding.of(live))
+            if urn:
+                self.registrations.run.make(urn, Holding.of(live))
             return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
 
     def read(self, request: Request) -> Registered:
@@ -231,13 +232,17 @@ class Controller:
         return not changes or any(change.path.startswith(self._kind.marked(Reaches)) for change in changes)
 
     def delete(self, request: Request) -> None:
-        """Delete the registration that the state stands for; one that is gone already is done."""
+        """Delete the registration that the state stands for; one that is gone already is done.
+
+        One that another object of this run stands for as well, or that somebody else made anew, is kept.
+        """
         with _running(request):
+            held, run = self._holding(request), self.registrations.run
+            is_elsewhere = self._is_elsewhere(held)
+            if run.is_made(request.urn, held) or (not is_elsewhere and run.is_held(held)):
+                return operation.report("info", f"{held.identity} is kept: another object of the state stands for it")
             refuse_if_protected(request)
-            held = self._holding(request)
-            if request.urn and self.registrations.run.is_made(request.urn, held):
-                return operation.report("info", f"{held.identity} is kept: the resource's new object stands for it")
-            if not self._is_elsewhere(held):
+            if not is_elsewhere:
                 return self.registrations.delete(held)
             return operation.report(
                 "warning",

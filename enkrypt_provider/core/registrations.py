@@ -87,12 +87,7 @@ class Registrations:
     # ---- delete
 
     def delete(self, held: Holding) -> None:
-        """Delete the registration that the state stands for; one that is gone already is done.
-
-        One that another object of this run stands for as well, or that somebody else made anew, is kept.
-        """
-        if self.run.is_held(held) or (held.number is None and self.run.declarer(held.identity)):
-            return operation.report("info", f"{held.identity} is kept: another object of the state stands for it")
+        """Delete the registration, unless somebody else made it anew; one that is gone already is done."""
         live = self._registered(held)
         if live is not None and not held.is_same(Holding.of(live)):
             if not self.run.is_held(Holding.of(live)):
@@ -102,7 +97,7 @@ class Registrations:
             self.journal.begin_deletion(held.key)
             if (gone := self.remove(held.identity)) and live is not None and self._is_shown(held):
                 raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
-        return self.journal.forget(held.key)
+        self.journal.forget(held.key)
 
     def is_deleted(self, held: Holding) -> bool:
         """Whether this machine deleted what the state stands for, in a run that ended before the state said so."""

@@ -246,14 +246,23 @@ def test_what_is_protected_is_neither_deleted_nor_replaced(
     sample: Sample, machine: Machine, api: Api, operation: str
 ) -> None:
     """Refused before anything is changed, with how to lift it."""
+    a = machine.run().create("a", sample.id, deletion_protection=True)
     run = machine.run()
-    a = run.create("a", sample.id, deletion_protection=True)
     with pytest.raises(DeletionProtected) as caught:
         run.delete(a) if operation == "delete" else run.diff(a, renamed(sample))
     assert str(caught.value) == (
         f"{sample.id} is protected from deletion and replacement: set deletion_protection=False, run `pulumi up`, "
         "then try again"
     )
+    assert set(api.registered()) == {sample.id}
+
+
+def test_an_older_object_that_is_protected_is_passed_over(sample: Sample, machine: Machine, api: Api) -> None:
+    """Nothing is deleted, and no update could ever lift its protection: each later `up` would fail."""
+    old = machine.run().create("a", sample.id, deletion_protection=True)
+    run = machine.run()
+    run.create("a", sample.id, deletion_protection=True, adopt_existing=True)
+    run.delete(old)
     assert set(api.registered()) == {sample.id}
 
 

@@ -344,6 +344,21 @@ def test_a_forced_replacement_that_adopts_keeps_the_registration(
     assert api.registered()["x/1"]["model_name"] == new.state["model_name"] == "new"
 
 
+@pytest.mark.parametrize("hidden", [(), ("model_id",), ("created_at", "updated_at")])
+def test_a_forced_replacement_that_deletes_first_registers_anew(
+    machine: Machine, api: Api, hidden: tuple[str, ...]
+) -> None:
+    api.edit = hiding(*hidden)
+    old = machine.run().create("a")
+    api.now += timedelta(minutes=1)
+    run = machine.run()
+    run.check("a")
+    run.delete(old)
+    run.create("a", model_name="new")
+    assert "delete_model x/1" in api.calls()
+    assert api.registered()["x/1"]["model_name"] == "new"
+
+
 def test_the_old_object_is_passed_over_in_a_later_run_too(machine: Machine, elsewhere: Machine, api: Api) -> None:
     """The engine was killed before the delete: the next run diffs the new object, then deletes the old one."""
     old = machine.run().create("a")

@@ -70,7 +70,7 @@ class Create:
             undo = None if keeps_unhealthy else lambda: self._take_back(live)
             problem = self._registrations.verify(self._inputs, live, undo)
         made = Holding.of(live)
-        self._journal.finish(self._urn, made, live.computed.get("updated_at"))
+        self._journal.finish(self._urn, made, self._registrations.checksum(self._inputs))
         self._registrations.run.hold(made)
         return live, problem
 
@@ -113,7 +113,7 @@ class Create:
     def _is_new(self) -> bool:
         """Whether no state can hold the registration: it was made by this create, or by one that never returned."""
         before = self._sending.before
-        never_returned = before is None or before.updated_at is None
+        never_returned = before is None or before.checksum is None
         return self._claim in (None, Claim.SENT) or (self._claim is Claim.MADE and never_returned)
 
     def _send(self) -> Live:

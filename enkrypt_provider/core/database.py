@@ -1,7 +1,7 @@
 """The file in which this machine keeps what outlives a process, and what the processes of one run share.
 
-It holds names, numbers and times; no key and no other field of a model. Where it cannot be written, a database in
-memory takes its place: nothing is then known of earlier runs and other processes.
+It holds names, numbers, times and short checksums; no key and no other field of a model. Where it cannot be written,
+a database in memory takes its place: nothing is then known of earlier runs and other processes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import psutil
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS journal (
-    account TEXT, place TEXT, urn TEXT, identity TEXT, number TEXT, began REAL, updated_at TEXT,
+    account TEXT, place TEXT, urn TEXT, identity TEXT, number TEXT, began REAL, checksum TEXT,
     PRIMARY KEY (account, place, urn, identity)
 );
 CREATE INDEX IF NOT EXISTS journal_number ON journal (account, number);
@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS claims (
 );
 CREATE INDEX IF NOT EXISTS claims_subject ON claims (subject);
 """  # a storage format
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 """The version of the tables; a file of another one is replaced."""
 _BUSY: Final = 5.0
 """Seconds that one process waits for another's write."""

@@ -16,7 +16,7 @@ from enkrypt_provider.core.journal import DELETIONS_KEPT
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.errors import EnkryptError, ModelExists, RequestRejected
 
-from .machines import KEY, Api, Machine, Object, hiding, model, unreachable
+from .machines import KEY, Api, Edit, Machine, Object, hiding, model, unreachable
 
 LOST = Fault(call="modify_model", reset="after")
 AGAIN = "warning: x/1: the last update was not confirmed, and is sent again"
@@ -97,6 +97,25 @@ def test_a_lost_update_is_sent_again_whatever_the_api_does_not_tell(machine: Mac
     a = machine.run().up(a)
     assert live_name(api) == ""
     assert not machine.run().diff(a).changes
+
+
+@pytest.mark.parametrize("edit", [hiding("updated_at"), lambda found: found.update(updated_at="2030-01-01")])
+def test_a_killed_update_is_told_without_the_time_of_the_last_write(machine: Machine, api: Api, edit: Edit) -> None:
+    """An API may not tell it, or not change it: what was sent shows which write a state has."""
+    api.edit = edit
+    a = machine.run().create("a")
+    killed_update(machine, api, a)
+    a = machine.run().up(a)
+    assert (live_name(api), machine.told()) == ("", [AGAIN])
+    assert not machine.run().diff(a).changes
+
+
+def test_what_a_lagging_read_took_for_gone_is_known_still(machine: Machine, api: Api, a: Object) -> None:
+    """A refresh right after the create drops it from the state; the next `up` makes no second one."""
+    api.turn(Fault(call="list_models", stale=True), Fault(call="get_model", status=404))
+    assert machine.run().read(a) is None
+    api.turn()
+    assert machine.run().create("a").number == a.number
 
 
 def test_a_refused_update_is_not_sent_again(machine: Machine, api: Api, a: Object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sqlite3
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -342,6 +343,19 @@ def test_a_forced_replacement_that_adopts_keeps_the_registration(
     new = run.create("a", adopt_existing=True, model_name="new")
     run.delete(old)
     assert api.registered()["x/1"]["model_name"] == new.state["model_name"] == "new"
+
+
+@pytest.mark.parametrize("harm", ["DROP TABLE claims", "DELETE FROM claims"])
+def test_what_a_run_holds_it_knows_without_its_file(
+    machine: Machine, elsewhere: Machine, api: Api, harm: str
+) -> None:
+    """The file cannot be used any more; or a container to which this process seems to have ended cleared it."""
+    old = machine.run().create("a")
+    run = elsewhere.run()
+    run.create("a", adopt_existing=True)
+    sqlite3.connect(elsewhere.file, isolation_level=None).execute(harm)
+    run.delete(old)
+    assert set(api.registered()) == {"x/1"}
 
 
 @pytest.mark.parametrize("hidden", [(), ("model_id",), ("created_at", "updated_at")])

@@ -48,7 +48,8 @@ class Sending:
 
 
 class Journal:
-    """The entries of one account. `place` tells apart stacks of one name. A resource without a URN has none."""
+    """The entries of one account. `place` tells apart stacks of one name, and the keys of one endpoint. A resource
+    without a URN has none."""
 
     def __init__(
         self, database: Database, account: str, place: str = "", now: Callable[[], float] = time.time
@@ -56,6 +57,7 @@ class Journal:
         self._database = database
         self._account = account
         self._place = place
+        self._deleted_from = f"{account} {place}"
         self._now = now
 
     def entry(self, urn: str, identity: Identifier) -> Entry | None:
@@ -86,6 +88,7 @@ class Journal:
         began = self.begin(urn, registration.identity)
         self.forget(registration.key)
         self.put(urn, registration.identity, Entry(registration.key, began, checksum))
+        self._database.write(f"DELETE {_DELETION}", self._deleted_from, registration.key)
 
     def put(self, urn: str, identity: Identifier, entry: Entry | None) -> None:
         """Put an entry in the place of the one that is there; None removes it."""
@@ -109,13 +112,13 @@ class Journal:
 
     def begin_deletion(self, key: str) -> None:
         """Note that a registration is about to be deleted."""
-        self._database.write("DELETE FROM deletions WHERE began < ?", self._now() - DELETIONS_KEPT)
-        self._database.write("INSERT OR REPLACE INTO deletions VALUES (?, ?, ?)", self._account, key, self._now())
+        now = self._now()
+        self._database.write("DELETE FROM deletions WHERE began < ?", now - DELETIONS_KEPT)
+        self._database.write("INSERT OR REPLACE INTO deletions VALUES (?, ?, ?)", self._deleted_from, key, now)
 
     def began_deletion(self, key: str) -> bool:
         """Whether this machine sent a deletion of the registration."""
-        query = "SELECT began FROM deletions WHERE account = ? AND number = ?"
-        return bool(self._database.rows(query, self._account, key))
+        return bool(self._database.rows(f"SELECT began {_DELETION}", self._deleted_from, key))
 
     def confirm(self, key: str, checksum: Callable[[], str]) -> None:
         """Forget the entries that a state shows: it holds just what was sent."""
@@ -137,4 +140,5 @@ class Journal:
 
 _OWN: Final = "FROM journal WHERE account = ? AND place = ? AND urn = ? AND identity = ?"
 _OF: Final = "FROM journal WHERE account = ? AND number = ?"
+_DELETION: Final = "FROM deletions WHERE account = ? AND number = ?"
 _PUT: Final = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)"

@@ -167,7 +167,8 @@ def connect(
     database = database or of_process(default_path(), this_run())
     account = f"{client.settings.account}{'' if kind is MODEL else f' {kind.name}'}"  # a storage format
     tenant = hashlib.sha256(f"{account}\n{client.settings.api_key.reveal()}".encode()).hexdigest()[:8]
-    journal, run = Journal(database, account, place), RunOwnership(database, account, tenant)
+    # A rotated key may be of another project: what one of them sent proves nothing of what the other one shows.
+    journal, run = Journal(database, account, f"{place} {tenant}"), RunOwnership(database, account, tenant)
     return Registrations(client, journal=journal, run=run, kind=kind)
 
 

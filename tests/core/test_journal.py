@@ -295,6 +295,17 @@ def test_what_somebody_made_anew_after_a_killed_destroy_is_refused(machine: Mach
     assert live_name(api) == "theirs"
 
 
+def test_a_deletion_is_told_of_the_registration_that_it_was_of(machine: Machine, api: Api) -> None:
+    """Without numbers one that was made since has the same key; with another project's key nothing is there."""
+    api.edit = hiding("model_id")
+    killed_destroy(machine, machine.run().create("a"))
+    a = machine.run().create("a")
+    api.delete()
+    assert not machine.run().diff(a).changes
+    killed_destroy(machine, a)
+    assert not machine.run(key="stand-in-key-2").diff(a).changes
+
+
 def test_a_deletion_is_remembered_for_a_month(machine: Machine, a: Object) -> None:
     killed_destroy(machine, a)
     journal = machine.run().controller.registrations.journal

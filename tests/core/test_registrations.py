@@ -547,6 +547,15 @@ def test_accounts_of_two_keys_do_not_disturb_each_other(machine: Machine, api: A
     assert (set(api.registered()), set(api.registered(other))) == (set(), {"x/1"})
 
 
+def test_a_killed_create_proves_nothing_to_another_project(machine: Machine, api: Api) -> None:
+    """The same program is run with another key, where somebody has the same name under the same number."""
+    api.edit = number_by_name
+    killed_create(machine, api)
+    api.register(key="stand-in-key-2", model_name="theirs")
+    assert isinstance(error_of(machine.run(key="stand-in-key-2").create, "a"), ModelExists)
+    assert api.registered("stand-in-key-2")["x/1"]["model_name"] == "theirs"
+
+
 def test_a_number_that_two_projects_share_is_told_by_its_time(machine: Machine, api: Api) -> None:
     """The stack is given the key of another project, where the same program was run."""
     api.edit = number_by_name

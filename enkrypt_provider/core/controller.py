@@ -25,7 +25,7 @@ from .create import Create
 from .database import Database
 from .diff import Change, Rule
 from .holding import Holding
-from .registrations import Registrations
+from .registrations import Registrations, report_kept
 from .registrations import connect as connect
 from .requests import CheckResult as CheckResult
 from .requests import DiffResult as DiffResult
@@ -245,7 +245,7 @@ class Controller:
             held, run = self._holding(request), self.registrations.run
             is_elsewhere = self._is_elsewhere(held)
             if run.is_made(request.urn, held) or (not is_elsewhere and run.is_held(held)):
-                return operation.report("info", f"{held.identity} is kept: another object of the state stands for it")
+                return report_kept(held)
             refuse_if_protected(request)
             if not is_elsewhere:
                 return self.registrations.delete(held)

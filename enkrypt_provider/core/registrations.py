@@ -94,11 +94,13 @@ class Registrations:
             if not self.run.is_held(Holding.of(live)):
                 line = f"{held.identity} was registered anew by somebody else ({_theirs(held, live)}): it is kept"
                 operation.report("warning", line)
-        else:
-            self.journal.begin_deletion(held.key)
-            if (gone := self.remove(held.identity)) and live is not None and self._is_shown(held):
-                raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
-        self.journal.forget(held.key)
+            return self.journal.forget(held.key)
+        self.journal.begin_deletion(held.key)
+        if self.run.is_held(held):  # after the note: a create holds what it takes over, then reads the note
+            return report_kept(held)
+        if (gone := self.remove(held.identity)) and live is not None and self._is_shown(held):
+            raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
+        return self.journal.forget(held.key)
 
     def is_deleted(self, held: Holding) -> bool:
         """Whether this machine deleted what the state stands for, in a run that ended before the state said so."""
@@ -170,6 +172,11 @@ def connect(
     # A rotated key may be of another project: what one of them sent proves nothing of what the other one shows.
     journal, run = Journal(database, account, f"{place} {tenant}"), RunOwnership(database, account, tenant)
     return Registrations(client, journal=journal, run=run, kind=kind)
+
+
+def report_kept(held: Holding) -> None:
+    """Say that nothing is deleted."""
+    operation.report("info", f"{held.identity} is kept: another object of the state stands for it")
 
 
 def delete_command(endpoint: str, kind: Kind, identity: Identifier) -> str:

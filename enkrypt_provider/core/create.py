@@ -76,7 +76,8 @@ class Create:
                 self._registrations.run.drop(self._given_up)
             raise
         made = Holding.of(live)
-        self._journal.finish(self._urn, made, self._registrations.checksum(self._inputs))
+        before = Holding.of(self._found) if self._found else None
+        self._journal.finish(self._urn, before, made, self._registrations.checksum(self._inputs))
         self._registrations.run.hold(made)
         return live, problem
 

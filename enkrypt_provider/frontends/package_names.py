@@ -60,11 +60,15 @@ def _step(part: str | int) -> str:
 
 
 def problem_in_package(kind: Kind, problem: str) -> str:
-    """A line about a declaration with the package's names in the place of the API's."""
-    names = {field.name: camel(field.name) for field in kind.fields.values() if "_" in field.name}
-    return _WORD.sub(lambda word: names.get(word[0], word[0]), problem)
+    """A line for a person with the package's names in the place of the API's, no Python: `adoptExisting: true`."""
+    names = {name: camel(name) for name in (*(field.name for field in kind.fields.values()), *_OPTIONS)}
+    named = _WORD.sub(lambda word: names.get(word[0], word[0]), problem)
+    return _PYTHON.sub(lambda value: _PLAINLY[value[0]], named)
 
 
+_OPTIONS: Final = ("delete_before_replace",)
+_PLAINLY: Final = {"=True": ": true", "=False": ": false", "=[…]": ""}
+_PYTHON: Final = re.compile("|".join(map(re.escape, _PLAINLY)))
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _WORD: Final = re.compile(r"\w+")
 

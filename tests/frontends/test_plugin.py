@@ -244,7 +244,9 @@ def test_an_update_sends_the_whole_object_with_the_keys(engine: Engine, api: Emu
 
 def test_a_deletion_is_done_or_refused(engine: Engine, api: Emulator) -> None:
     held = engine.create("chat", {**chat(), "deletionProtection": True})
-    with pytest.raises(CallFailed, match=r"^chat/v1 is protected from deletion"):
+    with pytest.raises(
+        CallFailed, match=r"^chat/v1 is protected from deletion.*: set deletionProtection: false, run"
+    ):
         engine.delete("chat", held)
     free = engine.update("chat", held, chat())
     with running() as later:
@@ -253,12 +255,20 @@ def test_a_deletion_is_done_or_refused(engine: Engine, api: Emulator) -> None:
     assert api.models() == {}
 
 
-def test_an_error_is_one_line(engine: Engine, api: Emulator) -> None:
+def test_an_error_is_one_line_in_the_packages_names(engine: Engine, api: Emulator) -> None:
     api.add({"model_saved_name": "chat", "model_config": {
         "is_compatible_with": "openai", "endpoint": {"host": "theirs.example.com"}}})  # fmt: skip
     with pytest.raises(CallFailed, match=r"^chat/v1 is registered already") as failed:
         engine.create("chat", chat())
-    assert "\n" not in str(failed.value)
+    line = str(failed.value)
+    assert "\n" not in line
+    for part in (
+        "adoptExisting: true; ",
+        "another modelVersion",
+        "option aliases; ",
+        "option deleteBeforeReplace: true",
+    ):
+        assert part in line
 
 
 def test_a_model_that_is_to_be_made_anew_is_deleted_first(engine: Engine, api: Emulator) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
+from pulumi.dynamic.dynamic import serialize_provider
 
 from .. import provider
 from ..core import diff as differences
@@ -21,7 +21,7 @@ from ..kinds.kind import Kind, Properties
 from ..kinds.markers import Dialect
 from ..kinds.secrets import replaced_at
 from .declarations import Declaration
-from .stack import secret, type_of
+from .stack import PROVIDER_KEY, secret, type_of
 
 Json = Any
 

@@ -22,7 +22,6 @@ from ..kinds import codec
 from ..kinds.kind import Kind
 from ..kinds.plain import UNKNOWN
 from ..kinds.registry import Section, kind_named
-from ..kinds.secrets import replaced_at
 from .errors import one_line
 
 SECRET: Final = "[secret]"  # noqa: S105 - a name, no password
@@ -185,7 +184,7 @@ def _registration(kind: Kind, name: str, declared: dict[str, Any]) -> Registrati
     inputs = from_package(kind, without_unknown(clear(declared)))
     # In the dialect that takes all fields; what is wrong in them is the provider's to say.
     shown, _problems = codec.parse(kind, inputs, "v2")
-    hidden = replaced_at(shown, kind.secret_paths(shown), lambda value: UNKNOWN if value is UNKNOWN else SECRET)
+    hidden = kind.with_secrets(shown, lambda value: UNKNOWN if value is UNKNOWN else SECRET)
     return Registration(name, pulumi.get_project(), pulumi.get_stack(), hidden)
 
 

@@ -114,10 +114,10 @@ def _know_keys(plan: Plan, *, asks: bool) -> bool:
     """Return whether every key is known, if need be by asking."""
     missing = plan.missing()
     if missing and asks:
-        typer.echo("The API masks these keys. Type or paste each, it does not show; Enter alone repeats the last.")
+        typer.echo("The API hides these keys. Type or paste each one, unseen; Enter alone repeats the one before.")
         _ask(plan, missing)
     elif missing:
-        typer.echo("The API masks these keys. Set each, it asks for the value, then run this again:")
+        typer.echo("The API hides these keys. Set each one (the command asks for it), then import again:")
         _tell_commands(import_steps.set_command(name, plan.target.stack) for name in missing)
     return asks or not missing
 
@@ -178,7 +178,7 @@ def _declare(plan: Plan, wishes: Wishes, about: str) -> None:
 def _tell_next(plan: Plan, wishes: Wishes) -> None:
     stack, drift = plan.target.stack, plan.drift()
     for name, fields in drift.items():
-        typer.echo(f"{name} is declared otherwise than it is: the next `up` changes {_few(fields)}.")
+        typer.echo(f"{name}: its declaration differs from what is registered; the next `up` changes {_few(fields)}.")
     typer.echo("\nNext:")
     if wishes.python and wishes.python.stem != "__main__":
         typer.echo(f"  add `import {wishes.python.stem}` to the program, before anything else")

@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
+from pulumi.dynamic.dynamic import serialize_provider
 
 from .. import provider
 from ..core import diff as differences
 from ..core.controller import ACCOUNT
 from ..errors import ConfigurationError
 from ..frontends.package_names import package_steps, to_package
+from ..frontends.package_values import open_outputs
+from ..frontends.property_values import hidden_at
 from ..kinds import codec
 from ..kinds.kind import Kind, Properties
 from ..kinds.markers import Dialect
-from ..kinds.secrets import replaced_at
 from .declarations import Declaration
-from .stack import secret, type_of
+from .stack import PROVIDER_KEY, secret, type_of
 
 Json = Any
 
@@ -44,23 +45,17 @@ def entry(
 
 
 def _dynamic(kind: Kind, inputs: Properties, told: Properties) -> Json:
-    hidden = {**replaced_at(inputs, kind.secret_paths(inputs), _secret), PROVIDER_KEY: pickled_provider(kind)}
+    hidden = {**hidden_at(inputs, kind.secret_paths(inputs), secret), PROVIDER_KEY: pickled_provider(kind)}
     return {"type": type_of(kind), "inputs": hidden, "outputs": {**hidden, **told}}
 
 
 def _native(kind: Kind, inputs: Properties, told: Properties) -> Json:
     paths = [package_steps(kind, path) for path in kind.secret_paths(inputs)]
-    outputs = differences.without_secrets({**inputs, **told}, kind)
     return {
         "type": type_of(kind, is_native=True),
-        "inputs": replaced_at(to_package(kind, inputs), paths, _secret),
-        "outputs": to_package(kind, outputs),
+        "inputs": hidden_at(to_package(kind, inputs), paths, secret),
+        "outputs": open_outputs(kind, {**inputs, **told}),
     }
-
-
-def _secret(value: Json) -> Json:
-    # As the front ends mark an object: each value in it.
-    return {name: _secret(item) for name, item in value.items()} if isinstance(value, dict) else secret(value)
 
 
 def drift(declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect) -> list[str]:

@@ -175,5 +175,5 @@ def _meant(word: str, names: Sequence[str]) -> list[int]:
     else:
         found = [place for place, name in enumerate(names) if matches(name, ["*" if word == "all" else word])]
     if not found:
-        raise ConfigurationError(f"{plain(word, 60)}: there is none of that")
+        raise ConfigurationError(f"{plain(word, 60)}: no such number or name")
     return found

@@ -42,8 +42,8 @@ def require_python(stack: Stack) -> None:
     if language != "python":
         types = joined([type_of(kind, is_native=True) for kind in KINDS], "or")
         raise ConfigurationError(
-            f"this project's program is no Python ({plain(language, 60)}): `pulumi import TYPE NAME ID` imports, and "
-            f"writes code in its language; TYPE is {types}"
+            f"this project's program is not in Python but in {plain(language, 60)}: run `pulumi import TYPE NAME ID`"
+            f", which also writes its code; TYPE is {types}"
         )
 
 

@@ -48,15 +48,14 @@ def stacks(incomplete: str) -> list[str]:
 
 def kinds(incomplete: str) -> list[str]:
     """Return the kinds of registration, for the shell's completion."""
-    from ..kinds.registry import KINDS
+    from ..kinds.registry import SECTIONS
 
-    return [kind.calls.listed for kind in KINDS if kind.calls.listed.startswith(incomplete)]
+    return [name for name in SECTIONS if name.startswith(incomplete)]
 
 
 def kinds_typed(words: Sequence[str] | None) -> Sequence[Kind]:
     """Parse the kinds that a person typed, every one where they are none."""
-    from ..kinds.registry import KINDS
-    from .kind_words import kind_named
+    from ..kinds.registry import KINDS, kind_named
 
     try:
         return [kind_named(word) for word in words] if words else KINDS

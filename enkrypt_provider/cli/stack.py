@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from ..errors import ConfigurationError
-from ..frontends.package_names import TYPES, from_package
+from ..frontends.package_names import TYPES, from_package, is_default_provider
 from ..frontends.package_schema import DYNAMIC
 from ..kinds.kind import Identifier, Kind
 from ..kinds.registry import KINDS
@@ -23,6 +23,8 @@ Json = Any
 DYNAMIC_TYPES: Final[Mapping[str, Kind]] = {f"{DYNAMIC}{kind.name}": kind for kind in KINDS}
 """The kinds by the type of a resource that the dynamic provider manages; `TYPES` are the native plugin's."""
 PROVIDER_TYPES: Final = ("pulumi:providers:pulumi-python", "pulumi:providers:enkrypt")
+PROVIDER_KEY: Final = "__provider"
+"""The input of a dynamic resource that holds its provider, pickled: `pulumi.dynamic.dynamic.PROVIDER_KEY`."""
 NAMESPACE: Final = "enkrypt:"
 
 
@@ -95,7 +97,7 @@ class Resource:
     @property
     def is_default(self) -> bool:
         """Whether a provider has the stack's configuration, and no program made it."""
-        return self.name.startswith("default")
+        return is_default_provider(self.urn)
 
 
 class Stack:

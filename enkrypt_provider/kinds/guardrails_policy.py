@@ -127,33 +127,27 @@ class Detectors(Document):
 
     # An absent one is sent switched off, as the official client's presets do: that PATCH replaces the whole set is
     # a guess [G], and a server that merges would leave on what a program no longer declares.
-    topic_detector: Annotated[TopicDetector | None, SentWhereAbsent({"enabled": False, "topic": []})] = None
+    topic_detector: Annotated[TopicDetector | None, SentWhereAbsent()] = None
     """Topics."""
-    nsfw: Annotated[BlockingDetector | None, SentWhereAbsent({"enabled": False})] = None
+    nsfw: Annotated[BlockingDetector | None, SentWhereAbsent()] = None
     """What is not safe for work."""
-    toxicity: Annotated[BlockingDetector | None, SentWhereAbsent({"enabled": False})] = None
+    toxicity: Annotated[BlockingDetector | None, SentWhereAbsent()] = None
     """Toxic words."""
-    pii: Annotated[PiiDetector | None, SentWhereAbsent({"enabled": False, "entities": []})] = None
+    pii: Annotated[PiiDetector | None, SentWhereAbsent()] = None
     """Personal data."""
-    injection_attack: Annotated[InjectionAttackDetector | None, SentWhereAbsent({"enabled": False})] = None
+    injection_attack: Annotated[InjectionAttackDetector | None, SentWhereAbsent()] = None
     """Attempts to inject a prompt."""
-    keyword_detector: Annotated[
-        KeywordDetector | None, SentWhereAbsent({"enabled": False, "banned_keywords": []})
-    ] = None
+    keyword_detector: Annotated[KeywordDetector | None, SentWhereAbsent()] = None
     """Words."""
-    policy_violation: Annotated[
-        PolicyViolationDetector | None, SentWhereAbsent({"enabled": False, "need_explanation": False})
-    ] = None
+    policy_violation: Annotated[PolicyViolationDetector | None, SentWhereAbsent()] = None
     """Violations of rules in words."""
-    bias: Annotated[Detector | None, SentWhereAbsent({"enabled": False})] = None
+    bias: Annotated[Detector | None, SentWhereAbsent()] = None
     """Bias."""
-    copyright_ip: Annotated[BlockingDetector | None, SentWhereAbsent({"enabled": False})] = None
+    copyright_ip: Annotated[BlockingDetector | None, SentWhereAbsent()] = None
     """What others own."""
-    system_prompt: Annotated[SystemPromptDetector | None, SentWhereAbsent({"enabled": False, "index": "system"})] = (
-        None
-    )
+    system_prompt: Annotated[SystemPromptDetector | None, SentWhereAbsent()] = None
     """Leaks of the system prompt."""
-    sponge_attack: Annotated[BlockingDetector | None, SentWhereAbsent({"enabled": False})] = None
+    sponge_attack: Annotated[BlockingDetector | None, SentWhereAbsent()] = None
     """Attempts to exhaust the model."""
 
 
@@ -190,4 +184,4 @@ GUARDRAILS_POLICY: Final = Kind(
     identity={"name": "X-Enkrypt-Policy"},
     number="policy_id",
     whole_with=("detectors",),
-)
+)  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from .document import Document, FieldOf, fields
 from .markers import ABSENT, InV2, OnlyIn, Option, Public, Secret, ServerSet
-from .secrets import Path, is_secret_name, replaced_texts, secret_paths, secret_texts
+from .secrets import Path, is_secret_name, replaced_at, replaced_texts, secret_paths, secret_texts
 
 Json: TypeAlias = Any
 Properties: TypeAlias = dict[str, Json]
@@ -200,6 +200,10 @@ class Kind:
     def secret_texts(self, inputs: Properties) -> tuple[str, ...]:
         """Every text in `inputs` that a person must not see."""
         return secret_texts(inputs, self.secrets, self.marked(Public))
+
+    def with_secrets(self, inputs: Properties, put: Callable[[Json], Json]) -> Json:
+        """`inputs` with `put(VALUE)` for each secret, the outermost alone."""
+        return replaced_at(inputs, self.secret_paths(inputs), put)
 
     def with_secret_texts(self, inputs: Properties, put: Callable[[Path, str], Json]) -> Json:
         """`inputs` with `put(PATH, TEXT)` for each text that may be a secret."""

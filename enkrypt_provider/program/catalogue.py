@@ -19,9 +19,10 @@ from ..kinds import codec
 from ..kinds.kind import Identifier, Kind, Properties, holder_of
 from ..kinds.markers import Dialect
 from ..kinds.plain import UNKNOWN
-from ..kinds.registry import SECTIONS, Section
+from ..kinds.registry import SECTIONS, Section, kind_named
 from ..settings import Settings
 from . import resource
+from .errors import one_line
 from .placeholders import SECRET, VALUE, mapped, meant, name_in, named_in
 from .registered import Registered
 from .resource import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel
@@ -61,15 +62,16 @@ def declare(
     return Catalogue(**made)
 
 
+@one_line
 def load(config: pulumi.Config | None = None, section: Section = "models") -> dict[str, dict[str, Any]]:
     """The arguments of each entry in one section of this stack's catalogue, by its name: those of an `EnkryptModel`.
 
     The whole catalogue is checked. Raise `pulumi.RunError`, a line for each problem: the entry, the field, the rule
-    and what to do. No problem shows a value.
+    and what to do. No problem shows a value. `ConfigurationError` says that there is no such section.
     """
     config = config or pulumi.Config("enkrypt")
-    entries = [entry for entry in _entries(config) if entry.kind is SECTIONS[section]]
-    return {entry.name: _resolved(entry.given, config) for entry in entries}
+    kind = kind_named(section)
+    return {entry.name: _resolved(entry.given, config) for entry in _entries(config) if entry.kind is kind}
 
 
 def _put(arguments: Properties, path: str, value: Any) -> None:

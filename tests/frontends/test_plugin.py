@@ -76,7 +76,7 @@ def test_a_stacks_configuration_is_checked(engine: Engine, monkeypatch: pytest.M
 
 def test_an_explicit_provider_has_no_other_argument(engine: Engine) -> None:
     assert engine.check_config({"endpont": "embedded"}, "eu")[1] == [
-        'endpont is no setting; did you mean "endpoint"?'
+        'endpont is not a setting; did you mean "endpoint"?'
     ]
     assert engine.check_config({"endpont": "embedded"})[1] == []
 

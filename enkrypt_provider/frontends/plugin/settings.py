@@ -9,6 +9,7 @@ from typing import Any, Final
 from ...errors import ConfigurationError, near_match
 from ...kinds.plain import UNKNOWN
 from ...settings import ENDPOINT_VARIABLE, NAMES, Settings
+from ..package_names import is_default_provider
 from ..property_values import Secret
 
 Config = Mapping[str, Any]
@@ -22,11 +23,6 @@ def plain_names(config: Config) -> dict[str, Any]:
     return {name.removeprefix(PREFIX): value for name, value in config.items()}
 
 
-def is_default(urn: str) -> bool:
-    """Whether a URN is that of the provider that the engine makes of a stack's configuration."""
-    return urn.rpartition("::")[2].startswith("default")
-
-
 def checked(config: Config, urn: str) -> tuple[dict[str, Any], list[str]]:
     """Return the settings as the state keeps them, and what is wrong with them.
 
@@ -34,7 +30,7 @@ def checked(config: Config, urn: str) -> tuple[dict[str, Any], list[str]]:
     """
     given = {name: value for name, value in plain_names(config).items() if value not in (None, "")}
     unknown = [name for name in given if name not in (*NAMES, *ENGINES)]
-    problems = [] if is_default(urn) else [f"{name} is no setting{_hint(name)}" for name in unknown]
+    problems = [] if is_default_provider(urn) else [f"{name} is not a setting{_hint(name)}" for name in unknown]
     kept = {name: value for name, value in given.items() if name not in unknown}
     if "endpoint" not in kept and os.environ.get(ENDPOINT_VARIABLE):
         kept["endpoint"] = os.environ[ENDPOINT_VARIABLE]  # a state must say which account it is of

@@ -25,7 +25,7 @@ from .create import Create
 from .database import Database
 from .diff import Change, Rule
 from .holding import Holding
-from .registrations import Registrations
+from .registrations import Registrations, report_kept
 from .registrations import connect as connect
 from .requests import CheckResult as CheckResult
 from .requests import DiffResult as DiffResult
@@ -129,8 +129,12 @@ class Controller:
 
     def _is_unconfirmed(self, request: Request, held: Holding) -> bool:
         """Whether the API may hold something else than the state, because of what this machine sent."""
-        self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
+        self._confirm(request, held)
         return self.registrations.journal.is_pending(held.key)
+
+    def _confirm(self, request: Request, held: Holding) -> None:
+        shown = lambda: self.registrations.checksum(codec.from_state(self._kind, request.state))  # noqa: E731 - seldom
+        self.registrations.journal.confirm(held.key, shown)
 
     def _deleted(self, held: Holding) -> list[Change]:
         """Return the change of a registration that an interrupted command deleted, and the state still holds."""
@@ -185,10 +189,11 @@ class Controller:
                     f"{self._settings.shown_endpoint}: it was not read; `pulumi up` moves it"
                 )
                 return Registered(request.id, request.state, declared)
-            self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
-            self.registrations.journal.keep(held.key)
             live = self._found(request, held)
-            return self._as_read(held, declared, live) if live else Registered()
+            if live is None:
+                return Registered()
+            self._confirm(request, held)
+            return self._as_read(held, declared, live)
 
     def _as_read(self, held: Holding, declared: Properties, live: Live) -> Registered:
         if not held.is_same(Holding.of(live)):
@@ -240,7 +245,7 @@ class Controller:
             held, run = self._holding(request), self.registrations.run
             is_elsewhere = self._is_elsewhere(held)
             if run.is_made(request.urn, held) or (not is_elsewhere and run.is_held(held)):
-                return operation.report("info", f"{held.identity} is kept: another object of the state stands for it")
+                return report_kept(held)
             refuse_if_protected(request)
             if not is_elsewhere:
                 return self.registrations.delete(held)

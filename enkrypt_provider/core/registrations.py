@@ -7,6 +7,7 @@ A state object stands for the number (`model_id`) that it holds, not for a name.
 from __future__ import annotations
 
 import hashlib
+import json
 import shlex
 from collections.abc import Callable
 
@@ -52,7 +53,7 @@ class Registrations:
                 raise self._gone(held) from None
         undo = None if undo_to is None else lambda: self._set_back(held, undo_to)
         problem = self.verify(inputs, live, undo) if verify else ""
-        self.journal.finish(urn, held, live.computed.get("updated_at"))
+        self.journal.finish(urn, held, self.checksum(inputs))
         return live, problem
 
     def _set_back(self, held: Holding, old: Properties) -> str:
@@ -93,11 +94,13 @@ class Registrations:
             if not self.run.is_held(Holding.of(live)):
                 line = f"{held.identity} was registered anew by somebody else ({_theirs(held, live)}): it is kept"
                 operation.report("warning", line)
-        else:
-            self.journal.begin_deletion(held.key)
-            if (gone := self.remove(held.identity)) and live is not None and self._is_shown(held):
-                raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
-        self.journal.forget(held.key)
+            return self.journal.forget(held.key)
+        self.journal.begin_deletion(held.key)
+        if self.run.is_held(held):  # after the note: a create holds what it takes over, then reads the note
+            return report_kept(held)
+        if (gone := self.remove(held.identity)) and live is not None and self._is_shown(held):
+            raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
+        return self.journal.forget(held.key)
 
     def is_deleted(self, held: Holding) -> bool:
         """Whether this machine deleted what the state stands for, in a run that ended before the state said so."""
@@ -115,6 +118,11 @@ class Registrations:
         return True
 
     # ---- what creates, updates and deletes have in common
+
+    def checksum(self, inputs: Properties) -> str:
+        """Return what tells one body from another, and is too short to guess a key by."""
+        body = json.dumps(codec.body(self.kind, inputs, self.client.settings.dialect), sort_keys=True)
+        return hashlib.sha256(body.encode()).hexdigest()[:4]
 
     def modify(self, identity: Identifier, inputs: Properties, doubt: Callable[[], None] = lambda: None) -> Live:
         """Send the whole object. `doubt` is called as soon as the work may have been done without a response."""
@@ -161,8 +169,14 @@ def connect(
     database = database or of_process(default_path(), this_run())
     account = f"{client.settings.account}{'' if kind is MODEL else f' {kind.name}'}"  # a storage format
     tenant = hashlib.sha256(f"{account}\n{client.settings.api_key.reveal()}".encode()).hexdigest()[:8]
-    journal, run = Journal(database, account, place), RunOwnership(database, account, tenant)
+    # A rotated key may be of another project: what one of them sent proves nothing of what the other one shows.
+    journal, run = Journal(database, account, f"{place} {tenant}"), RunOwnership(database, account, tenant)
     return Registrations(client, journal=journal, run=run, kind=kind)
+
+
+def report_kept(held: Holding) -> None:
+    """Say that nothing is deleted."""
+    operation.report("info", f"{held.identity} is kept: another object of the state stands for it")
 
 
 def delete_command(endpoint: str, kind: Kind, identity: Identifier) -> str:

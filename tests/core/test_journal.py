@@ -16,7 +16,7 @@ from enkrypt_provider.core.journal import DELETIONS_KEPT
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.errors import EnkryptError, ModelExists, RequestRejected
 
-from .machines import KEY, Api, Machine, Object, hiding, model, unreachable
+from .machines import KEY, Api, Edit, Machine, Object, hiding, model, unreachable
 
 LOST = Fault(call="modify_model", reset="after")
 AGAIN = "warning: x/1: the last update was not confirmed, and is sent again"
@@ -97,6 +97,25 @@ def test_a_lost_update_is_sent_again_whatever_the_api_does_not_tell(machine: Mac
     a = machine.run().up(a)
     assert live_name(api) == ""
     assert not machine.run().diff(a).changes
+
+
+@pytest.mark.parametrize("edit", [hiding("updated_at"), lambda found: found.update(updated_at="2030-01-01")])
+def test_a_killed_update_is_told_without_the_time_of_the_last_write(machine: Machine, api: Api, edit: Edit) -> None:
+    """An API may not tell it, or not change it: what was sent shows which write a state has."""
+    api.edit = edit
+    a = machine.run().create("a")
+    killed_update(machine, api, a)
+    a = machine.run().up(a)
+    assert (live_name(api), machine.told()) == ("", [AGAIN])
+    assert not machine.run().diff(a).changes
+
+
+def test_what_a_lagging_read_took_for_gone_is_known_still(machine: Machine, api: Api, a: Object) -> None:
+    """A refresh right after the create drops it from the state; the next `up` makes no second one."""
+    api.turn(Fault(call="list_models", stale=True), Fault(call="get_model", status=404))
+    assert machine.run().read(a) is None
+    api.turn()
+    assert machine.run().create("a").number == a.number
 
 
 def test_a_refused_update_is_not_sent_again(machine: Machine, api: Api, a: Object) -> None:
@@ -274,6 +293,17 @@ def test_what_somebody_made_anew_after_a_killed_destroy_is_refused(machine: Mach
     with pytest.raises(ModelExists):
         machine.run().up(a)
     assert live_name(api) == "theirs"
+
+
+def test_a_deletion_is_told_of_the_registration_that_it_was_of(machine: Machine, api: Api) -> None:
+    """Without numbers one that was made since has the same key; with another project's key nothing is there."""
+    api.edit = hiding("model_id")
+    killed_destroy(machine, machine.run().create("a"))
+    a = machine.run().create("a")
+    api.delete()
+    assert not machine.run().diff(a).changes
+    killed_destroy(machine, a)
+    assert not machine.run(key="stand-in-key-2").diff(a).changes
 
 
 def test_a_deletion_is_remembered_for_a_month(machine: Machine, a: Object) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -189,7 +191,7 @@ def test_what_is_taken_is_told_with_its_number_and_adopted_where_it_may_be(
 
 def test_a_name_that_the_api_keeps_is_told_as_a_name(sample: Sample, machine: Machine, api: Api) -> None:
     """Taken, and nothing there: some servers may keep a deleted name."""
-    api.turn(spelled_fault(f"add_{sample.kind.noun}:status=409,first=1"))
+    api.turn(spelled_fault(f"add_{sample.kind.noun}:status=409"))
     with pytest.raises(ModelExists) as caught:
         machine.run().create("a", sample.id)
     assert str(caught.value).startswith(
@@ -217,6 +219,62 @@ def test_what_somebody_made_anew_is_theirs(sample: Sample, machine: Machine, api
     run.delete(a)
     assert api.live(sample.id) == before
     assert machine.told() == [f"warning: {sample.id} was registered anew by somebody else {told}: it is kept"]
+
+
+@pytest.mark.parametrize("moment", ["find", "modify"])
+@pytest.mark.parametrize("is_before", [True, False])
+@pytest.mark.parametrize("adopt", [False, True])
+def test_what_is_deleted_first_while_another_resource_takes_its_name_costs_nothing(
+    sample: Sample, machine: Machine, api: Api, moment: str, is_before: bool, adopt: bool
+) -> None:
+    """A deployment is renamed, or a model with `delete_before_replace`: it is deleted beside the other's create."""
+    a = machine.run().create("a", sample.id)
+    run = machine.run()
+    run.diff(a, renamed(sample))
+    client = run.controller.registrations.client
+    call, waiting = getattr(client, moment), [a]
+
+    def beside(*arguments: Any) -> Any:
+        if is_before and waiting:
+            run.delete(waiting.pop())
+        found = call(*arguments)
+        if waiting:
+            run.delete(waiting.pop())
+        return found
+
+    setattr(client, moment, beside)
+    b = run.create("b", sample.id, adopt_existing=adopt)
+    assert api.registered()[sample.id][sample.kind.number] == b.number
+    assert not waiting
+
+
+def test_a_deletion_that_has_begun_is_waited_for_by_who_takes_the_name(
+    sample: Sample, machine: Machine, api: Api
+) -> None:
+    a = machine.run().create("a", sample.id)
+    run = machine.run()
+    run.diff(a, renamed(sample))
+    client = run.controller.registrations.client
+    delete, began, goes_on, is_done = client.delete, Event(), Event(), Event()
+
+    def slow(*arguments: Any) -> None:
+        began.set()
+        assert goes_on.wait(5)
+        delete(*arguments)
+        is_done.set()
+
+    def while_waiting() -> None:
+        goes_on.set()
+        assert is_done.wait(5)
+
+    client.delete = slow  # type: ignore[method-assign, assignment]
+    machine.while_waiting = while_waiting  # type: ignore[method-assign]
+    with ThreadPoolExecutor(1) as beside:
+        deleted = beside.submit(run.delete, a)
+        assert began.wait(5)
+        b = run.create("b", sample.id)
+        deleted.result()
+    assert api.registered()[sample.id][sample.kind.number] == b.number != a.number
 
 
 # ---- what a person is told

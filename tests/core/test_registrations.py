@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sqlite3
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -344,6 +345,19 @@ def test_a_forced_replacement_that_adopts_keeps_the_registration(
     assert api.registered()["x/1"]["model_name"] == new.state["model_name"] == "new"
 
 
+@pytest.mark.parametrize("harm", ["DROP TABLE claims", "DELETE FROM claims"])
+def test_what_a_run_holds_it_knows_without_its_file(
+    machine: Machine, elsewhere: Machine, api: Api, harm: str
+) -> None:
+    """The file cannot be used any more; or a container to which this process seems to have ended cleared it."""
+    old = machine.run().create("a")
+    run = elsewhere.run()
+    run.create("a", adopt_existing=True)
+    sqlite3.connect(elsewhere.file, isolation_level=None).execute(harm)
+    run.delete(old)
+    assert set(api.registered()) == {"x/1"}
+
+
 @pytest.mark.parametrize("hidden", [(), ("model_id",), ("created_at", "updated_at")])
 def test_a_forced_replacement_that_deletes_first_registers_anew(
     machine: Machine, api: Api, hidden: tuple[str, ...]
@@ -531,6 +545,15 @@ def test_accounts_of_two_keys_do_not_disturb_each_other(machine: Machine, api: A
     there.up(b)
     here.delete(a)
     assert (set(api.registered()), set(api.registered(other))) == (set(), {"x/1"})
+
+
+def test_a_killed_create_proves_nothing_to_another_project(machine: Machine, api: Api) -> None:
+    """The same program is run with another key, where somebody has the same name under the same number."""
+    api.edit = number_by_name
+    killed_create(machine, api)
+    api.register(key="stand-in-key-2", model_name="theirs")
+    assert isinstance(error_of(machine.run(key="stand-in-key-2").create, "a"), ModelExists)
+    assert api.registered("stand-in-key-2")["x/1"]["model_name"] == "theirs"
 
 
 def test_a_number_that_two_projects_share_is_told_by_its_time(machine: Machine, api: Api) -> None:

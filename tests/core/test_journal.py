@@ -19,8 +19,8 @@ from enkrypt_provider.errors import EnkryptError, ModelExists, RequestRejected
 from .machines import KEY, Api, Edit, Machine, Object, hiding, model, unreachable
 
 LOST = Fault(call="modify_model", reset="after")
-AGAIN = "warning: x/1: the last update was not confirmed, and is sent again"
-ANEW = "warning: x/1 was deleted by a command that was interrupted: it is registered anew"
+AGAIN = "warning: x/1: the last update was not confirmed: `pulumi up` sends it again"
+ANEW = "warning: x/1 was deleted by an earlier command on this machine: `pulumi up` registers it anew"
 
 
 def live_name(api: Api) -> str:

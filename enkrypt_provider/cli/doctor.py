@@ -66,10 +66,8 @@ def _engine() -> Iterator[Finding]:
         yield Finding("engine", str(error), ok=False)
         return
     found = _version("engine", str((about.get("cliAbout") or {}).get("version") or ""), ENGINE)
-    if pulumi := None if engine.is_on_path() else engine.find():
-        found = replace(
-            found, says=f"{found.says}; it is not on PATH", do=found.do or f'export PATH="{pulumi.parent}:$PATH"'
-        )
+    if command := engine.path_command():
+        found = replace(found, says=f"{found.says}; it is not on PATH", do=found.do or command)
     yield found
     for plugin in about.get("plugins") or []:
         if (plugin.get("kind"), plugin.get("name")) == ("language", "python"):

@@ -6,22 +6,20 @@ commands that set them.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import typer
 
 from ..api.client import EnkryptClient
 from ..errors import ConfigurationError, counted, plain
-from ..kinds.kind import Kind
-from ..kinds.registry import KINDS
 from . import engine, import_plan, import_steps, native, printing, registrations
-from .import_plan import Plan, Target
+from .declarations import missing
+from .import_plan import Plan, Target, Wishes
 from .kind_words import totals
 from .registrations import Registration
-from .stack import Stack
+from .stack import IMPORT, NAMESPACE, Stack
 
 HELP: Final = """\
   1 4-7    by number
@@ -31,39 +29,13 @@ HELP: Final = """\
 """What `?` shows."""
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What the command line says of an import.
-
-    `python` names a module to write instead of the catalogue's entries; `masked_as` the secret for all masked keys;
-    `at_once` imports without a file; `asks` is false where nobody can answer; `is_native` is None where the stack and
-    its program say by which provider.
-    """
-
-    kinds: Sequence[Kind] = KINDS
-    patterns: Sequence[str] = ()
-    python: Path | None = None
-    masked_as: str = ""
-    file: Path = import_steps.FILE
-    at_once: bool = False
-    asks: bool = True
-    is_native: bool | None = None
-
-
 def hold(stack: Stack, client: EnkryptClient, wishes: Wishes) -> bool:
     """Import what is wished into the stack. Return False where something was left out, or has to be done first."""
     settings, resources = client.settings, stack.resources()
-    target = Target(
-        stack,
-        settings.dialect,
-        settings.account,
-        resources,
-        wishes.python is None,
-        wishes.masked_as,
-        native.is_native(stack, resources) if wishes.is_native is None else wishes.is_native,
-    )
-    if target.is_native:
+    is_native = native.is_native(stack, resources) if wishes.is_native is None else wishes.is_native
+    if is_native:
         native.require_python(stack)
+    target = Target(stack, settings.dialect, settings.account, resources, is_native, wishes)
     held = target.held
     found = registrations.registrations(client, (), printing.watching("Reading"), wishes.kinds, held.__contains__)
     new = [one for one in found if one.key not in held]
@@ -77,10 +49,10 @@ def hold(stack: Stack, client: EnkryptClient, wishes: Wishes) -> bool:
     if not chosen:
         typer.echo("Nothing was imported.")
         return True
-    plan = import_plan.planned(target, list(registrations.readable(chosen)), (one.key for one in found))
+    plan = import_plan.planned(target, [one.live for one in chosen if one.live], (one.key for one in found))
     plan.left_out += [(one.key, one.problem) for one in chosen if one.live is None]
     # No path of this machine in a module that is committed.
-    return _carried_out(plan, wishes, f"Imported from {settings.endpoint or 'the embedded emulator'}.")
+    return _carried_out(plan, f"Imported from {settings.endpoint or 'the embedded emulator'}.")
 
 
 # ---- what is asked
@@ -110,16 +82,18 @@ def _chosen(wanted: Sequence[Registration]) -> list[Registration]:
             typer.echo(str(error))
 
 
-def _know_keys(plan: Plan, *, asks: bool) -> bool:
+def _know_keys(plan: Plan) -> bool:
     """Return whether every key is known, if need be by asking."""
-    missing = plan.missing()
-    if missing and asks:
+    needed = missing(plan.declarations, plan.secrets)
+    if not needed:
+        return True
+    if plan.target.wishes.asks:
         typer.echo("The API hides these keys. Type or paste each one, unseen; Enter alone repeats the one before.")
-        _ask(plan, missing)
-    elif missing:
-        typer.echo("The API hides these keys. Set each one (the command asks for it), then import again:")
-        _tell_commands(import_steps.set_command(name, plan.target.stack) for name in missing)
-    return asks or not missing
+        _ask(plan, needed)
+        return True
+    typer.echo("The API hides these keys. Set each one (the command asks for it), then import again:")
+    _tell_commands(_pulumi(plan, "config", "set", "--secret", NAMESPACE + name) for name in needed)
+    return False
 
 
 def _ask(plan: Plan, missing: Mapping[str, Sequence[str]]) -> None:
@@ -140,54 +114,58 @@ def _few(names: Sequence[str]) -> str:
 # ---- what is done, and told
 
 
-def _carried_out(plan: Plan, wishes: Wishes, about: str) -> bool:
-    known = bool(plan.declarations) and _know_keys(plan, asks=wishes.asks)
+def _carried_out(plan: Plan, about: str) -> bool:
+    stack, wishes = plan.target.stack, plan.target.wishes
+    known = bool(plan.declarations) and _know_keys(plan)
     document = plan.document() if known else None  # before anything is written: it finds what is wrong with a key
     for (kind, identity), why in plan.left_out:
         typer.echo(f"left out: {kind.noun} {plain(identity)}: {why}", err=True)
     if not known or not plan.declarations:
         return False
-    _give(plan, plan.to_set())
-    _declare(plan, wishes, about)
+    _set_secrets(stack, plan.to_set())
+    _declare(plan, about)
     if wishes.at_once:
-        plan.target.stack.import_(document)
+        stack.import_(document)
     else:
         import_steps.write_document(document, wishes.file)
         typer.echo(f"Wrote {wishes.file}, which only you can read: it holds keys in the clear. Delete it afterwards.")
-    _tell_next(plan, wishes)
+    _tell_next(plan)
     return not plan.left_out
 
 
-def _give(plan: Plan, secrets: Mapping[str, str]) -> None:
-    import_steps.set_secrets(plan.target.stack, secrets, printing.watching("Setting secrets"))
+def _set_secrets(stack: Stack, secrets: Mapping[str, str]) -> None:
+    for name in printing.watching("Setting secrets")([*secrets]):
+        stack.set_secret(name, secrets[name])
     if secrets:
         names = _few([f"enkrypt:{name}" for name in secrets])
-        typer.echo(f"Set {counted(len(secrets), 'secret')} of stack {plan.target.stack.name}: {names}.")
+        typer.echo(f"Set {counted(len(secrets), 'secret')} of stack {stack.name}: {names}.")
 
 
-def _declare(plan: Plan, wishes: Wishes, about: str) -> None:
-    new = totals(declaration.kind for declaration in plan.new)
-    if wishes.python is not None:
-        import_steps.write_python(plan, wishes.python, about)
-        typer.echo(f"Declared {new} in {wishes.python}.")
+def _declare(plan: Plan, about: str) -> None:
+    new, python = totals(declaration.kind for declaration in plan.new), plan.target.wishes.python
+    if python is not None:
+        import_steps.write_python(plan, python, about)
+        typer.echo(f"Declared {new} in {python}.")
     elif plan.new:
         file = import_steps.write_catalogue(plan)
         typer.echo(f"Declared {new} in the catalogue of {file.name}.")
 
 
-def _tell_next(plan: Plan, wishes: Wishes) -> None:
-    stack, drift = plan.target.stack, plan.drift()
+def _tell_next(plan: Plan) -> None:
+    wishes, drift = plan.target.wishes, plan.drift()
     for name, fields in drift.items():
         typer.echo(f"{name}: its declaration differs from what is registered; the next `up` changes {_few(fields)}.")
     typer.echo("\nNext:")
     if wishes.python and wishes.python.stem != "__main__":
         typer.echo(f"  add `import {wishes.python.stem}` to the program, before anything else")
-    commands = [import_steps.up_command(stack, changes=bool(drift))]
-    if not wishes.at_once:
-        commands = [
-            import_steps.import_command(wishes.file, stack), import_steps.remove_command(wishes.file), *commands,
-        ]  # fmt: skip
-    _tell_commands(commands)
+    file = str(wishes.file)
+    imports = [_pulumi(plan, "import", "--file", file, *IMPORT), shlex.join(["rm", file])]
+    up = _pulumi(plan, "up", *([] if drift else ["--expect-no-changes"]))
+    _tell_commands([up] if wishes.at_once else [*imports, up])
+
+
+def _pulumi(plan: Plan, *words: str) -> str:
+    return shlex.join(["pulumi", *words, "--stack", plan.target.stack.name])
 
 
 def _tell_commands(commands: Iterable[str]) -> None:

@@ -1,11 +1,9 @@
-"""The steps of an import: secrets are set, declarations and the import file written, the next commands spelt."""
+"""What an import writes: declarations in the catalogue or in a module, and the file for `pulumi import`."""
 
 from __future__ import annotations
 
 import json
 import os
-import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,18 +11,8 @@ from ..errors import ConfigurationError
 from ..kinds.registry import KINDS
 from . import stack_file, typed_python
 from .import_plan import Plan, catalogue_name, catalogue_of
-from .stack import IMPORT, NAMESPACE, Stack
 
-FILE: Final = Path("enkrypt-import.json")
 MODE: Final = 0o600
-
-
-def set_secrets(
-    stack: Stack, values: Mapping[str, str], watch: Callable[[Sequence[Any]], Iterable[Any]] = iter
-) -> None:
-    """Give the stack these secrets."""
-    for name, value in watch(list(values.items())):
-        stack.set_secret(name, value)
 
 
 def write_catalogue(plan: Plan) -> Path:
@@ -59,30 +47,3 @@ def write_document(document: Any, file: Path) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
     with os.fdopen(descriptor, "w", encoding="utf-8") as out:
         json.dump(document, out, indent=2)
-
-
-# ---- what remains to be typed
-
-
-def set_command(name: str, stack: Stack) -> str:
-    """Return the command that asks for the secret `enkrypt:NAME` and sets it."""
-    return _pulumi("config", "set", "--secret", NAMESPACE + name, stack=stack)
-
-
-def import_command(file: Path, stack: Stack) -> str:
-    """Return the command that imports a file."""
-    return _pulumi("import", "--file", str(file), *IMPORT, stack=stack)
-
-
-def remove_command(file: Path) -> str:
-    """Return the command that removes the import file."""
-    return shlex.join(["rm", str(file)])
-
-
-def up_command(stack: Stack, *, changes: bool) -> str:
-    """Return the command that ends the import. Where nothing `changes`, it fails if something would."""
-    return _pulumi("up", *([] if changes else ["--expect-no-changes"]), stack=stack)
-
-
-def _pulumi(*words: str, stack: Stack) -> str:
-    return shlex.join(["pulumi", *words, "--stack", stack.name])

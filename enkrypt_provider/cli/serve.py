@@ -9,7 +9,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from .options import dialect_option, fail, whole_number
+from ..errors import ConfigurationError
+from .options import dialect_option, whole_number
 
 
 def serve(
@@ -85,9 +86,9 @@ def serve(
         name, _, rule = str(error).partition(": ")
         raise typer.BadParameter(rule, param_hint=f"--{name.replace('_', '-')}") from error
     except NotOurs as error:
-        fail(f"error: {error}")
+        raise ConfigurationError(str(error)) from None
     except OSError as error:
-        fail(f"error: port {port} cannot be used: {error.strerror}")
+        raise ConfigurationError(f"port {port} cannot be used: {error.strerror}") from None
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _end)
     typer.echo(f"Enkrypt AI API emulator ({dialect}) on {listener.url}, database {db.absolute()}")

@@ -61,6 +61,11 @@ class Live:
         return self.kind.identity_of(self.inputs)
 
     @property
+    def key(self) -> tuple[Kind, Identifier]:
+        """What tells it apart from all registrations of any kind."""
+        return self.kind, self.identity
+
+    @property
     def number(self) -> int | None:
         """The API's own number of the registration, where it tells one."""
         number: int | None = self.computed.get(self.kind.number)

@@ -36,8 +36,6 @@ class Sources:
         """Return a client of the account. Raise `ConfigurationError`, also rather than create an emulator's database:
         whoever only asks is in the wrong folder."""
         settings = self.settings
-        if settings.database:
-            from .. import emulator  # noqa: F401 - what is not installed is told before what is not there
         if settings.database and not settings.database.is_file():
             raise ConfigurationError(f"{no_database(settings)}; run this in the project's folder, or with --stack")
         return EnkryptClient(settings)

@@ -104,9 +104,9 @@ class Stack:
         self.folder = folder or Path.cwd()
 
     @classmethod
-    def selected(cls, folder: Path | None = None) -> Stack:
+    def selected(cls) -> Stack:
         """Return the stack that the engine takes where none is named."""
-        return cls(engine.run("stack", "--show-name", folder=folder).strip(), folder)
+        return cls(engine.run("stack", "--show-name").strip())
 
     @cached_property
     def config(self) -> dict[str, Configured]:

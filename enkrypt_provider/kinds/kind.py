@@ -94,10 +94,6 @@ class Calls:
         return f"{self.base}/{call}"
 
 
-def _as_it_is(response: Properties) -> Properties:
-    return response
-
-
 @dataclass(frozen=True)
 class Reference:
     """The paths of the fields that together hold the identity of a registration of another `kind`, the name first."""
@@ -125,7 +121,7 @@ class Kind:
     number: str
     whole_with: tuple[str, ...]
     nested: str = ""
-    placed: Callable[[Properties], Properties] = _as_it_is
+    placed: Callable[[Properties], Properties] = lambda response: response
     deletes_first: bool = False
     references: tuple[Reference, ...] = ()
     _having: dict[type, Any] = field(default_factory=dict, init=False, repr=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pulumi
@@ -13,7 +13,7 @@ from typing_extensions import Self
 from ..frontends.property_values import OWNER
 from ..kinds.secrets import is_secret_name, is_secret_text
 from .args import SECRETS
-from .arguments import WrongArguments, given_arguments, names_of, refuse_unsendable
+from .arguments import WrongArguments, given_arguments, walked
 from .declarations import Declaration
 from .options import warn_of_idle
 
@@ -101,24 +101,13 @@ def _owner(type_: str, name: str, opts: pulumi.ResourceOptions | None) -> pulumi
 
 def _with_secrets(value: Any, place: str = "") -> Any:
     """`value` with what can hold a secret made secret, wherever it comes from and whatever its form."""
-    if value is None or isinstance(value, str):
-        return pulumi.Output.secret(value) if value and is_secret_text(value) else value
-    if isinstance(value, Awaitable) and not isinstance(value, pulumi.Output):
-        value = pulumi.Output.from_input(value)
-    if isinstance(value, pulumi.Output):
-        return value.apply(lambda known: _with_secrets(known, place))
-    if names_of(type(value)):
-        value = {name: item for name, item in vars(value).items() if item is not None}
-    refuse_unsendable(place, value)
     if isinstance(value, Mapping):
         return {name: _hidden(item, name, f"{place}.{name}".removeprefix(".")) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_with_secrets(item, place) for item in value]
-    return value
+    return pulumi.Output.secret(value) if isinstance(value, str) and is_secret_text(value) else value
 
 
 def _hidden(value: Any, name: str, place: str) -> Any:
     is_empty = value is None or value in ("", [], {}) if isinstance(value, str | list | dict | None) else False
     if is_empty or not (place in SECRETS or is_secret_name(str(name))):
-        return _with_secrets(value, place)
+        return walked(value, place, _with_secrets)
     return pulumi.Output.secret(value)

@@ -14,6 +14,7 @@ from pulumi.output import UNKNOWN, Unknown
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
+from ..kinds.plain import DEPTH
 from ..kinds.plain import UNKNOWN as UNKNOWN_IN_KINDS
 from ..kinds.secrets import Path, replaced_at
 
@@ -38,9 +39,14 @@ def is_unknown(value: object) -> bool:
     return isinstance(value, Unknown) or (isinstance(value, str) and value == UNKNOWN_TEXT)
 
 
-def without_unknown(value: Json) -> Json:
-    """`value` with the sentinel of `kinds` wherever Pulumi does not know a value yet."""
-    return UNKNOWN_IN_KINDS if is_unknown(value) else _inside(value, without_unknown)
+def without_unknown(value: Json, levels: int = 2 * DEPTH) -> Json:
+    """`value` with the sentinel of `kinds` wherever Pulumi does not know a value yet.
+
+    What is nested deeper than any document may be stays as it is: a check refuses it.
+    """
+    if is_unknown(value):
+        return UNKNOWN_IN_KINDS
+    return _inside(value, lambda item: without_unknown(item, levels - 1)) if levels else value
 
 
 def with_unknown(value: Json) -> Json:

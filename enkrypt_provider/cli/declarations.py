@@ -19,10 +19,9 @@ from ..kinds.markers import Dialect
 from ..kinds.plain import UNKNOWN
 from ..kinds.shortened import shortened
 from ..program import placeholders
-from .masking import replaced
+from .masking import changed, leaves, replaced
 from .registrations import Key
 from .stack_secrets import Secret, Secrets, numbered
-from .trees import changed, leaves
 
 
 @dataclass(frozen=True)

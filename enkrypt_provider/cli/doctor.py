@@ -20,8 +20,7 @@ from ..settings import EMBEDDED, Settings
 from . import engine
 from .doctor_state import API_KEY, Account, examine_state
 from .findings import Finding, fingerprint
-from .kind_words import totals
-from .registrations import dialect_of, items
+from .registrations import dialect_of, items, totals
 from .sources import Sources, no_database
 
 PYTHON: Final = "3.10"
@@ -148,7 +147,7 @@ def _access(settings: Settings) -> Generator[Finding, None, Account | None]:
         yield Finding("project", f"the key belongs to the project {plain(project, 60)}")
     for kind in KINDS:
         yield from _dialects(kind, registered[kind], settings.dialect)
-    return Account(settings.account, settings.shown_endpoint, registered)
+    return Account(settings.account, registered)
 
 
 def _dialects(kind: Kind, registered: Sequence[Mapping[str, Any]], configured: str) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""The import as a person sees it: what is shown, asked and told.
+"""The import as a person sees it: what is shown, asked, written and told.
 
 In a non-interactive run nothing is asked: all that match are taken, and keys that nobody knows end it with the
 commands that set them.
@@ -6,19 +6,22 @@ commands that set them.
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import typer
 
 from ..api.client import EnkryptClient
 from ..errors import ConfigurationError, counted, plain
-from . import engine, import_plan, import_steps, native, printing, registrations
+from ..kinds.registry import KINDS
+from . import engine, import_plan, native, printing, registrations, stack_file, typed_python
 from .declarations import missing
-from .import_plan import Plan, Target, Wishes
-from .kind_words import totals
-from .registrations import Registration
+from .import_plan import Plan, Target, Wishes, catalogue_name, catalogue_of
+from .registrations import Registration, totals
 from .stack import IMPORT, NAMESPACE, Stack
 
 HELP: Final = """\
@@ -127,7 +130,7 @@ def _carried_out(plan: Plan, about: str) -> bool:
     if wishes.at_once:
         stack.import_(document)
     else:
-        import_steps.write_document(document, wishes.file)
+        _write_document(document, wishes.file)
         typer.echo(f"Wrote {wishes.file}, which only you can read: it holds keys in the clear. Delete it afterwards.")
     _tell_next(plan)
     return not plan.left_out
@@ -144,10 +147,10 @@ def _set_secrets(stack: Stack, secrets: Mapping[str, str]) -> None:
 def _declare(plan: Plan, about: str) -> None:
     new, python = totals(declaration.kind for declaration in plan.new), plan.target.wishes.python
     if python is not None:
-        import_steps.write_python(plan, python, about)
+        _write_python(plan, python, about)
         typer.echo(f"Declared {new} in {python}.")
     elif plan.new:
-        file = import_steps.write_catalogue(plan)
+        file = _write_catalogue(plan)
         typer.echo(f"Declared {new} in the catalogue of {file.name}.")
 
 
@@ -171,3 +174,40 @@ def _pulumi(plan: Plan, *words: str) -> str:
 def _tell_commands(commands: Iterable[str]) -> None:
     for command in filter(None, (engine.path_command(), *commands)):
         typer.echo(f"  {command}")
+
+
+# ---- what is written
+
+
+def _write_catalogue(plan: Plan) -> Path:
+    """Add the new declarations to the stack's file, and make sure that the engine reads what was meant."""
+    stack = plan.target.stack
+    added = {kind: stack_file.entries(one for one in plan.new if one.kind is kind) for kind in KINDS}
+    file = stack.file
+    before = text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    for kind, entries in added.items():
+        text = stack_file.extended(text, catalogue_name(kind), entries) if entries else text
+    file.write_text(text, encoding="utf-8")
+    stack.forget()
+    read = {kind: catalogue_of(stack, kind) for kind in KINDS}
+    if misread := [name for kind in KINDS for name, one in added[kind].items() if read[kind].get(name) != one]:
+        file.write_text(before, encoding="utf-8")
+        raise ConfigurationError(f"the engine reads {', '.join(misread[:3])} in another way: use --python")
+    return file
+
+
+def _write_python(plan: Plan, file: Path, about: str) -> None:
+    """Write a module with the new declarations. Raise `ConfigurationError` where another file is in the way."""
+    beside_us = (file.absolute().parent / __package__.partition(".")[0]).is_dir()
+    text = typed_python.module(plan.new, about, beside_us=beside_us, is_native=plan.target.is_native)
+    if file.exists() and file.read_text(encoding="utf-8") != text:
+        raise ConfigurationError(f"{file} is there already: name another file, or move it away")
+    file.write_text(text, encoding="utf-8")
+
+
+def _write_document(document: Any, file: Path) -> None:
+    """Write the import file, which nobody else may read."""
+    file.unlink(missing_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        json.dump(document, out, indent=2)

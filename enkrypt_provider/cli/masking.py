@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from ..kinds.kind import Kind, Properties
 from ..kinds.markers import Secret
 from ..kinds.plain import dotted
-from ..kinds.secrets import Path, place_of, replaced_at
-from .trees import changed, leaves
+from ..kinds.secrets import Path, place_of
 
 STARS: Final = "***"
 
@@ -33,8 +32,9 @@ def label(kind: Kind, path: Path) -> str:
 def shown(kind: Kind, inputs: Properties) -> Properties:
     """Return canonical `inputs` for a person: `***` for each text and number that may be a secret."""
     masked = replaced(kind, inputs, lambda _label, _text: STARS)
-    without_numbers = lambda value: changed(value, lambda leaf: STARS if _is_number(leaf) else leaf)  # noqa: E731
-    found: Properties = replaced_at(masked, kind.secret_paths(inputs), without_numbers)
+    found: Properties = kind.with_secrets(
+        masked, lambda secret: changed(secret, lambda leaf: STARS if _is_number(leaf) else leaf)
+    )
     return found
 
 
@@ -47,3 +47,22 @@ def secret_numbers(kind: Kind, inputs: Properties) -> list[str]:
 
 def _is_number(leaf: Any) -> bool:
     return isinstance(leaf, int | float) and not isinstance(leaf, bool)
+
+
+# ---- values inside values
+
+
+def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Yield every value that holds no other, an empty object or list too, with its path."""
+    if isinstance(value, Mapping | list) and value:
+        for name, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from leaves(item, (*path, name))
+    else:
+        yield path, value
+
+
+def changed(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a copy of `value` with `change(leaf)` in the place of every value that is no object or list."""
+    if isinstance(value, Mapping):
+        return {name: changed(item, change) for name, item in value.items()}
+    return [changed(item, change) for item in value] if isinstance(value, list) else change(value)

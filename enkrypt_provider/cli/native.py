@@ -17,7 +17,7 @@ from ..frontends.package_schema import NAME
 from ..kinds.registry import KINDS
 from . import engine
 from .findings import Finding
-from .kind_words import joined
+from .registrations import joined
 from .stack import PROVIDER_TYPES, Resource, Stack, project_file, read_yaml, type_of
 
 PROGRAM: Final = "pulumi-resource-enkrypt"

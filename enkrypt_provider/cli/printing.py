@@ -21,11 +21,9 @@ from ..kinds.guardrails_policy import GUARDRAILS_POLICY
 from ..kinds.kind import Kind, Live, at
 from ..kinds.model import MODEL
 from ..kinds.plain import dotted
-from .kind_words import joined
-from .masking import shown
-from .registrations import Registration, Watch
+from .masking import leaves, shown
+from .registrations import Registration, Watch, joined
 from .stack_file import WIDTH, spelt
-from .trees import leaves
 
 Cell = Callable[[Live], object]
 

@@ -19,7 +19,6 @@ from ..kinds import codec
 from ..kinds.kind import Identifier, Json, Kind, Live, at
 from ..kinds.markers import Dialect, InV2
 from ..kinds.registry import KINDS
-from .kind_words import joined
 
 Watch = Callable[[Sequence[Any]], Iterable[Any]]
 """Goes through a sequence while somebody may be watching how far it is."""
@@ -149,3 +148,23 @@ def illness(client: EnkryptClient, live: Live) -> str:
     """Ask the API whether a model responds. Return what is wrong, without the model's own keys, or ""."""
     found = health.illness(client.model_health(live.identity))
     return redacted(found, live.kind.secret_texts(live.inputs))
+
+
+# ---- in words
+
+
+def counted(number: int, kind: Kind) -> str:
+    """`1 policy`, `2 policies`."""
+    return f"{number} {kind.noun if number == 1 else kind.calls.listed}"
+
+
+def totals(kinds: Iterable[Kind]) -> str:
+    """`2 models and 1 policy`, of the kind of each registration."""
+    found = list(kinds)
+    return joined([counted(number, kind) for kind in KINDS if (number := found.count(kind))]) or "no registration"
+
+
+def joined(words: Sequence[str], last: str = "and") -> str:
+    """`a, b and c`."""
+    *before, end = words or [""]
+    return f"{', '.join(before)} {last} {end}" if before else end

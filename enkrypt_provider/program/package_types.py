@@ -1,4 +1,4 @@
-"""The native package's types in Python, made of its schema: outputs by class, arguments by name."""
+"""The native package in Python, made of its schema: outputs by class, arguments by name, calls of functions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pulumi
 
-from ..frontends.package_schema import package, snake
+from ..frontends.package_schema import package, snake, token
 from .arguments import walked
 
 SCHEMA: Final = package()
@@ -93,3 +93,22 @@ class ResourceType:
             names.get(name, name): walked(item, f"{place}.{name}".removeprefix("."), self._in_package)
             for name, item in value.items()
         }
+
+
+# ---- functions
+
+
+def invoke(function: str, given: Mapping[str, Any], opts: pulumi.InvokeOptions | None) -> Any:
+    """Call it now, and return its typed result."""
+    return pulumi.runtime.invoke(token(function), dict(given), opts, typ=_result_type(function)).value
+
+
+def invoke_output(function: str, given: Mapping[str, Any], opts: pulumi.InvokeOptions | None) -> pulumi.Output[Any]:
+    """Call it once the inputs are known, and what they depend on is there."""
+    options: Any = opts or pulumi.InvokeOptions()
+    return pulumi.runtime.invoke_output(token(function), dict(given), options, typ=_result_type(function))
+
+
+def _result_type(function: str) -> type:
+    spec = SCHEMA["functions"][token(function)]["outputs"]
+    return output_type(token(f"{function}Result"), spec["properties"])

@@ -240,7 +240,7 @@ def import_(
         asks=printing.person() and not everything,
         is_native=native,
     )
-    client = Sources(target, _overrides(endpoint, dialect)).client()
+    client = Sources(target, {"endpoint": endpoint, "dialect": dialect}).client()
     raise typer.Exit(0 if import_dialogue.hold(target, client, wishes) else 1)
 
 
@@ -294,8 +294,4 @@ def _sources(stack: str | None, endpoint: str | None, dialect: str | None) -> So
     from .sources import Sources
     from .stack import Stack
 
-    return Sources(Stack(stack) if stack else None, _overrides(endpoint, dialect))
-
-
-def _overrides(endpoint: str | None, dialect: str | None) -> dict[str, str]:
-    return {"endpoint": endpoint or "", "dialect": dialect or ""}
+    return Sources(Stack(stack) if stack else None, {"endpoint": endpoint, "dialect": dialect})

@@ -24,7 +24,7 @@ class Sources:
     """A stack, or none, what the command line `overrides`, and the environment."""
 
     stack: Stack | None = None
-    overrides: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, str | None] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
     @property
@@ -58,8 +58,8 @@ class Sources:
         return found if self._given(name) else found[1:]
 
     def _given(self, name: str) -> str:
-        if self.overrides.get(name) or self.stack is None:
-            return self.overrides.get(name, "")
+        if (given := self.overrides.get(name)) or self.stack is None:
+            return given or ""
         value = self.stack.get(NAMESPACE + name)
         scheme, _, file = value.partition(":")
         if name != "endpoint" or scheme != EMBEDDED:

@@ -97,7 +97,8 @@ class EnkryptMocks(Mocks):
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Json]]:
         """The id and the outputs of a resource, as far as its provider would know them now."""
-        given = replaced_inputs(args, {name: _open(value) for name, value in args.inputs.items()})
+        opened = {name: unwrap_rpc_secret(it) if is_rpc_secret(it) else it for name, it in args.inputs.items()}
+        given = replaced_inputs(args, opened)
         if args.typ in ACCOUNTS:
             self._accounts[args.name] = _settings(given.inputs)
         held = self._held.get((args.typ, args.name))
@@ -107,12 +108,13 @@ class EnkryptMocks(Mocks):
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Json], list[tuple[str, str]] | None]:
         """The answer of a provider's function: of the native package's own, what is registered."""
-        if args.token not in self._calls and args.token in FUNCTIONS:
-            return self._function(args), []
-        if args.token not in self._calls:
+        if args.token in self._calls:
+            answer = self._calls[args.token]
+            return dict(answer(args) if callable(answer) else answer), []
+        if args.token not in FUNCTIONS:
             raise LookupError(f"the program calls {args.token}: say in `calls` what it answers")
-        answer = self._calls[args.token]
-        return dict(answer(args) if callable(answer) else answer), []
+        client = self._controller(args.provider or "", KINDS[0]).registrations.client
+        return FUNCTIONS[args.token](client, args.args, preview=pulumi.runtime.is_dry_run()), []
 
     def delete(self, gone: Iterable[Held]) -> None:
         """Deletes registrations: what is no longer declared, and what was replaced."""
@@ -154,11 +156,6 @@ class EnkryptMocks(Mocks):
         given = replaced_inputs(args, _from_package(kind, args.inputs))
         found, outputs = self._registration(given, _in_api(held) if held else None)
         return found, open_outputs(kind, outputs)
-
-    def _function(self, args: MockCallArgs) -> dict[str, Json]:
-        client = self._controller(args.provider or "", KINDS[0]).registrations.client
-        found: dict[str, Json] = FUNCTIONS[args.token](client, args.args, preview=pulumi.runtime.is_dry_run())
-        return found
 
     def _read(self, args: MockResourceArgs, controller: Controller) -> tuple[str, dict[str, Json]]:
         try:
@@ -263,7 +260,3 @@ def _alike(held: Json, given: Json) -> bool:
     if isinstance(held, list) and isinstance(given, list):
         return len(held) == len(given) and all(map(_alike, held, given))
     return bool(held == given) or (held is None and isinstance(given, Unknown))
-
-
-def _open(value: Json) -> Json:
-    return unwrap_rpc_secret(value) if is_rpc_secret(value) else value

@@ -124,14 +124,15 @@ class MockStack:
 
     def destroy(self) -> Result:
         """Deletes all that exists."""
-        return self._up(_nothing)
+        return self._up(lambda: None)
 
     def _up(self, program: Program) -> Result:
         self._run(program, preview=True)
         return self._run(program, preview=False)
 
     def _run(self, program: Program, *, preview: bool) -> Result:
-        mocks = self._mocks()
+        held = [it.held for it in self.state.values()]
+        mocks = EnkryptMocks(self.resources, self.calls, registry=self.registry, held=held)
         engine = _Engine(mocks)
         # In a context of its own: the SDK keeps all that it knows of a program in context variables.
         try:
@@ -155,13 +156,9 @@ class MockStack:
             self.state = {urn: it for urn, it in engine.found.items() if it.change != "read"}
         return Result(_named(engine.found), engine.outputs, engine.messages, tuple(it.name for it in gone))
 
-    def _mocks(self) -> EnkryptMocks:
-        held = [it.held for it in self.state.values()]
-        return EnkryptMocks(self.resources, self.calls, registry=self.registry, held=held)
-
     def _in_context(self, program: Program, engine: _Engine, preview: bool) -> None:
         log = logging.Logger("pulumi", logging.INFO)
-        log.addHandler(_Kept(engine.messages))
+        log.addFilter(lambda record: engine.note(f"{record.levelname.lower()}: {record.getMessage()}"))
         told: Any = MockEngine(log)
         configure(Settings(project=self.project, stack=self.stack, monitor=engine, engine=told, dry_run=preview))
         self._configure()
@@ -173,7 +170,8 @@ class MockStack:
 
     def _configure(self) -> None:
         given = {name if ":" in name else f"{self.project}:{name}": value for name, value in self.config.items()}
-        texts = {name: _as_text(clear(value)) for name, value in given.items()}
+        values = {name: clear(value) for name, value in given.items()}
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
         set_all_config(texts, [name for name, value in given.items() if isinstance(value, Secret)])
 
 
@@ -190,6 +188,11 @@ class _Engine(MockMonitor):
         self.messages = provider.messages
         self.problems: list[str] = []
         self._provider = provider
+
+    def note(self, message: str) -> bool:
+        """Keep what the program logs, as the console would show it; it is shown nowhere else."""
+        self.messages.append(message)
+        return False
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
         # As the engine does it: the stack's own type is not part of a URN.
@@ -255,17 +258,6 @@ class _Engine(MockMonitor):
         return made
 
 
-class _Kept(logging.Handler):
-    """Keeps what the program logs, as the console would show it."""
-
-    def __init__(self, messages: list[str]) -> None:
-        super().__init__()
-        self._messages = messages
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._messages.append(f"{record.levelname.lower()}: {record.getMessage()}")
-
-
 def _hidden(value: Json) -> Secret:
     return value if isinstance(value, Secret) else Secret(clear(value))
 
@@ -275,15 +267,7 @@ def _named(resources: Mapping[str, Resource]) -> dict[str, Resource]:
     return {it.name if often[it.name] == 1 else f"{it.type}::{it.name}": it for it in resources.values()}
 
 
-def _as_text(value: Json) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
 # ---- the program
-
-
-def _nothing() -> None:
-    """The program of a stack that declares nothing."""
 
 
 def _project_of(program: Program) -> str:

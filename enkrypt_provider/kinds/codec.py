@@ -163,9 +163,9 @@ def body(kind: Kind, inputs: Properties, dialect: Dialect = "v1") -> Properties:
 
 def _with_absent(kind: Kind, document: Properties) -> Properties:
     document = deepcopy(document)
-    for field, _ in kind.having(SentWhereAbsent):
+    for field, absent in kind.having(SentWhereAbsent):
         if (holder := holder_of(document, field.path)) is not None:
-            holder.setdefault(field.name, field.sent_where_absent)
+            holder.setdefault(field.name, deepcopy(absent.value))
     return document
 
 

@@ -75,6 +75,13 @@ class OutputPolicy(UsedPolicy):
     """What else is checked in responses."""
 
 
+NO_POLICY: Final = {"policy_name": "", "enabled": False, "block": []}
+NO_INPUT: Final = {**NO_POLICY, "additional_config": {"pii_redaction": False}}
+NO_OUTPUT: Final = {
+    **NO_POLICY, "additional_config": {"hallucination": False, "adherence": False, "relevancy": False}
+}  # fmt: skip
+
+
 class Deployment(Managed):
     """A deployment as Enkrypt AI registers it: a model, and the guardrails policies that protect it."""
 
@@ -86,9 +93,9 @@ class Deployment(Managed):
     """The name of the model, such as the output `model_saved_name` of an `EnkryptModel`."""
     model_version: Version = DEFAULT_VERSION
     """The version of the model. Always sent: older documents leave it out."""
-    input_guardrails_policy: Annotated[InputPolicy | None, SentWhereAbsent()] = None
+    input_guardrails_policy: Annotated[InputPolicy | None, SentWhereAbsent(NO_INPUT)] = None
     """The guardrails policy for requests."""
-    output_guardrails_policy: Annotated[OutputPolicy | None, SentWhereAbsent()] = None
+    output_guardrails_policy: Annotated[OutputPolicy | None, SentWhereAbsent(NO_OUTPUT)] = None
     """The guardrails policy for responses. The same one may serve both."""
     deployment_id: Annotated[int | None, ServerSet()] = None
     """The API's own number of the deployment; nothing refers to a deployment by it."""

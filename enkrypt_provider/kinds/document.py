@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from .markers import ABSENT, Option, ReadAs, RequiredUnless, Secret, SentWhereAbsent, ServerSet
+from .markers import ABSENT, Option, ReadAs, RequiredUnless, Secret, ServerSet
 from .plain import whole
 
 M = TypeVar("M")
@@ -112,13 +112,6 @@ class FieldOf:
         if self.document is None or self.info.is_required():
             return ABSENT
         return self.document().model_dump(by_alias=True, exclude_none=True)
-
-    @property
-    def sent_where_absent(self) -> Any:
-        """What is sent of an object that a program does not declare; ABSENT where nothing is."""
-        if self.document is None or self.marker(SentWhereAbsent) is None:
-            return ABSENT
-        return tolerant(self.document)().model_dump(by_alias=True, exclude_none=True)
 
     @property
     def is_required(self) -> bool:

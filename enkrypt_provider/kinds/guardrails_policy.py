@@ -127,27 +127,33 @@ class Detectors(Document):
 
     # An absent one is sent switched off, as the official client's presets do: that PATCH replaces the whole set is
     # a guess [G], and a server that merges would leave on what a program no longer declares.
-    topic_detector: Annotated[TopicDetector | None, SentWhereAbsent()] = None
+    topic_detector: Annotated[TopicDetector | None, SentWhereAbsent({"enabled": False, "topic": []})] = None
     """Topics."""
-    nsfw: Annotated[BlockingDetector | None, SentWhereAbsent()] = None
+    nsfw: Annotated[BlockingDetector | None, SentWhereAbsent({"enabled": False})] = None
     """What is not safe for work."""
-    toxicity: Annotated[BlockingDetector | None, SentWhereAbsent()] = None
+    toxicity: Annotated[BlockingDetector | None, SentWhereAbsent({"enabled": False})] = None
     """Toxic words."""
-    pii: Annotated[PiiDetector | None, SentWhereAbsent()] = None
+    pii: Annotated[PiiDetector | None, SentWhereAbsent({"enabled": False, "entities": []})] = None
     """Personal data."""
-    injection_attack: Annotated[InjectionAttackDetector | None, SentWhereAbsent()] = None
+    injection_attack: Annotated[InjectionAttackDetector | None, SentWhereAbsent({"enabled": False})] = None
     """Attempts to inject a prompt."""
-    keyword_detector: Annotated[KeywordDetector | None, SentWhereAbsent()] = None
+    keyword_detector: Annotated[
+        KeywordDetector | None, SentWhereAbsent({"enabled": False, "banned_keywords": []})
+    ] = None
     """Words."""
-    policy_violation: Annotated[PolicyViolationDetector | None, SentWhereAbsent()] = None
+    policy_violation: Annotated[
+        PolicyViolationDetector | None, SentWhereAbsent({"enabled": False, "need_explanation": False})
+    ] = None
     """Violations of rules in words."""
-    bias: Annotated[Detector | None, SentWhereAbsent()] = None
+    bias: Annotated[Detector | None, SentWhereAbsent({"enabled": False})] = None
     """Bias."""
-    copyright_ip: Annotated[BlockingDetector | None, SentWhereAbsent()] = None
+    copyright_ip: Annotated[BlockingDetector | None, SentWhereAbsent({"enabled": False})] = None
     """What others own."""
-    system_prompt: Annotated[SystemPromptDetector | None, SentWhereAbsent()] = None
+    system_prompt: Annotated[SystemPromptDetector | None, SentWhereAbsent({"enabled": False, "index": "system"})] = (
+        None
+    )
     """Leaks of the system prompt."""
-    sponge_attack: Annotated[BlockingDetector | None, SentWhereAbsent()] = None
+    sponge_attack: Annotated[BlockingDetector | None, SentWhereAbsent({"enabled": False})] = None
     """Attempts to exhaust the model."""
 
 
@@ -184,4 +190,4 @@ GUARDRAILS_POLICY: Final = Kind(
     identity={"name": "X-Enkrypt-Policy"},
     number="policy_id",
     whole_with=("detectors",),
-)  # fmt: skip
+)

@@ -70,7 +70,9 @@ class InV2:
 
 @dataclass(frozen=True)
 class SentWhereAbsent:
-    """An absent object is sent with its fields' defaults, so that a server which merges takes the old one away."""
+    """An absent value is sent as `value`, so that a server which merges takes the old one away."""
+
+    value: Any
 
 
 @dataclass(frozen=True)

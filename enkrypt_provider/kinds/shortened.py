@@ -7,7 +7,7 @@ from typing import Any
 
 from . import codec
 from .kind import Kind, Properties, at, holder_of
-from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn
+from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, SentWhereAbsent
 
 
 def shortened(kind: Kind, inputs: Properties, like: Any, dialect: Dialect = "v1") -> Properties:
@@ -68,8 +68,8 @@ def _without(kind: Kind, value: Any, default: Any, path: str) -> Any:
 
 def _is_absent(kind: Kind, value: Any, path: str) -> bool:
     """Whether an object says what is sent where nobody declares it."""
-    absent = kind.fields[path].sent_where_absent if path in kind.fields else ABSENT
-    return absent is not ABSENT and _without(kind, value, None, path) == _without(kind, absent, None, path)
+    absent = kind.fields[path].marker(SentWhereAbsent) if path in kind.fields else None
+    return absent is not None and _without(kind, value, None, path) == _without(kind, absent.value, None, path)
 
 
 def _of_fields(kind: Kind, path: str) -> Properties:

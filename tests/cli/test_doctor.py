@@ -193,8 +193,9 @@ def test_each_setting_is_told_with_its_origin(project: Project, start: Start) ->
     assert findings["dialect"].says == "v1, from Pulumi.dev.yaml"
 
 
-def test_an_option_goes_before_all(start: Start) -> None:
+def test_an_option_goes_before_all(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the command line says is where a setting comes from."""
+    monkeypatch.chdir(tmp_path)
     sources = Sources(overrides={"endpoint": start().url, "dialect": "v1"}, environ={"ENKRYPT_API_KEY": KEY})
     findings = {finding.topic: finding for finding in examine(sources)}
     assert findings["dialect"].says == "v1, from the option --dialect"

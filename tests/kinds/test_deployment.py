@@ -9,14 +9,11 @@ from documents import INPUT, OUTPUT
 
 from enkrypt_provider.core.diff import Rule, changes, differing
 from enkrypt_provider.kinds import codec
-from enkrypt_provider.kinds.deployment import DEPLOYMENT
+from enkrypt_provider.kinds.deployment import DEPLOYMENT, NO_INPUT, NO_OUTPUT
 from enkrypt_provider.kinds.guardrails_policy import Detectors
 from enkrypt_provider.kinds.kind import Properties
 
 DECLARED: dict[str, Any] = {"name": "d", "model_saved_name": "m"}
-NONE = {"policy_name": "", "enabled": False, "block": []}
-NO_INPUT = {**NONE, "additional_config": {"pii_redaction": False}}
-NO_OUTPUT = {**NONE, "additional_config": {"hallucination": False, "adherence": False, "relevancy": False}}
 BOTH: dict[str, Any] = {**DECLARED, "input_guardrails_policy": INPUT, "output_guardrails_policy": OUTPUT}
 
 

@@ -85,13 +85,6 @@ def hidden_at(properties: dict[str, Json], paths: Collection[Path], hide: Callab
     return replaced_at(properties, paths, each)
 
 
-def without_secrets(value: Json) -> Json:
-    """The way back, as the engine goes it before it asks a provider."""
-    if isinstance(value, dict) and value.get(_special_sig_key) == _special_secret_sig:
-        return without_secrets(value["value"])
-    return _inside(value, without_secrets)
-
-
 def _wrapped(value: Json) -> Json:
     return value if is_unknown(value) else {_special_sig_key: _special_secret_sig, "value": value}
 

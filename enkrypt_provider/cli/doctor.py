@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import platform
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -129,9 +128,6 @@ def _unused(sources: Sources, name: str) -> str:
 
 def _access(settings: Settings) -> Generator[Finding, None, Account | None]:
     """Yield what the API says, and return the account's registrations where it lists them."""
-    if settings.database and importlib.util.find_spec("flask") is None:
-        yield Finding("access", "the embedded emulator is not installed", ok=False, do="install the extra `emulator`")
-        return None
     if settings.database and not settings.database.is_file():
         yield Finding("access", no_database(settings))
         return None

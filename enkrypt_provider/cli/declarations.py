@@ -16,10 +16,10 @@ from ..errors import Problem
 from ..kinds import codec
 from ..kinds.kind import Kind, Live, Properties
 from ..kinds.markers import Dialect
-from ..kinds.plain import UNKNOWN
+from ..kinds.plain import UNKNOWN, changed, leaves
 from ..kinds.shortened import shortened
 from ..program import placeholders
-from .masking import changed, leaves, replaced
+from .masking import replaced
 from .registrations import Key
 from .stack_secrets import Secret, Secrets, numbered
 

@@ -64,7 +64,7 @@ def hold(stack: Stack, client: EnkryptClient, wishes: Wishes) -> bool:
 def _matching(
     new: Sequence[Registration], every: Sequence[Registration], patterns: Sequence[str]
 ) -> list[Registration]:
-    if not any(registrations.matches(one.identity.name, patterns) for one in every) and patterns:
+    if patterns and not any(registrations.matches(one.identity.name, patterns) for one in every):
         raise ConfigurationError(f"no registration's name matches {plain(' or '.join(patterns))}")
     return [one for one in new if registrations.matches(one.identity.name, patterns)]
 
@@ -99,9 +99,9 @@ def _know_keys(plan: Plan) -> bool:
     return False
 
 
-def _ask(plan: Plan, missing: Mapping[str, Sequence[str]]) -> None:
+def _ask(plan: Plan, needed: Mapping[str, Sequence[str]]) -> None:
     last = None
-    for name, users in missing.items():
+    for name, users in needed.items():
         question = f"  enkrypt:{name}, the key of {_few(users)}"
         last = typer.prompt(question, last, hide_input=True, show_default=False).strip()
         while problem := plan.problem_with(name, last):

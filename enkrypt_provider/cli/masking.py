@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from ..kinds.kind import Kind, Properties
 from ..kinds.markers import Secret
-from ..kinds.plain import dotted
+from ..kinds.plain import changed, dotted, leaves
 from ..kinds.secrets import Path, place_of
 
 STARS: Final = "***"
@@ -47,22 +47,3 @@ def secret_numbers(kind: Kind, inputs: Properties) -> list[str]:
 
 def _is_number(leaf: Any) -> bool:
     return isinstance(leaf, int | float) and not isinstance(leaf, bool)
-
-
-# ---- values inside values
-
-
-def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield every value that holds no other, an empty object or list too, with its path."""
-    if isinstance(value, Mapping | list) and value:
-        for name, item in value.items() if isinstance(value, Mapping) else enumerate(value):
-            yield from leaves(item, (*path, name))
-    else:
-        yield path, value
-
-
-def changed(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Return a copy of `value` with `change(leaf)` in the place of every value that is no object or list."""
-    if isinstance(value, Mapping):
-        return {name: changed(item, change) for name, item in value.items()}
-    return [changed(item, change) for item in value] if isinstance(value, list) else change(value)

@@ -20,8 +20,8 @@ from ..kinds.deployment import DEPLOYMENT
 from ..kinds.guardrails_policy import GUARDRAILS_POLICY
 from ..kinds.kind import Kind, Live, at
 from ..kinds.model import MODEL
-from ..kinds.plain import dotted
-from .masking import leaves, shown
+from ..kinds.plain import dotted, leaves
+from .masking import shown
 from .registrations import Registration, Watch, joined
 from .stack_file import WIDTH, spelt
 

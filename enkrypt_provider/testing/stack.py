@@ -11,7 +11,6 @@ import contextvars
 import json
 import logging
 import os
-import re
 import runpy
 import sys
 from collections import Counter
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from google.protobuf import empty_pb2
 from pulumi.runtime import Settings, configure, set_all_config
 from pulumi.runtime.mocks import MockCallArgs, MockEngine, MockMonitor, MockResourceArgs
@@ -131,8 +131,7 @@ class MockStack:
         return self._run(program, preview=False)
 
     def _run(self, program: Program, *, preview: bool) -> Result:
-        held = [it.held for it in self.state.values()]
-        mocks = EnkryptMocks(self.resources, self.calls, registry=self.registry, held=held)
+        mocks = self._mocks()
         engine = _Engine(mocks)
         # In a context of its own: the SDK keeps all that it knows of a program in context variables.
         try:
@@ -155,6 +154,10 @@ class MockStack:
             contextvars.Context().run(self._delete, mocks, [it.held for it in reversed(gone)])
             self.state = {urn: it for urn, it in engine.found.items() if it.change != "read"}
         return Result(_named(engine.found), engine.outputs, engine.messages, tuple(it.name for it in gone))
+
+    def _mocks(self) -> EnkryptMocks:
+        held = [it.held for it in self.state.values()]
+        return EnkryptMocks(self.resources, self.calls, registry=self.registry, held=held)
 
     def _in_context(self, program: Program, engine: _Engine, preview: bool) -> None:
         log = logging.Logger("pulumi", logging.INFO)
@@ -275,8 +278,7 @@ def _project_of(program: Program) -> str:
         return "project"
     place = Path(program)
     file = (place if place.is_dir() else place.parent) / "Pulumi.yaml"
-    found = re.search(r"^name:\s*[\"']?([^\s\"'#]+)", file.read_text(), re.MULTILINE) if file.exists() else None
-    return found[1] if found else "project"
+    return str(yaml.safe_load(file.read_text())["name"]) if file.exists() else "project"
 
 
 def _execute(program: Program) -> Any:

@@ -91,7 +91,7 @@ class Create:
             with self._journal.sending(self._urn, self._identity) as self._sending:
                 return self._send()
         finally:
-            self._registrations.snapshot.changed()
+            self._registrations.snapshot.changed(self._identity)
 
     def _note(self, live: Live) -> None:
         """Note which registration it is, before the create has returned."""

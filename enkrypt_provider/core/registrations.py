@@ -61,9 +61,7 @@ class Registrations:
         return "it was set back to what it was"
 
     def _refuse_unless_ours(self, held: Holding) -> None:
-        if self.snapshot.has_number(held.identity, held.number):
-            return
-        live = self.client.find(self.kind, held.identity)
+        live = self._registered(held)
         if live is None:
             raise self._gone(held)
         if not held.is_same(Holding.of(live)):
@@ -72,6 +70,12 @@ class Registrations:
                 "was changed. Run `pulumi refresh` to see theirs, then `pulumi up`",
                 status=404,
             )
+
+    def _registered(self, held: Holding) -> Live | None:
+        """Return what is registered under the identity; what a list shows will do where it is what is held."""
+        listed = self.snapshot.listed(held.identity)
+        is_held = listed is not None and held.is_same(Holding.of(listed))
+        return listed if is_held else self.client.find(self.kind, held.identity)
 
     def _gone(self, held: Holding) -> ModelNotFound:
         return ModelNotFound(
@@ -83,22 +87,17 @@ class Registrations:
     # ---- delete
 
     def delete(self, held: Holding) -> None:
-        """Delete the registration that the state stands for; one that is gone already is done.
-
-        One that another object of this run stands for as well, or that somebody else made anew, is kept.
-        """
-        if self.run.is_held(held) or (held.number is None and self.run.declarer(held.identity)):
-            return operation.report("info", f"{held.identity} is kept: another object of the state stands for it")
-        is_listed = self.snapshot.has_number(held.identity, held.number)
-        live = None if is_listed else self.client.find(self.kind, held.identity)
+        """Delete the registration, unless somebody else made it anew; one that is gone already is done."""
+        live = self._registered(held)
         if live is not None and not held.is_same(Holding.of(live)):
-            line = f"{held.identity} was registered anew by somebody else ({_theirs(held, live)}): it is kept"
-            operation.report("warning", line)
+            if not self.run.is_held(Holding.of(live)):
+                line = f"{held.identity} was registered anew by somebody else ({_theirs(held, live)}): it is kept"
+                operation.report("warning", line)
         else:
             self.journal.begin_deletion(held.key)
-            if (gone := self.remove(held.identity)) and (is_listed or live is not None) and self._is_shown(held):
+            if (gone := self.remove(held.identity)) and live is not None and self._is_shown(held):
                 raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
-        return self.journal.forget(held.key)
+        self.journal.forget(held.key)
 
     def is_deleted(self, held: Holding) -> bool:
         """Whether this machine deleted what the state stands for, in a run that ended before the state said so."""
@@ -123,7 +122,7 @@ class Registrations:
         try:
             return self.client.modify(self.kind, identity, body, doubt)
         finally:
-            self.snapshot.changed()
+            self.snapshot.changed(identity)
 
     def remove(self, identity: Identifier) -> ModelNotFound | None:
         """Delete what is registered. Return the API's error where nothing is."""
@@ -132,7 +131,7 @@ class Registrations:
         except ModelNotFound as gone:
             return gone
         finally:
-            self.snapshot.changed()
+            self.snapshot.changed(identity)
         return None
 
     def verify(self, inputs: Properties, live: Live, undo: Callable[[], str] | None) -> str:
@@ -177,6 +176,6 @@ def delete_command(endpoint: str, kind: Kind, identity: Identifier) -> str:
 
 
 def _theirs(held: Holding, live: Live) -> str:
-    number = f"{live.number_name} {held.number}"
-    ours = number if held.number is not None else f"one since {plain(held.created_at[:19])}"
+    is_told = held.number not in (None, live.number)
+    ours = f"{live.number_name} {held.number}" if is_told else f"one since {plain(held.created_at[:19])}"
     return f"{shown(live)}; the state has {ours}"

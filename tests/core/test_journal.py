@@ -83,6 +83,12 @@ def test_after_a_refresh_it_is_sent_again_once(machine: Machine, api: Api, a: Ob
     assert not machine.run().diff(again).changes
 
 
+def test_a_refresh_does_not_say_that_it_sends_something(machine: Machine, api: Api, a: Object) -> None:
+    lost_update(machine, api, a)
+    machine.run().refresh(a)
+    assert machine.told() == []
+
+
 @pytest.mark.parametrize("hidden", ["updated_at", "model_id", "created_at"])
 def test_a_lost_update_is_sent_again_whatever_the_api_does_not_tell(machine: Machine, api: Api, hidden: str) -> None:
     api.edit = lambda found: found.pop(hidden, None)

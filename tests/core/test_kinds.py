@@ -59,11 +59,12 @@ def test_drift_is_seen_and_set_back(sample: Sample, machine: Machine, api: Api) 
 def test_it_is_deleted_and_gone_and_can_be_made_anew(
     sample: Sample, machine: Machine, api: Api, asks_diff: bool
 ) -> None:
-    """`pulumi up --replace` asks no diff; `replace_on_changes`, where something changes, does."""
+    """`pulumi up --replace` asks no diff; `replace_on_changes`, where something changes, does, and checks again."""
     a = machine.run().create("a", sample.id)
     run = machine.run()
     if asks_diff:
         run.diff(a, **sample.change)
+        run.check("a", sample.id, **sample.change)
     api.calls()
     run.delete(a)
     assert calls(api)[-1] == "delete"
@@ -72,6 +73,15 @@ def test_it_is_deleted_and_gone_and_can_be_made_anew(
     machine.run().delete(a)
     assert (api.registered(), machine.told()) == ({}, [])
     assert run.create("a", sample.id).number != a.number
+
+
+def test_what_is_refreshed_first_is_deleted_all_the_same(sample: Sample, machine: Machine, api: Api) -> None:
+    """`pulumi up --refresh` of what is no longer declared, `pulumi destroy --refresh`: one run reads, asks a diff
+    without a check, and deletes."""
+    a = machine.run().create("a", sample.id)
+    run = machine.run()
+    run.delete(run.refresh(a))
+    assert (api.registered(), machine.told()) == ({}, [])
 
 
 def test_an_old_object_that_a_refresh_made_like_the_new_one_costs_nothing(
@@ -88,6 +98,37 @@ def test_an_old_object_that_a_refresh_made_like_the_new_one_costs_nothing(
     new = run.up(new, adopt_existing=True)
     run.delete(old)
     assert api.registered()[sample.id][sample.kind.number] == new.number
+
+
+def test_an_older_object_costs_nothing_where_the_new_one_is_made_anew(
+    sample: Sample, machine: Machine, api: Api
+) -> None:
+    """A replacement was killed before the old object went; another one, with `delete_before_replace`, follows: its
+    delete read a list that does not show what was made since."""
+    old = machine.run().create("a", sample.id)
+    new = machine.run().create("a", sample.id, adopt_existing=True)
+    api.now += timedelta(minutes=1)
+    machine.told()
+    run = machine.run()
+    run.check("a", sample.id)
+    run.delete(new)
+    newest = run.create("a", sample.id)
+    run.delete(old)
+    assert api.registered()[sample.id][sample.kind.number] == newest.number
+    assert machine.told() == []
+
+
+def test_what_another_resource_registered_anew_is_not_told_as_somebody_elses(
+    sample: Sample, machine: Machine, api: Api
+) -> None:
+    """It was deleted by hand, and the program gave its name to another resource."""
+    a = machine.run().create("a", sample.id)
+    api.delete(sample.id)
+    run = machine.run()
+    b = run.create("b", sample.id)
+    run.delete(a)
+    assert api.registered()[sample.id][sample.kind.number] == b.number
+    assert machine.told() == []
 
 
 def test_a_rename_replaces(sample: Sample, machine: Machine) -> None:
@@ -205,14 +246,23 @@ def test_what_is_protected_is_neither_deleted_nor_replaced(
     sample: Sample, machine: Machine, api: Api, operation: str
 ) -> None:
     """Refused before anything is changed, with how to lift it."""
+    a = machine.run().create("a", sample.id, deletion_protection=True)
     run = machine.run()
-    a = run.create("a", sample.id, deletion_protection=True)
     with pytest.raises(DeletionProtected) as caught:
         run.delete(a) if operation == "delete" else run.diff(a, renamed(sample))
     assert str(caught.value) == (
         f"{sample.id} is protected from deletion and replacement: set deletion_protection=False, run `pulumi up`, "
         "then try again"
     )
+    assert set(api.registered()) == {sample.id}
+
+
+def test_an_older_object_that_is_protected_is_passed_over(sample: Sample, machine: Machine, api: Api) -> None:
+    """Nothing is deleted, and no update could ever lift its protection: each later `up` would fail."""
+    old = machine.run().create("a", sample.id, deletion_protection=True)
+    run = machine.run()
+    run.create("a", sample.id, deletion_protection=True, adopt_existing=True)
+    run.delete(old)
     assert set(api.registered()) == {sample.id}
 
 

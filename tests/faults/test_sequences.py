@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any, ClassVar
@@ -250,9 +251,9 @@ class Lives(RuleBasedStateMachine):
 
     # ---- commands
 
-    @rule(trouble=TROUBLES, forced=st.sets(NAMES, max_size=2))
-    def up(self, trouble: Trouble, forced: set[str]) -> None:
-        self._up(trouble, forced)
+    @rule(trouble=TROUBLES, forced=st.sets(NAMES, max_size=2), refresh=st.booleans())
+    def up(self, trouble: Trouble, forced: set[str], refresh: bool) -> None:
+        self._up(trouble, forced, refresh=refresh)
 
     @rule(program=PROGRAMS, adopt=st.booleans(), trouble=TROUBLES)
     def up_with_another_program(self, program: Program, adopt: bool, trouble: Trouble) -> None:
@@ -261,9 +262,9 @@ class Lives(RuleBasedStateMachine):
             self.declare(name, which, text, key, adopt, provider)
         self._up(trouble)
 
-    def _up(self, trouble: Trouble, forced: Collection[str] = ()) -> None:
+    def _up(self, trouble: Trouble, forced: Collection[str] = (), *, refresh: bool = False) -> None:
         wanted = set(self.model.identities()) - self._deleted_first() - self._made_anew()
-        go = lambda: self.engine.up(self.model.whole(), replace=forced)  # noqa: E731 - shorter than a function of its own
+        go = partial(self.engine.up, self.model.whole(), replace=forced, refresh=refresh)
         if self._run(go, trouble, may_go=None, stay=wanted) is None and not self.disturbed:
             self._is_as_declared()
 
@@ -288,10 +289,15 @@ class Lives(RuleBasedStateMachine):
         out_of_sight = live - self.corner.held()
         self.model.doubtful |= out_of_sight - self.model.theirs
 
-    @rule(trouble=TROUBLES)
-    def destroy(self, trouble: Trouble) -> None:
+    @rule(trouble=TROUBLES, refresh=st.booleans())
+    def destroy(self, trouble: Trouble, refresh: bool) -> None:
         held = self.corner.held()
-        error = self._run(self.engine.destroy, trouble, may_go=held, stay=set(self.corner.registered()) - held)
+        error = self._run(
+            partial(self.engine.destroy, refresh=refresh),
+            trouble,
+            may_go=held,
+            stay=set(self.corner.registered()) - held,
+        )
         if error is None:
             assert not held & self.corner.registered().keys(), "a destroyed model is registered still"
 

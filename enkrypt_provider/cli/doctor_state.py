@@ -14,9 +14,8 @@ from ..kinds.kind import Json, Kind, at
 from ..kinds.registry import KINDS
 from ..settings import Settings
 from .findings import Finding, fingerprint, some
-from .kind_words import counted, joined, totals
 from .native import plugin
-from .registrations import Key
+from .registrations import Key, counted, joined, totals
 from .sources import Sources
 from .stack import PROVIDER_KEY, PROVIDER_TYPES, Resource, revealed
 
@@ -25,10 +24,9 @@ API_KEY: Final = "enkrypt:apiKey"
 
 @dataclass(frozen=True)
 class Account:
-    """The account of the settings: its name in a state, its address, and the items of its lists."""
+    """The account of the settings: its name in a state, and the items of its lists."""
 
     name: str
-    shown: str
     registered: Mapping[Kind, Sequence[Mapping[str, Json]]] = field(repr=False)
 
     @cached_property

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import json_format, struct_pb2
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 Json = Any
 OWNER: Final = "__owner"
 """An input for `check` alone, the resource as ORGANIZATION/URN: never in the state."""
-_NOTHING: Final = object()
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,6 @@ def hidden_at(properties: dict[str, Json], paths: Collection[Path], hide: Callab
     return replaced_at(properties, paths, each)
 
 
-def without_secrets(value: Json) -> Json:
-    """The way back, as the engine goes it before it asks a provider."""
-    if isinstance(value, dict) and value.get(_special_sig_key) == _special_secret_sig:
-        return without_secrets(value["value"])
-    return _inside(value, without_secrets)
-
-
 def _wrapped(value: Json) -> Json:
     return value if is_unknown(value) else {_special_sig_key: _special_secret_sig, "value": value}
 
@@ -106,10 +99,9 @@ def hidden_as(inputs: Json, outputs: Json) -> Json:
     if isinstance(inputs, Secret):
         return Secret(outputs)
     if isinstance(inputs, dict) and isinstance(outputs, dict):
-        return {name: hidden_as(inputs.get(name, _NOTHING), value) for name, value in outputs.items()}
+        return {name: hidden_as(inputs.get(name), value) for name, value in outputs.items()}
     if isinstance(inputs, list) and isinstance(outputs, list):
-        pairs = zip([*inputs, *[_NOTHING] * len(outputs)], outputs, strict=False)
-        return [hidden_as(one, other) for one, other in pairs]
+        return [hidden_as(*pair) for pair in zip_longest(inputs[: len(outputs)], outputs)]
     return outputs
 
 

@@ -61,6 +61,11 @@ class Live:
         return self.kind.identity_of(self.inputs)
 
     @property
+    def key(self) -> tuple[Kind, Identifier]:
+        """What tells it apart from all registrations of any kind."""
+        return self.kind, self.identity
+
+    @property
     def number(self) -> int | None:
         """The API's own number of the registration, where it tells one."""
         number: int | None = self.computed.get(self.kind.number)
@@ -87,10 +92,6 @@ class Calls:
     def path(self, call: str) -> str:
         """`/models/add-model` for `add-model`."""
         return f"{self.base}/{call}"
-
-
-def _as_it_is(response: Properties) -> Properties:
-    return response
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class Kind:
     number: str
     whole_with: tuple[str, ...]
     nested: str = ""
-    placed: Callable[[Properties], Properties] = _as_it_is
+    placed: Callable[[Properties], Properties] = lambda response: response
     deletes_first: bool = False
     references: tuple[Reference, ...] = ()
     _having: dict[type, Any] = field(default_factory=dict, init=False, repr=False)

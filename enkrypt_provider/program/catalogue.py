@@ -14,7 +14,7 @@ from typing import Any, Final
 import pulumi
 from pulumi.runtime import is_config_secret
 
-from ..errors import ConfigurationError, Problem, plain
+from ..errors import ConfigurationError, Problem, counted, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Kind, Properties, holder_of
 from ..kinds.markers import Dialect
@@ -55,7 +55,7 @@ def declare(
         arguments = _resolved(entry.given, config)
         for reference, identity in entry.kind.named(entry.inputs):
             if other := declared.get((reference.kind, identity)):
-                _put(arguments, reference.paths[0], _name_of(reference.kind, other))
+                _put(arguments, reference.paths[0], getattr(other, next(iter(reference.kind.identity))))
         found = getattr(package or resource, entry.kind.name)(entry.name, **arguments, opts=opts)
         made[entry.kind.calls.listed][entry.name] = found
         declared[entry.kind, entry.identity] = found
@@ -77,10 +77,6 @@ def load(config: pulumi.Config | None = None, section: Section = "models") -> di
 def _put(arguments: Properties, path: str, value: Any) -> None:
     if (holder := holder_of(arguments, path)) is not None:
         holder[path.rpartition(".")[2]] = value
-
-
-def _name_of(kind: Kind, registered: Registered) -> Any:
-    return getattr(registered, next(iter(kind.identity)))
 
 
 # ---- reading and checking
@@ -117,7 +113,7 @@ def _entries(config: pulumi.Config) -> list[_Entry]:
         *_entry_problems(entries),
     ]
     if problems:
-        count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
+        count = counted(len(problems), "problem")
         lines = "\n  ".join(problems)
         raise pulumi.RunError(f"{count} in the configuration of stack {pulumi.get_stack()}:\n  {lines}")
     return entries

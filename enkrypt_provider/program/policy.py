@@ -20,7 +20,7 @@ from ..frontends.package_names import ALL_TYPES, from_package
 from ..frontends.property_values import clear, from_engine, without_unknown
 from ..kinds import codec
 from ..kinds.kind import Kind
-from ..kinds.plain import UNKNOWN
+from ..kinds.plain import UNKNOWN, leaves
 from ..kinds.registry import Section, kind_named
 from .errors import one_line
 
@@ -58,7 +58,7 @@ class Registration:
         found: Any = self.inputs
         for part in path.split("."):
             found = found.get(part) if isinstance(found, Mapping) else found if found is UNKNOWN else None
-        if _any_unknown(found):
+        if any(leaf is UNKNOWN for _, leaf in leaves(found)):
             raise NotKnownYet(path)
         return found
 
@@ -186,9 +186,3 @@ def _registration(kind: Kind, name: str, declared: dict[str, Any]) -> Registrati
     shown, _problems = codec.parse(kind, inputs, "v2")
     hidden = kind.with_secrets(shown, lambda value: UNKNOWN if value is UNKNOWN else SECRET)
     return Registration(name, pulumi.get_project(), pulumi.get_stack(), hidden)
-
-
-def _any_unknown(value: Any) -> bool:
-    if isinstance(value, dict | list):
-        return any(map(_any_unknown, value.values() if isinstance(value, dict) else value))
-    return value is UNKNOWN

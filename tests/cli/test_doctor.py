@@ -275,10 +275,9 @@ def test_the_embedded_emulator_needs_no_key(project: Project, monkeypatch: pytes
     assert not file.parent.exists()
     create_app(file)
     assert found()["access"].says == "the emulator works: no registration"
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    assert found()["access"] == Finding(
-        "access", "the embedded emulator is not installed", ok=False, do="install the extra `emulator`"
-    )
+    monkeypatch.setattr("enkrypt_provider.settings.find_spec", lambda _name: None)
+    says = 'enkrypt:endpoint is embedded, and the emulator is not installed: add the extra "emulator"'
+    assert found()["settings"] == Finding("settings", says, ok=False)
 
 
 @pytest.mark.parametrize(("spoken", "told"), [("v1", "v2"), ("v2", "v1")])

@@ -134,7 +134,7 @@ class Controller:
 
     def _confirm(self, request: Request, held: Holding) -> None:
         shown = lambda: self.registrations.checksum(codec.from_state(self._kind, request.state))  # noqa: E731 - seldom
-        self.registrations.journal.confirm(held.key, shown)
+        self.registrations.journal.confirm(held.key, shown, request.state.get("updated_at"))
 
     def _deleted(self, held: Holding) -> list[Change]:
         """Return the change of a registration that an interrupted command deleted, and the state still holds."""

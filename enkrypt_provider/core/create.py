@@ -76,7 +76,8 @@ class Create:
                 self._registrations.run.drop(self._given_up)
             raise
         made = Holding.of(live)
-        self._journal.finish(self._urn, made, self._registrations.checksum(self._inputs))
+        checksum = self._registrations.checksum(self._inputs)
+        self._journal.finish(self._urn, made, checksum, live.computed.get("updated_at"))
         self._registrations.run.hold(made)
         return live, problem
 

@@ -6,6 +6,7 @@ the response is lost for good, an entry here tells the next run what was sent.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import Final
 from ..errors import EnkryptError
 from ..kinds.kind import Identifier
 from .database import Database
-from .holding import Holding
+from .holding import Holding, seconds
 
 DELETIONS_KEPT: Final = 30 * 86_400.0
 """Seconds for which a deletion is remembered: one that reached the state is not told from one that did not."""
@@ -26,12 +27,14 @@ class Entry:
     """What one resource sent to one identity and no state has shown.
 
     `key` is that of the registration (`Holding.key`), or "" where no response told it. `began` is in seconds since
-    1970 by this machine's clock. `checksum` is that of what was sent, None until a response said that it was done.
+    1970 by this machine's clock. `checksum` is that of what was sent, None until a response said that it was done,
+    and then told `updated_at`, by the API's clock.
     """
 
     key: str
     began: float
     checksum: str | None = None
+    updated_at: str = ""
 
 
 @dataclass
@@ -62,7 +65,7 @@ class Journal:
 
     def entry(self, urn: str, identity: Identifier) -> Entry | None:
         """Return what a resource sent to an identity."""
-        rows = self._database.rows(f"SELECT number, began, checksum {_OWN}", *self._own(urn, identity))
+        rows = self._database.rows(f"SELECT number, began, checksum, updated_at {_OWN}", *self._own(urn, identity))
         return Entry(*rows[0]) if rows else None
 
     def begin(self, urn: str, identity: Identifier, key: str = "") -> float:
@@ -83,18 +86,18 @@ class Journal:
                 self.put(urn, identity, before)
             raise
 
-    def finish(self, urn: str, registration: Holding, checksum: str) -> None:
+    def finish(self, urn: str, registration: Holding, checksum: str, updated_at: object) -> None:
         """Note the response, which overwrites whatever was noted of the registration, until a state shows it."""
         began = self.begin(urn, registration.identity)
         self.forget(registration.key)
-        self.put(urn, registration.identity, Entry(registration.key, began, checksum))
+        self.put(urn, registration.identity, Entry(registration.key, began, checksum, str(updated_at)))
         self._database.write(f"DELETE {_DELETION}", self._deleted_from, registration.key)
 
     def put(self, urn: str, identity: Identifier, entry: Entry | None) -> None:
         """Put an entry in the place of the one that is there; None removes it."""
         own = self._own(urn, identity)
         if urn and entry:
-            self._database.write(_PUT, *own, entry.key, entry.began, entry.checksum)
+            self._database.write(_PUT, *own, entry.key, entry.began, entry.checksum, entry.updated_at)
         else:
             self._database.write(f"DELETE {_OWN}", *own)
 
@@ -120,10 +123,12 @@ class Journal:
         """Whether this machine sent a deletion of the registration."""
         return bool(self._database.rows(f"SELECT began {_DELETION}", self._deleted_from, key))
 
-    def confirm(self, key: str, checksum: Callable[[], str]) -> None:
-        """Forget the entries that a state shows: it holds just what was sent."""
-        if self._database.rows(f"SELECT urn {_OF} AND checksum IS NOT NULL", self._account, key):
-            self._database.write(f"DELETE {_OF} AND checksum = ?", self._account, key, checksum())
+    def confirm(self, key: str, checksum: Callable[[], str], updated_at: object) -> None:
+        """Forget the entries that a state shows: it holds just what was sent, or a later write of another machine."""
+        entries = f"{_OF} AND checksum IS NOT NULL"
+        for sent, written in self._database.rows(f"SELECT checksum, updated_at {entries}", self._account, key):
+            if -math.inf < seconds(written) < seconds(updated_at) or sent == checksum():
+                self._database.write(f"DELETE {_OF} AND checksum = ?", self._account, key, sent)
 
     def is_pending(self, key: str) -> bool:
         """Whether something was sent to the registration that no state has shown yet."""
@@ -141,4 +146,4 @@ class Journal:
 _OWN: Final = "FROM journal WHERE account = ? AND place = ? AND urn = ? AND identity = ?"
 _OF: Final = "FROM journal WHERE account = ? AND number = ?"
 _DELETION: Final = "FROM deletions WHERE account = ? AND number = ?"
-_PUT: Final = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PUT: Final = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

@@ -53,7 +53,7 @@ class Registrations:
                 raise self._gone(held) from None
         undo = None if undo_to is None else lambda: self._set_back(held, undo_to)
         problem = self.verify(inputs, live, undo) if verify else ""
-        self.journal.finish(urn, held, self.checksum(inputs))
+        self.journal.finish(urn, held, self.checksum(inputs), live.computed.get("updated_at"))
         return live, problem
 
     def _set_back(self, held: Holding, old: Properties) -> str:

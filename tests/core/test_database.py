@@ -14,7 +14,7 @@ import pytest
 
 from enkrypt_provider.core.database import Database, default_path, this_run
 
-NOTED = "INSERT OR REPLACE INTO journal VALUES ('https://h', '', 'urn', 'x/1', '7', 1.0, NULL)"
+NOTED = "INSERT OR REPLACE INTO journal VALUES ('https://h', '', 'urn', 'x/1', '7', 1.0, NULL, '')"
 
 
 def rows(database: Database) -> int:

@@ -75,6 +75,18 @@ def test_a_refresh_in_between_does_not_confirm_what_it_cannot_see(machine: Machi
     assert api.registered()["x/1"]["model_config"].get("apikeys", []) == []
 
 
+def test_what_another_machine_wrote_since_is_not_sent_again(
+    machine: Machine, elsewhere: Machine, api: Api, a: Object
+) -> None:
+    """Two machines take turns at one stack: the later write is in the state."""
+    api.now += timedelta(minutes=1)
+    a = machine.run().up(a, model_name="ours")
+    api.now += timedelta(minutes=1)
+    a = elsewhere.run().up(a, model_name="theirs")
+    assert not machine.run().diff(a, model_name="theirs").changes
+    assert machine.told() == []
+
+
 def test_after_a_refresh_it_is_sent_again_once(machine: Machine, api: Api, a: Object) -> None:
     lost_update(machine, api, a)
     refreshed = machine.run().found(a)

@@ -101,16 +101,13 @@ class Controller:
     def diff(self, request: Request) -> DiffResult:
         """Compare what the state holds with what is declared."""
         with _running(request):
-            held = self._holding(request)
+            held, urn = self._holding(request), self._declarer(request)
             gone = self._deleted(held)
-            moved = gone or self._moved(held)
-            identity = self._kind.known_identity(request.inputs)  # None where nobody knows yet
-            # "" where a refresh asks, without a check: what it is about may be deleted next.
-            urn = self.registrations.run.declarer(identity) if identity else ""
+            moved = gone or self._moved(held, is_told=bool(urn))
             changes = [*moved, *self._differences(request, held, is_sent=bool(urn) and not moved)]
             # What is gone cannot give its name up, as the old object of a replacement does.
             result = DiffResult(changes, self._kind.deletes_first or bool(gone))
-            if result.replaces and identity:
+            if result.replaces and self._kind.known_identity(request.inputs):  # else nobody knows yet
                 refuse_if_protected(request)
             if urn and not moved:
                 (self.registrations.run.release if result.replaces else self.registrations.run.hold)(held)
@@ -118,6 +115,15 @@ class Controller:
                     self._kept[urn] = held
             self._name_rotated_keys(request.id, changes)
             return result
+
+    def _declarer(self, request: Request) -> str:
+        """Return the resource that a diff is about; "" for one that a refresh asks, without a check before it.
+
+        What that is about may be deleted next: nothing is held or given up, and nothing is sent.
+        """
+        identity = self._kind.known_identity(request.inputs)
+        urn = self.registrations.run.declarer(identity) if identity else ""
+        return urn if request.urn in ("", urn) else ""
 
     def _differences(self, request: Request, held: Holding, *, is_sent: bool) -> list[Change]:
         state, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
@@ -134,7 +140,7 @@ class Controller:
 
     def _confirm(self, request: Request, held: Holding) -> None:
         shown = lambda: self.registrations.checksum(codec.from_state(self._kind, request.state))  # noqa: E731 - seldom
-        self.registrations.journal.confirm(held.key, shown, request.state.get("updated_at"))
+        self.registrations.journal.confirm(held, shown)
 
     def _deleted(self, held: Holding) -> list[Change]:
         """Return the change of a registration that an interrupted command deleted, and the state still holds."""
@@ -145,14 +151,15 @@ class Controller:
         )
         return [Change(self._kind.number, Rule.REPLACE)]
 
-    def _moved(self, held: Holding) -> list[Change]:
+    def _moved(self, held: Holding, *, is_told: bool) -> list[Change]:
         """Return the change of account, unless the same registration is there under another address."""
         if not self._is_elsewhere(held):
             return []
-        self._report_once(
-            f"{held.identity} is registered at {_shown(held.account)}; it is replaced by one at "
-            f"{self._settings.shown_endpoint}"
-        )
+        if is_told:
+            self._report_once(
+                f"{held.identity} is registered at {_shown(held.account)}; it is replaced by one at "
+                f"{self._settings.shown_endpoint}"
+            )
         return [Change(ACCOUNT, Rule.REPLACE)]
 
     def _is_elsewhere(self, held: Holding) -> bool:
@@ -199,6 +206,7 @@ class Controller:
                 )
                 return Registered()
             self._confirm(request, held)
+            self.registrations.journal.keep(held.key)
             return self._as_read(held, declared, live)
 
     def _as_read(self, held: Holding, declared: Properties, live: Live) -> Registered:
@@ -274,6 +282,7 @@ class Controller:
             int(number) if isinstance(number, int | float) else None,
             str(request.state.get("created_at", "")),
             str(request.state.get(ACCOUNT, "")),
+            str(request.state.get("updated_at", "")),
         )
 
     def _computed(self, state: Properties) -> Properties:

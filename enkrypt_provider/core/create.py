@@ -76,8 +76,8 @@ class Create:
                 self._registrations.run.drop(self._given_up)
             raise
         made = Holding.of(live)
-        checksum = self._registrations.checksum(self._inputs)
-        self._journal.finish(self._urn, made, checksum, live.computed.get("updated_at"))
+        before = Holding.of(self._found) if self._found else None
+        self._journal.finish(self._urn, before, made, self._registrations.checksum(self._inputs))
         self._registrations.run.hold(made)
         return live, problem
 

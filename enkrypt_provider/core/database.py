@@ -18,8 +18,7 @@ import psutil
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS journal (
-    account TEXT, place TEXT, urn TEXT, identity TEXT, number TEXT, began REAL, checksum TEXT,
-    updated_at TEXT,
+    account TEXT, place TEXT, urn TEXT, identity TEXT, number TEXT, began REAL, checksum TEXT, updated_at TEXT,
     PRIMARY KEY (account, place, urn, identity)
 );
 CREATE INDEX IF NOT EXISTS journal_number ON journal (account, number);

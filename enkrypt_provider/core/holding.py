@@ -12,17 +12,23 @@ from ..kinds.kind import Identifier, Live
 
 @dataclass(frozen=True)
 class Holding:
-    """One registration: of which identity, by which number (`model_id` of a model), made when, in which account."""
+    """One registration: of which identity, by which number (`model_id` of a model), made when, in which account.
+
+    `updated_at` is the time of its last write, as of which it is spoken of.
+    """
 
     identity: Identifier
     number: int | None = None
     created_at: str = ""
     account: str = ""
+    updated_at: str = ""
 
     @classmethod
     def of(cls, live: Live) -> Holding:
         """Return what a response says of its registration."""
-        return cls(live.identity, live.number, str(live.computed.get("created_at", "")))
+        said = live.computed
+        created_at, updated_at = (str(said.get(name) or "") for name in ("created_at", "updated_at"))
+        return cls(live.identity, live.number, created_at, updated_at=updated_at)
 
     @property
     def key(self) -> str:

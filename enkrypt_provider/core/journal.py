@@ -27,8 +27,8 @@ class Entry:
     """What one resource sent to one identity and no state has shown.
 
     `key` is that of the registration (`Holding.key`), or "" where no response told it. `began` is in seconds since
-    1970 by this machine's clock. `checksum` is that of what was sent, None until a response said that it was done,
-    and then told `updated_at`, by the API's clock.
+    1970 by this machine's clock. `checksum` is that of what was sent, None until a response said that it was done;
+    `updated_at` is the API's time of it, "" where that tells nothing.
     """
 
     key: str
@@ -86,12 +86,13 @@ class Journal:
                 self.put(urn, identity, before)
             raise
 
-    def finish(self, urn: str, registration: Holding, checksum: str, updated_at: object) -> None:
+    def finish(self, urn: str, before: Holding | None, written: Holding, checksum: str) -> None:
         """Note the response, which overwrites whatever was noted of the registration, until a state shows it."""
-        began = self.begin(urn, registration.identity)
-        self.forget(registration.key)
-        self.put(urn, registration.identity, Entry(registration.key, began, checksum, str(updated_at)))
-        self._database.write(f"DELETE {_DELETION}", self._deleted_from, registration.key)
+        is_told = before is None or before.updated_at != written.updated_at
+        began = self.begin(urn, written.identity)
+        self.forget(written.key)
+        self.put(urn, written.identity, Entry(written.key, began, checksum, written.updated_at if is_told else ""))
+        self._database.write(f"DELETE {_DELETION}", self._deleted_from, written.key)
 
     def put(self, urn: str, identity: Identifier, entry: Entry | None) -> None:
         """Put an entry in the place of the one that is there; None removes it."""
@@ -123,12 +124,18 @@ class Journal:
         """Whether this machine sent a deletion of the registration."""
         return bool(self._database.rows(f"SELECT began {_DELETION}", self._deleted_from, key))
 
-    def confirm(self, key: str, checksum: Callable[[], str], updated_at: object) -> None:
-        """Forget the entries that a state shows: it holds just what was sent, or a later write of another machine."""
-        entries = f"{_OF} AND checksum IS NOT NULL"
-        for sent, written in self._database.rows(f"SELECT checksum, updated_at {entries}", self._account, key):
-            if -math.inf < seconds(written) < seconds(updated_at) or sent == checksum():
-                self._database.write(f"DELETE {_OF} AND checksum = ?", self._account, key, sent)
+    def confirm(self, held: Holding, checksum: Callable[[], str]) -> None:
+        """Forget the entries that a state shows: it holds just what was sent, or is of the time of it or later."""
+        entries = f"SELECT place, urn, identity, checksum, updated_at {_OF} AND checksum IS NOT NULL"
+        for *whose, sent, updated_at in self._database.rows(entries, self._account, held.key):
+            if -math.inf < seconds(updated_at) <= seconds(held.updated_at) or sent == checksum():
+                self._database.write(f"DELETE {_OWN}", self._account, *whose)
+
+    def keep(self, key: str) -> None:
+        """Let no later time confirm what was noted so far: a refresh sees the time of a write, but not its keys."""
+        self._database.write(
+            "UPDATE journal SET updated_at = '' WHERE account = ? AND number = ?", self._account, key
+        )
 
     def is_pending(self, key: str) -> bool:
         """Whether something was sent to the registration that no state has shown yet."""

@@ -10,6 +10,7 @@ import hashlib
 import json
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..api import operation
 from ..api.client import VISIBILITY_WAITS, EnkryptClient
@@ -53,7 +54,7 @@ class Registrations:
                 raise self._gone(held) from None
         undo = None if undo_to is None else lambda: self._set_back(held, undo_to)
         problem = self.verify(inputs, live, undo) if verify else ""
-        self.journal.finish(urn, held, self.checksum(inputs), live.computed.get("updated_at"))
+        self.journal.finish(urn, held, replace(held, updated_at=Holding.of(live).updated_at), self.checksum(inputs))
         return live, problem
 
     def _set_back(self, held: Holding, old: Properties) -> str:

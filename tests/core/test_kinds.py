@@ -86,6 +86,18 @@ def test_what_is_refreshed_first_is_deleted_all_the_same(sample: Sample, machine
     assert (api.registered(), machine.told()) == ({}, [])
 
 
+def test_what_is_refreshed_as_it_is_registered_can_be_handed_over(sample: Sample, machine: Machine, api: Api) -> None:
+    """`pulumi up --refresh --run-program`: the name is declared by its next resource before its holder is read."""
+    a = machine.run().create("a", sample.id)
+    run = machine.run()
+    run.check("b", sample.id)
+    a = run.up(run.refresh(a), renamed(sample))
+    b = run.create("b", sample.id)
+    run.finish()
+    held = {id_: it[sample.kind.number] for id_, it in api.registered().items()}
+    assert held == {sample.id: b.number, renamed(sample): a.number}
+
+
 def test_an_old_object_that_a_refresh_made_like_the_new_one_costs_nothing(
     sample: Sample, machine: Machine, api: Api
 ) -> None:

@@ -265,8 +265,14 @@ class Lives(RuleBasedStateMachine):
     def _up(self, trouble: Trouble, forced: Collection[str] = (), *, refresh: bool = False) -> None:
         wanted = set(self.model.identities()) - self._deleted_first() - self._made_anew()
         go = partial(self.engine.up, self.model.whole(), replace=forced, refresh=refresh)
-        if self._run(go, trouble, may_go=None, stay=wanted) is None and not self.disturbed:
+        if self._run(go, trouble, may_go=self._stood_for(refresh), stay=wanted) is None and not self.disturbed:
             self._is_as_declared()
+
+    def _stood_for(self, refresh: bool) -> set[str]:
+        """What the state stands for; after a refresh also what others made anew under its names."""
+        if not refresh:
+            return self.corner.held()
+        return {label(it.kind, it.id, it.provider) for it in self.engine.state} & self.corner.registered().keys()
 
     def _made_anew(self) -> set[str]:
         """What others made anew and no refresh has shown: to the state of who declares it, it is somebody else's."""
@@ -291,24 +297,19 @@ class Lives(RuleBasedStateMachine):
 
     @rule(trouble=TROUBLES, refresh=st.booleans())
     def destroy(self, trouble: Trouble, refresh: bool) -> None:
-        held = self.corner.held()
-        error = self._run(
-            partial(self.engine.destroy, refresh=refresh),
-            trouble,
-            may_go=held,
-            stay=set(self.corner.registered()) - held,
-        )
+        held, may_go = self.corner.held(), self._stood_for(refresh)
+        go = partial(self.engine.destroy, refresh=refresh)
+        error = self._run(go, trouble, may_go=may_go, stay=set(self.corner.registered()) - may_go)
         if error is None:
             assert not held & self.corner.registered().keys(), "a destroyed model is registered still"
 
     def _run(
-        self, command: Callable[[], None], trouble: Trouble, *, may_go: set[str] | None, stay: set[str]
+        self, command: Callable[[], None], trouble: Trouble, *, may_go: set[str], stay: set[str]
     ) -> BaseException | None:
         """Runs a command in trouble; what must not change has not changed."""
         if self.fresh_machines:
             self.go_on_elsewhere()
         before = self.corner.registered()
-        held = self.corner.held()
         self.world.turn(*map(self._aimed, trouble.faults))
         self.corner.machine.death.after = trouble.death
         error = self.corner.failure(command)
@@ -321,7 +322,8 @@ class Lives(RuleBasedStateMachine):
         self.deleted_unseen |= bool(gone) and isinstance(error, Killed)
         assert error is None or isinstance(error, (EnkryptError, Killed)), f"a bug: {error!r}"
         assert not gone & stay, f"lost: {gone & stay}"
-        assert gone <= (held if may_go is None else may_go), f"deleted without being ours: {gone}"
+        assert gone <= may_go, f"deleted without being ours: {gone}"
+        self.model.theirs -= gone
         both = before.keys() & after.keys()
         made_again = {id_ for id_ in both if number_of(before[id_]) != number_of(after[id_])}
         assert not made_again & stay, f"deleted and made again: {made_again}"

@@ -130,7 +130,7 @@ class Controller:
         changes = differences.changes(state, inputs, self._kind)
         if not is_sent or not self._is_unconfirmed(request, held):
             return changes
-        self._report_once(f"{held.identity}: the last update was not confirmed, and is sent again")
+        self._report_once(f"{held.identity}: the last update was not confirmed: `pulumi up` sends it again")
         return changes or [Change(self._kind.nested or self._kind.whole_with[0], Rule.UPDATE)]
 
     def _is_unconfirmed(self, request: Request, held: Holding) -> bool:
@@ -146,7 +146,9 @@ class Controller:
         """Return the change of a registration that an interrupted command deleted, and the state still holds."""
         if self._is_elsewhere(held) or not self.registrations.is_deleted(held):
             return []
-        self._report_once(f"{held.identity} was deleted by a command that was interrupted: it is registered anew")
+        self._report_once(
+            f"{held.identity} was deleted by an earlier command on this machine: `pulumi up` registers it anew"
+        )
         return [Change(self._kind.number, Rule.REPLACE)]
 
     def _moved(self, held: Holding, *, is_told: bool) -> list[Change]:
@@ -198,6 +200,10 @@ class Controller:
                 return Registered(request.id, request.state, declared)
             live = self._found(request, held)
             if live is None:
+                self._report_once(
+                    f"what {self._settings.shown_endpoint} does not show is dropped from the state: it was deleted, "
+                    "or the API key is of another project"
+                )
                 return Registered()
             self._confirm(request, held)
             self.registrations.journal.keep(held.key)

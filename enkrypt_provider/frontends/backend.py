@@ -12,7 +12,13 @@ from pathlib import Path
 def current_backend() -> str:
     """Return a hash of the backend's URL, which may hold a password: of the environment, the project or the login."""
     url = os.environ.get("PULUMI_BACKEND_URL") or _of_project(Path.cwd()) or _of_login()
-    return hashlib.sha256(url.encode()).hexdigest()[:12] if url else ""
+    return hashlib.sha256(_absolute(url).encode()).hexdigest()[:12] if url else ""
+
+
+def _absolute(url: str) -> str:
+    """Return a URL that names one place alone: two copies of a project may both name `file://./state`."""
+    path = url.removeprefix("file://")
+    return url if path == url or path.startswith("~") else f"file://{os.path.normpath(Path.cwd() / path)}"
 
 
 def _of_project(folder: Path) -> str:
@@ -37,6 +43,7 @@ def _backend_in(text: bytes) -> str:
 def _of_login() -> str:
     """Return the URL of the last `pulumi login`."""
     with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):
-        home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+        folders = (os.environ.get(name) for name in ("PULUMI_CREDENTIALS_PATH", "PULUMI_HOME"))
+        home = Path(next(filter(None, folders), None) or Path.home() / ".pulumi")
         return str(json.loads((home / "credentials.json").read_text()).get("current") or "")
     return ""

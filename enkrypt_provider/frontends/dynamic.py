@@ -40,8 +40,8 @@ class DynamicFrontend:
         request = self._request("", olds, given, urn=str(news.get(OWNER) or ""))
         result = self.controller.check(request)
         # With a property's name the engine would print the property's value, secrets in the clear.
-        inputs = with_secrets(self._kind, with_unknown(result.inputs))
-        return CheckResult(inputs, [CheckFailure("", problem) for problem in result.problems])
+        failures = [CheckFailure("", problem) for problem in result.problems]
+        return CheckResult({} if failures else with_secrets(self._kind, with_unknown(result.inputs)), failures)
 
     def diff(self, id_: str, olds: Properties, news: Properties) -> DiffResult:
         result = self.controller.diff(self._request(id_, olds, news))

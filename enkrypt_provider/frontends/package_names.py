@@ -22,6 +22,14 @@ ALL_TYPES: Final[Mapping[str, Kind]] = {**{f"{DYNAMIC}{kind.name}": kind for kin
 """The same, and those of the dynamic resources."""
 
 
+def is_default_provider(urn: str) -> bool:
+    """Whether a provider is the one that the engine makes of a stack's configuration, by the name it gives it.
+
+    That is `default`, with the plugin's version, and with where it is downloaded: `default_0_2_0_github_/host/path`.
+    """
+    return bool(_DEFAULT.fullmatch(urn.rpartition("::")[2]))
+
+
 def to_package(kind: Kind, properties: Properties) -> Properties:
     """The same properties in the package's names."""
     found: Properties = _renamed(kind, properties, "", in_package(kind))
@@ -60,11 +68,16 @@ def _step(part: str | int) -> str:
 
 
 def problem_in_package(kind: Kind, problem: str) -> str:
-    """A line about a declaration with the package's names in the place of the API's."""
-    names = {field.name: camel(field.name) for field in kind.fields.values() if "_" in field.name}
-    return _WORD.sub(lambda word: names.get(word[0], word[0]), problem)
+    """A line for a person with the package's names in the place of the API's, no Python: `adoptExisting: true`."""
+    names = {name: camel(name) for name in (*(field.name for field in kind.fields.values()), *_OPTIONS)}
+    named = _WORD.sub(lambda word: names.get(word[0], word[0]), problem)
+    return _PYTHON.sub(lambda value: _PLAINLY[value[0]], named)
 
 
+_OPTIONS: Final = ("delete_before_replace",)
+_PLAINLY: Final = {"=True": ": true", "=False": ": false", "=[…]": ""}
+_PYTHON: Final = re.compile("|".join(map(re.escape, _PLAINLY)))
+_DEFAULT: Final = re.compile(r"default(_\d+_\d+_\d+(_\w+)*)?(_[a-z0-9]+_/.+)?")
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _WORD: Final = re.compile(r"\w+")
 

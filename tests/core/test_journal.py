@@ -19,8 +19,8 @@ from enkrypt_provider.errors import EnkryptError, ModelExists, RequestRejected
 from .machines import KEY, Api, Edit, Machine, Object, hiding, model, unreachable
 
 LOST = Fault(call="modify_model", reset="after")
-AGAIN = "warning: x/1: the last update was not confirmed, and is sent again"
-ANEW = "warning: x/1 was deleted by a command that was interrupted: it is registered anew"
+AGAIN = "warning: x/1: the last update was not confirmed: `pulumi up` sends it again"
+ANEW = "warning: x/1 was deleted by an earlier command on this machine: `pulumi up` registers it anew"
 
 
 def live_name(api: Api) -> str:
@@ -73,6 +73,18 @@ def test_a_refresh_in_between_does_not_confirm_what_it_cannot_see(machine: Machi
     api.turn()
     machine.run().up(refreshed)
     assert api.registered()["x/1"]["model_config"].get("apikeys", []) == []
+
+
+def test_what_another_machine_wrote_since_is_not_sent_again(
+    machine: Machine, elsewhere: Machine, api: Api, a: Object
+) -> None:
+    """Two machines take turns at one stack: the later write is in the state."""
+    api.now += timedelta(minutes=1)
+    a = machine.run().up(a, model_name="ours")
+    api.now += timedelta(minutes=1)
+    a = elsewhere.run().up(a, model_name="theirs")
+    assert not machine.run().diff(a, model_name="theirs").changes
+    assert machine.told() == []
 
 
 def test_after_a_refresh_it_is_sent_again_once(machine: Machine, api: Api, a: Object) -> None:

@@ -285,8 +285,8 @@ def test_whatever_the_status_a_taken_identity_is_looked_up(machine: Machine, api
     assert line.startswith("x/1 is registered already (model_id ")
     assert ", project default, since 2030-01-01T00:00:00" in line
     assert "it differs in model_name. Fix: " in line
-    assert "ResourceOptions(aliases=[…])" in line
-    assert "ResourceOptions(delete_before_replace=True)" in line
+    assert "the resource option aliases=[…]" in line
+    assert "the resource option delete_before_replace=True" in line
 
 
 def test_an_api_that_tells_nothing_of_a_taken_identity_says_so(machine: Machine, api: Api) -> None:
@@ -319,7 +319,7 @@ def test_a_forced_replacement_is_refused_with_the_way_that_works(
 ) -> None:
     old = machine.run().create("a")
     line = line_of(elsewhere.run().create, "a")
-    assert "to replace it by force, ResourceOptions(delete_before_replace=True)" in line
+    assert "to replace it by force, the resource option delete_before_replace=True" in line
     assert api.registered()["x/1"]["model_id"] == old.number
 
 

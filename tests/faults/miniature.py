@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+from documents import without_secrets
 from pulumi.dynamic import CheckResult
 
 from enkrypt_provider.api.client import EnkryptClient
@@ -28,7 +29,7 @@ from enkrypt_provider.core.database import Database
 from enkrypt_provider.core.registrations import Registrations
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
-from enkrypt_provider.frontends.property_values import OWNER, without_secrets
+from enkrypt_provider.frontends.property_values import OWNER
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
 from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
 from enkrypt_provider.kinds.kind import Kind

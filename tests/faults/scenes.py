@@ -185,7 +185,7 @@ def _replaced(corner: Corner, of: Sample, what: str, **changes: Any) -> Scene:
 
     return Scene(
         corner, of.call(what), program, forced, lambda: corner.engine.up(program), untouched={of.label("x"): None},
-        refused_elsewhere="ResourceOptions(delete_before_replace=True)",
+        refused_elsewhere="the resource option delete_before_replace=True",
     )  # fmt: skip
 
 

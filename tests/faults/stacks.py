@@ -42,6 +42,8 @@ TYPES: Final[Mapping[Frontend, str]] = {
     "dynamic": "pulumi-python:dynamic/enkrypt:EnkryptModel",
     "native": "enkrypt:index:EnkryptModel",
 }
+ADOPT: Final[Mapping[Frontend, str]] = {"dynamic": "adopt_existing=True", "native": "adoptExisting: true"}
+"""What a message says to set, as the front end's users write it."""
 Models = Mapping[str, Mapping[str, Any]]
 QUICK: Final = {"enkrypt:maxRetries": "3", "enkrypt:timeout": "5"}
 

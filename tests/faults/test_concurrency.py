@@ -9,7 +9,7 @@ from e2e.harness import Story, told
 
 from .running import going, wait_for
 from .scenes import model
-from .stacks import Troubled, number_in
+from .stacks import ADOPT, Troubled, number_in
 
 
 @pytest.mark.parametrize("where", ["one machine", "two machines"])
@@ -29,7 +29,9 @@ def test_of_two_stacks_one_gets_the_name(story: Story, tmp_path: Path, engine: P
         assert sorted(run.code == 0 for run in runs) == [False, True]
         winner, loser = sorted(zip(runs, stacks, strict=True), key=lambda it: it[0].code)
         number = str(api.models()["x/v1"]["model_id"])
-        for part in ("x/v1 is registered already", number, "adopt_existing=True", "another model_version"):
+        is_native = loser[1].frontend == "native"
+        version = "another modelVersion" if is_native else "another model_version"
+        for part in ("x/v1 is registered already", number, ADOPT[loser[1].frontend], version):
             assert part in loser[0].text
         loser[1].stack.destroy()
         assert str(api.models()["x/v1"]["model_id"]) == number

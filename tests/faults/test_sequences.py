@@ -263,17 +263,16 @@ class Lives(RuleBasedStateMachine):
         self._up(trouble)
 
     def _up(self, trouble: Trouble, forced: Collection[str] = (), *, refresh: bool = False) -> None:
-        may_go = self.corner.held() | self._shown(refresh)
         wanted = set(self.model.identities()) - self._deleted_first() - self._made_anew()
         go = partial(self.engine.up, self.model.whole(), replace=forced, refresh=refresh)
-        if self._run(go, trouble, may_go=may_go, stay=wanted) is None and not self.disturbed:
+        if self._run(go, trouble, may_go=self._stood_for(refresh), stay=wanted) is None and not self.disturbed:
             self._is_as_declared()
 
-    def _shown(self, refresh: bool) -> set[str]:
-        """What a refresh shows: the state stands for it from then on, also where others made it anew."""
-        named = {label(it.kind, it.id, it.provider) for it in self.engine.state} if refresh else set()
-        self.model.theirs -= named
-        return named & self.corner.registered().keys()
+    def _stood_for(self, refresh: bool) -> set[str]:
+        """What the state stands for; after a refresh also what others made anew under its names."""
+        if not refresh:
+            return self.corner.held()
+        return {label(it.kind, it.id, it.provider) for it in self.engine.state} & self.corner.registered().keys()
 
     def _made_anew(self) -> set[str]:
         """What others made anew and no refresh has shown: to the state of who declares it, it is somebody else's."""
@@ -298,13 +297,9 @@ class Lives(RuleBasedStateMachine):
 
     @rule(trouble=TROUBLES, refresh=st.booleans())
     def destroy(self, trouble: Trouble, refresh: bool) -> None:
-        held = self.corner.held() | self._shown(refresh)
-        error = self._run(
-            partial(self.engine.destroy, refresh=refresh),
-            trouble,
-            may_go=held,
-            stay=set(self.corner.registered()) - held,
-        )
+        held, may_go = self.corner.held(), self._stood_for(refresh)
+        go = partial(self.engine.destroy, refresh=refresh)
+        error = self._run(go, trouble, may_go=may_go, stay=set(self.corner.registered()) - may_go)
         if error is None:
             assert not held & self.corner.registered().keys(), "a destroyed model is registered still"
 
@@ -328,6 +323,7 @@ class Lives(RuleBasedStateMachine):
         assert error is None or isinstance(error, (EnkryptError, Killed)), f"a bug: {error!r}"
         assert not gone & stay, f"lost: {gone & stay}"
         assert gone <= may_go, f"deleted without being ours: {gone}"
+        self.model.theirs -= gone
         both = before.keys() & after.keys()
         made_again = {id_ for id_ in both if number_of(before[id_]) != number_of(after[id_])}
         assert not made_again & stay, f"deleted and made again: {made_again}"

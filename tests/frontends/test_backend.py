@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from enkrypt_provider.frontends.backend import current_backend
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project's folder, in which a person works who is logged in nowhere."""
-    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    for name in ("PULUMI_BACKEND_URL", "PULUMI_CREDENTIALS_PATH"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
     (tmp_path / "project").mkdir()
@@ -52,6 +54,30 @@ def test_the_project_is_found_from_a_folder_below(project: Path, monkeypatch: py
     (project / "app").mkdir()
     monkeypatch.chdir(project / "app")
     assert current_backend() == hash_of("s3://of-the-project", monkeypatch)
+
+
+def test_two_copies_of_a_project_with_a_relative_url_are_two_backends(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(project, "backend:\n  url: file://./state\n")
+    here = current_backend()
+    assert here == hash_of((project / "state").as_uri(), monkeypatch)
+    shutil.copytree(project, project.parent / "copy")
+    monkeypatch.chdir(project.parent / "copy")
+    assert current_backend() not in ("", here)
+
+
+def test_a_home_folder_is_the_same_from_everywhere(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = hash_of("file://~", monkeypatch)
+    monkeypatch.chdir(project.parent)
+    assert hash_of("file://~", monkeypatch) == before
+
+
+def test_a_login_may_be_kept_in_a_folder_of_its_own(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log_in(project, "s3://of-the-login")
+    (project / "credentials.json").write_text(json.dumps({"current": "s3://of-the-folder"}))
+    monkeypatch.setenv("PULUMI_CREDENTIALS_PATH", str(project))
+    assert current_backend() == hash_of("s3://of-the-folder", monkeypatch)
 
 
 @pytest.mark.parametrize("text", ["name: x\n", "backend: {}\n", "backend: s3://x\n", "- a\n", "a: [\n", "", "\udce9"])

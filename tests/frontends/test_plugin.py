@@ -76,7 +76,7 @@ def test_a_stacks_configuration_is_checked(engine: Engine, monkeypatch: pytest.M
 
 def test_an_explicit_provider_has_no_other_argument(engine: Engine) -> None:
     assert engine.check_config({"endpont": "embedded"}, "eu")[1] == [
-        'endpont is no setting; did you mean "endpoint"?'
+        'endpont is not a setting; did you mean "endpoint"?'
     ]
     assert engine.check_config({"endpont": "embedded"})[1] == []
 
@@ -247,18 +247,26 @@ def test_a_deletion_is_done_or_refused(engine: Engine, api: Emulator) -> None:
     free = engine.update("chat", held, chat())
     with running() as later:
         later.configure(endpoint=api.url, apiKey=Secret(api.key))
-        with pytest.raises(CallFailed, match=r"^chat/v1 is protected from deletion"):
+        with pytest.raises(CallFailed, match=r"^chat/v1 is protected from deletion.*: set deletionProtection: false"):
             later.delete("chat", held)
         later.delete("chat", free)
     assert api.models() == {}
 
 
-def test_an_error_is_one_line(engine: Engine, api: Emulator) -> None:
+def test_an_error_is_one_line_in_the_packages_names(engine: Engine, api: Emulator) -> None:
     api.add({"model_saved_name": "chat", "model_config": {
         "is_compatible_with": "openai", "endpoint": {"host": "theirs.example.com"}}})  # fmt: skip
     with pytest.raises(CallFailed, match=r"^chat/v1 is registered already") as failed:
         engine.create("chat", chat())
-    assert "\n" not in str(failed.value)
+    line = str(failed.value)
+    assert "\n" not in line
+    for part in (
+        "adoptExisting: true; ",
+        "another modelVersion",
+        "option aliases; ",
+        "option deleteBeforeReplace: true",
+    ):
+        assert part in line
 
 
 def test_a_model_that_is_to_be_made_anew_is_deleted_first(engine: Engine, api: Emulator) -> None:

@@ -12,6 +12,7 @@ from google.protobuf import any_pb2
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
 from ...errors import EnkryptError
+from ..package_names import TYPES, problem_in_package
 
 T = TypeVar("T")
 Context: TypeAlias = Any
@@ -27,16 +28,16 @@ class InitFailed(EnkryptError):
 
 
 def one_line(call: Callable[[Any, Any, Context], T]) -> Callable[[Any, Any, Context], T]:
-    """Show an expected error as one line; a bug keeps its traceback."""
+    """Show an expected error as one line, in the package's names; a bug keeps its traceback."""
 
     @functools.wraps(call)
     def wrapped(plugin: Any, request: Any, context: Context) -> T:
         try:
             return call(plugin, request, context)
-        except InitFailed as failed:
-            message, detail = str(failed), failed.detail
         except EnkryptError as error:
-            message, detail = str(error), None
+            kind = TYPES.get(getattr(request, "type", ""))
+            message = problem_in_package(kind, str(error)) if kind else str(error)
+            detail = error.detail if isinstance(error, InitFailed) else None
         except Exception:  # noqa: BLE001 - gRPC would show the last line alone
             message, detail = traceback.format_exc(), None
         _abort(context, message, detail)

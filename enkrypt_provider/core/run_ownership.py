@@ -46,13 +46,19 @@ class RunOwnership:
         return self._claims(what, self._tenant, identity)
 
     def hold(self, registration: Holding) -> None:
-        """Note that an object of the state stands for the registration from now on, also for who knows no number."""
-        for subject in (registration.key, registration.identity):
-            self._claim("holds", self._account, subject, str(registration.made))
+        """Note that an object of the state stands for the registration from now on."""
+        self._claim("holds", self._account, registration.key, str(registration.made))
+        self._claim("holds the name", self._account, registration.identity, str(registration.made))
 
     def is_held(self, registration: Holding) -> bool:
-        """Whether an object of the state that was seen in this run stands for the registration."""
-        return self._is_claimed("holds", registration)
+        """Whether an object of the state that was seen in this run stands for the registration.
+
+        Where one of the two knows no number, identity and time decide.
+        """
+        if registration.number is None:
+            return self._is_claimed("holds the name", registration.identity, registration)
+        subjects = (registration.key, registration.identity)
+        return any(self._is_claimed("holds", subject, registration) for subject in subjects)
 
     def make(self, urn: str, registration: Holding) -> None:
         """Note that a create of the resource ended with the registration, whatever its account is called."""
@@ -66,7 +72,7 @@ class RunOwnership:
     def drop(self, registration: Holding) -> None:
         """Note that no object stands for the registration any more: the engine deletes the one that was seen."""
         self.database.write(
-            "DELETE FROM claims WHERE run LIKE ? AND account = ? AND claim = 'holds' AND subject IN (?, ?)",
+            "DELETE FROM claims WHERE run LIKE ? AND account = ? AND claim LIKE 'holds%' AND subject IN (?, ?)",
             self.database.processes, self._account, registration.key, str(registration.identity),
         )  # fmt: skip
 
@@ -76,14 +82,14 @@ class RunOwnership:
 
     def is_released(self, registration: Holding) -> bool:
         """Whether an object gives the registration up in this run, and no other has taken it over."""
-        return self._is_claimed("releases", registration) and not self._is_claimed("holds", registration)
+        return self._is_claimed("releases", registration.key, registration) and not self.is_held(registration)
 
     def is_seen(self, registration: Holding) -> bool:
         """Whether an object of the state that was seen in this run stands, or stood, for the registration."""
-        return self._is_claimed("holds", registration) or self._is_claimed("releases", registration)
+        return self.is_held(registration) or self._is_claimed("releases", registration.key, registration)
 
-    def _is_claimed(self, claim: str, registration: Holding) -> bool:
-        times = self._claims(claim, self._account, registration.key)
+    def _is_claimed(self, claim: str, subject: object, registration: Holding) -> bool:
+        times = self._claims(claim, self._account, subject)
         return any(is_same_time(registration.made, float(time)) for time in times)  # the number may be another key's
 
     def _claim(self, claim: str, account: str, subject: object, value: str) -> None:

@@ -62,6 +62,16 @@ def test_number_and_time_tell_which_registration_it_is(file: Path, same: Holding
     assert run.is_held(same) is is_same
 
 
+def test_what_is_held_without_a_number_is_told_by_name_and_time(file: Path) -> None:
+    """A response may leave the number out that another one told."""
+    run = process(file)
+    run.hold(Holding(X, None, AT_NOON))
+    assert run.is_held(SEVEN)
+    assert not run.is_held(Holding(X, 7, AT_ONE))
+    run.drop(Holding(X, None, AT_NOON))
+    assert not run.is_held(SEVEN)
+
+
 def test_what_is_released_may_be_taken_over_once(file: Path) -> None:
     run = process(file)
     assert not run.is_released(SEVEN)

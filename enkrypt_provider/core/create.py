@@ -23,9 +23,6 @@ from .registrations import Registrations
 
 CLOCK_SLACK: Final = 5.0
 """Seconds by which the API's own clocks may disagree, and the `Date` header's second is cut."""
-HAND_OVER_WAITS: Final = (0.0, 0.5, 1.0, 1.5)
-"""Seconds for which a create waits for another resource of the run to give its name up: the engine asks them in any
-order."""
 
 _MAY_BE_TAKEN: Final[Mapping[int, tuple[float, ...]]] = {400: (0.0,), 409: VISIBILITY_WAITS, 422: (0.0,)}
 """That a taken identity is refused is proven, with which status is not: it is looked up after each of these waits,
@@ -180,7 +177,7 @@ class Create:
         self._given_up = found
         self._registrations.run.hold(found)
         return self._journal.began_deletion(found.key) and any(
-            self._client.find(self._kind, self._identity, (wait,)) is None for wait in HAND_OVER_WAITS
+            self._client.find(self._kind, self._identity, (wait,)) is None for wait in VISIBILITY_WAITS
         )
 
     def _overwrite(self, live: Live) -> Live:
@@ -201,7 +198,8 @@ class Create:
         return Claim.HANDED_OVER if self._is_handed_over(found) else None
 
     def _is_handed_over(self, found: Holding) -> bool:
-        for wait in HAND_OVER_WAITS:
+        """Whether another resource of the run gives it up, now or soon: the engine asks them in any order."""
+        for wait in VISIBILITY_WAITS:
             self._client.wait(wait)
             if self._registrations.run.is_released(found):
                 return True

@@ -10,7 +10,6 @@ import hashlib
 import json
 import shlex
 from collections.abc import Callable
-from dataclasses import replace
 
 from ..api import operation
 from ..api.client import VISIBILITY_WAITS, EnkryptClient
@@ -52,9 +51,10 @@ class Registrations:
                 live = self.modify(held.identity, inputs, sending.doubt)
             except ModelNotFound:
                 raise self._gone(held) from None
+        is_another(held, live)  # since the list of a minute ago
         undo = None if undo_to is None else lambda: self._set_back(held, undo_to)
         problem = self.verify(inputs, live, undo) if verify else ""
-        self.journal.finish(urn, held, replace(held, updated_at=Holding.of(live).updated_at), self.checksum(inputs))
+        self.journal.finish(urn, held, Holding.of(live), self.checksum(inputs))
         return live, problem
 
     def _set_back(self, held: Holding, old: Properties) -> str:
@@ -68,7 +68,7 @@ class Registrations:
             raise self._gone(held)
         if not held.is_same(Holding.of(live)):
             raise ModelNotFound(
-                f"{held.identity} was deleted and registered anew by somebody else ({theirs(held, live)}): nothing "
+                f"{held.identity} was deleted and registered anew by somebody else ({_theirs(held, live)}): nothing "
                 "was changed. Run `pulumi refresh` to see theirs, then `pulumi up`",
                 status=404,
             )
@@ -93,7 +93,7 @@ class Registrations:
         live = self._registered(held)
         if live is not None and not held.is_same(Holding.of(live)):
             if not self.run.is_held(Holding.of(live)):
-                line = f"{held.identity} was registered anew by somebody else ({theirs(held, live)}): it is kept"
+                line = f"{held.identity} was registered anew by somebody else ({_theirs(held, live)}): it is kept"
                 operation.report("warning", line)
             return self.journal.forget(held.key)
         self.journal.begin_deletion(held.key)
@@ -180,6 +180,16 @@ def report_kept(held: Holding) -> None:
     operation.report("info", f"{held.identity} is kept: another object of the state stands for it")
 
 
+def is_another(held: Holding, live: Live) -> bool:
+    """Whether what was read or written is not what the state stood for until now; say so."""
+    if is_other := not held.is_same(Holding.of(live)):
+        line = (
+            f"{held.identity} is another registration by now ({_theirs(held, live)}): the state stands for that one"
+        )
+        operation.report("warning", f"{line} from here on")
+    return is_other
+
+
 def delete_command(endpoint: str, kind: Kind, identity: Identifier) -> str:
     """Return what to type to delete a registration by hand."""
     if not endpoint:
@@ -190,8 +200,7 @@ def delete_command(endpoint: str, kind: Kind, identity: Identifier) -> str:
     return f'curl -X DELETE {url} -H "apikey: $ENKRYPTAI_API_KEY" {named}'
 
 
-def theirs(held: Holding, live: Live) -> str:
-    """Return what tells another registration from the one that a state has."""
+def _theirs(held: Holding, live: Live) -> str:
     is_told = held.number not in (None, live.number)
     ours = f"{live.number_name} {held.number}" if is_told else f"one since {plain(held.created_at[:19])}"
     return f"{shown(live)}; the state has {ours}"

@@ -579,6 +579,18 @@ def test_an_update_on_another_machine_needs_no_notes(machine: Machine, elsewhere
     assert api.registered()["x/1"]["model_id"] == a.number
 
 
+def test_what_is_made_anew_just_before_an_update_is_told(machine: Machine, api: Api) -> None:
+    """The list that shows whose it is may be a minute old, and an update names no number."""
+    a, b = machine.run().create("a"), machine.run().create("b", "y/1")
+    run = machine.run()
+    run.update(b, model_name="new")
+    theirs = api.make_anew()
+    a = run.update(a, model_name="new")
+    assert a.number == theirs["model_id"]
+    assert machine.told()[-1].startswith("warning: x/1 is another registration by now (model_id ")
+    assert run.diff(a, model_name="new").changes == []
+
+
 def test_without_numbers_a_model_made_anew_is_told_by_its_time(machine: Machine, api: Api) -> None:
     api.edit = hiding("model_id")
     a = machine.run().create("a")

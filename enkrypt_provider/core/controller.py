@@ -25,7 +25,7 @@ from .create import Create
 from .database import Database
 from .diff import Change, Rule
 from .holding import Holding
-from .registrations import Registrations, report_kept
+from .registrations import Registrations, report_kept, theirs
 from .registrations import connect as connect
 from .requests import CheckResult as CheckResult
 from .requests import DiffResult as DiffResult
@@ -212,6 +212,11 @@ class Controller:
     def _as_read(self, held: Holding, declared: Properties, live: Live) -> Registered:
         if not held.is_same(Holding.of(live)):
             # Somebody made it anew, with keys of their own.
+            operation.report(
+                "warning",
+                f"{held.identity} is another registration by now ({theirs(held, live)}): the state stands for that "
+                "one from here on",
+            )
             declared = differences.without_secrets(declared, self._kind)
         inputs = codec.from_state(self._kind, differences.settle(declared, live, self._kind))
         return Registered(str(live.identity), self._state(inputs, live.computed), inputs)

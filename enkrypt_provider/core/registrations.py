@@ -68,7 +68,7 @@ class Registrations:
             raise self._gone(held)
         if not held.is_same(Holding.of(live)):
             raise ModelNotFound(
-                f"{held.identity} was deleted and registered anew by somebody else ({_theirs(held, live)}): nothing "
+                f"{held.identity} was deleted and registered anew by somebody else ({theirs(held, live)}): nothing "
                 "was changed. Run `pulumi refresh` to see theirs, then `pulumi up`",
                 status=404,
             )
@@ -93,7 +93,7 @@ class Registrations:
         live = self._registered(held)
         if live is not None and not held.is_same(Holding.of(live)):
             if not self.run.is_held(Holding.of(live)):
-                line = f"{held.identity} was registered anew by somebody else ({_theirs(held, live)}): it is kept"
+                line = f"{held.identity} was registered anew by somebody else ({theirs(held, live)}): it is kept"
                 operation.report("warning", line)
             return self.journal.forget(held.key)
         self.journal.begin_deletion(held.key)
@@ -190,7 +190,8 @@ def delete_command(endpoint: str, kind: Kind, identity: Identifier) -> str:
     return f'curl -X DELETE {url} -H "apikey: $ENKRYPTAI_API_KEY" {named}'
 
 
-def _theirs(held: Holding, live: Live) -> str:
+def theirs(held: Holding, live: Live) -> str:
+    """Return what tells another registration from the one that a state has."""
     is_told = held.number not in (None, live.number)
     ours = f"{live.number_name} {held.number}" if is_told else f"one since {plain(held.created_at[:19])}"
     return f"{shown(live)}; the state has {ours}"

@@ -231,6 +231,9 @@ def test_what_somebody_made_anew_is_theirs(sample: Sample, machine: Machine, api
     run.delete(a)
     assert api.live(sample.id) == before
     assert machine.told() == [f"warning: {sample.id} was registered anew by somebody else {told}: it is kept"]
+    assert run.found(a).number == theirs[number]
+    line = f"warning: {sample.id} is another registration by now {told}: the state stands for that one from here on"
+    assert machine.told() == [line]
 
 
 @pytest.mark.parametrize("moment", ["find", "modify"])

@@ -23,6 +23,8 @@ from .registrations import Registrations
 
 CLOCK_SLACK: Final = 5.0
 """Seconds by which the API's own clocks may disagree, and the `Date` header's second is cut."""
+DELETION_WAITS: Final = (0.0, *(1.0,) * 20)
+"""Seconds before each look whether another resource's deletion, which may wait for its turn, is done."""
 
 _MAY_BE_TAKEN: Final[Mapping[int, tuple[float, ...]]] = {400: (0.0,), 409: VISIBILITY_WAITS, 422: (0.0,)}
 """That a taken identity is refused is proven, with which status is not: it is looked up after each of these waits,
@@ -177,7 +179,7 @@ class Create:
         self._given_up = found
         self._registrations.run.hold(found)
         return self._journal.began_deletion(found.key) and any(
-            self._client.find(self._kind, self._identity, (wait,)) is None for wait in VISIBILITY_WAITS
+            self._client.find(self._kind, self._identity, (wait,)) is None for wait in DELETION_WAITS
         )
 
     def _overwrite(self, live: Live) -> Live:

@@ -183,8 +183,13 @@ class Controller:
                 return Registered(request.id, request.state, declared)
             self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
             self.registrations.journal.keep(held.key)
-            live = self._found(request, held)
-            return self._as_read(held, declared, live) if live else Registered()
+            if live := self._found(request, held):
+                return self._as_read(held, declared, live)
+            self._report_once(
+                f"what {self._settings.shown_endpoint} does not show is dropped from the state: it was deleted, or "
+                "the API key is of another project"
+            )
+            return Registered()
 
     def _as_read(self, held: Holding, declared: Properties, live: Live) -> Registered:
         if not held.is_same(Holding.of(live)):

@@ -425,6 +425,17 @@ def test_equal_numbers_of_two_accounts_are_no_proof(machine: Machine, api: Api, 
     assert there.registered()["x/1"]["model_name"] == "theirs"
 
 
+def test_what_a_refresh_drops_from_the_state_is_told_once(machine: Machine, api: Api) -> None:
+    """The key may be of another project: the next `up` would register all of it there, and leave the old ones."""
+    a, b = machine.run().create("a"), machine.run().create("b", "y/1")
+    run = machine.run(api, key="another")
+    assert run.read(a) is run.read(b) is None
+    assert machine.told() == [
+        "warning: what http://127.0.0.1 does not show is dropped from the state: it was deleted, or the API key is "
+        "of another project"
+    ]
+
+
 def test_a_refresh_at_another_endpoint_does_not_say_that_it_is_gone(machine: Machine, there: Api) -> None:
     a = machine.run().create("a")
     there.register(model_name="theirs")

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 from pulumi.runtime import rpc
 
-from enkrypt_provider.frontends.property_values import with_unknown, without_secrets, without_unknown
+from enkrypt_provider.frontends.property_values import with_unknown, without_unknown
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Properties
 from enkrypt_provider.kinds.markers import Dialect
@@ -399,3 +399,12 @@ def marked() -> st.SearchStrategy[Any]:
     return st.recursive(
         scalar, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4), max_leaves=8
     )
+
+
+def without_secrets(value: Any) -> Any:
+    """A value in the clear, as the engine makes it before it asks a provider."""
+    if rpc.is_rpc_secret(value):
+        return without_secrets(rpc.unwrap_rpc_secret(value))
+    if isinstance(value, dict):
+        return {name: without_secrets(item) for name, item in value.items()}
+    return [without_secrets(item) for item in value] if isinstance(value, list) else value

@@ -110,11 +110,12 @@ def runtime_imports(path: Path) -> Iterator[str]:
         ("import enkrypt_provider.frontends.dynamic", "tenacity"),
         ("import enkrypt_provider.frontends.plugin.__main__", "pydantic"),
         ("import enkrypt_provider.cli.printing, enkrypt_provider.cli.registrations", "pulumi"),
+        ("import enkrypt_provider.cli.doctor", "pulumi"),
     ],
 )
 def test_what_is_not_needed_is_not_loaded(imported: str, unwanted: str) -> None:
     """Each command would wait for it: a program that declares models, a run that changes nothing, the plugin that a
-    YAML program asks for its schema, `list`."""
+    YAML program asks for its schema, `list`, `doctor`."""
     code = f"import sys; {imported}; print({unwanted!r} in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
     assert ran.stdout == "False\n"

@@ -15,7 +15,7 @@ from typing import Any, Final
 import pulumi
 import pytest
 from core.machines import Api, Machine
-from documents import minimal
+from documents import minimal, without_secrets
 from mocked import run
 
 import enkrypt_provider
@@ -27,7 +27,7 @@ from enkrypt_provider.core.controller import Controller, connect
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
-from enkrypt_provider.frontends.property_values import OWNER, without_secrets
+from enkrypt_provider.frontends.property_values import OWNER
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
 from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY

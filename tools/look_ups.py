@@ -116,7 +116,7 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from .invoke import invoke, invoke_output
+from .package_types import invoke, invoke_output
 
 if TYPE_CHECKING:
     from . import outputs

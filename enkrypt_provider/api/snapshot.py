@@ -5,6 +5,7 @@ A list that is older than a call of ours that changed something is not read for 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -19,8 +20,8 @@ from .client import VISIBILITY_WAITS, EnkryptClient
 
 FRESH: Final = 10.0
 """Seconds for which a list is read."""
-NUMBERS_FRESH: Final = 60.0
-"""Seconds for which a list is read for the numbers alone, whatever we changed ourselves."""
+STILL_FRESH: Final = 60.0
+"""Seconds for which a list is read for what we did not change ourselves."""
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Snapshot:
         self._clock = clock
         self._lock = threading.Lock()
         self._change = object()  # another one for each change; a count could lose one of two threads'
+        self._changed: set[Identifier] = set()
         self._list = _List()
 
     def find(self, identity: Identifier) -> Live | None:
@@ -62,24 +64,27 @@ class Snapshot:
         """Read one registration by itself: again, after a while, where it is not there and a new list shows it."""
         live = self._client.find(self._kind, identity)
         if live is None and identity in self.identities():
-            self.changed()
+            self.changed(identity)
             if identity in self.identities():
                 live = self._client.find(self._kind, identity, VISIBILITY_WAITS)
                 if live is None:
                     raise UnexpectedResponse(f"{identity}: the API lists it and says that it is not there; try again")
         return live
 
-    def has_number(self, identity: Identifier, number: object) -> bool:
-        """Whether the list shows the registration with this number. False means that it must be read by itself."""
-        item = self._current(NUMBERS_FRESH, ours_too=False).items.get(identity)
-        return item is not None and number is not None and str(item.get(self._kind.number)) == str(number)
+    def listed(self, identity: Identifier) -> Live | None:
+        """Return what the list shows of a registration that we did not change; None means that it must be read."""
+        item = self._current(STILL_FRESH, ours_too=False).items.get(identity)
+        with contextlib.suppress(UnexpectedResponse):
+            return codec.read(self._kind, item) if item and identity not in self._changed else None
+        return None
 
     def identities(self) -> Iterable[Identifier]:
         """Return the identities that the list shows."""
         return self._current(FRESH, ours_too=True).known
 
-    def changed(self) -> None:
-        """Must be called after every call that may have changed something."""
+    def changed(self, identity: Identifier) -> None:
+        """Must be called after every call that may have changed a registration."""
+        self._changed.add(identity)
         self._change = object()
 
     def _current(self, seconds: float, *, ours_too: bool) -> _List:

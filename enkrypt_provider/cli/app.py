@@ -112,13 +112,14 @@ def list_(
     kinds = kinds_typed(kind)
     client = _sources(stack, endpoint, dialect).client()
     found = registrations.registrations(client, name or (), printing.watching("Reading"), kinds)
-    lives = list(registrations.readable(found))
+    lives = [one.live for one in found if one.live]
     if as_json:
         printing.print_json([printing.document(live) for live in lives])
     else:
         printing.listed(lives, printing.nothing(kinds, name, client.settings.shown_endpoint))
-    problems = [registration.problem for registration in found if registration.problem]
-    printing.problems(problems)
+    problems = [one.problem for one in found if one.problem]
+    for problem in problems:
+        typer.echo(f"error: {problem}", err=True)
     raise typer.Exit(1 if problems else 0)
 
 
@@ -172,12 +173,13 @@ def health(
     from . import printing, registrations
 
     client = _sources(stack, endpoint, dialect).client()
-    found = registrations.health(client, registrations.registration(client, model, [MODEL]))
+    live = registrations.registration(client, model, [MODEL])
+    illness = registrations.illness(client, live)
     if as_json:
-        printing.print_json({"model": str(found.identity), "healthy": not found.illness, "reason": found.illness})
+        printing.print_json({"model": str(live.identity), "healthy": not illness, "reason": illness})
     else:
-        typer.echo(f"{found.identity}: {found.illness or 'healthy'}")
-    raise typer.Exit(1 if found.illness else 0)
+        typer.echo(f"{live.identity}: {illness or 'healthy'}")
+    raise typer.Exit(1 if illness else 0)
 
 
 @command("import")
@@ -221,13 +223,14 @@ def import_(
       enkrypt-provider import policies deployments --stack prod --all --python imported.py
     """
     from . import import_dialogue, printing
+    from .import_plan import Wishes
     from .sources import Sources
     from .stack import Stack
 
     if python and not python.stem.isidentifier():
         raise typer.BadParameter("a module's name must be an identifier", param_hint="--python")
     target = Stack(stack) if stack else Stack.selected()
-    wishes = import_dialogue.Wishes(
+    wishes = Wishes(
         kinds=kinds_typed(kind),
         patterns=name or (),
         python=python,
@@ -237,7 +240,7 @@ def import_(
         asks=printing.person() and not everything,
         is_native=native,
     )
-    client = Sources(target, _overrides(endpoint, dialect)).client()
+    client = Sources(target, {"endpoint": endpoint, "dialect": dialect}).client()
     raise typer.Exit(0 if import_dialogue.hold(target, client, wishes) else 1)
 
 
@@ -277,11 +280,11 @@ def plugin_command(action: Annotated[str, typer.Argument(metavar="install", hidd
     Examples:
       enkrypt-provider plugin install
     """
-    from . import plugin
+    from . import native
 
     if action != "install":
         raise typer.BadParameter("must be install", param_hint="the action")
-    typer.echo(f"pulumi-resource-enkrypt {plugin.install()} is installed")
+    typer.echo(f"{native.PROGRAM} {native.install()} is installed")
 
 
 command()(serve)
@@ -291,8 +294,4 @@ def _sources(stack: str | None, endpoint: str | None, dialect: str | None) -> So
     from .sources import Sources
     from .stack import Stack
 
-    return Sources(Stack(stack) if stack else None, _overrides(endpoint, dialect))
-
-
-def _overrides(endpoint: str | None, dialect: str | None) -> dict[str, str]:
-    return {"endpoint": endpoint or "", "dialect": dialect or ""}
+    return Sources(Stack(stack) if stack else None, {"endpoint": endpoint, "dialect": dialect})

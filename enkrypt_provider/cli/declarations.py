@@ -16,13 +16,12 @@ from ..errors import Problem
 from ..kinds import codec
 from ..kinds.kind import Kind, Live, Properties
 from ..kinds.markers import Dialect
-from ..kinds.plain import UNKNOWN
+from ..kinds.plain import UNKNOWN, changed, leaves
 from ..kinds.shortened import shortened
 from ..program import placeholders
 from .masking import replaced
-from .registrations import Key, key_of
+from .registrations import Key
 from .stack_secrets import Secret, Secrets, numbered
-from .trees import changed, leaves
 
 
 @dataclass(frozen=True)
@@ -40,28 +39,21 @@ class Declaration:
 
     @property
     def key(self) -> Key:
-        return key_of(self.live)
+        return self.live.key
 
     @cached_property
     def secrets(self) -> list[str]:
         """The names of the secrets that it needs."""
         return list(dict.fromkeys(leaf.name for _, leaf in leaves(self.arguments) if isinstance(leaf, Secret)))
 
-    def parsed(self, dialect: Dialect, value_of: Callable[[str], Any]) -> tuple[Properties, list[Problem]]:
+    def parsed(
+        self, dialect: Dialect, value_of: Callable[[str], Any] = lambda _name: UNKNOWN
+    ) -> tuple[Properties, list[Problem]]:
         """Return what `check` makes of the arguments with these values of the secrets, and the rules they break."""
         return codec.parse(self.kind, filled(self.arguments, value_of), dialect)
 
-    def problems(self, dialect: Dialect) -> list[Problem]:
-        """Return the rules that the arguments break whatever the secrets are."""
-        return self.parsed(dialect, unknown)[1]
 
-
-def unknown(_name: str) -> Any:
-    """Return the value of a secret that is not known yet."""
-    return UNKNOWN
-
-
-def filled(arguments: Any, value_of: Callable[[str], Any]) -> Any:
+def filled(arguments: Any, value_of: Callable[[str], Any] = lambda _name: UNKNOWN) -> Any:
     """Return `arguments` with a value in the place of each `Secret`."""
     return changed(arguments, lambda leaf: value_of(leaf.name) if isinstance(leaf, Secret) else leaf)
 
@@ -105,10 +97,10 @@ def declared(
     """Yield the declarations that the catalogue of a kind has already of these registrations."""
     for name, entry in entries.items():
         arguments = placeholders.mapped(entry, placeholders.SECRET, Secret)
-        inputs, problems = (
-            codec.parse(kind, filled(arguments, unknown), dialect) if isinstance(entry, dict) else ({}, [])
-        )
-        identity = kind.known_identity(inputs) if inputs and not problems else None
+        if not isinstance(arguments, dict):
+            continue  # what is no declaration is the program's to tell
+        inputs, problems = codec.parse(kind, filled(arguments), dialect)
+        identity = None if problems else kind.known_identity(inputs)
         if live := lives.get((kind, identity)) if identity else None:
             yield Declaration(name, live, arguments, is_new=False)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import platform
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -20,8 +19,7 @@ from ..settings import EMBEDDED, Settings
 from . import engine
 from .doctor_state import API_KEY, Account, examine_state
 from .findings import Finding, fingerprint
-from .kind_words import totals
-from .registrations import dialect_of, items
+from .registrations import dialect_of, items, totals
 from .sources import Sources, no_database
 
 PYTHON: Final = "3.10"
@@ -66,10 +64,8 @@ def _engine() -> Iterator[Finding]:
         yield Finding("engine", str(error), ok=False)
         return
     found = _version("engine", str((about.get("cliAbout") or {}).get("version") or ""), ENGINE)
-    if pulumi := None if engine.is_on_path() else engine.find():
-        found = replace(
-            found, says=f"{found.says}; it is not on PATH", do=found.do or f'export PATH="{pulumi.parent}:$PATH"'
-        )
+    if command := engine.path_command():
+        found = replace(found, says=f"{found.says}; it is not on PATH", do=found.do or command)
     yield found
     for plugin in about.get("plugins") or []:
         if (plugin.get("kind"), plugin.get("name")) == ("language", "python"):
@@ -132,9 +128,6 @@ def _unused(sources: Sources, name: str) -> str:
 
 def _access(settings: Settings) -> Generator[Finding, None, Account | None]:
     """Yield what the API says, and return the account's registrations where it lists them."""
-    if settings.database and importlib.util.find_spec("flask") is None:
-        yield Finding("access", "the embedded emulator is not installed", ok=False, do="install the extra `emulator`")
-        return None
     if settings.database and not settings.database.is_file():
         yield Finding("access", no_database(settings))
         return None
@@ -150,7 +143,7 @@ def _access(settings: Settings) -> Generator[Finding, None, Account | None]:
         yield Finding("project", f"the key belongs to the project {plain(project, 60)}")
     for kind in KINDS:
         yield from _dialects(kind, registered[kind], settings.dialect)
-    return Account(settings.account, settings.shown_endpoint, registered)
+    return Account(settings.account, registered)
 
 
 def _dialects(kind: Kind, registered: Sequence[Mapping[str, Any]], configured: str) -> Iterator[Finding]:

@@ -8,30 +8,25 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from pulumi.dynamic.dynamic import PROVIDER_KEY
-
 from ..core.controller import ACCOUNT
 from ..errors import ConfigurationError, plain
 from ..kinds.kind import Json, Kind, at
 from ..kinds.registry import KINDS
 from ..settings import Settings
 from .findings import Finding, fingerprint, some
-from .import_file import pickled_provider
-from .kind_words import counted, joined, totals
 from .native import plugin
-from .registrations import Key
+from .registrations import Key, counted, joined, totals
 from .sources import Sources
-from .stack import PROVIDER_TYPES, Resource, revealed
+from .stack import PROVIDER_KEY, PROVIDER_TYPES, Resource, revealed
 
 API_KEY: Final = "enkrypt:apiKey"
 
 
 @dataclass(frozen=True)
 class Account:
-    """The account of the settings: its name in a state, its address, and the items of its lists."""
+    """The account of the settings: its name in a state, and the items of its lists."""
 
     name: str
-    shown: str
     registered: Mapping[Kind, Sequence[Mapping[str, Json]]] = field(repr=False)
 
     @cached_property
@@ -191,6 +186,8 @@ def _provider(sources: Sources, provider: Resource) -> Finding:
 
 
 def _is_by_reference(resource: Resource) -> bool:
+    from .import_file import pickled_provider  # loads pulumi, which a native stack does not need
+
     ours = resource.kind and pickled_provider(resource.kind)
     return all(revealed(held.get(PROVIDER_KEY)) == ours for held in (resource.inputs, resource.outputs))
 

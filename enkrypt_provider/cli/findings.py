@@ -42,14 +42,14 @@ def some(names: Sequence[str]) -> str:
 
 def tell(found: Iterable[Finding], *, as_json: bool) -> bool:
     """Print what was found, each as soon as it is known. Return whether nothing is a problem."""
-    if as_json:
-        known = list(found)
-        print_json({"ok": all(one.ok for one in known), "findings": [asdict(one) for one in known]})
-        return all(one.ok for one in known)
-    is_well = True
+    known: list[Finding] = []
     for one in found:
-        _print(one)
-        is_well = is_well and one.ok
+        known.append(one)
+        if not as_json:
+            _print(one)
+    is_well = all(one.ok for one in known)
+    if as_json:
+        print_json({"ok": is_well, "findings": [asdict(one) for one in known]})
     return is_well
 
 

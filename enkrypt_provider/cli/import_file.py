@@ -6,29 +6,25 @@ secrets in the clear until the engine encrypts them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
+from pulumi.dynamic.dynamic import serialize_provider
 
 from .. import provider
 from ..core import diff as differences
 from ..core.controller import ACCOUNT
 from ..errors import ConfigurationError
 from ..frontends.package_names import package_steps, to_package
+from ..frontends.package_values import open_outputs
+from ..frontends.property_values import hidden_at
 from ..kinds import codec
 from ..kinds.kind import Kind, Properties
 from ..kinds.markers import Dialect
-from ..kinds.secrets import replaced_at
 from .declarations import Declaration
-from .stack import secret, type_of
+from .stack import PROVIDER_KEY, secret, type_of
 
 Json = Any
-
-
-def document(entries: Iterable[Json]) -> Json:
-    """Return the content of an import file."""
-    return {"resources": list(entries)}
 
 
 def entry(
@@ -38,29 +34,25 @@ def entry(
 
     Raise `ConfigurationError` where a secret's value breaks a rule.
     """
-    kind, inputs = declaration.kind, _inputs(declaration, secrets, dialect)
-    held = (_native if is_native else _dynamic)(kind, inputs, {**declaration.live.computed, ACCOUNT: account})
-    return {"name": declaration.name, "id": str(declaration.live.identity), **held}
+    kind, live = declaration.kind, declaration.live
+    settled = differences.settle(_declared(declaration, secrets, dialect), live, kind)
+    held = _native if is_native else _dynamic
+    properties = held(kind, codec.from_state(kind, settled), {**live.computed, ACCOUNT: account})
+    type_ = type_of(kind, is_native=is_native)
+    return {"type": type_, "name": declaration.name, "id": str(live.identity), **properties}
 
 
 def _dynamic(kind: Kind, inputs: Properties, told: Properties) -> Json:
-    hidden = {**replaced_at(inputs, kind.secret_paths(inputs), _secret), PROVIDER_KEY: pickled_provider(kind)}
-    return {"type": type_of(kind), "inputs": hidden, "outputs": {**hidden, **told}}
+    hidden = {**hidden_at(inputs, kind.secret_paths(inputs), secret), PROVIDER_KEY: pickled_provider(kind)}
+    return {"inputs": hidden, "outputs": {**hidden, **told}}
 
 
 def _native(kind: Kind, inputs: Properties, told: Properties) -> Json:
     paths = [package_steps(kind, path) for path in kind.secret_paths(inputs)]
-    outputs = differences.without_secrets({**inputs, **told}, kind)
     return {
-        "type": type_of(kind, is_native=True),
-        "inputs": replaced_at(to_package(kind, inputs), paths, _secret),
-        "outputs": to_package(kind, outputs),
+        "inputs": hidden_at(to_package(kind, inputs), paths, secret),
+        "outputs": open_outputs(kind, {**inputs, **told}),
     }
-
-
-def _secret(value: Json) -> Json:
-    # As the front ends mark an object: each value in it.
-    return {name: _secret(item) for name, item in value.items()} if isinstance(value, dict) else secret(value)
 
 
 def drift(declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect) -> list[str]:
@@ -72,12 +64,6 @@ def drift(declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect
 def pickled_provider(kind: Kind) -> str:
     """Return the provider as every state should hold it: by reference."""
     return str(serialize_provider(getattr(provider, f"{kind.name}Provider")()))
-
-
-def _inputs(declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect) -> Properties:
-    kind = declaration.kind
-    settled = differences.settle(_declared(declaration, secrets, dialect), declaration.live, kind)
-    return codec.from_state(kind, settled)
 
 
 def _declared(declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect) -> Properties:

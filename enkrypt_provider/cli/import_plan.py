@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigurationError, plain
@@ -20,26 +21,42 @@ from ..kinds.plain import UNKNOWN
 from ..kinds.registry import KINDS
 from ..program import placeholders
 from . import import_file, stack_file
-from .declarations import Declaration, declare, declared, missing, names_for
+from .declarations import Declaration, declare, declared, names_for
 from .masking import secret_numbers
-from .registrations import Key, key_of, matches
+from .registrations import Key, matches
 from .stack import NAMESPACE, Resource, Stack
 from .stack_secrets import Secrets, repeated_in
 
 
 @dataclass(frozen=True)
+class Wishes:
+    """What the command line says of an import.
+
+    `python` names a module to write instead of the catalogue's entries; `masked_as` the secret that stands for every
+    key that the API masks. `at_once` imports without a `file`. `asks` is false where nobody can answer.
+    `is_native` is None where the stack and its program say by which provider.
+    """
+
+    kinds: Sequence[Kind]
+    patterns: Sequence[str]
+    python: Path | None
+    masked_as: str
+    file: Path
+    at_once: bool
+    asks: bool
+    is_native: bool | None
+
+
+@dataclass(frozen=True)
 class Target:
-    """Where registrations are imported to: a stack and what its state has, and whether its catalogue or a module
-    declares them, for the native plugin or not. `masked_as` names the secret that stands for every key that the API
-    masks."""
+    """Where registrations are imported to: a stack, what its state has, whether the native plugin manages it."""
 
     stack: Stack
     dialect: Dialect
     account: str
     resources: Sequence[Resource]
-    in_catalogue: bool = True
-    masked_as: str = ""
-    is_native: bool = False
+    is_native: bool
+    wishes: Wishes
 
     @cached_property
     def held(self) -> set[Key]:
@@ -48,7 +65,7 @@ class Target:
 
     def entries(self, kind: Kind) -> dict[str, Any]:
         """Return the catalogue, where it declares what is imported, with this stack's values in it."""
-        found = catalogue_of(self.stack, kind) if self.in_catalogue else {}
+        found = {} if self.wishes.python else catalogue_of(self.stack, kind)
         values = self.stack.values
         filled: dict[str, Any] = placeholders.mapped(
             found, placeholders.VALUE, lambda name: placeholders.meant(values.get(name, ""))
@@ -57,18 +74,19 @@ class Target:
 
     def obstacle(self, declaration: Declaration) -> str:
         """Return why something cannot be declared here, or ""."""
-        if problems := declaration.problems(self.dialect):
-            return str(problems[0])
-        if declaration.is_new and (numbers := secret_numbers(declaration.kind, declaration.live.inputs)):
+        _, problems = declaration.parsed(self.dialect)
+        if problems or not declaration.is_new:
+            return str(problems[0]) if problems else ""
+        if numbers := secret_numbers(declaration.kind, declaration.live.inputs):
             return f"{numbers[0]}: is a number and a secret by its name, and Pulumi's secrets are texts"
-        why = self._hindrance(declaration) if self.in_catalogue and declaration.is_new else ""
-        return f"{why}: use --python" if why else ""
-
-    def _hindrance(self, declaration: Declaration) -> str:
         name = catalogue_name(declaration.kind)
+        if self.wishes.python:
+            return ""
         if self.stack.get(name) not in ("", "{}") and self.stack.origin(name) != self.stack.file.name:
-            return "the catalogue stands in Pulumi.yaml and is every stack's"  # one in the stack's file would hide it
-        return stack_file.obstacle(declaration.arguments)
+            # One in the stack's file would hide it.
+            return "the catalogue stands in Pulumi.yaml and is every stack's: use --python"
+        why = stack_file.obstacle(declaration.arguments)
+        return f"{why}: use --python" if why else ""
 
 
 @dataclass
@@ -85,17 +103,13 @@ class Plan:
         """The declarations that are to be written."""
         return [declaration for declaration in self.declarations if declaration.is_new]
 
-    def missing(self) -> dict[str, list[str]]:
-        """Return the secrets that the API masks and the stack does not hold, and the resources that need each."""
-        return missing(self.declarations, self.secrets)
-
     def problem_with(self, secret: str, value: str) -> str:
         """Return the rule that a value of a secret breaks, or ""."""
-        users = (one for one in self.declarations if secret in one.secrets)
-        found = (
-            one.parsed(self.target.dialect, lambda name: value if name == secret else UNKNOWN)[1] for one in users
-        )
-        return next((problems[0].rule for problems in found if problems), "")
+        for one in (one for one in self.declarations if secret in one.secrets):
+            _, problems = one.parsed(self.target.dialect, lambda name: value if name == secret else UNKNOWN)
+            if problems:
+                return problems[0].rule
+        return ""
 
     def to_set(self) -> dict[str, str]:
         """Return the secrets that the stack must be given."""
@@ -115,7 +129,7 @@ class Plan:
             except ConfigurationError as error:
                 self.declarations.remove(one)
                 self.left_out.append((one.key, str(error)))
-        return import_file.document(entries)
+        return {"resources": entries}
 
     def drift(self) -> dict[str, list[str]]:
         """Return the resources that the next `up` would change, and their fields: declared by hand, and otherwise."""
@@ -126,13 +140,13 @@ class Plan:
 
 def planned(target: Target, chosen: Sequence[Live], every: Iterable[Key]) -> Plan:
     """Return the import of the registrations `chosen` out of `every` one."""
-    stack, lives = target.stack, {key_of(live): live for live in chosen}
+    stack, lives = target.stack, {live.key: live for live in chosen}
     entries = {kind: target.entries(kind) for kind in KINDS}
     before = {one.key: one for kind in KINDS for one in declared(kind, entries[kind], lives, target.dialect)}
     taken = {*chain(*entries.values()), *(resource.name for resource in target.resources)}
     names = names_for((key for key in every if key not in before and key not in target.held), taken)
     new = [live for key, live in lives.items() if key not in before]
-    masked_as = target.masked_as.removeprefix(NAMESPACE)
+    masked_as = target.wishes.masked_as.removeprefix(NAMESPACE)
     plan = Plan(target, Secrets(stack.secrets, masked_as, stack.values, repeated_in(new)))
     for key, live in lives.items():
         declaration = before.get(key) or declare(live, names[key], plan.secrets, target.dialect)
@@ -175,5 +189,5 @@ def _meant(word: str, names: Sequence[str]) -> list[int]:
     else:
         found = [place for place, name in enumerate(names) if matches(name, ["*" if word == "all" else word])]
     if not found:
-        raise ConfigurationError(f"{plain(word, 60)}: there is none of that")
+        raise ConfigurationError(f"{plain(word, 60)}: no such number or name")
     return found

@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from ..kinds.kind import Kind, Properties
 from ..kinds.markers import Secret
-from ..kinds.plain import dotted
-from ..kinds.secrets import Path, place_of, replaced_at
-from .trees import changed, leaves
+from ..kinds.plain import changed, dotted, leaves
+from ..kinds.secrets import Path, place_of
 
 STARS: Final = "***"
 
@@ -33,23 +32,17 @@ def label(kind: Kind, path: Path) -> str:
 def shown(kind: Kind, inputs: Properties) -> Properties:
     """Return canonical `inputs` for a person: `***` for each text and number that may be a secret."""
     masked = replaced(kind, inputs, lambda _label, _text: STARS)
-    found: Properties = replaced_at(masked, kind.secret_paths(inputs), lambda value: changed(value, _number_masked))
+    found: Properties = kind.with_secrets(
+        masked, lambda secret: changed(secret, lambda leaf: STARS if _is_number(leaf) else leaf)
+    )
     return found
 
 
 def secret_numbers(kind: Kind, inputs: Properties) -> list[str]:
     """Return the path of each number that may be a secret: a configuration's secrets are texts."""
-    found: list[str] = []
-    for path in kind.secret_paths(inputs):
-        holder: Any = inputs
-        for part in path:
-            holder = holder[part]
-        found += [dotted((*path, *below)) for below, leaf in leaves(holder) if _is_number(leaf)]
-    return found
-
-
-def _number_masked(leaf: Any) -> Any:
-    return STARS if _is_number(leaf) else leaf
+    secret = kind.secret_paths(inputs)
+    numbers = [path for path, leaf in leaves(inputs) if _is_number(leaf)]
+    return [dotted(path) for path in numbers if any(path[: len(place)] == place for place in secret)]
 
 
 def _is_number(leaf: Any) -> bool:

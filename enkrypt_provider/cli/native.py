@@ -1,14 +1,15 @@
-"""Whether a stack is of the native plugin, and whether the engine finds that."""
+"""The native plugin: whether a stack is of it, whether the engine finds it, and how the engine is told of it."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
+import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
-
-import yaml
+from typing import Final
 
 from .. import __version__
 from ..errors import ConfigurationError, plain
@@ -16,13 +17,28 @@ from ..frontends.package_schema import NAME
 from ..kinds.registry import KINDS
 from . import engine
 from .findings import Finding
-from .kind_words import joined
-from .stack import PROVIDER_TYPES, Resource, Stack, project_file, type_of
+from .registrations import joined
+from .stack import PROVIDER_TYPES, Resource, Stack, project_file, read_yaml, type_of
 
 PROGRAM: Final = "pulumi-resource-enkrypt"
+START: Final = "import sys; del sys.path[0]; from enkrypt_provider.frontends.plugin.__main__ import main; main()"
+"""Not by `-m`, which would find modules in the folder of whichever project uses the plugin."""
 INSTALL: Final = "run `enkrypt-provider plugin install`"
 _IMPORTS: Final = re.compile(r"^\s*(from enkrypt_provider\.native |import enkrypt_provider\.native\b|"
                              r"from enkrypt_provider import .*\bnative\b)", re.MULTILINE)  # fmt: skip
+
+
+def install() -> str:
+    """Install a launcher of this Python as the plugin, for every project of this user. Return its version.
+
+    Raise `ConfigurationError`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / PROGRAM
+        script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c {shlex.quote(START)} "$@"\n')
+        script.chmod(0o755)
+        engine.run("plugin", "install", "resource", NAME, __version__, "--file", str(script), "--reinstall")
+    return __version__
 
 
 def is_native(stack: Stack, resources: Iterable[Resource]) -> bool:
@@ -31,7 +47,7 @@ def is_native(stack: Stack, resources: Iterable[Resource]) -> bool:
     if managed:
         return any(resource.is_native for resource in managed)
     file = project_file(stack.folder)
-    program = file.parent / str(_project(file).get("main") or ".")
+    program = file.parent / str(read_yaml(file).get("main") or ".")
     is_imported = (_IMPORTS.search(module.read_text("utf-8", "replace")) for module in program.glob("*.py"))
     return _language(file) != "python" or any(is_imported)
 
@@ -42,13 +58,13 @@ def require_python(stack: Stack) -> None:
     if language != "python":
         types = joined([type_of(kind, is_native=True) for kind in KINDS], "or")
         raise ConfigurationError(
-            f"this project's program is no Python ({plain(language, 60)}): `pulumi import TYPE NAME ID` imports, and "
-            f"writes code in its language; TYPE is {types}"
+            f"this project's program is not in Python but in {plain(language, 60)}: run `pulumi import TYPE NAME ID`"
+            f", which also writes its code; TYPE is {types}"
         )
 
 
 def _language(file: Path) -> str:
-    runtime = _project(file).get("runtime")
+    runtime = read_yaml(file).get("runtime")
     return str(runtime.get("name") if isinstance(runtime, dict) else runtime)
 
 
@@ -60,7 +76,7 @@ def plugin(stack: Stack, resources: Iterable[Resource]) -> Iterator[Finding]:
 
 def _named(file: Path) -> Finding | None:
     """The plugin that Pulumi.yaml names."""
-    for one in (_project(file).get("plugins") or {}).get("providers") or []:
+    for one in (read_yaml(file).get("plugins") or {}).get("providers") or []:
         if one.get("name") == NAME:
             folder = file.parent / str(one.get("path"))
             says = f"{plain(one.get('path'))}, from {file.name}"
@@ -80,13 +96,6 @@ def _installed(stack: Stack) -> Finding:
     ]
     if __version__ in versions or (not versions and shutil.which(PROGRAM)):
         return Finding("plugin", f"{__version__}, {'installed' if versions else 'on PATH'}")
-    found = (
-        f"version {' and '.join(versions)} is installed, this package is {__version__}"
-        if versions
-        else "none is found"
-    )
+    there = f"version {' and '.join(versions)} is installed, this package is {__version__}"
+    found = there if versions else "none is found"
     return Finding("plugin", f"{found}: the state's registrations need it", ok=False, do=INSTALL)
-
-
-def _project(file: Path) -> dict[str, Any]:
-    return yaml.safe_load(file.read_text(encoding="utf-8")) or {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
 
 import typer
 from typer.core import TyperCommand
@@ -48,15 +48,14 @@ def stacks(incomplete: str) -> list[str]:
 
 def kinds(incomplete: str) -> list[str]:
     """Return the kinds of registration, for the shell's completion."""
-    from ..kinds.registry import KINDS
+    from ..kinds.registry import SECTIONS
 
-    return [kind.calls.listed for kind in KINDS if kind.calls.listed.startswith(incomplete)]
+    return [name for name in SECTIONS if name.startswith(incomplete)]
 
 
 def kinds_typed(words: Sequence[str] | None) -> Sequence[Kind]:
     """Parse the kinds that a person typed, every one where they are none."""
-    from ..kinds.registry import KINDS
-    from .kind_words import kind_named
+    from ..kinds.registry import KINDS, kind_named
 
     try:
         return [kind_named(word) for word in words] if words else KINDS
@@ -108,9 +107,3 @@ class Command(TyperCommand):
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return what follows the command's name."""
         return ["[OPTIONS]", *(str(one.metavar) for one in self.get_params(ctx) if one.param_type_name == "argument")]
-
-
-def fail(message: str) -> NoReturn:
-    """End the command with exit code 1 and a message on stderr."""
-    typer.echo(message, err=True)
-    raise typer.Exit(1)

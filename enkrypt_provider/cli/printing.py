@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -21,12 +20,10 @@ from ..kinds.deployment import DEPLOYMENT
 from ..kinds.guardrails_policy import GUARDRAILS_POLICY
 from ..kinds.kind import Kind, Live, at
 from ..kinds.model import MODEL
-from ..kinds.plain import dotted
-from .kind_words import joined
+from ..kinds.plain import dotted, leaves
 from .masking import shown
-from .registrations import Registration, Watch
+from .registrations import Registration, Watch, joined
 from .stack_file import WIDTH, spelt
-from .trees import leaves
 
 Cell = Callable[[Live], object]
 
@@ -47,10 +44,6 @@ def _used(path: str) -> Cell:
     return policy
 
 
-def _number(live: Live) -> object:
-    return live.number or ""
-
-
 COLUMNS: Final[Mapping[Kind, Mapping[str, Cell]]] = {
     MODEL: {
         "name": lambda live: live.identity.name,
@@ -60,20 +53,20 @@ COLUMNS: Final[Mapping[Kind, Mapping[str, Cell]]] = {
         "endpoint": lambda live: address(at(live.inputs, "model_config.endpoint")),
         "hosting": _field("model_config.hosting_type"),
         "testing for": _field("testing_for"),
-        "model id": _number,
+        "model id": lambda live: live.number or "",
     },
     GUARDRAILS_POLICY: {
         "name": _field("name"),
         "detectors": _detectors,
         "description": _field("description"),
-        "policy id": _number,
+        "policy id": lambda live: live.number or "",
     },
     DEPLOYMENT: {
         "name": _field("name"),
         "model": lambda live: "/".join(at(live.inputs, name) for name in ("model_saved_name", "model_version")),
         "input policy": _used("input_guardrails_policy"),
         "output policy": _used("output_guardrails_policy"),
-        "deployment id": _number,
+        "deployment id": lambda live: live.number or "",
     },
 }
 """What is printed of a registration, one line for each."""
@@ -83,7 +76,7 @@ FIRST: Final[Mapping[Kind, Sequence[str]]] = {
 """The columns of a table, those that are left out last first; without an entry in the order of the columns."""
 ALWAYS: Final = 3
 """So many of them are never left out, but folded."""
-GAP: Final = 2
+ANY_WIDTH: Final = 1_000_000
 
 
 def person() -> bool:
@@ -127,7 +120,8 @@ def details(live: Live) -> None:
     if sys.stdout.isatty():
         print(spelt(document(live), width=min(WIDTH, Console().width)), end="")
     else:
-        _print_lines(flat(document(live)))
+        values = ((dotted(path), leaf) for path, leaf in leaves(document(live)))
+        _print_lines((path, leaf if isinstance(leaf, str) else json.dumps(leaf)) for path, leaf in values)
 
 
 def _print_lines(lines: Iterable[Sequence[object]]) -> None:
@@ -146,34 +140,24 @@ def _print_tables(rows: Sequence[tuple[Kind, Mapping[str, object], str]], before
 def _print_table(kind: Kind, rows: Sequence[tuple[Mapping[str, object], str]], before: Sequence[str]) -> None:
     """Print rows, each with the problem that takes the place of its last columns, in as many columns as fit."""
     console = Console()
-    columns = _fitting(kind, console.width, [cells for cells, _ in rows], before)
-    made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
-    for name in columns:
-        made.add_column(name.upper(), overflow="fold", no_wrap=name in ("#", "version"))
-    for cells, problem in rows:
-        texts = {**cells, **({_order(kind)[ALWAYS - 1]: problem} if problem else {})}
-        made.add_row(*(Text(plain(texts.get(name, ""), 10_000)) for name in columns))
-    console.print(made)
-
-
-def _order(kind: Kind) -> Sequence[str]:
-    return FIRST.get(kind) or tuple(COLUMNS[kind])
-
-
-def _fitting(kind: Kind, width: int, rows: Sequence[Mapping[str, object]], before: Sequence[str]) -> list[str]:
-    """Return the columns that fit a terminal, in their order."""
-    chosen = list(before)
-    used = sum(_widest(name, rows) + GAP for name in before)
-    for number, name in enumerate(_order(kind)):
-        used += _widest(name, rows) + GAP
-        if number >= ALWAYS and used - GAP > width:
+    order = FIRST.get(kind, tuple(COLUMNS[kind]))
+    for count in range(len(order), ALWAYS - 1, -1):
+        columns = [*before, *(name for name in COLUMNS[kind] if name in order[:count])]
+        whole = _table(columns, [cells for cells, _ in rows])
+        if console.measure(whole, options=console.options.update(max_width=ANY_WIDTH)).maximum <= console.width:
             break
-        chosen.append(name)
-    return [name for name in (*before, *COLUMNS[kind]) if name in chosen]
+    console.print(
+        _table(columns, [{**cells, order[ALWAYS - 1]: problem} if problem else cells for cells, problem in rows])
+    )
 
 
-def _widest(name: str, rows: Sequence[Mapping[str, object]]) -> int:
-    return max(len(name), *(len(plain(cells.get(name, ""), 10_000)) for cells in rows))
+def _table(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in columns:
+        table.add_column(name.upper(), overflow="fold", no_wrap=name in ("#", "version"))
+    for cells in rows:
+        table.add_row(*(Text(plain(cells.get(name, ""), 10_000)) for name in columns))
+    return table
 
 
 def watching(what: str) -> Watch:
@@ -208,14 +192,3 @@ def document(live: Live) -> dict[str, Any]:
     """Return a registration with its kind and everything that is known of it, secrets as `***`."""
     kind = live.kind
     return {"kind": kind.noun, **shown(kind, live.inputs), **live.computed}
-
-
-def flat(value: Any) -> Iterable[tuple[str, object]]:
-    """Return every value in a document, by its path."""
-    return [(dotted(path), leaf if isinstance(leaf, str) else json.dumps(leaf)) for path, leaf in leaves(value)]
-
-
-def problems(found: Iterable[str]) -> None:
-    """Print problems on stderr, one on each line."""
-    for problem in found:
-        typer.echo(f"error: {problem}", err=True)

@@ -5,21 +5,20 @@ A registration that cannot be read is told with the others; it is no reason to s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 from ..api.client import EnkryptClient
 from ..api.redaction import redacted
-from ..core.health import illness
-from ..errors import EnkryptError, ModelNotFound, UnexpectedResponse, near_match, plain
+from ..core import health
+from ..errors import EnkryptError, ModelNotFound, near_match, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Json, Kind, Live, at
 from ..kinds.markers import Dialect, InV2
 from ..kinds.registry import KINDS
-from .kind_words import joined
 
 Watch = Callable[[Sequence[Any]], Iterable[Any]]
 """Goes through a sequence while somebody may be watching how far it is."""
@@ -41,11 +40,6 @@ class Registration:
         return self.kind, self.identity
 
 
-def key_of(live: Live) -> Key:
-    """Return what tells a registration apart from all others."""
-    return live.kind, live.identity
-
-
 def registrations(
     client: EnkryptClient,
     patterns: Sequence[str] = (),
@@ -59,14 +53,23 @@ def registrations(
     """
     found: list[Registration] = []
     for kind in kinds:
-        listed = [item for item in items(client, kind) if matches(kind.identity_in(item).name, patterns)]
-        whole = [_read(kind, item) for item in listed if codec.is_whole(kind, item)]
-        others = [Registration(kind, kind.identity_in(item)) for item in listed if not codec.is_whole(kind, item)]
-        unread = [one for one in others if not known(one.key)]
-        read = [_fetched(client, one) for one in watch(unread)]
-        held = [one for one in others if known(one.key)]
-        found += sorted([*whole, *read, *held], key=lambda one: (one.identity.name, one.identity.version))
+        listed = [(kind.identity_in(item), item) for item in items(client, kind)]
+        wanted = [(identity, item) for identity, item in listed if matches(identity.name, patterns)]
+        for identity, item in watch(sorted(wanted, key=lambda one: (one[0].name, one[0].version))):
+            if known((kind, identity)) and not codec.is_whole(kind, item):
+                found.append(Registration(kind, identity))
+            else:
+                found.append(_read(client, kind, identity, item))
     return found
+
+
+def _read(client: EnkryptClient, kind: Kind, identity: Identifier, item: Json) -> Registration:
+    is_whole = codec.is_whole(kind, item)
+    try:
+        live = codec.read(kind, item) if is_whole else client.get(kind, identity)
+    except EnkryptError as error:
+        return Registration(kind, identity, problem=f"{plain(identity)}: {error}" if is_whole else str(error))
+    return Registration(kind, identity, live)
 
 
 def items(client: EnkryptClient, kind: Kind) -> list[Mapping[str, Json]]:
@@ -77,11 +80,6 @@ def items(client: EnkryptClient, kind: Kind) -> list[Mapping[str, Json]]:
 def matches(name: str, patterns: Sequence[str]) -> bool:
     """Whether `name` matches one of the patterns, or there are none."""
     return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def readable(found: Iterable[Registration]) -> Iterator[Live]:
-    """Yield those that could be read."""
-    return (registration.live for registration in found if registration.live)
 
 
 def dialect_of(kind: Kind, item: Mapping[str, Json]) -> Dialect | None:
@@ -146,30 +144,27 @@ def _near(client: EnkryptClient, typed: str) -> str:
     return next((hint.replace('"', f'the {noun} "', 1) for name, noun in nouns.items() if f'"{name}"' in hint), "")
 
 
-@dataclass(frozen=True)
-class Health:
-    """Whether a model responds: what is wrong, or ""."""
-
-    identity: Identifier
-    illness: str = ""
+def illness(client: EnkryptClient, live: Live) -> str:
+    """Ask the API whether a model responds. Return what is wrong, without the model's own keys, or ""."""
+    found = health.illness(client.model_health(live.identity))
+    return redacted(found, live.kind.secret_texts(live.inputs))
 
 
-def health(client: EnkryptClient, live: Live) -> Health:
-    """Ask the API whether a model responds. What it says is told without the model's own keys."""
-    found = illness(client.model_health(live.identity))
-    return Health(live.identity, redacted(found, live.kind.secret_texts(live.inputs)))
+# ---- in words
 
 
-def _fetched(client: EnkryptClient, one: Registration) -> Registration:
-    try:
-        return replace(one, live=client.get(one.kind, one.identity))
-    except EnkryptError as error:
-        return replace(one, problem=str(error))
+def counted(number: int, kind: Kind) -> str:
+    """`1 policy`, `2 policies`."""
+    return f"{number} {kind.noun if number == 1 else kind.calls.listed}"
 
 
-def _read(kind: Kind, item: Json) -> Registration:
-    identity = kind.identity_in(item)
-    try:
-        return Registration(kind, identity, codec.read(kind, item))
-    except UnexpectedResponse as error:
-        return Registration(kind, identity, problem=f"{plain(identity)}: {error}")
+def totals(kinds: Iterable[Kind]) -> str:
+    """`2 models and 1 policy`, of the kind of each registration."""
+    found = list(kinds)
+    return joined([counted(number, kind) for kind in KINDS if (number := found.count(kind))]) or "no registration"
+
+
+def joined(words: Sequence[str], last: str = "and") -> str:
+    """`a, b and c`."""
+    *before, end = words or [""]
+    return f"{', '.join(before)} {last} {end}" if before else end

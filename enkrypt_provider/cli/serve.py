@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from .options import dialect_option, fail, whole_number
+from .options import dialect_option, whole_number
 
 
 def serve(
@@ -85,9 +85,9 @@ def serve(
         name, _, rule = str(error).partition(": ")
         raise typer.BadParameter(rule, param_hint=f"--{name.replace('_', '-')}") from error
     except NotOurs as error:
-        fail(f"error: {error}")
+        _fail(str(error))
     except OSError as error:
-        fail(f"error: port {port} cannot be used: {error.strerror}")
+        _fail(f"port {port} cannot be used: {error.strerror}")
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _end)
     typer.echo(f"Enkrypt AI API emulator ({dialect}) on {listener.url}, database {db.absolute()}")
@@ -106,6 +106,11 @@ def _accounts(keys: list[str] | None) -> dict[str, str] | None:
             raise typer.BadParameter("a key is given as KEY=ACCOUNT", param_hint="--key")
         accounts[key] = account
     return accounts
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(1)
 
 
 def _end(*_: Any) -> NoReturn:

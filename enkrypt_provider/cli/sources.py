@@ -24,7 +24,7 @@ class Sources:
     """A stack, or none, what the command line `overrides`, and the environment."""
 
     stack: Stack | None = None
-    overrides: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, str | None] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
     @property
@@ -36,8 +36,6 @@ class Sources:
         """Return a client of the account. Raise `ConfigurationError`, also rather than create an emulator's database:
         whoever only asks is in the wrong folder."""
         settings = self.settings
-        if settings.database:
-            from .. import emulator  # noqa: F401 - what is not installed is told before what is not there
         if settings.database and not settings.database.is_file():
             raise ConfigurationError(f"{no_database(settings)}; run this in the project's folder, or with --stack")
         return EnkryptClient(settings)
@@ -60,12 +58,15 @@ class Sources:
         return found if self._given(name) else found[1:]
 
     def _given(self, name: str) -> str:
-        return self.overrides.get(name) or (self._configured(name) if self.stack else "")
-
-    def _configured(self, name: str) -> str:
-        value = self.stack.get(NAMESPACE + name) if self.stack else ""
-        is_embedded = name == "endpoint" and self.stack and value.partition(":")[0] == EMBEDDED
-        return _in_project(value, self.stack) if is_embedded and self.stack else value
+        if (given := self.overrides.get(name)) or self.stack is None:
+            return given or ""
+        value = self.stack.get(NAMESPACE + name)
+        scheme, _, file = value.partition(":")
+        if name != "endpoint" or scheme != EMBEDDED:
+            return value
+        # As the engine sees it: from the project's folder.
+        project = project_file(self.stack.folder).parent
+        return f"{EMBEDDED}:{os.path.normpath(project / (file or EMBEDDED_DATABASE))}"
 
     def _set_variables(self, name: str) -> list[str]:
         return [variable for variable in VARIABLES.get(name, ()) if self.environ.get(variable)]
@@ -74,9 +75,3 @@ class Sources:
 def no_database(settings: Settings) -> str:
     """Return what is said where the embedded emulator has not been used yet."""
     return f"the embedded emulator has no database at {settings.database} yet: `pulumi up` creates it"
-
-
-def _in_project(endpoint: str, stack: Stack) -> str:
-    """Return an embedded endpoint with the file where the engine sees it: from the project's folder."""
-    file = endpoint.partition(":")[2] or str(EMBEDDED_DATABASE)
-    return f"{EMBEDDED}:{os.path.normpath(project_file(stack.folder).parent / file)}"

@@ -12,24 +12,22 @@ from typing import Any, Final
 import yaml
 
 from ..errors import ConfigurationError
-from ..frontends.package_names import TYPES, from_package
-from ..frontends.package_schema import DYNAMIC
+from ..frontends.package_names import ALL_TYPES, TYPES, from_package, is_default_provider
+from ..frontends.package_schema import DYNAMIC, resource
 from ..kinds.kind import Identifier, Kind
-from ..kinds.registry import KINDS
 from . import engine
 
 Json = Any
 
-DYNAMIC_TYPES: Final[Mapping[str, Kind]] = {f"{DYNAMIC}{kind.name}": kind for kind in KINDS}
-"""The kinds by the type of a resource that the dynamic provider manages; `TYPES` are the native plugin's."""
 PROVIDER_TYPES: Final = ("pulumi:providers:pulumi-python", "pulumi:providers:enkrypt")
+PROVIDER_KEY: Final = "__provider"
+"""The input of a dynamic resource that holds its provider, pickled: `pulumi.dynamic.dynamic.PROVIDER_KEY`."""
 NAMESPACE: Final = "enkrypt:"
 
 
 def type_of(kind: Kind, *, is_native: bool = False) -> str:
     """Return the type of the resource that registers a kind."""
-    types = TYPES if is_native else DYNAMIC_TYPES
-    return next(type_ for type_, of in types.items() if of is kind)
+    return resource(kind.name) if is_native else f"{DYNAMIC}{kind.name}"
 
 
 # How the engine writes a secret in a state and in an import file.
@@ -80,7 +78,7 @@ class Resource:
     @property
     def kind(self) -> Kind | None:
         """What is registered by it; None for anything else."""
-        return DYNAMIC_TYPES.get(self.type) or TYPES.get(self.type)
+        return ALL_TYPES.get(self.type)
 
     @property
     def key(self) -> tuple[Kind, Identifier] | None:
@@ -95,7 +93,7 @@ class Resource:
     @property
     def is_default(self) -> bool:
         """Whether a provider has the stack's configuration, and no program made it."""
-        return self.name.startswith("default")
+        return is_default_provider(self.urn)
 
 
 class Stack:
@@ -106,15 +104,18 @@ class Stack:
         self.folder = folder or Path.cwd()
 
     @classmethod
-    def selected(cls, folder: Path | None = None) -> Stack:
+    def selected(cls) -> Stack:
         """Return the stack that the engine takes where none is named."""
-        return cls(engine.run("stack", "--show-name", folder=folder).strip(), folder)
+        return cls(engine.run("stack", "--show-name").strip())
 
     @cached_property
     def config(self) -> dict[str, Configured]:
         """The configuration, the project's defaults included: `enkrypt:apiKey` and so on, secrets in the clear."""
         found = engine.read("config", "--json", "--show-secrets", "--stack", self.name, folder=self.folder)
-        return {name: Configured(_text(value), bool(value.get("secret"))) for name, value in found.items()}
+        return {
+            name: Configured(str(value.get("value") or ""), bool(value.get("secret")))
+            for name, value in found.items()
+        }
 
     def get(self, name: str) -> str:
         """Return a configuration value, or ""."""
@@ -133,8 +134,7 @@ class Stack:
 
     def origin(self, name: str) -> str:
         """Return where a value of the configuration stands."""
-        text = self.file.read_text(encoding="utf-8") if self.file.is_file() else ""
-        own = (yaml.safe_load(text) or {}).get("config") or {}
+        own = read_yaml(self.file).get("config") or {}
         return self.file.name if name in own else "the defaults in Pulumi.yaml"
 
     def set_secret(self, name: str, value: str) -> None:
@@ -160,7 +160,7 @@ class Stack:
     def file(self) -> Path:
         """The stack's own file, which need not be there."""
         project = project_file(self.folder)
-        folder = (yaml.safe_load(project.read_text(encoding="utf-8")) or {}).get("stackConfigDir") or "."
+        folder = read_yaml(project).get("stackConfigDir") or "."
         return project.parent / str(folder) / f"Pulumi.{self.name.rpartition('/')[2]}.yaml"
 
     def _run(self, *words: str, given: str = "", shown: bool = False) -> str:
@@ -176,17 +176,22 @@ def project_file(folder: Path) -> Path:
     raise ConfigurationError("there is no Pulumi.yaml in this folder or above it: run this in the project's folder")
 
 
-def _text(value: Mapping[str, Json]) -> str:
-    return str(value.get("value") or "")
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Return the object in a file; an empty one where there is no file."""
+    return yaml.safe_load(file.read_text(encoding="utf-8")) or {} if file.is_file() else {}
 
 
 def _resources(deployment: Mapping[str, Json]) -> Iterator[Resource]:
     for found in deployment.get("resources") or []:
-        names = ("urn", "id", "type", "provider")
-        texts = {name: str(found.get(name) or "") for name in names}
-        held = {name: _in_api_names(texts["type"], found.get(name) or {}) for name in ("inputs", "outputs")}
+        type_ = str(found.get("type") or "")
         yield Resource(
-            **texts, is_external=bool(found.get("external")), inputs=held["inputs"], outputs=held["outputs"]
+            urn=str(found.get("urn") or ""),
+            id=str(found.get("id") or ""),
+            type=type_,
+            provider=str(found.get("provider") or ""),
+            is_external=bool(found.get("external")),
+            inputs=_in_api_names(type_, found.get("inputs") or {}),
+            outputs=_in_api_names(type_, found.get("outputs") or {}),
         )
 
 

@@ -105,11 +105,10 @@ def _with(text: str, parent: Node, held: Any, path: tuple[str, ...], added: Mapp
     """Return `text` with `added` at `path` below the mapping `parent`, which holds `held`."""
     name, *rest = path
     key, value = next(((k, v) for k, v in parent.value if k.value == name), (None, None)) if parent else (None, None)
-    if key is None:
-        return _put(text, _end(text, parent), _end(text, parent), {name: _nested(rest, added)}, _column(parent))
     if not _is_block(value):
-        start = key.start_mark.index - key.start_mark.column
-        return _put(text, start, _end(text, value, key), {name: _merged(held, path, added)[name]}, _column(parent))
+        start = key.start_mark.index - key.start_mark.column if key else _end(text, parent)
+        end = _end(text, value, key) if key else start
+        return _put(text, start, end, {name: _merged(held, path, added)[name]}, _column(parent))
     if rest:
         return _with(text, value, held[name], tuple(rest), added)
     return _put(text, _end(text, value), _end(text, value), added, _column(value))
@@ -150,12 +149,6 @@ def _last(node: Node) -> int:
 
 
 # ---- what it must mean
-
-
-def _nested(path: Iterable[str], value: Any) -> Any:
-    for name in reversed(tuple(path)):
-        value = {name: value}
-    return value
 
 
 def _merged(held: Any, path: tuple[str, ...], added: Mapping[str, Any]) -> Any:

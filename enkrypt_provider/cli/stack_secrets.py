@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 from ..kinds.kind import Live
 from ..kinds.secrets import is_masked
-from .masking import replaced
 
 SHARED: Final = "shared"
 """What the name of a secret of several registrations begins with."""
@@ -76,18 +76,11 @@ class Secrets:
 
 def repeated_in(lives: Iterable[Live]) -> set[str]:
     """Return the secret texts that several of the registrations have."""
-    count: Counter[str] = Counter()
-    for live in lives:
-        texts: set[str] = set()
-        replaced(live.kind, live.inputs, lambda _label, text, texts=texts: texts.add(text))  # type: ignore[misc]
-        count.update(texts)
-    return {text for text, users in count.items() if users > 1 and len(text) >= DISTINCT and not is_masked(text)}
+    users_of = Counter(text for live in lives for text in {*live.kind.secret_texts(live.inputs)})
+    return {text for text, users in users_of.items() if users > 1 and len(text) >= DISTINCT and not is_masked(text)}
 
 
 def numbered(name: str, separator: str) -> Iterator[str]:
     """Yield `name`, then with 2, 3 and so on behind it."""
     yield name
-    number = 2
-    while True:
-        yield f"{name}{separator}{number}"
-        number += 1
+    yield from (f"{name}{separator}{number}" for number in count(2))

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 from ..kinds.kind import Kind, Properties
 from ..kinds.registry import KINDS
 from ..program import args
-from ..program.arguments import names_of
+from ..program.arguments import classes, names_of
 from .declarations import Declaration
 from .registrations import Key
 from .stack_secrets import Secret, numbered
@@ -26,8 +26,7 @@ TEXT_WIDTH: Final = 110
 """Characters of a text that stays in one piece."""
 
 ARGS: Final[Mapping[Kind, Mapping[str, type]]] = {
-    kind: {path: getattr(args, f"{it.document.__name__}Args") for path, it in kind.fields.items() if it.document}
-    for kind in KINDS
+    kind: {path: getattr(args, name) for path, name in classes(kind).items()} for kind in KINDS
 }
 """The class of the object, or of the objects in the list, at each path."""
 

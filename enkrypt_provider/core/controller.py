@@ -25,7 +25,7 @@ from .create import Create
 from .database import Database
 from .diff import Change, Rule
 from .holding import Holding
-from .registrations import Registrations
+from .registrations import Registrations, report_kept, theirs
 from .registrations import connect as connect
 from .requests import CheckResult as CheckResult
 from .requests import DiffResult as DiffResult
@@ -43,7 +43,7 @@ class Controller:
     def __init__(self, registrations: Registrations | ConfigurationError) -> None:
         self._connected = registrations
         self._told: set[str] = set()
-        self._seen: dict[str, tuple[str, object]] = {}  # by URN: which write of which registration a diff was about
+        self._kept: dict[str, Holding] = {}  # by URN: the registration that a diff found to stay
 
     @classmethod
     def configured(
@@ -80,6 +80,8 @@ class Controller:
         if isinstance(self._connected, ConfigurationError):
             return CheckResult(dict(request.inputs), [str(self._connected)])
         with _running(request):
+            if not request.state and (held := self._kept.pop(request.urn, None)):
+                self.registrations.run.drop(held)  # a second check: the engine replaces it all the same
             inputs, problems = codec.parse(self._kind, request.inputs, self._settings.dialect)
             if problems:
                 return CheckResult(inputs, [str(problem) for problem in problems])
@@ -99,33 +101,46 @@ class Controller:
     def diff(self, request: Request) -> DiffResult:
         """Compare what the state holds with what is declared."""
         with _running(request):
-            held = self._holding(request)
+            held, urn = self._holding(request), self._declarer(request)
             gone = self._deleted(held)
-            moved = gone or self._moved(held)
-            changes = [*moved, *self._differences(request, held, is_here=not moved)]
+            moved = gone or self._moved(held, is_told=bool(urn))
+            changes = [*moved, *self._differences(request, held, is_sent=bool(urn) and not moved)]
             # What is gone cannot give its name up, as the old object of a replacement does.
             result = DiffResult(changes, self._kind.deletes_first or bool(gone))
             if result.replaces and self._kind.known_identity(request.inputs):  # else nobody knows yet
                 refuse_if_protected(request)
-            if not moved:
+            if urn and not moved:
                 (self.registrations.run.release if result.replaces else self.registrations.run.hold)(held)
-                is_updated = bool(changes) and not result.replaces
-                self._seen[request.urn] = held.key if is_updated else "", request.state.get("updated_at")
+                if not result.replaces:
+                    self._kept[urn] = held
             self._name_rotated_keys(request.id, changes)
             return result
 
-    def _differences(self, request: Request, held: Holding, *, is_here: bool) -> list[Change]:
+    def _declarer(self, request: Request) -> str:
+        """Return the resource that a diff is about; "" for one that a refresh asks, without a check before it.
+
+        What that is about may be deleted next: nothing is held or given up, and nothing is sent.
+        """
+        identity = self._kind.known_identity(request.inputs)
+        urn = self.registrations.run.declarer(identity) if identity else ""
+        return urn if request.urn in ("", urn) else ""
+
+    def _differences(self, request: Request, held: Holding, *, is_sent: bool) -> list[Change]:
         state, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
         changes = differences.changes(state, inputs, self._kind)
-        if not is_here or not self._is_unconfirmed(request, held):
+        if not is_sent or not self._is_unconfirmed(request, held):
             return changes
         self._report_once(f"{held.identity}: the last update was not confirmed: `pulumi up` sends it again")
         return changes or [Change(self._kind.nested or self._kind.whole_with[0], Rule.UPDATE)]
 
     def _is_unconfirmed(self, request: Request, held: Holding) -> bool:
         """Whether the API may hold something else than the state, because of what this machine sent."""
-        self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
+        self._confirm(request, held)
         return self.registrations.journal.is_pending(held.key)
+
+    def _confirm(self, request: Request, held: Holding) -> None:
+        shown = lambda: self.registrations.checksum(codec.from_state(self._kind, request.state))  # noqa: E731 - seldom
+        self.registrations.journal.confirm(held, shown)
 
     def _deleted(self, held: Holding) -> list[Change]:
         """Return the change of a registration that an interrupted command deleted, and the state still holds."""
@@ -136,14 +151,15 @@ class Controller:
         )
         return [Change(self._kind.number, Rule.REPLACE)]
 
-    def _moved(self, held: Holding) -> list[Change]:
+    def _moved(self, held: Holding, *, is_told: bool) -> list[Change]:
         """Return the change of account, unless the same registration is there under another address."""
         if not self._is_elsewhere(held):
             return []
-        self._report_once(
-            f"{held.identity} is registered at {_shown(held.account)}; it is replaced by one at "
-            f"{self._settings.shown_endpoint}"
-        )
+        if is_told:
+            self._report_once(
+                f"{held.identity} is registered at {_shown(held.account)}; it is replaced by one at "
+                f"{self._settings.shown_endpoint}"
+            )
         return [Change(ACCOUNT, Rule.REPLACE)]
 
     def _is_elsewhere(self, held: Holding) -> bool:
@@ -167,7 +183,8 @@ class Controller:
             inputs = codec.from_state(self._kind, request.inputs)
             urn = self._urn(request, self._kind.identity_of(inputs))
             live, problem = Create(self.registrations, urn, inputs).run(keeps_unhealthy=request.keeps_unhealthy)
-            self.registrations.run.make(urn, Holding.of(live))
+            if urn:
+                self.registrations.run.make(urn, Holding.of(live))
             return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
 
     def read(self, request: Request) -> Registered:
@@ -181,19 +198,25 @@ class Controller:
                     f"{self._settings.shown_endpoint}: it was not read; `pulumi up` moves it"
                 )
                 return Registered(request.id, request.state, declared)
-            self.registrations.journal.confirm(held.key, request.state.get("updated_at"))
+            live = self._found(request, held)
+            if live is None:
+                self._report_once(
+                    f"what {self._settings.shown_endpoint} does not show is dropped from the state: it was deleted, "
+                    "or the API key is of another project"
+                )
+                return Registered()
+            self._confirm(request, held)
             self.registrations.journal.keep(held.key)
-            if live := self._found(request, held):
-                return self._as_read(held, declared, live)
-            self._report_once(
-                f"what {self._settings.shown_endpoint} does not show is dropped from the state: it was deleted, or "
-                "the API key is of another project"
-            )
-            return Registered()
+            return self._as_read(held, declared, live)
 
     def _as_read(self, held: Holding, declared: Properties, live: Live) -> Registered:
         if not held.is_same(Holding.of(live)):
             # Somebody made it anew, with keys of their own.
+            operation.report(
+                "warning",
+                f"{held.identity} is another registration by now ({theirs(held, live)}): the state stands for that "
+                "one from here on",
+            )
             declared = differences.without_secrets(declared, self._kind)
         inputs = codec.from_state(self._kind, differences.settle(declared, live, self._kind))
         return Registered(str(live.identity), self._state(inputs, live.computed), inputs)
@@ -213,7 +236,6 @@ class Controller:
     def update(self, request: Request) -> Registered:
         """Send the whole object."""
         with _running(request):
-            self._seen.pop(request.urn, None)
             held = self._holding(request)
             old, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
             changes = differences.changes(old, inputs, self._kind)
@@ -234,30 +256,23 @@ class Controller:
         return not changes or any(change.path.startswith(self._kind.marked(Reaches)) for change in changes)
 
     def delete(self, request: Request) -> None:
-        """Delete the registration that the state stands for; one that is gone already is done."""
+        """Delete the registration that the state stands for; one that is gone already is done.
+
+        One that another object of this run stands for as well, or that somebody else made anew, is kept.
+        """
         with _running(request):
+            held, run = self._holding(request), self.registrations.run
+            is_elsewhere = self._is_elsewhere(held)
+            if run.is_made(request.urn, held) or (not is_elsewhere and run.is_held(held)):
+                return report_kept(held)
             refuse_if_protected(request)
-            held = self._holding(request)
-            if request.urn and self.registrations.run.is_made(request.urn, held):
-                return operation.report("info", f"{held.identity} is kept: the resource's new object stands for it")
-            if self._is_replaced_in_place(request, held):
-                self.registrations.run.drop(held)
-            if not self._is_elsewhere(held):
+            if not is_elsewhere:
                 return self.registrations.delete(held)
             return operation.report(
                 "warning",
                 f"{held.identity} ({self._kind.number} {held.number}) stays registered at {_shown(held.account)}: "
                 f"only the account {self._settings.shown_endpoint} is known here. Delete it there if nobody needs it",
             )
-
-    def _is_replaced_in_place(self, request: Request, held: Holding) -> bool:
-        """Whether the engine deletes the object that it was told to update, to make it anew (`replaceOnChanges`).
-
-        An earlier object of the resource, which the engine deletes late, comes after the update, or has another time
-        of its last write. What a diff gave up, another resource may hold by now.
-        """
-        written = request.state.get("updated_at")
-        return bool(request.urn) and written is not None and self._seen.get(request.urn) == (held.key, written)
 
     # ---- what a state says
 
@@ -272,6 +287,7 @@ class Controller:
             int(number) if isinstance(number, int | float) else None,
             str(request.state.get("created_at", "")),
             str(request.state.get(ACCOUNT, "")),
+            str(request.state.get("updated_at", "")),
         )
 
     def _computed(self, state: Properties) -> Properties:

@@ -6,7 +6,7 @@ Where the API refuses it, or its response is lost, what stands under the identit
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Final
 
@@ -56,6 +56,7 @@ class Create:
         self._found: Live | None = None
         self._claim: Claim | None = None
         self._replaced: Properties | None = None
+        self._given_up: Holding | None = None  # what another resource of the run gave up, held until this one fails
 
     def run(self, *, keeps_unhealthy: bool = False) -> tuple[Live, str]:
         """Register the inputs, once, whatever happens on the way. Return also why a model that is kept is unhealthy.
@@ -64,13 +65,19 @@ class Create:
         inputs say `adopt_existing`; `ModelUnhealthy` where `verify_health` made it be taken back.
         """
         self._name_left_behind()
-        live, problem = self._register(), ""
-        if self._inputs.get("verify_health"):
-            self._note(live)
-            undo = None if keeps_unhealthy else lambda: self._take_back(live)
-            problem = self._registrations.verify(self._inputs, live, undo)
+        try:
+            live, problem = self._register(), ""
+            if self._inputs.get("verify_health"):
+                self._note(live)
+                undo = None if keeps_unhealthy else lambda: self._take_back(live)
+                problem = self._registrations.verify(self._inputs, live, undo)
+        except EnkryptError:
+            if self._given_up:
+                self._registrations.run.drop(self._given_up)
+            raise
         made = Holding.of(live)
-        self._journal.finish(self._urn, made, live.computed.get("updated_at"))
+        before = Holding.of(self._found) if self._found else None
+        self._journal.finish(self._urn, before, made, self._registrations.checksum(self._inputs))
         self._registrations.run.hold(made)
         return live, problem
 
@@ -91,7 +98,7 @@ class Create:
             with self._journal.sending(self._urn, self._identity) as self._sending:
                 return self._send()
         finally:
-            self._registrations.snapshot.changed()
+            self._registrations.snapshot.changed(self._identity)
 
     def _note(self, live: Live) -> None:
         """Note which registration it is, before the create has returned."""
@@ -113,17 +120,20 @@ class Create:
     def _is_new(self) -> bool:
         """Whether no state can hold the registration: it was made by this create, or by one that never returned."""
         before = self._sending.before
-        never_returned = before is None or before.updated_at is None
+        never_returned = before is None or before.checksum is None
         return self._claim in (None, Claim.SENT) or (self._claim is Claim.MADE and never_returned)
 
     def _send(self) -> Live:
-        body = codec.body(self._kind, self._inputs, self._client.settings.dialect)
         try:
-            return self._client.add(self._kind, body, self._identity, self._look_up, self._sending.doubt)
+            return self._post(self._look_up)
         except RequestRejected as error:
             if self._found or error.status not in _MAY_BE_TAKEN:
                 raise
             return self._refused(error)
+
+    def _post(self, look_up: Callable[[], Live | None] = lambda: None) -> Live:
+        body = codec.body(self._kind, self._inputs, self._client.settings.dialect)
+        return self._client.add(self._kind, body, self._identity, look_up, self._sending.doubt)
 
     def _look_up(self) -> Live | None:
         """After a lost response: return what is registered, where it is ours; None where nothing is."""
@@ -139,6 +149,8 @@ class Create:
             return self._take_over(live)
         if error.status != 409:
             raise error
+        with contextlib.suppress(ModelExists):
+            return self._post()  # another resource of the run may have deleted it in between
         raise ModelExists(
             f"{self._identity} is taken, but no such {self._kind.noun} is there: the API may keep a deleted name for "
             f"a while; try again later or choose another {self._kind.distinction}",
@@ -154,9 +166,22 @@ class Create:
         if self._claim is None:
             raise ModelExists(_taken(self._kind, self._inputs, live), status=409)
         if self._claim is not Claim.SENT:
+            if self._is_freed(Holding.of(live)):
+                self._claim = None
+                return self._post()
             live = self._overwrite(live)
         operation.report("info", f"{self._identity} {self._claim.value}")
         return live
+
+    def _is_freed(self, found: Holding) -> bool:
+        """Whether what another resource of the run gave up was deleted by it, before this one held it."""
+        if not self._registrations.run.is_released(found):
+            return False
+        self._given_up = found
+        self._registrations.run.hold(found)
+        return self._journal.began_deletion(found.key) and any(
+            self._client.find(self._kind, self._identity, (wait,)) is None for wait in HAND_OVER_WAITS
+        )
 
     def _overwrite(self, live: Live) -> Live:
         """Send what is declared: what is there may have other keys, which nobody can compare."""

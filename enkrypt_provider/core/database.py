@@ -1,7 +1,7 @@
 """The file in which this machine keeps what outlives a process, and what the processes of one run share.
 
-It holds names, numbers and times; no key and no other field of a model. Where it cannot be written, a database in
-memory takes its place: nothing is then known of earlier runs and other processes.
+It holds names, numbers, times and short checksums; no key and no other field of a model. A database in memory holds
+what this process wrote: where the file cannot be used, nothing is known of earlier runs and other processes alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import psutil
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS journal (
-    account TEXT, place TEXT, urn TEXT, identity TEXT, number TEXT, began REAL, updated_at TEXT,
+    account TEXT, place TEXT, urn TEXT, identity TEXT, number TEXT, began REAL, checksum TEXT, updated_at TEXT,
     PRIMARY KEY (account, place, urn, identity)
 );
 CREATE INDEX IF NOT EXISTS journal_number ON journal (account, number);
@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS claims (
 );
 CREATE INDEX IF NOT EXISTS claims_subject ON claims (subject);
 """  # a storage format
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 """The version of the tables; a file of another one is replaced."""
 _BUSY: Final = 5.0
 """Seconds that one process waits for another's write."""
@@ -48,19 +48,23 @@ class Database:
         self.processes = f"{self.run} %"
         self._lock = threading.Lock()
         path = path or default_path()
-        self._connection = (path and _opened(path)) or _connected(":memory:")
+        file = _opened(path) if path else None
+        self._connections = [*([file] if file else []), _connected(":memory:")]
         self._forget_past_runs()
 
     def write(self, statement: str, *values: Any) -> None:
-        """Run a statement that changes something. A full disk or a locked file loses the change, not the run."""
-        with self._lock, contextlib.suppress(sqlite3.Error):
-            self._connection.execute(statement, values)
+        """Run a statement that changes something. With a full disk or a locked file only this process knows of it."""
+        for connection in self._connections:
+            with self._lock, contextlib.suppress(sqlite3.Error):
+                connection.execute(statement, values)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Return the rows of a query; none where the file cannot be read."""
-        with self._lock, contextlib.suppress(sqlite3.Error):
-            return self._connection.execute(query, values).fetchall()
-        return []
+        """Return the rows of a query, those of the file first; without it, those of this process."""
+        found: list[tuple[Any, ...]] = []
+        for connection in self._connections:
+            with self._lock, contextlib.suppress(sqlite3.Error):
+                found += connection.execute(query, values).fetchall()
+        return list(dict.fromkeys(found))
 
     def _forget_past_runs(self) -> None:
         for (run,) in self.rows("SELECT DISTINCT run FROM claims"):

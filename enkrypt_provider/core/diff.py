@@ -5,6 +5,7 @@ Compares canonical documents only; asks nobody, sends nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -119,6 +120,22 @@ def settle(declared: Properties, live: Live, kind: Kind) -> Properties:
     return _Settling(kind, live.quiet).document(declared, live.inputs) | options
 
 
+def _stored(field: FieldOf | None, value: Any) -> Any:
+    """A value as a server may store it: texts trimmed, a closed set in any case, any value of a free map as text."""
+    if isinstance(value, dict):
+        return {name: _stored(None, item) for name, item in value.items()}
+    if isinstance(value, list):
+        items = [_stored(field, item) for item in value]
+        return sorted(set(map(repr, items))) if field and field.marker(Unordered) else items
+    if not isinstance(value, str):
+        is_whole = isinstance(value, float) and value.is_integer()
+        return json.dumps(int(value) if is_whole else value) if field is None else value
+    text = value.replace("\r\n", "\n").strip()
+    compared = field.marker(Compared) if field else None
+    text = compared.spelling(text) if compared else text
+    return text.casefold() if field and field.values else text
+
+
 @dataclass(frozen=True)
 class _Settling:
     """What a program said, compared with what the server says about it."""
@@ -158,10 +175,11 @@ class _Settling:
     def _value(self, path: str, declared: Any, live: Any) -> Any:
         if self.kind.is_secret(path) or path in self.quiet:
             return declared
-        if _is_spelt_otherwise(self.kind.fields.get(path), declared, live):
-            return declared
         if isinstance(declared, dict) and isinstance(live, dict):
             return self.document(declared, live, f"{path}.")
+        field = self.kind.fields.get(path)
+        if _stored(field, declared) == _stored(field, live):
+            return declared
         return self._free(path, declared, live) if self._is_free(path) else live
 
     def _free(self, path: str, declared: Any, live: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 
 from ..errors import plain
 from ..kinds.kind import Identifier, Live
@@ -12,17 +12,23 @@ from ..kinds.kind import Identifier, Live
 
 @dataclass(frozen=True)
 class Holding:
-    """One registration: of which identity, by which number (`model_id` of a model), made when, in which account."""
+    """One registration: of which identity, by which number (`model_id` of a model), made when, in which account.
+
+    `updated_at` is the time of its last write, as of which it is spoken of.
+    """
 
     identity: Identifier
     number: int | None = None
     created_at: str = ""
     account: str = ""
+    updated_at: str = ""
 
     @classmethod
     def of(cls, live: Live) -> Holding:
         """Return what a response says of its registration."""
-        return cls(live.identity, live.number, str(live.computed.get("created_at", "")))
+        said = live.computed
+        created_at, updated_at = (str(said.get(name) or "") for name in ("created_at", "updated_at"))
+        return cls(live.identity, live.number, created_at, updated_at=updated_at)
 
     @property
     def key(self) -> str:
@@ -35,10 +41,9 @@ class Holding:
         return seconds(self.created_at)
 
     def is_same(self, other: Holding) -> bool:
-        """Whether both are one registration; without any mark of either, they are."""
-        if self.number is not None and other.number is not None:
-            return self.number == other.number
-        return is_same_time(self.made, other.made)
+        """Whether both are one registration: nothing that both tell differs. Two projects may both have number 1."""
+        is_numbered = self.number is not None and other.number is not None
+        return not (is_numbered and self.number != other.number) and is_same_time(self.made, other.made)
 
     def is_very_same(self, other: Holding) -> bool:
         """Whether number and time both say so: two accounts may both have a number 1."""
@@ -51,11 +56,12 @@ def is_same_time(one: float, other: float) -> bool:
 
 
 def seconds(time: object) -> float:
-    """Return seconds since 1970; minus infinity for what is no time."""
+    """Return seconds since 1970; minus infinity for what is no time. One without a zone is in UTC."""
     try:
-        return datetime.fromisoformat(str(time).replace("Z", "+00:00")).timestamp()
+        found = datetime.fromisoformat(str(time).replace("Z", "+00:00"))
     except ValueError:
         return -math.inf
+    return found.replace(tzinfo=found.tzinfo or timezone.utc).timestamp()
 
 
 def shown(live: Live) -> str:

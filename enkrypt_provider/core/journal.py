@@ -6,6 +6,7 @@ the response is lost for good, an entry here tells the next run what was sent.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,12 +27,14 @@ class Entry:
     """What one resource sent to one identity and no state has shown.
 
     `key` is that of the registration (`Holding.key`), or "" where no response told it. `began` is in seconds since
-    1970 by this machine's clock. `updated_at` is the API's, "" where it tells none, None until it was told.
+    1970 by this machine's clock. `checksum` is that of what was sent, None until a response said that it was done;
+    `updated_at` is the API's time of it, "" where that tells nothing.
     """
 
     key: str
     began: float
-    updated_at: str | None = None
+    checksum: str | None = None
+    updated_at: str = ""
 
 
 @dataclass
@@ -48,7 +51,8 @@ class Sending:
 
 
 class Journal:
-    """The entries of one account. `place` tells apart stacks of one name. A resource without a URN has none."""
+    """The entries of one account. `place` tells apart stacks of one name, and the keys of one endpoint. A resource
+    without a URN has none."""
 
     def __init__(
         self, database: Database, account: str, place: str = "", now: Callable[[], float] = time.time
@@ -56,11 +60,12 @@ class Journal:
         self._database = database
         self._account = account
         self._place = place
+        self._deleted_from = f"{account} {place}"
         self._now = now
 
     def entry(self, urn: str, identity: Identifier) -> Entry | None:
         """Return what a resource sent to an identity."""
-        rows = self._database.rows(f"SELECT number, began, updated_at {_OWN}", *self._own(urn, identity))
+        rows = self._database.rows(f"SELECT number, began, checksum, updated_at {_OWN}", *self._own(urn, identity))
         return Entry(*rows[0]) if rows else None
 
     def begin(self, urn: str, identity: Identifier, key: str = "") -> float:
@@ -81,17 +86,19 @@ class Journal:
                 self.put(urn, identity, before)
             raise
 
-    def finish(self, urn: str, registration: Holding, updated_at: object) -> None:
+    def finish(self, urn: str, before: Holding | None, written: Holding, checksum: str) -> None:
         """Note the response, which overwrites whatever was noted of the registration, until a state shows it."""
-        began = self.begin(urn, registration.identity)
-        self.forget(registration.key)
-        self.put(urn, registration.identity, Entry(registration.key, began, _text(updated_at)))
+        is_told = before is None or before.updated_at != written.updated_at
+        began = self.begin(urn, written.identity)
+        self.forget(written.key)
+        self.put(urn, written.identity, Entry(written.key, began, checksum, written.updated_at if is_told else ""))
+        self._database.write(f"DELETE {_DELETION}", self._deleted_from, written.key)
 
     def put(self, urn: str, identity: Identifier, entry: Entry | None) -> None:
         """Put an entry in the place of the one that is there; None removes it."""
         own = self._own(urn, identity)
         if urn and entry:
-            self._database.write(_PUT, *own, entry.key, entry.began, entry.updated_at)
+            self._database.write(_PUT, *own, entry.key, entry.began, entry.checksum, entry.updated_at)
         else:
             self._database.write(f"DELETE {_OWN}", *own)
 
@@ -109,26 +116,25 @@ class Journal:
 
     def begin_deletion(self, key: str) -> None:
         """Note that a registration is about to be deleted."""
-        self._database.write("DELETE FROM deletions WHERE began < ?", self._now() - DELETIONS_KEPT)
-        self._database.write("INSERT OR REPLACE INTO deletions VALUES (?, ?, ?)", self._account, key, self._now())
+        now = self._now()
+        self._database.write("DELETE FROM deletions WHERE began < ?", now - DELETIONS_KEPT)
+        self._database.write("INSERT OR REPLACE INTO deletions VALUES (?, ?, ?)", self._deleted_from, key, now)
 
     def began_deletion(self, key: str) -> bool:
         """Whether this machine sent a deletion of the registration."""
-        query = "SELECT began FROM deletions WHERE account = ? AND number = ?"
-        return bool(self._database.rows(query, self._account, key))
+        return bool(self._database.rows(f"SELECT began {_DELETION}", self._deleted_from, key))
 
-    def confirm(self, key: str, updated_at: object) -> None:
-        """Forget the entries that a state shows: it has their write, or a later one."""
-        for place, urn, identity, written in self._database.rows(
-            f"SELECT place, urn, identity, updated_at {_OF} AND updated_at IS NOT NULL", self._account, key
-        ):
-            if written == _text(updated_at) or seconds(written) < seconds(updated_at):
-                self._database.write(f"DELETE {_OWN}", self._account, place, urn, identity)
+    def confirm(self, held: Holding, checksum: Callable[[], str]) -> None:
+        """Forget the entries that a state shows: it holds just what was sent, or is of the time of it or later."""
+        entries = f"SELECT place, urn, identity, checksum, updated_at {_OF} AND checksum IS NOT NULL"
+        for *whose, sent, updated_at in self._database.rows(entries, self._account, held.key):
+            if -math.inf < seconds(updated_at) <= seconds(held.updated_at) or sent == checksum():
+                self._database.write(f"DELETE {_OWN}", self._account, *whose)
 
     def keep(self, key: str) -> None:
-        """Let no state confirm what was noted so far: a refresh sees the time of a write, but not its keys."""
+        """Let no later time confirm what was noted so far: a refresh sees the time of a write, but not its keys."""
         self._database.write(
-            "UPDATE journal SET updated_at = NULL WHERE account = ? AND number = ?", self._account, key
+            "UPDATE journal SET updated_at = '' WHERE account = ? AND number = ?", self._account, key
         )
 
     def is_pending(self, key: str) -> bool:
@@ -144,10 +150,7 @@ class Journal:
         return self._account, self._place, urn, str(identity)
 
 
-def _text(updated_at: object) -> str:
-    return "" if updated_at is None else str(updated_at)
-
-
 _OWN: Final = "FROM journal WHERE account = ? AND place = ? AND urn = ? AND identity = ?"
 _OF: Final = "FROM journal WHERE account = ? AND number = ?"
-_PUT: Final = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)"
+_DELETION: Final = "FROM deletions WHERE account = ? AND number = ?"
+_PUT: Final = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

@@ -7,8 +7,10 @@ A state object stands for the number (`model_id`) that it holds, not for a name.
 from __future__ import annotations
 
 import hashlib
+import json
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..api import operation
 from ..api.client import VISIBILITY_WAITS, EnkryptClient
@@ -52,7 +54,7 @@ class Registrations:
                 raise self._gone(held) from None
         undo = None if undo_to is None else lambda: self._set_back(held, undo_to)
         problem = self.verify(inputs, live, undo) if verify else ""
-        self.journal.finish(urn, held, live.computed.get("updated_at"))
+        self.journal.finish(urn, held, replace(held, updated_at=Holding.of(live).updated_at), self.checksum(inputs))
         return live, problem
 
     def _set_back(self, held: Holding, old: Properties) -> str:
@@ -61,17 +63,21 @@ class Registrations:
         return "it was set back to what it was"
 
     def _refuse_unless_ours(self, held: Holding) -> None:
-        if self.snapshot.has_number(held.identity, held.number):
-            return
-        live = self.client.find(self.kind, held.identity)
+        live = self._registered(held)
         if live is None:
             raise self._gone(held)
         if not held.is_same(Holding.of(live)):
             raise ModelNotFound(
-                f"{held.identity} was deleted and registered anew by somebody else ({_theirs(held, live)}): nothing "
+                f"{held.identity} was deleted and registered anew by somebody else ({theirs(held, live)}): nothing "
                 "was changed. Run `pulumi refresh` to see theirs, then `pulumi up`",
                 status=404,
             )
+
+    def _registered(self, held: Holding) -> Live | None:
+        """Return what is registered under the identity; what a list shows will do where it is what is held."""
+        listed = self.snapshot.listed(held.identity)
+        is_held = listed is not None and held.is_same(Holding.of(listed))
+        return listed if is_held else self.client.find(self.kind, held.identity)
 
     def _gone(self, held: Holding) -> ModelNotFound:
         return ModelNotFound(
@@ -83,21 +89,18 @@ class Registrations:
     # ---- delete
 
     def delete(self, held: Holding) -> None:
-        """Delete the registration that the state stands for; one that is gone already is done.
-
-        One that another object of this run stands for as well, or that somebody else made anew, is kept.
-        """
-        if self.run.is_held(held) or (held.number is None and self.run.declarer(held.identity)):
-            return operation.report("info", f"{held.identity} is kept: another object of the state stands for it")
-        is_listed = self.snapshot.has_number(held.identity, held.number)
-        live = None if is_listed else self.client.find(self.kind, held.identity)
+        """Delete the registration, unless somebody else made it anew; one that is gone already is done."""
+        live = self._registered(held)
         if live is not None and not held.is_same(Holding.of(live)):
-            line = f"{held.identity} was registered anew by somebody else ({_theirs(held, live)}): it is kept"
-            operation.report("warning", line)
-        else:
-            self.journal.begin_deletion(held.key)
-            if (gone := self.remove(held.identity)) and (is_listed or live is not None) and self._is_shown(held):
-                raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
+            if not self.run.is_held(Holding.of(live)):
+                line = f"{held.identity} was registered anew by somebody else ({theirs(held, live)}): it is kept"
+                operation.report("warning", line)
+            return self.journal.forget(held.key)
+        self.journal.begin_deletion(held.key)
+        if self.run.is_held(held):  # after the note: a create holds what it takes over, then reads the note
+            return report_kept(held)
+        if (gone := self.remove(held.identity)) and live is not None and self._is_shown(held):
+            raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
         return self.journal.forget(held.key)
 
     def is_deleted(self, held: Holding) -> bool:
@@ -117,13 +120,18 @@ class Registrations:
 
     # ---- what creates, updates and deletes have in common
 
+    def checksum(self, inputs: Properties) -> str:
+        """Return what tells one body from another, and is too short to guess a key by."""
+        body = json.dumps(codec.body(self.kind, inputs, self.client.settings.dialect), sort_keys=True)
+        return hashlib.sha256(body.encode()).hexdigest()[:4]
+
     def modify(self, identity: Identifier, inputs: Properties, doubt: Callable[[], None] = lambda: None) -> Live:
         """Send the whole object. `doubt` is called as soon as the work may have been done without a response."""
         body = codec.body(self.kind, inputs, self.client.settings.dialect)
         try:
             return self.client.modify(self.kind, identity, body, doubt)
         finally:
-            self.snapshot.changed()
+            self.snapshot.changed(identity)
 
     def remove(self, identity: Identifier) -> ModelNotFound | None:
         """Delete what is registered. Return the API's error where nothing is."""
@@ -132,7 +140,7 @@ class Registrations:
         except ModelNotFound as gone:
             return gone
         finally:
-            self.snapshot.changed()
+            self.snapshot.changed(identity)
         return None
 
     def verify(self, inputs: Properties, live: Live, undo: Callable[[], str] | None) -> str:
@@ -162,8 +170,14 @@ def connect(
     database = database or of_process(default_path(), this_run())
     account = f"{client.settings.account}{'' if kind is MODEL else f' {kind.name}'}"  # a storage format
     tenant = hashlib.sha256(f"{account}\n{client.settings.api_key.reveal()}".encode()).hexdigest()[:8]
-    journal, run = Journal(database, account, place), RunOwnership(database, account, tenant)
+    # A rotated key may be of another project: what one of them sent proves nothing of what the other one shows.
+    journal, run = Journal(database, account, f"{place} {tenant}"), RunOwnership(database, account, tenant)
     return Registrations(client, journal=journal, run=run, kind=kind)
+
+
+def report_kept(held: Holding) -> None:
+    """Say that nothing is deleted."""
+    operation.report("info", f"{held.identity} is kept: another object of the state stands for it")
 
 
 def delete_command(endpoint: str, kind: Kind, identity: Identifier) -> str:
@@ -176,7 +190,8 @@ def delete_command(endpoint: str, kind: Kind, identity: Identifier) -> str:
     return f'curl -X DELETE {url} -H "apikey: $ENKRYPTAI_API_KEY" {named}'
 
 
-def _theirs(held: Holding, live: Live) -> str:
-    number = f"{live.number_name} {held.number}"
-    ours = number if held.number is not None else f"one since {plain(held.created_at[:19])}"
+def theirs(held: Holding, live: Live) -> str:
+    """Return what tells another registration from the one that a state has."""
+    is_told = held.number not in (None, live.number)
+    ours = f"{live.number_name} {held.number}" if is_told else f"one since {plain(held.created_at[:19])}"
     return f"{shown(live)}; the state has {ours}"

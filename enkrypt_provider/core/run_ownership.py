@@ -46,8 +46,9 @@ class RunOwnership:
         return self._claims(what, self._tenant, identity)
 
     def hold(self, registration: Holding) -> None:
-        """Note that an object of the state stands for the registration from now on."""
-        self._claim("holds", self._account, registration.key, str(registration.made))
+        """Note that an object of the state stands for the registration from now on, also for who knows no number."""
+        for subject in (registration.key, registration.identity):
+            self._claim("holds", self._account, subject, str(registration.made))
 
     def is_held(self, registration: Holding) -> bool:
         """Whether an object of the state that was seen in this run stands for the registration."""
@@ -65,8 +66,8 @@ class RunOwnership:
     def drop(self, registration: Holding) -> None:
         """Note that no object stands for the registration any more: the engine deletes the one that was seen."""
         self.database.write(
-            "DELETE FROM claims WHERE run LIKE ? AND account = ? AND claim = 'holds' AND subject = ?",
-            self.database.processes, self._account, registration.key,
+            "DELETE FROM claims WHERE run LIKE ? AND account = ? AND claim = 'holds' AND subject IN (?, ?)",
+            self.database.processes, self._account, registration.key, str(registration.identity),
         )  # fmt: skip
 
     def release(self, registration: Holding) -> None:

@@ -22,6 +22,14 @@ ALL_TYPES: Final[Mapping[str, Kind]] = {**{f"{DYNAMIC}{kind.name}": kind for kin
 """The same, and those of the dynamic resources."""
 
 
+def is_default_provider(urn: str) -> bool:
+    """Whether a provider is the one that the engine makes of a stack's configuration, by the name it gives it.
+
+    That is `default`, with the plugin's version, and with where it is downloaded: `default_0_2_0_github_/host/path`.
+    """
+    return bool(_DEFAULT.fullmatch(urn.rpartition("::")[2]))
+
+
 def to_package(kind: Kind, properties: Properties) -> Properties:
     """The same properties in the package's names."""
     found: Properties = _renamed(kind, properties, "", in_package(kind))
@@ -69,6 +77,7 @@ def problem_in_package(kind: Kind, problem: str) -> str:
 _OPTIONS: Final = ("delete_before_replace",)
 _PLAINLY: Final = {"=True": ": true", "=False": ": false", "=[…]": ""}
 _PYTHON: Final = re.compile("|".join(map(re.escape, _PLAINLY)))
+_DEFAULT: Final = re.compile(r"default(_\d+_\d+_\d+(_\w+)*)?(_[a-z0-9]+_/.+)?")
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _WORD: Final = re.compile(r"\w+")
 

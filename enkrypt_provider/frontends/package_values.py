@@ -9,11 +9,10 @@ from __future__ import annotations
 from google.protobuf import struct_pb2
 
 from ..core import diff as differences
-from ..kinds.kind import Json, Kind, Properties
+from ..kinds.kind import Kind, Properties
 from ..kinds.plain import UNKNOWN
-from ..kinds.secrets import replaced_at
 from .package_names import from_package, in_package, package_steps, to_package
-from .property_values import Secret, clear, from_engine, to_engine, with_unknown, without_unknown
+from .property_values import Secret, clear, from_engine, hidden_at, to_engine, with_unknown, without_unknown
 
 
 def received(kind: Kind, message: struct_pb2.Struct) -> Properties:
@@ -35,18 +34,18 @@ def held(outputs: Properties, inputs: Properties) -> Properties:
 def inputs_message(kind: Kind, inputs: Properties) -> struct_pb2.Struct:
     """A message of inputs, each secret marked."""
     secrets = [package_steps(kind, path) for path in kind.secret_paths(inputs)]
-    marked: Properties = replaced_at(with_unknown(to_package(kind, inputs)), secrets, _secret)
+    marked: Properties = hidden_at(with_unknown(to_package(kind, inputs)), secrets, Secret)
     return to_engine(marked)
 
 
-def _secret(value: Json) -> Json:
-    # Not a whole object: an engine such as 3.274 forgets that it is secret, where a program declares it in the clear.
-    return {name: _secret(item) for name, item in value.items()} if isinstance(value, dict) else Secret(value)
+def open_outputs(kind: Kind, state: Properties) -> Properties:
+    """The outputs in a state, in the package's names and without the secrets."""
+    return to_package(kind, differences.without_secrets(state, kind))
 
 
 def outputs_message(kind: Kind, state: Properties) -> struct_pb2.Struct:
     """A message of outputs, without the secrets."""
-    return to_engine(with_unknown(to_package(kind, differences.without_secrets(state, kind))))
+    return to_engine(with_unknown(open_outputs(kind, state)))
 
 
 def preview(kind: Kind, inputs: Properties, state: Properties | None = None) -> Properties:

@@ -5,8 +5,9 @@ Turns them into this package's own forms and back. The private names of the SDK 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import json_format, struct_pb2
@@ -16,7 +17,7 @@ from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
 from ..kinds.plain import DEPTH
 from ..kinds.plain import UNKNOWN as UNKNOWN_IN_KINDS
-from ..kinds.secrets import replaced_at
+from ..kinds.secrets import Path, replaced_at
 
 if TYPE_CHECKING:
     from ..kinds.kind import Kind  # a program needs no pydantic
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 Json = Any
 OWNER: Final = "__owner"
 """An input for `check` alone, the resource as ORGANIZATION/URN: never in the state."""
-_NOTHING: Final = object()
 
 
 @dataclass(frozen=True)
@@ -69,21 +69,23 @@ def to_engine(properties: dict[str, Json]) -> struct_pb2.Struct:
 
 def with_secrets(kind: Kind, properties: dict[str, Json]) -> dict[str, Json]:
     """`properties` with each secret of the kind in the form that the engine encrypts, whoever set it."""
-    hidden: dict[str, Json] = replaced_at(properties, kind.secret_paths(properties), _wrapped)
+    hidden: dict[str, Json] = hidden_at(properties, kind.secret_paths(properties), _wrapped)
     return hidden
 
 
-def without_secrets(value: Json) -> Json:
-    """The way back, as the engine goes it before it asks a provider."""
-    if isinstance(value, dict) and value.get(_special_sig_key) == _special_secret_sig:
-        return without_secrets(value["value"])
-    return _inside(value, without_secrets)
+def hidden_at(properties: dict[str, Json], paths: Collection[Path], hide: Callable[[Json], Json]) -> Json:
+    """`properties` with `hide(VALUE)` at each of the paths; of an object with that for each of its values.
+
+    An engine such as 3.274 forgets that an object as a whole is secret, where a program declares it in the clear.
+    """
+
+    def each(value: Json) -> Json:
+        return {name: each(item) for name, item in value.items()} if isinstance(value, dict) else hide(value)
+
+    return replaced_at(properties, paths, each)
 
 
 def _wrapped(value: Json) -> Json:
-    # Each value of an object by itself: engine 3.274 forgets that an object is secret where the program's is not.
-    if isinstance(value, dict):
-        return {name: _wrapped(item) for name, item in value.items()}
     return value if is_unknown(value) else {_special_sig_key: _special_secret_sig, "value": value}
 
 
@@ -97,10 +99,9 @@ def hidden_as(inputs: Json, outputs: Json) -> Json:
     if isinstance(inputs, Secret):
         return Secret(outputs)
     if isinstance(inputs, dict) and isinstance(outputs, dict):
-        return {name: hidden_as(inputs.get(name, _NOTHING), value) for name, value in outputs.items()}
+        return {name: hidden_as(inputs.get(name), value) for name, value in outputs.items()}
     if isinstance(inputs, list) and isinstance(outputs, list):
-        pairs = zip([*inputs, *[_NOTHING] * len(outputs)], outputs, strict=False)
-        return [hidden_as(one, other) for one, other in pairs]
+        return [hidden_as(*pair) for pair in zip_longest(inputs[: len(outputs)], outputs)]
     return outputs
 
 

@@ -209,7 +209,7 @@ def read(kind: Kind, response: Json) -> Live:
     try:
         if plain.problems:
             raise UnexpectedResponse(f"returned a {kind.noun} that is not whole: {plain.problems[0]}")
-        found = _read(kind, placed)
+        found = _tolerated(kind, Plain(placed), placed)
     except ValidationError as error:
         problems = "; ".join(str(problem) for problem in problems_in(error, kind, plain)[:3])
         raise UnexpectedResponse(f"returned a {kind.noun} that is not whole: {problems}") from None
@@ -219,9 +219,9 @@ def read(kind: Kind, response: Json) -> Live:
     return Live(kind, inputs, computed, quiet)
 
 
-def _read(kind: Kind, document: Properties) -> Properties:
-    found = _validated(kind, tolerant(kind.document), Plain(document), "v1")
-    _finish(kind, found, document, "v1")
+def _tolerated(kind: Kind, plain: Plain, given: Properties) -> Properties:
+    found: Properties = plain.put_back(_validated(kind, tolerant(kind.document), plain, "v1"))
+    _finish(kind, found, given, "v1")
     return found
 
 
@@ -236,13 +236,10 @@ def from_state(kind: Kind, props: Mapping[str, Json]) -> Properties:
     """The inputs in what the engine hands over, canonical again: its numbers are floats, and an older version of
     this package may have written them. What is no registration is given back as it came."""
     held = declared(kind, props)
-    plain = Plain.of(held, strict=False)
     try:
-        found: Properties = plain.put_back(_validated(kind, tolerant(kind.document), plain, "v1"))
+        return _tolerated(kind, Plain.of(held, strict=False), held)
     except ValidationError:
         return held
-    _finish(kind, found, held, "v1")
-    return found
 
 
 def _in_place(kind: Kind, response: Properties) -> Properties:

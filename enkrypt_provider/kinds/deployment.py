@@ -24,10 +24,7 @@ InputBlock = Literal[
     "topic_detector", "nsfw", "toxicity", "pii", "injection_attack", "keyword_detector", "policy_violation", "bias",
     "system_prompt", "copyright_ip", "sponge_attack",
 ]  # fmt: skip
-OutputBlock = Literal[
-    "topic_detector", "nsfw", "toxicity", "pii", "injection_attack", "keyword_detector", "policy_violation", "bias",
-    "system_prompt", "copyright_ip", "sponge_attack", "hallucination", "adherence", "relevancy",
-]  # fmt: skip
+OutputBlock = Literal[InputBlock, "hallucination", "adherence", "relevancy"]
 
 
 ORDER: Final = Note("[G] that their order says nothing")

@@ -66,14 +66,14 @@ class FieldOf:
 
     @cached_property
     def is_list(self) -> bool:
-        return any(get_origin(kind) is list for kind in alternatives(self.info.annotation))
+        return any(get_origin(kind) is list for kind, _ in _alternatives(self.info.annotation))
 
     @cached_property
     def is_map(self) -> bool:
         """Whether it takes fields of any name."""
         document = self.document
         is_open = document is not None and document.model_config.get("extra") == "allow"
-        return is_open or any(get_origin(kind) is dict for kind in alternatives(self.info.annotation))
+        return is_open or any(get_origin(kind) is dict for kind, _ in _alternatives(self.info.annotation))
 
     @cached_property
     def values(self) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ class FieldOf:
     @property
     def constraints(self) -> tuple[Any, ...]:
         """What its type says of the value beside the type itself."""
-        return (*self.info.metadata, *_metadata_in(self.info.annotation))
+        return (*self.info.metadata, *(one for _, said in _alternatives(self.info.annotation) for one in said))
 
     def constraint(self, kind: type[M]) -> M | None:
         """The constraint of that kind, the outermost, or None."""
@@ -158,28 +158,21 @@ def _place(info: FieldInfo) -> int:
 _LAST: Final = (Option, ServerSet)
 
 
-def alternatives(annotation: Any) -> Iterator[Any]:
-    """The types of which a value may be one."""
-    if get_origin(annotation) in (Union, UnionType):
-        for part in get_args(annotation):
-            yield from alternatives(part)
-    elif get_origin(annotation) is Annotated:
-        yield from alternatives(get_args(annotation)[0])
+def _alternatives(annotation: Any, said: tuple[Any, ...] = ()) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+    """The types of which a value may be one, each with what is said of it beside the type."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        for part in inner:
+            yield from _alternatives(part, said)
+    elif origin is Annotated:
+        yield from _alternatives(inner[0], (*said, *inner[1:]))
     else:
-        yield annotation
-
-
-def _metadata_in(annotation: Any) -> Iterator[Any]:
-    if get_origin(annotation) is Annotated:
-        yield from get_args(annotation)[1:]
-    elif get_origin(annotation) in (Union, UnionType):
-        for part in get_args(annotation):
-            yield from _metadata_in(part)
+        yield annotation, said
 
 
 def _value_types(annotation: Any) -> Iterator[Any]:
     """The types of which a value, or one in its list, may be."""
-    for kind in alternatives(annotation):
+    for kind, _ in _alternatives(annotation):
         if get_origin(kind) is list:
             yield from _value_types(get_args(kind)[0])
         elif kind is not type(None):
@@ -204,16 +197,13 @@ def tolerant(document: type[Document]) -> type[BaseModel]:
 
 
 def _tolerant(info: FieldInfo) -> tuple[Any, Any]:
-    read_as = next((marker for marker in info.metadata if isinstance(marker, ReadAs)), None)
-    default: Any = read_as.value if read_as else info.default
-    factory = info.default_factory
-    if factory and (inner := _document_in(info.annotation)):
-        factory = tolerant(inner)
-    if factory:
-        return _loosened(info.annotation), Field(default_factory=factory, alias=info.alias)
+    kind, inner = _loosened(info.annotation), _document_in(info.annotation)
+    if factory := info.default_factory:
+        return kind, Field(default_factory=tolerant(inner) if inner else factory, alias=info.alias)
+    read_as = next((marker.value for marker in info.metadata if isinstance(marker, ReadAs)), info.default)
     if any(isinstance(marker, ServerSet) for marker in info.metadata):
-        return Annotated[_loosened(info.annotation), WrapValidator(_or_absent)], Field(default, alias=info.alias)
-    return _loosened(info.annotation), Field(default, alias=info.alias)
+        kind = Annotated[kind, WrapValidator(_or_absent)]
+    return kind, Field(read_as, alias=info.alias)
 
 
 def _or_absent(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:

@@ -8,7 +8,7 @@ by the official client, `enkryptai-sdk`. The API's document calls these policies
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -122,38 +122,37 @@ class SystemPromptDetector(BlockingDetector):
     """The official client's default is `system`; what else there may be is not documented."""
 
 
+def off(**options: Any) -> SentWhereAbsent:
+    """Say that an absent detector is sent switched off, with these options."""
+    return SentWhereAbsent({"enabled": False, **options})
+
+
 class Detectors(Document):
     """What the policy looks for. Only the detectors that are declared are compared with what the API says."""
 
     # An absent one is sent switched off, as the official client's presets do: that PATCH replaces the whole set is
     # a guess [G], and a server that merges would leave on what a program no longer declares.
-    topic_detector: Annotated[TopicDetector | None, SentWhereAbsent({"enabled": False, "topic": []})] = None
+    topic_detector: Annotated[TopicDetector | None, off(topic=[])] = None
     """Topics."""
-    nsfw: Annotated[BlockingDetector | None, SentWhereAbsent({"enabled": False})] = None
+    nsfw: Annotated[BlockingDetector | None, off()] = None
     """What is not safe for work."""
-    toxicity: Annotated[BlockingDetector | None, SentWhereAbsent({"enabled": False})] = None
+    toxicity: Annotated[BlockingDetector | None, off()] = None
     """Toxic words."""
-    pii: Annotated[PiiDetector | None, SentWhereAbsent({"enabled": False, "entities": []})] = None
+    pii: Annotated[PiiDetector | None, off(entities=[])] = None
     """Personal data."""
-    injection_attack: Annotated[InjectionAttackDetector | None, SentWhereAbsent({"enabled": False})] = None
+    injection_attack: Annotated[InjectionAttackDetector | None, off()] = None
     """Attempts to inject a prompt."""
-    keyword_detector: Annotated[
-        KeywordDetector | None, SentWhereAbsent({"enabled": False, "banned_keywords": []})
-    ] = None
+    keyword_detector: Annotated[KeywordDetector | None, off(banned_keywords=[])] = None
     """Words."""
-    policy_violation: Annotated[
-        PolicyViolationDetector | None, SentWhereAbsent({"enabled": False, "need_explanation": False})
-    ] = None
+    policy_violation: Annotated[PolicyViolationDetector | None, off(need_explanation=False)] = None
     """Violations of rules in words."""
-    bias: Annotated[Detector | None, SentWhereAbsent({"enabled": False})] = None
+    bias: Annotated[Detector | None, off()] = None
     """Bias."""
-    copyright_ip: Annotated[BlockingDetector | None, SentWhereAbsent({"enabled": False})] = None
+    copyright_ip: Annotated[BlockingDetector | None, off()] = None
     """What others own."""
-    system_prompt: Annotated[SystemPromptDetector | None, SentWhereAbsent({"enabled": False, "index": "system"})] = (
-        None
-    )
+    system_prompt: Annotated[SystemPromptDetector | None, off(index="system")] = None
     """Leaks of the system prompt."""
-    sponge_attack: Annotated[BlockingDetector | None, SentWhereAbsent({"enabled": False})] = None
+    sponge_attack: Annotated[BlockingDetector | None, off()] = None
     """Attempts to exhaust the model."""
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from .document import Document, FieldOf, fields
 from .markers import ABSENT, InV2, OnlyIn, Option, Public, Secret, ServerSet
-from .secrets import Path, is_secret_name, replaced_texts, secret_paths, secret_texts
+from .secrets import Path, is_secret_name, replaced_at, replaced_texts, secret_paths, secret_texts
 
 Json: TypeAlias = Any
 Properties: TypeAlias = dict[str, Json]
@@ -61,6 +61,11 @@ class Live:
         return self.kind.identity_of(self.inputs)
 
     @property
+    def key(self) -> tuple[Kind, Identifier]:
+        """What tells it apart from all registrations of any kind."""
+        return self.kind, self.identity
+
+    @property
     def number(self) -> int | None:
         """The API's own number of the registration, where it tells one."""
         number: int | None = self.computed.get(self.kind.number)
@@ -87,10 +92,6 @@ class Calls:
     def path(self, call: str) -> str:
         """`/models/add-model` for `add-model`."""
         return f"{self.base}/{call}"
-
-
-def _as_it_is(response: Properties) -> Properties:
-    return response
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class Kind:
     number: str
     whole_with: tuple[str, ...]
     nested: str = ""
-    placed: Callable[[Properties], Properties] = _as_it_is
+    placed: Callable[[Properties], Properties] = lambda response: response
     deletes_first: bool = False
     references: tuple[Reference, ...] = ()
     _having: dict[type, Any] = field(default_factory=dict, init=False, repr=False)
@@ -200,6 +201,10 @@ class Kind:
     def secret_texts(self, inputs: Properties) -> tuple[str, ...]:
         """Every text in `inputs` that a person must not see."""
         return secret_texts(inputs, self.secrets, self.marked(Public))
+
+    def with_secrets(self, inputs: Properties, put: Callable[[Json], Json]) -> Json:
+        """`inputs` with `put(VALUE)` for each secret, the outermost alone."""
+        return replaced_at(inputs, self.secret_paths(inputs), put)
 
     def with_secret_texts(self, inputs: Properties, put: Callable[[Path, str], Json]) -> Json:
         """`inputs` with `put(PATH, TEXT)` for each text that may be a secret."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias
 
 Json: TypeAlias = Any
@@ -149,19 +149,19 @@ def replaced_texts(
     `public` are the dotted paths of fields that stand within a secret and are none.
     """
 
-    def below(value: Json, path: Path, header: str) -> Json:
+    def below(path: Path, value: Json, header: str = "") -> Json:
         if isinstance(value, dict):
             header = str(value.get("key", "")).casefold()
-            return {name: below(item, (*path, name), header) for name, item in value.items()}
+            return {name: below((*path, name), item, header) for name, item in value.items()}
         if isinstance(value, list):
-            return [below(item, (*path, index), header) for index, item in enumerate(value)]
+            return [below((*path, index), item, header) for index, item in enumerate(value)]
         if not isinstance(value, str) or not value or place_of(path) in public or _is_harmless(path, header, value):
             return value
         return put(path, value)
 
     replaced = document
     for path in secret_paths(document, places):
-        replaced = replaced_at(replaced, [path], lambda value, path=path: below(value, path, ""))  # type: ignore[misc]
+        replaced = replaced_at(replaced, [path], partial(below, path))
     return replaced
 
 

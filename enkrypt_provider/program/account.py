@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pulumi
-
-from .arguments import provider_settings
 
 
 class Account(pulumi.ProviderResource):
@@ -30,18 +28,27 @@ class Account(pulumi.ProviderResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Each argument is the setting of that name, see settings.py; `api_key` is always secret."""
-        settings = provider_settings(
-            apiKey=None if api_key is None else pulumi.Output.secret(api_key),
-            endpoint=endpoint,
-            dialect=dialect,
-            timeout=timeout,
-            maxRetries=max_retries,
-            checkOnline=check_online,
-            requireHttps=require_https,
-            rateLimit=rate_limit,
-        )
-        self.settings = {f"{self._PREFIX}{name}": value for name, value in settings.items()}
+        given: dict[str, Any] = {
+            "apiKey": None if api_key is None else pulumi.Output.secret(api_key),
+            "endpoint": endpoint,
+            "dialect": dialect,
+            "timeout": timeout,
+            "maxRetries": max_retries,
+            "checkOnline": check_online,
+            "requireHttps": require_https,
+            "rateLimit": rate_limit,
+        }
+        self.settings = {
+            f"{self._PREFIX}{name}": pulumi.Output.from_input(value).apply(_as_text)
+            for name, value in given.items()
+            if value is not None
+        }
         super().__init__(self._PACKAGE, resource_name, dict(self.settings), opts)
+
+
+def _as_text(value: Any) -> str:
+    # The engine takes no other setting.
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class EnkryptProvider(Account):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Mapping, Set
+from collections.abc import Awaitable, Callable, Collection, Mapping, Set
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -28,15 +28,14 @@ class WrongArguments(EnkryptError, pulumi.RunError, TypeError):
 WrongArguments.__module__ = "enkrypt_provider"
 
 
-_NAMES: Final[dict[type, tuple[str, ...]]] = {}
-_REQUIRED: Final[dict[type, tuple[str, ...]]] = {}
+_ARGUMENTS: Final[dict[type, dict[str, bool]]] = {}
+"""Whether it is required, by the name of each argument of a class."""
 
 
 @dataclass_transform(kw_only_default=True)
 def input_type(cls: type[T]) -> type[T]:
     """`pulumi.input_type`, whose `__init__` type checkers know, and which tells mistakes in one line."""
-    _NAMES[cls] = tuple(inspect.get_annotations(cls))
-    _REQUIRED[cls] = tuple(name for name in _NAMES[cls] if not hasattr(cls, name))
+    _ARGUMENTS[cls] = {name: not hasattr(cls, name) for name in inspect.get_annotations(cls)}
     made = pulumi.input_type(cls)
     take = made.__init__
 
@@ -49,20 +48,16 @@ def input_type(cls: type[T]) -> type[T]:
     return made
 
 
-def names_of(cls: type) -> tuple[str, ...]:
+def names_of(cls: type) -> Collection[str]:
     """The arguments of a class of arguments; none for any other."""
-    return _NAMES.get(cls, ())
-
-
-def required_of(cls: type) -> tuple[str, ...]:
-    """Those that have no default."""
-    return _REQUIRED.get(cls, ())
+    return _ARGUMENTS.get(cls, {})
 
 
 def check_names(of: str, arguments: Mapping[str, Any], cls: type) -> None:
     """Raises `WrongArguments`, with the nearest name, where one is no argument of the class, or is missing."""
     wrong = [f"{name} {_unknown(cls, name)}" for name in arguments if name not in names_of(cls)]
-    wrong += [f"{name} is required" for name in required_of(cls) if arguments.get(name) is None]
+    required = (name for name, is_required in _ARGUMENTS[cls].items() if is_required)
+    wrong += [f"{name} is required" for name in required if arguments.get(name) is None]
     if wrong:
         raise WrongArguments(f"{of}: {'; '.join(wrong)}")
 
@@ -71,12 +66,11 @@ def _unknown(cls: type, name: str) -> str:
     from ..kinds.mistakes import no_field  # only a mistake needs pydantic
     from ..kinds.registry import KINDS
 
-    places = ((kind, path) for kind in KINDS for path, of in _classes(kind).items() if of == cls.__name__)
-    kind, path = next(places)
+    kind, path = next((kind, path) for kind in KINDS for path, of in classes(kind).items() if of == cls.__name__)
     return no_field((*path.split("."), name) if path else (name,), kind)
 
 
-def _classes(kind: Kind) -> dict[str, str]:
+def classes(kind: Kind) -> dict[str, str]:
     """The name of the class of arguments at each path of a kind."""
     documents = {path: field.document for path, field in kind.fields.items() if field.document}
     return {"": f"{kind.name}Args", **{path: f"{document.__name__}Args" for path, document in documents.items()}}
@@ -91,7 +85,24 @@ def given_arguments(resource: str, cls: type, args: object, keywords: dict[str, 
     return {name: value for name, value in (vars(args) if args else keywords).items() if value is not None}
 
 
-def refuse_unsendable(place: str, value: Any) -> None:
+def walked(value: Any, place: str, end: Callable[[Any, str], Any]) -> Any:
+    """A program's value at a dotted path, with `end(VALUE, PATH)` for each mapping and each plain value in it.
+
+    Objects of arguments are mappings; an output is walked once it is known. Raise `WrongArguments`.
+    """
+    if isinstance(value, Awaitable) and not isinstance(value, pulumi.Output):
+        value = pulumi.Output.from_input(value)
+    if isinstance(value, pulumi.Output):
+        return value.apply(lambda known: walked(known, place, end))
+    if isinstance(value, list | tuple):
+        return [walked(item, place, end) for item in value]
+    if names_of(type(value)):
+        value = {name: item for name, item in vars(value).items() if item is not None}
+    _refuse_unsendable(place, value)
+    return end(value, place)
+
+
+def _refuse_unsendable(place: str, value: Any) -> None:
     """Raise `WrongArguments` for a value that the SDK cannot send: it would print the whole argument."""
     if isinstance(value, Mapping) and not all(isinstance(name, str) for name in value):
         raise WrongArguments(f"{place}: {NAMES_RULE}")
@@ -99,14 +110,3 @@ def refuse_unsendable(place: str, value: Any) -> None:
         raise WrongArguments(f"{place}: {INEXACT}")
     if isinstance(value, date | time | timedelta | Decimal | bytes | Set):
         raise WrongArguments(f"{place}: {NO_JSON}, not {type(value).__name__}")
-
-
-def provider_settings(**given: Any) -> dict[str, pulumi.Output[str]]:
-    """Return the settings of a provider that are given, as strings: the engine takes no other."""
-    return {
-        name: pulumi.Output.from_input(value).apply(_as_setting) for name, value in given.items() if value is not None
-    }
-
-
-def _as_setting(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -14,14 +14,15 @@ from typing import Any, Final
 import pulumi
 from pulumi.runtime import is_config_secret
 
-from ..errors import ConfigurationError, Problem, plain
+from ..errors import ConfigurationError, Problem, counted, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Kind, Properties, holder_of
 from ..kinds.markers import Dialect
 from ..kinds.plain import UNKNOWN
-from ..kinds.registry import SECTIONS, Section
+from ..kinds.registry import SECTIONS, Section, kind_named
 from ..settings import Settings
 from . import resource
+from .errors import one_line
 from .placeholders import SECRET, VALUE, mapped, meant, name_in, named_in
 from .registered import Registered
 from .resource import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel
@@ -54,31 +55,28 @@ def declare(
         arguments = _resolved(entry.given, config)
         for reference, identity in entry.kind.named(entry.inputs):
             if other := declared.get((reference.kind, identity)):
-                _put(arguments, reference.paths[0], _name_of(reference.kind, other))
+                _put(arguments, reference.paths[0], getattr(other, next(iter(reference.kind.identity))))
         found = getattr(package or resource, entry.kind.name)(entry.name, **arguments, opts=opts)
         made[entry.kind.calls.listed][entry.name] = found
         declared[entry.kind, entry.identity] = found
     return Catalogue(**made)
 
 
+@one_line
 def load(config: pulumi.Config | None = None, section: Section = "models") -> dict[str, dict[str, Any]]:
     """The arguments of each entry in one section of this stack's catalogue, by its name: those of an `EnkryptModel`.
 
     The whole catalogue is checked. Raise `pulumi.RunError`, a line for each problem: the entry, the field, the rule
-    and what to do. No problem shows a value.
+    and what to do. No problem shows a value. `ConfigurationError` says that there is no such section.
     """
     config = config or pulumi.Config("enkrypt")
-    entries = [entry for entry in _entries(config) if entry.kind is SECTIONS[section]]
-    return {entry.name: _resolved(entry.given, config) for entry in entries}
+    kind = kind_named(section)
+    return {entry.name: _resolved(entry.given, config) for entry in _entries(config) if entry.kind is kind}
 
 
 def _put(arguments: Properties, path: str, value: Any) -> None:
     if (holder := holder_of(arguments, path)) is not None:
         holder[path.rpartition(".")[2]] = value
-
-
-def _name_of(kind: Kind, registered: Registered) -> Any:
-    return getattr(registered, next(iter(kind.identity)))
 
 
 # ---- reading and checking
@@ -115,7 +113,7 @@ def _entries(config: pulumi.Config) -> list[_Entry]:
         *_entry_problems(entries),
     ]
     if problems:
-        count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
+        count = counted(len(problems), "problem")
         lines = "\n  ".join(problems)
         raise pulumi.RunError(f"{count} in the configuration of stack {pulumi.get_stack()}:\n  {lines}")
     return entries

@@ -17,7 +17,6 @@ from ..api.client import EnkryptClient
 from ..errors import ConfigurationError
 from ..frontends.package_schema import functions, snake
 from ..kinds.kind import Identifier, Kind, Live
-from ..kinds.secrets import replaced_at
 from ..settings import Settings
 from .account import EnkryptProvider
 from .errors import one_line
@@ -71,7 +70,7 @@ class LookUps(Generic[T]):
         return [self._typed(live) for live in client.matching(self.kind, pattern)]
 
     def _typed(self, live: Live) -> T:
-        hidden = replaced_at(live.inputs, self.kind.secret_paths(live.inputs), pulumi.Output.secret)
+        hidden = self.kind.with_secrets(live.inputs, pulumi.Output.secret)
         typed: T = translate_output_properties({**hidden, **live.computed}, lambda name: name, self.found_as)
         return typed
 

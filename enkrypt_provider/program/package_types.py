@@ -1,14 +1,14 @@
-"""The native package's types in Python, made of its schema: outputs by class, arguments by name."""
+"""The native package in Python, made of its schema: outputs by class, arguments by name, calls of functions."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import pulumi
 
-from ..frontends.package_schema import package, snake
-from .arguments import names_of, refuse_unsendable
+from ..frontends.package_schema import package, snake, token
+from .arguments import walked
 
 SCHEMA: Final = package()
 
@@ -71,7 +71,7 @@ class ResourceType:
     def inputs(self, given: Mapping[str, Any]) -> Any:
         """The arguments, and each output by its name, which must be named to exist."""
         found = self._inputs()
-        in_package = {name: self._in_package(value, name) for name, value in given.items()}
+        in_package = {name: walked(value, name, self._in_package) for name, value in given.items()}
         found.__dict__.update(dict.fromkeys(self.outputs) | in_package)
         return found
 
@@ -84,21 +84,31 @@ class ResourceType:
             place = f"{place}.{name}".removeprefix(".")
         return ".".join(steps)
 
-    def _in_package(self, value: Any, place: str = "") -> Any:
-        """A program's arguments in the package's names, whatever is another resource's output."""
-        if isinstance(value, Awaitable) and not isinstance(value, pulumi.Output):
-            value = pulumi.Output.from_input(value)
-        if isinstance(value, pulumi.Output):
-            return value.apply(lambda known: self._in_package(known, place))
-        if isinstance(value, list | tuple):
-            return [self._in_package(item, place) for item in value]
-        if names_of(type(value)):
-            value = {name: item for name, item in vars(value).items() if item is not None}
-        refuse_unsendable(place, value)
+    def _in_package(self, value: Any, place: str) -> Any:
+        """A value in the package's names."""
         if not isinstance(value, Mapping):
             return value
         names = self._names.get(place, {})
         return {
-            names.get(name, name): self._in_package(item, f"{place}.{name}".removeprefix("."))
+            names.get(name, name): walked(item, f"{place}.{name}".removeprefix("."), self._in_package)
             for name, item in value.items()
         }
+
+
+# ---- functions
+
+
+def invoke(function: str, given: Mapping[str, Any], opts: pulumi.InvokeOptions | None) -> Any:
+    """Call it now, and return its typed result."""
+    return pulumi.runtime.invoke(token(function), dict(given), opts, typ=_result_type(function)).value
+
+
+def invoke_output(function: str, given: Mapping[str, Any], opts: pulumi.InvokeOptions | None) -> pulumi.Output[Any]:
+    """Call it once the inputs are known, and what they depend on is there."""
+    options: Any = opts or pulumi.InvokeOptions()
+    return pulumi.runtime.invoke_output(token(function), dict(given), options, typ=_result_type(function))
+
+
+def _result_type(function: str) -> type:
+    spec = SCHEMA["functions"][token(function)]["outputs"]
+    return output_type(token(f"{function}Result"), spec["properties"])

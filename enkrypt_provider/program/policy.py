@@ -20,9 +20,9 @@ from ..frontends.package_names import ALL_TYPES, from_package
 from ..frontends.property_values import clear, from_engine, without_unknown
 from ..kinds import codec
 from ..kinds.kind import Kind
-from ..kinds.plain import UNKNOWN
-from ..kinds.registry import SECTIONS, Section
-from ..kinds.secrets import replaced_at
+from ..kinds.plain import UNKNOWN, leaves
+from ..kinds.registry import Section, kind_named
+from .errors import one_line
 
 SECRET: Final = "[secret]"  # noqa: S105 - a name, no password
 """What a rule sees in the place of keys."""
@@ -58,7 +58,7 @@ class Registration:
         found: Any = self.inputs
         for part in path.split("."):
             found = found.get(part) if isinstance(found, Mapping) else found if found is UNKNOWN else None
-        if _any_unknown(found):
+        if any(leaf is UNKNOWN for _, leaf in leaves(found)):
             raise NotKnownYet(path)
         return found
 
@@ -68,14 +68,15 @@ Rule = Callable[[Registration], str | Iterable[str] | None]
 """Says what is wrong with one, in lines that name field and rule: one, several, or None where all is well."""
 
 
+@one_line
 def enforce(*rules: Rule, advisory: Iterable[Rule] = (), on: Section = "models") -> None:
     """Judges every model, or what else `on` names, that the program declares from now on.
 
     A violation of one of `rules` is an error line, the resource is not registered and the preview fails; of an
     `advisory` one it is a warning. A rule that needs what a preview cannot know is judged at `pulumi up`, before
-    anything is registered for the resource.
+    anything is registered for the resource. Raises `ConfigurationError` where `on` names no kind.
     """
-    kind, hints = SECTIONS[on], tuple(advisory)
+    kind, hints = kind_named(on), tuple(advisory)
     name, *_ = kind.identity
 
     def judge(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
@@ -183,11 +184,5 @@ def _registration(kind: Kind, name: str, declared: dict[str, Any]) -> Registrati
     inputs = from_package(kind, without_unknown(clear(declared)))
     # In the dialect that takes all fields; what is wrong in them is the provider's to say.
     shown, _problems = codec.parse(kind, inputs, "v2")
-    hidden = replaced_at(shown, kind.secret_paths(shown), lambda value: UNKNOWN if value is UNKNOWN else SECRET)
+    hidden = kind.with_secrets(shown, lambda value: UNKNOWN if value is UNKNOWN else SECRET)
     return Registration(name, pulumi.get_project(), pulumi.get_stack(), hidden)
-
-
-def _any_unknown(value: Any) -> bool:
-    if isinstance(value, dict | list):
-        return any(map(_any_unknown, value.values() if isinstance(value, dict) else value))
-    return value is UNKNOWN

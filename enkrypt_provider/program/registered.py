@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
-from typing import Any, ClassVar
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 import pulumi
 from pulumi.dynamic import Resource, ResourceProvider
 from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
 from typing_extensions import Self
 
+from ..errors import plain
+from ..frontends.package_schema import snake
 from ..frontends.property_values import OWNER
 from ..kinds.secrets import is_secret_name, is_secret_text
 from .args import SECRETS
-from .arguments import WrongArguments, given_arguments, names_of, refuse_unsendable
+from .arguments import WrongArguments, given_arguments, walked
 from .declarations import Declaration
-from .options import warn_of_idle
+
+NO_EFFECT: Final = {
+    "custom_timeouts": "set enkrypt:timeout and enkrypt:maxRetries",
+    "replace_on_changes": "only another identity or account replaces",
+}
+"""By option what to do instead."""
 
 
 class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
@@ -45,7 +53,7 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
                 f"{name}: the engine cannot import a dynamic resource: leave out import_, and run `enkrypt-provider "
                 f"import --name {wanted}`"
             )
-        warn_of_idle(name, self._KIND, opts)
+        _warn_of_idle(name, self._KIND, opts)
         given = given_arguments(name, self._ARGS, args, arguments)
         if given.get("deletion_protection") is True:
             # The engine refuses before anything is changed; the provider could do so only in the middle.
@@ -101,24 +109,42 @@ def _owner(type_: str, name: str, opts: pulumi.ResourceOptions | None) -> pulumi
 
 def _with_secrets(value: Any, place: str = "") -> Any:
     """`value` with what can hold a secret made secret, wherever it comes from and whatever its form."""
-    if value is None or isinstance(value, str):
-        return pulumi.Output.secret(value) if value and is_secret_text(value) else value
-    if isinstance(value, Awaitable) and not isinstance(value, pulumi.Output):
-        value = pulumi.Output.from_input(value)
-    if isinstance(value, pulumi.Output):
-        return value.apply(lambda known: _with_secrets(known, place))
-    if names_of(type(value)):
-        value = {name: item for name, item in vars(value).items() if item is not None}
-    refuse_unsendable(place, value)
     if isinstance(value, Mapping):
         return {name: _hidden(item, name, f"{place}.{name}".removeprefix(".")) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_with_secrets(item, place) for item in value]
-    return value
+    return pulumi.Output.secret(value) if isinstance(value, str) and is_secret_text(value) else value
 
 
 def _hidden(value: Any, name: str, place: str) -> Any:
     is_empty = value is None or value in ("", [], {}) if isinstance(value, str | list | dict | None) else False
     if is_empty or not (place in SECRETS or is_secret_name(str(name))):
-        return _with_secrets(value, place)
+        return walked(value, place, _with_secrets)
     return pulumi.Output.secret(value)
+
+
+# ---- options that have no effect with a dynamic provider
+
+
+def _warn_of_idle(name: str, kind: str, opts: pulumi.ResourceOptions | None) -> None:
+    """Warn of each option of a resource that will have no effect; `kind` is the name of its class."""
+    for option, instead in NO_EFFECT.items():
+        if getattr(opts, option, None):
+            effect = f"{option} has no effect with the dynamic provider, unlike the native one"
+            pulumi.log.warn(f"{name}: {effect}: {instead}")
+    for path in (opts and opts.ignore_changes) or ():
+        if not _is_field(kind, path):
+            hint = f': write "{snake(path)}"' if _is_field(kind, snake(path)) else ": write the path of an argument"
+            pulumi.log.warn(f"{name}: ignore_changes: {plain(path)} matches nothing{hint}")
+
+
+def _is_field(kind_name: str, path: str) -> bool:
+    from ..kinds.registry import KINDS  # only a program with `ignore_changes` needs pydantic
+
+    kind = next(kind for kind in KINDS if kind.name == kind_name)
+    place = ""
+    for step in re.split(r"\.|\[", re.sub(r"\[(\d+|\*)\]", "", path)):
+        place = f"{place}.{step}".removeprefix(".")
+        if place not in kind.fields:
+            return path == "*"
+        if kind.fields[place].is_map:
+            return True
+    return True

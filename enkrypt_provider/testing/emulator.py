@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import httpx
 
 from ..kinds import codec
+from ..kinds.deployment import DEPLOYMENT
+from ..kinds.guardrails_policy import GUARDRAILS_POLICY
 from ..kinds.kind import Kind
-from ..kinds.registry import SECTIONS, Section
+from ..kinds.model import MODEL
+from ..kinds.registry import Section, kind_named
 
 if TYPE_CHECKING:
     from ..emulator import Fault
@@ -45,30 +48,32 @@ class Registry:
 
     def models(self) -> dict[str, Json]:
         """Every model, by NAME/VERSION."""
-        return self._registered(SECTIONS["models"])
+        return self._registered(MODEL)
 
     def policies(self) -> dict[str, Json]:
         """Every guardrails policy, by its name."""
-        return self._registered(SECTIONS["policies"])
+        return self._registered(GUARDRAILS_POLICY)
 
     def deployments(self) -> dict[str, Json]:
         """Every deployment, by its name."""
-        return self._registered(SECTIONS["deployments"])
+        return self._registered(DEPLOYMENT)
 
     def add(self, registration: Json, to: Section = "models") -> None:
         """Registers a model, or another kind, as somebody else would."""
-        self._call("POST", SECTIONS[to], SECTIONS[to].calls.add, json=registration)
+        kind = kind_named(to)
+        self._call("POST", kind, kind.calls.add, json=registration)
 
     def change(self, identity: str, changed: Json, of: Section = "models") -> None:
         """Changes the fields in `changed`, nested as they are."""
-        kind = SECTIONS[of]
+        kind = kind_named(of)
         declared = {path for path, field in kind.fields.items() if field.is_argument}
         whole = {name: value for name, value in self._registered(kind)[identity].items() if name in declared}
         self._call("PATCH", kind, kind.calls.modify, identity, json=_merged(whole, changed))
 
     def delete(self, identity: str, of: Section = "models") -> None:
         """Deletes a registration, by NAME/VERSION or by its name."""
-        self._call("DELETE", SECTIONS[of], SECTIONS[of].calls.delete, identity)
+        kind = kind_named(of)
+        self._call("DELETE", kind, kind.calls.delete, identity)
 
     def _registered(self, kind: Kind) -> dict[str, Json]:
         listed = self._call("GET", kind, kind.calls.list)[kind.calls.listed]

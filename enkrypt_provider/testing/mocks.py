@@ -1,4 +1,4 @@
-"""Pulumi's mocks: what is registered with Enkrypt AI meets the provider itself, all else is passed through.
+"""Pulumi's mocks: what is registered with Enkrypt AI meets the provider's core, all else is passed through.
 
 The real `check`, `diff`, `create`, `read`, `update` and `delete` run, on an emulator; nothing is sent anywhere else,
 and no key is needed. Not here: running a program and what is remembered of it (stack).
@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import pulumi
 from pulumi.output import Unknown
@@ -22,23 +22,26 @@ from pulumi.runtime.config import CONFIG
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
-from ..frontends import package_names
-from ..frontends.property_values import without_secrets
+from ..api.client import EnkryptClient
+from ..core.controller import Controller, connect
+from ..core.database import Database
+from ..core.requests import Request
+from ..errors import ConfigurationError, ModelNotFound
+from ..frontends.package_names import ALL_TYPES, TYPES, from_package
+from ..frontends.package_values import held as with_inputs
+from ..frontends.package_values import open_outputs
+from ..frontends.plugin.functions import FUNCTIONS
+from ..frontends.property_values import OWNER, with_unknown, without_unknown
 from ..kinds.kind import Kind
 from ..kinds.registry import KINDS
+from ..settings import EMBEDDED, OFF, Key, Settings
 from .emulator import KEY, Registry
-
-if TYPE_CHECKING:
-    from ..core.database import Database
-    from ..frontends.dynamic import DynamicFrontend
 
 Json = Any
 Change = Literal["create", "same", "update", "replace", "read", "delete"]
 Outputs = Mapping[str, Json] | Callable[[MockResourceArgs], Mapping[str, Json]]
 Answer = Mapping[str, Json] | Callable[[MockCallArgs], Mapping[str, Json]]
 
-NATIVE: Final = package_names.TYPES
-TYPES: Final = package_names.ALL_TYPES
 ACCOUNTS: Final = ("pulumi:providers:pulumi-python", "pulumi:providers:enkrypt")
 
 
@@ -88,127 +91,106 @@ class EnkryptMocks(Mocks):
         self._held = {(it.type, it.name): it for it in held}
         self._replaced: list[Held] = []
         self._accounts = {it.name: _settings(it.inputs) for it in self._held.values() if it.type in ACCOUNTS}
-        self._connected: dict[tuple[str, Kind], DynamicFrontend] = {}
+        self._connected: dict[tuple[str, Kind], Controller] = {}
         self._database: Database | None = None
         self._lock = threading.Lock()
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Json]]:
         """The id and the outputs of a resource, as far as its provider would know them now."""
-        given = replaced_inputs(args, {name: _open(value) for name, value in args.inputs.items()})
+        opened = {name: unwrap_rpc_secret(it) if is_rpc_secret(it) else it for name, it in args.inputs.items()}
+        given = replaced_inputs(args, opened)
         if args.typ in ACCOUNTS:
             self._accounts[args.name] = _settings(given.inputs)
         held = self._held.get((args.typ, args.name))
-        if args.typ not in TYPES:
+        if args.typ not in ALL_TYPES:
             return self._other(given, held)
-        return (self._native if args.typ in NATIVE else self._registration)(given, held)
+        return (self._native if args.typ in TYPES else self._registration)(given, held)
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Json], list[tuple[str, str]] | None]:
         """The answer of a provider's function: of the native package's own, what is registered."""
-        if args.token not in self._calls and args.token in _functions():
-            return self._function(args), []
-        if args.token not in self._calls:
+        if args.token in self._calls:
+            answer = self._calls[args.token]
+            return dict(answer(args) if callable(answer) else answer), []
+        if args.token not in FUNCTIONS:
             raise LookupError(f"the program calls {args.token}: say in `calls` what it answers")
-        answer = self._calls[args.token]
-        return dict(answer(args) if callable(answer) else answer), []
+        client = self._controller(args.provider or "", KINDS[0]).registrations.client
+        return FUNCTIONS[args.token](client, args.args, preview=pulumi.runtime.is_dry_run()), []
 
     def delete(self, gone: Iterable[Held]) -> None:
         """Deletes registrations: what is no longer declared, and what was replaced."""
         for held in (*self._replaced, *gone):
-            if held.type in TYPES:
-                self._frontend(held.provider, TYPES[held.type]).delete(held.id, _in_api(held).outputs)
+            if held.type in ALL_TYPES:
+                controller = self._controller(held.provider, ALL_TYPES[held.type])
+                controller.delete(self._request(held.id, state=_in_api(held).outputs))
 
     # ---- a registration
 
     def _registration(self, args: MockResourceArgs, held: Held | None) -> tuple[str, dict[str, Json]]:
-        frontend = self._frontend(args.provider or "", TYPES[args.typ])
+        kind = ALL_TYPES[args.typ]
+        controller = self._controller(args.provider or "", kind)
         if args.resource_id:
-            return self._read(args, frontend)
-        checked = frontend.check(held.inputs if held else {}, args.inputs)
-        if checked.failures:
-            raise CheckFailed(
-                f"{args.typ} resource '{args.name}' has a problem: {f.reason}" for f in checked.failures
-            )
-        inputs: dict[str, Json] = without_secrets(checked.inputs)
-        change, changed = self._difference(frontend, TYPES[args.typ], held, inputs)
+            return self._read(args, controller)
+        checked = controller.check(self._request(inputs=args.inputs, state=held.inputs if held else {}))
+        if checked.problems:
+            raise CheckFailed(f"{args.typ} resource '{args.name}' has a problem: {rule}" for rule in checked.problems)
+        new = self._request(inputs=checked.inputs)
+        asked = replace(new, id=held.id, state=without_unknown(held.outputs)) if held else new
+        change, changed = _difference(controller, asked) if held else ("create", ())
         self._note(args, change, changed)
         if held and change == "same":
             return held.id, held.outputs
         if pulumi.runtime.is_dry_run():
-            return (held.id if held and change == "update" else ""), inputs
+            return (held.id if held and change == "update" else ""), with_unknown(checked.inputs)
         if held and change == "update":
-            return held.id, without_secrets(frontend.update(held.id, held.outputs, inputs).outs or {})
-        if held and TYPES[args.typ].deletes_first:
-            frontend.delete(held.id, held.outputs)
+            return held.id, controller.update(asked).state
+        if held and kind.deletes_first:
+            controller.delete(asked)
         elif held:
             self._replaced.append(held)
-        created = frontend.create(inputs)
-        return created.id, without_secrets(created.outs or {})
+        created = controller.create(new)
+        return created.id, created.state
 
     def _native(self, args: MockResourceArgs, held: Held | None) -> tuple[str, dict[str, Json]]:
         """The same for the native package: in its names, and without secrets in the outputs."""
-        from ..core.diff import without_secrets as open_only
-
-        kind = NATIVE[args.typ]
+        kind = TYPES[args.typ]
         given = replaced_inputs(args, _from_package(kind, args.inputs))
         found, outputs = self._registration(given, _in_api(held) if held else None)
-        return found, package_names.to_package(kind, open_only(outputs, kind))
+        return found, open_outputs(kind, outputs)
 
-    def _function(self, args: MockCallArgs) -> dict[str, Json]:
-        client = self._frontend(args.provider or "", KINDS[0]).controller.registrations.client
-        found: dict[str, Json] = _functions()[args.token](client, args.args, preview=pulumi.runtime.is_dry_run())
-        return found
-
-    def _difference(
-        self, frontend: DynamicFrontend, kind: Kind, held: Held | None, inputs: dict[str, Json]
-    ) -> tuple[Change, tuple[str, ...]]:
-        from ..core.diff import changes
-        from ..kinds.codec import from_state
-
-        if held is None:
-            return "create", ()
-        found = frontend.diff(held.id, held.outputs, inputs)
-        if not found.changes:
-            return "same", ()
-        paths = tuple(change.path for change in changes(from_state(kind, held.outputs), inputs, kind))
-        return ("replace" if found.replaces else "update"), paths
-
-    def _read(self, args: MockResourceArgs, frontend: DynamicFrontend) -> tuple[str, dict[str, Json]]:
-        from ..errors import ModelNotFound
-
+    def _read(self, args: MockResourceArgs, controller: Controller) -> tuple[str, dict[str, Json]]:
         try:
-            found = frontend.read(str(args.resource_id), args.inputs)
+            found = controller.read(self._request(str(args.resource_id), state=args.inputs))
         except ModelNotFound as error:
             raise CheckFailed([f"{args.typ} resource '{args.name}': {error}"]) from None
         self._note(args, "read")
-        return str(found.id), without_secrets(found.outs or {})
+        return found.id, found.state
 
-    def _frontend(self, provider: str, kind: Kind) -> DynamicFrontend:
-        """Return a kind's front end of a provider, by its reference URN::ID, or of the stack's own account."""
+    def _request(
+        self, id_: str = "", *, inputs: Mapping[str, Json] | None = None, state: Mapping[str, Json] | None = None
+    ) -> Request:
+        given = {name: value for name, value in (inputs or {}).items() if name != OWNER}
+        urn = str((inputs or {}).get(OWNER) or "")
+        return Request(urn, id_, without_unknown(given), without_unknown(dict(state or {})), report=self._report)
+
+    def _controller(self, provider: str, kind: Kind) -> Controller:
+        """Return what a provider does for a kind, by its reference URN::ID, or of the stack's own account."""
         name = provider.split("::")[3] if provider else ""
         with self._lock:
             if (name, kind) not in self._connected:
                 self._connected[name, kind] = self._connect(name, kind)
             return self._connected[name, kind]
 
-    def _connect(self, account: str, kind: Kind) -> DynamicFrontend:
-        from ..api.client import EnkryptClient
-        from ..core.controller import Controller, connect
-        from ..core.database import Database
-        from ..errors import ConfigurationError
-        from ..frontends.dynamic import DynamicFrontend
-        from ..settings import EMBEDDED, OFF, Key, Settings
-
+    def _connect(self, account: str, kind: Kind) -> Controller:
         declared = {"enkrypt:apiKey": KEY, **(self._accounts.get(account, {}) if account else CONFIG.get())}
         try:
             settings = Settings.from_config(declared.get, {})
         except ConfigurationError as error:
-            return DynamicFrontend(Controller(error), self._report, kind)
+            return Controller(error)
         first = self.registry.database
         file = first.with_name(f"{account}.{first.name}") if account else first
         here = replace(settings, api_key=Key(EMBEDDED), endpoint="", database=file, rate_limit=OFF)
         self._database = self._database or Database(first.parent / "provider.sqlite", run=uuid.uuid4().hex)
-        registrations = connect(EnkryptClient(here), "", self._database, kind)
-        return DynamicFrontend(Controller(registrations), self._report, kind)
+        return Controller(connect(EnkryptClient(here), "", self._database, kind))
 
     def _report(self, severity: str, line: str) -> None:
         self.messages.append(f"{severity}: {line}")
@@ -234,6 +216,12 @@ class EnkryptMocks(Mocks):
         self.changes[args.typ, args.name] = (change, changed)
 
 
+def _difference(controller: Controller, asked: Request) -> tuple[Change, tuple[str, ...]]:
+    found = controller.diff(asked)
+    change: Change = "replace" if found.replaces else "update" if found.changes else "same"
+    return change, tuple(one.path for one in found.changes)
+
+
 def _settings(inputs: Mapping[str, Json]) -> dict[str, Json]:
     """An account's settings by the names that both front ends know."""
     return {name if ":" in name else f"enkrypt:{name}": value for name, value in inputs.items()}
@@ -241,15 +229,15 @@ def _settings(inputs: Mapping[str, Json]) -> dict[str, Json]:
 
 def _in_api(held: Held) -> Held:
     """A resource of the native package as the core knows it: in the API's names, its secrets from the inputs."""
-    if held.type not in NATIVE:
+    if held.type not in TYPES:
         return held
-    kind = NATIVE[held.type]
+    kind = TYPES[held.type]
     inputs = _from_package(kind, held.inputs)
-    return replace(held, inputs=inputs, outputs={**package_names.from_package(kind, held.outputs), **inputs})
+    return replace(held, inputs=inputs, outputs=with_inputs(from_package(kind, held.outputs), inputs))
 
 
 def _from_package(kind: Kind, properties: Mapping[str, Json]) -> dict[str, Json]:
-    return package_names.from_package(kind, {name: it for name, it in properties.items() if it is not None})
+    return from_package(kind, {name: it for name, it in properties.items() if it is not None})
 
 
 def temporary_registry() -> Registry:
@@ -272,14 +260,3 @@ def _alike(held: Json, given: Json) -> bool:
     if isinstance(held, list) and isinstance(given, list):
         return len(held) == len(given) and all(map(_alike, held, given))
     return bool(held == given) or (held is None and isinstance(given, Unknown))
-
-
-def _open(value: Json) -> Json:
-    return unwrap_rpc_secret(value) if is_rpc_secret(value) else value
-
-
-def _functions() -> Mapping[str, Any]:
-    """The functions of the native package, by token."""
-    from ..frontends.plugin.functions import FUNCTIONS
-
-    return FUNCTIONS

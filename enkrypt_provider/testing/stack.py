@@ -11,7 +11,6 @@ import contextvars
 import json
 import logging
 import os
-import re
 import runpy
 import sys
 from collections import Counter
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from google.protobuf import empty_pb2
 from pulumi.runtime import Settings, configure, set_all_config
 from pulumi.runtime.mocks import MockCallArgs, MockEngine, MockMonitor, MockResourceArgs
@@ -124,7 +124,7 @@ class MockStack:
 
     def destroy(self) -> Result:
         """Deletes all that exists."""
-        return self._up(_nothing)
+        return self._up(lambda: None)
 
     def _up(self, program: Program) -> Result:
         self._run(program, preview=True)
@@ -161,7 +161,7 @@ class MockStack:
 
     def _in_context(self, program: Program, engine: _Engine, preview: bool) -> None:
         log = logging.Logger("pulumi", logging.INFO)
-        log.addHandler(_Kept(engine.messages))
+        log.addFilter(lambda record: engine.note(f"{record.levelname.lower()}: {record.getMessage()}"))
         told: Any = MockEngine(log)
         configure(Settings(project=self.project, stack=self.stack, monitor=engine, engine=told, dry_run=preview))
         self._configure()
@@ -173,7 +173,8 @@ class MockStack:
 
     def _configure(self) -> None:
         given = {name if ":" in name else f"{self.project}:{name}": value for name, value in self.config.items()}
-        texts = {name: _as_text(clear(value)) for name, value in given.items()}
+        values = {name: clear(value) for name, value in given.items()}
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
         set_all_config(texts, [name for name, value in given.items() if isinstance(value, Secret)])
 
 
@@ -190,6 +191,11 @@ class _Engine(MockMonitor):
         self.messages = provider.messages
         self.problems: list[str] = []
         self._provider = provider
+
+    def note(self, message: str) -> bool:
+        """Keep what the program logs, as the console would show it; it is shown nowhere else."""
+        self.messages.append(message)
+        return False
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
         # As the engine does it: the stack's own type is not part of a URN.
@@ -255,17 +261,6 @@ class _Engine(MockMonitor):
         return made
 
 
-class _Kept(logging.Handler):
-    """Keeps what the program logs, as the console would show it."""
-
-    def __init__(self, messages: list[str]) -> None:
-        super().__init__()
-        self._messages = messages
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._messages.append(f"{record.levelname.lower()}: {record.getMessage()}")
-
-
 def _hidden(value: Json) -> Secret:
     return value if isinstance(value, Secret) else Secret(clear(value))
 
@@ -275,15 +270,7 @@ def _named(resources: Mapping[str, Resource]) -> dict[str, Resource]:
     return {it.name if often[it.name] == 1 else f"{it.type}::{it.name}": it for it in resources.values()}
 
 
-def _as_text(value: Json) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
 # ---- the program
-
-
-def _nothing() -> None:
-    """The program of a stack that declares nothing."""
 
 
 def _project_of(program: Program) -> str:
@@ -291,8 +278,7 @@ def _project_of(program: Program) -> str:
         return "project"
     place = Path(program)
     file = (place if place.is_dir() else place.parent) / "Pulumi.yaml"
-    found = re.search(r"^name:\s*[\"']?([^\s\"'#]+)", file.read_text(), re.MULTILINE) if file.exists() else None
-    return found[1] if found else "project"
+    return str(yaml.safe_load(file.read_text())["name"]) if file.exists() else "project"
 
 
 def _execute(program: Program) -> Any:

@@ -16,7 +16,7 @@ from enkrypt_provider.api import operation
 from enkrypt_provider.api.client import VISIBILITY_WAITS, EnkryptClient
 from enkrypt_provider.api.operation import Operation
 from enkrypt_provider.api.retry import RetryPolicy
-from enkrypt_provider.api.snapshot import FRESH, NUMBERS_FRESH, Snapshot
+from enkrypt_provider.api.snapshot import FRESH, STILL_FRESH, Snapshot
 from enkrypt_provider.errors import AuthenticationFailed, EnkryptError, ServiceUnavailable, UnexpectedResponse
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Identifier
@@ -99,18 +99,18 @@ def test_a_change_of_ours_makes_the_list_old() -> None:
     api = Api(model("m", model_name="before"))
     assert api.seen() == "before"
     api.models = [model("m", model_name="after")]
-    api.snapshot.changed()
+    api.snapshot.changed(identity("m"))
     assert api.seen() == "after"
     assert api.calls == ["list-models", "list-models"]
 
     def listed() -> httpx.Response:
         old = _json({"models": api.models})
         api.models = [model("m", model_name="at last")]
-        api.snapshot.changed()
+        api.snapshot.changed(identity("m"))
         api.listed = lambda: _json({"models": api.models})
         return old
 
-    api.snapshot.changed()
+    api.snapshot.changed(identity("m"))
     api.listed = listed
     assert (api.seen(), api.seen()) == ("after", "at last")
 
@@ -169,27 +169,26 @@ def test_all_who_wait_get_the_same_error_as_long_as_a_list_is_kept(
     if passed == "time":
         api.now += FRESH + 1
     else:
-        api.snapshot.changed()
+        api.snapshot.changed(identity("m"))
     assert api.find("m") == codec.read(KIND, model("m"))
 
 
-# ---- numbers
+# ---- older lists
 
 
-def test_a_number_is_known_from_a_list_that_is_older_than_changes_of_ours() -> None:
-    """Only the number is read from it, so that the deletes of a run are one list."""
-    api = Api(model("m", model_id=7), model("n", model_id=None))
-    has_number = api.snapshot.has_number
-    assert has_number(identity("m"), 7)
+def test_what_we_did_not_change_is_known_from_a_list_that_is_older_than_changes_of_ours() -> None:
+    """So the deletes of a run are one list."""
+    api = Api(model("m"), model("n"), half := {"model_saved_name": "half", "model_version": "1"})
+    listed = api.snapshot.listed
+    assert listed(identity("m")) == codec.read(KIND, model("m"))
     for _ in range(3):
-        api.snapshot.changed()
-        api.now += NUMBERS_FRESH / 4
-        assert has_number(identity("m"), 7)
-    for other in (("m", 8), ("n", None), ("gone", 7)):
-        assert not has_number(identity(other[0]), other[1])
+        api.snapshot.changed(identity("m"))
+        api.now += STILL_FRESH / 4
+        assert listed(identity("m")) is listed(identity("gone")) is listed(identity(half["model_saved_name"])) is None
+        assert listed(identity("n"))
     assert api.calls == ["list-models"]
-    api.now += NUMBERS_FRESH
-    assert has_number(identity("m"), 7)
+    api.now += STILL_FRESH
+    assert listed(identity("n"))
     assert api.calls == ["list-models", "list-models"]
 
 

@@ -226,6 +226,7 @@ ENTRY = {"model_saved_name": "a", "model_config": {"is_compatible_with": "openai
     [
         "no object",
         {},
+        {"secret": "all-of-it"},
         {**ENTRY, "model_saved_name": "b"},
         {**ENTRY, "model_config": {"secret": "all-of-it"}},
         {**ENTRY, "model_name": 5},
@@ -249,5 +250,5 @@ def test_a_declared_registration_keeps_its_name_and_arguments() -> None:
 def test_what_cannot_be_declared_is_told() -> None:
     """A registration that breaks this provider's rules has problems, whatever its secrets are."""
     found = Live(MODEL, {**canonical(minimal()), "model_saved_name": "x" * 40}, {})
-    (problem,) = declare(found, "a", Secrets({})).problems("v1")
+    (problem,) = declare(found, "a", Secrets({})).parsed("v1")[1]
     assert str(problem).startswith("model_saved_name: must be at most 32 characters")

@@ -310,7 +310,7 @@ def test_a_person_chooses_and_types_the_keys(begin: Begin, project: Project) -> 
     begin(*(model(name, "sk") for name in ("claude", "gpt-4", "gpt-5", "llama")), mask_apikeys=True)
     ran = at_a_terminal("9\n1 gpt-*\nsk-1\nsk-2\n\n")
     assert ran.code == 0
-    assert "9: there is none of that" in ran.out
+    assert "9: no such number or name" in ran.out
     assert "enkrypt:gpt-4_apikey, the key of gpt-4" in ran.out
     assert not any(key in ran.text for key in ("sk-1", "sk-2"))
     assert {name: keys(entry) for name, entry in resources().items()} == {
@@ -366,7 +366,7 @@ def test_numbers_ranges_and_patterns_choose(typed: str, places: list[int]) -> No
 @pytest.mark.parametrize("typed", ["0", "5", "7-9", "gpt", "x*", "1 foo", "3-2"])
 def test_a_word_that_means_nothing_is_told(typed: str) -> None:
     """It is named, so that it can be typed again."""
-    with pytest.raises(ConfigurationError, match=f"^{typed.split()[-1].replace('*', '.')}: there is none of that$"):
+    with pytest.raises(ConfigurationError, match=f"^{typed.split()[-1].replace('*', '.')}: no such number or name$"):
         import_plan.chosen(typed, ["claude", "gpt-4", "gpt-5", "llama"])
 
 
@@ -455,7 +455,7 @@ def test_a_declared_model_is_imported_as_declared(begin: Begin, project: Project
     project.configure({**project.config(), **models})
     ran = typed("import")
     assert ran.code == 0
-    assert "mine is declared otherwise than it is: the next `up` changes model_name." in ran.out
+    assert "mine: its declaration differs from what is registered; the next `up` changes model_name." in ran.out
     assert ran.out.endswith("\n  pulumi up --stack dev\n")
     assert list(resources()) == ["mine", "b"]
     assert resources()["mine"]["inputs"]["model_name"] == ""
@@ -608,8 +608,8 @@ def test_a_program_in_another_language_imports_by_the_engine(
     name = runtime if isinstance(runtime, str) else runtime["name"]
     assert ran.code == 1
     assert ran.err == (
-        f"error: this project's program is no Python ({name}): `pulumi import TYPE NAME ID` imports, and writes code "
-        f"in its language; TYPE is {TOKENS[0]}, {TOKENS[1]} or {TOKENS[2]}\n"
+        f"error: this project's program is not in Python but in {name}: run `pulumi import TYPE NAME ID`, which also "
+        f"writes its code; TYPE is {TOKENS[0]}, {TOKENS[1]} or {TOKENS[2]}\n"
     )
 
 

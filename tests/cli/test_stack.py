@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pulumi.dynamic import dynamic
 from pulumi.runtime import rpc
 
 from enkrypt_provider import EnkryptModel
@@ -19,8 +20,9 @@ from .fake_engine import Project, encrypted
 
 
 def test_the_marks_are_the_engines_own() -> None:
-    """A secret, and the type of a model, are written as Pulumi's SDK writes them."""
+    """A secret, a pickled provider and the type of a model are written as Pulumi's SDK writes them."""
     assert {rpc._special_sig_key: rpc._special_secret_sig, "plaintext": "1"} == secret(1)
+    assert stacks.PROVIDER_KEY == dynamic.PROVIDER_KEY
     assert f"pulumi-python:{EnkryptModel._resource_type_name}" == stacks.type_of(MODEL)
 
 

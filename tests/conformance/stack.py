@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from documents import through_engine
+from documents import through_engine, without_secrets
 from pulumi.dynamic import CheckResult
 
 from enkrypt_provider.api.client import EnkryptClient
@@ -20,7 +20,6 @@ from enkrypt_provider.core import diff
 from enkrypt_provider.core.controller import Controller, connect
 from enkrypt_provider.core.database import Database
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
-from enkrypt_provider.frontends.property_values import without_secrets
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Properties
 from enkrypt_provider.kinds.markers import Dialect

@@ -321,6 +321,12 @@ class Run:
         found = self.controller.read(self._request(it.name, id=it.id, state=it.state))
         return _kept(it.name, found, found.inputs) if found.id else None
 
+    def refresh(self, it: Object) -> Object:
+        """Read what must be there still, and ask what an `up` would show, as the engine does before it."""
+        found = self.found(it)
+        self.controller.diff(self._request(it.name, id=found.id, state=found.state, inputs=it.inputs))
+        return found
+
     def found(self, it: Object) -> Object:
         """Read what must be there still."""
         found = self.read(it)

@@ -431,15 +431,15 @@ def test_what_a_refresh_drops_from_the_state_is_told_once(machine: Machine, api:
     run = machine.run(api, key="another")
     assert run.read(a) is run.read(b) is None
     assert machine.told() == [
-        "warning: what http://127.0.0.1 does not show is dropped from the state: it was deleted, or the API key is "
-        "of another project"
+        "warning: what http://127.0.0.1 does not show is dropped from the state: it was deleted, "
+        "or the API key is of another project"
     ]
 
 
 def test_a_refresh_at_another_endpoint_does_not_say_that_it_is_gone(machine: Machine, there: Api) -> None:
     a = machine.run().create("a")
     there.register(model_name="theirs")
-    assert machine.run(there).read(a) == a
+    assert machine.run(there).refresh(a) == a
     assert machine.told() == [
         "warning: x/1 is registered at http://127.0.0.1, and enkrypt:endpoint is http://127.0.0.2: it was not read; "
         "`pulumi up` moves it"

@@ -14,7 +14,7 @@ import pytest
 
 from enkrypt_provider.core.database import Database, default_path, this_run
 
-NOTED = "INSERT OR REPLACE INTO journal VALUES ('https://h', '', 'urn', 'x/1', '7', 1.0, NULL)"
+NOTED = "INSERT OR REPLACE INTO journal VALUES ('https://h', '', 'urn', 'x/1', '7', 1.0, NULL, '')"
 
 
 def rows(database: Database) -> int:
@@ -56,14 +56,14 @@ def test_where_nothing_can_be_written_a_process_knows_itself(file: Path) -> None
 
 
 def test_a_write_that_fails_is_no_error(file: Path) -> None:
-    """A full disk, or a file that another process locks for long, loses a note and not the run."""
+    """With a full disk, or a file that another process locks for long, a process knows itself."""
     database = Database(file, run="a run")
     other = sqlite3.connect(file, isolation_level=None)
     database.write("PRAGMA busy_timeout = 10")
     other.execute("BEGIN IMMEDIATE")
     database.write(NOTED)
     other.execute("ROLLBACK")
-    assert rows(database) == 0
+    assert (rows(database), rows(Database(file, run="a run"))) == (1, 0)
     assert database.rows("SELECT * FROM no_such_table") == []
 
 

@@ -254,6 +254,13 @@ SPELT: list[tuple[str, Any, Any]] = [
     ("model_config.default_request_options", {"temperature": 0.5, "stop": ["a"]}, {"stop": ["a"], "top_p": 1}),
     ("model_config.default_request_options", {"tools": [{"type": "x"}]}, {"tools": [{"type": "x", "id": 1}]}),
     ("model_config.custom_payload", {"prompt": "{prompt}"}, {"prompt": "{prompt}", "stream": False}),
+    ("certifications", ["GDPR"], ["GDPR", "GDPR"]),
+    ("model_name", " m ", "m"),
+    ("model_config.system_prompt", "Be brief.\r\nBe kind.\n", "Be brief.\nBe kind."),
+    ("model_config.hosting_type", "External", "EXTERNAL"),
+    ("model_config.model_source", "https://together.ai", " https://together.ai/ "),
+    ("model_config.tools", [{"name": "a", "description": "b\n"}], [{"name": "a", "description": "b"}]),
+    ("model_config.metadata", {"max": 5, "on": True, "share": 0.5}, {"max": "5", "on": "true", "share": "0.5"}),
 ]
 """Where a field is spelt by a program in one way and by a server in another: the same."""
 

@@ -16,7 +16,7 @@ from enkrypt_provider.core.journal import DELETIONS_KEPT
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.errors import EnkryptError, ModelExists, RequestRejected
 
-from .machines import KEY, Api, Machine, Object, hiding, model, unreachable
+from .machines import KEY, Api, Edit, Machine, Object, hiding, model, unreachable
 
 LOST = Fault(call="modify_model", reset="after")
 AGAIN = "warning: x/1: the last update was not confirmed: `pulumi up` sends it again"
@@ -75,12 +75,30 @@ def test_a_refresh_in_between_does_not_confirm_what_it_cannot_see(machine: Machi
     assert api.registered()["x/1"]["model_config"].get("apikeys", []) == []
 
 
+def test_what_another_machine_wrote_since_is_not_sent_again(
+    machine: Machine, elsewhere: Machine, api: Api, a: Object
+) -> None:
+    """Two machines take turns at one stack: the later write is in the state."""
+    api.now += timedelta(minutes=1)
+    a = machine.run().up(a, model_name="ours")
+    api.now += timedelta(minutes=1)
+    a = elsewhere.run().up(a, model_name="theirs")
+    assert not machine.run().diff(a, model_name="theirs").changes
+    assert machine.told() == []
+
+
 def test_after_a_refresh_it_is_sent_again_once(machine: Machine, api: Api, a: Object) -> None:
     lost_update(machine, api, a)
     refreshed = machine.run().found(a)
     again = machine.run().up(refreshed)
     assert live_name(api) == ""
     assert not machine.run().diff(again).changes
+
+
+def test_a_refresh_does_not_say_that_it_sends_something(machine: Machine, api: Api, a: Object) -> None:
+    lost_update(machine, api, a)
+    machine.run().refresh(a)
+    assert machine.told() == []
 
 
 @pytest.mark.parametrize("hidden", ["updated_at", "model_id", "created_at"])
@@ -91,6 +109,34 @@ def test_a_lost_update_is_sent_again_whatever_the_api_does_not_tell(machine: Mac
     a = machine.run().up(a)
     assert live_name(api) == ""
     assert not machine.run().diff(a).changes
+
+
+@pytest.mark.parametrize("edit", [hiding("updated_at"), lambda found: found.update(updated_at="2030-01-01")])
+def test_a_killed_update_is_told_without_the_time_of_the_last_write(machine: Machine, api: Api, edit: Edit) -> None:
+    """An API may not tell it, or not change it: what was sent shows which write a state has."""
+    api.edit = edit
+    a = machine.run().create("a")
+    killed_update(machine, api, a)
+    a = machine.run().up(a)
+    assert (live_name(api), machine.told()) == ("", [AGAIN])
+    assert not machine.run().diff(a).changes
+
+
+def test_what_was_read_since_is_confirmed_without_its_keys(machine: Machine, api: Api) -> None:
+    """It is imported after its create, from an API that masks keys: nothing is sent again without them."""
+    a = machine.run().create("a", model_config__apikeys=["stand-in-key-1"])
+    api.turn(Fault(mask_apikeys=True))
+    found = machine.run().controller.read(Request(id=a.id))
+    imported = Object("a", found.id, {}, {**found.state, "model_config": {**a.state["model_config"], "apikeys": []}})
+    assert machine.run().diff(imported).changes == []
+
+
+def test_what_a_lagging_read_took_for_gone_is_known_still(machine: Machine, api: Api, a: Object) -> None:
+    """A refresh right after the create drops it from the state; the next `up` makes no second one."""
+    api.turn(Fault(call="list_models", stale=True), Fault(call="get_model", status=404))
+    assert machine.run().read(a) is None
+    api.turn()
+    assert machine.run().create("a").number == a.number
 
 
 def test_a_refused_update_is_not_sent_again(machine: Machine, api: Api, a: Object) -> None:
@@ -268,6 +314,17 @@ def test_what_somebody_made_anew_after_a_killed_destroy_is_refused(machine: Mach
     with pytest.raises(ModelExists):
         machine.run().up(a)
     assert live_name(api) == "theirs"
+
+
+def test_a_deletion_is_told_of_the_registration_that_it_was_of(machine: Machine, api: Api) -> None:
+    """Without numbers one that was made since has the same key; with another project's key nothing is there."""
+    api.edit = hiding("model_id")
+    killed_destroy(machine, machine.run().create("a"))
+    a = machine.run().create("a")
+    api.delete()
+    assert not machine.run().diff(a).changes
+    killed_destroy(machine, a)
+    assert not machine.run(key="stand-in-key-2").diff(a).changes
 
 
 def test_a_deletion_is_remembered_for_a_month(machine: Machine, a: Object) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -59,11 +61,12 @@ def test_drift_is_seen_and_set_back(sample: Sample, machine: Machine, api: Api) 
 def test_it_is_deleted_and_gone_and_can_be_made_anew(
     sample: Sample, machine: Machine, api: Api, asks_diff: bool
 ) -> None:
-    """`pulumi up --replace` asks no diff; `replace_on_changes`, where something changes, does."""
+    """`pulumi up --replace` asks no diff; `replace_on_changes`, where something changes, does, and checks again."""
     a = machine.run().create("a", sample.id)
     run = machine.run()
     if asks_diff:
         run.diff(a, **sample.change)
+        run.check("a", sample.id, **sample.change)
     api.calls()
     run.delete(a)
     assert calls(api)[-1] == "delete"
@@ -72,6 +75,27 @@ def test_it_is_deleted_and_gone_and_can_be_made_anew(
     machine.run().delete(a)
     assert (api.registered(), len(machine.told())) == ({}, 1)
     assert run.create("a", sample.id).number != a.number
+
+
+def test_what_is_refreshed_first_is_deleted_all_the_same(sample: Sample, machine: Machine, api: Api) -> None:
+    """`pulumi up --refresh` of what is no longer declared, `pulumi destroy --refresh`: one run reads, asks a diff
+    without a check, and deletes."""
+    a = machine.run().create("a", sample.id)
+    run = machine.run()
+    run.delete(run.refresh(a))
+    assert (api.registered(), machine.told()) == ({}, [])
+
+
+def test_what_is_refreshed_as_it_is_registered_can_be_handed_over(sample: Sample, machine: Machine, api: Api) -> None:
+    """`pulumi up --refresh --run-program`: the name is declared by its next resource before its holder is read."""
+    a = machine.run().create("a", sample.id)
+    run = machine.run()
+    run.check("b", sample.id)
+    a = run.up(run.refresh(a), renamed(sample))
+    b = run.create("b", sample.id)
+    run.finish()
+    held = {id_: it[sample.kind.number] for id_, it in api.registered().items()}
+    assert held == {sample.id: b.number, renamed(sample): a.number}
 
 
 def test_an_old_object_that_a_refresh_made_like_the_new_one_costs_nothing(
@@ -88,6 +112,37 @@ def test_an_old_object_that_a_refresh_made_like_the_new_one_costs_nothing(
     new = run.up(new, adopt_existing=True)
     run.delete(old)
     assert api.registered()[sample.id][sample.kind.number] == new.number
+
+
+def test_an_older_object_costs_nothing_where_the_new_one_is_made_anew(
+    sample: Sample, machine: Machine, api: Api
+) -> None:
+    """A replacement was killed before the old object went; another one, with `delete_before_replace`, follows: its
+    delete read a list that does not show what was made since."""
+    old = machine.run().create("a", sample.id)
+    new = machine.run().create("a", sample.id, adopt_existing=True)
+    api.now += timedelta(minutes=1)
+    machine.told()
+    run = machine.run()
+    run.check("a", sample.id)
+    run.delete(new)
+    newest = run.create("a", sample.id)
+    run.delete(old)
+    assert api.registered()[sample.id][sample.kind.number] == newest.number
+    assert machine.told() == []
+
+
+def test_what_another_resource_registered_anew_is_not_told_as_somebody_elses(
+    sample: Sample, machine: Machine, api: Api
+) -> None:
+    """It was deleted by hand, and the program gave its name to another resource."""
+    a = machine.run().create("a", sample.id)
+    api.delete(sample.id)
+    run = machine.run()
+    b = run.create("b", sample.id)
+    run.delete(a)
+    assert api.registered()[sample.id][sample.kind.number] == b.number
+    assert machine.told() == []
 
 
 def test_a_rename_replaces(sample: Sample, machine: Machine) -> None:
@@ -148,7 +203,7 @@ def test_what_is_taken_is_told_with_its_number_and_adopted_where_it_may_be(
 
 def test_a_name_that_the_api_keeps_is_told_as_a_name(sample: Sample, machine: Machine, api: Api) -> None:
     """Taken, and nothing there: some servers may keep a deleted name."""
-    api.turn(spelled_fault(f"add_{sample.kind.noun}:status=409,first=1"))
+    api.turn(spelled_fault(f"add_{sample.kind.noun}:status=409"))
     with pytest.raises(ModelExists) as caught:
         machine.run().create("a", sample.id)
     assert str(caught.value).startswith(
@@ -176,6 +231,65 @@ def test_what_somebody_made_anew_is_theirs(sample: Sample, machine: Machine, api
     run.delete(a)
     assert api.live(sample.id) == before
     assert machine.told() == [f"warning: {sample.id} was registered anew by somebody else {told}: it is kept"]
+    assert run.found(a).number == theirs[number]
+    line = f"warning: {sample.id} is another registration by now {told}: the state stands for that one from here on"
+    assert machine.told() == [line]
+
+
+@pytest.mark.parametrize("moment", ["find", "modify"])
+@pytest.mark.parametrize("is_before", [True, False])
+@pytest.mark.parametrize("adopt", [False, True])
+def test_what_is_deleted_first_while_another_resource_takes_its_name_costs_nothing(
+    sample: Sample, machine: Machine, api: Api, moment: str, is_before: bool, adopt: bool
+) -> None:
+    """A deployment is renamed, or a model with `delete_before_replace`: it is deleted beside the other's create."""
+    a = machine.run().create("a", sample.id)
+    run = machine.run()
+    run.diff(a, renamed(sample))
+    client = run.controller.registrations.client
+    call, waiting = getattr(client, moment), [a]
+
+    def beside(*arguments: Any) -> Any:
+        if is_before and waiting:
+            run.delete(waiting.pop())
+        found = call(*arguments)
+        if waiting:
+            run.delete(waiting.pop())
+        return found
+
+    setattr(client, moment, beside)
+    b = run.create("b", sample.id, adopt_existing=adopt)
+    assert api.registered()[sample.id][sample.kind.number] == b.number
+    assert not waiting
+
+
+def test_a_deletion_that_has_begun_is_waited_for_by_who_takes_the_name(
+    sample: Sample, machine: Machine, api: Api
+) -> None:
+    a = machine.run().create("a", sample.id)
+    run = machine.run()
+    run.diff(a, renamed(sample))
+    client = run.controller.registrations.client
+    delete, began, goes_on, is_done = client.delete, Event(), Event(), Event()
+
+    def slow(*arguments: Any) -> None:
+        began.set()
+        assert goes_on.wait(5)
+        delete(*arguments)
+        is_done.set()
+
+    def while_waiting() -> None:
+        goes_on.set()
+        assert is_done.wait(5)
+
+    client.delete = slow  # type: ignore[method-assign, assignment]
+    machine.while_waiting = while_waiting  # type: ignore[method-assign]
+    with ThreadPoolExecutor(1) as beside:
+        deleted = beside.submit(run.delete, a)
+        assert began.wait(5)
+        b = run.create("b", sample.id)
+        deleted.result()
+    assert api.registered()[sample.id][sample.kind.number] == b.number != a.number
 
 
 # ---- what a person is told
@@ -205,14 +319,23 @@ def test_what_is_protected_is_neither_deleted_nor_replaced(
     sample: Sample, machine: Machine, api: Api, operation: str
 ) -> None:
     """Refused before anything is changed, with how to lift it."""
+    a = machine.run().create("a", sample.id, deletion_protection=True)
     run = machine.run()
-    a = run.create("a", sample.id, deletion_protection=True)
     with pytest.raises(DeletionProtected) as caught:
         run.delete(a) if operation == "delete" else run.diff(a, renamed(sample))
     assert str(caught.value) == (
         f"{sample.id} is protected from deletion and replacement: set deletion_protection=False, run `pulumi up`, "
         "then try again"
     )
+    assert set(api.registered()) == {sample.id}
+
+
+def test_an_older_object_that_is_protected_is_passed_over(sample: Sample, machine: Machine, api: Api) -> None:
+    """Nothing is deleted, and no update could ever lift its protection: each later `up` would fail."""
+    old = machine.run().create("a", sample.id, deletion_protection=True)
+    run = machine.run()
+    run.create("a", sample.id, deletion_protection=True, adopt_existing=True)
+    run.delete(old)
     assert set(api.registered()) == {sample.id}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import sqlite3
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -86,6 +88,18 @@ def test_a_lost_create_is_told_by_the_apis_own_clock(machine: Machine, api: Api,
     api.now += ahead
     api.turn(LOST)
     assert machine.run().create("a").number
+
+
+def test_a_time_without_a_zone_is_of_no_machines_zone(
+    machine: Machine, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    api.edit = lambda found: found.update(created_at=found["created_at"].partition("+")[0])
+    api.turn(LOST)
+    assert machine.run().create("a").number
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_what_was_there_before_a_lost_create_is_not_ours(machine: Machine, api: Api) -> None:
@@ -331,6 +345,34 @@ def test_a_forced_replacement_that_adopts_keeps_the_registration(
     assert api.registered()["x/1"]["model_name"] == new.state["model_name"] == "new"
 
 
+@pytest.mark.parametrize("harm", ["DROP TABLE claims", "DELETE FROM claims"])
+def test_what_a_run_holds_it_knows_without_its_file(
+    machine: Machine, elsewhere: Machine, api: Api, harm: str
+) -> None:
+    """The file cannot be used any more; or a container to which this process seems to have ended cleared it."""
+    old = machine.run().create("a")
+    run = elsewhere.run()
+    run.create("a", adopt_existing=True)
+    sqlite3.connect(elsewhere.file, isolation_level=None).execute(harm)
+    run.delete(old)
+    assert set(api.registered()) == {"x/1"}
+
+
+@pytest.mark.parametrize("hidden", [(), ("model_id",), ("created_at", "updated_at")])
+def test_a_forced_replacement_that_deletes_first_registers_anew(
+    machine: Machine, api: Api, hidden: tuple[str, ...]
+) -> None:
+    api.edit = hiding(*hidden)
+    old = machine.run().create("a")
+    api.now += timedelta(minutes=1)
+    run = machine.run()
+    run.check("a")
+    run.delete(old)
+    run.create("a", model_name="new")
+    assert "delete_model x/1" in api.calls()
+    assert api.registered()["x/1"]["model_name"] == "new"
+
+
 def test_the_old_object_is_passed_over_in_a_later_run_too(machine: Machine, elsewhere: Machine, api: Api) -> None:
     """The engine was killed before the delete: the next run diffs the new object, then deletes the old one."""
     old = machine.run().create("a")
@@ -503,6 +545,28 @@ def test_accounts_of_two_keys_do_not_disturb_each_other(machine: Machine, api: A
     there.up(b)
     here.delete(a)
     assert (set(api.registered()), set(api.registered(other))) == (set(), {"x/1"})
+
+
+def test_a_killed_create_proves_nothing_to_another_project(machine: Machine, api: Api) -> None:
+    """The same program is run with another key, where somebody has the same name under the same number."""
+    api.edit = number_by_name
+    killed_create(machine, api)
+    api.register(key="stand-in-key-2", model_name="theirs")
+    assert isinstance(error_of(machine.run(key="stand-in-key-2").create, "a"), ModelExists)
+    assert api.registered("stand-in-key-2")["x/1"]["model_name"] == "theirs"
+
+
+def test_a_number_that_two_projects_share_is_told_by_its_time(machine: Machine, api: Api) -> None:
+    """The stack is given the key of another project, where the same program was run."""
+    api.edit = number_by_name
+    a = machine.run().create("a")
+    api.now += timedelta(hours=1)
+    api.register(key="stand-in-key-2", model_name="theirs")
+    there = machine.run(key="stand-in-key-2")
+    line = line_of(there.up, a, model_name="new")
+    assert "since 2030-01-01T01:00:00; the state has one since 2030-01-01T00:00:00): nothing was changed" in line
+    there.delete(a)
+    assert api.registered("stand-in-key-2")["x/1"]["model_name"] == "theirs"
 
 
 # ---- update

@@ -49,12 +49,14 @@ def test_a_registration_is_held_over_the_keys_of_an_account(file: Path) -> None:
         (Holding(X, 7, ""), True),
         (Holding(X, 7, AT_ONE), False),
         (Holding(X, 8, AT_NOON), False),
-        (Holding(X, None, AT_NOON), False),
+        (Holding(X, None, AT_NOON), True),
+        (Holding(X, None, AT_ONE), False),
+        (Holding(Identifier("y", "1"), None, AT_NOON), False),
     ],
     ids=str,
 )
 def test_number_and_time_tell_which_registration_it_is(file: Path, same: Holding, is_same: bool) -> None:
-    """Two projects at one address may both have a number 7; a time that is not told is no difference."""
+    """Two projects at one address may both have a number 7; what is not told is no difference."""
     run = process(file)
     run.hold(SEVEN)
     assert run.is_held(same) is is_same

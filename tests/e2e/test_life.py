@@ -194,6 +194,6 @@ def test_many_models_are_registered_once_each_within_the_rate_limit(story: Story
     assert sorted(api.calls()) == sorted(f"add_model {name}/v1" for name in names)
     stack.refresh()
     assert api.calls() == ["list_models"]
-    stack.destroy()
+    stack.destroy("--refresh")
     assert sorted(api.calls()) == sorted([*(f"delete_model {name}/v1" for name in names), "list_models"])
     assert api.models() == {}

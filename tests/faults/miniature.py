@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+from documents import without_secrets
 from pulumi.dynamic import CheckResult
 
 from enkrypt_provider.api.client import EnkryptClient
@@ -28,7 +29,7 @@ from enkrypt_provider.core.database import Database
 from enkrypt_provider.core.registrations import Registrations
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
-from enkrypt_provider.frontends.property_values import OWNER, without_secrets
+from enkrypt_provider.frontends.property_values import OWNER
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
 from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
 from enkrypt_provider.kinds.kind import Kind
@@ -236,23 +237,22 @@ class Engine:
 
     # ---- commands
 
-    def up(self, program: Program, *, replace: Iterable[str] = ()) -> None:
+    def up(self, program: Program, *, replace: Iterable[str] = (), refresh: bool = False) -> None:
         run = self.machine.run(self.stack)
+        if refresh:
+            self._refresh(run)
         for name, arguments in sorted(program.items(), key=lambda it: kind_of(it[1]) is DEPLOYMENT):
             self._register(run, name, arguments, forced=name in replace)
         self._delete(run, [it for it in self.state if it.goes or it.name not in program])
 
     def refresh(self) -> None:
-        run = self.machine.run(self.stack)
-        for it in [it for it in self.state if not it.goes]:
-            found = run("read", it, it.id, it.outputs, held=it.inputs)
-            if found.id:
-                it.id, it.inputs, it.outputs = found.id, _stored(found.inputs or {}), _stored(found.outs or {})
-            else:
-                self.state.remove(it)
+        self._refresh(self.machine.run(self.stack))
 
-    def destroy(self) -> None:
-        self._delete(self.machine.run(self.stack), list(self.state))
+    def destroy(self, *, refresh: bool = False) -> None:
+        run = self.machine.run(self.stack)
+        if refresh:
+            self._refresh(run)
+        self._delete(run, list(self.state))
 
     # ---- what it knows
 
@@ -288,6 +288,17 @@ class Engine:
             old.inputs, old.outputs = inputs, _stored(outs or {})
         else:
             old.inputs = inputs
+
+    def _refresh(self, run: _Run) -> None:
+        """Read each object, also one that goes, and ask what an `up` would change: nobody checks it before."""
+        for it in list(self.state):
+            found = run("read", it, it.id, it.outputs, held=it.inputs)
+            if not found.id:
+                self.state.remove(it)
+                continue
+            before, it.id = it.inputs, found.id
+            it.inputs, it.outputs = _stored(found.inputs or {}), _stored(found.outs or {})
+            run("diff", it, it.id, it.outputs, before, held=it.inputs)
 
     def _replace(self, run: _Run, old: Object | None, new: Object, inputs: Properties) -> None:
         created = run("create", new, inputs)

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import httpx
 import pytest
-from documents import FREE, at, everything, leaves, marked, put, registrations
+from documents import FREE, at, everything, leaves, marked, put, registrations, without_secrets
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import FlakyStrategyDefinition
@@ -24,7 +24,7 @@ from enkrypt_provider.core.controller import Controller, connect
 from enkrypt_provider.core.database import Database
 from enkrypt_provider.emulator import create_app
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
-from enkrypt_provider.frontends.property_values import is_unknown, without_secrets
+from enkrypt_provider.frontends.property_values import is_unknown
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.markers import Dialect
 from enkrypt_provider.kinds.mistakes import SHOWN

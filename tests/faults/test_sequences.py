@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any, ClassVar
@@ -250,9 +251,9 @@ class Lives(RuleBasedStateMachine):
 
     # ---- commands
 
-    @rule(trouble=TROUBLES, forced=st.sets(NAMES, max_size=2))
-    def up(self, trouble: Trouble, forced: set[str]) -> None:
-        self._up(trouble, forced)
+    @rule(trouble=TROUBLES, forced=st.sets(NAMES, max_size=2), refresh=st.booleans())
+    def up(self, trouble: Trouble, forced: set[str], refresh: bool) -> None:
+        self._up(trouble, forced, refresh=refresh)
 
     @rule(program=PROGRAMS, adopt=st.booleans(), trouble=TROUBLES)
     def up_with_another_program(self, program: Program, adopt: bool, trouble: Trouble) -> None:
@@ -261,11 +262,17 @@ class Lives(RuleBasedStateMachine):
             self.declare(name, which, text, key, adopt, provider)
         self._up(trouble)
 
-    def _up(self, trouble: Trouble, forced: Collection[str] = ()) -> None:
+    def _up(self, trouble: Trouble, forced: Collection[str] = (), *, refresh: bool = False) -> None:
         wanted = set(self.model.identities()) - self._deleted_first() - self._made_anew()
-        go = lambda: self.engine.up(self.model.whole(), replace=forced)  # noqa: E731 - shorter than a function of its own
-        if self._run(go, trouble, may_go=None, stay=wanted) is None and not self.disturbed:
+        go = partial(self.engine.up, self.model.whole(), replace=forced, refresh=refresh)
+        if self._run(go, trouble, may_go=self._stood_for(refresh), stay=wanted) is None and not self.disturbed:
             self._is_as_declared()
+
+    def _stood_for(self, refresh: bool) -> set[str]:
+        """What the state stands for; after a refresh also what others made anew under its names."""
+        if not refresh:
+            return self.corner.held()
+        return {label(it.kind, it.id, it.provider) for it in self.engine.state} & self.corner.registered().keys()
 
     def _made_anew(self) -> set[str]:
         """What others made anew and no refresh has shown: to the state of who declares it, it is somebody else's."""
@@ -288,21 +295,21 @@ class Lives(RuleBasedStateMachine):
         out_of_sight = live - self.corner.held()
         self.model.doubtful |= out_of_sight - self.model.theirs
 
-    @rule(trouble=TROUBLES)
-    def destroy(self, trouble: Trouble) -> None:
-        held = self.corner.held()
-        error = self._run(self.engine.destroy, trouble, may_go=held, stay=set(self.corner.registered()) - held)
+    @rule(trouble=TROUBLES, refresh=st.booleans())
+    def destroy(self, trouble: Trouble, refresh: bool) -> None:
+        held, may_go = self.corner.held(), self._stood_for(refresh)
+        go = partial(self.engine.destroy, refresh=refresh)
+        error = self._run(go, trouble, may_go=may_go, stay=set(self.corner.registered()) - may_go)
         if error is None:
             assert not held & self.corner.registered().keys(), "a destroyed model is registered still"
 
     def _run(
-        self, command: Callable[[], None], trouble: Trouble, *, may_go: set[str] | None, stay: set[str]
+        self, command: Callable[[], None], trouble: Trouble, *, may_go: set[str], stay: set[str]
     ) -> BaseException | None:
         """Runs a command in trouble; what must not change has not changed."""
         if self.fresh_machines:
             self.go_on_elsewhere()
         before = self.corner.registered()
-        held = self.corner.held()
         self.world.turn(*map(self._aimed, trouble.faults))
         self.corner.machine.death.after = trouble.death
         error = self.corner.failure(command)
@@ -315,7 +322,8 @@ class Lives(RuleBasedStateMachine):
         self.deleted_unseen |= bool(gone) and isinstance(error, Killed)
         assert error is None or isinstance(error, (EnkryptError, Killed)), f"a bug: {error!r}"
         assert not gone & stay, f"lost: {gone & stay}"
-        assert gone <= (held if may_go is None else may_go), f"deleted without being ours: {gone}"
+        assert gone <= may_go, f"deleted without being ours: {gone}"
+        self.model.theirs -= gone
         both = before.keys() & after.keys()
         made_again = {id_ for id_ in both if number_of(before[id_]) != number_of(after[id_])}
         assert not made_again & stay, f"deleted and made again: {made_again}"

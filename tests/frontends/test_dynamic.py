@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from core.machines import KEY, Api, Machine, model, urn
-from documents import canonical, document, through_engine
+from documents import canonical, document, through_engine, without_secrets
 from pulumi.output import UNKNOWN, Unknown
 
 from enkrypt_provider.core.controller import ACCOUNT
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
-from enkrypt_provider.frontends.property_values import OWNER, without_secrets
+from enkrypt_provider.frontends.property_values import OWNER
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
 
 

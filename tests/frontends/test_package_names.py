@@ -7,6 +7,7 @@ from documents import everything, minimal
 
 from enkrypt_provider.frontends.package_names import (
     from_package,
+    is_default_provider,
     package_steps,
     problem_in_package,
     property_path,
@@ -26,6 +27,19 @@ def test_pythons_names_are_the_apis() -> None:
     assert {name: snake(camel(name)) for name in fixed} == {name: name for name in fixed}
     assert camel("apikeys") == "apikeys"
     assert len(fixed) > 40
+
+
+@pytest.mark.parametrize(
+    ("name", "is_default"),
+    [
+        ("default", True), ("default_0_2_0", True), ("default_0_2_0_alpha_1", True),
+        ("default_0_2_0_github_/api.github.com/enkryptai", True), ("default_https_/get.example.com", True),
+        ("default-eu", False), ("defaults", False), ("default_eu", False), ("default_0_2", False), ("eu", False),
+    ],
+)  # fmt: skip
+def test_the_engines_own_provider_is_known_by_its_whole_name(name: str, is_default: bool) -> None:
+    """A program may call its own provider `default-eu`."""
+    assert is_default_provider(f"urn:pulumi:dev::shop::pulumi:providers:enkrypt::{name}") is is_default
 
 
 @pytest.mark.parametrize("dialect", ["v1", "v2"])

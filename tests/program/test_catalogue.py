@@ -365,6 +365,12 @@ def test_the_sections_may_be_loaded_one_by_one() -> None:
     assert found == [{"chat": minimal()}, {"guard": {**POLICY, "description": "because"}}, {"support": DEPLOYMENT}]
 
 
+def test_a_section_that_does_not_exist_is_one_line() -> None:
+    """It names those that do; the engine shows it without a traceback."""
+    with pytest.raises(pulumi.RunError, match=r"^model_s: must be one of models, policies, deployments; did you"):
+        run(lambda: catalogue.load(section="model_s"), config={**KEY, **WHOLE})  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("section", ["models", "policies", "deployments"])
 def test_a_mistake_in_any_section_declares_nothing(section: str) -> None:
     config = {**KEY, **WHOLE, section: {"wrong": {}}}

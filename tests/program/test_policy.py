@@ -11,7 +11,14 @@ import pulumi
 import pytest
 from documents import everything, minimal
 
-from enkrypt_provider import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel, native, policy
+from enkrypt_provider import (
+    ConfigurationError,
+    EnkryptDeployment,
+    EnkryptGuardrailsPolicy,
+    EnkryptModel,
+    native,
+    policy,
+)
 from enkrypt_provider.policy import SECRET, Model, PolicyViolation
 from enkrypt_provider.testing import CheckFailed, MockStack
 
@@ -253,6 +260,13 @@ def test_a_rule_may_hold_in_some_stacks_alone(name: str, refused: bool) -> None:
 
 
 # ---- policies and deployments
+
+
+def test_a_kind_that_does_not_exist_is_one_line() -> None:
+    """It names those that do; the engine shows it without a traceback."""
+    with pytest.raises(ConfigurationError, match=r"^polices: must be one of models, .*\"policies\"\?$") as told:
+        policy.enforce(policy.guarded, on="polices")  # type: ignore[arg-type]
+    assert isinstance(told.value, pulumi.RunError)
 
 
 def guarded(**changes: Any) -> Callable[[], None]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from itertools import chain
+from typing import Any
 
 from pulumi.runtime.proto import provider_pb2
 
@@ -15,16 +16,6 @@ from ...kinds.secrets import Path
 from ..package_names import package_steps, property_path
 
 PropertyDiff = provider_pb2.PropertyDiff
-_KINDS: Final = {
-    (True, False): PropertyDiff.ADD,
-    (False, True): PropertyDiff.DELETE,
-    (False, False): PropertyDiff.UPDATE,
-}
-_REPLACING: Final = {
-    PropertyDiff.ADD: PropertyDiff.ADD_REPLACE,
-    PropertyDiff.DELETE: PropertyDiff.DELETE_REPLACE,
-    PropertyDiff.UPDATE: PropertyDiff.UPDATE_REPLACE,
-}
 
 
 def diff_response(kind: Kind, result: DiffResult, old: Properties, new: Properties) -> provider_pb2.DiffResponse:
@@ -53,28 +44,24 @@ def diff_response(kind: Kind, result: DiffResult, old: Properties, new: Properti
 
 
 def _kind(change: Change, path: Path, old: Properties, new: Properties) -> Any:
-    kind = _KINDS.get((_at(old, path) is ABSENT, _at(new, path) is ABSENT), PropertyDiff.UPDATE)
-    return _REPLACING[kind] if change.rule is Rule.REPLACE else kind
+    is_absent = _at(old, path) is ABSENT, _at(new, path) is ABSENT
+    name = {(True, False): "ADD", (False, True): "DELETE"}.get(is_absent, "UPDATE")
+    return PropertyDiff.Kind.Value(f"{name}_REPLACE" if change.rule is Rule.REPLACE else name)
 
 
 def steps(path: str, *documents: Properties) -> Path:
     """The names in a dotted path: in a map that takes any name, one may have dots in it."""
-    found = next((tuple(names) for document in documents if (names := _split(path, document))), None)
-    return found or tuple(path.split("."))
+    return next(chain.from_iterable(_splits(path, document) for document in documents), tuple(path.split(".")))
 
 
-def _split(path: str, document: Any) -> list[str]:
-    return next(_splits(path, document), [])
-
-
-def _splits(path: str, document: Any) -> Iterator[list[str]]:
+def _splits(path: str, document: Any) -> Iterator[Path]:
     if not isinstance(document, dict):
         return
     if path in document:
-        yield [path]
+        yield (path,)
     for name, value in document.items():
         if path.startswith(f"{name}."):
-            yield from ([name, *rest] for rest in _splits(path[len(name) + 1 :], value))
+            yield from ((name, *rest) for rest in _splits(path[len(name) + 1 :], value))
 
 
 def _at(document: Any, path: Path) -> Any:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from ...api.client import EnkryptClient
-from ...core import diff as differences
 from ...errors import ConfigurationError, ModelNotFound
 from ...kinds.kind import Kind, Live, Properties
 from ...kinds.registry import KINDS
-from ..package_names import to_package
 from ..package_schema import camel, functions, token
+from ..package_values import open_outputs
 
 IN_PREVIEW: Final = "; if this stack registers it, let the call depend on an output that the API sets, such as "
 
@@ -30,7 +29,7 @@ def get(kind: Kind, client: EnkryptClient, arguments: Properties, *, preview: bo
         rule = "name is required, a string" + "; version is a string" * len(version)
         raise ConfigurationError(f"{_names(kind)[0]}: {rule}")
     try:
-        return shown(kind, client.registered(kind, kind.identity_from("/".join(filter(None, parts)))))
+        return _shown(kind, client.registered(kind, kind.identity_from("/".join(filter(None, parts)))))
     except ModelNotFound as error:
         hint = f"{IN_PREVIEW}{camel(kind.number)}" if preview else ""
         raise ModelNotFound(f"{error}{hint}", status=404) from None
@@ -41,7 +40,7 @@ def list_all(kind: Kind, client: EnkryptClient, arguments: Properties, *, previe
     pattern = arguments.get("name") or "*"
     if not isinstance(pattern, str):
         raise ConfigurationError(f"{_names(kind)[1]}: name is a string, a pattern with * and ?")
-    return {kind.calls.listed: [shown(kind, live) for live in client.matching(kind, pattern)]}
+    return {kind.calls.listed: [_shown(kind, live) for live in client.matching(kind, pattern)]}
 
 
 def _names(kind: Kind) -> tuple[str, str]:
@@ -58,7 +57,5 @@ def _functions() -> Iterator[tuple[str, Function]]:
 FUNCTIONS: Final[Mapping[str, Function]] = dict(_functions())
 
 
-def shown(kind: Kind, live: Live) -> Properties:
-    """A registration in the package's names, without what is secret."""
-    found: dict[str, Any] = {**differences.without_secrets(live.inputs, kind), **live.computed}
-    return to_package(kind, found)
+def _shown(kind: Kind, live: Live) -> Properties:
+    return open_outputs(kind, {**live.inputs, **live.computed})

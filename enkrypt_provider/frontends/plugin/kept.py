@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...core.controller import ACCOUNT
+from ...core.controller import ACCOUNT, Request
+from ...core.diff import Change, Rule
+from ...errors import plain
 from ...kinds import codec
-from ...kinds.kind import Kind, Properties
+from ...kinds.kind import Kind, Properties, at
+from ...kinds.secrets import place_of
+from ..package_names import package_steps, property_path
 
 UNHEALTHY: Final = "__unhealthy"
 """An output: the model did not answer when it was last asked. A refresh asks again, and otherwise would forget it."""
-
-
-def unhealthy(problem: str) -> Properties:
-    """The output of a registration with this problem; none where there is none."""
-    return {UNHEALTHY: True} if problem else {}
+WITHHELD: Final = "__withheld"
+"""An output: the secret fields that an import left out, which generated code would show in the clear."""
 
 
 def with_account(inputs: Properties, account: str) -> Properties:
@@ -31,3 +32,21 @@ def leaving(kind: Kind, olds: Properties, account: str) -> list[str]:
         f"{identity} is protected from deletion and replacement, and enkrypt:endpoint names another account: set the "
         "endpoint back and deletion_protection to false, run `pulumi up`, then move it"
     ]
+
+
+def withheld(kind: Kind, inputs: Properties) -> Properties:
+    """The output that names the secrets in the inputs of an import; none where there are none."""
+    paths = [place_of(path) for path in kind.secret_paths(inputs)]
+    return {WITHHELD: paths} if paths else {}
+
+
+def warn_of_withheld(kind: Kind, asked: Request, changes: list[Change]) -> None:
+    """Warn of an update that would send the whole object without what the import left out."""
+    missing = [path for path in asked.state.get(WITHHELD, ()) if at(asked.inputs, path) in (None, [], {}, "")]
+    if missing and any(change.rule is not Rule.OPTION for change in changes):
+        names = ", ".join(property_path(package_steps(kind, tuple(path.split(".")))) for path in missing)
+        asked.report(
+            "warning",
+            f"{plain(asked.id)}: the import left out {names}, and an update sends the whole object: declare it, "
+            "or the API no longer has it",
+        )

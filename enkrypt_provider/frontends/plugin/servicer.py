@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -26,17 +25,16 @@ from ...errors import ConfigurationError, EnkryptError, near_match, plain
 from ...kinds.kind import Kind, Properties
 from ...kinds.registry import KINDS
 from ...kinds.shortened import shortened
-from ...settings import Settings
 from ..backend import current_backend
 from ..package_names import TYPES, problem_in_package
 from ..package_values import held, inputs_message, is_of_dynamic, outputs_message, preview, received
 from ..property_values import clear, from_engine, to_engine, without_unknown
-from . import kept, withheld
+from . import kept
 from .description import Description, Log
 from .diff import diff_response
 from .errors import Context, InitFailed, one_line
 from .functions import FUNCTIONS
-from .settings import checked, is_other_account, plain_names
+from .settings import checked, is_other_account, plain_names, settings
 
 
 class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
@@ -71,9 +69,7 @@ class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
 
     @one_line
     def Configure(self, request: Any, _context: Context) -> Any:
-        config = plain_names(_values(request.args))
-        setting = lambda name: config.get(name.removeprefix("enkrypt:"))  # noqa: E731 - as the controller asks
-        self._controllers = _controllers(setting)
+        self._controllers = _controllers(_values(request.args))
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     # ---- a resource
@@ -94,7 +90,7 @@ class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
         kind = _kind(request)
         asked = self._request(request, inputs=received(kind, request.news), state=_state(kind, request))
         result = self._controllers[kind].diff(asked)
-        withheld.warn(kind, asked, result.changes)
+        kept.warn_of_withheld(kind, asked, result.changes)
         if result.changes or not is_of_dynamic(kind, request.olds):
             return diff_response(kind, result, asked.state, asked.inputs)
         # An update without a call gives the outputs the package's names.
@@ -121,7 +117,8 @@ class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.ReadResponse()
         inputs = inputs_message(kind, kept.with_account(found.inputs, found.state[ACCOUNT]))
         problem = self._illness(kind, asked, found) if kept.UNHEALTHY in state else ""
-        read = replace(found, state={**found.state, **withheld.kept(state)}, problem=problem)
+        withheld = {name: value for name, value in state.items() if name == kept.WITHHELD}
+        read = replace(found, state={**found.state, **withheld}, problem=problem)
         return provider_pb2.ReadResponse(id=found.id, properties=_outputs(kind, read, inputs), inputs=inputs)
 
     def _imported(self, kind: Kind, request: Any) -> Any:
@@ -130,7 +127,7 @@ class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
         found = controller.read(self._request(request))  # names what comes near where nothing is there
         open_inputs = differences.without_secrets(found.inputs, kind)
         inputs = shortened(kind, found.inputs, open_inputs, controller.registrations.client.settings.dialect)
-        outputs = {**found.state, **withheld.noted(kind, found.inputs)}
+        outputs = {**found.state, **kept.withheld(kind, found.inputs)}
         return provider_pb2.ReadResponse(
             id=found.id, properties=outputs_message(kind, outputs), inputs=inputs_message(kind, inputs)
         )
@@ -198,10 +195,10 @@ class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
         return lambda severity, line: self._log.write(severity, problem_in_package(kind, line) if kind else line, urn)
 
 
-def _controllers(setting: Callable[[str], Any]) -> dict[Kind, Controller]:
+def _controllers(config: dict[str, Any]) -> dict[Kind, Controller]:
     """A controller for each kind: they share the client, and what this machine remembers."""
     try:
-        client = EnkryptClient(Settings.from_config(setting))
+        client = EnkryptClient(settings(config))
     except ConfigurationError as error:
         return dict.fromkeys(KINDS, Controller(error))
     place, database = current_backend(), Database()
@@ -237,10 +234,9 @@ def _failures(problems: list[str]) -> list[Any]:
 
 def _outputs(kind: Kind, registered: Registered, inputs: Any = None) -> Any:
     """The outputs. Raise `InitFailed` where the registration is there and its model does not answer."""
-    outputs = outputs_message(kind, {**registered.state, **kept.unhealthy(registered.problem)})
-    if registered.problem:
-        reasons = [registered.problem]
-        raise InitFailed(
-            provider_pb2.ErrorResourceInitFailed(id=registered.id, properties=outputs, reasons=reasons, inputs=inputs)
-        )
-    return outputs
+    if not registered.problem:
+        return outputs_message(kind, registered.state)
+    outputs, reasons = outputs_message(kind, {**registered.state, kept.UNHEALTHY: True}), [registered.problem]
+    raise InitFailed(
+        provider_pb2.ErrorResourceInitFailed(id=registered.id, properties=outputs, reasons=reasons, inputs=inputs)
+    )

@@ -9,6 +9,7 @@ from typing import Any, Final
 from ...errors import ConfigurationError, near_match
 from ...kinds.plain import UNKNOWN
 from ...settings import ENDPOINT_VARIABLE, NAMES, Settings
+from ..package_names import is_default_provider
 from ..property_values import Secret
 
 Config = Mapping[str, Any]
@@ -22,11 +23,6 @@ def plain_names(config: Config) -> dict[str, Any]:
     return {name.removeprefix(PREFIX): value for name, value in config.items()}
 
 
-def is_default(urn: str) -> bool:
-    """Whether a URN is that of the provider that the engine makes of a stack's configuration."""
-    return urn.rpartition("::")[2].startswith("default")
-
-
 def checked(config: Config, urn: str) -> tuple[dict[str, Any], list[str]]:
     """Return the settings as the state keeps them, and what is wrong with them.
 
@@ -34,26 +30,17 @@ def checked(config: Config, urn: str) -> tuple[dict[str, Any], list[str]]:
     """
     given = {name: value for name, value in plain_names(config).items() if value not in (None, "")}
     unknown = [name for name in given if name not in (*NAMES, *ENGINES)]
-    problems = [] if is_default(urn) else [f"{name} is no setting{_hint(name)}" for name in unknown]
+    hints = {name: near_match(name, NAMES) or f"; there are {', '.join(NAMES)}" for name in unknown}
+    problems = [] if is_default_provider(urn) else [f"{name} is not a setting{hint}" for name, hint in hints.items()]
     kept = {name: value for name, value in given.items() if name not in unknown}
     if "endpoint" not in kept and os.environ.get(ENDPOINT_VARIABLE):
         kept["endpoint"] = os.environ[ENDPOINT_VARIABLE]  # a state must say which account it is of
     if UNKNOWN not in kept.values():
-        problems += _problems(kept)
+        try:
+            settings({"apiKey": "unset", **kept})  # without a key, whoever calls the API says so
+        except ConfigurationError as error:
+            problems.append(str(error))
     return {name: Secret(value) if name == "apiKey" else value for name, value in kept.items()}, problems
-
-
-def _hint(name: str) -> str:
-    return near_match(name, NAMES) or f"; there are {', '.join(NAMES)}"
-
-
-def _problems(config: Config) -> list[str]:
-    # Without a key, whoever calls the API says so.
-    try:
-        settings({"apiKey": "unset", **config})
-    except ConfigurationError as error:
-        return [str(error)]
-    return []
 
 
 def settings(config: Config) -> Settings:
@@ -64,15 +51,11 @@ def settings(config: Config) -> Settings:
 
 def is_other_account(old: Config, new: Config) -> bool:
     """Whether two configurations are of different accounts, as far as that is known."""
-    before, after = _account(old), _account(new)
-    return before is not None and after is not None and before != after
-
-
-def _account(config: Config) -> str | None:
-    given = plain_names(config)
-    if given.get("endpoint") is UNKNOWN:
-        return None
+    endpoints = [config.get("endpoint", "") for config in (old, new)]
+    if UNKNOWN in endpoints:
+        return False
     try:
-        return settings({"endpoint": given.get("endpoint", ""), "apiKey": "unset"}).account
+        before, after = (settings({"endpoint": endpoint, "apiKey": "unset"}).account for endpoint in endpoints)
     except ConfigurationError:
-        return None
+        return False
+    return before != after

@@ -47,7 +47,7 @@ def test_a_stack_lives_as_it_should(story: Story) -> None:
     assert "+-1 to replace" in stack.preview().lines
     stack.up()
     assert api.calls() == ["add_model chat/v2", "list_models", "delete_model chat/v1"]
-    stack.destroy()
+    stack.destroy("--refresh")
     assert api.models() == {}
 
 

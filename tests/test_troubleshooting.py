@@ -239,6 +239,12 @@ def not_confirmed(world: World) -> None:
     world.frontend().diff("chat/v1", state, declared())
 
 
+def held_after_its_deletion(world: World, state: dict[str, Any]) -> None:
+    world.frontend().delete("chat/v1", state)
+    world.frontend().diff("chat/v1", state, declared())
+    world.frontend().read("chat/v1", state)
+
+
 def interrupted(world: World) -> None:
     owned(world)
     owned(world, model_saved_name="talk")
@@ -347,6 +353,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
         after_a_create(handed_over),
         after_a_create(moved),
         after_a_create(deleted_after),
+        after_a_create(held_after_its_deletion),
         not_confirmed,
         interrupted,
         creating(Fault(call="add_model", status=503, nth=1)),

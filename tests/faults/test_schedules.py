@@ -58,8 +58,9 @@ def _faults(dice: random.Random) -> Iterator[dict[str, Any]]:
         often = {"probability": round(dice.uniform(0.05, 0.4), 2), "seed": dice.randrange(10**6)}
         rare = {"nth": dice.randint(1, 30)}
         fault = dice.choice(FAULTS)
-        believed = fault.get("status") in (401, 404)
-        yield {"call": dice.choice(CALLS), **fault, **(rare if believed else dice.choice([often, often, rare]))}
+        # Two are believed; each 429 makes all calls slower, down to an eighth: many would take many minutes.
+        is_rare = fault.get("status") in (401, 404, 429)
+        yield {"call": dice.choice(CALLS), **fault, **(rare if is_rare else dice.choice([often, often, rare]))}
 
 
 @pytest.mark.timeout(900)

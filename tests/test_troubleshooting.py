@@ -194,10 +194,10 @@ def owned(world: World, *faults: Fault, **changed: Any) -> dict[str, Any]:
     return opened(frontend.create(opened(checked.inputs)).outs)
 
 
-def previewed(frontend: DynamicFrontend, state: dict[str, Any], **changed: Any) -> None:
-    """A diff of what is declared: after a check, unlike a refresh's."""
-    frontend.check(state, {**CHAT, **changed, OWNER: "chat"})
-    frontend.diff("chat/v1", state, declared(**changed))
+def compared(frontend: DynamicFrontend, state: dict[str, Any], **changed: Any) -> None:
+    """A resource is checked and compared, as in a preview or an `up`; a refresh compares without a check."""
+    inputs = frontend.check(state, {**CHAT, OWNER: "chat", **changed}).inputs
+    frontend.diff("chat/v1", state, opened(inputs))
 
 
 def keys_change(world: World, state: dict[str, Any]) -> None:
@@ -213,7 +213,7 @@ def replaced_by_force(world: World, state: dict[str, Any]) -> None:
 
 def handed_over(world: World, state: dict[str, Any]) -> None:
     frontend = world.frontend()
-    previewed(frontend, state, model_saved_name="talk")
+    compared(frontend, state, model_saved_name="talk")
     frontend.create(declared())
 
 
@@ -221,7 +221,7 @@ def moved(world: World, state: dict[str, Any]) -> None:
     """The stack's endpoint became another's, where nothing is registered."""
     there = Api(world.file.with_name("other.sqlite"), "https://llm.example.com")
     frontend = DynamicFrontend(world.run(there).controller, world.report)
-    previewed(frontend, state)
+    compared(frontend, state)
     frontend.read("chat/v1", state)
     frontend.delete("chat/v1", state)
 
@@ -242,12 +242,12 @@ def not_confirmed(world: World) -> None:
     changed = frontend.check(state, {**CHAT, OWNER: "chat", "model_name": "other"}).inputs
     with suppress(EnkryptError):
         frontend.update("chat/v1", state, dict(changed))
-    previewed(world.frontend(), state)
+    compared(world.frontend(), state)
 
 
 def held_after_its_deletion(world: World, state: dict[str, Any]) -> None:
     world.frontend().delete("chat/v1", state)
-    previewed(world.frontend(), state)
+    world.frontend().diff("chat/v1", state, declared())
     world.frontend().read("chat/v1", state)
 
 

@@ -43,7 +43,7 @@ class Controller:
     def __init__(self, registrations: Registrations | ConfigurationError) -> None:
         self._connected = registrations
         self._told: set[str] = set()
-        self._kept: dict[str, Holding] = {}  # by URN: the registration that a diff found to stay
+        self._kept: dict[str, tuple[Holding, Properties]] = {}  # by URN: what a diff found to stay, and its state
 
     @classmethod
     def configured(
@@ -80,8 +80,8 @@ class Controller:
         if isinstance(self._connected, ConfigurationError):
             return CheckResult(dict(request.inputs), [str(self._connected)])
         with _running(request):
-            if not request.state and (held := self._kept.pop(request.urn, None)):
-                self.registrations.run.drop(held)  # a second check: the engine replaces it all the same
+            if not request.state and request.urn in self._kept:
+                self._drop(request.urn)  # a second check: the engine replaces it all the same
             inputs, problems = codec.parse(self._kind, request.inputs, self._settings.dialect)
             if problems:
                 return CheckResult(inputs, [str(problem) for problem in problems])
@@ -110,11 +110,23 @@ class Controller:
             if result.replaces and self._kind.known_identity(request.inputs):  # else nobody knows yet
                 refuse_if_protected(request)
             if urn and not moved:
-                (self.registrations.run.release if result.replaces else self.registrations.run.hold)(held)
-                if not result.replaces:
-                    self._kept[urn] = held
+                self._claim(urn, held, request.state, is_given_up=bool(result.replaces))
             self._name_rotated_keys(request.id, changes)
             return result
+
+    def _claim(self, urn: str, held: Holding, state: Properties, *, is_given_up: bool) -> None:
+        if not is_given_up:
+            self.registrations.run.hold(held)
+            self._kept[urn] = held, state
+            return
+        # With --run-program a refresh asks after other checks, and may have taken the same object for another's.
+        for other, (_, kept) in [*self._kept.items()]:
+            if kept == state:
+                self._drop(other)
+        self.registrations.run.release(held)
+
+    def _drop(self, urn: str) -> None:
+        self.registrations.run.drop(self._kept.pop(urn)[0])
 
     def _declarer(self, request: Request) -> str:
         """Return the resource that a diff is about; "" for one that a refresh asks, without a check before it.

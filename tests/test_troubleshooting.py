@@ -194,6 +194,12 @@ def owned(world: World, *faults: Fault, **changed: Any) -> dict[str, Any]:
     return opened(frontend.create(opened(checked.inputs)).outs)
 
 
+def previewed(frontend: DynamicFrontend, state: dict[str, Any], **changed: Any) -> None:
+    """A diff of what is declared: after a check, unlike a refresh's."""
+    frontend.check(state, {**CHAT, **changed, OWNER: "chat"})
+    frontend.diff("chat/v1", state, declared(**changed))
+
+
 def keys_change(world: World, state: dict[str, Any]) -> None:
     changed = {**CHAT["model_config"], "apikeys": ["another-stand-in"]}
     world.frontend().diff("chat/v1", state, declared(model_config=changed))
@@ -207,7 +213,7 @@ def replaced_by_force(world: World, state: dict[str, Any]) -> None:
 
 def handed_over(world: World, state: dict[str, Any]) -> None:
     frontend = world.frontend()
-    frontend.diff("chat/v1", state, declared(model_saved_name="talk"))
+    previewed(frontend, state, model_saved_name="talk")
     frontend.create(declared())
 
 
@@ -215,7 +221,7 @@ def moved(world: World, state: dict[str, Any]) -> None:
     """The stack's endpoint became another's, where nothing is registered."""
     there = Api(world.file.with_name("other.sqlite"), "https://llm.example.com")
     frontend = DynamicFrontend(world.run(there).controller, world.report)
-    frontend.diff("chat/v1", state, declared())
+    previewed(frontend, state)
     frontend.read("chat/v1", state)
     frontend.delete("chat/v1", state)
 
@@ -236,7 +242,13 @@ def not_confirmed(world: World) -> None:
     changed = frontend.check(state, {**CHAT, OWNER: "chat", "model_name": "other"}).inputs
     with suppress(EnkryptError):
         frontend.update("chat/v1", state, dict(changed))
-    world.frontend().diff("chat/v1", state, declared())
+    previewed(world.frontend(), state)
+
+
+def held_after_its_deletion(world: World, state: dict[str, Any]) -> None:
+    world.frontend().delete("chat/v1", state)
+    previewed(world.frontend(), state)
+    world.frontend().read("chat/v1", state)
 
 
 def interrupted(world: World) -> None:
@@ -347,6 +359,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
         after_a_create(handed_over),
         after_a_create(moved),
         after_a_create(deleted_after),
+        after_a_create(held_after_its_deletion),
         not_confirmed,
         interrupted,
         creating(Fault(call="add_model", status=503, nth=1)),

@@ -18,7 +18,7 @@ from ..errors import ConfigurationError, Problem, counted, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Kind, Properties, holder_of
 from ..kinds.markers import Dialect
-from ..kinds.plain import UNKNOWN
+from ..kinds.plain import UNKNOWN, dotted
 from ..kinds.registry import SECTIONS, Section, kind_named
 from ..settings import Settings
 from . import resource
@@ -106,6 +106,7 @@ def _entries(config: pulumi.Config) -> list[_Entry]:
     dialect: Dialect = "v2" if config.get("dialect") == "v2" else "v1"
     given = [(kind, name, entry) for section, kind in SECTIONS.items() for name, entry in _section(config, section)]
     entries = [_Entry(kind, name, entry, *_parsed(kind, entry, config, dialect)) for kind, name, entry in given]
+    _warn_of_open_secrets(entries, config)
     problems = [
         *_settings_problems(config),
         *_secret_problems(config, entries),
@@ -117,6 +118,23 @@ def _entries(config: pulumi.Config) -> list[_Entry]:
         lines = "\n  ".join(problems)
         raise pulumi.RunError(f"{count} in the configuration of stack {pulumi.get_stack()}:\n  {lines}")
     return entries
+
+
+def _warn_of_open_secrets(entries: list[_Entry], config: pulumi.Config) -> None:
+    """Warn of secrets that stand in the stack's file, which others may read."""
+    for entry in entries:
+        found = _open_secrets(entry)
+        if found and not is_config_secret(config.full_key(entry.kind.calls.listed)):
+            pulumi.log.warn(
+                f"{entry.path}: in the clear in the configuration: {', '.join(found)}. Write {{secret: NAME}} there, "
+                f"and run `pulumi config set --secret {_setting('NAME')}`"
+            )
+
+
+def _open_secrets(entry: _Entry) -> list[str]:
+    found: list[str] = []
+    entry.kind.with_secret_texts(entry.inputs, lambda path, _text: found.append(dotted(path)))
+    return found
 
 
 def _section(config: pulumi.Config, section: str) -> Iterator[tuple[str, Any]]:

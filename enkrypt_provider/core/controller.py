@@ -43,7 +43,6 @@ class Controller:
     def __init__(self, registrations: Registrations | ConfigurationError) -> None:
         self._connected = registrations
         self._told: set[str] = set()
-        self._kept: dict[str, Holding] = {}  # by URN: the registration that a diff found to stay
 
     @classmethod
     def configured(
@@ -80,8 +79,8 @@ class Controller:
         if isinstance(self._connected, ConfigurationError):
             return CheckResult(dict(request.inputs), [str(self._connected)])
         with _running(request):
-            if not request.state and (held := self._kept.pop(request.urn, None)):
-                self.registrations.run.drop(held)  # a second check: the engine replaces it all the same
+            if not request.state:
+                self.registrations.run.replace(request.urn)
             inputs, problems = codec.parse(self._kind, request.inputs, self._settings.dialect)
             if problems:
                 return CheckResult(inputs, [str(problem) for problem in problems])
@@ -110,17 +109,13 @@ class Controller:
             if result.replaces and self._kind.known_identity(request.inputs):  # else nobody knows yet
                 refuse_if_protected(request)
             if urn and not moved:
-                (self.registrations.run.release if result.replaces else self.registrations.run.hold)(held)
-                if not result.replaces:
-                    self._kept[urn] = held
+                run = self.registrations.run
+                run.give_up(held, request.state) if result.replaces else run.stay(urn, held, request.state)
             self._name_rotated_keys(request.id, changes)
             return result
 
     def _declarer(self, request: Request) -> str:
-        """Return the resource that a diff is about; "" for one that a refresh asks, without a check before it.
-
-        What that is about may be deleted next: nothing is held or given up, and nothing is sent.
-        """
+        """Return the resource that a diff is about; "" where a refresh asks, of what may be deleted next."""
         identity = self._kind.known_identity(request.inputs)
         urn = self.registrations.run.declarer(identity) if identity else ""
         return urn if request.urn in ("", urn) else ""
@@ -135,12 +130,8 @@ class Controller:
 
     def _is_unconfirmed(self, request: Request, held: Holding) -> bool:
         """Whether the API may hold something else than the state, because of what this machine sent."""
-        self._confirm(request, held)
+        self.registrations.confirm(held, request.state)
         return self.registrations.journal.is_pending(held.key)
-
-    def _confirm(self, request: Request, held: Holding) -> None:
-        shown = lambda: self.registrations.checksum(codec.from_state(self._kind, request.state))  # noqa: E731 - seldom
-        self.registrations.journal.confirm(held, shown)
 
     def _deleted(self, held: Holding) -> list[Change]:
         """Return the change of a registration that an interrupted command deleted, and the state still holds."""
@@ -156,9 +147,9 @@ class Controller:
         if not self._is_elsewhere(held):
             return []
         if is_told:
+            here = self._settings.shown_endpoint
             self._report_once(
-                f"{held.identity} is registered at {_shown(held.account)}; it is replaced by one at "
-                f"{self._settings.shown_endpoint}"
+                f"{held.identity} is registered at {_shown(held.account)}; it is replaced by one at {here}"
             )
         return [Change(ACCOUNT, Rule.REPLACE)]
 
@@ -205,7 +196,7 @@ class Controller:
                     "or the API key is of another project"
                 )
                 return Registered()
-            self._confirm(request, held)
+            self.registrations.confirm(held, request.state)
             self.registrations.journal.keep(held.key)
             return self._as_read(held, declared, live)
 

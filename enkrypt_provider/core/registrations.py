@@ -120,6 +120,10 @@ class Registrations:
 
     # ---- what creates, updates and deletes have in common
 
+    def confirm(self, held: Holding, state: Properties) -> None:
+        """Forget what was noted of writes that a state shows."""
+        self.journal.confirm(held, lambda: self.checksum(codec.from_state(self.kind, state)))
+
     def checksum(self, inputs: Properties) -> str:
         """Return what tells one body from another, and is too short to guess a key by."""
         body = json.dumps(codec.body(self.kind, inputs, self.client.settings.dialect), sort_keys=True)

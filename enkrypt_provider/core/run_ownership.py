@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from ..kinds.kind import Identifier
+from ..kinds.kind import Identifier, Properties
 from .database import Database
 from .holding import Holding, is_same_time
 
@@ -19,6 +19,7 @@ class RunOwnership:
         self.database = database
         self._account = account
         self._tenant = f"{account} {tenant}"
+        self._kept: dict[str, tuple[Holding, Properties]] = {}  # by URN: what a diff found to stay, and its state
 
     def declare(self, identity: Identifier, urn: str) -> str:
         """Note that a resource declares `identity`, and return the one that did so first."""
@@ -60,6 +61,30 @@ class RunOwnership:
         subjects = (registration.key, registration.identity)
         return any(self._is_claimed("holds", subject, registration) for subject in subjects)
 
+    # ---- what a diff says
+
+    def stay(self, urn: str, registration: Holding, state: Properties) -> None:
+        """Note that an object of a resource stands for the registration from now on, unless it is replaced."""
+        self.hold(registration)
+        self._kept[urn] = registration, state
+
+    def replace(self, urn: str) -> None:
+        """Note that the engine checks the resource anew: it replaces what a diff found to stay."""
+        if found := self._kept.pop(urn, None):
+            self.drop(found[0])
+
+    def give_up(self, registration: Holding, state: Properties) -> None:
+        """Note that an object gives the registration up: another resource of this run may take it over.
+
+        With --run-program a refresh asks after other checks, and may have taken the same object for another's.
+        """
+        for urn, (_, kept) in [*self._kept.items()]:
+            if kept == state:
+                self.replace(urn)
+        self._claim("releases", self._account, registration.key, str(registration.made))
+
+    # ---- what a create says
+
     def make(self, urn: str, registration: Holding) -> None:
         """Note that a create of the resource ended with the registration, whatever its account is called."""
         self._claim("makes", urn, registration.key, str(registration.made))
@@ -75,10 +100,6 @@ class RunOwnership:
             "DELETE FROM claims WHERE run LIKE ? AND account = ? AND claim LIKE 'holds%' AND subject IN (?, ?)",
             self.database.processes, self._account, registration.key, str(registration.identity),
         )  # fmt: skip
-
-    def release(self, registration: Holding) -> None:
-        """Note that an object gives the registration up: another resource of this run may take it over."""
-        self._claim("releases", self._account, registration.key, str(registration.made))
 
     def is_released(self, registration: Holding) -> bool:
         """Whether an object gives the registration up in this run, and no other has taken it over."""

@@ -17,7 +17,7 @@ from enkrypt_provider.errors import DeletionProtected, EnkryptError, ModelExists
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
 from enkrypt_provider.kinds.model import MODEL
 
-from .machines import DEPLOYMENTS, KEY, MODELS, POLICIES, Api, Machine, Run, Sample
+from .machines import DEPLOYMENTS, KEY, MODELS, POLICIES, Api, Machine, Run, Sample, urn
 
 
 def calls(api: Api) -> list[str]:
@@ -86,16 +86,21 @@ def test_what_is_refreshed_first_is_deleted_all_the_same(sample: Sample, machine
     assert (api.registered(), machine.told()) == ({}, [])
 
 
-def test_what_is_refreshed_as_it_is_registered_can_be_handed_over(sample: Sample, machine: Machine, api: Api) -> None:
+@pytest.mark.parametrize("names_resources", [True, False])
+def test_what_is_refreshed_as_it_is_registered_can_be_handed_over(
+    sample: Sample, machine: Machine, api: Api, names_resources: bool
+) -> None:
     """`pulumi up --refresh --run-program`: the name is declared by its next resource before its holder is read."""
+    api.names_resources = names_resources
     a = machine.run().create("a", sample.id)
     run = machine.run()
-    run.check("b", sample.id)
+    checked = run.check("b", sample.id)
     a = run.up(run.refresh(a), renamed(sample))
-    b = run.create("b", sample.id)
+    named = urn("b", kind=sample.kind) if names_resources else ""
+    b = run.controller.create(Request(urn=named, inputs=checked.inputs))
     run.finish()
     held = {id_: it[sample.kind.number] for id_, it in api.registered().items()}
-    assert held == {sample.id: b.number, renamed(sample): a.number}
+    assert held == {sample.id: b.state[sample.kind.number], renamed(sample): a.number}
 
 
 def test_an_old_object_that_a_refresh_made_like_the_new_one_costs_nothing(

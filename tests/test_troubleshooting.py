@@ -245,6 +245,11 @@ def not_confirmed(world: World) -> None:
     compared(world.frontend(), state)
 
 
+def deleted_by_others(world: World, state: dict[str, Any]) -> None:
+    world.api.delete("chat/v1")
+    world.frontend().delete("chat/v1", state)
+
+
 def held_after_its_deletion(world: World, state: dict[str, Any]) -> None:
     world.frontend().delete("chat/v1", state)
     world.frontend().diff("chat/v1", state, declared())
@@ -360,6 +365,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
         after_a_create(moved),
         after_a_create(deleted_after),
         after_a_create(held_after_its_deletion),
+        after_a_create(deleted_by_others),
         not_confirmed,
         interrupted,
         creating(Fault(call="add_model", status=503, nth=1)),

@@ -96,11 +96,18 @@ class Registrations:
                 line = f"{held.identity} was registered anew by somebody else ({_theirs(held, live)}): it is kept"
                 operation.report("warning", line)
             return self.journal.forget(held.key)
+        is_sent_again = self.journal.began_deletion(held.key)
         self.journal.begin_deletion(held.key)
         if self.run.is_held(held):  # after the note: a create holds what it takes over, then reads the note
             return report_kept(held)
         if (gone := self.remove(held.identity)) and live is not None and self._is_shown(held):
             raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
+        if gone and live is None and not is_sent_again:
+            operation.report(
+                "warning",
+                f"{held.identity} is not registered at {self.client.settings.shown_endpoint}, so nothing was "
+                "deleted: it was deleted before, or the API key is of another project",
+            )
         return self.journal.forget(held.key)
 
     def is_deleted(self, held: Holding) -> bool:

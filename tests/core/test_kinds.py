@@ -103,6 +103,21 @@ def test_what_is_refreshed_as_it_is_registered_can_be_handed_over(
     assert held == {sample.id: b.state[sample.kind.number], renamed(sample): a.number}
 
 
+def test_a_deletion_that_finds_nothing_says_so(sample: Sample, machine: Machine, api: Api) -> None:
+    """With the key of another project a destroy would else end green, and leave the registration."""
+    a = machine.run().create("a", sample.id)
+    machine.run(key="another-project").delete(a)
+    assert sample.id in api.registered()
+    line = (
+        f"warning: {sample.id} is not registered at http://127.0.0.1, so nothing was deleted: it was deleted before, "
+        "or the API key is of another project"
+    )
+    assert machine.told() == [line]
+    api.delete(sample.id)
+    machine.run().delete(a)
+    assert machine.told() == [line]
+
+
 def test_an_old_object_that_a_refresh_made_like_the_new_one_costs_nothing(
     sample: Sample, machine: Machine, api: Api
 ) -> None:

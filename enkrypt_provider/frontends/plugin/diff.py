@@ -44,9 +44,10 @@ def diff_response(kind: Kind, result: DiffResult, old: Properties, new: Properti
 
 
 def _kind(change: Change, path: Path, old: Properties, new: Properties) -> Any:
+    if change.rule is Rule.REPLACE:
+        return PropertyDiff.UPDATE_REPLACE  # an identity always has a value; a number gets another one
     is_absent = _at(old, path) is ABSENT, _at(new, path) is ABSENT
-    name = {(True, False): "ADD", (False, True): "DELETE"}.get(is_absent, "UPDATE")
-    return PropertyDiff.Kind.Value(f"{name}_REPLACE" if change.rule is Rule.REPLACE else name)
+    return {(True, False): PropertyDiff.ADD, (False, True): PropertyDiff.DELETE}.get(is_absent, PropertyDiff.UPDATE)
 
 
 def steps(path: str, *documents: Properties) -> Path:

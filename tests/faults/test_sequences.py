@@ -328,7 +328,7 @@ class Lives(RuleBasedStateMachine):
         made_again = {id_ for id_ in both if number_of(before[id_]) != number_of(after[id_])}
         assert not made_again & stay, f"deleted and made again: {made_again}"
         self._theirs_are_untouched(before, after)
-        if error is not None:
+        if error is not None or trouble.lies:  # a lie may have lost it out of sight
             self.model.doubtful |= after.keys() - self.corner.held()
         self._all_is_well()
         return error

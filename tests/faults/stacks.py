@@ -4,6 +4,7 @@ an interruption. No claim is made here."""
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -100,7 +101,10 @@ class Troubled:
         return {id_: it["model_id"] for id_, it in self.api.models().items()}
 
     def recover(self, *, refresh: bool = True) -> Run:
-        """What the README tells a person to type after an interruption; the last of it is an `up`."""
+        """What docs/faults.md tells a person to type after an interruption; the last of it is an `up`."""
+        if not self._file.stat().st_size:  # killed while the engine wrote it
+            shutil.copy(self._file.with_suffix(".json.bak"), self._file)
+            refresh = True
         self.type("cancel", "--yes")  # an error where there is nothing to cancel
         if refresh:
             self.stack.refresh()

@@ -61,7 +61,10 @@ class Run:
     def errors(self) -> list[str]:
         """Each line that the diagnostics at the end begin with `error:`, but for the engine's own last word."""
         found = [line.removeprefix("error: ") for line in self.lines if line.startswith("error: ")]
-        return [line for line in found if not line.startswith(LAST_WORDS)]
+        # An engine that ends the program cancels its calls, which the SDK may not expect.
+        is_cancelled = 'details = "context canceled"' in self.text
+        last_words = (*LAST_WORDS, *["Program failed with an unhandled exception:"] * is_cancelled)
+        return [line for line in found if not line.startswith(last_words)]
 
     def __repr__(self) -> str:
         return f"$ {self.command}  # exit code {self.code}\n{self.text}"

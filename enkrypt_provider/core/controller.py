@@ -101,14 +101,15 @@ class Controller:
         """Compare what the state holds with what is declared."""
         with _running(request):
             held, urn = self._holding(request), self._declarer(request)
-            gone = self._deleted(held)
-            moved = gone or self._moved(held, is_told=bool(urn))
-            changes = [*moved, *self._differences(request, held, is_sent=bool(urn) and not moved)]
+            moved = self._moved(held, is_told=bool(urn))
+            gone = [] if moved else self._deleted(held)
+            away = moved or gone
+            changes = [*away, *self._differences(request, held, is_sent=bool(urn) and not away)]
             # What is gone cannot give its name up, as the old object of a replacement does.
             result = DiffResult(changes, self._kind.deletes_first or bool(gone))
             if result.replaces and self._kind.known_identity(request.inputs):  # else nobody knows yet
                 refuse_if_protected(request)
-            if urn and not moved:
+            if urn and not away:
                 run = self.registrations.run
                 run.give_up(held, request.state) if result.replaces else run.stay(urn, held, request.state)
             self._name_rotated_keys(request.id, changes)
@@ -135,7 +136,7 @@ class Controller:
 
     def _deleted(self, held: Holding) -> list[Change]:
         """Return the change of a registration that an interrupted command deleted, and the state still holds."""
-        if self._is_elsewhere(held) or not self.registrations.is_deleted(held):
+        if not self.registrations.is_deleted(held):
             return []
         self._report_once(
             f"{held.identity} was deleted by an earlier command on this machine: `pulumi up` registers it anew"

@@ -79,8 +79,7 @@ class Controller:
         if isinstance(self._connected, ConfigurationError):
             return CheckResult(dict(request.inputs), [str(self._connected)])
         with _running(request):
-            if not request.state:
-                self.registrations.run.replace(request.urn)
+            self.registrations.run.check(request.urn, is_new=not request.state)
             inputs, problems = codec.parse(self._kind, request.inputs, self._settings.dialect)
             if problems:
                 return CheckResult(inputs, [str(problem) for problem in problems])
@@ -111,7 +110,7 @@ class Controller:
                 refuse_if_protected(request)
             if urn and not away:
                 run = self.registrations.run
-                run.give_up(held, request.state) if result.replaces else run.stay(urn, held, request.state)
+                run.give_up(held) if result.replaces else run.stay(urn, held, request.state)
             self._name_rotated_keys(request.id, changes)
             return result
 
@@ -119,12 +118,13 @@ class Controller:
         """Return the resource that a diff is about; "" where a refresh asks, of what may be deleted next."""
         identity = self._kind.known_identity(request.inputs)
         urn = self.registrations.run.declarer(identity) if identity else ""
-        return urn if request.urn in ("", urn) else ""
+        return urn if request.urn in ("", urn) and not self.registrations.run.is_new(urn) else ""
 
     def _differences(self, request: Request, held: Holding, *, is_sent: bool) -> list[Change]:
         state, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
         changes = differences.changes(state, inputs, self._kind)
-        if not is_sent or not self._is_unconfirmed(request, held):
+        is_replaced = any(change.rule is Rule.REPLACE for change in changes)
+        if not is_sent or not self._is_unconfirmed(request, held) or is_replaced:
             return changes
         self._report_once(f"{held.identity}: the last update was not confirmed: `pulumi up` sends it again")
         return changes or [Change(self._kind.nested or self._kind.whole_with[0], Rule.UPDATE)]
@@ -228,13 +228,15 @@ class Controller:
             is_for_us = changes and all(change.rule is Rule.OPTION for change in changes)
             if is_for_us and not self._is_unconfirmed(request, held):
                 return Registered(request.id, self._state(inputs, self._computed(request.state)))
+            urn = self._urn(request, held.identity)
             live, problem = self.registrations.update(
-                self._urn(request, held.identity),
+                urn,
                 held,
                 inputs,
                 verify=bool(inputs.get("verify_health")) and self._may_be_unreachable(changes),
                 undo_to=None if request.keeps_unhealthy else old,
             )
+            self.registrations.run.write(urn)
             return Registered(request.id, self._state(inputs, live.computed), problem=problem)
 
     def _may_be_unreachable(self, changes: list[Change]) -> bool:
@@ -250,7 +252,7 @@ class Controller:
             held, run = self._holding(request), self.registrations.run
             is_elsewhere = self._is_elsewhere(held)
             if run.is_made(request.urn, held) or (not is_elsewhere and run.is_held(held)):
-                return report_kept(held)
+                return self._keep(request, held)
             refuse_if_protected(request)
             if not is_elsewhere:
                 return self.registrations.delete(held)
@@ -259,6 +261,17 @@ class Controller:
                 f"{held.identity} ({self._kind.number} {held.number}) stays registered at {_shown(held.account)}: "
                 f"only the account {self._settings.shown_endpoint} is known here. Delete it there if nobody needs it",
             )
+
+    def _keep(self, request: Request, held: Holding) -> None:
+        """Delete nothing. What the deleted object wrote is overwritten by what the one that stays says.
+
+        An earlier run may have failed after this resource took the registration over, before the other gave it up.
+        """
+        report_kept(held)
+        urn, other = self.registrations.run.staying(held)
+        state, wanted = codec.from_state(self._kind, request.state), codec.from_state(self._kind, other)
+        if other and differences.changes(state, wanted, self._kind):
+            self.registrations.update(urn, held, wanted)
 
     # ---- what a state says
 

@@ -19,6 +19,7 @@ class RunOwnership:
         self.database = database
         self._account = account
         self._tenant = f"{account} {tenant}"
+        self._new: set[str] = set()  # by URN: what is about to be made
         self._kept: dict[str, tuple[Holding, Properties]] = {}  # by URN: what a diff found to stay, and its state
 
     def declare(self, identity: Identifier, urn: str) -> str:
@@ -68,19 +69,30 @@ class RunOwnership:
         self.hold(registration)
         self._kept[urn] = registration, state
 
-    def replace(self, urn: str) -> None:
-        """Note that the engine checks the resource anew: it replaces what a diff found to stay."""
-        if found := self._kept.pop(urn, None):
+    def staying(self, registration: Holding) -> tuple[str, Properties]:
+        """Return the resource whose object stays and was not written in this run, and its state; or nothing."""
+        found = ((urn, state) for urn, (held, state) in self._kept.items() if held.is_same(registration))
+        return next(found, ("", {}))
+
+    def write(self, urn: str) -> None:
+        """Note that the registration is what the resource declares."""
+        self._kept.pop(urn, None)
+
+    def check(self, urn: str, *, is_new: bool) -> None:
+        """Note that the engine checks a resource: anew where it replaces what a diff found to stay."""
+        (self._new.add if is_new else self._new.discard)(urn)
+        if is_new and (found := self._kept.pop(urn, None)):
             self.drop(found[0])
 
-    def give_up(self, registration: Holding, state: Properties) -> None:
-        """Note that an object gives the registration up: another resource of this run may take it over.
+    def is_new(self, urn: str) -> bool:
+        """Whether the resource is about to be made: no diff is about it.
 
-        With --run-program a refresh asks after other checks, and may have taken the same object for another's.
+        With --run-program a refresh asks of an object whose name its next resource may have declared already.
         """
-        for urn, (_, kept) in [*self._kept.items()]:
-            if kept == state:
-                self.replace(urn)
+        return urn in self._new
+
+    def give_up(self, registration: Holding) -> None:
+        """Note that an object gives the registration up: another resource of this run may take it over."""
         self._claim("releases", self._account, registration.key, str(registration.made))
 
     # ---- what a create says

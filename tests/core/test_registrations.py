@@ -373,6 +373,38 @@ def test_a_forced_replacement_that_deletes_first_registers_anew(
     assert api.registered()["x/1"]["model_name"] == "new"
 
 
+@pytest.mark.parametrize("where", ["here", "elsewhere"])
+@pytest.mark.parametrize("keys", ["a", "b"])
+@pytest.mark.parametrize("is_refreshed", [False, True])
+@pytest.mark.parametrize("becomes", ["", "y/1"])
+@pytest.mark.parametrize("adopts", [{}, {"adopt_existing": True}], ids=["handed over", "adopted"])
+def test_the_object_that_stays_is_what_is_registered(
+    machine: Machine, elsewhere: Machine, api: Api, where: str, keys: str, is_refreshed: bool, becomes: str,
+    adopts: Properties,
+) -> None:  # fmt: skip
+    """`b` took over what `a` was to give up, that run failed, and the program is again as it was, or has both."""
+    a = machine.run().create("a", model_config__apikeys=["stand-in-a"])
+    api.now += timedelta(minutes=1)
+    failing = machine.run()
+    failing.diff(a, "z/1", model_config__apikeys=["stand-in-a"])
+    b = failing.create("b", model_config__apikeys=[f"stand-in-{keys}"], **adopts)
+    api.now += timedelta(minutes=1)
+    run = {"here": machine, "elsewhere": elsewhere}[where].run
+    if is_refreshed:
+        refreshing = run()
+        b, a = refreshing.refresh(b), refreshing.refresh(a)
+    command = run()
+    a = command.up(a, model_config__apikeys=["stand-in-a"])
+    if becomes:
+        command.up(b, becomes, model_config__apikeys=["stand-in-b"])
+        command.finish()
+    else:
+        command.delete(b)
+    assert api.registered()["x/1"]["model_config"]["apikeys"] == ["stand-in-a"]
+    assert api.registered()["x/1"]["model_id"] == a.number
+    assert not run().diff(a, model_config__apikeys=["stand-in-a"]).changes
+
+
 def test_the_old_object_is_passed_over_in_a_later_run_too(machine: Machine, elsewhere: Machine, api: Api) -> None:
     """The engine was killed before the delete: the next run diffs the new object, then deletes the old one."""
     old = machine.run().create("a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -11,7 +12,7 @@ from e2e.harness import Story
 from .conftest import FULL, Count
 from .running import EVERYTHING, going, wait_for
 from .scenes import model
-from .stacks import ADOPT, Troubled, either
+from .stacks import ADOPT, Models, Troubled, either
 
 LONG: Final = {"call": "add_model", "model": "slow", "delay": 60}
 """Holds a command at the creation of `slow`."""
@@ -193,6 +194,35 @@ def test_two_resources_swap_their_names(troubled: Troubled, first: str) -> None:
     troubled.stack.up()
 
     assert (troubled.numbers(), troubled.agree()) == (before, [])
+    troubled.stack.destroy()
+    assert troubled.numbers() == {}
+
+
+@pytest.mark.parametrize("is_refreshed", [False, True])
+@pytest.mark.parametrize("differs", [{}, {"model_name": "b's"}], ids=str)
+@pytest.mark.parametrize("beside", [{}, {"b": model("z")}] if FULL else [{"b": model("z")}], ids=str)
+def test_what_a_failed_up_handed_over_is_given_back(
+    troubled: Troubled, tmp_path: Path, beside: Models, differs: dict[str, Any], is_refreshed: bool
+) -> None:
+    """`b` took over what `a` was to give up and did not; the program is again as it was, with another `b` or none,
+    on a machine that remembers nothing, as in CI."""
+    first = model("x", model_name="a's")
+    troubled.declare({"a": first})
+    troubled.stack.up()
+    before = troubled.numbers()
+    troubled.api.fault({"call": "add_model", "model": "y", "status": 400})
+    troubled.declare({"b": {**first, **ADOPTING, **differs}, "a": model("y")}, after={"a": ["b"]})
+    troubled.stack.up(fails=True)
+    troubled.api.fault()
+
+    troubled.stack = troubled.stack.with_environment({"XDG_STATE_HOME": str(tmp_path / "another machine")})
+    if is_refreshed:
+        troubled.stack.refresh()
+    troubled.declare({"a": first, **beside})
+    troubled.stack.up()
+
+    assert troubled.agree() == []
+    assert before.items() <= troubled.numbers().items()
     troubled.stack.destroy()
     assert troubled.numbers() == {}
 

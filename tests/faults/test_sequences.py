@@ -152,6 +152,8 @@ class Lives(RuleBasedStateMachine):
         self.keys = [self.corner.secrets.make(f"key {number} of a model") for number in range(2)]
         self.fresh_machines = False
         """Whether each command runs on a machine that remembers nothing."""
+        self.past: list[dict[str, Properties]] = []
+        """The program at each `up` until now."""
         self.disturbed = False
         """Whether somebody else's hand, or a lying answer, makes a refresh necessary."""
         self.deleted_unseen = False
@@ -199,6 +201,12 @@ class Lives(RuleBasedStateMachine):
         if to not in self.model.program and self.cast[to] is self.cast[name]:
             arguments = self.model.program.pop(name)
             self.model.program[to] = {**arguments, **({"adopt_existing": True} if adopt else {})}
+
+    @precondition(lambda self: self.past)
+    @rule(back=st.integers(1, 3))
+    def revert(self, back: int) -> None:
+        """The program is again what it was, as after an `up` that failed."""
+        self.model.program = dict(self.past[-min(back, len(self.past))])
 
     # ---- what others do, and what goes wrong
 
@@ -263,6 +271,7 @@ class Lives(RuleBasedStateMachine):
         self._up(trouble)
 
     def _up(self, trouble: Trouble, forced: Collection[str] = (), *, refresh: bool = False) -> None:
+        self.past.append(dict(self.model.program))
         wanted = set(self.model.identities()) - self._deleted_first() - self._made_anew()
         go = partial(self.engine.up, self.model.whole(), replace=forced, refresh=refresh)
         if self._run(go, trouble, may_go=self._stood_for(refresh), stay=wanted) is None and not self.disturbed:

@@ -111,7 +111,7 @@ INSTALL = if command -v uv >/dev/null; then $(UV) --require-hashes -r $<; \
 .venv/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed: make PYTHON=python3.x …")'
 	@echo "Setting up .venv from $< …" >&2
-	@test -x .venv/bin/python || { command -v uv >/dev/null && uv venv --quiet --seed --python $(PYTHON) .venv; } || \
+	@test -x .venv/bin/python || { command -v uv >/dev/null && uv venv --quiet --python $(PYTHON) .venv; } || \
 		$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }  # Debian's fails halfway without python3-venv
 	@$(INSTALL)
 	@if command -v uv >/dev/null; then $(UV) --quiet --no-deps --no-build-isolation -e .; else $(PIP) --quiet --no-build-isolation -e .; fi

@@ -89,10 +89,11 @@ def test_the_set_up_uses_uv_where_it_is_on_path(clone: Clone) -> None:
     clone.has("uv", f"#!/bin/sh\necho uv \"$*\" >> '{clone.log}'\nmkdir -p .venv/bin\n")
     clone.make(".venv/dev-ready")
 
-    assert [line.partition(" --python ")[0] for line in clone.ran()[1:]] == ["uv venv --quiet --seed"] + 3 * [
+    assert [line.partition(" --python ")[0] for line in clone.ran()[1:]] == ["uv venv --quiet"] + 3 * [
         "uv pip install"
     ]
     assert "-r requirements-dev.txt" in clone.ran()[-1]
+    assert re.search("^pip==", (clone.folder / "requirements.txt").read_text(), re.M)
 
 
 def test_half_an_environment_is_not_left_behind(clone: Clone) -> None:

@@ -23,6 +23,7 @@ OURS := $(foreach name,PULUMI_BACKEND_URL PULUMI_SKIP_UPDATE_CHECK PULUMI_CONFIG
 	PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION,$(if $(filter file,$(origin $(name))),$(name)))
 
 VENV := export PATH="$(CURDIR)/.venv/bin:$$PATH" &&
+PYTEST := $(VENV) pytest -n $(shell getconf _NPROCESSORS_ONLN) --dist worksteal
 ENGINE := engine=$$(.venv/bin/python engine/get.py) && export PATH="$(CURDIR)/.venv/bin:$$engine:$$PATH" &&
 ON_STACK := $(ENGINE) mkdir -p '$(STATE)' && pulumi stack select --create $(STACK) >/dev/null &&
 PRINT_PATH := printf 'export PATH=%q:"$$PATH"\n' "$(CURDIR)/.venv/bin:$$engine"
@@ -60,16 +61,16 @@ env: .venv/ready  ## Prints the same for the shell at hand: eval "$(make env)"
 lint: .venv/dev-ready  ## ruff and mypy
 	@$(VENV) ruff check . && ruff format --check . && mypy
 
-test: .venv/dev-ready  ## Every test; as root on Debian it installs Chromium and PostgreSQL where they are missing
+test: .venv/dev-ready  ## Every test (COVERAGE=1: 95 % at least); as root on Debian it installs Chromium and PostgreSQL where they are missing
 	@sh tests/tools.sh || true  # what is missing fails its own tests
 	@.venv/bin/python engine/get.py >/dev/null
-	@# Coverage takes as much CPU again, and sees nothing of the engine's processes: the long stories run without.
-	@$(VENV) pytest -n 2 --dist worksteal -m 'not e2e and not faults' --cov --cov-report=term:skip-covered --cov-fail-under=95
-	@$(VENV) pytest -n 2 --dist worksteal -m 'e2e or faults'
+	@# Coverage takes much CPU, and sees nothing of the engine's processes: the long stories run without.
+	@$(PYTEST) -m 'not e2e and not faults' $(if $(COVERAGE),--cov --cov-report=term:skip-covered --cov-fail-under=95)
+	@$(PYTEST) -m 'e2e or faults'
 
 faults: .venv/dev-ready  ## The promise that nothing is lost, doubled or leaked, put to the test at length (SEED=0)
 	@.venv/bin/python engine/get.py >/dev/null
-	@$(VENV) FAULTS=all FAULTS_SEED=$(or $(SEED),0) pytest -n 2 --dist worksteal -v tests/faults
+	@export FAULTS=all FAULTS_SEED=$(or $(SEED),0) && $(PYTEST) -v tests/faults
 
 generate: .venv/dev-ready  ## Writes what follows from enkrypt_provider/kinds/: arguments, outputs, schemas, the reference
 	@$(VENV) python tools/generate.py && python tools/package_schema.py && \

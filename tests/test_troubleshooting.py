@@ -127,6 +127,11 @@ def met_online(world: World) -> None:
     _failing(world.frontend(check_online=True), {**CHAT, OWNER: "shop/dev/chat"})
 
 
+def with_an_open_key(world: World) -> None:
+    settings = {"enkrypt:apiKey": "stand-in-key"}
+    world.lines += MockStack(lambda: EnkryptModel("chat", **CHAT), config=settings).preview().messages
+
+
 def guarded(world: World, *, policy_first: bool, **settings: Any) -> None:
     """A deployment, and before or after it a policy that leaves off what it blocks."""
     policy = {"name": "guard", "detectors": {"nsfw": {"enabled": True}}, OWNER: "p"}
@@ -369,6 +374,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
         not_confirmed,
         interrupted,
         creating(Fault(call="add_model", status=503, nth=1)),
+        with_an_open_key,
     ],
 }
 

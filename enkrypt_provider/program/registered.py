@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
+from weakref import WeakSet
 
 import pulumi
 from pulumi.dynamic import Resource, ResourceProvider
 from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
+from pulumi.runtime import is_config_secret
+from pulumi.runtime.settings import get_root_resource
 from typing_extensions import Self
 
 from ..errors import plain
@@ -24,6 +27,8 @@ NO_EFFECT: Final = {
     "replace_on_changes": "only another identity or account replaces",
 }
 """By option what to do instead."""
+_WARNED: Final[WeakSet[pulumi.Resource]] = WeakSet()
+"""The stacks whose key was warned of."""
 
 
 class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
@@ -54,6 +59,7 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
                 f"import --name {wanted}`"
             )
         _warn_of_idle(name, self._KIND, opts)
+        _warn_of_open_key(get_root_resource())
         given = given_arguments(name, self._ARGS, args, arguments)
         if given.get("deletion_protection") is True:
             # The engine refuses before anything is changed; the provider could do so only in the middle.
@@ -119,6 +125,20 @@ def _hidden(value: Any, name: str, place: str) -> Any:
     if is_empty or not (place in SECRETS or is_secret_name(str(name))):
         return walked(value, place, _with_secrets)
     return pulumi.Output.secret(value)
+
+
+def _warn_of_open_key(stack: pulumi.Resource | None) -> None:
+    """Warn, once for a program, of a key in the stack's file: the engine copies it into the state as it is."""
+    config = pulumi.Config("enkrypt")
+    is_open = config.get("apiKey") and not is_config_secret(config.full_key("apiKey"))
+    if not is_open or stack in _WARNED or (config.get("endpoint") or "").partition(":")[0] == "embedded":
+        return
+    if stack:
+        _WARNED.add(stack)
+    pulumi.log.warn(
+        "enkrypt:apiKey is in the clear in the stack's file and in its state: run `pulumi config set --secret "
+        "enkrypt:apiKey`, then `pulumi up`, and rotate the key where others have read it"
+    )
 
 
 # ---- options that have no effect with a dynamic provider

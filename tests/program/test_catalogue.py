@@ -256,7 +256,8 @@ def test_a_key_in_the_clear_is_warned_of_and_not_shown(is_secret: bool, warnings
     """A stack's file is read by others; a catalogue that is a secret as a whole is encrypted in it."""
     models = {"a": document(model_config__apikeys=["stand-in-open", {"secret": "mine"}]), "b": minimal()}
     config: dict[str, Any] = {"enkrypt:models": Secret(models) if is_secret else models, "enkrypt:mine": Secret("x")}
-    told = MockStack(catalogue.declare, config={"enkrypt:apiKey": "stand-in-key", **config}).preview().messages
+    key = {"enkrypt:apiKey": Secret("stand-in-key")}
+    told = MockStack(catalogue.declare, config={**key, **config}).preview().messages
     assert len(told) == warnings
     assert all("models.a: in the clear in the configuration: model_config.apikeys[0]. Write" in line for line in told)
     assert "stand-in-open" not in "".join(told)

@@ -394,3 +394,27 @@ def test_options_that_have_no_effect_are_told() -> None:
         'warning: m: ignore_changes: model_config.systemPrompt matches nothing: write "model_config.system_prompt"',
         "warning: m: ignore_changes: nope matches nothing: write the path of an argument",
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "warnings"),
+    [
+        ({"enkrypt:apiKey": "stand-in"}, 1),
+        ({"enkrypt:apiKey": Secret("stand-in")}, 0),
+        ({"enkrypt:apiKey": "any", "enkrypt:endpoint": "embedded:a.db"}, 0),
+        ({}, 0),
+    ],
+    ids=str,
+)
+def test_a_key_in_the_clear_is_warned_of_once(settings: dict[str, Any], warnings: int) -> None:
+    """The engine copies the stack's settings into the state of the default provider."""
+
+    def program() -> None:
+        for name in "a", "b":
+            EnkryptModel(name, **document(model_saved_name=name))
+
+    for _ in "a preview", "another":
+        messages = MockStack(program, config=settings).preview().messages
+        assert [message.partition(" in the clear")[0] for message in messages] == [
+            "warning: enkrypt:apiKey is"
+        ] * warnings

@@ -102,10 +102,12 @@ class Troubled:
 
     def recover(self, *, refresh: bool = True) -> Run:
         """What docs/faults.md tells a person to type after an interruption; the last of it is an `up`."""
-        if not self._file.stat().st_size:  # killed while the engine wrote it
-            shutil.copy(self._file.with_suffix(".json.bak"), self._file)
-            refresh = True
         self.type("cancel", "--yes")  # an error where there is nothing to cancel
+        if not self._file.stat().st_size:  # killed while the engine wrote it
+            backup = self._file.with_suffix(".json.bak")
+            assert backup.stat().st_size, sorted((it.name, it.stat()) for it in backup.parent.iterdir())
+            shutil.copy(backup, self._file)
+            refresh = True
         if refresh:
             self.stack.refresh()
         return self.stack.up()

@@ -222,6 +222,12 @@ def handed_over(world: World, state: dict[str, Any]) -> None:
     frontend.create(declared())
 
 
+def given_back(world: World, state: dict[str, Any]) -> None:
+    frontend = world.frontend()
+    compared(frontend, state)
+    frontend.delete("chat/v1", {**state, "model_name": "another's"})
+
+
 def moved(world: World, state: dict[str, Any]) -> None:
     """The stack's endpoint became another's, where nothing is registered."""
     there = Api(world.file.with_name("other.sqlite"), "https://llm.example.com")
@@ -367,6 +373,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
         creating(Fault(call="add_model", reset="after", nth=1)),
         after_a_create(replaced_by_force),
         after_a_create(handed_over),
+        after_a_create(given_back),
         after_a_create(moved),
         after_a_create(deleted_after),
         after_a_create(held_after_its_deletion),

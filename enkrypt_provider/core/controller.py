@@ -109,8 +109,8 @@ class Controller:
             if result.replaces and self._kind.known_identity(request.inputs):  # else nobody knows yet
                 refuse_if_protected(request)
             if urn and not away:
-                run = self.registrations.run
-                run.give_up(held) if result.replaces else run.stay(urn, held, request.state)
+                run, is_sent = self.registrations.run, any(change.rule is not Rule.OPTION for change in changes)
+                run.give_up(held) if result.replaces else run.stay(urn, held, {} if is_sent else request.state)
             self._name_rotated_keys(request.id, changes)
             return result
 
@@ -228,15 +228,13 @@ class Controller:
             is_for_us = changes and all(change.rule is Rule.OPTION for change in changes)
             if is_for_us and not self._is_unconfirmed(request, held):
                 return Registered(request.id, self._state(inputs, self._computed(request.state)))
-            urn = self._urn(request, held.identity)
             live, problem = self.registrations.update(
-                urn,
+                self._urn(request, held.identity),
                 held,
                 inputs,
                 verify=bool(inputs.get("verify_health")) and self._may_be_unreachable(changes),
                 undo_to=None if request.keeps_unhealthy else old,
             )
-            self.registrations.run.write(urn)
             return Registered(request.id, self._state(inputs, live.computed), problem=problem)
 
     def _may_be_unreachable(self, changes: list[Change]) -> bool:
@@ -271,6 +269,7 @@ class Controller:
         urn, other = self.registrations.run.staying(held)
         state, wanted = codec.from_state(self._kind, request.state), codec.from_state(self._kind, other)
         if other and differences.changes(state, wanted, self._kind):
+            operation.report("info", f"{held.identity}: what the object that stays says is sent again")
             self.registrations.update(urn, held, wanted)
 
     # ---- what a state says

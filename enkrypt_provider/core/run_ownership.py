@@ -20,7 +20,7 @@ class RunOwnership:
         self._account = account
         self._tenant = f"{account} {tenant}"
         self._new: set[str] = set()  # by URN: what is about to be made
-        self._kept: dict[str, tuple[Holding, Properties]] = {}  # by URN: what a diff found to stay, and its state
+        self._kept: dict[str, tuple[Holding, Properties]] = {}  # by URN: what a diff found to stay
 
     def declare(self, identity: Identifier, urn: str) -> str:
         """Note that a resource declares `identity`, and return the one that did so first."""
@@ -65,18 +65,17 @@ class RunOwnership:
     # ---- what a diff says
 
     def stay(self, urn: str, registration: Holding, state: Properties) -> None:
-        """Note that an object of a resource stands for the registration from now on, unless it is replaced."""
+        """Note that an object of a resource stands for the registration from now on, unless it is replaced.
+
+        `state` is what it says, or nothing where an update is to come.
+        """
         self.hold(registration)
         self._kept[urn] = registration, state
 
     def staying(self, registration: Holding) -> tuple[str, Properties]:
-        """Return the resource whose object stays and was not written in this run, and its state; or nothing."""
-        found = ((urn, state) for urn, (held, state) in self._kept.items() if held.is_same(registration))
+        """Return the resource whose object stays for the registration as it is, and its state; or nothing."""
+        found = ((urn, state) for urn, (held, state) in [*self._kept.items()] if held.is_same(registration))
         return next(found, ("", {}))
-
-    def write(self, urn: str) -> None:
-        """Note that the registration is what the resource declares."""
-        self._kept.pop(urn, None)
 
     def check(self, urn: str, *, is_new: bool) -> None:
         """Note that the engine checks a resource: anew where it replaces what a diff found to stay."""

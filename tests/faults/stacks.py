@@ -4,7 +4,6 @@ an interruption. No claim is made here."""
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -78,7 +77,7 @@ class Troubled:
         return f"urn:pulumi:dev::story::{TYPES[self.frontend]}::{name}"
 
     def wait_until_written(self) -> None:
-        """Until the state is on disk: a kill while the engine writes it leaves an empty file."""
+        """Until the state is on disk: a kill while the engine writes it may leave an empty file beside it."""
         wait_for(lambda: time.time() - self._file.stat().st_mtime > 0.5, "a state that is written")
 
     @property
@@ -102,12 +101,10 @@ class Troubled:
 
     def recover(self, *, refresh: bool = True) -> Run:
         """What docs/faults.md tells a person to type after an interruption; the last of it is an `up`."""
+        for file in self._file.parent.glob("*.attrs"):
+            if not file.stat().st_size:  # killed while the engine wrote it
+                file.unlink()
         self.type("cancel", "--yes")  # an error where there is nothing to cancel
-        if not self._file.stat().st_size:  # killed while the engine wrote it
-            backup = self._file.with_suffix(".json.bak")
-            assert backup.stat().st_size, sorted((it.name, it.stat()) for it in backup.parent.iterdir())
-            shutil.copy(backup, self._file)
-            refresh = True
         if refresh:
             self.stack.refresh()
         return self.stack.up()

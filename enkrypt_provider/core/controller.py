@@ -109,8 +109,8 @@ class Controller:
             if result.replaces and self._kind.known_identity(request.inputs):  # else nobody knows yet
                 refuse_if_protected(request)
             if urn and not away:
-                run, is_sent = self.registrations.run, any(change.rule is not Rule.OPTION for change in changes)
-                run.give_up(held) if result.replaces else run.stay(urn, held, {} if is_sent else request.state)
+                run, state = self.registrations.run, {} if differences.told(changes) else request.state
+                run.give_up(held) if result.replaces else run.stay(urn, held, state)
             self._name_rotated_keys(request.id, changes)
             return result
 
@@ -225,8 +225,7 @@ class Controller:
             held = self._holding(request)
             old, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
             changes = differences.changes(old, inputs, self._kind)
-            is_for_us = changes and all(change.rule is Rule.OPTION for change in changes)
-            if is_for_us and not self._is_unconfirmed(request, held):
+            if changes and not differences.told(changes) and not self._is_unconfirmed(request, held):
                 return Registered(request.id, self._state(inputs, self._computed(request.state)))
             live, problem = self.registrations.update(
                 self._urn(request, held.identity),
@@ -268,7 +267,7 @@ class Controller:
         report_kept(held)
         urn, other = self.registrations.run.staying(held)
         state, wanted = codec.from_state(self._kind, request.state), codec.from_state(self._kind, other)
-        if other and differences.changes(state, wanted, self._kind):
+        if other and differences.told(differences.changes(state, wanted, self._kind)):
             operation.report("info", f"{held.identity}: what the object that stays says is sent again")
             self.registrations.update(urn, held, wanted)
 

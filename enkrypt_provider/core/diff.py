@@ -6,7 +6,7 @@ Compares canonical documents only; asks nobody, sends nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -42,6 +42,11 @@ def rule_of(path: str, kind: Kind) -> Rule:
     if field and field.marker(Replaces):
         return Rule.REPLACE
     return Rule.OPTION if field and field.marker(Option) else Rule.UPDATE
+
+
+def told(changes: Iterable[Change]) -> list[Change]:
+    """Return those of which the API is told."""
+    return [change for change in changes if change.rule is not Rule.OPTION]
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any], kind: Kind) -> list[Change]:

@@ -394,12 +394,14 @@ def test_the_object_that_stays_is_what_is_registered(
         refreshing = run()
         b, a = refreshing.refresh(b), refreshing.refresh(a)
     command = run()
+    api.calls()
     a = command.up(a, model_config__apikeys=["stand-in-a"])
     if becomes:
         command.up(b, becomes, model_config__apikeys=["stand-in-b"])
         command.finish()
     else:
         command.delete(b)
+    assert len([call for call in api.calls() if call.startswith("modify")]) == (keys == "b")
     assert api.registered()["x/1"]["model_config"]["apikeys"] == ["stand-in-a"]
     assert api.registered()["x/1"]["model_id"] == a.number
     assert not run().diff(a, model_config__apikeys=["stand-in-a"]).changes

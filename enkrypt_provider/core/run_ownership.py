@@ -74,8 +74,10 @@ class RunOwnership:
 
     def staying(self, registration: Holding) -> tuple[str, Properties]:
         """Return the resource whose object stays for the registration as it is, and its state; or nothing."""
-        found = ((urn, state) for urn, (held, state) in [*self._kept.items()] if held.is_same(registration))
-        return next(found, ("", {}))
+        for urn, (held, state) in [*self._kept.items()]:
+            if held.identity == registration.identity and held.is_same(registration):
+                return urn, state
+        return "", {}
 
     def check(self, urn: str, *, is_new: bool) -> None:
         """Note that the engine checks a resource: anew where it replaces what a diff found to stay."""

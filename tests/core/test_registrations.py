@@ -433,6 +433,24 @@ def test_an_old_object_without_a_number_is_passed_over_where_its_identity_is_dec
 # ---- an identity that one resource of a run hands over to another
 
 
+@pytest.mark.parametrize("hidden", [(), ("model_id",), ("model_id", "created_at", "updated_at")])
+def test_only_an_object_of_the_same_name_stays_for_a_registration(
+    machine: Machine, elsewhere: Machine, api: Api, hidden: tuple[str, ...]
+) -> None:
+    """An API that tells no number: what was made in the same second, or at no known time, is another's still."""
+    api.edit = hiding(*hidden)
+    before = machine.run()
+    y, a = before.create("y", "y/1", model_name="y"), before.create("a", model_name="a")
+    failing = machine.run()
+    failing.diff(a, "z/1", model_name="a")
+    b = failing.create("b", model_name="b")
+    run = elsewhere.run()
+    run.up(y, model_name="y")
+    run.up(a, model_name="a")
+    run.delete(b)
+    assert {id_: it["model_name"] for id_, it in api.registered().items()} == {"x/1": "a", "y/1": "y"}
+
+
 @pytest.mark.parametrize("hidden", [(), ("model_id",), ("created_at", "updated_at")])
 def test_what_one_resource_gives_up_another_takes_over(machine: Machine, api: Api, hidden: tuple[str, ...]) -> None:
     api.edit = hiding(*hidden)

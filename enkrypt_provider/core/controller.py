@@ -110,6 +110,7 @@ class Controller:
                 refuse_if_protected(request)
             if urn and not away:
                 run, state = self.registrations.run, {} if differences.told(changes) else request.state
+                run.see(urn, held, request.state)
                 run.give_up(held) if result.replaces else run.stay(urn, held, state)
             self._name_rotated_keys(request.id, changes)
             return result
@@ -174,7 +175,8 @@ class Controller:
         with _running(request):
             inputs = codec.from_state(self._kind, request.inputs)
             urn = self._urn(request, self._kind.identity_of(inputs))
-            live, problem = Create(self.registrations, urn, inputs).run(keeps_unhealthy=request.keeps_unhealthy)
+            with self.registrations.run.changing(urn):
+                live, problem = Create(self.registrations, urn, inputs).run(keeps_unhealthy=request.keeps_unhealthy)
             if urn:
                 self.registrations.run.make(urn, Holding.of(live))
             return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
@@ -227,13 +229,10 @@ class Controller:
             changes = differences.changes(old, inputs, self._kind)
             if changes and not differences.told(changes) and not self._is_unconfirmed(request, held):
                 return Registered(request.id, self._state(inputs, self._computed(request.state)))
-            live, problem = self.registrations.update(
-                self._urn(request, held.identity),
-                held,
-                inputs,
-                verify=bool(inputs.get("verify_health")) and self._may_be_unreachable(changes),
-                undo_to=None if request.keeps_unhealthy else old,
-            )
+            verify = bool(inputs.get("verify_health")) and self._may_be_unreachable(changes)
+            undo_to, urn = None if request.keeps_unhealthy else old, self._urn(request, held.identity)
+            with self.registrations.run.changing(urn):
+                live, problem = self.registrations.update(urn, held, inputs, verify=verify, undo_to=undo_to)
             return Registered(request.id, self._state(inputs, live.computed), problem=problem)
 
     def _may_be_unreachable(self, changes: list[Change]) -> bool:

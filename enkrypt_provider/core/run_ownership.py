@@ -6,7 +6,10 @@ A run may have several provider processes, one for each account that a program n
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from ..errors import EnkryptError
 from ..kinds.kind import Identifier, Properties
 from .database import Database
 from .holding import Holding, is_same_time
@@ -20,6 +23,7 @@ class RunOwnership:
         self._account = account
         self._tenant = f"{account} {tenant}"
         self._new: set[str] = set()  # by URN: what is about to be made
+        self._seen: dict[str, tuple[Holding, Properties]] = {}  # by URN: what a diff was about
         self._kept: dict[str, tuple[Holding, Properties]] = {}  # by URN: what a diff found to stay
 
     def declare(self, identity: Identifier, urn: str) -> str:
@@ -63,6 +67,23 @@ class RunOwnership:
         return any(self._is_claimed("holds", subject, registration) for subject in subjects)
 
     # ---- what a diff says
+
+    def see(self, urn: str, registration: Holding, state: Properties) -> None:
+        """Note what an object says of its registration, whatever becomes of it."""
+        self._seen[urn] = registration, state
+
+    @contextmanager
+    def changing(self, urn: str) -> Iterator[None]:
+        """Let the object of a resource stay as it is where its update, or the create of its replacement, fails.
+
+        With --continue-on-error the engine goes on to the deletes.
+        """
+        try:
+            yield
+        except EnkryptError:
+            if seen := self._seen.get(urn):
+                self.stay(urn, *seen)
+            raise
 
     def stay(self, urn: str, registration: Holding, state: Properties) -> None:
         """Note that an object of a resource stands for the registration from now on, unless it is replaced.

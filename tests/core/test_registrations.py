@@ -407,6 +407,22 @@ def test_the_object_that_stays_is_what_is_registered(
     assert not run().diff(a, model_config__apikeys=["stand-in-a"]).changes
 
 
+@pytest.mark.parametrize("becomes", ["x/1", "y/1"])
+def test_what_fails_leaves_its_object_to_stay(machine: Machine, elsewhere: Machine, api: Api, becomes: str) -> None:
+    """With --continue-on-error the other object of the registration is deleted after the failure."""
+    a = machine.run().create("a", model_config__apikeys=["stand-in-a"])
+    failing = machine.run()
+    failing.diff(a, "z/1", model_config__apikeys=["stand-in-a"])
+    b = failing.create("b", model_config__apikeys=["stand-in-b"])
+    command = elsewhere.run()
+    api.turn(*(Fault(call=call, status=400) for call in ("add_model", "modify_model")))
+    assert isinstance(error_of(command.up, a, becomes, model_config__apikeys=["stand-in-new"]), RequestRejected)
+    api.turn()
+    command.delete(b)
+    assert api.registered()["x/1"]["model_config"]["apikeys"] == ["stand-in-a"]
+    assert set(api.registered()) == {"x/1"}
+
+
 def test_the_old_object_is_passed_over_in_a_later_run_too(machine: Machine, elsewhere: Machine, api: Api) -> None:
     """The engine was killed before the delete: the next run diffs the new object, then deletes the old one."""
     old = machine.run().create("a")

@@ -246,6 +246,7 @@ class Controller:
         """
         with _running(request):
             held, run = self._holding(request), self.registrations.run
+            run.forget(request.state)
             is_elsewhere = self._is_elsewhere(held)
             if run.is_made(request.urn, held) or (not is_elsewhere and run.is_held(held)):
                 return self._keep(request, held)

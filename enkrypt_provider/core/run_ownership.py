@@ -72,6 +72,12 @@ class RunOwnership:
         """Note what an object says of its registration, whatever becomes of it."""
         self._seen[urn] = registration, state
 
+    def forget(self, state: Properties) -> None:
+        """Note that the engine deletes the object of a state: it no longer stays, whatever fails."""
+        for urn, (_, seen) in [*self._seen.items()]:
+            if seen == state:
+                self._seen.pop(urn, None)
+
     @contextmanager
     def changing(self, urn: str) -> Iterator[None]:
         """Let the object of a resource stay as it is where its update, or the create of its replacement, fails.

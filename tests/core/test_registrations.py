@@ -423,6 +423,23 @@ def test_what_fails_leaves_its_object_to_stay(machine: Machine, elsewhere: Machi
     assert set(api.registered()) == {"x/1"}
 
 
+def test_what_was_deleted_before_its_replacement_failed_does_not_stay(
+    machine: Machine, elsewhere: Machine, api: Api
+) -> None:
+    """The other object of the registration is then registered anew, in the same run."""
+    a = machine.run().create("a", model_name="a")
+    failing = machine.run()
+    failing.diff(a, "z/1", model_name="a")
+    b = failing.create("b", model_name="b")
+    command = elsewhere.run()
+    command.diff(b, "y/1", model_name="b")
+    command.delete(b)
+    api.turn(Fault(call="add_model", status=400, first=1))
+    error_of(command.create, "b", "y/1", model_name="b")
+    command.up(a, model_name="a")
+    assert {id_: it["model_name"] for id_, it in api.registered().items()} == {"x/1": "a"}
+
+
 def test_the_old_object_is_passed_over_in_a_later_run_too(machine: Machine, elsewhere: Machine, api: Api) -> None:
     """The engine was killed before the delete: the next run diffs the new object, then deletes the old one."""
     old = machine.run().create("a")

@@ -34,6 +34,8 @@ from .requests import Request as Request
 
 ACCOUNT: Final = "__account"
 """An output that no person sees: the account to which the registration belongs. A storage format."""
+WITHHELD: Final = "__withheld"
+"""Another: the secret fields that an import left out, which generated code would show in the clear."""
 
 
 class Controller:
@@ -267,7 +269,7 @@ class Controller:
         report_kept(held)
         urn, other = self.registrations.run.staying(held)
         state, wanted = codec.from_state(self._kind, request.state), codec.from_state(self._kind, other)
-        if other and differences.told(differences.changes(state, wanted, self._kind)):
+        if other and WITHHELD not in other and differences.told(differences.changes(state, wanted, self._kind)):
             operation.report("info", f"{held.identity}: what the object that stays says is sent again")
             self.registrations.update(urn, held, wanted)
 

@@ -7,6 +7,7 @@ import shlex
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 import pytest
 
+from enkrypt_provider.core.controller import WITHHELD
 from enkrypt_provider.core.registrations import delete_command
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.errors import (
@@ -438,6 +440,20 @@ def test_what_was_deleted_before_its_replacement_failed_does_not_stay(
     error_of(command.create, "b", "y/1", model_name="b")
     command.up(a, model_name="a")
     assert {id_: it["model_name"] for id_, it in api.registered().items()} == {"x/1": "a"}
+
+
+def test_what_an_import_left_out_is_kept_where_the_object_that_had_it_goes(
+    machine: Machine, elsewhere: Machine, api: Api
+) -> None:
+    """The plugin's state of an imported model has no keys, nor has generated code: they are not taken away."""
+    a = machine.run().create("a", model_config__apikeys=["stand-in-a"])
+    imported = machine.run().create("b", adopt_existing=True)
+    api.change(model_config__apikeys=["stand-in-a"])
+    b = replace(imported, state={**imported.state, WITHHELD: ["model_config.apikeys"]})
+    command = elsewhere.run()
+    assert command.up(b, adopt_existing=True) is b
+    command.delete(a)
+    assert api.registered()["x/1"]["model_config"]["apikeys"] == ["stand-in-a"]
 
 
 def test_the_old_object_is_passed_over_in_a_later_run_too(machine: Machine, elsewhere: Machine, api: Api) -> None:

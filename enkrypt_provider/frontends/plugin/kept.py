@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...core.controller import ACCOUNT, Request
+from ...core.controller import WITHHELD as WITHHELD
 from ...core.diff import Change, Rule
 from ...errors import plain
 from ...kinds import codec
@@ -14,8 +15,6 @@ from ..package_names import package_steps, property_path
 
 UNHEALTHY: Final = "__unhealthy"
 """An output: the model did not answer when it was last asked. A refresh asks again, and otherwise would forget it."""
-WITHHELD: Final = "__withheld"
-"""An output: the secret fields that an import left out, which generated code would show in the clear."""
 
 
 def with_account(inputs: Properties, account: str) -> Properties:

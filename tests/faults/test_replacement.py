@@ -16,6 +16,8 @@ from .stacks import ADOPT, Models, Troubled, either
 
 LONG: Final = {"call": "add_model", "model": "slow", "delay": 60}
 """Holds a command at the creation of `slow`."""
+SOME: Final = slice(None if FULL else 1)
+"""Of the cases: all in a full run, else the first."""
 ADOPTING: Final[dict[str, Any]] = {"adopt_existing": True}
 
 
@@ -198,14 +200,8 @@ def test_two_resources_swap_their_names(troubled: Troubled, first: str) -> None:
     assert troubled.numbers() == {}
 
 
-@pytest.mark.parametrize("is_refreshed", [False, True])
-@pytest.mark.parametrize("differs", [{}, {"model_name": "b's"}], ids=str)
-@pytest.mark.parametrize("beside", [{}, {"b": model("z")}] if FULL else [{"b": model("z")}], ids=str)
-def test_what_a_failed_up_handed_over_is_given_back(
-    troubled: Troubled, tmp_path: Path, beside: Models, differs: dict[str, Any], is_refreshed: bool
-) -> None:
-    """`b` took over what `a` was to give up and did not; the program is again as it was, with another `b` or none,
-    on a machine that remembers nothing, as in CI."""
+def _half_way(troubled: Troubled, differs: dict[str, Any]) -> tuple[Any, dict[str, int]]:
+    """Two objects of one registration, which `b` took over and `a` kept; what `a` says, and the numbers."""
     first = model("x", model_name="a's")
     troubled.declare({"a": first})
     troubled.stack.up()
@@ -214,6 +210,18 @@ def test_what_a_failed_up_handed_over_is_given_back(
     troubled.declare({"b": {**first, **ADOPTING, **differs}, "a": model("y")}, after={"a": ["b"]})
     troubled.stack.up(fails=True)
     troubled.api.fault()
+    return first, before
+
+
+@pytest.mark.parametrize("is_refreshed", [False, True][SOME])
+@pytest.mark.parametrize("differs", [{"model_name": "b's"}, {}][SOME], ids=str)
+@pytest.mark.parametrize("beside", [{"b": model("z")}, {}][SOME], ids=len)
+def test_what_a_failed_up_handed_over_is_given_back(
+    troubled: Troubled, tmp_path: Path, beside: Models, differs: dict[str, Any], is_refreshed: bool
+) -> None:
+    """`b` took over what `a` was to give up and did not; the program is again as it was, with another `b` or none,
+    on a machine that remembers nothing, as in CI."""
+    first, before = _half_way(troubled, differs)
 
     troubled.stack = troubled.stack.with_environment({"XDG_STATE_HOME": str(tmp_path / "another machine")})
     if is_refreshed:
@@ -225,6 +233,21 @@ def test_what_a_failed_up_handed_over_is_given_back(
     assert before.items() <= troubled.numbers().items()
     troubled.stack.destroy()
     assert troubled.numbers() == {}
+
+
+def test_an_up_that_goes_on_after_an_error_deletes_nothing_that_stays(troubled: Troubled) -> None:
+    """The update of `a` fails, and the engine deletes the object of `b`, which stands for the same registration."""
+    first, before = _half_way(troubled, {"model_name": "b's"})
+    troubled.api.fault({"call": "modify_model", "status": 400, "first": 1})
+    troubled.declare({"a": {**first, "model_name": "new"}})
+
+    troubled.stack.up("--continue-on-error", fails=True)
+
+    assert (troubled.numbers(), troubled.api.models()["x/v1"]["model_name"]) == (before, "a's")
+    assert [it["id"] for it in troubled.state()] == ["x/v1"]
+    troubled.api.fault()
+    troubled.stack.up()
+    assert troubled.agree() == []
 
 
 def test_a_swap_that_was_killed_is_completed(troubled: Troubled) -> None:

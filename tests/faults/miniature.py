@@ -237,13 +237,24 @@ class Engine:
 
     # ---- commands
 
-    def up(self, program: Program, *, replace: Iterable[str] = (), refresh: bool = False) -> None:
+    def up(
+        self, program: Program, *, replace: Iterable[str] = (), refresh: bool = False, goes_on: bool = False
+    ) -> None:
+        """With `goes_on` (--continue-on-error) what fails stops nothing but itself."""
         run = self.machine.run(self.stack)
         if refresh:
             self._refresh(run)
+        errors = []
         for name, arguments in sorted(program.items(), key=lambda it: kind_of(it[1]) is DEPLOYMENT):
-            self._register(run, name, arguments, forced=name in replace)
+            try:
+                self._register(run, name, arguments, forced=name in replace)
+            except EnkryptError as error:
+                errors.append(error)
+                if not goes_on:
+                    raise
         self._delete(run, [it for it in self.state if it.goes or it.name not in program])
+        if errors:
+            raise errors[0]
 
     def refresh(self) -> None:
         self._refresh(self.machine.run(self.stack))

@@ -259,9 +259,9 @@ class Lives(RuleBasedStateMachine):
 
     # ---- commands
 
-    @rule(trouble=TROUBLES, forced=st.sets(NAMES, max_size=2), refresh=st.booleans())
-    def up(self, trouble: Trouble, forced: set[str], refresh: bool) -> None:
-        self._up(trouble, forced, refresh=refresh)
+    @rule(trouble=TROUBLES, forced=st.sets(NAMES, max_size=2), refresh=st.booleans(), goes_on=st.booleans())
+    def up(self, trouble: Trouble, forced: set[str], refresh: bool, goes_on: bool) -> None:
+        self._up(trouble, forced, refresh=refresh, goes_on=goes_on)
 
     @rule(program=PROGRAMS, adopt=st.booleans(), trouble=TROUBLES)
     def up_with_another_program(self, program: Program, adopt: bool, trouble: Trouble) -> None:
@@ -270,10 +270,14 @@ class Lives(RuleBasedStateMachine):
             self.declare(name, which, text, key, adopt, provider)
         self._up(trouble)
 
-    def _up(self, trouble: Trouble, forced: Collection[str] = (), *, refresh: bool = False) -> None:
+    def _up(
+        self, trouble: Trouble, forced: Collection[str] = (), *, refresh: bool = False, goes_on: bool = False
+    ) -> None:
         self.past.append(dict(self.model.program))
         wanted = set(self.model.identities()) - self._deleted_first() - self._made_anew()
-        go = partial(self.engine.up, self.model.whole(), replace=forced, refresh=refresh)
+        if goes_on:  # past the failure of who was to take over what is deleted then
+            wanted &= self._held_by_its_declarer()
+        go = partial(self.engine.up, self.model.whole(), replace=forced, refresh=refresh, goes_on=goes_on)
         if self._run(go, trouble, may_go=self._stood_for(refresh), stay=wanted) is None and not self.disturbed:
             self._is_as_declared()
 
@@ -289,6 +293,11 @@ class Lives(RuleBasedStateMachine):
         held = [(label(it.kind, it.id, it.provider), it) for it in self.engine.held().values()]
         known = [(id_, it) for id_, it in held if declared.get(id_) == it.name and id_ in found]
         return {id_ for id_, it in known if number_of(found[id_]) != it.outputs.get(it.kind.number)}
+
+    def _held_by_its_declarer(self) -> set[str]:
+        declared = self.model.identities()
+        held = ((label(it.kind, it.id, it.provider), it.name) for it in self.engine.held().values())
+        return {id_ for id_, name in held if declared.get(id_) == name}
 
     def _deleted_first(self) -> set[str]:
         """What the engine deletes before anything takes its place: the deployments that get another name."""

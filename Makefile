@@ -73,8 +73,8 @@ faults: .venv/dev-ready  ## The promise that nothing is lost, doubled or leaked,
 	@export FAULTS=all FAULTS_SEED=$(or $(SEED),0) && $(PYTEST) -v tests/faults
 
 generate: .venv/dev-ready  ## Writes what follows from enkrypt_provider/kinds/: arguments, outputs, schemas, the reference
-	@$(VENV) python tools/generate.py && python tools/package_schema.py && \
-		python tools/package_reference.py && python docs/generate.py
+	@$(VENV) python -m tools.generate && python -m tools.package_schema && \
+		python -m tools.package_reference && python -m docs.generate
 
 docs: .venv/dev-ready  ## Builds the site of docs/ into site/, strictly
 	@$(VENV) NO_MKDOCS_2_WARNING=1 mkdocs build --strict

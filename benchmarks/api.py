@@ -83,7 +83,7 @@ def with_names_in_paths(api: WSGI) -> WSGI:
 def main(database: str, latency: str) -> None:
     faults = [Fault(delay=int(latency) / 1000)] if int(latency) else None
     app = create_app(database, record=True, faults=faults)
-    app.wsgi_app = with_names_in_paths(app.wsgi_app)  # type: ignore[method-assign,assignment]
+    app.wsgi_app = with_names_in_paths(app.wsgi_app)  # type: ignore[method-assign,assignment]  # as WSGI middleware is set
     listener = Listener(app)
     print(listener.url, flush=True)
     listener.run()

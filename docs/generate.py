@@ -10,24 +10,17 @@ import ast
 import inspect
 import json
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-PAGE: Final = ROOT / "docs" / "reference.md"
-API: Final = ROOT / "docs" / "api.md"
-SCHEMA: Final = ROOT / "docs" / "catalogue.schema.json"
-sys.path.insert(0, str(ROOT))  # as a script it knows docs/ alone
-
-from enkrypt_provider.cli.sources import VARIABLES  # noqa: E402 - after the path that it is found by
-from enkrypt_provider.core.diff import Rule, rule_of  # noqa: E402
-from enkrypt_provider.kinds.document import Document, FieldOf  # noqa: E402
-from enkrypt_provider.kinds.kind import Kind  # noqa: E402
-from enkrypt_provider.kinds.markers import (  # noqa: E402
+from enkrypt_provider.cli.sources import VARIABLES
+from enkrypt_provider.core.diff import Rule, rule_of
+from enkrypt_provider.kinds.document import Document, FieldOf
+from enkrypt_provider.kinds.kind import Kind
+from enkrypt_provider.kinds.markers import (
     ABSENT,
     Compared,
     DefaultOf,
@@ -48,12 +41,12 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
     ignoring_outer_slashes,
     ignoring_trailing_slash,
 )
-from enkrypt_provider.kinds.model import MODEL  # noqa: E402
-from enkrypt_provider.kinds.registry import KINDS  # noqa: E402
-from enkrypt_provider.kinds.values import OneOf  # noqa: E402
-from enkrypt_provider.program import account, catalogue, lookup, resource  # noqa: E402
-from tools.catalogue_schema import catalogue_schema  # noqa: E402
-from tools.generate import (  # noqa: E402
+from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.kinds.registry import KINDS
+from enkrypt_provider.kinds.values import OneOf
+from enkrypt_provider.program import account, catalogue, lookup, resource
+from tools.catalogue_schema import catalogue_schema
+from tools.generate import (
     argument_meaning,
     is_required,
     kind_of,
@@ -63,6 +56,11 @@ from tools.generate import (  # noqa: E402
     required_first,
     shown_default,
 )
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PAGE: Final = ROOT / "docs" / "reference.md"
+API: Final = ROOT / "docs" / "api.md"
+SCHEMA: Final = ROOT / "docs" / "catalogue.schema.json"
 
 LOOK_UPS: Final[tuple[Callable[..., Any], ...]] = tuple(
     found for name, found in vars(lookup).items() if name.startswith(("get_", "list_"))
@@ -191,7 +189,9 @@ def api_page() -> str:
     tables |= {kind.noun: _rows_of(kind) for kind in KINDS if kind is not MODEL}
     for name, rows in tables.items():
         table = "".join(f"{line}\n" for line in rows)
-        page = re.sub(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", lambda _: table, page, flags=re.DOTALL)  # noqa: B023
+        page = re.sub(
+            rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", lambda _, table=table: table, page, flags=re.DOTALL
+        )
     return page
 
 

@@ -6,7 +6,6 @@ import ast
 import functools
 import inspect
 import itertools
-import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +13,10 @@ from typing import Final
 
 from pydantic import StringConstraints
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # as a script it knows tools/ alone
-
-from enkrypt_provider.frontends.package_schema import short  # noqa: E402 - after the path that it is found by
-from enkrypt_provider.kinds.document import Document, FieldOf  # noqa: E402 - after the path that it is found by
-from enkrypt_provider.kinds.kind import Kind  # noqa: E402 - after the path that it is found by
-from enkrypt_provider.kinds.markers import (  # noqa: E402
+from enkrypt_provider.frontends.package_schema import short
+from enkrypt_provider.kinds.document import Document, FieldOf
+from enkrypt_provider.kinds.kind import Kind
+from enkrypt_provider.kinds.markers import (
     ABSENT,
     DefaultOf,
     Dialect,
@@ -32,10 +28,12 @@ from enkrypt_provider.kinds.markers import (  # noqa: E402
     Says,
     Secret,
 )
-from enkrypt_provider.kinds.registry import KINDS  # noqa: E402 - after the path that it is found by
-from enkrypt_provider.kinds.values import OneOf  # noqa: E402 - after the path that it is found by
-from tools.look_ups import look_ups, native_look_ups  # noqa: E402 - after the path that it is found by
-from tools.templates import declarations, resources  # noqa: E402 - after the path that it is found by
+from enkrypt_provider.kinds.registry import KINDS
+from enkrypt_provider.kinds.values import OneOf
+from tools.look_ups import look_ups, native_look_ups
+from tools.templates import declarations, resources
+
+ROOT: Final = Path(__file__).resolve().parent.parent
 
 WIDTH: Final = 118
 OURS: Final = (4_000, 8_000)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # as a script it knows tools/ alone
+from enkrypt_provider.frontends.package_schema import package, resource, snake
+from enkrypt_provider.kinds.kind import Kind
+from enkrypt_provider.kinds.registry import KINDS
+from tools.package_schema import id_of
+from tools.package_snippets import snippets
 
-from enkrypt_provider.frontends.package_schema import package, resource, snake  # noqa: E402 - after the path
-from enkrypt_provider.kinds.kind import Kind  # noqa: E402
-from enkrypt_provider.kinds.registry import KINDS  # noqa: E402
-from tools.package_schema import id_of  # noqa: E402
-from tools.package_snippets import snippets  # noqa: E402
+ROOT: Final = Path(__file__).resolve().parent.parent
 
 PAGE: Final = ROOT / "docs" / "native" / "reference.md"
 HEAD: Final = """\

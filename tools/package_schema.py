@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import inspect
 import json
-import sys
 from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # as a script it knows tools/ alone
+from enkrypt_provider.frontends import package_schema as names
+from enkrypt_provider.frontends.package_schema import DYNAMIC, FILE, NAME, camel, token
+from enkrypt_provider.kinds.kind import Kind
+from enkrypt_provider.kinds.markers import Option
+from enkrypt_provider.kinds.registry import KINDS
+from enkrypt_provider.settings import DEFAULT_ENDPOINT, ENDPOINT_VARIABLE, KEY_VARIABLES
+from tools.package_types import Schema, argument, outputs, required, types_of
 
-from enkrypt_provider.frontends import package_schema as names  # noqa: E402 - after the path that it is found by
-from enkrypt_provider.frontends.package_schema import DYNAMIC, FILE, NAME, camel, token  # noqa: E402
-from enkrypt_provider.kinds.kind import Kind  # noqa: E402
-from enkrypt_provider.kinds.markers import Option  # noqa: E402
-from enkrypt_provider.kinds.registry import KINDS  # noqa: E402
-from enkrypt_provider.settings import DEFAULT_ENDPOINT, ENDPOINT_VARIABLE, KEY_VARIABLES  # noqa: E402
-from tools.package_types import Schema, argument, outputs, required, types_of  # noqa: E402
+ROOT: Final = Path(__file__).resolve().parent.parent
 
 SCHEMA: Final = ROOT / "enkrypt_provider" / "frontends" / FILE
 

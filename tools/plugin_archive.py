@@ -51,13 +51,13 @@ def _frozen(work: Path) -> Path:
     places = ("--distpath", work / "dist", "--workpath", work / "build", "--specpath", work)
     command = [sys.executable, "-m", "PyInstaller", *OPTIONS, *places, "--name", NAME, start]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run(list(map(str, command)), check=True, cwd=work, env=environment, stdout=sys.stderr)  # noqa: S603
+    subprocess.run(list(map(str, command)), check=True, cwd=work, env=environment, stdout=sys.stderr)  # noqa: S603 - no shell
     return work / "dist" / NAME
 
 
 def _version(executable: Path) -> str:
     """The version of what was frozen; that it starts at all is worth to know."""
-    asked = subprocess.run([executable, "--version"], check=True, capture_output=True, text=True)  # noqa: S603
+    asked = subprocess.run([executable, "--version"], check=True, capture_output=True, text=True)  # noqa: S603 - no shell
     return asked.stdout.strip()
 
 

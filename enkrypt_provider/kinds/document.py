@@ -225,5 +225,5 @@ def _loosened(annotation: Any) -> Any:
     if annotation is float:
         return Annotated[float, AfterValidator(whole)]
     if origin is list:
-        return list[_loosened(inner[0])]  # type: ignore[misc]
+        return list[_loosened(inner[0])]  # type: ignore[misc]  # a type made at run time
     return tolerant(annotation) if isinstance(annotation, type) and issubclass(annotation, Document) else annotation

@@ -36,7 +36,7 @@ _types: dict[str, type] = {}
 def type_of(spec: Mapping[str, Any]) -> Any:
     """The type of an output, by its property in the schema."""
     if spec["type"] == "array":
-        return Sequence[type_of(spec["items"])]  # type: ignore[misc]
+        return Sequence[type_of(spec["items"])]  # type: ignore[misc]  # a type made at run time
     if inner := _object(spec):
         return output_type(*inner)
     return Mapping[str, Any] if spec["type"] == "object" else _PRIMITIVES[spec["type"]]

@@ -248,9 +248,9 @@ def test_an_update_that_is_refused_after_a_lost_response_is_not_forgotten(
 
 
 def test_an_update_that_could_not_be_sent_is_not_sent_again(machine: Machine, api: Api, a: Object) -> None:
-    real, api.transport = api.transport, unreachable  # type: ignore[method-assign]
+    real, api.transport = api.transport, unreachable  # type: ignore[method-assign]  # a stand-in
     run = machine.run()
-    api.transport = real  # type: ignore[method-assign]
+    api.transport = real  # type: ignore[method-assign]  # a stand-in
     with pytest.raises(EnkryptError, match="cannot be reached"):
         run.update(a, model_name="new")
     assert not machine.run().diff(a).changes

@@ -302,8 +302,8 @@ def test_a_deletion_that_has_begun_is_waited_for_by_who_takes_the_name(
         goes_on.set()
         assert is_done.wait(5)
 
-    client.delete = slow  # type: ignore[method-assign, assignment]
-    machine.while_waiting = while_waiting  # type: ignore[method-assign]
+    client.delete = slow  # type: ignore[method-assign, assignment]  # a stand-in
+    machine.while_waiting = while_waiting  # type: ignore[method-assign]  # a stand-in
     with ThreadPoolExecutor(1) as beside:
         deleted = beside.submit(run.delete, a)
         assert began.wait(5)

@@ -177,10 +177,10 @@ def test_a_create_that_was_killed_during_its_health_check_is_taken_up_with_anoth
     def killed() -> None:
         raise KeyboardInterrupt
 
-    machine.while_waiting = killed  # type: ignore[method-assign]
+    machine.while_waiting = killed  # type: ignore[method-assign]  # a stand-in
     with pytest.raises(KeyboardInterrupt):
         machine.run().create("a", model_config__apikeys=["stand-in-wrong"], verify_health=True)
-    machine.while_waiting = lambda: None  # type: ignore[method-assign]
+    machine.while_waiting = lambda: None  # type: ignore[method-assign]  # a stand-in
     api.turn()
     machine.run().create("a", model_config__apikeys=["stand-in-right"], verify_health=True)
     assert api.registered()["x/1"]["model_config"]["apikeys"] == ["stand-in-right"]
@@ -236,9 +236,9 @@ def test_a_refused_create_leaves_no_claim(machine: Machine, api: Api, fault: Fau
 
 
 def test_a_create_that_could_not_be_sent_leaves_no_claim(machine: Machine, api: Api) -> None:
-    real, api.transport = api.transport, unreachable  # type: ignore[method-assign]
+    real, api.transport = api.transport, unreachable  # type: ignore[method-assign]  # a stand-in
     assert isinstance(error_of(machine.run().create, "a"), ServiceUnavailable)
-    api.transport = real  # type: ignore[method-assign]
+    api.transport = real  # type: ignore[method-assign]  # a stand-in
     api.register()
     assert isinstance(error_of(machine.run().create, "a"), ModelExists)
 
@@ -532,7 +532,7 @@ def test_the_one_that_takes_over_may_come_first(machine: Machine) -> None:
     """The engine asks in any order: a create waits a little for the diff that gives its identity up."""
     a = machine.run().create("a", "x/1")
     run = machine.run()
-    machine.while_waiting = lambda: run.diff(a, "y/1")  # type: ignore[method-assign]
+    machine.while_waiting = lambda: run.diff(a, "y/1")  # type: ignore[method-assign]  # a stand-in
     b = run.create("b", "x/1")
     assert b.number == a.number
     assert sum(machine.waits) < 5

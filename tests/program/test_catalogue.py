@@ -380,7 +380,7 @@ def test_the_sections_may_be_loaded_one_by_one() -> None:
 def test_a_section_that_does_not_exist_is_one_line() -> None:
     """It names those that do; the engine shows it without a traceback."""
     with pytest.raises(pulumi.RunError, match=r"^model_s: must be one of models, policies, deployments; did you"):
-        run(lambda: catalogue.load(section="model_s"), config={**KEY, **WHOLE})  # type: ignore[arg-type]
+        run(lambda: catalogue.load(section="model_s"), config={**KEY, **WHOLE})  # type: ignore[arg-type]  # wrong on purpose
 
 
 @pytest.mark.parametrize("section", ["models", "policies", "deployments"])

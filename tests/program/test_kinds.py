@@ -103,15 +103,15 @@ def test_every_field_is_an_output(kind: Kind, seen: type) -> None:
     ("call", "line"),
     [
         (
-            lambda: EnkryptGuardrailsPolicy("a", name="p", detector={}),  # type: ignore[call-overload]
+            lambda: EnkryptGuardrailsPolicy("a", name="p", detector={}),  # type: ignore[call-overload]  # wrong on purpose
             'a: detector is not a field here; did you mean "detectors"?; detectors is required',
         ),
         (
-            lambda: EnkryptDeployment("a", name="d", model="m"),  # type: ignore[call-overload]
+            lambda: EnkryptDeployment("a", name="d", model="m"),  # type: ignore[call-overload]  # wrong on purpose
             'a: model is not a field here; did you mean "model_version"?; model_saved_name is required',
         ),
         (
-            lambda: DetectorArgs(enabled=True, block_message="x"),  # type: ignore[call-arg]
+            lambda: DetectorArgs(enabled=True, block_message="x"),  # type: ignore[call-arg]  # wrong on purpose
             "DetectorArgs: block_message is not a field here; there are enabled",
         ),
         (

@@ -265,7 +265,7 @@ def test_a_rule_may_hold_in_some_stacks_alone(name: str, refused: bool) -> None:
 def test_a_kind_that_does_not_exist_is_one_line() -> None:
     """It names those that do; the engine shows it without a traceback."""
     with pytest.raises(ConfigurationError, match=r"^polices: must be one of models, .*\"policies\"\?$") as told:
-        policy.enforce(policy.guarded, on="polices")  # type: ignore[arg-type]
+        policy.enforce(policy.guarded, on="polices")  # type: ignore[arg-type]  # wrong on purpose
     assert isinstance(told.value, pulumi.RunError)
 
 

@@ -35,7 +35,13 @@ def get(kind: Kind, client: EnkryptClient, arguments: Properties, *, preview: bo
         raise ModelNotFound(f"{error}{hint}", status=404) from None
 
 
-def list_all(kind: Kind, client: EnkryptClient, arguments: Properties, *, preview: bool = False) -> Properties:  # noqa: ARG001
+def list_all(
+    kind: Kind,
+    client: EnkryptClient,
+    arguments: Properties,
+    *,
+    preview: bool = False,  # noqa: ARG001 - called as `get` is
+) -> Properties:
     """Return the registrations whose name matches the pattern `name`, in the order of their names."""
     pattern = arguments.get("name") or "*"
     if not isinstance(pattern, str):

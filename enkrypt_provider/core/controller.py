@@ -111,9 +111,11 @@ class Controller:
             if result.replaces and self._kind.known_identity(request.inputs):  # else nobody knows yet
                 refuse_if_protected(request)
             if urn and not away:
-                run, state = self.registrations.run, {} if differences.told(changes) else request.state
-                run.see(urn, held, request.state)
-                run.give_up(held) if result.replaces else run.stay(urn, held, state)
+                run = self.registrations.run
+                if result.replaces:
+                    run.give_up(urn, held, request.state)
+                else:
+                    run.stay(urn, held, request.state, is_updated=bool(differences.told(changes)))
             self._name_rotated_keys(request.id, changes)
             return result
 
@@ -126,8 +128,7 @@ class Controller:
     def _differences(self, request: Request, held: Holding, *, is_sent: bool) -> list[Change]:
         state, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
         changes = differences.changes(state, inputs, self._kind)
-        is_replaced = any(change.rule is Rule.REPLACE for change in changes)
-        if not is_sent or not self._is_unconfirmed(request, held) or is_replaced:
+        if not is_sent or not self._is_unconfirmed(request, held) or DiffResult(changes).replaces:
             return changes
         self._report_once(f"{held.identity}: the last update was not confirmed: `pulumi up` sends it again")
         return changes or [Change(self._kind.nested or self._kind.whole_with[0], Rule.UPDATE)]

@@ -8,11 +8,30 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import Enum
 
 from ..errors import EnkryptError
 from ..kinds.kind import Identifier, Properties
 from .database import Database
 from .holding import Holding, is_same_time
+
+
+class _Fate(Enum):
+    """What becomes of an object of the state in this run, as far as is known."""
+
+    STAYS = "nothing of it is sent"
+    IS_UPDATED = "an update is to come"
+    GOES = "it gives the registration up"
+
+
+@dataclass(frozen=True)
+class _Object:
+    """An object of the state, for which a diff asked."""
+
+    registration: Holding
+    state: Properties
+    fate: _Fate
 
 
 class RunOwnership:
@@ -23,8 +42,7 @@ class RunOwnership:
         self._account = account
         self._tenant = f"{account} {tenant}"
         self._new: set[str] = set()  # by URN: what is about to be made
-        self._seen: dict[str, tuple[Holding, Properties]] = {}  # by URN: what a diff was about
-        self._kept: dict[str, tuple[Holding, Properties]] = {}  # by URN: what a diff found to stay
+        self._objects: dict[str, _Object] = {}  # by URN: what the last diff was about
 
     def declare(self, identity: Identifier, urn: str) -> str:
         """Note that a resource declares `identity`, and return the one that did so first."""
@@ -68,15 +86,40 @@ class RunOwnership:
 
     # ---- what a diff says
 
-    def see(self, urn: str, registration: Holding, state: Properties) -> None:
-        """Note what an object says of its registration, whatever becomes of it."""
-        self._seen[urn] = registration, state
+    def stay(self, urn: str, registration: Holding, state: Properties, *, is_updated: bool = False) -> None:
+        """Note that an object of a resource stands for the registration from now on, unless it is replaced."""
+        self.hold(registration)
+        fate = _Fate.IS_UPDATED if is_updated else _Fate.STAYS
+        self._objects[urn] = _Object(registration, state, fate)
 
-    def forget(self, state: Properties) -> None:
-        """Note that the engine deletes the object of a state: it no longer stays, whatever fails."""
-        for urn, (_, seen) in [*self._seen.items()]:
-            if seen == state:
-                self._seen.pop(urn, None)
+    def give_up(self, urn: str, registration: Holding, state: Properties) -> None:
+        """Note that an object gives the registration up: another resource of this run may take it over."""
+        self._claim("releases", self._account, registration.key, str(registration.made))
+        self._objects[urn] = _Object(registration, state, _Fate.GOES)
+
+    def staying(self, registration: Holding) -> tuple[str, Properties]:
+        """Return the resource whose object stays for the registration as it is, and its state; or nothing."""
+        for urn, it in [*self._objects.items()]:
+            held = it.registration
+            is_meant = held.identity == registration.identity and held.is_same(registration)
+            if it.fate is _Fate.STAYS and is_meant:
+                return urn, it.state
+        return "", {}
+
+    def check(self, urn: str, *, is_new: bool) -> None:
+        """Note that the engine checks a resource: anew where it replaces what a diff found to stay."""
+        (self._new.add if is_new else self._new.discard)(urn)
+        it = self._objects.get(urn)
+        if is_new and it and it.fate is not _Fate.GOES:
+            self.drop(it.registration)
+            self._objects[urn] = replace(it, fate=_Fate.GOES)
+
+    def is_new(self, urn: str) -> bool:
+        """Whether the resource is about to be made: no diff is about it.
+
+        With --run-program a refresh asks of an object whose name its next resource may have declared already.
+        """
+        return urn in self._new
 
     @contextmanager
     def changing(self, urn: str) -> Iterator[None]:
@@ -87,41 +130,15 @@ class RunOwnership:
         try:
             yield
         except EnkryptError:
-            if seen := self._seen.get(urn):
-                self.stay(urn, *seen)
+            if it := self._objects.get(urn):
+                self.stay(urn, it.registration, it.state)
             raise
 
-    def stay(self, urn: str, registration: Holding, state: Properties) -> None:
-        """Note that an object of a resource stands for the registration from now on, unless it is replaced.
-
-        `state` is what it says, or nothing where an update is to come.
-        """
-        self.hold(registration)
-        self._kept[urn] = registration, state
-
-    def staying(self, registration: Holding) -> tuple[str, Properties]:
-        """Return the resource whose object stays for the registration as it is, and its state; or nothing."""
-        for urn, (held, state) in [*self._kept.items()]:
-            if held.identity == registration.identity and held.is_same(registration):
-                return urn, state
-        return "", {}
-
-    def check(self, urn: str, *, is_new: bool) -> None:
-        """Note that the engine checks a resource: anew where it replaces what a diff found to stay."""
-        (self._new.add if is_new else self._new.discard)(urn)
-        if is_new and (found := self._kept.pop(urn, None)):
-            self.drop(found[0])
-
-    def is_new(self, urn: str) -> bool:
-        """Whether the resource is about to be made: no diff is about it.
-
-        With --run-program a refresh asks of an object whose name its next resource may have declared already.
-        """
-        return urn in self._new
-
-    def give_up(self, registration: Holding) -> None:
-        """Note that an object gives the registration up: another resource of this run may take it over."""
-        self._claim("releases", self._account, registration.key, str(registration.made))
+    def forget(self, state: Properties) -> None:
+        """Note that the engine deletes the object of a state: what was given up no longer stays, whatever fails."""
+        for urn, it in [*self._objects.items()]:
+            if it.fate is _Fate.GOES and it.state == state:
+                self._objects.pop(urn, None)
 
     # ---- what a create says
 

@@ -130,8 +130,11 @@ def _hidden(value: Any, name: str, place: str) -> Any:
 def _warn_of_open_key(stack: pulumi.Resource | None) -> None:
     """Warn, once for a program, of a key in the stack's file: the engine copies it into the state as it is."""
     config = pulumi.Config("enkrypt")
-    is_open = config.get("apiKey") and not is_config_secret(config.full_key("apiKey"))
-    if not is_open or stack in _WARNED or (config.get("endpoint") or "").partition(":")[0] == "embedded":
+    if stack in _WARNED or not config.get("apiKey") or is_config_secret(config.full_key("apiKey")):
+        return
+    from ..settings import EMBEDDED  # only a program with such a key needs it
+
+    if (config.get("endpoint") or "").partition(":")[0] == EMBEDDED:
         return
     if stack:
         _WARNED.add(stack)

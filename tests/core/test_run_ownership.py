@@ -75,7 +75,7 @@ def test_what_is_held_without_a_number_is_told_by_name_and_time(file: Path) -> N
 def test_what_is_released_may_be_taken_over_once(file: Path) -> None:
     run = process(file)
     assert not run.is_released(SEVEN)
-    run.give_up(SEVEN)
+    run.give_up("urn", SEVEN, {})
     assert (run.is_released(SEVEN), run.is_held(SEVEN)) == (True, False)
     process(file).hold(SEVEN)
     assert (run.is_released(SEVEN), run.is_held(SEVEN)) == (False, True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...core.controller import ACCOUNT, Request
-from ...core.controller import WITHHELD as WITHHELD
+from ...core.controller import ACCOUNT, WITHHELD, Request
 from ...core.diff import Change, Rule
 from ...errors import plain
 from ...kinds import codec

@@ -19,7 +19,7 @@ from ...api.client import EnkryptClient
 from ...api.operation import TIME_LIMIT, Operation, Report
 from ...core import diff as differences
 from ...core import health
-from ...core.controller import ACCOUNT, Controller, Registered, Request, connect
+from ...core.controller import ACCOUNT, WITHHELD, Controller, Registered, Request, connect
 from ...core.database import Database
 from ...errors import ConfigurationError, EnkryptError, near_match, plain
 from ...kinds.kind import Kind, Properties
@@ -117,7 +117,7 @@ class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.ReadResponse()
         inputs = inputs_message(kind, kept.with_account(found.inputs, found.state[ACCOUNT]))
         problem = self._illness(kind, asked, found) if kept.UNHEALTHY in state else ""
-        withheld = {name: value for name, value in state.items() if name == kept.WITHHELD}
+        withheld = {name: value for name, value in state.items() if name == WITHHELD}
         read = replace(found, state={**found.state, **withheld}, problem=problem)
         return provider_pb2.ReadResponse(id=found.id, properties=_outputs(kind, read, inputs), inputs=inputs)
 

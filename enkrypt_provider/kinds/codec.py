@@ -18,7 +18,7 @@ from pydantic_core import CoreConfig, SchemaValidator
 from ..errors import Problem, UnexpectedResponse, near_match
 from .document import FieldOf, tolerant
 from .kind import Json, Kind, Live, Properties, at, holder_of
-from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, Quiet, RequiredUnless, SentWhereAbsent, UnsentInV2
+from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, RequiredUnless, SentWhereAbsent, UnsentInV2
 from .mistakes import SHOWN, problems_in
 from .plain import UNKNOWN, Path, Plain, dotted
 from .secrets import place_of
@@ -215,14 +215,29 @@ def read(kind: Kind, response: Json) -> Live:
         raise UnexpectedResponse(f"returned a {kind.noun} that is not whole: {problems}") from None
     inputs = {name: value for name, value in found.items() if name not in kind.computed}
     computed = {name: found[name] for name in kind.computed if name in found}
-    quiet = frozenset(path for path in kind.marked(Quiet) if at(placed, path) is None)
-    return Live(kind, inputs, computed, quiet)
+    unsaid = frozenset(path for path in kind.filled_in if at(placed, path) is None)
+    return Live(kind, inputs, computed, unsaid)
 
 
 def _tolerated(kind: Kind, plain: Plain, given: Properties) -> Properties:
-    found: Properties = plain.put_back(_validated(kind, tolerant(kind.document), plain, "v1"))
+    try:
+        document = _validated(kind, tolerant(kind.document), plain, "v1")
+    except ValidationError as error:
+        _drop_empty(plain.value, error)
+        document = _validated(kind, tolerant(kind.document), plain, "v1")
+    found: Properties = plain.put_back(document)
     _finish(kind, found, given, "v1")
     return found
+
+
+def _drop_empty(document: Json, error: ValidationError) -> None:
+    """Take out what is empty and of another type: a server may spell an empty object as a list or a text."""
+    for one in error.errors(include_url=False):
+        if one["type"] != "missing" and one["input"] in ("", [], {}):
+            holder = document
+            for part in one["loc"][:-1]:
+                holder = holder[part]
+            holder.pop(one["loc"][-1])
 
 
 def is_whole(kind: Kind, item: Json) -> bool:

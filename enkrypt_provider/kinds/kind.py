@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final, TypeAlias, TypeVar
 
 from .document import Document, FieldOf, fields
-from .markers import ABSENT, InV2, OnlyIn, Option, Public, Secret, ServerSet
+from .markers import ABSENT, InV2, OnlyIn, Option, Public, Quiet, Secret, ServerSet
 from .secrets import Path, is_secret_name, replaced_at, replaced_texts, secret_paths, secret_texts
 
 Json: TypeAlias = Any
@@ -48,13 +48,13 @@ class Identifier:
 
 @dataclass(frozen=True)
 class Live:
-    """A registration as the server has it: its `inputs`, canonical; what the server itself `computed`; and of the
-    `Quiet` fields those that the response left out, which have their defaults here."""
+    """A registration as the server has it: its `inputs`, canonical; what the server itself `computed`; and the fields
+    that the response left `unsaid`, of those that are filled in."""
 
     kind: Kind = field(repr=False)
     inputs: Properties = field(repr=False)
     computed: Properties
-    quiet: frozenset[str] = frozenset()
+    unsaid: frozenset[str] = frozenset()
 
     @property
     def identity(self) -> Identifier:
@@ -175,6 +175,14 @@ class Kind:
     def only_in(self) -> Mapping[str, OnlyIn]:
         """The fields that only one dialect has."""
         return {found.path: only for found, only in self.having(OnlyIn)}
+
+    @cached_property
+    def filled_in(self) -> tuple[str, ...]:
+        """The fields of which a reader must know whether a response says them: `Quiet` ones, and those whose default
+        is not empty."""
+        return tuple(
+            path for path, it in self.fields.items() if it.marker(Quiet) or (it.default is not ABSENT and it.default)
+        )
 
     @cached_property
     def optional_objects(self) -> tuple[FieldOf, ...]:

@@ -224,6 +224,10 @@ def _untyped(cls: Any) -> Any:
         ),
         (lambda: _untyped(EnkryptModel)("m", model_saved_name="m"), "m: model_config is required"),
         (
+            lambda: _untyped(EndpointArgs)("api.together.xyz"),
+            "EndpointArgs: give each field by its name, such as host=…",
+        ),
+        (
             lambda: EnkryptModel("m", **document(), opts=pulumi.ResourceOptions(import_="chat/v1")),
             "m: the engine cannot import a dynamic resource: leave out import_, and run "
             "`enkrypt-provider import --name chat`",

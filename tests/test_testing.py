@@ -143,10 +143,8 @@ def test_arguments_may_be_a_dict_and_nothing_else(
 ) -> None:
     made = getattr(package, kind)
     assert stack(lambda: made("a", arguments)).up().resources["a"].id == id_
-    for wrong in ("text", [1], object()):
-        of = type(wrong).__name__
-        with pytest.raises(TypeError, match=rf"^a: args must be {kind}Args\(…\) or a dict, not {of}$"):
-            stack(lambda wrong=wrong: made("a", wrong)).preview()
+    with pytest.raises(TypeError, match=rf"^a: args must be {kind}Args\(…\) or a dict, not str$"):
+        stack(lambda: made("a", "text")).preview()
     with pytest.raises(TypeError, match=r"^a: nmae is not a field here"):
         stack(lambda: made("a", {**arguments, "nmae": 1})).preview()
 

@@ -84,11 +84,12 @@ def given_arguments(resource: str, cls: type, args: object, keywords: dict[str, 
     """Return the arguments of a resource, as an object of `cls`, a dict or keywords. Raise `WrongArguments`."""
     if args is not None and keywords:
         raise WrongArguments(f"{resource}: give either args or keywords, not both")
-    if args is not None and not isinstance(args, cls | Mapping):
+    if isinstance(args, cls):
+        return {name: value for name, value in vars(args).items() if value is not None}
+    if not isinstance(args, Mapping | None):
         raise WrongArguments(f"{resource}: args must be {cls.__name__}(…) or a dict, not {type(args).__name__}")
-    given = vars(args) if isinstance(args, cls) else args or keywords
-    if not isinstance(args, cls):
-        check_names(resource, given, cls)
+    given = args or keywords
+    check_names(resource, given, cls)
     return {name: value for name, value in given.items() if value is not None}
 
 

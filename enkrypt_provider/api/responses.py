@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable
 from typing import Final
@@ -19,6 +20,8 @@ from .request import NOT_FOLLOWED, Request, Response, timestamp
 from .retry import Failed, Failure
 
 Hide = Callable[[str], str]
+
+_SECONDS: Final = re.compile(r" *[0-9]+(\.[0-9]+)? *")
 
 _REJECTIONS: Final[dict[int, tuple[type[RequestRejected], str]]] = {
     401: (
@@ -83,7 +86,7 @@ def retry_after(header: str | None, date: str | None = None) -> float | None:
     if header is None:
         return None
     try:
-        return float(header) if header.strip().isdigit() else max(0.0, timestamp(header) - _now(date))
+        return float(header) if _SECONDS.fullmatch(header) else max(0.0, timestamp(header) - _now(date))
     except (ValueError, TypeError, OverflowError):
         return None
 

@@ -9,6 +9,7 @@ import contextlib
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -97,9 +98,20 @@ def _now(date: str | None) -> float:
     return time.time()
 
 
+def refusal(response: Response) -> Response | None:
+    """Return a response of 2xx that says in its body that it failed [P: so the official client reads one], with the
+    status that stands there."""
+    body = _json(response)
+    if response.status >= 300 or not _field(body, "error"):
+        return None
+    code = _field(body, "code")
+    return replace(response, status=code) if isinstance(code, int) and 400 <= code < 500 else response
+
+
 def _message(response: Response, hide: Hide) -> str:
-    message = _field(_json(response), "message")
-    return plain(hide(message), 300) if isinstance(message, str) else ""
+    body = _json(response)
+    said = (_field(body, name) for name in ("message", "error", "detail"))
+    return plain(hide(next((text for text in said if isinstance(text, str) and text), "")), 300)
 
 
 def _request_id(response: Response) -> str:

@@ -6,7 +6,7 @@ One rule for the state, diffs, commands, imports and redaction. Imports nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
@@ -145,11 +145,11 @@ def without(value: Json, places: Collection[str], place: str = "") -> Json:
     return {
         name: without(item, places, below[name])
         for name, item in value.items()
-        if not (_is_hidden(value, name, below[name], places) or _is_text(item))
+        if not (is_hidden(value, name, below[name], places) or _is_text(item))
     }
 
 
-def _is_hidden(holder: dict[str, Json], name: str, place: str, places: Collection[str]) -> bool:
+def is_hidden(holder: Mapping[str, Json], name: str, place: str, places: Collection[str]) -> bool:
     """Whether a field is secret by its place, or by its name or what stands for one beside it."""
     if place in places or is_secret_name(str(name)):
         return True
@@ -167,7 +167,7 @@ def _paths(value: Json, path: Path, place: str, places: Collection[str]) -> Iter
             below = f"{place}.{name}" if place else str(name)
             if item in (None, "", [], {}):
                 continue
-            if _is_hidden(value, name, below, places):
+            if is_hidden(value, name, below, places):
                 yield (*path, name)
             else:
                 yield from _paths(item, (*path, name), below, places)

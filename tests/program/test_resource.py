@@ -128,6 +128,14 @@ def test_every_spelling_declares_the_same(spelling: str) -> None:
     assert codec.parse(MODEL, inputs, "v2") == codec.parse(MODEL, WHOLE, "v2")
 
 
+def test_a_value_is_secret_by_the_name_beside_it() -> None:
+    pairs = [{"name": "X-Api-Key", "value": "stand-in"}, {"name": "X-Team", "value": "ml"}]
+    made = registered(lambda: EnkryptModel("m", **minimal(model_config__metadata={"relay": pairs})))
+    first, second = made.inputs["model_config"]["metadata"]["relay"]
+    assert (first["name"], cleared(first["value"]), second) == ("X-Api-Key", "stand-in", pairs[1])
+    assert isinstance(first["value"], Secret)
+
+
 @pytest.mark.parametrize("preview", [True, False])
 @pytest.mark.parametrize("spelling", list(SPELLINGS))
 def test_keys_are_secret_in_every_spelling(spelling: str, preview: bool) -> None:

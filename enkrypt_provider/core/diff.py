@@ -209,8 +209,7 @@ class _Settling:
     def _free(self, path: str, declared: Any, live: Any) -> Any:
         if isinstance(declared, list) and isinstance(live, list) and len(declared) == len(live):
             return [self._value(f"{path}.", *pair) for pair in zip(declared, live, strict=True)]
-        is_hidden = isinstance(declared, str) and isinstance(live, str) and live and is_masked(live)
-        return declared if is_hidden else live
+        return declared if isinstance(live, str) and live and is_masked(live) else live
 
 
 def in_order_of(old: Properties, new: Properties, kind: Kind) -> Properties:

@@ -67,7 +67,9 @@ _NAMED: Final = re.compile(
 )
 """A name and its value within a text: a query string, a header, JSON, a connection string."""
 _MASK: Final = re.compile(
-    r"[xX]{4}|[*•]{2}|\.{3}|…|\A[xX*•]*\Z|\A\W?(masked|redacted|hidden|secret)\W?\Z", re.IGNORECASE
+    r"[xX]{4}|[*•●]{2}|\.{3}|…|\A[xX*•●#]*\Z|"
+    r"\A\W*(masked|redacted|removed|hidden|secret|sensitive|filtered)( value)?\W*\Z",
+    re.IGNORECASE,
 )
 
 

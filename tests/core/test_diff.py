@@ -247,6 +247,12 @@ SPELT: list[tuple[str, Any, Any]] = [
     ("model_config.metadata", {"sa": "a-long-text"}, {"sa": "****"}),
     (
         "model_config.metadata",
+        {"sa": {"a": "b"}, "n": 1234, "l": ["a"]},
+        {"sa": "(hidden)", "n": "####", "l": "[REDACTED]"},
+    ),
+    ("model_config.default_request_options", {"sa": "a-long-text"}, {"sa": "<sensitive value>"}),
+    (
+        "model_config.metadata",
         {"gemini": {"api_endpoint": "EU.example.com"}},
         {"gemini": {"api_endpoint": "eu.example.com"}},
     ),

@@ -100,7 +100,7 @@ class Settings:
             return f"emulator:{_database_id(self.database)}"
         url = urlsplit(self.endpoint)
         port = "" if url.port in (None, _PORTS[url.scheme]) else f":{url.port}"
-        return f"{url.scheme}://{_one_spelling(url.hostname or '')}{port}{url.path.rstrip('/')}"
+        return f"{url.scheme}://{one_spelling(url.hostname or '')}{port}{url.path.rstrip('/')}"
 
     @property
     def shown_endpoint(self) -> str:
@@ -209,13 +209,20 @@ def _database_id(database: Path) -> str:
         raise ConfigurationError(f"enkrypt:endpoint: {plain(error, 400)}") from None
 
 
-def _one_spelling(host: str) -> str:
-    """Return a host, in small letters, in the one of its spellings that a state holds."""
-    if ":" not in host:
-        return host.rstrip(".")
+def one_spelling(host: str) -> str:
+    """Return a host name or address, an IPv6 one in brackets, as it is compared: in small letters and in ASCII."""
+    name = (in_ascii(host) or host).casefold().rstrip(".")
     with contextlib.suppress(ValueError):
-        host = str(ipaddress.ip_address(host))
-    return f"[{host}]"
+        address = ipaddress.ip_address(name.strip("[]"))
+        return f"[{address}]" if address.version == 6 else str(address)
+    return name
+
+
+def is_address(host: str) -> bool:
+    """Whether a text is an IP address, without brackets."""
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.ip_address(host))
+    return False
 
 
 def is_loopback(host: str) -> bool:

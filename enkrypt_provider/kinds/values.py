@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from ..errors import near_match
-from ..settings import in_ascii
+from ..settings import in_ascii, is_address
 from .markers import Says
 from .plain import whole
 
@@ -111,8 +111,9 @@ def _host(value: str) -> str:
     """A host name alone. The error for one that is not ASCII gives its ASCII form."""
     if _HOST.fullmatch(value):
         return value
-    ascii_name = in_ascii(value)
-    raise broken(f"must be a host name in ASCII: write {ascii_name}" if ascii_name else _HOST_ALONE)
+    if ascii_name := in_ascii(value):
+        raise broken(f"must be a host name in ASCII: write {ascii_name}")
+    raise broken("must have brackets around an IPv6 address, such as [::1]" if is_address(value) else _HOST_ALONE)
 
 
 _HOST: Final = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|\[[0-9A-Fa-f:.]+\])")

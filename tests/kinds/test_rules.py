@@ -105,6 +105,7 @@ BROKEN: dict[str, dict[str, list[Any]]] = {
                           "api together", "h\n", "a" * 254, "ü/x"],
         "metadata.gemini.api_endpoint": ["https://eu.example.com"],
     },
+    "must have brackets around an IPv6 address, such as [::1]": {"endpoint.host": ["::1", "2001:db8::1"]},
     "must be a host name in ASCII: write xn--mnchen-3ya.example": {"endpoint.host": ["münchen.example"]},
     PATH: {
         "endpoint.base_path": ["/a b", "/a\n"], "paths.completions": ["chat"], "paths.chat": ["chat"],

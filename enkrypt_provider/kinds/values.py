@@ -126,19 +126,23 @@ HostNameOrEmpty = Annotated[
 ]
 """Empty, as in the API's own example."""
 
-_PATH: Final = r"^(/\S*)?$", 'must be empty or start with "/" and hold no spaces, such as "/v1"'
+_PATH: Final = (
+    r"^(/([^\s:]|:[^\s/])*:?)?$",
+    'must be empty or start with "/" and hold no spaces or scheme, such as "/v1"',
+)
 
 
 def _with_slash(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    path = value.rstrip("/")
-    return f"/{path}" if path and not path.startswith("/") else path
+    path = value.strip("/")
+    return f"/{path}" if path else ""
 
 
 BasePath = Annotated[
     str,
     StringConstraints(max_length=4_000),
+    Matches(r"^[^?#]*$", "must hold no query or fragment: paths follow it"),
     Matches(*_PATH),
     BeforeValidator(_with_slash),
     Says("a path; its first slash is added, its last one taken away"),
@@ -158,7 +162,7 @@ HeaderName = Annotated[
 
 
 def _key(value: str) -> str:
-    if (value and not re.search(r"[\s\x00-\x1f\x7f]", value)) or _is_json_object(value):
+    if (value and value.isprintable() and " " not in value) or _is_json_object(value):
         return value
     raise broken("must not be empty or hold spaces or line breaks (a pasted key?)")
 

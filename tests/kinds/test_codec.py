@@ -77,7 +77,7 @@ SERVICE_ACCOUNT = json.dumps({"type": "service_account", "private_key": "stand-i
             {"scheme": "https", "host": "h", "port": 443, "base_path": ""},
         ),
         ("endpoint", {"host": "h", "scheme": "http"}, {"scheme": "http", "host": "h", "port": 80, "base_path": ""}),
-        *(("endpoint.base_path", said, "/v1") for said in ("v1", "/v1/", "v1//")),
+        *(("endpoint.base_path", said, "/v1") for said in ("v1", "/v1/", "v1//", "//v1")),
         *(("endpoint.base_path", said, "") for said in ("/", "")),
         ("apikeys", [SERVICE_ACCOUNT], [SERVICE_ACCOUNT]),  # the only key that has spaces and line breaks
         # `pulumi config set --path` may give a text

@@ -36,6 +36,7 @@ from enkrypt_provider.frontends.property_values import OWNER
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.program import args
+from enkrypt_provider.program.arguments import WrongArguments
 from enkrypt_provider.testing import MockStack
 from tools import generate
 
@@ -371,6 +372,24 @@ def test_an_explicit_provider_takes_its_settings_as_strings_and_its_key_as_a_sec
 def test_an_explicit_provider_without_settings_has_the_defaults() -> None:
     """What is not given is not sent."""
     assert registered(lambda: EnkryptProvider("eu"), "eu").inputs == {}
+
+
+@pytest.mark.parametrize("package", [enkrypt_provider, native], ids=["dynamic", "native"])
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ("apiKey", '; did you mean "api_key"?'),
+        ("max_retry", '; did you mean "max_retries"?'),
+        (
+            "x",
+            "; there are api_key, endpoint, dialect, timeout, max_retries, check_online, require_https, rate_limit, opts",
+        ),
+    ],
+)
+def test_a_setting_that_does_not_exist_is_refused_in_one_line(package: Any, wrong: str, hint: str) -> None:
+    with pytest.raises(WrongArguments) as caught:
+        package.EnkryptProvider("eu", **{wrong: "stand-in-key"})
+    assert str(caught.value) == f"EnkryptProvider: {wrong} is not a setting{hint}"
 
 
 def test_gemini_and_metadata_may_be_args_too() -> None:

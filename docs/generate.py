@@ -190,9 +190,8 @@ def api_page() -> str:
     tables |= {kind.noun: _rows_of(kind) for kind in KINDS if kind is not MODEL}
     for name, rows in tables.items():
         table = "".join(f"{line}\n" for line in rows)
-        page = re.sub(
-            rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", lambda _, table=table: table, page, flags=re.DOTALL
-        )
+        old = re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", re.DOTALL)
+        page = old.sub(table.replace("\\", r"\\"), page)
     return page
 
 

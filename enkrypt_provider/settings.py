@@ -100,8 +100,7 @@ class Settings:
             return f"emulator:{_database_id(self.database)}"
         url = urlsplit(self.endpoint)
         port = "" if url.port in (None, _PORTS[url.scheme]) else f":{url.port}"
-        host = f"[{url.hostname}]" if ":" in (url.hostname or "") else (url.hostname or "").rstrip(".")
-        return f"{url.scheme}://{host}{port}{url.path.rstrip('/')}"
+        return f"{url.scheme}://{one_spelling(url.hostname or '')}{port}{url.path.rstrip('/')}"
 
     @property
     def shown_endpoint(self) -> str:
@@ -170,7 +169,7 @@ def _endpoint(text: str) -> str | Path:
     if text == EMBEDDED or text.startswith(f"{EMBEDDED}:"):
         if find_spec("flask") is None:
             raise _wrong("endpoint", 'is embedded, and the emulator is not installed: add the extra "emulator"')
-        return Path(text.partition(":")[2] or EMBEDDED_DATABASE).absolute()
+        return Path(text.partition(":")[2].strip() or EMBEDDED_DATABASE).expanduser().absolute()
     try:
         url = urlsplit(text)
         host, _ = url.hostname, url.port
@@ -210,12 +209,28 @@ def _database_id(database: Path) -> str:
         raise ConfigurationError(f"enkrypt:endpoint: {plain(error, 400)}") from None
 
 
+def one_spelling(host: str) -> str:
+    """Return a host name or address, an IPv6 one in brackets, as it is compared: in small letters and in ASCII."""
+    name = (in_ascii(host) or host).casefold().rstrip(".")
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address(name.strip("[]"))
+        return f"[{address}]" if address.version == 6 else str(address)
+    return name
+
+
+def is_address(host: str) -> bool:
+    """Whether a text is an IP address, without brackets."""
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.ip_address(host))
+    return False
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host is an address of this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host.casefold() == "localhost"
+        return host.casefold().rstrip(".") == "localhost"
 
 
 def _dialect(text: str) -> Dialect:

@@ -132,6 +132,19 @@ OUTPUT: dict[str, Any] = {
 }  # fmt: skip
 """The guardrails policies of a deployment."""
 
+SECRET_NAMES = (
+    ["aws_secret_access_key", "secret", "clientSecret", "boxai_client_secret", "password", "db-passwd",
+     "Authorization", "proxy-authorization", "api_key", "api-key", "apiKey", "x-api-key", "X-API-KEY", "apikey",
+     "openaiApikey", "token", "access_token", "hf-token", "authTokens", "tokens", "credentials", "private_key",
+     "Ocp-Apim-Subscription-Key", "cookie", "target_headers", "headers", "extraHeaders",
+     "sessionKey", "db_pwd", "creds", "dsn", "connectionString", "connection_string", "basic_auth", "jwt", "sas",
+     "client_assertion", "service_account_json", "hmac-key", "appkey", "ssh_key", "token_value",
+     "secretkey", "secretaccesskey", "accesskey", "clientsecret", "privatekey", "authtoken", "sessiontoken",
+     "dbpassword", "userpass", "db_pass", "token_2", "token1", "PASSWORD1", "api_key_base64", "openai_key", "HF_KEY",
+     "azureKey", "x-functions-key", "tls-keys", "auth_header", "oauth2", "otp", "sig", "conn_str", "passcode"]
+)  # fmt: skip
+"""Names of fields and headers that say that they hold a secret."""
+
 
 def document(**changes: Any) -> dict[str, Any]:
     """The document's payload, with fields replaced by their dotted path (`__` for each dot)."""

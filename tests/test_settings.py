@@ -78,6 +78,8 @@ def test_a_key_is_all_that_must_be_said() -> None:
         ("endpoint", "embedded", "database", EMBEDDED_DATABASE.absolute()),
         ("endpoint", "embedded:", "database", EMBEDDED_DATABASE.absolute()),
         ("endpoint", "embedded:state/a.sqlite", "database", Path("state/a.sqlite").absolute()),
+        ("endpoint", "embedded: state/a.sqlite", "database", Path("state/a.sqlite").absolute()),
+        ("endpoint", "embedded:~/a.sqlite", "database", Path.home() / "a.sqlite"),
         ("dialect", "v2", "dialect", "v2"),
         ("timeout", "2.5", "timeout", 2.5),
         ("timeout", 10, "timeout", 10.0),
@@ -184,6 +186,7 @@ def test_a_rate_limit_is_one_rate_or_several(text: Any, rates: Rates) -> None:
         ("http://127.0.0.1:80/", "http://127.0.0.1"),
         ("http://127.0.0.1:443", "http://127.0.0.1:443"),
         ("http://[::1]:8787", "http://[::1]:8787"),
+        ("https://[2001:DB8:0:0::1]", "https://[2001:db8::1]"),
     ],
 )
 def test_an_account_is_its_endpoint_however_it_is_spelled(endpoint: str, account: str) -> None:
@@ -255,7 +258,7 @@ def test_the_embedded_emulator_never_gets_a_key() -> None:
     assert settings.shown_endpoint == f"the embedded emulator ({Path('x.sqlite').absolute()})"
 
 
-HERE = ["127.0.0.1", "127.8.8.8", "::1", "localhost", "LocalHost"]
+HERE = ["127.0.0.1", "127.8.8.8", "::1", "localhost", "LocalHost", "localhost."]
 ELSEWHERE = [
     "0.0.0.0",  # noqa: S104 - every address of this machine is not this machine alone
     "10.0.0.1", "::", "127.0.0.1.example.com", "localhost.example.com", "2130706433", "",

@@ -73,6 +73,13 @@ def stack(program: Callable[[], Any] | Path | None = None, **options: Any) -> Mo
     return MockStack(program or declaring(), resources={SERVER: {"address": "llm.example.com"}}, **options)
 
 
+EACH_KIND: list[tuple[str, dict[str, Any], str]] = [
+    ("EnkryptModel", minimal(), "small/v1"),
+    ("EnkryptGuardrailsPolicy", {"name": "p", "detectors": {"nsfw": {"enabled": True}}}, "p"),
+    ("EnkryptDeployment", {"name": "d", "model_saved_name": "m"}, "d"),
+]
+
+
 # ---- what is refused
 
 
@@ -113,15 +120,33 @@ def test_every_wrong_model_is_told() -> None:
     assert len(failed.value.problems) == 3
 
 
-def test_two_models_of_one_identity_are_refused() -> None:
-    """What `check` knows of the whole program is known here too."""
+@pytest.mark.parametrize("second", [enkrypt_provider, enkrypt_provider.native], ids=["dynamic", "native"])
+@pytest.mark.parametrize("first", [enkrypt_provider, enkrypt_provider.native], ids=["dynamic", "native"])
+@pytest.mark.parametrize(("kind", "arguments", "id_"), EACH_KIND)
+def test_two_resources_of_one_identity_are_refused(
+    first: Any, second: Any, kind: str, arguments: dict[str, Any], id_: str
+) -> None:
+    """What `check` knows of the whole program is known here too, whichever package declares a resource."""
 
     def twice() -> None:
-        for name in ("a", "b"):
-            EnkryptModel(name, **minimal())
+        for name, package in (("a", first), ("b", second)):
+            getattr(package, kind)(name, **arguments)
 
-    with pytest.raises(CheckFailed, match=r"small/v1 is declared twice, here and as '[ab]'"):
+    with pytest.raises(CheckFailed, match=f"{id_} is declared twice, here and as '[ab]'"):
         stack(twice).preview()
+
+
+@pytest.mark.parametrize("package", [enkrypt_provider, enkrypt_provider.native], ids=["dynamic", "native"])
+@pytest.mark.parametrize(("kind", "arguments", "id_"), EACH_KIND)
+def test_arguments_may_be_a_dict_and_nothing_else(
+    package: Any, kind: str, arguments: dict[str, Any], id_: str
+) -> None:
+    made = getattr(package, kind)
+    assert stack(lambda: made("a", arguments)).up().resources["a"].id == id_
+    with pytest.raises(TypeError, match=rf"^a: args must be {kind}Args\(…\) or a dict, not str$"):
+        stack(lambda: made("a", "text")).preview()
+    with pytest.raises(TypeError, match=r"^a: nmae is not a field here"):
+        stack(lambda: made("a", {**arguments, "nmae": 1})).preview()
 
 
 def test_a_wrong_setting_is_refused() -> None:

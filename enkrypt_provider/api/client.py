@@ -234,8 +234,10 @@ class EnkryptClient:
             if failed.failure is Failure.RATE_LIMITED:
                 self._pace.lock_out(turn, str(failed), failed.retry_after)
             raise failed
-        if response.status >= 300:
-            raise responses.rejection(request, response, self.settings, self._without_keys)
+        # After a POST what is registered is looked up, and a GET says what it says.
+        refusal = responses.refusal(response) if request.method in ("PATCH", "DELETE") else None
+        if refusal or response.status >= 300:
+            raise responses.rejection(request, refusal or response, self.settings, self._without_keys)
         return response
 
     def _connect(self) -> Transport:

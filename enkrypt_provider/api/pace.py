@@ -20,6 +20,8 @@ LOCK_OUT: Final = 61.0
 """Seconds for which the vendor refuses a key after a violation, and one more [P: the vendor's own tests]."""
 LOCK_OUT_LIMIT: Final = 120.0
 """Seconds: a server that asks for more is asked again after this."""
+SHORTEST_LOCK_OUT: Final = 1.0
+"""Seconds: a server that says less, and refuses the next call again, is not believed."""
 MARGIN: Final = 1.02
 """A rate's window is taken for this much longer: two clocks never agree."""
 ARRIVAL_LIMIT: Final = 1.0
@@ -92,6 +94,8 @@ class Pace:
         with self._lock:
             if turn.lock_outs != self._lock_outs:
                 return
+            if wait < SHORTEST_LOCK_OUT and turn.left - self._opens_at < SHORTEST_LOCK_OUT:
+                wait = LOCK_OUT  # "at once", such as a date in the past, was said and was wrong
             self._lock_outs += 1
             self._opens_at = self._reported_until = self._clock() + wait
             self._slow_down()

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,6 +21,8 @@ from .request import NOT_FOLLOWED, Request, Response, timestamp
 from .retry import Failed, Failure
 
 Hide = Callable[[str], str]
+
+_SECONDS: Final = re.compile(r" *[0-9]+(\.[0-9]+)? *")
 
 _REJECTIONS: Final[dict[int, tuple[type[RequestRejected], str]]] = {
     401: (
@@ -83,7 +87,7 @@ def retry_after(header: str | None, date: str | None = None) -> float | None:
     if header is None:
         return None
     try:
-        return float(header) if header.strip().isdigit() else max(0.0, timestamp(header) - _now(date))
+        return float(header) if _SECONDS.fullmatch(header) else max(0.0, timestamp(header) - _now(date))
     except (ValueError, TypeError, OverflowError):
         return None
 
@@ -94,9 +98,20 @@ def _now(date: str | None) -> float:
     return time.time()
 
 
+def refusal(response: Response) -> Response | None:
+    """Return a response of 2xx that says in its body that it failed [P: so the official client reads one], with the
+    status that stands there."""
+    body = _json(response)
+    if response.status >= 300 or not _field(body, "error"):
+        return None
+    code = _field(body, "code")
+    return replace(response, status=code) if isinstance(code, int) and 400 <= code < 500 else response
+
+
 def _message(response: Response, hide: Hide) -> str:
-    message = _field(_json(response), "message")
-    return plain(hide(message), 300) if isinstance(message, str) else ""
+    body = _json(response)
+    said = (_field(body, name) for name in ("message", "error", "detail"))
+    return plain(hide(next((text for text in said if isinstance(text, str) and text), "")), 300)
 
 
 def _request_id(response: Response) -> str:
@@ -161,7 +176,7 @@ def items(kind: Kind, response: Response) -> list[Json]:
 def _registration(kind: Kind, identity: Identifier, found: Json) -> Live:
     """Return the registration of this identity; one without a version is taken for it."""
     name = next(iter(kind.identity))
-    if not isinstance(found, dict) or not isinstance(found.get(name), str):
+    if not isinstance(found, dict) or not isinstance(found.get(name), str | int):
         raise UnexpectedResponse(f"answered without the {kind.noun}'s data")
     shown = kind.identity_shown(found)
     if (shown.name, shown.version or identity.version) != (identity.name, identity.version):

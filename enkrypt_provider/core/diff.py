@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+from unicodedata import normalize
 
 from ..kinds.document import FieldOf
 from ..kinds.kind import Kind, Live, Properties
-from ..kinds.markers import ABSENT, Compared, OnlyIn, Option, Replaces, ServerSet, Unordered
+from ..kinds.markers import ABSENT, Compared, OnlyIn, Option, Quiet, Replaces, ServerSet, Unordered
 from ..kinds.secrets import is_masked, without
+from ..kinds.values import OneOf
 
 
 class Rule(Enum):
@@ -122,23 +124,33 @@ def settle(declared: Properties, live: Live, kind: Kind) -> Properties:
     if not declared:
         return live.inputs
     options = {name: declared[name] for name in kind.options if name in declared}
-    return _Settling(kind, live.quiet).document(declared, live.inputs) | options
+    return _Settling(kind, live.unsaid).document(declared, live.inputs) | options
 
 
-def _stored(field: FieldOf | None, value: Any) -> Any:
-    """A value as a server may store it: texts trimmed, a closed set in any case, any value of a free map as text."""
+def _stored(kind: Kind, path: str, value: Any) -> Any:
+    """A value as a server may store it: texts trimmed and composed, a closed set in any case, any value of a free map
+    as text."""
+    field = kind.fields.get(path)
     if isinstance(value, dict):
-        return {name: _stored(None, item) for name, item in value.items()}
+        return {name: _stored(kind, f"{path}.{name}", item) for name, item in value.items()}
     if isinstance(value, list):
-        items = [_stored(field, item) for item in value]
+        items = [_stored(kind, path, item) for item in value]
         return sorted(set(map(repr, items))) if field and field.marker(Unordered) else items
     if not isinstance(value, str):
         is_whole = isinstance(value, float) and value.is_integer()
         return json.dumps(int(value) if is_whole else value) if field is None else value
-    text = value.replace("\r\n", "\n").strip()
+    text = normalize("NFC", value.replace("\r\n", "\n").strip())
     compared = field.marker(Compared) if field else None
     text = compared.spelling(text) if compared else text
-    return text.casefold() if field and field.values else text
+    is_closed = bool(field.values or field.marker(OneOf)) if field else text in ("True", "False")
+    return text.casefold() if is_closed else text
+
+
+def _is_nothing(value: Any) -> bool:
+    """Whether a server may leave the value out, or spell it as another that says nothing."""
+    if isinstance(value, dict):
+        return all(map(_is_nothing, value.values()))
+    return value in ("", []) or value is False
 
 
 @dataclass(frozen=True)
@@ -146,7 +158,7 @@ class _Settling:
     """What a program said, compared with what the server says about it."""
 
     kind: Kind
-    quiet: frozenset[str]
+    unsaid: frozenset[str]
 
     def document(self, declared: Properties, live: Properties, prefix: str = "") -> Properties:
         said = {name: value for name, value in live.items() if name in declared or self._is_drift(prefix + name)}
@@ -169,8 +181,14 @@ class _Settling:
     def _stands(self, path: str, value: Any) -> bool:
         """Whether what is declared stands where the server does not say it."""
         field = self.kind.fields.get(path)
-        is_told = not self._is_free(path) and not self.kind.is_secret(path) and path not in self.quiet
+        is_told = not (self._is_free(path) or self.kind.is_secret(path) or self._is_quiet(path, value))
         return not is_told or equal(value, _sent_for_absent(field))
+
+    def _is_quiet(self, path: str, declared: Any) -> bool:
+        """Whether a response says the declared value by leaving the field out."""
+        field = self.kind.fields.get(path)
+        is_unsaid = path in self.unsaid and bool(field and field.marker(Quiet))
+        return is_unsaid or _is_nothing(declared)
 
     def _is_free(self, path: str) -> bool:
         """Whether a field stands in a map that takes any name: a server may leave out, mask or add some."""
@@ -178,20 +196,20 @@ class _Settling:
         return field is None or bool(field.parent and field.parent.is_map)
 
     def _value(self, path: str, declared: Any, live: Any) -> Any:
-        if self.kind.is_secret(path) or path in self.quiet:
+        if self.kind.is_secret(path) or (path in self.unsaid and self._is_quiet(path, declared)):
             return declared
         if isinstance(declared, dict) and isinstance(live, dict):
             return self.document(declared, live, f"{path}.")
-        field = self.kind.fields.get(path)
-        if _stored(field, declared) == _stored(field, live):
+        if _is_nothing(declared) and _is_nothing(live):
+            return declared
+        if _stored(self.kind, path, declared) == _stored(self.kind, path, live):
             return declared
         return self._free(path, declared, live) if self._is_free(path) else live
 
     def _free(self, path: str, declared: Any, live: Any) -> Any:
         if isinstance(declared, list) and isinstance(live, list) and len(declared) == len(live):
             return [self._value(f"{path}.", *pair) for pair in zip(declared, live, strict=True)]
-        is_hidden = isinstance(declared, str) and isinstance(live, str) and live and is_masked(live)
-        return declared if is_hidden else live
+        return declared if isinstance(live, str) and live and is_masked(live) else live
 
 
 def in_order_of(old: Properties, new: Properties, kind: Kind) -> Properties:

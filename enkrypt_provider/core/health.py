@@ -20,8 +20,12 @@ def problem(client: EnkryptClient, identity: Identifier, inputs: Properties) -> 
 
 
 def illness(health: Json) -> str:
-    """Return what a response of the health check says is wrong, or "". The shape of that response is a guess [G]."""
-    status = health.get("status") if isinstance(health, dict) else None
-    if not isinstance(status, str) or status.casefold() in ("healthy", "ok", "success", "up"):
+    """Return what a response of the health check says is wrong, or "". The shape of that response is a guess [G], but
+    that an `error` in it is one [P]."""
+    said = health if isinstance(health, dict) else {}
+    status = said.get("status")
+    if isinstance(status, str) and status.casefold() in ("healthy", "ok", "success", "up"):
         return ""
-    return plain(f"{status}: {health.get('message') or health.get('error') or 'no reason given'}", 300)
+    if isinstance(status, str):
+        return plain(f"{status}: {said.get('message') or said.get('error') or 'no reason given'}", 300)
+    return plain(f"{said.get('message') or said['error']}", 300) if said.get("error") else ""

@@ -10,7 +10,19 @@ from typing import Any
 MASK = "xxxxx"
 RECOGNIZED = 8  # characters; a shorter secret is too likely part of something else
 # Wider than the known fields: a key in a misspelt one must not come out either.
-_SECRET = re.compile(r"key|secret|token|passw|jwt|curl|custom_headers|credential|authorization|cookie", re.IGNORECASE)
+_SECRET = re.compile(
+    r"\wkeys?|[_-]keys?|secret|token|passw|passphrase|passcode|pwd|jwt|curl|headers|credential|creds|authorization|"
+    r"cookie|bearer|dsn|assertion|conn\w*[_-]?str|(service_?)?account_?json|(^|[_-]|user|db)(pass|o?auth|sas|otp|sig|pat)"
+    r"([_-]?(header|value|\d+))*$",
+    re.IGNORECASE,
+)
+_HARMLESS = re.compile(
+    r"key_?word|monkey|tokeniz|max_?\w*tokens|token_?(limit|type|count)|jwt_(method|response_key)", re.IGNORECASE
+)
+_TEXT = re.compile(
+    r"://[^/\s:@]{0,99}:(?!\d{1,9}/)[^\s@]{1,999}@|PRIVATE KEY|^(bearer|basic|token|api-?key) +\S{16,}$",
+    re.IGNORECASE,
+)
 
 
 def masked(value: Any) -> Any:
@@ -22,17 +34,20 @@ def masked(value: Any) -> Any:
 def _secrets(value: Any, *, secret: bool = False) -> Iterator[str]:
     if isinstance(value, dict):
         for name, item in value.items():
-            yield from _secrets(item, secret=secret or is_secret(name))
+            yield from _secrets(item, secret=_is_hidden(value, name, secret=secret))
     elif isinstance(value, list):
         for item in value:
             yield from _secrets(item, secret=secret)
-    elif secret and isinstance(value, str):
+    elif isinstance(value, str) and (secret or _TEXT.search(value)):
         yield value
 
 
 def _masked(value: Any, secrets: Set[str], *, secret: bool = False) -> Any:
     if isinstance(value, dict):
-        return {name: _masked(item, secrets, secret=secret or is_secret(name)) for name, item in value.items()}
+        return {
+            name: _masked(item, secrets, secret=_is_hidden(value, name, secret=secret))
+            for name, item in value.items()
+        }
     if isinstance(value, list):
         return [_masked(item, secrets, secret=secret) for item in value]
     if not isinstance(value, str):
@@ -44,6 +59,15 @@ def _masked(value: Any, secrets: Set[str], *, secret: bool = False) -> Any:
     return value
 
 
+def _is_hidden(holder: dict[str, Any], name: str, *, secret: bool) -> bool:
+    """Whether a field is secret by its name, or by what a `key` or `name` beside its value says."""
+    if "value" in holder and name in ("key", "name", "header"):
+        return False
+    labels = [holder.get(label) for label in ("key", "name", "header")] if name == "value" else []
+    is_named = is_secret(name) or any(isinstance(label, str) and is_secret(label) for label in labels)
+    return is_named or (secret and not _HARMLESS.search(name))
+
+
 @lru_cache(maxsize=1024)
 def is_secret(name: str) -> bool:
-    return bool(_SECRET.search(name))
+    return bool(_SECRET.search(name)) and not _HARMLESS.search(name)

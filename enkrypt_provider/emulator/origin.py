@@ -35,7 +35,7 @@ def is_loopback(address: str) -> bool:
 
 def _is_here(url: str) -> bool:
     try:
-        host = urlsplit(url).hostname or ""
+        host = (urlsplit(url).hostname or "").rstrip(".")
     except ValueError:
         return False
     return host == "localhost" or is_loopback(host)

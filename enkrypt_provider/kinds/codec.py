@@ -18,8 +18,8 @@ from pydantic_core import CoreConfig, SchemaValidator
 from ..errors import Problem, UnexpectedResponse, near_match
 from .document import FieldOf, tolerant
 from .kind import Json, Kind, Live, Properties, at, holder_of
-from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, Quiet, RequiredUnless, SentWhereAbsent, UnsentInV2
-from .mistakes import SHOWN, problems_in
+from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, RequiredUnless, SentWhereAbsent, UnsentInV2
+from .mistakes import IN_YAML, SHOWN, problems_in
 from .plain import UNKNOWN, Path, Plain, dotted
 from .secrets import place_of
 from .values import OneOf
@@ -212,17 +212,37 @@ def read(kind: Kind, response: Json) -> Live:
         found = _tolerated(kind, Plain(placed), placed)
     except ValidationError as error:
         problems = "; ".join(str(problem) for problem in problems_in(error, kind, plain)[:3])
+        problems = problems.replace(IN_YAML, "")
         raise UnexpectedResponse(f"returned a {kind.noun} that is not whole: {problems}") from None
     inputs = {name: value for name, value in found.items() if name not in kind.computed}
     computed = {name: found[name] for name in kind.computed if name in found}
-    quiet = frozenset(path for path in kind.marked(Quiet) if at(placed, path) is None)
-    return Live(kind, inputs, computed, quiet)
+    unsaid = frozenset(path for path in kind.filled_in if at(placed, path) is None)
+    return Live(kind, inputs, computed, unsaid)
 
 
 def _tolerated(kind: Kind, plain: Plain, given: Properties) -> Properties:
-    found: Properties = plain.put_back(_validated(kind, tolerant(kind.document), plain, "v1"))
+    try:
+        document = _validated(kind, tolerant(kind.document), plain, "v1")
+    except ValidationError as error:
+        _mend(plain.value, error)
+        document = _validated(kind, tolerant(kind.document), plain, "v1")
+    found: Properties = plain.put_back(document)
     _finish(kind, found, given, "v1")
     return found
+
+
+def _mend(document: Json, error: ValidationError) -> None:
+    """Take out what is empty and of another type, and make texts of numbers: servers spell an empty object as a list
+    or a text, and `"1"` as 1."""
+    for one in reversed(error.errors(include_url=False)):  # places in a list from its end
+        value, path = one["input"], one["loc"]
+        if one["type"] == "string_type" and isinstance(value, int | float) and not isinstance(value, bool):
+            _put(document, path, str(value))
+        elif one["type"] != "missing" and value in ("", [], {}):
+            holder = document
+            for part in path[:-1]:
+                holder = holder[part]
+            holder.pop(path[-1])
 
 
 def is_whole(kind: Kind, item: Json) -> bool:

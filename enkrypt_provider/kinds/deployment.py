@@ -16,7 +16,7 @@ from .document import Document
 from .guardrails_policy import GUARDRAILS_POLICY
 from .kind import Calls, Kind, Reference
 from .managed import Managed
-from .markers import Note, ReadAs, Replaces, SentWhereAbsent, ServerSet, Unordered
+from .markers import Note, Quiet, ReadAs, Replaces, SentWhereAbsent, ServerSet, Unordered
 from .model import DEFAULT_VERSION, MODEL
 from .values import Once, SavedName, Version
 
@@ -91,7 +91,7 @@ class Deployment(Managed):
     """The name by which callers refer to it, its identity. No other project of the account may have it."""
     model_saved_name: Annotated[SavedName, ReadAs(""), Field(examples=["my-model"])]
     """The name of the model, such as the output `model_saved_name` of an `EnkryptModel`."""
-    model_version: Version = DEFAULT_VERSION
+    model_version: Annotated[Version, Quiet()] = DEFAULT_VERSION
     """The version of the model. Always sent: older documents leave it out."""
     input_guardrails_policy: Annotated[InputPolicy | None, SentWhereAbsent(NO_INPUT)] = None
     """The guardrails policy for requests."""
@@ -102,9 +102,10 @@ class Deployment(Managed):
 
 
 def _placed(response: dict[str, Any]) -> dict[str, Any]:
-    """A policy without a name is what the official client sends for none."""
+    """A policy without a name is what the official client sends for none; an empty version is none."""
     policies = ("input_guardrails_policy", "output_guardrails_policy")
     unset = {it for it in policies if isinstance(response.get(it), dict) and not response[it].get("policy_name")}
+    unset |= {"model_version"} if response.get("model_version") == "" else set()
     return {name: value for name, value in response.items() if name not in unset}
 
 

@@ -207,10 +207,14 @@ def _tolerant(info: FieldInfo) -> tuple[Any, Any]:
 
 
 def _or_absent(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """What the server sets in another form loses no registration: a number is its text, all else is absent."""
+    """What the server sets in another form loses no registration: a number is its text, all else is absent.
+
+    A large whole number is read as the engine will keep it, which carries doubles alone.
+    """
     for given in (value, str(value) if isinstance(value, int | float) else None):
-        with contextlib.suppress(ValidationError):
-            return validate(given)
+        with contextlib.suppress(ValidationError, OverflowError):
+            found = validate(given)
+            return int(float(found)) if isinstance(found, int) else found
     return None
 
 

@@ -23,7 +23,8 @@ RiskCategory = Literal[
     "legal_ip_liability", "product_misuse_abuse", "performance_reliability_quality",
 ]  # fmt: skip
 Description = Annotated[str, StringConstraints(max_length=128)]
-Words = Annotated[UpTo1000[Line], Unordered(), Note("[G] that their order says nothing")]
+UNORDERED: Final = Note("[G] that their order says nothing")
+Words = Annotated[UpTo1000[Line], Unordered(), UNORDERED]
 
 
 class Detector(Document):
@@ -92,9 +93,9 @@ class PolicyRule(Document):
     """Whose words it is about."""
     severity: Literal["critical", "high", "medium", "low"] | None = None
     """How bad a violation is."""
-    frameworks: list[Line] = []
+    frameworks: Annotated[list[Line], Unordered(), UNORDERED] = []
     """The frameworks that ask for it, such as `gdpr`."""
-    mappings: list[RuleMapping] = []
+    mappings: Annotated[list[RuleMapping], Unordered(), UNORDERED] = []
     """The clauses that ask for it."""
     source: Line = ""
     """Where it comes from: `document`, `catalog`, `document/catalog` or `user`."""
@@ -111,7 +112,7 @@ class PolicyViolationDetector(BlockingDetector):
     """Whether a violation is explained. Always sent: the API's own default is documented in two ways."""
     coc_policy_name: Line | None = None
     """The name of a code of conduct that is stored with Enkrypt AI."""
-    rules: UpTo1000[PolicyRule] | None = None
+    rules: Annotated[UpTo1000[PolicyRule] | None, Unordered(), UNORDERED] = None
     """The rules one by one."""
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final, TypeAlias, TypeVar
 
 from .document import Document, FieldOf, fields
-from .markers import ABSENT, InV2, OnlyIn, Option, Public, Secret, ServerSet
+from .markers import ABSENT, InV2, OnlyIn, Option, Public, Quiet, Secret, ServerSet
 from .secrets import Path, is_secret_name, replaced_at, replaced_texts, secret_paths, secret_texts
 
 Json: TypeAlias = Any
@@ -48,13 +48,13 @@ class Identifier:
 
 @dataclass(frozen=True)
 class Live:
-    """A registration as the server has it: its `inputs`, canonical; what the server itself `computed`; and of the
-    `Quiet` fields those that the response left out, which have their defaults here."""
+    """A registration as the server has it: its `inputs`, canonical; what the server itself `computed`; and the fields
+    that the response left `unsaid`, of those that are filled in."""
 
     kind: Kind = field(repr=False)
     inputs: Properties = field(repr=False)
     computed: Properties
-    quiet: frozenset[str] = frozenset()
+    unsaid: frozenset[str] = frozenset()
 
     @property
     def identity(self) -> Identifier:
@@ -177,6 +177,14 @@ class Kind:
         return {found.path: only for found, only in self.having(OnlyIn)}
 
     @cached_property
+    def filled_in(self) -> tuple[str, ...]:
+        """The fields of which a reader must know whether a response says them: `Quiet` ones, and those whose default
+        is not empty."""
+        return tuple(
+            path for path, it in self.fields.items() if it.marker(Quiet) or (it.default is not ABSENT and it.default)
+        )
+
+    @cached_property
     def optional_objects(self) -> tuple[FieldOf, ...]:
         """The objects that are absent unless a program gives them something."""
         objects = (found for found in self.fields.values() if found.document and not found.is_list)
@@ -230,15 +238,16 @@ class Kind:
 
     def identity_in(self, item: Mapping[str, Json]) -> Identifier:
         """The identity in a response, wherever its fields stand there."""
-        parts = (part or self._default(path) for path, part in self._shown(item))
-        return Identifier(*map(str, parts))
+        return Identifier(*(str(part or self._default(path)) for path, part in self._shown(item)))
 
     def identity_shown(self, item: Mapping[str, Json]) -> Identifier:
         """The identity that a response says, without a default; "" where it does not say a part."""
         return Identifier(*(part or "" for _, part in self._shown(item)))
 
     def _shown(self, item: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
-        return ((path, at(item, path) or at(item, path.rpartition(".")[2])) for path in self.identity)
+        found = ((path, at(item, path) or at(item, path.rpartition(".")[2])) for path in self.identity)
+        # A server may spell "1" as 1.
+        return ((path, str(part) if type(part) is int else part) for path, part in found)
 
     def with_version(self, item: Mapping[str, Json], version: str) -> Properties:
         """A response that leaves the version out, with it."""

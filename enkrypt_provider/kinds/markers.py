@@ -5,11 +5,13 @@ A field without markers is sent as it is declared and changed in place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ..settings import Dialect as Dialect
+from ..settings import one_spelling
 
 ABSENT: Final = type("Absent", (), {"__repr__": lambda _self: "ABSENT"})()
 """Stands for a value that is not there, where None would be one."""
@@ -151,8 +153,12 @@ class Note:
 
 
 def ignoring_case(text: str) -> str:
-    """Host and header names are the same in capitals, and a host's with a dot at its end."""
-    return text.casefold().rstrip(".")
+    """The names of headers and schemes are the same in capitals."""
+    return text.casefold()
+
+
+as_host: Final = one_spelling
+"""A host is the same in capitals, with a dot at its end, in ASCII, and in each spelling of an address."""
 
 
 def ignoring_trailing_slash(text: str) -> str:
@@ -161,10 +167,19 @@ def ignoring_trailing_slash(text: str) -> str:
 
 
 def as_url(text: str) -> str:
-    """A URL is the same with its scheme and host in capitals, and with or without a slash at its end."""
+    """A URL is the same with its scheme and host in another spelling, with its standard port and a last slash."""
     scheme, colon, rest = text.rstrip("/").partition("://")
+    if not colon:
+        return scheme
     host, slash, path = rest.partition("/")
-    return f"{scheme.casefold()}{colon}{host.casefold()}{slash}{path}" if colon else scheme
+    name, _, port = host.rpartition(":") if _PORT.search(host) else (host, "", "")
+    scheme = scheme.casefold()
+    port = "" if port in ("", _STANDARD.get(scheme)) else f":{port}"
+    return f"{scheme}://{as_host(name)}{port}{slash}{path}"
+
+
+_PORT: Final = re.compile(r":\d*$")
+_STANDARD: Final = {"https": "443", "http": "80"}
 
 
 def ignoring_outer_slashes(text: str) -> str:

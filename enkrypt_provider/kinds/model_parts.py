@@ -19,6 +19,7 @@ from .markers import (
     ReadAs,
     Secret,
     Unordered,
+    as_host,
     ignoring_case,
     ignoring_outer_slashes,
     ignoring_trailing_slash,
@@ -49,7 +50,7 @@ class Endpoint(Document):
 
     scheme: Annotated[Literal["https", "http"], Compared(ignoring_case)] = "https"
     """How the model is called."""
-    host: Annotated[HostName, Compared(ignoring_case), Field(examples=["api.together.xyz"])]
+    host: Annotated[HostName, Compared(as_host), Field(examples=["api.together.xyz"])]
     """The host of the model, such as `api.together.xyz`."""
     port: Annotated[
         Port,
@@ -98,7 +99,7 @@ class Gemini(Document):
 
     model_config = ConfigDict(extra="allow")
 
-    api_endpoint: Annotated[HostNameOrEmpty | None, Compared(ignoring_case), Inferred] = None
+    api_endpoint: Annotated[HostNameOrEmpty | None, Compared(as_host), Inferred] = None
     """The regional API endpoint."""
     project_id: Annotated[Line | None, Inferred] = None
     """The project's id."""

@@ -63,6 +63,14 @@ def is_exact(number: int) -> bool:
     return abs(number) <= 2**53 or (abs(number) < 2**1023 and int(float(number)) == number)
 
 
+def inexact(document: Any) -> Iterator[Problem]:
+    """The whole numbers in what came through the engine that another language may have written otherwise: a double
+    may stand for several."""
+    for path, leaf in leaves(document):
+        if isinstance(leaf, float) and leaf.is_integer() and abs(leaf) >= 2**53:
+            yield Problem(dotted(path), INEXACT)
+
+
 def whole(number: float) -> int | float:
     """A whole number as int, as far as doubles hold all of them."""
     return int(number) if abs(number) < 2**53 and number.is_integer() else number

@@ -6,36 +6,70 @@ One rule for the state, diffs, commands, imports and redaction. Imports nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias
+from urllib.parse import unquote
 
 Json: TypeAlias = Any
 Path: TypeAlias = tuple[str | int, ...]
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SECRET: Final = frozenset(
-    ("secret", "secrets", "password", "passwords", "passwd", "pwd", "passphrase", "authorization", "credential",
-     "credentials", "creds", "cookie", "cookies", "bearer", "apikey", "apikeys", "appkey", "pat", "dsn")
+    ("secret", "secrets", "password", "passwords", "passwd", "passcode", "pwd", "passphrase", "authorization",
+     "credential", "credentials", "creds", "cookie", "cookies", "bearer", "apikey", "apikeys", "appkey", "pat", "dsn")
 )  # fmt: skip
 _KEYS: Final = frozenset(
     ("api", "access", "private", "account", "app", "auth", "client", "consumer", "deploy", "encryption", "hmac",
      "license", "master", "sas", "session", "shared", "signing", "ssh", "storage", "subscription")
 )  # fmt: skip
-_AT_THE_END: Final = frozenset(("headers", "token", "tokens", "auth", "jwt", "sas", "assertion"))
+_HARMLESS_KEYS: Final = frozenset(
+    ("", "cache", "column", "dedup", "dict", "field", "foreign", "group", "hash", "header", "idempotency", "index",
+     "input", "item", "json", "lookup", "map", "object", "output", "partition", "primary", "public", "query",
+     "response", "result", "routing", "row", "sort", "translation", "unique")
+)  # fmt: skip
+"""Whose key, as the last word, opens nothing; any other does: `openai_key`, `x-functions-key`."""
+_AT_THE_END: Final = frozenset(
+    ("headers", "token", "tokens", "auth", "oauth", "jwt", "sas", "sig", "otp", "pass", "assertion")
+)
 """What is secret as the last word alone: `basic_auth`, not `auth_type`."""
-_PAIRS: Final = frozenset((("connection", "string"), ("connection", "strings"), ("account", "json")))
+_AFTER: Final = frozenset(("value", "values", "v", "base", "b", "encoded", "plaintext"))
+"""Words that say nothing behind the others, as numbers do: `token_value`, `token_base64`, `password_2`."""
+_TOGETHER: Final = re.compile(
+    r".*(secret|password|passwd|passphrase|credential|(user|db)pass|(access|api|auth|bearer|client|id|refresh|session)"
+    r"token|(access|account|api|auth|client|encryption|master|private|secret|service|session|shared|signing)key)s?"
+)
+"""Words that a name without capitals runs together: `secretaccesskey`."""
+_PAIRS: Final = frozenset(
+    (("connection", "string"), ("connection", "strings"), ("conn", "str"), ("account", "json"), ("auth", "header"))
+)
+_LABELS: Final = frozenset(("key", "name", "header", "header_name", "headername", "field", "variable", "k"))
+_VALUES: Final = frozenset(("value", "values", "val", "header_value", "headervalue", "content", "v"))
+"""Names of the two fields of an object that says in one what the other holds."""
 _OF_MODELS: Final = frozenset(
     ("bos", "cls", "end", "eos", "mask", "max", "min", "pad", "sep", "start", "stop", "unk")
 )
 """The tokens of a language model, which are none of an account."""
 
+_SHORTEST_TEXT: Final = len("http://a:b@c")
 _SECRET_TEXT: Final = re.compile(
-    r"://[^/\s:@]*:(?!\d+/)[^\s@]+@|-----BEGIN [A-Z ]*PRIVATE KEY-----|\A(bearer|basic) +[\w.~+/=-]{16,}\Z",
+    r"://[^/\s:@]{0,99}:(?!\d{1,9}/)[^\s@]{1,999}@|://[^/\s:@]{20,999}@|[?&]key=[^&\s]{8}|"
+    r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----|\A(bearer|basic|token|api-?key) +[\w.~+/=-]{16,}\Z|"
+    r"hooks\.slack\.com/services/|(?<!\w)(sk-[\w-]{20}|gh[a-z]_\w{30}|github_pat_\w{20}|glpat-[\w-]{20}|xox[a-z]-[\w-]{10}|hf_[a-z]{30}|"
+    r"aiza[\w-]{30}|(akia|asia)\w{16}(?!\w)|eyj[\w-]{8,2000}\.eyj[\w-]{8})",
     re.IGNORECASE,
 )
+"""A URL with a password, a private key, a whole header, and what the keys of well-known services look like."""
+_NAMED: Final = re.compile(
+    r"(?<![\w-])([\w-]{2,64})[\\\"']{0,4} {0,2}([=:]) {0,2}[\\\"']{0,4}"
+    r"(?=(?:(?:bearer|basic|token) {1,2})?([\w.~+/-][^\s\"'&;,\\]{7,80}))",
+    re.IGNORECASE,
+)
+"""A name and its value within a text: a query string, a header, JSON, a connection string."""
 _MASK: Final = re.compile(
-    r"[xX]{4}|[*•]{2}|\.{3}|…|\A[xX*•]*\Z|\A\W?(masked|redacted|hidden|secret)\W?\Z", re.IGNORECASE
+    r"[xX]{4}|[*•●]{2}|\.{3}|…|\A[xX*•●#]*\Z|"
+    r"\A\W*(masked|redacted|removed|hidden|secret|sensitive|filtered)( value)?\W*\Z",
+    re.IGNORECASE,
 )
 
 
@@ -46,14 +80,22 @@ def is_secret_name(name: str) -> bool:
     A map of headers is secret as a whole. `max_tokens`, `eos_token` and `token_limit` are none.
     """
     words = [word.lower() for word in _WORD.findall(name)]
-    words = words[:-1] if words[-1:] == ["value"] else words
+    while words and (words[-1].isdigit() or words[-1] in _AFTER):
+        words.pop()
     pairs = list(zip(["", *words], words, strict=False))
     return (
-        any(word in _SECRET for word in words)
+        any(word in _SECRET or _TOGETHER.fullmatch(word) for word in words)
         or any(word in ("key", "keys") and before in _KEYS for before, word in pairs)
         or not _PAIRS.isdisjoint(pairs)
-        or bool(pairs and pairs[-1][1] in _AT_THE_END and not _counts(*pairs[-1]))
+        or bool(pairs and _ends_as_one(*pairs[-1]))
     )
+
+
+def _ends_as_one(before: str, word: str) -> bool:
+    """Whether the last word says that something is secret, after the word before it."""
+    if word in ("key", "keys"):
+        return before not in _HARMLESS_KEYS
+    return word in _AT_THE_END and not _counts(before, word)
 
 
 def _counts(before: str, word: str) -> bool:
@@ -61,8 +103,22 @@ def _counts(before: str, word: str) -> bool:
 
 
 def is_secret_text(text: str) -> bool:
-    """True for a text that is secret wherever it stands: a URL with a password, a private key, what a header says."""
-    return bool(_SECRET_TEXT.search(text))
+    """True for a text that is secret wherever it stands, or holds one: a URL with a password, a private key, what a
+    header says, `api_key=…`."""
+    if len(text) < _SHORTEST_TEXT:
+        return False
+    if "%" in text:
+        text = f"{text} {unquote(text)}"
+    if _SECRET_TEXT.search(text):
+        return True
+    has_names = "=" in text or text.count(":") > text.count("://")  # the search costs ten times as much
+    return has_names and any(map(_names_one, _NAMED.finditer(text)))
+
+
+def _names_one(found: re.Match[str]) -> bool:
+    name, sign, value = found.groups()
+    # What stands behind a colon may be a word of a sentence.
+    return is_secret_name(name) and (sign == "=" or len(value) >= 20 or any(map(str.isdigit, value)))
 
 
 def is_masked(text: str) -> bool:
@@ -91,14 +147,16 @@ def without(value: Json, places: Collection[str], place: str = "") -> Json:
     return {
         name: without(item, places, below[name])
         for name, item in value.items()
-        if not (_is_hidden(value, name, below[name], places) or _is_text(item))
+        if not (is_hidden(value, name, below[name], places) or _is_text(item))
     }
 
 
-def _is_hidden(holder: dict[str, Json], name: str, place: str, places: Collection[str]) -> bool:
+def is_hidden(holder: Mapping[str, Json], name: str, place: str, places: Collection[str]) -> bool:
     """Whether a field is secret by its place, or by its name or what stands for one beside it."""
-    said = str(holder.get("key") or holder.get("name") or "") if name == "value" else str(name)
-    return place in places or is_secret_name(said)
+    if place in places or is_secret_name(str(name)):
+        return True
+    labels = (text for other, text in holder.items() if str(other).lower() in _LABELS and isinstance(text, str))
+    return str(name).lower() in _VALUES and any(map(is_secret_name, labels))
 
 
 def _is_text(value: Json) -> bool:
@@ -111,7 +169,7 @@ def _paths(value: Json, path: Path, place: str, places: Collection[str]) -> Iter
             below = f"{place}.{name}" if place else str(name)
             if item in (None, "", [], {}):
                 continue
-            if _is_hidden(value, name, below, places):
+            if is_hidden(value, name, below, places):
                 yield (*path, name)
             else:
                 yield from _paths(item, (*path, name), below, places)

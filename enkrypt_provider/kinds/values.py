@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from ..errors import near_match
-from ..settings import in_ascii
+from ..settings import in_ascii, is_address
 from .markers import Says
 from .plain import whole
 
@@ -111,8 +111,9 @@ def _host(value: str) -> str:
     """A host name alone. The error for one that is not ASCII gives its ASCII form."""
     if _HOST.fullmatch(value):
         return value
-    ascii_name = in_ascii(value)
-    raise broken(f"must be a host name in ASCII: write {ascii_name}" if ascii_name else _HOST_ALONE)
+    if ascii_name := in_ascii(value):
+        raise broken(f"must be a host name in ASCII: write {ascii_name}")
+    raise broken("must have brackets around an IPv6 address, such as [::1]" if is_address(value) else _HOST_ALONE)
 
 
 _HOST: Final = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|\[[0-9A-Fa-f:.]+\])")
@@ -125,19 +126,23 @@ HostNameOrEmpty = Annotated[
 ]
 """Empty, as in the API's own example."""
 
-_PATH: Final = r"^(/\S*)?$", 'must be empty or start with "/" and hold no spaces, such as "/v1"'
+_PATH: Final = (
+    r"^(/([^\s:]|:[^\s/])*:?)?$",
+    'must be empty or start with "/" and hold no spaces or scheme, such as "/v1"',
+)
 
 
 def _with_slash(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    path = value.rstrip("/")
-    return f"/{path}" if path and not path.startswith("/") else path
+    path = value.strip("/")
+    return f"/{path}" if path else ""
 
 
 BasePath = Annotated[
     str,
     StringConstraints(max_length=4_000),
+    Matches(r"^[^?#]*$", "must hold no query or fragment: paths follow it"),
     Matches(*_PATH),
     BeforeValidator(_with_slash),
     Says("a path; its first slash is added, its last one taken away"),
@@ -157,7 +162,7 @@ HeaderName = Annotated[
 
 
 def _key(value: str) -> str:
-    if (value and not re.search(r"[\s\x00-\x1f\x7f]", value)) or _is_json_object(value):
+    if (value and value.isprintable() and " " not in value) or _is_json_object(value):
         return value
     raise broken("must not be empty or hold spaces or line breaks (a pasted key?)")
 

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import functools
+from collections.abc import Callable
+from typing import Any, ClassVar, ParamSpec
 
 import pulumi
+
+from ..errors import near_match
+from .arguments import WrongArguments
+
+P = ParamSpec("P")
+
+
+def _with_known_names(init: Callable[P, None]) -> Callable[P, None]:
+    """`init`, which tells of a keyword that it does not know in one line."""
+
+    @functools.wraps(init)
+    def checked(*args: P.args, **keywords: P.kwargs) -> None:
+        known = tuple(getattr(init, "__kwdefaults__"))  # noqa: B009 - mypy knows of none
+        if wrong := [name for name in keywords if name not in (*known, "resource_name")]:
+            hint = near_match(wrong[0], known) or f"; there are {', '.join(known)}"
+            raise WrongArguments(f"{type(args[0]).__name__}: {wrong[0]} is not a setting{hint}")
+        init(*args, **keywords)
+
+    return checked
 
 
 class Account(pulumi.ProviderResource):
@@ -13,6 +34,7 @@ class Account(pulumi.ProviderResource):
     _PACKAGE: ClassVar[str]
     _PREFIX: ClassVar[str] = ""
 
+    @_with_known_names
     def __init__(
         self,
         resource_name: str,

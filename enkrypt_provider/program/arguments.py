@@ -40,7 +40,11 @@ def input_type(cls: type[T]) -> type[T]:
     take = made.__init__
 
     @functools.wraps(take)
-    def checked(self: Any, **arguments: Any) -> None:
+    def checked(self: Any, *unnamed: Any, **arguments: Any) -> None:
+        if unnamed:
+            raise WrongArguments(
+                f"{cls.__name__}: give each field by its name, such as {next(iter(names_of(cls)))}=…"
+            )
         check_names(cls.__name__, arguments, made)
         take(self, **arguments)
 
@@ -77,12 +81,16 @@ def classes(kind: Kind) -> dict[str, str]:
 
 
 def given_arguments(resource: str, cls: type, args: object, keywords: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a resource, as an object of `cls` or as keywords. Raise `WrongArguments`."""
-    if args is None:
-        check_names(resource, keywords, cls)
-    elif keywords:
+    """Return the arguments of a resource, as an object of `cls`, a dict or keywords. Raise `WrongArguments`."""
+    if args is not None and keywords:
         raise WrongArguments(f"{resource}: give either args or keywords, not both")
-    return {name: value for name, value in (vars(args) if args else keywords).items() if value is not None}
+    if isinstance(args, cls):
+        return {name: value for name, value in vars(args).items() if value is not None}
+    if not isinstance(args, Mapping | None):
+        raise WrongArguments(f"{resource}: args must be {cls.__name__}(…) or a dict, not {type(args).__name__}")
+    given = args or keywords
+    check_names(resource, given, cls)
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def walked(value: Any, place: str, end: Callable[[Any, str], Any]) -> Any:

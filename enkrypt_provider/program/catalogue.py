@@ -18,8 +18,9 @@ from ..errors import ConfigurationError, Problem, counted, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Kind, Properties, holder_of
 from ..kinds.markers import Dialect
-from ..kinds.plain import UNKNOWN, dotted
+from ..kinds.plain import UNKNOWN, Plain, dotted
 from ..kinds.registry import SECTIONS, Section, kind_named
+from ..kinds.secrets import place_of
 from ..settings import Settings
 from . import resource
 from .errors import one_line
@@ -107,6 +108,7 @@ def _entries(config: pulumi.Config) -> list[_Entry]:
     given = [(kind, name, entry) for section, kind in SECTIONS.items() for name, entry in _section(config, section)]
     entries = [_Entry(kind, name, entry, *_parsed(kind, entry, config, dialect)) for kind, name, entry in given]
     _warn_of_open_secrets(entries, config)
+    _warn_of_dates(entries)
     problems = [
         *_settings_problems(config),
         *_secret_problems(config, entries),
@@ -135,6 +137,14 @@ def _open_secrets(entry: _Entry) -> list[str]:
     found: list[str] = []
     entry.kind.with_secret_texts(entry.inputs, lambda path, _text: found.append(dotted(path)))
     return found
+
+
+def _warn_of_dates(entries: list[_Entry]) -> None:
+    """Warn of dates in free maps, where any text may stand: the engine adds a time to one without quotes."""
+    for entry in entries:
+        for path in Plain.of(entry.given).dates:
+            if place_of(path) not in entry.kind.fields:
+                pulumi.log.warn(f"{entry.path}.{dotted(path)}: is sent as a date with a time: in YAML, quote a date")
 
 
 def _section(config: pulumi.Config, section: str) -> Iterator[tuple[str, Any]]:

@@ -17,7 +17,7 @@ from typing_extensions import Self
 from ..errors import plain
 from ..frontends.package_schema import snake
 from ..frontends.property_values import OWNER
-from ..kinds.secrets import is_secret_name, is_secret_text
+from ..kinds.secrets import is_hidden, is_secret_text
 from .args import SECRETS
 from .arguments import WrongArguments, given_arguments, walked
 from .declarations import Declaration
@@ -116,13 +116,14 @@ def _owner(type_: str, name: str, opts: pulumi.ResourceOptions | None) -> pulumi
 def _with_secrets(value: Any, place: str = "") -> Any:
     """`value` with what can hold a secret made secret, wherever it comes from and whatever its form."""
     if isinstance(value, Mapping):
-        return {name: _hidden(item, name, f"{place}.{name}".removeprefix(".")) for name, item in value.items()}
+        return {name: _hidden(value, name, f"{place}.{name}".removeprefix(".")) for name in value}
     return pulumi.Output.secret(value) if isinstance(value, str) and is_secret_text(value) else value
 
 
-def _hidden(value: Any, name: str, place: str) -> Any:
+def _hidden(holder: Mapping[str, Any], name: str, place: str) -> Any:
+    value = holder[name]
     is_empty = value is None or value in ("", [], {}) if isinstance(value, str | list | dict | None) else False
-    if is_empty or not (place in SECRETS or is_secret_name(str(name))):
+    if is_empty or not is_hidden(holder, name, place, SECRETS):
         return walked(value, place, _with_secrets)
     return pulumi.Output.secret(value)
 

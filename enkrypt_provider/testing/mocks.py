@@ -153,7 +153,7 @@ class EnkryptMocks(Mocks):
     def _native(self, args: MockResourceArgs, held: Held | None) -> tuple[str, dict[str, Json]]:
         """The same for the native package: in its names, and without secrets in the outputs."""
         kind = TYPES[args.typ]
-        given = replaced_inputs(args, _from_package(kind, args.inputs))
+        given = replaced_inputs(args, {**_from_package(kind, args.inputs), OWNER: f"{args.typ}::{args.name}"})
         found, outputs = self._registration(given, _in_api(held) if held else None)
         return found, open_outputs(kind, outputs)
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from documents import answer, canonical, document
 
-from enkrypt_provider.errors import AuthenticationFailed, ModelNotFound
+from enkrypt_provider.errors import AuthenticationFailed, ModelNotFound, RequestRejected
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.kinds.model import MODEL as KIND
@@ -108,6 +108,32 @@ def test_a_delete_needs_no_body(body: bytes, status: int) -> None:
 )
 def test_the_version_may_stand_at_the_root_or_be_left_out(found: Any) -> None:
     assert Server(says(found)).client().get(KIND, MODEL) == codec.read(KIND, answer())
+
+
+# ---- a refusal in a body of 200
+
+
+@pytest.mark.parametrize("call", ["update", "delete"])
+@pytest.mark.parametrize(
+    ("body", "error", "said"),
+    [
+        ({"error": "in use", "data": answer()}, RequestRejected, "200: in use"),
+        ({"error": {"a": 1}, "message": "in use", "data": answer()}, RequestRejected, "200: in use"),
+        ({"error": "gone", "message": "Resource not found", "code": 404}, ModelNotFound, "404: Resource not found"),
+    ],
+)
+def test_an_error_in_a_body_of_200_is_a_refusal(call: str, body: Any, error: type[Exception], said: str) -> None:
+    """As the official client reads it: nothing was done, and nothing is sent again."""
+    server = Server(says(body))
+    client = server.client()
+    with pytest.raises(error, match=f"^{call} Test_Model/1: {said}"):
+        client.modify(KIND, MODEL, BODY) if call == "update" else client.delete(KIND, MODEL)
+    assert len(server.sent) == 1
+
+
+@pytest.mark.parametrize("body", [{"error": None}, {"error": ""}, {"message": "deleted"}, []])
+def test_a_body_of_200_without_an_error_is_none(body: Any) -> None:
+    Server(says(body)).client().delete(KIND, MODEL)
 
 
 # ---- a create whose response was lost

@@ -56,6 +56,17 @@ def test_a_lock_out_of_the_server_is_waited_out_and_told_once() -> None:
     assert len(lines) == len(server.sent) == 3
 
 
+@pytest.mark.parametrize("said", ["0", "0.5", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_lock_out_that_is_said_to_be_over_and_is_not_is_waited_out(said: str) -> None:
+    now = VirtualTime()
+    at_once = says({"message": "Minute Rate limit exceeded"}, 429, retry_after=said)
+    with reports() as lines:
+        server = Server(at_once, at_once, says({"models": []}))
+        assert client_of(httpx.MockTransport(server), now, 2).list_all(KIND) == []
+    assert LOCK_OUT <= now() < LOCK_OUT + 2
+    assert lines[1:] == [WAITING]
+
+
 class Account:
     """The emulator with limits, in this process and in virtual time, and its client."""
 

@@ -15,7 +15,7 @@ from documents import canonical, document
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from enkrypt_provider.api.redaction import LONGEST, redacted
+from enkrypt_provider.api.redaction import LONGEST, redacted, spellings
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.kinds.model import MODEL as KIND
 
@@ -48,6 +48,23 @@ def test_a_secret_is_found_escaped_once_and_twice(secret: str) -> None:
     once = json.dumps({"sent": secret}, ensure_ascii=False)
     assert redacted(once, [secret]) == '{"sent": "***"}'
     assert redacted(json.dumps(once, ensure_ascii=False), [secret]) == '"{\\"sent\\": \\"***\\"}"'
+
+
+@pytest.mark.parametrize("secret", ["stand-in/4f7a1b?+=&<x>'\"ü", "stand-in/4f7a+1b=", "Bearer stand-in-4f7a1b"])
+def test_a_secret_is_found_in_each_spelling(secret: str) -> None:
+    """The test kit looks for the same ones."""
+    for how, text in spellings(secret):
+        assert (how, redacted(f"<{text}>", [secret])) == (how, "<***>")
+
+
+def test_of_a_key_in_a_longer_text_no_eight_characters_are_left() -> None:
+    for text in (
+        "Bearer stand-in-4f7a1b-and-more",
+        "curl -H 'X-Api-Key: stand-in-4f7a1b-and-more' https://api.example.com",
+    ):
+        for size in range(8, 20):
+            assert redacted(f"<{'stand-in-4f7a1b-and-more'[:size]}>", [text]) == "<***>"
+        assert redacted("api.example.com says no", [text]) == "api.example.com says no"
 
 
 @pytest.mark.parametrize("secret", ["443", "none", "POST", "v1", "", "openai"])
@@ -90,6 +107,10 @@ ECHOES: list[Callable[[str], str]] = [
     str,
     lambda key: quote(key, safe=""),
     lambda key: base64.b64encode(key.encode()).decode(),
+    lambda key: base64.urlsafe_b64encode(f"me:{key}".encode()).decode(),
+    lambda key: key.encode().hex(),
+    lambda key: key.replace("/", "\\/"),
+    lambda key: quote(key, safe="").lower(),
     lambda key: f"{key} and {key}",
     lambda key: f"Bearer {key}; rejected",
     lambda key: json.dumps({"sent": key}),

@@ -186,7 +186,8 @@ def test_the_server_is_asked_again_when_it_said_within_a_limit(asked: float, wai
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
-        *((header, None) for header in (None, "soon", "-5", "²")),
+        *((header, None) for header in (None, "soon", "-5", "²", "1e3", "2 s", "١")),
+        ("1.5", 1.5),
         *(("0", 0.0), ("2", 2.0), (" 7 ", 7.0), ("3600", 3600.0), ("9" * 400, float("inf"))),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
     ],

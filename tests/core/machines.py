@@ -87,16 +87,16 @@ class _AnyKey(dict[str, str]):
 
 
 class Api:
-    """One emulator. `now` is its clock; `edit` changes each model in its responses; `sample` is of the kind that a
-    machine's runs are of, and that is looked at here; `names_resources` says whether its engine gives the URN with
-    each request, as the plugin's does."""
+    """One emulator. `now` is its clock; `edit` changes each registration in its responses; `sample` is of the kind
+    that a machine's runs are of, and that is looked at here; `names_resources` says whether its engine gives the URN
+    with each request, as the plugin's does."""
 
     def __init__(self, file: Path, url: str = URL, **options: Any) -> None:
         self.url = url
         self.sample = MODELS
         self.names_resources = False
         self.now = datetime(2030, 1, 1, tzinfo=timezone.utc)
-        self.edit: Edit = lambda _model: None
+        self.edit: Edit = lambda _registration: None
         given = {"keys": _AnyKey(), "record": True, "clock": lambda: self.now, "sleep": lambda _seconds: None}
         self._app = create_app(file, **{**given, **options})
         self._look = httpx.Client(transport=httpx.WSGITransport(self._app), base_url=URL)
@@ -172,7 +172,7 @@ class _Edited(httpx.BaseTransport):
             found = json.loads(text)
         except ValueError:
             found = None
-        for it in _models_in(found):
+        for it in _registrations_in(found):
             self._api.edit(it)
         edited = text if found is None else json.dumps(found).encode()
         headers = {name: value for name, value in response.headers.items() if name != "content-length"}
@@ -189,10 +189,11 @@ def unreachable() -> httpx.BaseTransport:
     return httpx.MockTransport(refused)
 
 
-def _models_in(found: Json) -> list[Json]:
+def _registrations_in(found: Json) -> list[Json]:
     if not isinstance(found, dict):
         return []
-    return [it for it in (found, found.get("data"), *found.get("models", ())) if it and "model_saved_name" in it]
+    listed = [it for kind in SAMPLES for it in found.get(kind.calls.listed, ())]
+    return [it for it in (found, found.get("data"), *listed) if isinstance(it, dict) and "created_at" in it]
 
 
 def hiding(*names: str) -> Edit:

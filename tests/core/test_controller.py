@@ -539,6 +539,10 @@ def test_no_operation_repeats_a_model_key(machine: Machine, api: Api, call: Any,
         ({"status": "unhealthy"}, "unhealthy: no reason given"),
         ({"status": "failed", "message": "no\nroute"}, "failed: no route"),
         ({"status": "failed", "error": "timeout"}, "failed: timeout"),
+        ({"error": "timeout"}, "timeout"),
+        ({"status": None, "error": {"code": 1}, "message": "no route"}, "no route"),
+        ({"status": "healthy", "error": ""}, ""),
+        ({"error": None}, ""),
     ],
 )
 def test_only_a_clear_no_is_an_illness(health: Any, said: str) -> None:

@@ -17,7 +17,7 @@ from enkrypt_provider.errors import DeletionProtected, EnkryptError, ModelExists
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
 from enkrypt_provider.kinds.model import MODEL
 
-from .machines import DEPLOYMENTS, KEY, MODELS, POLICIES, Api, Machine, Run, Sample, urn
+from .machines import DEPLOYMENTS, KEY, MODELS, NUMBERS, POLICIES, Api, Machine, Run, Sample, urn
 
 
 def calls(api: Api) -> list[str]:
@@ -41,6 +41,45 @@ def test_it_is_made_once_and_then_unchanged(sample: Sample, machine: Machine, ap
     assert calls(api) == []
     found = machine.run().found(a)
     assert (found.id, found.state) == (a.id, a.state)
+
+
+@pytest.mark.parametrize("form", [int, str, float, lambda number: f"id-{number}", lambda _number: 10**400])
+def test_its_number_may_be_larger_than_a_double_holds(
+    sample: Sample, machine: Machine, elsewhere: Machine, api: Api, form: Callable[[int], Any]
+) -> None:
+    """Nor must it be a number at all: nobody takes the registration for somebody else's."""
+
+    def large(found: Any) -> None:
+        found.update({name: form(2**60 + 2 * number + 1) for name, number in found.items() if name in NUMBERS})
+
+    api.edit = large
+    a = machine.run().create("a", sample.id)
+    run = elsewhere.run()
+    found = run.refresh(a)
+    assert run.diff(found).changes == []
+    updated = run.up(found, **sample.change)
+    elsewhere.run().delete(updated)
+    assert (api.registered(), machine.told(), elsewhere.told()) == ({}, [], [])
+
+
+def test_a_server_may_spell_texts_of_digits_as_numbers(sample: Sample, machine: Machine, api: Api) -> None:
+    """Its name and version too."""
+
+    def as_numbers(value: Any) -> Any:
+        if isinstance(value, list):
+            return [as_numbers(item) for item in value]
+        if isinstance(value, dict):
+            return {name: as_numbers(item) for name, item in value.items()}
+        return int(value) if isinstance(value, str) and value.isdigit() else value
+
+    api.edit = lambda found: found.update(as_numbers(found))
+    id_ = renamed(sample, "7")
+    a = machine.run().create("a", id_)
+    run = machine.run()
+    found = run.refresh(a)
+    assert (found.id, found.state, run.diff(found).changes) == (id_, a.state, [])
+    machine.run().delete(run.up(found, **sample.change))
+    assert (api.registered(), machine.told()) == ({}, [])
 
 
 def test_drift_is_seen_and_set_back(sample: Sample, machine: Machine, api: Api) -> None:

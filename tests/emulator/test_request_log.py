@@ -6,9 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
+from documents import SECRET_NAMES
 
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.emulator import request_log as log_module
+from enkrypt_provider.emulator.masking import masked
 
 from .conftest import Clock, Connect, ask
 from .document import IDENTITY, SECRETS, v1
@@ -73,6 +75,32 @@ def test_no_key_enters_the_log(connect: Connect, dialect: str, body: Any) -> Non
     assert "HEADER" not in written
     assert "xxxxx" in written
     assert ("xxxxx is for me" in written) == ("is for me" in str(body))  # a key of few characters is a word
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_what_the_provider_takes_for_a_secret_by_its_name_is_masked(name: str) -> None:
+    said = {"metadata": {name: "stand-in-1"}, "list": [{"key": name, "value": "stand-in-2"}]}
+    shown = masked(said)
+    assert shown["metadata"] == {name: "xxxxx"}
+    assert shown["list"] == [{"key": name, "value": "xxxxx"}]
+
+
+def test_what_is_harmless_is_not_masked() -> None:
+    harmless = {
+        "detectors": {"keyword_detector": {"banned_keywords": ["together"]}, "block_message": "together, we"},
+        "model_jwt_config": {"jwt_method": "POST", "jwt_response_key": "access_token"},
+        "custom_headers": [{"key": "X-Team"}],
+        "metadata": [{"key": "team", "value": "platform"}, "https://h:443/x@y"],
+    }
+    assert masked(harmless) == {**harmless, "custom_headers": [{"key": "xxxxx"}]}
+    assert masked({"custom_headers": [{"key": "X-Team", "value": "a"}]}) == {
+        "custom_headers": [{"key": "X-Team", "value": "xxxxx"}]
+    }
+
+
+def test_a_text_that_holds_a_secret_is_masked_wherever_it_stands() -> None:
+    for text in ("http://me:pass@proxy:3128", "-----BEGIN PRIVATE KEY-----", "Bearer abcdefgh12345678"):
+        assert masked({"a": [text]}) == {"a": ["xxxxx"]}
 
 
 def test_the_log_is_bounded(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,7 +120,7 @@ def test_many_connections_are_served_at_once(url: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "status"),
     [
-        *(("Host", host, 200) for host in ("127.0.0.1", "localhost:1", "[::1]:8787")),
+        *(("Host", host, 200) for host in ("127.0.0.1", "localhost:1", "LocalHost.:1", "[::1]:8787")),
         *(("Host", host, 403) for host in ("rebound.example.com", "127.0.0.1.example.com:80", "10.0.0.7", "[")),
         ("Origin", "http://localhost:3000", 200),
         *(("Origin", origin, 403) for origin in ("https://other.example.com", "null")),

@@ -137,6 +137,17 @@ def test_a_problem_is_told_in_the_packages_names_and_without_a_value(engine: Eng
     assert "with spaces" not in "".join(problems)
 
 
+@pytest.mark.parametrize("number", [2.0**53, 2.0**53 + 2, -(2.0**60), 1e300])
+def test_a_number_that_a_double_may_have_rounded_is_refused(engine: Engine, number: float) -> None:
+    """9007199254740993 in a YAML program arrives as 9007199254740992."""
+    declared = chat(metadata={"seeds": [1, number]}, defaultRequestOptions={"n": 2.0**53 - 1, "share": 0.5})
+    _, problems = engine.check("chat", declared)
+    assert problems == [
+        "modelConfig.metadata.seeds[1]: must be a whole number that a double holds exactly, up to 2**53: give a "
+        "larger one as a text"
+    ]
+
+
 def test_values_that_are_not_known_yet_stay_where_they_are(engine: Engine) -> None:
     declared = chat(endpoint={"host": UNKNOWN}, apikeys=[UNKNOWN])
     inputs, problems = engine.check("chat", declared)

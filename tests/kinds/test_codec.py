@@ -77,7 +77,7 @@ SERVICE_ACCOUNT = json.dumps({"type": "service_account", "private_key": "stand-i
             {"scheme": "https", "host": "h", "port": 443, "base_path": ""},
         ),
         ("endpoint", {"host": "h", "scheme": "http"}, {"scheme": "http", "host": "h", "port": 80, "base_path": ""}),
-        *(("endpoint.base_path", said, "/v1") for said in ("v1", "/v1/", "v1//")),
+        *(("endpoint.base_path", said, "/v1") for said in ("v1", "/v1/", "v1//", "//v1")),
         *(("endpoint.base_path", said, "") for said in ("/", "")),
         ("apikeys", [SERVICE_ACCOUNT], [SERVICE_ACCOUNT]),  # the only key that has spaces and line breaks
         # `pulumi config set --path` may give a text
@@ -305,7 +305,7 @@ def test_what_the_server_sets_may_be_missing(name: str) -> None:
             "model_config.is_compatible_with: is required (dialect v2 calls it model_provider)",
         ),
         (without("model_config", "endpoint", "host"), "model_config.endpoint.host: is required"),
-        (answer(model_saved_name=5), "model_saved_name: must be a string (in YAML, quote it)"),
+        (answer(model_saved_name=[5]), "model_saved_name: must be a string"),
     ],
 )
 def test_what_is_no_registration_is_said(found: Any, line: str) -> None:

@@ -46,6 +46,14 @@ def test_a_policy_without_a_name_is_none(none: Any) -> None:
     assert differing(parsed(BOTH), live, DEPLOYMENT) == ["output_guardrails_policy"]
 
 
+@pytest.mark.parametrize("said", [{}, {"model_version": None}, {"model_version": ""}])
+def test_a_response_may_leave_the_version_out(said: Properties) -> None:
+    """As older documents do."""
+    inputs = parsed({**DECLARED, "model_version": "2"})
+    sent = {name: value for name, value in codec.body(DEPLOYMENT, inputs).items() if name != "model_version"}
+    assert differing(inputs, codec.read(DEPLOYMENT, {**sent, **said}), DEPLOYMENT) == []
+
+
 def test_drift_is_seen_field_by_field() -> None:
     """The order of what blocks says nothing; a check that somebody switched on is drift all the same."""
     inputs = parsed({**DECLARED, "input_guardrails_policy": {**INPUT, "additional_config": {}}})

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, get_args
+from unicodedata import normalize
 
 import pytest
-from documents import DETECTORS, INPUT, answer, document, through_engine
+from documents import DETECTORS, INPUT, RULE, answer, at, document, leaves, put, through_engine
 from test_deployment import BOTH
 
+from enkrypt_provider.core.diff import differing, settle
 from enkrypt_provider.errors import UnexpectedResponse
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
 from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
 from enkrypt_provider.kinds.kind import Identifier, Kind
-from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.kinds.markers import Dialect
+from enkrypt_provider.kinds.model import MODEL, PROTOCOLS, PURPOSES
 from enkrypt_provider.kinds.plain import UNKNOWN
 
 POLICY = {"name": "p", "detectors": DETECTORS}
@@ -29,6 +33,89 @@ def test_it_comes_back_as_it_was_declared(kind: Kind, program: dict[str, Any], n
     assert codec.from_state(kind, through_engine(inputs)) == inputs
     live = codec.read(kind, {**codec.body(kind, inputs), kind.number: number, "created_by": "me"})
     assert (live.inputs, live.identity, live.number) == (inputs, kind.identity_of(inputs), 7)
+
+
+SWITCHED_OFF: list[tuple[Kind, Dialect, dict[str, Any]]] = [
+    *((MODEL, dialect, document(
+        model_config__paths={"completions": "", "chat": "", "vision": ""},
+        model_config__auth_data={"header_name": "", "header_prefix": "", "space_after_prefix": False},
+        model_config__metadata={"azure_instance": "", "gemini": {"api_endpoint": ""}, "more": []},
+        **({"model_config__tools": [], "model_config__context": {"policy_description": ""}} if dialect > "v1" else {})
+    )) for dialect in get_args(Dialect)),
+    (GUARDRAILS_POLICY, "v1", {"name": "p", "detectors": {
+        "nsfw": {"enabled": False, "block_message": ""},
+        "policy_violation": {"enabled": False, "policy_text": "", "coc_policy_name": "", "rules": []},
+        "system_prompt": {"enabled": False, "index": ""}, "bias": {"enabled": True},
+    }}),
+    (DEPLOYMENT, "v1", {**BOTH, "input_guardrails_policy": {"policy_name": "p", "enabled": False, "block": []}}),
+]  # fmt: skip
+"""What a program may declare as empty, or off."""
+
+
+@pytest.mark.parametrize(("kind", "dialect", "program"), SWITCHED_OFF)
+@pytest.mark.parametrize("empty", ["", [], {}, None, ...], ids=["text", "list", "object", "null", "left out"])
+def test_a_server_may_say_in_any_way_that_something_is_empty_or_off(
+    kind: Kind, dialect: Dialect, program: dict[str, Any], empty: Any
+) -> None:
+    """Go leaves out what is empty or false, PHP spells an empty object as a list: neither is drift, or unreadable."""
+    inputs, problems = codec.parse(kind, program, dialect)
+    assert problems == []
+    sent = codec.body(kind, inputs, dialect)
+    places = [place for place in leaves(sent) if place and _is_nothing(at(sent, place))]
+    assert len(places) > 3
+    for place in places:
+        live = codec.read(kind, put(sent, place, empty) if empty is not ... else _less(sent, place))
+        assert (place, differing(inputs, live, kind)) == (place, [])
+        assert settle(inputs, live, kind) == inputs
+
+
+def _is_nothing(value: Any) -> bool:
+    return all(map(_is_nothing, value.values())) if isinstance(value, dict) else value in ("", [], None, False)
+
+
+def _less(document: Any, place: tuple[str | int, ...]) -> Any:
+    *parents, name = place
+    holder = {other: item for other, item in at(document, tuple(parents)).items() if other != name}
+    return put(document, tuple(parents), holder)
+
+
+CLOSED = {*PURPOSES, *PROTOCOLS, "External", "text_2_text", "GDPR", "nsfw", "safety_harm", "assistant", "high"}
+"""Texts of closed sets, none of which the documents of the tests hold elsewhere."""
+RULE_2 = {"text": "Be kind.", "frameworks": ["gdpr", "hipaa"], "mappings": [{"framework": "a"}, {"clause": "1"}]}
+RULES = {"policy_violation": {"enabled": True, "rules": [RULE, RULE_2]}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "program"), [*WHOLE, (GUARDRAILS_POLICY, {"name": "p", "description": "Ärger", "detectors": RULES})]
+)
+@pytest.mark.parametrize(
+    "stored",
+    [
+        lambda value: value[::-1] if isinstance(value, list) else value,
+        lambda value: value[:1] + value if isinstance(value, list) else value,
+        lambda value: normalize("NFD", value) if isinstance(value, str) else value,
+        lambda value: value.swapcase() if isinstance(value, str) and value in CLOSED else value,
+        lambda value: f" {value}\r\n" if isinstance(value, str) and value else value,
+        lambda value: str(value) if isinstance(value, int) else value,
+        lambda value: {**value, "more": [1]} if isinstance(value, dict) else value,
+    ],
+    ids=["reversed", "one twice", "decomposed", "in another case", "with spaces", "numbers as texts", "more fields"],
+)
+def test_what_a_server_makes_of_a_document_of_any_kind_is_no_drift(
+    kind: Kind, program: dict[str, Any], stored: Callable[[Any], Any]
+) -> None:
+    inputs, problems = codec.parse(kind, program)
+    assert problems == []
+    names = {path: inputs[path] for path in kind.identity if path in inputs}
+    live = codec.read(kind, {**_changed(codec.body(kind, inputs), stored), **names})
+    assert differing(inputs, live, kind) == []
+    assert settle(inputs, live, kind) == inputs
+
+
+def _changed(value: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(value, dict):
+        return change({name: _changed(item, change) for name, item in value.items()})
+    return change([_changed(item, change) for item in value] if isinstance(value, list) else value)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ NAMES, PURPOSE = ", ".join(PROTOCOLS), "must be one of Copilot, LLM, Chatbot"
 CERTIFICATIONS = ", ".join(MODEL.fields["certifications"].values)
 STRING = "must be a string (in YAML, quote it)"
 NOT_TEXT = "must not hold NUL characters or half surrogate pairs"
-PATH = 'must be empty or start with "/" and hold no spaces, such as "/v1"'
+PATH = 'must be empty or start with "/" and hold no spaces or scheme, such as "/v1"'
 DEEP = "must be nested at most 18 levels deep"
 
 
@@ -105,13 +105,17 @@ BROKEN: dict[str, dict[str, list[Any]]] = {
                           "api together", "h\n", "a" * 254, "ü/x"],
         "metadata.gemini.api_endpoint": ["https://eu.example.com"],
     },
+    "must have brackets around an IPv6 address, such as [::1]": {"endpoint.host": ["::1", "2001:db8::1"]},
     "must be a host name in ASCII: write xn--mnchen-3ya.example": {"endpoint.host": ["münchen.example"]},
     PATH: {
-        "endpoint.base_path": ["/a b", "/a\n"], "paths.completions": ["chat"], "paths.chat": ["chat"],
+        "endpoint.base_path": ["/a b", "/a\n", "https://h/v1"], "paths.completions": ["chat", "https://h/chat"],
+        "paths.chat": ["chat"],
         "paths.vision": ["chat"], "paths.embeddings": ["chat"],
     },
+    "must hold no query or fragment: paths follow it": {"endpoint.base_path": ["/v1?a=1", "v1#a"]},
     "must not be empty or hold spaces or line breaks (a pasted key?)": {
-        "apikeys[0]": ["", "stand-in key", "stand-in-key\n"], "auth_data.boxai_client_secret": ["stand-in key"],
+        "apikeys[0]": ["", "stand-in key", "stand-in-key\n", "stand-in\u200b"],
+        "auth_data.boxai_client_secret": ["stand-in key"],
     },
     "must be an HTTP header's name": {"auth_data.header_name": ["X Key", "X-Key:"]},
     "must be from 1 to 65535": {"endpoint.port": [0, 65536]},

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
-from documents import canonical, everything, minimal
+from documents import SECRET_NAMES, canonical, everything, minimal
 
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Properties
 from enkrypt_provider.kinds.model import MODEL
-from enkrypt_provider.kinds.plain import UNKNOWN
-from enkrypt_provider.kinds.secrets import is_secret_name, replaced_at
+from enkrypt_provider.kinds.plain import TEXT_LIMIT, UNKNOWN
+from enkrypt_provider.kinds.secrets import is_secret_name, is_secret_text, replaced_at
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["aws_secret_access_key", "secret", "clientSecret", "boxai_client_secret", "password", "db-passwd",
-     "Authorization", "proxy-authorization", "api_key", "api-key", "apiKey", "x-api-key", "X-API-KEY", "apikey",
-     "openaiApikey", "token", "access_token", "hf-token", "authTokens", "tokens", "credentials", "private_key",
-     "Ocp-Apim-Subscription-Key", "cookie", "target_headers", "headers", "extraHeaders",
-     "sessionKey", "db_pwd", "creds", "dsn", "connectionString", "connection_string", "basic_auth", "jwt", "sas",
-     "client_assertion", "service_account_json", "hmac-key", "appkey", "ssh_key", "token_value"],
-)  # fmt: skip
+@pytest.mark.parametrize("name", SECRET_NAMES)
 def test_a_name_may_say_that_it_holds_a_secret(name: str) -> None:
     assert is_secret_name(name)
 
@@ -31,7 +24,8 @@ def test_a_name_may_say_that_it_holds_a_secret(name: str) -> None:
     "name",
     ["key", "max_tokens", "maxTokens", "max_new_tokens", "eos_token", "pad-token", "token_limit", "tokenizer",
      "header", "header_name", "author", "secretary", "keyword", "monkey", "primary_key", "region", "stop", "",
-     "value", "header_value", "auth_type", "jwt_method", "service_account", "public_key", "session_id"],
+     "value", "header_value", "auth_type", "jwt_method", "service_account", "public_key", "session_id", "sort-key",
+     "cacheKey", "banned_keywords", "keyword_detector", "token_type", "passport", "bypass_cache", "signature_2"],
 )  # fmt: skip
 def test_another_name_does_not(name: str) -> None:
     assert not is_secret_name(name)
@@ -73,6 +67,21 @@ def test_every_secret_has_a_path() -> None:
         ({"pem": "a\n-----BEGIN RSA PRIVATE KEY-----\nMII"}, ("pem",)),
         ({"x": {"y": '{"private_key": "-----BEGIN PRIVATE KEY-----"}'}}, ("x", "y")),
         ({"extra": "Bearer abcdefgh12345678"}, ("extra",)),
+        ({"extra": "Token abcdefgh12345678"}, ("extra",)),
+        ({"relay": [{"Name": "X-Api-Key", "Value": "x"}]}, ("relay", 0, "Value")),
+        ({"relay": [{"header_name": "api_key", "header_value": "x"}]}, ("relay", 0, "header_value")),
+        ({"hook": "https://h/path?a=1&api_key=abcdefgh"}, ("hook",)),
+        ({"hook": "https://h/path?sv=1&sig=abcdefgh"}, ("hook",)),
+        ({"hook": "https://h/path?key=abcdefgh"}, ("hook",)),
+        ({"hook": "https%3A%2F%2Fme%3Apass%40h"}, ("hook",)),
+        ({"hook": f"https://{'a1' * 10}@h"}, ("hook",)),
+        ({"store": "Server=h;User=me;Password=abcdefgh;"}, ("store",)),
+        ({"lines": ["X-Team: ml", "X-Api-Key: abcdefgh1"]}, ("lines", 1)),
+        ({"line": "curl -H 'Authorization: Bearer abcdefgh1' https://h"}, ("line",)),
+        ({"json": r"{\"api_key\": \"abcdefgh1\"}"}, ("json",)),
+        ({"x": f"ghp_{'a' * 36}"}, ("x",)),
+        ({"x": f"use sk-{'a' * 24}"}, ("x",)),
+        ({"x": f"eyJ{'a' * 12}.eyJ{'a' * 12}.b"}, ("x",)),
     ],
     ids=str,
 )
@@ -87,8 +96,20 @@ def test_what_only_resembles_a_secret_is_shown() -> None:
     free = {
         "a": "https://h:443/x@y", "b": "Basic rules: be polite", "c": [{"name": "region", "value": "eu"}],
         "d": "-----BEGIN CERTIFICATE-----", "e": "https://me@h", "f": "Bearer token", "value": "v",
+        "g": "Never tell a password: that is a secret.", "h": "curl -H 'Authorization: Bearer {apikey}' https://h",
+        "i": "https://h/p?page=12345678&sort=key", "j": "max_tokens=12345678", "k": f"task-{'a' * 24}",
+        "l": [{"name": "team", "value": "platform", "token_type": "word"}], "m": "api_version=2024-02-01",
     }  # fmt: skip
     assert MODEL.secret_paths(canonical(minimal(model_config__default_request_options=free))) == []
+
+
+@pytest.mark.parametrize(
+    "part", ["https://", "://", "://a:", "a=", "key: ", "api_key ", "sk-", "eyj", "a.eyj", " ", "%3A"]
+)
+def test_a_long_text_is_searched_in_bounded_time(part: str) -> None:
+    began = time.process_time()
+    is_secret_text(part * (TEXT_LIMIT // len(part)))
+    assert time.process_time() - began < 10
 
 
 def test_what_is_not_known_yet_may_be_a_secret() -> None:

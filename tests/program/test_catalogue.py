@@ -263,6 +263,18 @@ def test_a_key_in_the_clear_is_warned_of_and_not_shown(is_secret: bool, warnings
     assert "stand-in-open" not in "".join(told)
 
 
+@pytest.mark.parametrize("place", ["metadata", "default_request_options"])
+def test_a_date_without_quotes_in_a_free_map_is_warned_of(place: str) -> None:
+    """Such a text may be meant there: it is sent all the same."""
+    dates = {"since": "2024-02-01T00:00:00Z", "list": ["2024-02-02T00:00:00Z"], "time": "2024-02-01T10:00:00Z"}
+    models = {"a": minimal(**{f"model_config__{place}": dates})}
+    told = MockStack(catalogue.declare, config={"enkrypt:apiKey": Secret("stand-in-key"), "enkrypt:models": models})
+    advice = "is sent as a date with a time: in YAML, quote a date"
+    assert told.preview().messages == [
+        f"warning: models.a.model_config.{place}.{path}: {advice}" for path in ("since", "list[0]")
+    ]
+
+
 def test_the_dialect_is_the_stacks() -> None:
     """In v2 a catalogue may say what v2 can say."""
     whole = everything("v2")

@@ -36,6 +36,7 @@ from enkrypt_provider.frontends.property_values import OWNER
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.program import args
+from enkrypt_provider.program.arguments import WrongArguments
 from enkrypt_provider.testing import MockStack
 from tools import generate
 
@@ -126,6 +127,14 @@ def test_every_spelling_declares_the_same(spelling: str) -> None:
     made = registered(lambda: EnkryptModel("m", **{**given, "model_config": SPELLINGS[spelling]()}))
     inputs = {k: v for k, v in cleared(made.inputs).items() if not k.startswith("__")}
     assert codec.parse(MODEL, inputs, "v2") == codec.parse(MODEL, WHOLE, "v2")
+
+
+def test_a_value_is_secret_by_the_name_beside_it() -> None:
+    pairs = [{"name": "X-Api-Key", "value": "stand-in"}, {"name": "X-Team", "value": "ml"}]
+    made = registered(lambda: EnkryptModel("m", **minimal(model_config__metadata={"relay": pairs})))
+    first, second = made.inputs["model_config"]["metadata"]["relay"]
+    assert (first["name"], cleared(first["value"]), second) == ("X-Api-Key", "stand-in", pairs[1])
+    assert isinstance(first["value"], Secret)
 
 
 @pytest.mark.parametrize("preview", [True, False])
@@ -223,6 +232,10 @@ def _untyped(cls: Any) -> Any:
             "is_compatible_with is required",
         ),
         (lambda: _untyped(EnkryptModel)("m", model_saved_name="m"), "m: model_config is required"),
+        (
+            lambda: _untyped(EndpointArgs)("api.together.xyz"),
+            "EndpointArgs: give each field by its name, such as host=…",
+        ),
         (
             lambda: EnkryptModel("m", **document(), opts=pulumi.ResourceOptions(import_="chat/v1")),
             "m: the engine cannot import a dynamic resource: leave out import_, and run "
@@ -359,6 +372,21 @@ def test_an_explicit_provider_takes_its_settings_as_strings_and_its_key_as_a_sec
 def test_an_explicit_provider_without_settings_has_the_defaults() -> None:
     """What is not given is not sent."""
     assert registered(lambda: EnkryptProvider("eu"), "eu").inputs == {}
+
+
+@pytest.mark.parametrize("package", [enkrypt_provider, native], ids=["dynamic", "native"])
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ("apiKey", '; did you mean "api_key"?'),
+        ("max_retry", '; did you mean "max_retries"?'),
+        ("x", "; there are api_key, endpoint, dialect, "),
+    ],
+)
+def test_a_setting_that_does_not_exist_is_refused_in_one_line(package: Any, wrong: str, hint: str) -> None:
+    with pytest.raises(WrongArguments) as caught:
+        package.EnkryptProvider("eu", **{wrong: "stand-in-key"})
+    assert str(caught.value).startswith(f"EnkryptProvider: {wrong} is not a setting{hint}")
 
 
 def test_gemini_and_metadata_may_be_args_too() -> None:

@@ -23,6 +23,7 @@ from ...core.controller import ACCOUNT, WITHHELD, Controller, Registered, Reques
 from ...core.database import Database
 from ...errors import ConfigurationError, EnkryptError, near_match, plain
 from ...kinds.kind import Kind, Properties
+from ...kinds.plain import inexact
 from ...kinds.registry import KINDS
 from ...kinds.shortened import shortened
 from ..backend import current_backend
@@ -80,7 +81,7 @@ class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
         olds, news = received(kind, request.olds), received(kind, request.news)
         result = self._controllers[kind].check(self._request(request, inputs=news, state=olds))
         account = self._account(kind)
-        problems = [*result.problems, *kept.leaving(kind, olds, account)]
+        problems = [*result.problems, *map(str, inexact(news)), *kept.leaving(kind, olds, account)]
         problems = [problem_in_package(kind, problem) for problem in problems]
         inputs = kept.with_account(differences.in_order_of(olds, result.inputs, kind), account)
         return provider_pb2.CheckResponse(inputs=inputs_message(kind, inputs), failures=_failures(problems))

@@ -191,34 +191,6 @@ def _live_with(**changed: Any) -> Live:
     return codec.read(MODEL, answer(**changed))
 
 
-@pytest.mark.parametrize(
-    "found",
-    [
-        pytest.param(_live_with(), id="another order"),
-        pytest.param(_live_with(model_config__apikeys=["*****"]), id="masked keys"),
-        pytest.param(_live_with(model_config__apikeys=[]), id="keys left out"),
-        pytest.param(_live_with(model_config__apikeys=None), id="null keys"),
-        pytest.param(_live_with(model_config__apikeys=["a", "b"]), id="more keys"),
-        pytest.param(_live_with(is_sample=False, created_by="me"), id="more fields"),
-        pytest.param(_live_with(model_config__is_verified=True), id="more fields of model_config"),
-        pytest.param(_live_with(model_config__endpoint__region="eu"), id="more fields of endpoint"),
-        pytest.param(_live_with(model_config__paths__vision="/v"), id="a path without a default"),
-        pytest.param(_live_with(model_config__rate_per_min=20), id="a field of v2"),
-        pytest.param(_live_with(model_config__input_modalities=["text"]), id="another field of v2"),
-        pytest.param(_live_with(model_config__model_jwt_config={"jwt_url": "https://h"}), id="a secret of v2"),
-        pytest.param(_live_with(model_config__custom_curl_command=""), id="an empty secret of v2"),
-        pytest.param(_live_with(model_config__endpoint__port=443.0), id="a float"),
-        pytest.param(_live_with(model_type=None), id="a field that v2 has not"),
-        pytest.param(_live_with(certifications=None), id="a null"),
-    ],
-)
-def test_what_a_server_masks_moves_or_adds_is_no_drift(found: Live) -> None:
-    """A refresh shows nothing where the server only says the same in another way."""
-    declared = canonical(document())
-    assert settle(declared, found) == declared
-    assert differing(declared, found) == []
-
-
 @pytest.mark.parametrize("place", FIELDS, ids=".".join)
 def test_drift_of_a_field_shows_as_that_field(place: tuple[str, ...]) -> None:
     """What somebody changed behind our back is seen, field by field; secrets and our own options aside."""
@@ -343,20 +315,6 @@ def test_options_are_ours_not_the_servers() -> None:
     """`adopt_existing` and its like stay as declared, whatever the server says of such a name."""
     declared = canonical(document(adopt_existing=True))
     assert settle(declared, _live_with(adopt_existing=False))["adopt_existing"] is True
-
-
-def test_where_nothing_is_declared_the_live_registration_is_all() -> None:
-    """A `get` has no arguments: it shows what is there."""
-    found = _live_with()
-    assert settle({}, found) == found.inputs
-
-
-def test_what_v2_cannot_say_is_kept_as_declared() -> None:
-    """A response in v2 lacks the vendor and the template: that is not their loss."""
-    declared = canonical(document())
-    found = codec.read(MODEL, codec.body(MODEL, declared, "v2"))
-    assert found.inputs["model_config"]["model_provider"] == ""
-    assert settle(declared, found) == declared
 
 
 def test_without_its_secrets_a_declaration_differs_from_itself() -> None:

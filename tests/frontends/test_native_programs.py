@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pulumi
@@ -14,11 +13,8 @@ from enkrypt_provider import (
     EnkryptModelArgs,
     InputPolicyArgs,
     ModelConfigArgs,
-    catalogue,
     native,
-    policy,
 )
-from enkrypt_provider.policy import PolicyViolation
 from enkrypt_provider.testing import CheckFailed, MockStack, assert_no_secret
 
 KEY = "stand-in-key-0001"
@@ -95,31 +91,6 @@ def test_a_mistake_fails_the_preview() -> None:
     with pytest.raises(CheckFailed) as failed:
         declaring(model_config__hosting_type="Extern").preview()
     assert "model_config.hosting_type: must be" in failed.value.problems[0]
-
-
-def test_a_policy_judges_native_models() -> None:
-    def program() -> None:
-        policy.enforce(policy.https_only)
-        native.EnkryptModel("m", **minimal(model_config__endpoint={"host": "h", "scheme": "http"}))
-
-    stack = MockStack(program)
-    with pytest.raises(PolicyViolation) as broken:
-        stack.preview()
-    line = "m: model_config.endpoint.scheme must be https (policy https_only, mandatory)"
-    assert broken.value.violations == [line]
-    assert stack.registry.models() == {}
-
-
-def test_a_catalogue_declares_native_models() -> None:
-    def program() -> None:
-        for name, arguments in catalogue.load().items():
-            native.EnkryptModel(name, **arguments)
-
-    stack = MockStack(
-        program, config={"enkrypt:endpoint": "embedded", "enkrypt:models": json.dumps({"a": minimal()})}
-    )
-    stack.up()
-    assert list(stack.registry.models()) == ["small/v1"]
 
 
 def test_functions_find_what_is_registered() -> None:

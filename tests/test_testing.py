@@ -18,6 +18,7 @@ import httpx
 import pulumi
 import pytest
 from documents import document, minimal
+from mocked import SERVER, Server
 from pulumi.automation import OutputValue
 
 import enkrypt_provider.native
@@ -44,16 +45,6 @@ pytest_plugins = ["enkrypt_provider.testing"]
 
 ROOT = Path(__file__).parent.parent
 KEY = "stand-in-key/+of a model"
-SERVER = "test:index:Server"
-
-
-class Server(pulumi.CustomResource):
-    """A resource of another provider."""
-
-    address: pulumi.Output[str]
-
-    def __init__(self, name: str, size: int = 1, **properties: Any) -> None:
-        super().__init__(SERVER, name, {"size": size, "address": None, **properties})
 
 
 def declaring(*, server: bool = False, **changes: Any) -> Callable[[], None]:

@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 from documents import everything, minimal
+from mocked import SERVER, Server
 
 from enkrypt_provider import (
     EndpointArgs,
@@ -18,15 +19,6 @@ from enkrypt_provider import (
 from enkrypt_provider.testing import CheckFailed, MockStack, assert_no_secret
 
 KEY = "stand-in-key-0001"
-
-
-class Server(pulumi.CustomResource):
-    """A resource of another provider, whose outputs a preview does not know."""
-
-    address: pulumi.Output[str]
-
-    def __init__(self, name: str) -> None:
-        super().__init__("test:index:Server", name, {"address": None})
 
 
 def declaring(**changes: Any) -> MockStack:
@@ -80,7 +72,7 @@ def test_arguments_may_be_objects_and_outputs_of_others() -> None:
         reached = ModelConfigArgs(is_compatible_with="openai", endpoint=EndpointArgs(host=address, base_path="v1"))
         native.EnkryptModel("m", EnkryptModelArgs(model_saved_name="small", model_config=reached))
 
-    stack = MockStack(program, resources={"test:index:Server": {"address": "llm.example.com"}})
+    stack = MockStack(program, resources={SERVER: {"address": "llm.example.com"}})
     assert stack.preview().resources["m"].change == "create"
     stack.up()
     endpoint = stack.registry.models()["small/v1"]["model_config"]["endpoint"]

@@ -15,11 +15,11 @@ from pulumi.runtime.proto import provider_pb2
 
 from enkrypt_provider import __version__
 from enkrypt_provider.emulator import Fault
-from enkrypt_provider.frontends.property_values import Secret, from_engine
+from enkrypt_provider.frontends.property_values import Secret, clear, from_engine
 from enkrypt_provider.testing import Emulator
 from enkrypt_provider.testing.emulator import emulator
 
-from .plugin_engine import CallFailed, Engine, Held, plain, running
+from .plugin_engine import CallFailed, Engine, Held, running
 
 Diff = provider_pb2.DiffResponse
 Kind = provider_pb2.PropertyDiff
@@ -278,7 +278,7 @@ def test_a_refresh_asks_again_about_a_model_that_did_not_answer(engine: Engine, 
     with pytest.raises(CallFailed, match="does not answer: unhealthy: no route") as failed:
         engine.read("chat", "chat/v1", held)
     found = failed.value.failed
-    assert (found.id, plain(from_engine(found.inputs))) == ("chat/v1", inputs)
+    assert (found.id, clear(from_engine(found.inputs))) == ("chat/v1", inputs)
     assert from_engine(found.properties) == held.outputs
     with pytest.raises(CallFailed, match="does not answer"):  # an option is not sent: the model is asked all the same
         engine.update("chat", held, {**declared, "adoptExisting": True})
@@ -302,7 +302,7 @@ def test_a_protected_model_does_not_leave_its_account(engine: Engine, tmp_path: 
     held = engine.read("chat", "chat/v1", held)
     with emulator(tmp_path / "there.db") as there, running() as moved:
         moved.configure(endpoint=there.url, apiKey=Secret(there.key))
-        _, problems = moved.check("chat", chat(), plain(held.inputs))
+        _, problems = moved.check("chat", chat(), clear(held.inputs))
     line = "chat/v1 is protected from deletion and replacement, and enkrypt:endpoint names another account: set the "
     assert [problem[: len(line)] for problem in problems] == [line] * is_protected
 

@@ -17,7 +17,6 @@ from documents import canonical, document, through_engine
 from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 from pulumi.dynamic.dynamic import serialize_provider
 
-from enkrypt_provider import provider as module
 from enkrypt_provider.core.controller import Controller
 from enkrypt_provider.errors import ConfigurationError, EnkryptError, ModelNotFound
 from enkrypt_provider.provider import (
@@ -81,20 +80,8 @@ def test_a_configured_provider_is_not_what_is_pickled(provider: EnkryptModelProv
     assert serialize_provider(EnkryptModelProvider()) == STORED
 
 
-def test_declaring_loads_no_http_client() -> None:
-    """A program that only declares models pays for neither an HTTP client nor the schema."""
-    code = "import sys, enkrypt_provider; print(sorted({'httpx', 'pydantic', 'flask'} & set(sys.modules)))"
-    found = subprocess.run([sys.executable, "-c", code], cwd=_root(), capture_output=True, text=True, check=True)
-    assert found.stdout == "[]\n"
-
-
 def _root() -> Path:
     return Path(__file__).parent.parent
-
-
-def test_the_pickle_is_not_secret() -> None:
-    """A class's name is nothing to encrypt in every state."""
-    assert EnkryptModelProvider.serialize_as_secret_always is False
 
 
 # ---- the operations, as the engine calls them
@@ -219,12 +206,3 @@ def test_the_engines_own_host_can_run_it(tmp_path: Path) -> None:
         [sys.executable, "-c", textwrap.dedent(code)], cwd=_root(), capture_output=True, text=True, check=True
     )
     assert run.stdout == "Test_Model/1\n"
-
-
-def test_the_module_path_is_a_storage_format() -> None:
-    """The class is where every state looks for it."""
-    assert (EnkryptModelProvider.__module__, EnkryptModelProvider.__qualname__) == (
-        "enkrypt_provider.provider",
-        "EnkryptModelProvider",
-    )
-    assert module.EnkryptModelProvider is EnkryptModelProvider

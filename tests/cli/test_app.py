@@ -30,8 +30,8 @@ from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import Settings
 
-from .fake_engine import Project, encrypted
-from .typing_commands import KEY, POLICY, Api, Start, Type, Typed, model
+from .fake_engine import Project
+from .typing_commands import KEY, POLICY, Api, Begin, Start, Type, Typed, model
 
 ROOT = Path(__file__).resolve().parents[2]
 WHOLE = {name: value for name, value in everything().items() if name not in MODEL.options}
@@ -485,11 +485,9 @@ def test_without_settings_the_error_says_what_to_set(typed: Type) -> None:
     assert found.err.count("\n") == 1
 
 
-def test_a_stacks_settings_are_used(project: Project, start: Start, typed: Type) -> None:
+def test_a_stacks_settings_are_used(begin: Begin, typed: Type) -> None:
     """With --stack the key and the endpoint are the configuration's, and an option goes before them."""
-    api = start()
-    api.add(model("a"))
-    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": api.url})
+    begin(model("a"))
     assert typed("list", "--stack", "dev").out.startswith("a\tv1\t")
     assert "must be https" in typed("list", "--stack", "dev", "--endpoint", "http://example.com").err
     assert typed("list", "--stack", "dev", "--dialect", "v2").code == 0

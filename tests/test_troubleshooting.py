@@ -15,7 +15,7 @@ from typing import Any, Final
 import pulumi
 import pytest
 from core.machines import Api, Machine
-from documents import minimal, without_secrets
+from documents import canonical, minimal, without_secrets
 from mocked import run
 
 import enkrypt_provider
@@ -28,7 +28,6 @@ from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.frontends.dynamic import DynamicFrontend
 from enkrypt_provider.frontends.property_values import OWNER
-from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
 from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
 from enkrypt_provider.kinds.kind import Kind
@@ -83,9 +82,7 @@ def opened(properties: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def declared(**changed: Any) -> dict[str, Any]:
     """The canonical inputs of a model."""
-    inputs, problems = codec.parse(MODEL, {**CHAT, **changed})
-    assert problems == []
-    return inputs
+    return canonical({**CHAT, **changed})
 
 
 Scene = Callable[[World], Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from documents import minimal
+from documents import canonical, minimal
 
 from enkrypt_provider.cli import main
 from enkrypt_provider.emulator import create_app, serve_in_thread
@@ -63,8 +63,7 @@ class Api:
     def add(self, *registrations: Mapping[str, Any], kind: Kind = MODEL) -> None:
         """Registers models, or another kind, given by their arguments."""
         for arguments in registrations:
-            inputs, problems = codec.parse(kind, arguments, self._dialect)
-            assert problems == []
+            inputs = canonical(arguments, kind, self._dialect)
             self.send(kind.calls.path(kind.calls.add), codec.body(kind, inputs, self._dialect))
 
     def add_all(self) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
-from documents import BOXAI, at, minimal
+from documents import BOXAI, at, canonical, minimal
 from hypothesis import given, settings
 from pydantic import BaseModel
 
@@ -63,12 +64,7 @@ def test_the_provider_sends_what_the_client_sends(official: OfficialClient) -> N
 # ---- what one of the two has and the other has not
 
 
-def parsed(program: Properties) -> Properties:
-    """Canonical inputs of v2."""
-    inputs, problems = codec.parse(MODEL, program, "v2")
-    assert not problems, problems
-    return inputs
-
+parsed = partial(canonical, dialect="v2")
 
 LEFT_OUT: dict[str, tuple[Json, Json]] = {
     "model_name": ("", "gpt-4o-mini"),

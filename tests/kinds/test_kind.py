@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from documents import DETECTORS, INPUT, answer, document, through_engine
+from documents import DETECTORS, INPUT, answer, canonical, document, through_engine
 from test_deployment import BOTH
 
 from enkrypt_provider.errors import UnexpectedResponse
@@ -24,8 +24,7 @@ WHOLE = [(MODEL, document()), (GUARDRAILS_POLICY, POLICY), (DEPLOYMENT, BOTH)]
 @pytest.mark.parametrize("number", [7, "7", 7.0])
 def test_it_comes_back_as_it_was_declared(kind: Kind, program: dict[str, Any], number: Any) -> None:
     """Through the engine, whose numbers are floats, to the API and back; its own number may come as a text."""
-    inputs, problems = codec.parse(kind, program)
-    assert problems == []
+    inputs = canonical(program, kind)
     assert codec.from_state(kind, through_engine(inputs)) == inputs
     live = codec.read(kind, {**codec.body(kind, inputs), kind.number: number, "created_by": "me"})
     assert (live.inputs, live.identity, live.number) == (inputs, kind.identity_of(inputs), 7)

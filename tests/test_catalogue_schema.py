@@ -39,6 +39,7 @@ DEPLOYMENT: dict[str, Any] = {
     "input_guardrails_policy": {**USED, "additional_config": {"pii_redaction": True}},
     "output_guardrails_policy": {**USED, "block": ["relevancy"], "additional_config": {"relevancy": True}},
 }
+OK = (0, "ok -- validation done\n")
 REFERENCES = ({"secret": "llmKey"}, {"config": "llmHost"})
 
 
@@ -70,27 +71,47 @@ def test_the_stacks_of_this_repository_pass() -> None:
         assert (file.parent / named[1]).resolve() == generate.SCHEMA
 
 
-@pytest.mark.parametrize("dialect", ["v1", "v2"])
-def test_a_model_with_every_field_passes(dialect: Any, tmp_path: Path) -> None:
-    """No field that the provider takes is refused, nor a model with as few as may be."""
-    file = stack_file(tmp_path, dialect=dialect, all=everything(dialect), least=minimal())
-    assert checked(file) == (0, "ok -- validation done\n")
+def every_kind(dialect: Any) -> dict[str, dict[str, Any]]:
+    """Entries of each section, with every field and with as few as may be."""
+    return {
+        "models": {"all": everything(dialect), "least": minimal()},
+        "policies": {"all": POLICY},
+        "deployments": {"all": DEPLOYMENT},
+    }
 
 
 @pytest.mark.parametrize("dialect", ["v1", "v2"])
-@pytest.mark.parametrize(("section", "entry"), [("policies", POLICY), ("deployments", DEPLOYMENT)])
-def test_the_other_kinds_pass_in_both_dialects(
-    section: str, entry: dict[str, Any], dialect: str, tmp_path: Path
-) -> None:
-    """All their fields, and references in the place of some."""
-    referring = {**entry, "name": REFERENCES[1], "deletion_protection": REFERENCES[1]}
-    file = stack_file(tmp_path, dialect=dialect, section=section, one=entry, other=referring)
-    assert checked(file) == (0, "ok -- validation done\n")
+@pytest.mark.parametrize("section", ["models", "policies", "deployments"])
+def test_what_the_provider_takes_passes(section: str, dialect: str, tmp_path: Path) -> None:
+    """No field is refused, nor `{secret: NAME}` and `{config: NAME}` for a text, a number, a list or an object."""
+    entries = every_kind(dialect)[section]
+    if section == "models":
+        for name, reference in zip(("secret", "config"), REFERENCES, strict=True):
+            endpoint = {"host": reference, "port": reference}
+            config = {"apikeys": [reference], "paths": reference, "endpoint": endpoint}
+            least = minimal(**{f"model_config__{field}": value for field, value in config.items()})
+            entries[name] = {**least, "certifications": reference}
+    else:
+        entries["referring"] = {**entries["all"], "name": REFERENCES[1], "deletion_protection": REFERENCES[1]}
+    assert checked(stack_file(tmp_path, dialect=dialect, section=section, **entries)) == OK
 
 
 @pytest.mark.parametrize(
     ("section", "slip", "said"),
     [
+        ("models", minimal(model_config__endpoint={"host": "h", "hots": "h"}), "endpoint: .*'hots' was unexpected"),
+        (
+            "models",
+            minimal(model_config__endpoint={"host": "h", "port": 99999}),
+            "port: 99999 is greater than the max",
+        ),
+        ("models", minimal(model_config__endpoint={}), "'host' is a required property"),
+        ("models", minimal(model_config__apikeys=[{"secrte": "llmKey"}]), "apikeys"),
+        ("models", minimal(model_config__model_version=1), "model_version: 1 is not of type 'string'"),
+        ("models", minimal(model_config__tools=[]), "'tools' was unexpected"),  # of dialect v2
+        ("models", minimal(testing_for="LLMs"), "testing_for: 'LLMs' is not one of"),
+        ("models", minimal(model_saved_name="a" * 33), "model_saved_name: .* is too long"),
+        ("models", minimal(model_id=7), "'model_id' was unexpected"),  # the server sets it
         ("policies", {"detectors": {"nfsw": {"enabled": True}}}, "detectors: .*'nfsw' was unexpected"),
         ("policies", {"detectors": {"nsfw": {}}}, "'enabled' is a required property"),
         ("policies", {"name": "a" * 33}, "name: .* is too long"),
@@ -99,45 +120,10 @@ def test_the_other_kinds_pass_in_both_dialects(
     ],
     ids=str,
 )
-def test_a_slip_in_another_kind_is_told_where_it_is(
-    section: str, slip: dict[str, Any], said: str, tmp_path: Path
-) -> None:
-    whole = POLICY if section == "policies" else DEPLOYMENT
-    code, printed = checked(stack_file(tmp_path, section=section, one={**whole, **slip}))
-    assert code == 1
-    assert re.search(said, printed), printed
-
-
-@pytest.mark.parametrize("reference", REFERENCES, ids=str)
-def test_a_reference_stands_for_any_value(reference: dict[str, str], tmp_path: Path) -> None:
-    """`{secret: NAME}` and `{config: NAME}` are taken for a text, a number, a list, an item and an object."""
-    model = minimal(
-        certifications=reference,
-        model_config__endpoint={"host": reference, "port": reference},
-        model_config__apikeys=[reference],
-        model_config__paths=reference,
-    )
-    assert checked(stack_file(tmp_path, chat=model))[0] == 0
-
-
-@pytest.mark.parametrize(
-    ("slip", "said"),
-    [
-        ({"model_config__endpoint": {"host": "h", "hots": "h"}}, "endpoint: .*'hots' was unexpected"),
-        ({"model_config__endpoint": {"host": "h", "port": 99999}}, "port: 99999 is greater than the maximum"),
-        ({"model_config__endpoint": {}}, "'host' is a required property"),
-        ({"model_config__apikeys": [{"secrte": "llmKey"}]}, "apikeys"),
-        ({"model_config__model_version": 1}, "model_version: 1 is not of type 'string'"),
-        ({"model_config__tools": []}, "'tools' was unexpected"),  # of dialect v2
-        ({"testing_for": "LLMs"}, "testing_for: 'LLMs' is not one of"),
-        ({"model_saved_name": "a" * 33}, "model_saved_name: .* is too long"),
-        ({"model_id": 7}, "'model_id' was unexpected"),  # the server sets it
-    ],
-    ids=str,
-)
-def test_a_slip_is_told_where_it_is(slip: dict[str, Any], said: str, tmp_path: Path) -> None:
+def test_a_slip_is_told_where_it_is(section: str, slip: dict[str, Any], said: str, tmp_path: Path) -> None:
     """The message names the field and its rule, as the preview would."""
-    code, printed = checked(stack_file(tmp_path, chat=minimal(**slip)))
+    entry = {**every_kind("v1")[section]["all"], **slip} if section != "models" else slip
+    code, printed = checked(stack_file(tmp_path, section=section, one=entry))
     assert code == 1
     assert re.search(said, printed), printed
 

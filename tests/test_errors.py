@@ -64,11 +64,6 @@ def test_the_tree_is_by_who_is_to_blame(error: type[EnkryptError], parent: type[
     assert getattr(enkrypt_provider, error.__name__) is error
 
 
-def test_the_console_shows_a_short_public_name() -> None:
-    """The name that precedes a message is one that a person can import."""
-    assert f"{ModelNotFound.__module__}.{ModelNotFound.__qualname__}" == "enkrypt_provider.ModelNotFound"
-
-
 def test_a_rejection_ends_with_the_request_id_where_there_is_one() -> None:
     """It is part of the line, so that a copied line is enough for support."""
     error = RequestRejected("create a/v1: 400", status=400, request_id="abc\n123")

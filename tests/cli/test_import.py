@@ -418,7 +418,7 @@ def test_patterns_choose(begin: Begin, typed: Type) -> None:
 def test_a_declared_model_is_imported_as_declared(begin: Begin, project: Project, typed: Type) -> None:
     """An entry for it keeps its name and its secrets; what differs is told, since the next up changes it."""
     begin(model("a", "sk-a"), model("b", "sk-b"))
-    mine = model("a", {"secret": "vendor"}, model_name="mine")
+    mine = {**model("a", {"secret": "vendor"}, model_name="mine"), "deletion_protection": True}
     models = {"enkrypt:models": {"mine": mine}, "enkrypt:vendor": encrypted("sk-a")}
     project.configure({**project.config(), **models})
     ran = typed("import")
@@ -426,7 +426,8 @@ def test_a_declared_model_is_imported_as_declared(begin: Begin, project: Project
     assert "mine: its declaration differs from what is registered; the next `up` changes model_name." in ran.out
     assert ran.out.endswith("\n  pulumi up --stack dev\n")
     assert list(resources()) == ["mine", "b"]
-    assert resources()["mine"]["inputs"]["model_name"] == ""
+    inputs = resources()["mine"]["inputs"]
+    assert (inputs["model_name"], inputs["deletion_protection"]) == ("", True)
     assert project.config()["enkrypt:models"] == {
         "mine": mine,
         "b": model("b", {"secret": "b_apikey"}),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from documents import minimal
 from mocked import Registered, run
 
@@ -25,15 +22,11 @@ from enkrypt_provider import (
     TopicDetectorArgs,
     outputs,
 )
-from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
 from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
 from enkrypt_provider.kinds.kind import Kind
 from enkrypt_provider.kinds.registry import KINDS
-from enkrypt_provider.testing import MockStack
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "guard-a-model.md"
-BLOCKS = re.findall(r"```\w+\n# (\S+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 DETECTORS: dict[str, Any] = {
     "nsfw": {"enabled": True, "block_message": "No."}, "topic_detector": {"enabled": True, "topic": ["science"]},
 }  # fmt: skip
@@ -103,37 +96,3 @@ def test_a_deployment_takes_the_names_of_what_it_depends_on() -> None:
 
     made = run(program).resources["d"]
     assert declared(made) == {"name": "d", "model_saved_name": "small", "model_version": "v1"}
-
-
-def test_the_pages_program_declares_all_three() -> None:
-    """What docs/how-to/guard-a-model.md shows is whole, and each takes the other's outputs."""
-    made = run(lambda: exec(BLOCKS[0][1], {})).resources  # noqa: S102 - a program of our own docs
-    assert set(made) == {"chat", "guardrails", "deployment"}
-    deployed = declared(made["deployment"])
-    assert (deployed["model_saved_name"], deployed["model_version"]) == ("support-chat", "v1")
-    for kind, name in ((GUARDRAILS_POLICY, "guardrails"), (DEPLOYMENT, "deployment")):
-        assert codec.parse(kind, declared(made[name]))[1] == []
-
-
-def test_the_pages_catalogue_and_look_ups_work_on_one_account() -> None:
-    """The catalogue's deployment depends on the other two; another program finds what it registered."""
-    (_, settings), (_, program), (name, caller) = BLOCKS[1:]
-    values = {key: given["value"] for key, given in yaml.safe_load(settings)["config"].items()}
-    config = {**values, "enkrypt:endpoint": "embedded"}
-    one = MockStack(lambda: exec(program, {}), config=config)  # noqa: S102 - a program of our own docs
-    made = one.up()
-    assert made.outputs == {"deployments": {"deployment": "support"}}
-    assert made.messages == []
-    assert set(made.resources["deployment"].dependencies) == {
-        made.resources["chat"].urn, made.resources["guardrails"].urn,
-    }  # fmt: skip
-    assert name == "caller/__main__.py"
-    account = {"enkrypt:endpoint": one.registry.endpoint}
-    theirs = MockStack(lambda: exec(caller, {}), config=account, registry=one.registry)  # noqa: S102 - as above
-    assert theirs.up().outputs == {
-        "model": "support-chat/v1",
-        "policies": ["support"],
-        "policy": one.registry.policies()["support"]["policy_id"],
-    }
-    one.destroy()
-    assert one.registry.deployments() == {}

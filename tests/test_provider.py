@@ -84,6 +84,11 @@ def _root() -> Path:
     return Path(__file__).parent.parent
 
 
+def test_the_pickle_is_not_secret() -> None:
+    """A class's name is nothing to encrypt in every state."""
+    assert EnkryptModelProvider.serialize_as_secret_always is False
+
+
 # ---- the operations, as the engine calls them
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 import pprint
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -189,16 +188,6 @@ def test_a_rate_limit_is_one_rate_or_several(text: Any, rates: Rates) -> None:
 def test_an_account_is_its_endpoint_however_it_is_spelled(endpoint: str, account: str) -> None:
     """Case, default port, slash and dot at the end make no difference; another port or path does."""
     assert configured(endpoint=endpoint).account == account
-
-
-def test_the_account_of_the_embedded_emulator_moves_with_its_folder(tmp_path: Path) -> None:
-    """Its database holds an id; another database is another account."""
-    first, second = tmp_path / "first", tmp_path / "second"
-    account = configured(endpoint=f"embedded:{first / 'emulator.sqlite'}").account
-    assert re.fullmatch("emulator:[0-9a-f]{16}", account)
-    assert configured(endpoint=f"embedded:{second / 'emulator.sqlite'}").account != account
-    first.rename(tmp_path / "moved")
-    assert configured(endpoint=f"embedded:{tmp_path / 'moved' / 'emulator.sqlite'}").account == account
 
 
 @pytest.mark.parametrize("endpoint", ["embedded", "embedded:other.sqlite", "http://127.0.0.1:8787", "HTTP://[::1]"])

@@ -93,21 +93,21 @@ def test_up_refuses_before_anything_is_registered() -> None:
     assert broken.registry.models() == {}
 
 
-def test_two_models_of_one_identity_are_refused() -> None:
-    """What `check` knows of the whole program is known here too."""
-
-    def twice() -> None:
-        for name in ("a", "b"):
-            EnkryptModel(name, **minimal())
-
-    with pytest.raises(CheckFailed, match=r"small/v1 is declared twice, here and as '[ab]'"):
-        stack(twice).preview()
+def twice() -> None:
+    for name in ("a", "b"):
+        EnkryptModel(name, **minimal())
 
 
-def test_a_wrong_setting_is_refused() -> None:
-    """The stack's configuration is read as the provider reads it."""
-    with pytest.raises(CheckFailed, match="enkrypt:endpoint must be https"):
-        stack(config={"enkrypt:endpoint": "http://api.example.com"}).preview()
+@pytest.mark.parametrize(
+    ("program", "config", "line"),
+    [
+        (twice, {}, r"small/v1 is declared twice, here and as '[ab]'"),
+        (None, {"enkrypt:endpoint": "http://api.example.com"}, "enkrypt:endpoint must be https"),
+    ],
+)
+def test_what_a_check_knows_of_the_program_and_its_stack_is_known(program: Any, config: Any, line: str) -> None:
+    with pytest.raises(CheckFailed, match=line):
+        stack(program, config=config).preview()
 
 
 def test_the_dialect_is_the_configured_one() -> None:
@@ -313,21 +313,9 @@ def test_mocks_of_other_resources_are_dicts_or_functions() -> None:
     assert (made.outputs, made.resources["s"].id) == ({"s": "s-3"}, "i-1")
 
 
-def test_resources_of_one_name_are_told_apart() -> None:
-    """Where several have one name, it is TYPE::NAME."""
-
-    def program() -> None:
-        Server("m")
-        EnkryptModel("m", **minimal())
-
-    assert set(stack(program).preview().resources) == {
-        f"{SERVER}::m",
-        "pulumi-python:dynamic/enkrypt:EnkryptModel::m",
-    }
-
-
 def test_a_component_has_its_children() -> None:
-    """Components register outputs of their own; a child's URN names its parent's type."""
+    """Components register outputs of their own; a child's URN names its parent's type. Two of one name are told apart
+    by TYPE::NAME."""
 
     class Llm(pulumi.ComponentResource):
         def __init__(self, name: str) -> None:
@@ -568,11 +556,6 @@ def test_the_emulator_is_served(enkrypt_emulator: Emulator) -> None:
     assert list(api.models()) == ["Test_Model/1"]
     assert api.calls() == ["list_models", "add_model Test_Model/1"]
     assert api.calls() == []
-
-
-def test_the_emulator_is_the_tests_own(enkrypt_emulator: Emulator) -> None:
-    """Nothing of another test is in it."""
-    assert (enkrypt_emulator.models(), enkrypt_emulator.calls()) == ({}, [])
 
 
 def test_the_dial_takes_faults_and_dicts(enkrypt_emulator: Emulator) -> None:

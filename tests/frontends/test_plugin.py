@@ -27,12 +27,6 @@ KEY = "stand-in-key-0001"
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[Emulator]:
-    with emulator(tmp_path / "api.db") as found:
-        yield found
-
-
-@pytest.fixture
 def engine(api: Emulator) -> Iterator[Engine]:
     with running() as found:
         found.configure(endpoint=api.url, apiKey=Secret(api.key), maxRetries="1")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
 from enkrypt_provider.kinds.kind import Kind
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.kinds.registry import KINDS
-from enkrypt_provider.testing import Emulator, emulator
+from enkrypt_provider.testing import Emulator
 
 from .plugin_engine import CallFailed, Engine, Held, running
 
@@ -52,12 +51,6 @@ CHANGED: dict[Kind, tuple[tuple[str, ...], Any]] = {
 def kind(request: pytest.FixtureRequest) -> Kind:
     found: Kind = request.param
     return found
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Emulator]:
-    with emulator(tmp_path / "api.db") as found:
-        yield found
 
 
 @pytest.fixture

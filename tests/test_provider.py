@@ -92,7 +92,7 @@ def test_the_pickle_is_not_secret() -> None:
 # ---- the operations, as the engine calls them
 
 
-def test_each_operation_is_the_front_ends(provider: EnkryptModelProvider) -> None:
+def test_each_operation_is_the_front_ends(provider: EnkryptModelProvider, tmp_path: Path) -> None:
     """From check to delete, on the emulator that the configuration names; what each does is in tests/frontends."""
     inputs = provider.check({}, document()).inputs
     created = provider.create(through_engine(inputs))
@@ -101,10 +101,7 @@ def test_each_operation_is_the_front_ends(provider: EnkryptModelProvider) -> Non
     assert provider.diff(created.id, outs, changed).changes is True
     assert (provider.update(created.id, outs, changed).outs or {})["model_name"] == "new"
     assert provider.read(created.id, outs).id == created.id
-    later = EnkryptModelProvider()
-    later._frontend = type(provider._frontend).configured(
-        {"enkrypt:endpoint": f"embedded:{provider._frontend.controller.registrations.client.settings.database}"}.get
-    )
+    later = configured(endpoint=f"embedded:{tmp_path}/emulator.sqlite")
     assert later.delete(created.id, outs) is None
 
 

@@ -14,13 +14,10 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pulumi.output import UNKNOWN
-from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
 from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.errors import ConfigurationError
-from enkrypt_provider.frontends.dynamic import DynamicFrontend
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import (
     DEFAULT_ENDPOINT,
@@ -92,15 +89,6 @@ def test_a_key_is_all_that_must_be_said() -> None:
 def test_a_setting_is_read_as_pulumi_hands_it_over(name: str, value: Any, field: str, expected: object) -> None:
     """A setting may be a string, a number or empty; what is empty has its default."""
     assert getattr(configured(**{name: value}), field) == expected
-
-
-@pytest.mark.parametrize("unknown", [UNKNOWN, UNKNOWN_TEXT])
-def test_a_setting_that_is_not_known_yet_has_its_default(unknown: object) -> None:
-    """At a preview an explicit provider's may be another resource's output."""
-    given = {"enkrypt:apiKey": SECRET, "enkrypt:endpoint": "https://h", "enkrypt:timeout": unknown}
-    assert DynamicFrontend.configured(given.get).controller.registrations.client.settings.timeout == 30.0
-    without_key = DynamicFrontend.configured({"enkrypt:apiKey": unknown}.get)
-    assert [failure.reason for failure in without_key.check({}, {}).failures] == [NO_KEY]
 
 
 WRONG: list[tuple[str, str, list[str]]] = [

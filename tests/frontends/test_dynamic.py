@@ -9,6 +9,7 @@ import pytest
 from core.machines import KEY, SAMPLES, Api, Machine, model, urn
 from documents import canonical, document, through_engine, without_secrets
 from pulumi.output import UNKNOWN, Unknown
+from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
 from enkrypt_provider.core.controller import ACCOUNT
 from enkrypt_provider.errors import EnkryptError
@@ -16,6 +17,7 @@ from enkrypt_provider.frontends.dynamic import DynamicFrontend
 from enkrypt_provider.frontends.property_values import OWNER
 from enkrypt_provider.kinds.kind import Kind
 from enkrypt_provider.kinds.registry import KINDS
+from enkrypt_provider.settings import NO_KEY
 
 
 @pytest.fixture
@@ -92,13 +94,6 @@ def test_the_resource_is_known_by_what_check_was_told(frontend: DynamicFrontend,
     assert again.create(through_engine(again.check({}, news("a")).inputs)).id == "x/1"
 
 
-def test_two_resources_of_one_identity_are_refused(frontend: DynamicFrontend) -> None:
-    assert reasons(frontend, news("one")) == []
-    assert reasons(frontend, news("two")) == [
-        "x/1 is declared twice, here and as 'one': give one of them another model_version"
-    ]
-
-
 @pytest.mark.parametrize("owner", [None, ""])
 def test_resources_that_do_not_say_who_they_are_are_not_compared(
     frontend: DynamicFrontend, owner: str | None
@@ -124,10 +119,15 @@ def test_each_broken_rule_is_a_failure(frontend: DynamicFrontend) -> None:
     ]
 
 
-def test_settings_that_are_not_known_yet_are_as_if_not_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("unknown", [UNKNOWN, UNKNOWN_TEXT])
+def test_settings_that_are_not_known_yet_are_as_if_not_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, unknown: Any
+) -> None:
     """A provider's key may be another resource's output: at preview its environment's stands in, or none."""
+    settings = {"enkrypt:apiKey": unknown, "enkrypt:timeout": unknown}
+    assert reasons(DynamicFrontend.configured(settings.get), news()) == [NO_KEY]
     monkeypatch.setenv("ENKRYPTAI_API_KEY", KEY)
-    settings = {"enkrypt:apiKey": UNKNOWN, "enkrypt:endpoint": f"embedded:{tmp_path / 'e.sqlite'}"}
+    settings["enkrypt:endpoint"] = f"embedded:{tmp_path / 'e.sqlite'}"
     assert reasons(DynamicFrontend.configured(settings.get), news()) == []
 
 

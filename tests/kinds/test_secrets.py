@@ -106,6 +106,8 @@ def test_the_texts_of_secrets() -> None:
         "stand-in-key-1",
         "stand-in-key-2",
     ]
+    odd: list[Any] = [{}, {"model_config": None}, {"model_config": {"apikeys": [1, None, {"a": []}]}}]
+    assert [MODEL.secret_texts(nothing) for nothing in odd] == [(), (), ()]
 
 
 @pytest.mark.parametrize(

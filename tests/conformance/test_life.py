@@ -62,36 +62,6 @@ def test_the_client_reads_what_was_registered_in_v1(person: Person, database: Pa
     assert person.models()["models"] == [seen]
 
 
-def test_the_client_cannot_send_its_own_jwt_object(person: Person, official: OfficialClient) -> None:
-    """The client's JWT class is none that its own request can encode: a user must put a dictionary in its place."""
-    with pytest.raises(Raised) as caught:
-        official("add_model_as_it_is", url=person.url, key=person.key, config=written("jwt"))
-    assert caught.value.message == "Object of type ModelJwtConfig is not JSON serializable"
-
-
-@pytest.mark.parametrize(
-    ("place", "field", "value", "kind"),
-    [
-        ("", "status", "active", "TypeError"),
-        ("model_config", "is_verified", True, "TypeError"),
-        ("auth_data", "token", "x", "TypeError"),
-        ("auth_data", "boxai_client_id", "x", "TypeError"),
-        ("model_config", "model_jwt_config", None, "AttributeError"),
-        ("model_config", "custom_headers", None, "TypeError"),
-    ],
-)
-def test_the_clients_reader_is_strict(
-    person: Person, official: OfficialClient, place: str, field: str, value: Json, kind: str
-) -> None:
-    """It breaks on fields that it does not know and on nulls: the emulator answers with neither, as a server must."""
-    answer = person.add(written("hosted"))["data"]
-    config = answer["model_config"]
-    {"": answer, "model_config": config, "auth_data": config["auth_data"]}[place][field] = value
-    with pytest.raises(Raised) as caught:
-        official("read", answer=answer)
-    assert caught.value.kind == kind
-
-
 # ---- errors
 
 

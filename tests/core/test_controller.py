@@ -49,6 +49,17 @@ def test_check_returns_the_canonical_form_and_calls_nothing(run: Run, api: Api) 
     assert api.calls() == []
 
 
+def test_check_names_each_problem_by_its_path(run: Run) -> None:
+    """Every broken rule is a problem of its own; the arguments come back as they were."""
+    arguments = document(testing_for="llm", model_config__endpoint__port=0)
+    found = run.check_whole(urn("a"), arguments)
+    assert found.problems == [
+        'testing_for: must be one of Copilot, LLM, Chatbot; did you mean "LLM"?',
+        "model_config.endpoint.port: must be from 1 to 65535",
+    ]
+    assert found.inputs == arguments
+
+
 def test_wrong_settings_are_a_problem_of_each_check_and_an_error_of_the_rest() -> None:
     wrong = Controller.configured({"enkrypt:apiKey": KEY, "enkrypt:timeout": "soon"}.get)
     line = "enkrypt:timeout must be a number of seconds from 0.1 to 3600"

@@ -57,7 +57,7 @@ def test_what_is_not_known_yet_breaks_no_rule(kind: Kind, program: dict[str, Any
 def test_a_list_without_details_is_told_from_a_whole_one(
     kind: Kind, item: dict[str, Any], details: str, message: str
 ) -> None:
-    assert codec.is_whole(kind, item)
+    assert [codec.is_whole(kind, it) for it in (item, "x", None)] == [True, False, False]
     summary = {name: value for name, value in item.items() if name != details}
     assert not codec.is_whole(kind, summary)
     if message:

@@ -39,7 +39,6 @@ DEPLOYMENT: dict[str, Any] = {
     "input_guardrails_policy": {**USED, "additional_config": {"pii_redaction": True}},
     "output_guardrails_policy": {**USED, "block": ["relevancy"], "additional_config": {"relevancy": True}},
 }
-OK = (0, "ok -- validation done\n")
 REFERENCES = ({"secret": "llmKey"}, {"config": "llmHost"})
 
 
@@ -71,29 +70,32 @@ def test_the_stacks_of_this_repository_pass() -> None:
         assert (file.parent / named[1]).resolve() == generate.SCHEMA
 
 
-def every_kind(dialect: Any) -> dict[str, dict[str, Any]]:
-    """Entries of each section, with every field and with as few as may be."""
-    return {
-        "models": {"all": everything(dialect), "least": minimal()},
-        "policies": {"all": POLICY},
-        "deployments": {"all": DEPLOYMENT},
-    }
+def referring(reference: dict[str, str]) -> dict[str, Any]:
+    """A model with a reference for a text, a number, a list, an item and an object."""
+    return minimal(
+        certifications=reference,
+        model_config__endpoint={"host": reference, "port": reference},
+        model_config__apikeys=[reference],
+        model_config__paths=reference,
+    )
+
+
+def entries(section: str, dialect: Any = "v1") -> dict[str, dict[str, Any]]:
+    """Entries of a section with every field, with as few as may be, and with references."""
+    secret, value = REFERENCES
+    if section == "models":
+        few = {"least": minimal(), "secret": referring(secret), "value": referring(value)}
+        return {"all": everything(dialect), **few}
+    whole = {"policies": POLICY, "deployments": DEPLOYMENT}[section]
+    return {"all": whole, "value": {**whole, "name": value, "deletion_protection": value}}
 
 
 @pytest.mark.parametrize("dialect", ["v1", "v2"])
 @pytest.mark.parametrize("section", ["models", "policies", "deployments"])
 def test_what_the_provider_takes_passes(section: str, dialect: str, tmp_path: Path) -> None:
-    """No field is refused, nor `{secret: NAME}` and `{config: NAME}` for a text, a number, a list or an object."""
-    entries = every_kind(dialect)[section]
-    if section == "models":
-        for name, reference in zip(("secret", "config"), REFERENCES, strict=True):
-            endpoint = {"host": reference, "port": reference}
-            config = {"apikeys": [reference], "paths": reference, "endpoint": endpoint}
-            least = minimal(**{f"model_config__{field}": value for field, value in config.items()})
-            entries[name] = {**least, "certifications": reference}
-    else:
-        entries["referring"] = {**entries["all"], "name": REFERENCES[1], "deletion_protection": REFERENCES[1]}
-    assert checked(stack_file(tmp_path, dialect=dialect, section=section, **entries)) == OK
+    """No field is refused, nor `{secret: NAME}` or `{config: NAME}` in the place of a value."""
+    file = stack_file(tmp_path, dialect=dialect, section=section, **entries(section, dialect))
+    assert checked(file) == (0, "ok -- validation done\n")
 
 
 @pytest.mark.parametrize(
@@ -122,8 +124,7 @@ def test_what_the_provider_takes_passes(section: str, dialect: str, tmp_path: Pa
 )
 def test_a_slip_is_told_where_it_is(section: str, slip: dict[str, Any], said: str, tmp_path: Path) -> None:
     """The message names the field and its rule, as the preview would."""
-    entry = {**every_kind("v1")[section]["all"], **slip} if section != "models" else slip
-    code, printed = checked(stack_file(tmp_path, section=section, one=entry))
+    code, printed = checked(stack_file(tmp_path, section=section, one={**entries(section)["all"], **slip}))
     assert code == 1
     assert re.search(said, printed), printed
 

@@ -6,7 +6,6 @@ import sqlite3
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,12 +175,11 @@ def test_what_another_resource_wrote_is_sent_again_by_the_one_that_holds_it(
 
 
 @pytest.mark.parametrize("who", ["another machine", "another account"])
-def test_nobody_else_sends_it_again(machine: Machine, elsewhere: Machine, api: Api, a: Object, who: str) -> None:
+def test_nobody_else_sends_it_again(
+    machine: Machine, elsewhere: Machine, api: Api, there: Api, a: Object, who: str
+) -> None:
     lost_update(machine, api, a)
-    run = {
-        "another machine": elsewhere.run,
-        "another account": lambda: machine.run(Api(machine.file.parent / "other.sqlite", "http://127.0.0.2")),
-    }[who]()
+    run = elsewhere.run() if who == "another machine" else machine.run(there)
     assert AGAIN not in [*run.machine.told(), *map(str, [run.diff(a.without("__account"))])]
     assert run.machine.told() == []
 
@@ -245,10 +243,9 @@ def test_an_update_that_could_not_be_sent_is_not_sent_again(machine: Machine, ap
 
 @pytest.mark.parametrize("operation", ["diff", "read"])
 def test_a_state_of_another_account_confirms_nothing(
-    machine: Machine, api: Api, a: Object, tmp_path: Path, operation: str
+    machine: Machine, api: Api, there: Api, a: Object, operation: str
 ) -> None:
     """Its number may happen to be that of a registration here, whose update no state shows."""
-    there = Api(tmp_path / "there.sqlite", "http://127.0.0.2")
     there.edit = api.edit = lambda found: found.update(model_id=1)
     there.now += timedelta(hours=1)
     foreign = machine.run(there).create("b")

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -600,28 +599,21 @@ def test_a_handed_over_update_that_is_lost_is_sent_again_by_the_former_holder(ma
 # ---- two accounts
 
 
-@pytest.fixture
-def others(tmp_path: Path) -> Api:
-    """An API at another address, with an account of its own."""
-    return Api(tmp_path / "others.sqlite", "http://127.0.0.2")
-
-
 @pytest.mark.parametrize("equal", [False, True])
 def test_accounts_at_two_addresses_do_not_disturb_each_other(
-    machine: Machine, api: Api, others: Api, equal: bool
+    machine: Machine, api: Api, there: Api, equal: bool
 ) -> None:
     """One model name in both, in one run; also where their numbers happen to be equal."""
     if equal:
-        api.edit = others.edit = number_by_name
-    before = machine.run(), machine.run(others)
-    a, b = (run.create(name) for run, name in zip(before, "ab", strict=True))
-    here, there = machine.run(run="a run"), machine.run(others, run="a run")
-    there.up(b)
-    here.up(a, "y/1")
-    here.finish()
-    assert (set(api.registered()), set(others.registered())) == ({"y/1"}, {"x/1"})
-    machine.run(others).delete(b)
-    assert (set(api.registered()), set(others.registered())) == ({"y/1"}, set())
+        api.edit = there.edit = number_by_name
+    a, b = machine.run().create("a"), machine.run(there).create("b")
+    one, other = machine.run(run="a run"), machine.run(there, run="a run")
+    other.up(b)
+    one.up(a, "y/1")
+    one.finish()
+    assert (set(api.registered()), set(there.registered())) == ({"y/1"}, {"x/1"})
+    machine.run(there).delete(b)
+    assert (set(api.registered()), set(there.registered())) == ({"y/1"}, set())
 
 
 @pytest.mark.parametrize("equal", [False, True])

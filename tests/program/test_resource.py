@@ -11,7 +11,7 @@ from typing import Any
 
 import pulumi
 import pytest
-from documents import COMPUTED, at, document, everything, minimal
+from documents import at, document, everything, minimal
 from mocked import Registered, Secret, run, shown
 
 import enkrypt_provider
@@ -360,16 +360,6 @@ def test_gemini_and_metadata_may_be_args_too() -> None:
         lambda: EnkryptModel("m", **minimal(model_config__metadata=metadata, model_config__apikeys=["stand-in-key"]))
     )
     assert clear(made.inputs["model_config"])["metadata"] == {"max_tokens": 5, "gemini": {"project_id": "p"}}
-
-
-def test_computed_outputs_are_known_after_an_up() -> None:
-    """What the server sets can be read by its name."""
-    made = run(lambda: _computed(EnkryptModel("m", **document())))
-    assert made.seen == [COMPUTED]
-
-
-def _computed(model: EnkryptModel) -> Any:
-    return {name: getattr(model, name) for name in COMPUTED}
 
 
 def test_options_that_have_no_effect_are_told() -> None:

@@ -411,6 +411,7 @@ def test_a_wrong_command_line_is_exit_code_2(typed: Type, words: list[str]) -> N
     [
         ("list polices", 'KIND: polices: must be one of models, policies, deployments; did you mean "policies"?'),
         ("plugin remove", "the action: must be install"),
+        ("import --python my-models.py", "--python: a module's name must be an identifier"),
         ("show a b", "KIND: a: must be one of models, policies, deployments"),
         ("show policy a b", "NAME: one name is shown, with its kind before it"),
         ("list --dialect v22", "'--dialect': must be one of v1, v2; did you mean \"v2\"?"),

@@ -168,13 +168,6 @@ def test_a_module_of_an_embedded_emulators_models_names_no_path(begin: Begin, pr
     assert Path("imported.py").read_text().startswith('"""Imported from the embedded emulator."""\n')
 
 
-def test_a_modules_name_must_be_one(typed: Type) -> None:
-    """A file that no program could import is a usage error."""
-    ran = typed("import", "--python", "my-models.py")
-    assert ran.code == 2
-    assert "must be an identifier" in ran.err
-
-
 def test_v2_has_more_secrets(begin: Begin, project: Project, typed: Type) -> None:
     """Headers, tokens and curl commands become secrets too."""
     whole = {name: value for name, value in everything("v2").items() if name not in MODEL.options}

@@ -132,6 +132,11 @@ OUTPUT: dict[str, Any] = {
     "additional_config": {"hallucination": True, "adherence": False, "relevancy": True},
 }  # fmt: skip
 """The guardrails policies of a deployment."""
+WHOLE_POLICY: dict[str, Any] = {"name": "p", "description": "d", "detectors": DETECTORS}
+WHOLE_DEPLOYMENT: dict[str, Any] = {
+    "name": "d", "model_saved_name": "m", "model_version": "2", "input_guardrails_policy": INPUT,
+    "output_guardrails_policy": OUTPUT,
+}  # fmt: skip
 
 
 def document(**changes: Any) -> dict[str, Any]:

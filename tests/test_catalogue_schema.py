@@ -12,33 +12,13 @@ from typing import Any
 
 import pytest
 import yaml
-from documents import everything, minimal
+from documents import DETECTORS, INPUT, WHOLE_DEPLOYMENT, WHOLE_POLICY, everything, minimal
 
 from docs import generate
 
 ROOT = Path(__file__).resolve().parents[1]
 STACKS = sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))
-USED: dict[str, Any] = {"policy_name": "p", "enabled": True, "block": ["nsfw"]}
-RULE = {"text": "Be kind.", "severity": "low", "mappings": [{"framework": "f", "clause": "1"}]}
-POLICY: dict[str, Any] = {
-    "name": "p",
-    "description": "d",
-    "adopt_existing": True,
-    "detectors": {
-        "nsfw": {"enabled": True, "block_message": "No."},
-        "topic_detector": {"enabled": True, "topic": ["science"]},
-        "pii": {"enabled": "true", "entities": ["pii"]},
-        "policy_violation": {"enabled": True, "rules": [RULE]},
-        "system_prompt": {"enabled": False, "index": "system"},
-    },
-}
-DEPLOYMENT: dict[str, Any] = {
-    "name": "d",
-    "model_saved_name": "m",
-    "model_version": "1",
-    "input_guardrails_policy": {**USED, "additional_config": {"pii_redaction": True}},
-    "output_guardrails_policy": {**USED, "block": ["relevancy"], "additional_config": {"relevancy": True}},
-}
+POLICY = {**WHOLE_POLICY, "adopt_existing": True, "detectors": {**DETECTORS, "bias": {"enabled": "true"}}}
 REFERENCES = ({"secret": "llmKey"}, {"config": "llmHost"})
 
 
@@ -86,7 +66,7 @@ def entries(section: str, dialect: Any = "v1") -> dict[str, dict[str, Any]]:
     if section == "models":
         few = {"least": minimal(), "secret": referring(secret), "value": referring(value)}
         return {"all": everything(dialect), **few}
-    whole = {"policies": POLICY, "deployments": DEPLOYMENT}[section]
+    whole = {"policies": POLICY, "deployments": WHOLE_DEPLOYMENT}[section]
     return {"all": whole, "value": {**whole, "name": value, "deletion_protection": value}}
 
 
@@ -118,7 +98,7 @@ def test_what_the_provider_takes_passes(section: str, dialect: str, tmp_path: Pa
         ("policies", {"detectors": {"nsfw": {}}}, "'enabled' is a required property"),
         ("policies", {"name": "a" * 33}, "name: .* is too long"),
         ("deployments", {"policy_id": 7}, "'policy_id' was unexpected"),
-        ("deployments", {"input_guardrails_policy": {**USED, "block": ["relevancy"]}}, "'relevancy' is not one of"),
+        ("deployments", {"input_guardrails_policy": {**INPUT, "block": ["relevancy"]}}, "'relevancy' is not one of"),
     ],
     ids=str,
 )

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from documents import DETECTORS, INPUT, OUTPUT, at, everything, leaves, put
+from documents import WHOLE_DEPLOYMENT, WHOLE_POLICY, at, everything, leaves, put
 from pulumi.output import UNKNOWN
 from pulumi.runtime.proto import provider_pb2
 
@@ -26,18 +26,9 @@ from .plugin_engine import CallFailed, Engine, Held, running
 
 Diff = provider_pb2.DiffResponse
 DOCUMENTS: dict[Kind, Any] = {
-    MODEL: {
-        **everything(),
-        **dict.fromkeys(("adopt_existing", "deletion_protection", "verify_health")),
-    },
-    GUARDRAILS_POLICY: {"name": "p", "description": "d", "detectors": DETECTORS},
-    DEPLOYMENT: {
-        "name": "d",
-        "model_saved_name": "m",
-        "model_version": "2",
-        "input_guardrails_policy": INPUT,
-        "output_guardrails_policy": OUTPUT,
-    },
+    MODEL: {**everything(), **dict.fromkeys(MODEL.options)},
+    GUARDRAILS_POLICY: WHOLE_POLICY,
+    DEPLOYMENT: WHOLE_DEPLOYMENT,
 }
 CHANGED: dict[Kind, tuple[tuple[str, ...], Any]] = {
     MODEL: (("model_config", "system_prompt"), "Be kind."),

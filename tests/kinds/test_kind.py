@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from documents import DETECTORS, INPUT, answer, canonical, document, through_engine
-from test_deployment import BOTH
+from documents import INPUT, WHOLE_DEPLOYMENT, WHOLE_POLICY, answer, canonical, document, through_engine
 
 from enkrypt_provider.errors import UnexpectedResponse
 from enkrypt_provider.kinds import codec
@@ -16,8 +15,7 @@ from enkrypt_provider.kinds.kind import Identifier, Kind
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.kinds.plain import UNKNOWN
 
-POLICY = {"name": "p", "detectors": DETECTORS}
-WHOLE = [(MODEL, document()), (GUARDRAILS_POLICY, POLICY), (DEPLOYMENT, BOTH)]
+WHOLE = [(MODEL, document()), (GUARDRAILS_POLICY, WHOLE_POLICY), (DEPLOYMENT, WHOLE_DEPLOYMENT)]
 
 
 @pytest.mark.parametrize(("kind", "program"), WHOLE)
@@ -35,8 +33,8 @@ def test_it_comes_back_as_it_was_declared(kind: Kind, program: dict[str, Any], n
     [
         (GUARDRAILS_POLICY, {"name": "p", "detectors": UNKNOWN}),
         (GUARDRAILS_POLICY, {"name": UNKNOWN, "detectors": {"nsfw": {"enabled": UNKNOWN}}}),
-        (DEPLOYMENT, {**BOTH, "model_saved_name": UNKNOWN}),
-        (DEPLOYMENT, {**BOTH, "input_guardrails_policy": {**INPUT, "policy_name": UNKNOWN}}),
+        (DEPLOYMENT, {**WHOLE_DEPLOYMENT, "model_saved_name": UNKNOWN}),
+        (DEPLOYMENT, {**WHOLE_DEPLOYMENT, "input_guardrails_policy": {**INPUT, "policy_name": UNKNOWN}}),
     ],
 )
 def test_what_is_not_known_yet_breaks_no_rule(kind: Kind, program: dict[str, Any]) -> None:
@@ -50,8 +48,8 @@ def test_what_is_not_known_yet_breaks_no_rule(kind: Kind, program: dict[str, Any
     ("kind", "item", "details", "message"),
     [
         (MODEL, answer(), "model_config", "a model that is not whole: model_config: is required"),
-        (GUARDRAILS_POLICY, POLICY, "detectors", "a policy that is not whole: detectors: is required"),
-        (DEPLOYMENT, BOTH, "input_guardrails_policy", ""),
+        (GUARDRAILS_POLICY, WHOLE_POLICY, "detectors", "a policy that is not whole: detectors: is required"),
+        (DEPLOYMENT, WHOLE_DEPLOYMENT, "input_guardrails_policy", ""),
     ],
 )
 def test_a_list_without_details_is_told_from_a_whole_one(

@@ -189,9 +189,8 @@ def api_page() -> str:
     tables |= {kind.noun: _rows_of(kind) for kind in KINDS if kind is not MODEL}
     for name, rows in tables.items():
         table = "".join(f"{line}\n" for line in rows)
-        page = re.sub(
-            rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", lambda _, table=table: table, page, flags=re.DOTALL
-        )
+        before, after = re.split(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", page, flags=re.DOTALL)
+        page = before + table + after
     return page
 
 

@@ -348,8 +348,9 @@ def test_help_has_a_short_name(typed: Type, words: list[str]) -> None:
 def test_completion_is_bound_to_the_command(start: list[str], tmp_path: Path) -> None:
     """However it was started: bound to `python` it would break the shell."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
-    command = [sys.executable, *start, "--install-completion", "bash"]
-    subprocess.run(command, env=environment, capture_output=True, check=True)
+    # A shell types it, as it is told by its process.
+    shell = ["bash", "-c", '"$@"; exit', "bash", sys.executable, *start, "--install-completion"]
+    subprocess.run(shell, env=environment, capture_output=True, check=True)
     (script,) = (tmp_path / ".bash_completions").iterdir()
     assert re.findall("^complete .*", script.read_text(), re.MULTILINE) == [
         "complete -o default -F _enkrypt_provider_completion enkrypt-provider"

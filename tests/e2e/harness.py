@@ -22,6 +22,7 @@ from typing import Any, Final
 from enkrypt_provider.emulator import create_app, serve_in_thread
 
 from .api import ACCOUNT, Api, Json
+from .interpreters import as_users_have_it
 from .leaks import Secrets
 from .programs import DECLARED, MODEL_KEY
 
@@ -186,9 +187,10 @@ class Story:
         environment: Mapping[str, str] | None = None,
         name: str = "story",
         config: Json = None,
+        settings: Mapping[str, str] | None = None,
     ) -> Stack:
-        """A new project of one program, and its stack `dev`, which knows `api` and its key; `config` is that of all
-        its stacks."""
+        """A new project of one program, and its stack `dev`, which knows `settings`, `api` and its key; `config` is
+        that of all its stacks."""
         folder = self.folder / name
         folder.mkdir()
         stack = self._stack(folder, environment)
@@ -196,12 +198,16 @@ class Story:
         stack.write("__main__.py", program)
         stack.run("stack", "init", "dev")
         if api:
-            stack.config_set({"enkrypt:endpoint": api.url}, secrets={"enkrypt:apiKey": api.key})
+            account = {"enkrypt:endpoint": api.url, **(settings or {})}
+            stack.config_set(account, secrets={"enkrypt:apiKey": api.key})
         return stack
 
-    def declaring(self, api: Api | None = None, **models: Json) -> Stack:
+    def declaring(
+        self, api: Api | None = None, *, settings: Mapping[str, str] | None = None, **models: Json
+    ) -> Stack:
         """A new project that registers these models, whose key is a secret."""
-        stack = self.project(DECLARED, api, environment={MODEL_KEY: self.secrets.make("the models' key")})
+        keys = {MODEL_KEY: self.secrets.make("the models' key")}
+        stack = self.project(DECLARED, api, environment=keys, settings=settings)
         stack.declare(**models)
         return stack
 
@@ -243,7 +249,7 @@ class Story:
         state.mkdir(exist_ok=True)
         # Nothing of the user's: no account, no key, no settings.
         variables = {
-            "PATH": self.path(Path(sys.executable).parent),
+            "PATH": self.path(as_users_have_it()),
             "HOME": str(self.folder),
             "PYTHONPATH": str(REPOSITORY),
             "PULUMI_BACKEND_URL": state.as_uri(),

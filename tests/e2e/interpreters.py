@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from .harness import REPOSITORY
-
 Version: TypeAlias = tuple[int, int]
+
+REQUIREMENTS: Final = Path(__file__).resolve().parents[2] / "requirements.txt"
 
 SUPPORTED: Final[tuple[Version, ...]] = tuple((3, minor) for minor in range(10, 15))
 THIS: Final[Version] = sys.version_info[:2]
@@ -34,7 +34,7 @@ def others() -> dict[Version, Path]:
     return found
 
 
-def environment(python: Path, version: Version, requirements: Path = REPOSITORY / "requirements.txt") -> Path:
+def environment(python: Path, version: Version, requirements: Path = REQUIREMENTS) -> Path:
     """The folder `bin` of an environment of `python` with all of `requirements`, made first if need be."""
     pinned = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
     folder = _cache() / f"{spelt(version)}-{pinned}"
@@ -48,6 +48,11 @@ def environment(python: Path, version: Version, requirements: Path = REPOSITORY 
             subprocess.run([*pip, "--no-deps", "--requirement", str(requirements)], check=True, timeout=600)
             (folder / "ready").touch()
     return folder / "bin"
+
+
+def as_users_have_it() -> Path:
+    """The folder `bin` of an environment of this Python without what only the tests need."""
+    return environment(Path(sys.executable), THIS)
 
 
 def spelt(version: Version) -> str:

@@ -141,8 +141,7 @@ def test_each_command_may_run_on_another_machine(story: Story) -> None:
 def test_a_lost_update_is_sent_again_and_what_somebody_made_anew_is_kept(story: Story) -> None:
     """The API has what the state has not; then the number tells that a registration is another's."""
     api = story.api()
-    stack = story.declaring(api, chat=model("chat"))
-    stack.config_set({"enkrypt:maxRetries": "0"})
+    stack = story.declaring(api, settings={"enkrypt:maxRetries": "0"}, chat=model("chat"))
     stack.up()
     stack.declare(chat=model("chat", system_prompt="new"))
     api.fault({"call": "modify_model", "reset": "after"})

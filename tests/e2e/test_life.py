@@ -188,8 +188,8 @@ def test_many_models_are_registered_once_each_within_the_rate_limit(story: Story
     """A dozen, by several threads at once, on an API of 3 calls a second: no call is refused."""
     api = story.api(limits=LIKE_VENDOR)
     names = [f"model-{number}" for number in range(12)]
-    stack = story.declaring(api, **{name: model(name) for name in names})
-    stack.config_set({"enkrypt:rateLimit": "3/s,100/min"})
+    settings = {"enkrypt:rateLimit": "3/s,100/min"}
+    stack = story.declaring(api, settings=settings, **{name: model(name) for name in names})
     stack.up()
     assert sorted(api.calls()) == sorted(f"add_model {name}/v1" for name in names)
     stack.refresh()

@@ -62,8 +62,7 @@ def keys(story: Story) -> dict[str, str]:
 def test_no_key_is_shown_or_stored_whoever_set_it(story: Story) -> None:
     """In no preview, diff, state or history, when they are made, changed, refreshed and deleted."""
     api = story.api(dialect="v2")
-    stack = story.project(PROGRAM, api)
-    stack.config_set({"enkrypt:dialect": "v2"})
+    stack = story.project(PROGRAM, api, settings={"enkrypt:dialect": "v2"})
     first, second = (stack.with_environment(keys(story)) for _ in range(2))
     first.preview("--diff")
     first.up("--diff")

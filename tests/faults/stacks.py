@@ -64,10 +64,9 @@ class Troubled:
         self.key = self.story.secrets.make("the models' key")
         keys = {"MODEL_KEY": self.key, "API_KEY": self.api.key, **self.environment}
         module = "enkrypt_provider.native" if self.frontend == "native" else "enkrypt_provider"
-        self.stack = self.story.project(PROGRAM.replace("MODULE", module), self.api, environment=keys)
+        self.stack = self.story.project(PROGRAM.replace("MODULE", module), self.api, environment=keys, settings=QUICK)
         if self.frontend == "native":
             self.stack.write("Pulumi.yaml", project(self.story, "python"))
-        self.stack.config_set(QUICK)
 
     def declare(self, models: Models, **more: Any) -> None:
         self.models = dict(models)

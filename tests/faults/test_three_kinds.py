@@ -65,10 +65,9 @@ def test_three_kinds_survive_kills_in_their_order(story: Story, count: Count, fr
     """What was made stays as it is, and a deployment is always there after, and gone before, what it names."""
     api = story.api()
     module = "enkrypt_provider.native" if frontend == "native" else "enkrypt_provider"
-    stack = story.project(PROGRAM.replace("MODULE", module), api)
+    stack = story.project(PROGRAM.replace("MODULE", module), api, settings=QUICK)
     if frontend == "native":
         stack.write("Pulumi.yaml", project(story, "python"))
-    stack.config_set(QUICK)
 
     stack.write("name", "x")
     killed(stack, api, "up", "add_deployment", lambda: names(api)["models"] and names(api)["policies"])

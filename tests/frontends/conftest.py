@@ -1,14 +1,13 @@
-"""An emulator of each test's own, and the engine for what only it can say."""
+"""An emulator of each test's own."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.conftest import engine
 
 from enkrypt_provider.testing import Emulator, emulator
-
-__all__ = ["api", "engine"]
 
 
 @pytest.fixture

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.native.projects import launcher
 
 from enkrypt_provider.core.diff import Rule, rule_of
 from enkrypt_provider.frontends import package_schema
@@ -142,24 +138,3 @@ def test_the_resources_and_functions_are_these() -> None:
         "getModel", "listModels", "getGuardrailsPolicy", "listGuardrailsPolicies", "getDeployment", "listDeployments"
     }  # fmt: skip
     assert not {*SCHEMA["types"]} & {*SCHEMA["resources"]}
-
-
-@pytest.mark.e2e
-def test_the_engine_gets_the_schema_and_finds_no_fault(tmp_path: Path, engine: Path) -> None:
-    def pulumi(*words: str | Path) -> str:
-        environment = {
-            "HOME": str(tmp_path),
-            "PULUMI_HOME": str(tmp_path / "home"),
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-        }
-        ran = subprocess.run(
-            [engine / "pulumi", *words], env=environment, capture_output=True, text=True, check=False
-        )
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        return ran.stdout
-
-    found = pulumi("package", "get-schema", launcher(tmp_path / "plugin") / "pulumi-resource-enkrypt")
-    assert json.loads(found)["resources"].keys() == SCHEMA["resources"].keys()
-    file = tmp_path / "schema.json"
-    file.write_text(found, encoding="utf-8")
-    pulumi("schema", "check", file)

@@ -15,6 +15,7 @@ import pytest
 
 from ..api import Api
 from ..harness import REPOSITORY, Stack, Story
+from ..interpreters import as_users_have_it
 
 PROGRAM: Final = """
 import json
@@ -36,8 +37,9 @@ def launcher(folder: Path) -> Path:
     """The folder with a `pulumi-resource-enkrypt` that runs this checkout."""
     folder.mkdir(exist_ok=True)
     script = folder / "pulumi-resource-enkrypt"
+    python = as_users_have_it() / "python"
     script.write_text(
-        f'#!/bin/sh\nPYTHONPATH="{REPOSITORY}" exec "{sys.executable}" -m enkrypt_provider.frontends.plugin "$@"\n'
+        f'#!/bin/sh\nPYTHONPATH="{REPOSITORY}" exec "{python}" -m enkrypt_provider.frontends.plugin "$@"\n'
     )
     script.chmod(0o755)
     return folder

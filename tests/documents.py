@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from pulumi.runtime import rpc
 
 from enkrypt_provider.frontends.property_values import with_unknown, without_unknown
 from enkrypt_provider.kinds import codec
-from enkrypt_provider.kinds.kind import Properties
+from enkrypt_provider.kinds.kind import Kind, Properties
 from enkrypt_provider.kinds.markers import Dialect
 from enkrypt_provider.kinds.model import MODEL, PROTOCOLS, PROTOCOLS_V2, PURPOSES, PURPOSES_V2
 
@@ -131,6 +132,11 @@ OUTPUT: dict[str, Any] = {
     "additional_config": {"hallucination": True, "adherence": False, "relevancy": True},
 }  # fmt: skip
 """The guardrails policies of a deployment."""
+WHOLE_POLICY: dict[str, Any] = {"name": "p", "description": "d", "detectors": DETECTORS}
+WHOLE_DEPLOYMENT: dict[str, Any] = {
+    "name": "d", "model_saved_name": "m", "model_version": "2", "input_guardrails_policy": INPUT,
+    "output_guardrails_policy": OUTPUT,
+}  # fmt: skip
 
 SECRET_NAMES = (
     ["aws_secret_access_key", "secret", "clientSecret", "boxai_client_secret", "password", "db-passwd",
@@ -202,9 +208,9 @@ def everything(dialect: Dialect = "v1") -> dict[str, Any]:
     )
 
 
-def canonical(props: dict[str, Any]) -> Properties:
+def canonical(props: Mapping[str, Any], kind: Kind = MODEL, dialect: Dialect = "v1") -> Properties:
     """`props` as `parse` gives them; they must break no rule."""
-    inputs, problems = codec.parse(MODEL, without_unknown(props))
+    inputs, problems = codec.parse(kind, without_unknown(props), dialect)
     assert not problems, problems
     found: Properties = with_unknown(inputs)
     return found

@@ -21,9 +21,20 @@ from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.testing import EnkryptMocks, MockStack, Secret
 from enkrypt_provider.testing import Resource as Registered
 
-__all__ = ["Registered", "Run", "Secret", "run"]
+__all__ = ["SERVER", "Registered", "Run", "Secret", "Server", "run", "shown"]
 
 Json = Any
+SERVER = "test:index:Server"
+
+
+class Server(pulumi.CustomResource):
+    """A resource of another provider, whose outputs a preview does not know."""
+
+    address: pulumi.Output[str]
+    scheme: pulumi.Output[str]
+
+    def __init__(self, name: str, size: int = 1, **properties: Any) -> None:
+        super().__init__(SERVER, name, {"size": size, "address": None, "scheme": None, **properties})
 
 
 @dataclass
@@ -72,3 +83,12 @@ def run(
     made.resources.update(found.resources)
     made.exports.update(clear(found.outputs))
     return made
+
+
+def shown(value: Json) -> Json:
+    """What anyone may see of a value."""
+    if isinstance(value, Secret):
+        return "[secret]"
+    if isinstance(value, dict):
+        return {name: shown(item) for name, item in value.items()}
+    return [shown(item) for item in value] if isinstance(value, list) else value

@@ -12,33 +12,13 @@ from typing import Any
 
 import pytest
 import yaml
-from documents import everything, minimal
+from documents import DETECTORS, INPUT, WHOLE_DEPLOYMENT, WHOLE_POLICY, everything, minimal
 
 from docs import generate
 
 ROOT = Path(__file__).resolve().parents[1]
 STACKS = sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))
-USED: dict[str, Any] = {"policy_name": "p", "enabled": True, "block": ["nsfw"]}
-RULE = {"text": "Be kind.", "severity": "low", "mappings": [{"framework": "f", "clause": "1"}]}
-POLICY: dict[str, Any] = {
-    "name": "p",
-    "description": "d",
-    "adopt_existing": True,
-    "detectors": {
-        "nsfw": {"enabled": True, "block_message": "No."},
-        "topic_detector": {"enabled": True, "topic": ["science"]},
-        "pii": {"enabled": "true", "entities": ["pii"]},
-        "policy_violation": {"enabled": True, "rules": [RULE]},
-        "system_prompt": {"enabled": False, "index": "system"},
-    },
-}
-DEPLOYMENT: dict[str, Any] = {
-    "name": "d",
-    "model_saved_name": "m",
-    "model_version": "1",
-    "input_guardrails_policy": {**USED, "additional_config": {"pii_redaction": True}},
-    "output_guardrails_policy": {**USED, "block": ["relevancy"], "additional_config": {"relevancy": True}},
-}
+POLICY = {**WHOLE_POLICY, "adopt_existing": True, "detectors": {**DETECTORS, "bias": {"enabled": "true"}}}
 REFERENCES = ({"secret": "llmKey"}, {"config": "llmHost"})
 
 
@@ -70,74 +50,61 @@ def test_the_stacks_of_this_repository_pass() -> None:
         assert (file.parent / named[1]).resolve() == generate.SCHEMA
 
 
-@pytest.mark.parametrize("dialect", ["v1", "v2"])
-def test_a_model_with_every_field_passes(dialect: Any, tmp_path: Path) -> None:
-    """No field that the provider takes is refused, nor a model with as few as may be."""
-    file = stack_file(tmp_path, dialect=dialect, all=everything(dialect), least=minimal())
-    assert checked(file) == (0, "ok -- validation done\n")
+def referring(reference: dict[str, str]) -> dict[str, Any]:
+    """A model with a reference for a text, a number, a list, an item and an object."""
+    return minimal(
+        certifications=reference,
+        model_config__endpoint={"host": reference, "port": reference},
+        model_config__apikeys=[reference],
+        model_config__paths=reference,
+    )
+
+
+def entries(section: str, dialect: Any = "v1") -> dict[str, dict[str, Any]]:
+    """Entries of a section with every field, with as few as may be, and with references."""
+    secret, value = REFERENCES
+    if section == "models":
+        few = {"least": minimal(), "secret": referring(secret), "value": referring(value)}
+        return {"all": everything(dialect), **few}
+    whole = {"policies": POLICY, "deployments": WHOLE_DEPLOYMENT}[section]
+    return {"all": whole, "value": {**whole, "name": value, "deletion_protection": value}}
 
 
 @pytest.mark.parametrize("dialect", ["v1", "v2"])
-@pytest.mark.parametrize(("section", "entry"), [("policies", POLICY), ("deployments", DEPLOYMENT)])
-def test_the_other_kinds_pass_in_both_dialects(
-    section: str, entry: dict[str, Any], dialect: str, tmp_path: Path
-) -> None:
-    """All their fields, and references in the place of some."""
-    referring = {**entry, "name": REFERENCES[1], "deletion_protection": REFERENCES[1]}
-    file = stack_file(tmp_path, dialect=dialect, section=section, one=entry, other=referring)
+@pytest.mark.parametrize("section", ["models", "policies", "deployments"])
+def test_what_the_provider_takes_passes(section: str, dialect: str, tmp_path: Path) -> None:
+    """No field is refused, nor `{secret: NAME}` or `{config: NAME}` in the place of a value."""
+    file = stack_file(tmp_path, dialect=dialect, section=section, **entries(section, dialect))
     assert checked(file) == (0, "ok -- validation done\n")
 
 
 @pytest.mark.parametrize(
     ("section", "slip", "said"),
     [
+        ("models", minimal(model_config__endpoint={"host": "h", "hots": "h"}), "endpoint: .*'hots' was unexpected"),
+        (
+            "models",
+            minimal(model_config__endpoint={"host": "h", "port": 99999}),
+            "port: 99999 is greater than the max",
+        ),
+        ("models", minimal(model_config__endpoint={}), "'host' is a required property"),
+        ("models", minimal(model_config__apikeys=[{"secrte": "llmKey"}]), "apikeys"),
+        ("models", minimal(model_config__model_version=1), "model_version: 1 is not of type 'string'"),
+        ("models", minimal(model_config__tools=[]), "'tools' was unexpected"),  # of dialect v2
+        ("models", minimal(testing_for="LLMs"), "testing_for: 'LLMs' is not one of"),
+        ("models", minimal(model_saved_name="a" * 33), "model_saved_name: .* is too long"),
+        ("models", minimal(model_id=7), "'model_id' was unexpected"),  # the server sets it
         ("policies", {"detectors": {"nfsw": {"enabled": True}}}, "detectors: .*'nfsw' was unexpected"),
         ("policies", {"detectors": {"nsfw": {}}}, "'enabled' is a required property"),
         ("policies", {"name": "a" * 33}, "name: .* is too long"),
         ("deployments", {"policy_id": 7}, "'policy_id' was unexpected"),
-        ("deployments", {"input_guardrails_policy": {**USED, "block": ["relevancy"]}}, "'relevancy' is not one of"),
+        ("deployments", {"input_guardrails_policy": {**INPUT, "block": ["relevancy"]}}, "'relevancy' is not one of"),
     ],
     ids=str,
 )
-def test_a_slip_in_another_kind_is_told_where_it_is(
-    section: str, slip: dict[str, Any], said: str, tmp_path: Path
-) -> None:
-    whole = POLICY if section == "policies" else DEPLOYMENT
-    code, printed = checked(stack_file(tmp_path, section=section, one={**whole, **slip}))
-    assert code == 1
-    assert re.search(said, printed), printed
-
-
-@pytest.mark.parametrize("reference", REFERENCES, ids=str)
-def test_a_reference_stands_for_any_value(reference: dict[str, str], tmp_path: Path) -> None:
-    """`{secret: NAME}` and `{config: NAME}` are taken for a text, a number, a list, an item and an object."""
-    model = minimal(
-        certifications=reference,
-        model_config__endpoint={"host": reference, "port": reference},
-        model_config__apikeys=[reference],
-        model_config__paths=reference,
-    )
-    assert checked(stack_file(tmp_path, chat=model))[0] == 0
-
-
-@pytest.mark.parametrize(
-    ("slip", "said"),
-    [
-        ({"model_config__endpoint": {"host": "h", "hots": "h"}}, "endpoint: .*'hots' was unexpected"),
-        ({"model_config__endpoint": {"host": "h", "port": 99999}}, "port: 99999 is greater than the maximum"),
-        ({"model_config__endpoint": {}}, "'host' is a required property"),
-        ({"model_config__apikeys": [{"secrte": "llmKey"}]}, "apikeys"),
-        ({"model_config__model_version": 1}, "model_version: 1 is not of type 'string'"),
-        ({"model_config__tools": []}, "'tools' was unexpected"),  # of dialect v2
-        ({"testing_for": "LLMs"}, "testing_for: 'LLMs' is not one of"),
-        ({"model_saved_name": "a" * 33}, "model_saved_name: .* is too long"),
-        ({"model_id": 7}, "'model_id' was unexpected"),  # the server sets it
-    ],
-    ids=str,
-)
-def test_a_slip_is_told_where_it_is(slip: dict[str, Any], said: str, tmp_path: Path) -> None:
+def test_a_slip_is_told_where_it_is(section: str, slip: dict[str, Any], said: str, tmp_path: Path) -> None:
     """The message names the field and its rule, as the preview would."""
-    code, printed = checked(stack_file(tmp_path, chat=minimal(**slip)))
+    code, printed = checked(stack_file(tmp_path, section=section, one={**entries(section)["all"], **slip}))
     assert code == 1
     assert re.search(said, printed), printed
 

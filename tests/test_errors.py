@@ -7,16 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import enkrypt_provider
 from enkrypt_provider.errors import (
-    AuthenticationFailed,
-    ConfigurationError,
     EnkryptError,
-    ModelExists,
     ModelNotFound,
     RequestRejected,
     ServiceUnavailable,
-    UnexpectedResponse,
     plain,
 )
 from enkrypt_provider.program.errors import one_line
@@ -44,29 +39,6 @@ def test_plain_is_one_bounded_printable_line(text: str, limit: int) -> None:
 def test_plain_keeps_what_can_be_shown(text: object, shown: str) -> None:
     """What is printable is shown as it is, the rest as a blank, and a cut is marked."""
     assert plain(text) == shown
-
-
-@pytest.mark.parametrize(
-    ("error", "parent"),
-    [
-        (ConfigurationError, EnkryptError),
-        (RequestRejected, EnkryptError),
-        (AuthenticationFailed, RequestRejected),
-        (ModelNotFound, RequestRejected),
-        (ModelExists, RequestRejected),
-        (ServiceUnavailable, EnkryptError),
-        (UnexpectedResponse, EnkryptError),
-    ],
-)
-def test_the_tree_is_by_who_is_to_blame(error: type[EnkryptError], parent: type[EnkryptError]) -> None:
-    """Each error can be caught by its own name or by its blame's, from the package's top."""
-    assert error.__bases__ == (parent,)
-    assert getattr(enkrypt_provider, error.__name__) is error
-
-
-def test_the_console_shows_a_short_public_name() -> None:
-    """The name that precedes a message is one that a person can import."""
-    assert f"{ModelNotFound.__module__}.{ModelNotFound.__qualname__}" == "enkrypt_provider.ModelNotFound"
 
 
 def test_a_rejection_ends_with_the_request_id_where_there_is_one() -> None:

@@ -17,7 +17,6 @@ from documents import canonical, document, through_engine
 from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 from pulumi.dynamic.dynamic import serialize_provider
 
-from enkrypt_provider import provider as module
 from enkrypt_provider.core.controller import Controller
 from enkrypt_provider.errors import ConfigurationError, EnkryptError, ModelNotFound
 from enkrypt_provider.provider import (
@@ -81,13 +80,6 @@ def test_a_configured_provider_is_not_what_is_pickled(provider: EnkryptModelProv
     assert serialize_provider(EnkryptModelProvider()) == STORED
 
 
-def test_declaring_loads_no_http_client() -> None:
-    """A program that only declares models pays for neither an HTTP client nor the schema."""
-    code = "import sys, enkrypt_provider; print(sorted({'httpx', 'pydantic', 'flask'} & set(sys.modules)))"
-    found = subprocess.run([sys.executable, "-c", code], cwd=_root(), capture_output=True, text=True, check=True)
-    assert found.stdout == "[]\n"
-
-
 def _root() -> Path:
     return Path(__file__).parent.parent
 
@@ -100,7 +92,7 @@ def test_the_pickle_is_not_secret() -> None:
 # ---- the operations, as the engine calls them
 
 
-def test_each_operation_is_the_front_ends(provider: EnkryptModelProvider) -> None:
+def test_each_operation_is_the_front_ends(provider: EnkryptModelProvider, tmp_path: Path) -> None:
     """From check to delete, on the emulator that the configuration names; what each does is in tests/frontends."""
     inputs = provider.check({}, document()).inputs
     created = provider.create(through_engine(inputs))
@@ -109,10 +101,7 @@ def test_each_operation_is_the_front_ends(provider: EnkryptModelProvider) -> Non
     assert provider.diff(created.id, outs, changed).changes is True
     assert (provider.update(created.id, outs, changed).outs or {})["model_name"] == "new"
     assert provider.read(created.id, outs).id == created.id
-    later = EnkryptModelProvider()
-    later._frontend = type(provider._frontend).configured(
-        {"enkrypt:endpoint": f"embedded:{provider._frontend.controller.registrations.client.settings.database}"}.get
-    )
+    later = configured(endpoint=f"embedded:{tmp_path}/emulator.sqlite")
     assert later.delete(created.id, outs) is None
 
 
@@ -219,12 +208,3 @@ def test_the_engines_own_host_can_run_it(tmp_path: Path) -> None:
         [sys.executable, "-c", textwrap.dedent(code)], cwd=_root(), capture_output=True, text=True, check=True
     )
     assert run.stdout == "Test_Model/1\n"
-
-
-def test_the_module_path_is_a_storage_format() -> None:
-    """The class is where every state looks for it."""
-    assert (EnkryptModelProvider.__module__, EnkryptModelProvider.__qualname__) == (
-        "enkrypt_provider.provider",
-        "EnkryptModelProvider",
-    )
-    assert module.EnkryptModelProvider is EnkryptModelProvider

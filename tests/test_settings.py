@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 import pprint
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +14,10 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pulumi.output import UNKNOWN
-from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
 from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.errors import ConfigurationError
-from enkrypt_provider.frontends.dynamic import DynamicFrontend
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.settings import (
     DEFAULT_ENDPOINT,
@@ -95,15 +91,6 @@ def test_a_key_is_all_that_must_be_said() -> None:
 def test_a_setting_is_read_as_pulumi_hands_it_over(name: str, value: Any, field: str, expected: object) -> None:
     """A setting may be a string, a number or empty; what is empty has its default."""
     assert getattr(configured(**{name: value}), field) == expected
-
-
-@pytest.mark.parametrize("unknown", [UNKNOWN, UNKNOWN_TEXT])
-def test_a_setting_that_is_not_known_yet_has_its_default(unknown: object) -> None:
-    """At a preview an explicit provider's may be another resource's output."""
-    given = {"enkrypt:apiKey": SECRET, "enkrypt:endpoint": "https://h", "enkrypt:timeout": unknown}
-    assert DynamicFrontend.configured(given.get).controller.registrations.client.settings.timeout == 30.0
-    without_key = DynamicFrontend.configured({"enkrypt:apiKey": unknown}.get)
-    assert [failure.reason for failure in without_key.check({}, {}).failures] == [NO_KEY]
 
 
 WRONG: list[tuple[str, str, list[str]]] = [
@@ -192,16 +179,6 @@ def test_a_rate_limit_is_one_rate_or_several(text: Any, rates: Rates) -> None:
 def test_an_account_is_its_endpoint_however_it_is_spelled(endpoint: str, account: str) -> None:
     """Case, default port, slash and dot at the end make no difference; another port or path does."""
     assert configured(endpoint=endpoint).account == account
-
-
-def test_the_account_of_the_embedded_emulator_moves_with_its_folder(tmp_path: Path) -> None:
-    """Its database holds an id; another database is another account."""
-    first, second = tmp_path / "first", tmp_path / "second"
-    account = configured(endpoint=f"embedded:{first / 'emulator.sqlite'}").account
-    assert re.fullmatch("emulator:[0-9a-f]{16}", account)
-    assert configured(endpoint=f"embedded:{second / 'emulator.sqlite'}").account != account
-    first.rename(tmp_path / "moved")
-    assert configured(endpoint=f"embedded:{tmp_path / 'moved' / 'emulator.sqlite'}").account == account
 
 
 @pytest.mark.parametrize("endpoint", ["embedded", "embedded:other.sqlite", "http://127.0.0.1:8787", "HTTP://[::1]"])

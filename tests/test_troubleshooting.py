@@ -5,17 +5,18 @@ What the engine itself says is in tests/e2e/test_troubleshooting.py.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import pulumi
 import pytest
-from core.machines import Api, Machine
-from documents import minimal, without_secrets
+from core.machines import Api, Machine, Object, Run, model
+from documents import canonical
 from mocked import run
 
 import enkrypt_provider
@@ -23,12 +24,9 @@ from enkrypt_provider import EnkryptModel, catalogue, get_model, policy
 from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.cli.stack import Stack, project_file
-from enkrypt_provider.core.controller import Controller, connect
+from enkrypt_provider.core.controller import Controller, Request, connect
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
 from enkrypt_provider.errors import EnkryptError
-from enkrypt_provider.frontends.dynamic import DynamicFrontend
-from enkrypt_provider.frontends.property_values import OWNER
-from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
 from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
 from enkrypt_provider.kinds.kind import Kind
@@ -40,7 +38,7 @@ PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "troubleshooting
 REFUSED: Final = "The preview refuses an argument"
 TOLD: Final = "What it says without failing"
 ENGINE: Final = "The engine says"
-CHAT: Final = minimal(model_saved_name="chat", model_config__apikeys=["stand-in-model-key"])
+ID: Final = "chat/v1"
 
 
 def sections() -> dict[str, list[str]]:
@@ -61,31 +59,10 @@ class World(Machine):
     def __init__(self, folder: Path, keys: dict[str, str] | None = None) -> None:
         super().__init__(folder, Api(folder / "api.sqlite", DEFAULT_ENDPOINT, keys=keys))
 
-    def client(self, *faults: Fault, **settings: Any) -> EnkryptClient:
+    def turned(self, *faults: Fault, **settings: Any) -> Run:
+        """A run that meets these faults."""
         self.api.turn(*faults)
-        return self.run(**settings).controller.registrations.client
-
-    def frontend(self, *faults: Fault, kind: Kind = MODEL, **settings: Any) -> DynamicFrontend:
-        """A provider process of a run, by default of one of its own."""
-        self.api.turn(*faults)
-        return DynamicFrontend(self.run(kind=kind, **settings).controller, self.report, kind)
-
-    def registered(self, **changed: Any) -> dict[str, Any]:
-        """The state after a create."""
-        return opened(self.frontend().create(declared(**changed)).outs)
-
-
-def opened(properties: Mapping[str, Any] | None) -> dict[str, Any]:
-    """As the engine hands them to a provider."""
-    found: dict[str, Any] = without_secrets(dict(properties or {}))
-    return found
-
-
-def declared(**changed: Any) -> dict[str, Any]:
-    """The canonical inputs of a model."""
-    inputs, problems = codec.parse(MODEL, {**CHAT, **changed})
-    assert problems == []
-    return inputs
+        return self.run(**settings)
 
 
 Scene = Callable[[World], Any]
@@ -106,174 +83,148 @@ def in_the_catalogue(secret_names: tuple[str, ...] = (), **config: str) -> Scene
     return load
 
 
-def checked(olds: dict[str, Any] | None = None, **changed: Any) -> Scene:
-    return lambda world: _failing(world.frontend(), {**CHAT, **changed}, olds or {})
+def refusing(run: Run, name: str = "chat", id_: str = ID, **changed: Any) -> None:
+    problems = run.check(name, id_, **changed).problems
+    if problems:
+        raise pulumi.RunError("\n".join(problems))
 
 
-def _failing(frontend: DynamicFrontend, news: dict[str, Any], olds: dict[str, Any] | None = None) -> None:
-    failures = frontend.check(olds or {}, news).failures
-    if failures:
-        raise pulumi.RunError("\n".join(failure.reason for failure in failures))
+def checked(**changed: Any) -> Scene:
+    return lambda world: refusing(world.run(), **changed)
 
 
 def declared_twice(world: World) -> None:
-    frontend = world.frontend()
-    _failing(frontend, {**CHAT, OWNER: "first"})
-    _failing(frontend, {**CHAT, OWNER: "second"})
+    run = world.run()
+    for name in ("first", "second"):
+        refusing(run, name)
 
 
 def met_online(world: World) -> None:
-    world.api.register("chat/v1")
-    _failing(world.frontend(check_online=True), {**CHAT, OWNER: "shop/dev/chat"})
+    world.api.register(ID)
+    refusing(world.run(check_online=True))
 
 
 def with_an_open_key(world: World) -> None:
     settings = {"enkrypt:apiKey": "stand-in-key"}
-    world.lines += MockStack(lambda: EnkryptModel("chat", **CHAT), config=settings).preview().messages
+    world.lines += MockStack(lambda: EnkryptModel("chat", **model(ID)), config=settings).preview().messages
 
 
 def guarded(world: World, *, policy_first: bool, **settings: Any) -> None:
     """A deployment, and before or after it a policy that leaves off what it blocks."""
-    policy = {"name": "guard", "detectors": {"nsfw": {"enabled": True}}, OWNER: "p"}
     used = {"policy_name": "guard", "enabled": True, "block": ["toxicity"]}
-    deployment = {"name": "support", "model_saved_name": "chat", "input_guardrails_policy": used, OWNER: "d"}
-    declared: list[tuple[Kind, Any]] = [(GUARDRAILS_POLICY, policy), (DEPLOYMENT, deployment)]
-    for kind, news in declared if policy_first else reversed(declared):
-        _failing(world.frontend(kind=kind, run="one", **settings), news)
+    declared: list[tuple[Kind, str, Any]] = [
+        (GUARDRAILS_POLICY, "guard", {"detectors": {"nsfw": {"enabled": True}}}),
+        (DEPLOYMENT, "support", {"model_saved_name": "chat", "input_guardrails_policy": used}),
+    ]
+    for kind, name, changed in declared if policy_first else reversed(declared):
+        refusing(world.run(kind=kind, run="one", **settings), name, name, **changed)
 
 
 def registered_by_another(world: World) -> None:
-    world.api.register("chat/v1", model_config__apikeys=CHAT["model_config"]["apikeys"])
-    world.frontend().create(declared())
+    world.api.register(ID)
+    world.run().create("chat", ID)
 
 
 def adopting(world: World) -> None:
-    world.api.register("chat/v1")
-    world.frontend().create(declared(adopt_existing=True))
+    world.api.register(ID)
+    world.run().create("chat", ID, adopt_existing=True)
 
 
 def creating(*faults: Fault, **settings: Any) -> Scene:
-    return lambda world: world.frontend(*faults, **settings).create(declared())
+    """By a resource that does not say who it is."""
+    return lambda world: made_by(world.turned(*faults, **settings).controller, world)
+
+
+def made_by(controller: Controller, world: World) -> None:
+    controller.create(Request(inputs=canonical(model(ID)), report=world.report))
 
 
 def listing(*faults: Fault, **settings: Any) -> Scene:
-    return lambda world: world.client(*faults, **settings).list_all(MODEL)
+    return lambda world: world.turned(*faults, **settings).controller.registrations.client.list_all(MODEL)
 
 
-def after_a_create(then: Callable[[World, dict[str, Any]], Any]) -> Scene:
-    return lambda world: then(world, world.registered())
+def verifying(*faults: Fault) -> Scene:
+    return lambda world: world.turned(*faults).create("chat", ID, verify_health=True)
 
 
-def updating(*faults: Fault) -> Callable[[World, dict[str, Any]], Any]:
-    return lambda world, state: world.frontend(*faults).update("chat/v1", state, declared(model_name="other"))
+def after_a_create(then: Callable[[World, Object], Any]) -> Scene:
+    return lambda world: then(world, world.run().create("chat", ID))
 
 
-def behind_our_back(world: World, state: dict[str, Any]) -> None:
-    world.api.delete("chat/v1")
-    updating()(world, state)
+def updating(*faults: Fault) -> Callable[[World, Object], Any]:
+    return lambda world, a: world.turned(*faults).update(a, model_name="other")
 
 
-def looked_up(world: World, _state: dict[str, Any]) -> None:
+def behind_our_back(world: World, a: Object) -> None:
+    world.api.delete(ID)
+    updating()(world, a)
+
+
+def updated_after(world: World, a: Object) -> None:
+    world.api.make_anew(ID)
+    updating()(world, a)
+
+
+def deleted_after(world: World, a: Object) -> None:
+    world.api.make_anew(ID)
+    world.run().delete(a)
+
+
+def deleted_by_others(world: World, a: Object) -> None:
+    world.api.delete(ID)
+    world.run().delete(a)
+
+
+def held_after_its_deletion(world: World, a: Object) -> None:
+    world.run().delete(a)
+    world.run().diff(a)
+    world.run().read(a)
+
+
+def looked_up(world: World, _a: Object) -> None:
     run(lambda: get_model("chta") and None, config={"endpoint": f"embedded:{world.file.with_name('api.sqlite')}"})
 
 
-def protected(world: World, state: dict[str, Any]) -> None:
-    world.frontend().delete("chat/v1", {**state, "deletion_protection": True})
+def protected(world: World) -> None:
+    world.run().delete(world.run().create("chat", ID, deletion_protection=True))
 
 
-def ill(world: World) -> None:
-    said = json.dumps({"status": "unhealthy", "message": "no route to host"})
-    world.frontend(Fault(call="model_health", status=200, body=said)).create(declared(verify_health=True))
-
-
-def killed(world: World) -> None:
+def interrupted(world: World, *, becomes: str = "talk/v1") -> None:
     """The create was done, and the engine was killed before it heard of it."""
-    for _ in range(2):
-        owned(world)
+    for id_ in (ID, becomes):
+        world.run().create("chat", id_)
 
 
-def owned(world: World, *faults: Fault, **changed: Any) -> dict[str, Any]:
-    """The state after a create by a resource that says who it is."""
-    frontend = world.frontend(*faults)
-    checked = frontend.check({}, {**CHAT, OWNER: "chat", **changed})
-    return opened(frontend.create(opened(checked.inputs)).outs)
+def replaced_by_force(world: World, a: Object) -> None:
+    run = world.run()
+    run.create("chat", ID, adopt_existing=True)
+    run.delete(a)
 
 
-def compared(frontend: DynamicFrontend, state: dict[str, Any], **changed: Any) -> None:
-    """A resource is checked and compared, as in a preview or an `up`; a refresh compares without a check."""
-    inputs = frontend.check(state, {**CHAT, OWNER: "chat", **changed}).inputs
-    frontend.diff("chat/v1", state, opened(inputs))
+def handed_over(world: World, a: Object) -> None:
+    run = world.run()
+    run.diff(a, "talk/v1")
+    run.create("talk", ID)
 
 
-def keys_change(world: World, state: dict[str, Any]) -> None:
-    changed = {**CHAT["model_config"], "apikeys": ["another-stand-in"]}
-    world.frontend().diff("chat/v1", state, declared(model_config=changed))
+def given_back(world: World, a: Object) -> None:
+    run = world.run()
+    run.diff(a)
+    run.delete(replace(a, state={**a.state, "model_name": "another's"}))
 
 
-def replaced_by_force(world: World, state: dict[str, Any]) -> None:
-    frontend = world.frontend()
-    frontend.create(declared(adopt_existing=True))
-    frontend.delete("chat/v1", state)
-
-
-def handed_over(world: World, state: dict[str, Any]) -> None:
-    frontend = world.frontend()
-    compared(frontend, state, model_saved_name="talk")
-    frontend.create(declared())
-
-
-def given_back(world: World, state: dict[str, Any]) -> None:
-    frontend = world.frontend()
-    compared(frontend, state)
-    frontend.delete("chat/v1", {**state, "model_name": "another's"})
-
-
-def moved(world: World, state: dict[str, Any]) -> None:
+def moved(world: World, a: Object) -> None:
     """The stack's endpoint became another's, where nothing is registered."""
-    there = Api(world.file.with_name("other.sqlite"), "https://llm.example.com")
-    frontend = DynamicFrontend(world.run(there).controller, world.report)
-    compared(frontend, state)
-    frontend.read("chat/v1", state)
-    frontend.delete("chat/v1", state)
+    run = world.run(Api(world.file.with_name("other.sqlite"), "https://llm.example.com"))
+    run.diff(a)
+    run.read(a)
+    run.delete(a)
 
 
-def updated_after(world: World, state: dict[str, Any]) -> None:
-    world.api.make_anew("chat/v1")
-    updating()(world, state)
-
-
-def deleted_after(world: World, state: dict[str, Any]) -> None:
-    world.api.make_anew("chat/v1")
-    world.frontend().delete("chat/v1", state)
-
-
-def not_confirmed(world: World) -> None:
-    state = owned(world)
-    frontend = world.frontend(Fault(call="modify_model", reset="after"))
-    changed = frontend.check(state, {**CHAT, OWNER: "chat", "model_name": "other"}).inputs
+def not_confirmed(world: World, a: Object) -> None:
     with suppress(EnkryptError):
-        frontend.update("chat/v1", state, dict(changed))
-    compared(world.frontend(), state)
-
-
-def deleted_by_others(world: World, state: dict[str, Any]) -> None:
-    world.api.delete("chat/v1")
-    world.frontend().delete("chat/v1", state)
-
-
-def held_after_its_deletion(world: World, state: dict[str, Any]) -> None:
-    world.frontend().delete("chat/v1", state)
-    world.frontend().diff("chat/v1", state, declared())
-    world.frontend().read("chat/v1", state)
-
-
-def interrupted(world: World) -> None:
-    owned(world)
-    owned(world, model_saved_name="talk")
-
-
-def not_undone(world: World) -> None:
-    owned(world, Fault(call="model_health", status=502), Fault(call="delete_model", status=500), verify_health=True)
+        updating(Fault(call="modify_model", reset="after"))(world, a)
+    world.run().diff(a)
 
 
 def not_ours(world: World) -> None:
@@ -298,8 +249,7 @@ def without_an_engine(world: World) -> None:
 def breaking_a_rule(_world: World) -> None:
     def program() -> None:
         policy.enforce(policy.https_only)
-        endpoint = {"host": "llm.example.com", "scheme": "http"}
-        EnkryptModel("chat", model_saved_name="chat", model_config={**CHAT["model_config"], "endpoint": endpoint})
+        EnkryptModel("chat", **model(ID, model_config__endpoint={"host": "llm.example.com", "scheme": "http"}))
 
     MockStack(program).preview()
 
@@ -309,9 +259,10 @@ def slow(world: World) -> None:
     with serve_in_thread(create_app(world.file.with_name("late.sqlite"), faults=[late])) as url:
         settings = Settings(Key("stand-in-key"), url, timeout=0.2)
         client = EnkryptClient(settings, retry=RetryPolicy(2, sleep=lambda _seconds: None))
-        DynamicFrontend(Controller(connect(client))).create(declared())
+        made_by(Controller(connect(client)), world)
 
 
+ILL: Final = '{"status": "unhealthy", "message": "no route to host"}'
 SCENES: Final[dict[str, list[Scene]]] = {
     "ConfigurationError": [
         configured(),
@@ -326,9 +277,9 @@ SCENES: Final[dict[str, list[Scene]]] = {
         lambda world: project_file(world.file.parent),
     ],
     REFUSED: [
-        checked(model_config={**CHAT["model_config"], "endpoint": {"host": "https://llm.example.com/v1"}}),
-        checked(model_config={**CHAT["model_config"], "endpoint": {"host": "h", "hots": "h"}}),
-        checked(model_config={**CHAT["model_config"], "tools": [{"name": "search"}]}),
+        checked(model_config__endpoint={"host": "https://llm.example.com/v1"}),
+        checked(model_config__endpoint={"host": "h", "hots": "h"}),
+        checked(model_config__tools=[{"name": "search"}]),
         declared_twice,
         met_online,
         lambda world: guarded(world, policy_first=False, check_online=True),
@@ -337,17 +288,17 @@ SCENES: Final[dict[str, list[Scene]]] = {
         in_the_catalogue(("llmHost",), llmHost="stand-in", llmKey="stand-in-model-key"),
     ],
     "AuthenticationFailed": [
-        lambda world: World(world.file.parent / "other", keys={"another": "account"}).client().list_all(MODEL),
+        lambda world: listing()(World(world.file.parent / "other", keys={"another": "account"})),
         creating(Fault(call="add_model", status=403)),
     ],
     "ModelExists": [registered_by_another, creating(Fault(call="add_model", status=409))],
     "ModelNotFound": [after_a_create(behind_our_back), after_a_create(updated_after), after_a_create(looked_up)],
-    "DeletionProtected": [after_a_create(protected)],
+    "DeletionProtected": [protected],
     "PolicyViolation": [breaking_a_rule],
     "ModelUnhealthy": [
-        lambda world: world.frontend(Fault(call="model_health", status=502)).create(declared(verify_health=True)),
-        ill,
-        not_undone,
+        verifying(Fault(call="model_health", status=502)),
+        verifying(Fault(call="model_health", status=200, body=ILL)),
+        verifying(Fault(call="model_health", status=502), Fault(call="delete_model", status=500)),
     ],
     "RequestRejected": [
         after_a_create(updating(Fault(call="modify_model", status=400))),
@@ -366,8 +317,8 @@ SCENES: Final[dict[str, list[Scene]]] = {
     ],
     TOLD: [
         adopting,
-        killed,
-        after_a_create(keys_change),
+        partial(interrupted, becomes=ID),
+        after_a_create(lambda world, a: world.run().diff(a, model_config__apikeys=["another-stand-in"])),
         lambda world: guarded(world, policy_first=True),
         lambda world: guarded(world, policy_first=False),
         creating(Fault(call="add_model", reset="after", nth=1)),
@@ -378,7 +329,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
         after_a_create(deleted_after),
         after_a_create(held_after_its_deletion),
         after_a_create(deleted_by_others),
-        not_confirmed,
+        after_a_create(not_confirmed),
         interrupted,
         creating(Fault(call="add_model", status=503, nth=1)),
         with_an_open_key,

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from graph import of_dot, of_result, svg
+from graph import of_dot, svg
 
-from enkrypt_provider.testing import MockStack, Registry
+from enkrypt_provider.testing import Registry
 
 HERE = Path(__file__).parent
 PICTURE = (HERE / "graph.svg").read_text()
@@ -86,8 +86,3 @@ def test_an_environment_that_is_not_there_is_refused(project: Callable[[Path], A
     _, errors = deploy(folder, "live", fails=True)
     assert errors["deploy.py: error: no environment live: there are dev, staging, prod"] == 1
     assert not (folder / "Pulumi.live.yaml").exists()
-
-
-def test_the_picture_is_of_this_program() -> None:
-    """graph.svg is what the program declares."""
-    assert svg(of_result(MockStack(HERE, config={"domain": "d"}).preview())) == PICTURE

@@ -10,8 +10,6 @@ from typing import Any
 from graph import of_dot, svg
 from guarded import done, names
 
-from enkrypt_provider.testing import MockStack
-
 HERE = Path(__file__).parent
 FOUND = {
     "model": "support-chat/v1",
@@ -45,11 +43,3 @@ def test_the_engine_does_what_the_readme_says(project: Callable[[Path], Any]) ->
     assert destroyed[0] == ("EnkryptDeployment", "deleted")
     assert len(destroyed) == 3
     assert names(database) == [[], [], []]
-
-
-def test_the_caller_finds_what_the_program_made() -> None:
-    """Without the engine: on the account of the program's own test."""
-    one = MockStack(HERE)
-    one.up()
-    caller = MockStack(HERE / "caller", config={"enkrypt:endpoint": one.registry.endpoint}, registry=one.registry)
-    assert caller.up().outputs == FOUND

@@ -224,16 +224,6 @@ def test_no_text_of_a_client_shows_its_key() -> None:
     assert f"{client} {client!r}" == f"EnkryptClient('{HOST}') EnkryptClient('{HOST}')"
 
 
-# ---- reports
-
-
-def test_a_retry_is_reported_with_its_cause() -> None:
-    server = Server(says({"message": "busy"}, 503, retry_after="2"), says(answer()))
-    with server.operation():
-        server.client(retries=5).get(KIND, MODEL)
-    assert server.reported == ["read Test_Model/1: 503: busy; trying again in 2 s (2 of 6)"]
-
-
 def test_a_closed_client_sends_nothing() -> None:
     client = Server(says(answer())).client()
     client.close()

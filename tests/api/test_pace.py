@@ -212,15 +212,6 @@ def test_a_call_that_waited_for_its_turn_waits_for_the_gate_too() -> None:
     assert len(left) == 2
 
 
-def test_a_second_violation_closes_the_gate_again() -> None:
-    """Another process of the account may cause it."""
-    now = VirtualTime()
-    pace = pace_of(now)
-    assert len(_refused_together(pace, now, 1, 5.0)) == len(_refused_together(pace, now, 1, 5.0)) == 1
-    with pace.turn("models"):
-        assert now() == pytest.approx(0.1 + 5 + 0.1 + 5)
-
-
 def _busiest(times: Sequence[float], seconds: float) -> int:
     """Return how many calls there are at most in any window."""
     return max(sum(first <= other < first + seconds for other in times) for first in times)

@@ -7,7 +7,6 @@ import html
 import json
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -84,17 +83,6 @@ def test_of_a_command_the_whole_and_its_keys_are_hidden_and_plain_words_are_not(
 def test_a_text_without_end_is_cut_off() -> None:
     text = redacted("stand-in-4f7a1b " * 2**18, ["stand-in-4f7a1b"])
     assert text == "*** " * (LONGEST // 16)
-
-
-@pytest.mark.parametrize(
-    ("url", "found"),
-    [("https://a/token", ()), ("https://a?key=1", ("https://a?key=1",)), ("https://u:p@a", ("https://u:p@a",))],
-)
-def test_a_token_url_is_secret_where_it_can_hold_one(url: str, found: tuple[str, ...]) -> None:
-    assert KIND.secret_texts({"model_config": {"model_jwt_config": {"jwt_url": url}}}) == found
-    odd: list[Any] = [{}, {"model_config": None}, {"model_config": {"apikeys": [1, None, {"a": []}]}}]
-    for nothing in odd:
-        assert KIND.secret_texts(nothing) == ()
 
 
 # ---- no key in any string

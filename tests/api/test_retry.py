@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from enkrypt_provider.api import operation
 from enkrypt_provider.api.operation import Operation
 from enkrypt_provider.api.responses import retry_after
-from enkrypt_provider.api.retry import RETRY_AFTER_LIMIT, TABLE, Failed, Failure, RetryPolicy, retry
+from enkrypt_provider.api.retry import RETRY_AFTER_LIMIT, Failed, Failure, RetryPolicy, retry
 from enkrypt_provider.errors import ModelExists, RequestRejected, ServiceUnavailable, UnexpectedResponse
 
 from .virtual_time import reports
@@ -71,11 +71,6 @@ def test_only_a_post_is_looked_up_and_only_where_its_response_was_lost(
     hooks: dict[str, Any] = {name: partial(done.append, name) for name in ("look_up", "doubt")}
     assert (server.asked(method, **hooks), server.calls) == ("response", 2)
     assert (done.count("look_up"), done.count("doubt")) == (look_ups, doubts)
-
-
-def test_each_failure_of_each_method_has_a_row() -> None:
-    """A missing one would be a crash in the middle of an `up`."""
-    assert set(TABLE) == {(method, failure) for method in METHODS for failure in Failure}
 
 
 @pytest.mark.parametrize("retries", [0, 5])

@@ -139,6 +139,7 @@ def test_a_model_that_the_list_lacks_is_read_by_itself() -> None:
         pytest.param({"models": [{"model_saved_name": "m", "model_version": "1"}]}, id="names alone"),
         pytest.param({"models": [{**model("m"), "model_config": None}]}, id="no configuration"),
         pytest.param({"models": [{**model("m"), "model_config": {"model_version": "1"}}]}, id="half a configuration"),
+        pytest.param({"models": [model("m", model_config__endpoint="h")]}, id="an odd configuration"),
         pytest.param({"models": ["m/1", None, 5, []]}, id="no objects"),
         pytest.param({"models": [{"model_config": {"endpoint": {}}}]}, id="no name"),
         pytest.param({"models": {}}, id="no list"),

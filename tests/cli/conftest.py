@@ -1,5 +1,5 @@
 """What every test of the command line may ask for."""
 
-from .typing_commands import project, start, typed
+from .typing_commands import begin, project, start, typed
 
-__all__ = ["project", "start", "typed"]
+__all__ = ["begin", "project", "start", "typed"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from documents import canonical
+
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Kind, Live
 from enkrypt_provider.kinds.markers import Dialect
@@ -13,9 +15,8 @@ from enkrypt_provider.kinds.model import MODEL
 
 def live(props: Mapping[str, Any], dialect: Dialect = "v1", kind: Kind = MODEL) -> Live:
     """What the API would have of a program's arguments."""
-    inputs, problems = codec.parse(kind, {k: v for k, v in props.items() if k not in kind.options}, dialect)
-    assert problems == []
-    return Live(kind, inputs, {})
+    declared = {name: value for name, value in props.items() if name not in kind.options}
+    return Live(kind, canonical(declared, kind, dialect), {})
 
 
 def read_back(props: Mapping[str, Any], dialect: Dialect) -> Live:

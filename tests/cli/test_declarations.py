@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from documents import canonical, everything, minimal, registrations
+from documents import everything, minimal, registrations
 from hypothesis import given
 from hypothesis import strategies as st
 
 from enkrypt_provider.cli.declarations import Declaration, declare, declared, missing, names_for
-from enkrypt_provider.cli.stack_secrets import Secret, Secrets, repeated_in
+from enkrypt_provider.cli.stack_secrets import Secrets, repeated_in
 from enkrypt_provider.core import diff
 from enkrypt_provider.emulator import create_app
 from enkrypt_provider.kinds import codec
@@ -163,15 +163,6 @@ def test_a_secret_of_another_value_is_not_overwritten() -> None:
     assert keys_of(declare(with_keys("sk-other"), "a", secrets)) == ["a_apikey_3"]
 
 
-def test_a_masked_key_is_missing_until_the_stack_holds_it() -> None:
-    """What the API masks is asked for by name, and taken from the configuration where it is set."""
-    secrets = Secrets({"b_apikey": "sk-b"})
-    found = [declare(with_keys("xxxxx", "xxxxx"), "a", secrets), declare(with_keys("xxxxx"), "b", secrets)]
-    assert [keys_of(one) for one in found] == [["a_apikey", "a_apikey_2"], ["b_apikey"]]
-    assert missing(found, secrets) == {"a_apikey": ["a"], "a_apikey_2": ["a"]}
-    assert secrets.found == {}
-
-
 def test_masked_keys_may_share_a_secret() -> None:
     """With one named, every masked key is that; one that shows is not."""
     secrets = Secrets({}, "vendor")
@@ -236,19 +227,3 @@ def test_other_entries_of_a_catalogue_are_passed_over(entry: Any) -> None:
     """An entry for another model, or one that is wrong, declares nothing of what is imported."""
     found = live(ENTRY)
     assert list(declared(MODEL, {"x": entry}, {(MODEL, found.identity): found}, "v1")) == []
-
-
-def test_a_declared_registration_keeps_its_name_and_arguments() -> None:
-    """An entry for the model is used as it stands, its secrets too."""
-    found = live(ENTRY)
-    config = {**ENTRY["model_config"], "apikeys": [{"secret": "vendor"}], "model_version": "v1"}  # type: ignore[dict-item]  # the entry is a stand-in
-    (one,) = declared(MODEL, {"mine": {**ENTRY, "model_config": config}}, {(MODEL, found.identity): found}, "v1")
-    assert (one.name, one.is_new, one.secrets, one.live) == ("mine", False, ["vendor"], found)
-    assert one.arguments["model_config"]["apikeys"] == [Secret("vendor")]
-
-
-def test_what_cannot_be_declared_is_told() -> None:
-    """A registration that breaks this provider's rules has problems, whatever its secrets are."""
-    found = Live(MODEL, {**canonical(minimal()), "model_saved_name": "x" * 40}, {})
-    (problem,) = declare(found, "a", Secrets({})).parsed("v1")[1]
-    assert str(problem).startswith("model_saved_name: must be at most 32 characters")

@@ -21,7 +21,7 @@ from enkrypt_provider.cli.findings import Finding, fingerprint
 from enkrypt_provider.cli.import_file import pickled_provider
 from enkrypt_provider.cli.sources import Sources
 from enkrypt_provider.cli.stack import Stack, type_of
-from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
+from enkrypt_provider.emulator import Fault, create_app
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
 from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
 from enkrypt_provider.kinds.kind import Kind
@@ -30,7 +30,7 @@ from enkrypt_provider.settings import Key, Settings
 
 from . import fake_engine
 from .fake_engine import Project, encrypted
-from .typing_commands import GUARDED, KEY, POLICY, Api, Start, Type, model
+from .typing_commands import GUARDED, KEY, POLICY, Api, Begin, Start, Type, model
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER = "sk-of-long-ago"
@@ -60,12 +60,9 @@ def found(**environ: str) -> dict[str, Finding]:
 
 
 @pytest.fixture
-def well(project: Project, start: Start) -> Api:
+def well(begin: Begin) -> Api:
     """A stack of which nothing is wrong."""
-    api = start()
-    api.add(model("a"), model("b"))
-    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": api.url})
-    return api
+    return begin(model("a"), model("b"))
 
 
 def held(
@@ -238,21 +235,18 @@ def test_a_key_that_does_not_work_is_a_problem(project: Project, well: Api) -> N
     assert "pulumi config set --secret enkrypt:apiKey" in access.says
 
 
-def test_the_project_of_a_key_is_shown(project: Project, tmp_path: Path) -> None:
+def test_the_project_of_a_key_is_shown(begin: Begin) -> None:
     """A key of another project sees other registrations."""
-    app = create_app(tmp_path / "api.db", keys={KEY: "acme/prod"})
-    with serve_in_thread(app) as url:
-        project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": url})
-        assert found()["project"] == Finding("project", "the key belongs to the project prod")
+    begin(keys={KEY: "acme/prod"})
+    assert found()["project"] == Finding("project", "the key belongs to the project prod")
 
 
 @pytest.mark.parametrize(
     "fault", [Fault(status=404), Fault(status=500), Fault(garbage="html"), Fault(garbage="empty")]
 )
-def test_an_api_that_does_not_tell_the_project_is_no_problem(project: Project, start: Start, fault: Fault) -> None:
+def test_an_api_that_does_not_tell_the_project_is_no_problem(begin: Begin, fault: Fault) -> None:
     """Not every installation has that call."""
-    api = start(faults=[fault.model_copy(update={"call": "consumer_info"})])
-    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": api.url})
+    begin(faults=[fault.model_copy(update={"call": "consumer_info"})])
     findings = found()
     assert "project" not in findings
     assert findings["access"].ok
@@ -281,11 +275,9 @@ def test_the_embedded_emulator_needs_no_key(project: Project, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(("spoken", "told"), [("v1", "v2"), ("v2", "v1")])
-def test_the_wrong_dialect_is_noticed(project: Project, start: Start, spoken: Any, told: str) -> None:
+def test_the_wrong_dialect_is_noticed(begin: Begin, spoken: Any, told: str) -> None:
     """Registrations that are all written in the other dialect are a problem."""
-    api = start(dialect=spoken)
-    api.add(model("a"))
-    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": api.url, "enkrypt:dialect": told})
+    begin(model("a"), dialect=spoken, settings={"enkrypt:dialect": told})
     assert found()["written"] == Finding(
         "written",
         f"1 written in dialect {spoken}, and enkrypt:dialect is {told}",
@@ -294,20 +286,17 @@ def test_the_wrong_dialect_is_noticed(project: Project, start: Start, spoken: An
     )
 
 
-def test_both_dialects_in_one_account_are_no_problem(project: Project, start: Start) -> None:
+def test_both_dialects_in_one_account_are_no_problem(begin: Begin) -> None:
     """They are counted."""
     items = [canonical(model("a")), canonical(model("b"))]
     items[1]["model_config"]["model_provider"] = items[1]["model_config"].pop("is_compatible_with")
-    api = start(faults=[Fault(call="list_models", status=200, body=json.dumps({"models": items}))])
-    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": api.url})
+    begin(faults=[Fault(call="list_models", status=200, body=json.dumps({"models": items}))])
     assert found()["written"] == Finding("written", "1 written in dialect v1 and 1 written in dialect v2")
 
 
-def test_a_list_of_names_shows_no_dialect(project: Project, start: Start) -> None:
+def test_a_list_of_names_shows_no_dialect(begin: Begin) -> None:
     """Where the list says too little there is nothing to notice."""
-    api = start(list_details=False)
-    api.add(model("a"))
-    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": api.url, "enkrypt:dialect": "v2"})
+    begin(model("a"), list_details=False, settings={"enkrypt:dialect": "v2"})
     assert "written" not in found()
 
 

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enkrypt_provider.cli.masking import replaced, shown
-from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.kinds.secrets import is_masked
 
@@ -40,8 +39,7 @@ def test_keys_as_vendors_make_them_are_no_masks(random: bytes) -> None:
 
 def test_every_secret_of_both_dialects_is_replaced() -> None:
     """No text that a registration keeps secret is left when it is shown; header names and methods are."""
-    inputs, problems = codec.parse(MODEL, everything("v2"), "v2")
-    assert problems == []
+    inputs = canonical(everything("v2"), dialect="v2")
     text = json.dumps(shown(MODEL, inputs))
     assert "stand-in" not in text
     assert shown(MODEL, inputs)["model_config"]["model_jwt_config"] == {
@@ -74,8 +72,7 @@ def test_every_secret_of_both_dialects_is_replaced() -> None:
 )
 def test_what_is_harmless_stays(field: str, value: Any, expected: list[tuple[str, str]]) -> None:
     """A text is replaced where it may be a secret, and only there."""
-    inputs, problems = codec.parse(MODEL, minimal(**{f"model_config__{field}": value}), "v2")
-    assert problems == []
+    inputs = canonical(minimal(**{f"model_config__{field}": value}), dialect="v2")
     met: list[tuple[str, str]] = []
     replaced(MODEL, inputs, lambda of, text: met.append((of, text)))
     assert met == expected

@@ -6,8 +6,6 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from enkrypt_provider import __version__
 
 from .fake_engine import Project
@@ -26,10 +24,3 @@ def test_a_launcher_of_this_python_is_installed(typed: Type, project: Project) -
         port = int(plugin.stdout.readline())
         plugin.terminate()
     assert 0 < port < 65536
-
-
-def test_without_an_engine_it_says_so(typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/nowhere")
-    ran = typed("plugin", "install")
-    assert (ran.code, ran.err) == (1, "error: there is no `pulumi` on PATH: https://www.pulumi.com/docs/install/\n")

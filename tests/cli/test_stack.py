@@ -66,16 +66,6 @@ def test_a_state_is_read(project: Project) -> None:
     assert "sk-key" not in repr(found)
 
 
-def test_an_import_needs_no_file(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
-    """The document goes through a pipe, and what the engine prints to the console."""
-    Stack("dev").import_({"resources": [{"type": stacks.type_of(MODEL), "name": "a", "id": "a/v1"}]})
-    assert [found.id for found in Stack("dev").resources()] == ["a/v1"]
-    assert capfd.readouterr().out == "= 1 imported\n"
-    assert sorted(path.name for path in project.folder.iterdir() if path.is_file()) == [
-        "Pulumi.yaml", "commands.log", "state.json",
-    ]  # fmt: skip
-
-
 def test_the_selected_stack_is_asked_for(project: Project) -> None:
     """Where none is named, it is the one that the engine would take."""
     assert Stack.selected().name == "dev"

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import yaml
-from documents import FREE, everything, minimal
+from documents import FREE, minimal
 from hypothesis import given
 from hypothesis import strategies as st
 
 from enkrypt_provider.cli.declarations import declare
-from enkrypt_provider.cli.stack_file import entries, extended, obstacle, spelt
+from enkrypt_provider.cli.stack_file import extended, obstacle, spelt
 from enkrypt_provider.cli.stack_secrets import Secrets
 from enkrypt_provider.errors import ConfigurationError
 
@@ -122,14 +122,6 @@ def test_a_word_is_plain(text: str) -> None:
 def test_a_long_prompt_is_a_block() -> None:
     """A text of many lines is written as a person would."""
     assert spelt({"a": "one\ntwo: 2\n"}) == "a: |\n  one\n  two: 2\n"
-
-
-def test_an_entry_names_its_secrets() -> None:
-    """A secret is never in a catalogue: its name is."""
-    found = declare(live(everything()), "a", Secrets({}))
-    (entry,) = entries([found]).values()
-    assert entry["model_config"]["apikeys"] == [{"secret": "a_apikey"}, {"secret": "a_apikey_2"}]
-    assert "stand-in" not in spelt(entry)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from documents import minimal
+from documents import canonical, minimal
 
 from enkrypt_provider.cli import main
 from enkrypt_provider.emulator import create_app, serve_in_thread
@@ -22,7 +22,7 @@ from enkrypt_provider.kinds.markers import Dialect
 from enkrypt_provider.kinds.model import MODEL
 
 from . import fake_engine
-from .fake_engine import Project
+from .fake_engine import Project, encrypted
 
 KEY = "sk-of-the-account"
 POLICY = {
@@ -63,8 +63,7 @@ class Api:
     def add(self, *registrations: Mapping[str, Any], kind: Kind = MODEL) -> None:
         """Registers models, or another kind, given by their arguments."""
         for arguments in registrations:
-            inputs, problems = codec.parse(kind, arguments, self._dialect)
-            assert problems == []
+            inputs = canonical(arguments, kind, self._dialect)
             self.send(kind.calls.path(kind.calls.add), codec.body(kind, inputs, self._dialect))
 
     def add_all(self) -> None:
@@ -79,6 +78,7 @@ class Api:
 
 
 Start = Callable[..., Api]
+Begin = Callable[..., Api]
 Type = Callable[..., Typed]
 
 
@@ -88,7 +88,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     with ExitStack() as running:
 
         def begin(*, dialect: Dialect = "v1", **options: Any) -> Api:
-            app = create_app(tmp_path / "api.db", dialect=dialect, keys={KEY: "default"}, **options)
+            given = {"keys": {KEY: "default"}, **options}
+            app = create_app(tmp_path / "api.db", dialect=dialect, **given)
             return Api(running.enter_context(serve_in_thread(app)), dialect)
 
         yield begin
@@ -101,6 +102,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("PATH", f"{made.folder / 'bin'}:/usr/bin:/bin")
     monkeypatch.chdir(made.folder)
     return made
+
+
+@pytest.fixture
+def begin(project: Project, start: Start) -> Begin:
+    """Starts the API with these models and options, and tells the stack of it, with other settings where some are."""
+
+    def begun(*models: Mapping[str, Any], settings: Mapping[str, Any] | None = None, **options: Any) -> Api:
+        api = start(**options)
+        api.add(*models)
+        dialect = {"enkrypt:dialect": options["dialect"]} if "dialect" in options else {}
+        account = {"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": api.url}
+        project.configure({**account, **dialect, **(settings or {})})
+        return api
+
+    return begun
 
 
 @pytest.fixture

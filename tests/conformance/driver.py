@@ -56,18 +56,8 @@ def payload(config: Json) -> Json:
     return ModelClient.prepare_model_payload(config)
 
 
-def read(answer: Json) -> Json:
-    """What the client makes of an answer to get-model."""
-    return models.ModelConfig.from_dict(answer).to_dict()
-
-
 def add_model(url: str, key: str, config: Json) -> Json:
     return ModelClient(key, url).add_model(_sendable(config)).to_dict()
-
-
-def add_model_as_it_is(url: str, key: str, config: Json) -> Json:
-    """Without the detour of `_sendable`."""
-    return ModelClient(key, url).add_model(config).to_dict()
 
 
 def get_model(url: str, key: str, name: str, version: str) -> Json:
@@ -145,7 +135,7 @@ def deployment_life(url: str, key: str, step: str, **arguments: Json) -> Json:
 CALLS: Mapping[str, Callable[..., Json]] = {
     call.__name__: call
     for call in (
-        release, vocabulary, payload, read, add_model, add_model_as_it_is, get_model, list_models, table_of_models,
+        release, vocabulary, payload, add_model, get_model, list_models, table_of_models,
         modify_model, delete_model, detectors, preset, deployment, blocks, policy_life, deployment_life,
     )
 }  # fmt: skip

@@ -5,11 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from frontends.plugin_engine import Engine, Held, plain
+from frontends.plugin_engine import Engine, Held
 from pulumi.runtime.proto import provider_pb2
 
 from enkrypt_provider.frontends.package_names import from_package, to_package
 from enkrypt_provider.frontends.package_schema import snake
+from enkrypt_provider.frontends.property_values import clear
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Properties
 from enkrypt_provider.kinds.model import MODEL
@@ -34,7 +35,7 @@ class NativeFrontend:
         inputs, problems = self._engine.check(NAME, to_package(MODEL, news), to_package(MODEL, olds))
         failures = [SimpleNamespace(property="", reason=problem) for problem in problems]
         # The engine's numbers are floats.
-        found = codec.from_state(MODEL, from_package(MODEL, plain(inputs)))
+        found = codec.from_state(MODEL, from_package(MODEL, clear(inputs)))
         return SimpleNamespace(inputs=found, failures=failures)
 
     def diff(self, id_: str, olds: Properties, news: Properties) -> Any:
@@ -67,5 +68,5 @@ def _held(id_: str, state: Properties) -> Held:
 
 
 def _result(held: Held) -> Any:
-    found = {**from_package(MODEL, plain(held.outputs)), **from_package(MODEL, plain(held.inputs))}
+    found = {**from_package(MODEL, clear(held.outputs)), **from_package(MODEL, clear(held.inputs))}
     return SimpleNamespace(id=held.id, outs=found)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from documents import canonical
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -113,9 +114,7 @@ def test_the_provider_reads_what_the_client_added(official: OfficialClient, api:
         (DEPLOYMENT, DEPLOYED),
     ]
     for kind, program in declared:
-        inputs, problems = codec.parse(kind, program)
-        assert problems == []
-        assert differing(inputs, client.get(kind, Identifier("x", "")), kind) == []
+        assert differing(canonical(program, kind), client.get(kind, Identifier("x", "")), kind) == []
     client.close()
 
 
@@ -177,9 +176,7 @@ deployments = st.fixed_dictionaries(
 
 
 def body(kind: Kind, program: Json) -> Json:
-    inputs, problems = codec.parse(kind, program)
-    assert problems == []
-    return codec.body(kind, inputs)
+    return codec.body(kind, canonical(program, kind))
 
 
 def spelt(value: Json) -> str:

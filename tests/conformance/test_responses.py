@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from documents import at, everything, leaves, minimal, upside_down
+from documents import at, canonical, everything, leaves, minimal, upside_down
 
 from enkrypt_provider.emulator import create_app
 from enkrypt_provider.errors import UnexpectedResponse
@@ -40,8 +40,7 @@ def responses(tmp_path_factory: pytest.TempPathFactory) -> Responses:
         app = create_app(tmp_path_factory.mktemp("responses") / "models.db", dialect=dialect)
         client = httpx.Client(transport=httpx.WSGITransport(app), base_url="http://h", headers={"apikey": "any"})
         for name, program in PROGRAMS[dialect].items():
-            inputs, problems = codec.parse(MODEL, program, dialect)
-            assert not problems
+            inputs = canonical(program, dialect=dialect)
             added = client.post("/models/add-model", json=codec.body(MODEL, inputs, dialect))
             found[dialect, name] = added.json()["data"]
     return found

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from documents import BOXAI, Fields, registrations
+from documents import BOXAI, Fields, canonical, registrations
 from hypothesis import strategies as st
 
-from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Properties
-from enkrypt_provider.kinds.model import MODEL
 
 Json = Any
 
@@ -105,8 +103,7 @@ def sayable() -> Fields:
 
 
 def _narrowed(program: Properties, has_endpoint: bool) -> Properties:
-    inputs, problems = codec.parse(MODEL, program, "v2")
-    assert not problems, problems
+    inputs = canonical(program, dialect="v2")
     config = {k: v for k, v in inputs["model_config"].items() if k not in ("context", "rate_per_min")}
     config["auth_data"] = sayable_auth_data(config)
     if has_endpoint or not config.get("custom_curl_command"):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import httpx
-from documents import minimal, through_engine
+from documents import canonical, minimal, through_engine
 
 from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.api.retry import RetryPolicy
@@ -143,9 +143,7 @@ class Api:
 
     def _body(self, id_: str, changes: Properties) -> Json:
         """Return a program's arguments as they are sent."""
-        inputs, problems = codec.parse(self.sample.kind, self.sample.arguments(id_, **changes))
-        assert not problems, problems
-        return codec.body(self.sample.kind, inputs)
+        return codec.body(self.sample.kind, canonical(self.sample.arguments(id_, **changes), self.sample.kind))
 
     def _ask(self, method: str, call: str, id_: str = "/", *, key: str, **options: Any) -> Json:
         kind = self.sample.kind

@@ -60,10 +60,6 @@ def test_check_names_each_problem_by_its_path(run: Run) -> None:
     assert found.inputs == arguments
 
 
-def test_check_takes_what_is_not_known_yet(run: Run) -> None:
-    assert run.check("a", model_saved_name=UNKNOWN, model_config=UNKNOWN).problems == []
-
-
 def test_wrong_settings_are_a_problem_of_each_check_and_an_error_of_the_rest() -> None:
     wrong = Controller.configured({"enkrypt:apiKey": KEY, "enkrypt:timeout": "soon"}.get)
     line = "enkrypt:timeout must be a number of seconds from 0.1 to 3600"
@@ -193,32 +189,6 @@ def test_a_preview_shows_the_keys_project_once(machine: Machine, online: Run) ->
 
 
 # ---- diff
-
-
-def test_without_an_edit_there_is_no_diff_and_no_call(run: Run, api: Api) -> None:
-    """Whatever the engine made of the numbers."""
-    a = declared(run, everything())
-    api.calls()
-    assert run.controller.diff(Request(id=a.id, state=a.state, inputs=through_engine(a.inputs))).changes == []
-    assert api.calls() == []
-
-
-@pytest.mark.parametrize(
-    ("changed", "replaces"),
-    [
-        ({"model_name": "x"}, []),
-        ({"model_config__endpoint__port": 8443}, []),
-        ({"model_config__apikeys": ["stand-in-key"]}, []),
-        ({"model_config__metadata": {"mine": 1}}, []),
-        ({"model_saved_name": "y"}, ["model_saved_name"]),
-        ({"model_config__model_version": "2"}, ["model_config.model_version"]),
-        ({"model_saved_name": UNKNOWN}, ["model_saved_name"]),
-    ],
-)
-def test_only_the_identity_replaces(run: Run, changed: Properties, replaces: list[str]) -> None:
-    found = run.diff(run.create("a"), **changed)
-    assert len(found.changes) == 1
-    assert found.replaces == replaces
 
 
 def test_changed_keys_are_named_not_shown(machine: Machine, run: Run) -> None:
@@ -355,9 +325,6 @@ def test_health_is_asked_where_it_may_have_changed(run: Run, api: Api, changed: 
     api.calls()
     run.up(a, verify_health=True, **changed)
     assert api.calls().count("model_health x/1") == asked
-
-
-# ---- delete
 
 
 # ---- a state belongs to an account

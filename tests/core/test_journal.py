@@ -6,7 +6,6 @@ import sqlite3
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,28 +86,22 @@ def test_what_another_machine_wrote_since_is_not_sent_again(
     assert machine.told() == []
 
 
-def test_after_a_refresh_it_is_sent_again_once(machine: Machine, api: Api, a: Object) -> None:
-    lost_update(machine, api, a)
-    refreshed = machine.run().found(a)
-    again = machine.run().up(refreshed)
-    assert live_name(api) == ""
-    assert not machine.run().diff(again).changes
-
-
-def test_a_refresh_does_not_say_that_it_sends_something(machine: Machine, api: Api, a: Object) -> None:
-    lost_update(machine, api, a)
-    machine.run().refresh(a)
-    assert machine.told() == []
-
-
-@pytest.mark.parametrize("hidden", ["updated_at", "model_id", "created_at"])
-def test_a_lost_update_is_sent_again_whatever_the_api_does_not_tell(machine: Machine, api: Api, hidden: str) -> None:
-    api.edit = lambda found: found.pop(hidden, None)
+@pytest.mark.parametrize("hidden", ["", "updated_at", "model_id", "created_at"])
+@pytest.mark.parametrize("is_refreshed", [False, True])
+@pytest.mark.parametrize("place", ["", "s3://other"])
+def test_a_lost_update_is_sent_again_once_whatever_the_api_does_not_tell(
+    machine: Machine, api: Api, hidden: str, is_refreshed: bool, place: str
+) -> None:
+    """After a refresh too, which says nothing of it, and wherever the state is kept: a number is of the account."""
+    api.edit = hiding(hidden)
     a = machine.run().create("a")
     lost_update(machine, api, a)
-    a = machine.run().up(a)
+    if is_refreshed:
+        a = machine.run(place=place).refresh(a)
+        assert machine.told() == []
+    a = machine.run(place=place).up(a)
     assert live_name(api) == ""
-    assert not machine.run().diff(a).changes
+    assert not machine.run(place=place).diff(a).changes
 
 
 @pytest.mark.parametrize("edit", [hiding("updated_at"), lambda found: found.update(updated_at="2030-01-01")])
@@ -182,21 +175,13 @@ def test_what_another_resource_wrote_is_sent_again_by_the_one_that_holds_it(
 
 
 @pytest.mark.parametrize("who", ["another machine", "another account"])
-def test_nobody_else_sends_it_again(machine: Machine, elsewhere: Machine, api: Api, a: Object, who: str) -> None:
+def test_nobody_else_sends_it_again(
+    machine: Machine, elsewhere: Machine, api: Api, there: Api, a: Object, who: str
+) -> None:
     lost_update(machine, api, a)
-    run = {
-        "another machine": elsewhere.run,
-        "another account": lambda: machine.run(Api(machine.file.parent / "other.sqlite", "http://127.0.0.2")),
-    }[who]()
+    run = elsewhere.run() if who == "another machine" else machine.run(there)
     assert AGAIN not in [*run.machine.told(), *map(str, [run.diff(a.without("__account"))])]
     assert run.machine.told() == []
-
-
-def test_another_backend_of_this_machine_sends_it_again_too(machine: Machine, api: Api, a: Object) -> None:
-    """A number is of the account, wherever the state is kept."""
-    lost_update(machine, api, a)
-    machine.run(place="s3://other").up(a)
-    assert live_name(api) == ""
 
 
 def test_with_the_registration_goes_what_was_known_of_it(machine: Machine, api: Api, a: Object) -> None:
@@ -258,10 +243,9 @@ def test_an_update_that_could_not_be_sent_is_not_sent_again(machine: Machine, ap
 
 @pytest.mark.parametrize("operation", ["diff", "read"])
 def test_a_state_of_another_account_confirms_nothing(
-    machine: Machine, api: Api, a: Object, tmp_path: Path, operation: str
+    machine: Machine, api: Api, there: Api, a: Object, operation: str
 ) -> None:
     """Its number may happen to be that of a registration here, whose update no state shows."""
-    there = Api(tmp_path / "there.sqlite", "http://127.0.0.2")
     there.edit = api.edit = lambda found: found.update(model_id=1)
     there.now += timedelta(hours=1)
     foreign = machine.run(there).create("b")

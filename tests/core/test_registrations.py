@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -31,7 +30,7 @@ from enkrypt_provider.errors import (
 from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.kinds.model import MODEL
 
-from .machines import Api, Machine, Properties, hiding, unreachable
+from .machines import Api, Machine, Object, Properties, hiding, unreachable
 
 LOST = Fault(call="add_model", reset="after", first=1)
 LOST_FOR_GOOD = Fault(call="add_model", reset="after"), Fault(call="get_model", status=500)
@@ -62,7 +61,6 @@ def number_by_name(found: Any) -> None:
     [
         LOST,
         Fault(call="add_model", truncate=True, first=1),
-        Fault(call="add_model", status=502, work=True, first=1),
         Fault(call="add_model", garbage="empty", first=1),
         Fault(call="add_model", status=200, work=True, body='{"data": {"model_saved_name": "x"}}'),
     ],
@@ -146,10 +144,14 @@ def killed_create(machine: Machine, api: Api, name: str = "a", **changes: Any) -
     return number
 
 
-def test_the_same_resource_takes_its_killed_create_up(machine: Machine, api: Api) -> None:
-    number = killed_create(machine, api)
-    assert machine.run().create("a").number == number
+@pytest.mark.parametrize("hidden", [(), ("updated_at",), ("created_at", "updated_at"), ("model_id",)])
+def test_the_same_resource_takes_its_killed_create_up(machine: Machine, api: Api, hidden: tuple[str, ...]) -> None:
+    """Whatever the API does not tell."""
+    api.edit = hiding(*hidden)
+    machine.run().create("a")
+    machine.run().create("a")
     assert machine.told() == ["x/1 is registered: this resource had made it"]
+    assert set(api.registered()) == {"x/1"}
 
 
 def test_what_is_taken_up_becomes_what_is_declared_by_now(machine: Machine, api: Api) -> None:
@@ -184,16 +186,6 @@ def test_a_create_that_was_killed_during_its_health_check_is_taken_up_with_anoth
     api.turn()
     machine.run().create("a", model_config__apikeys=["stand-in-right"], verify_health=True)
     assert api.registered()["x/1"]["model_config"]["apikeys"] == ["stand-in-right"]
-
-
-@pytest.mark.parametrize("hidden", [("updated_at",), ("created_at", "updated_at"), ("model_id",)])
-def test_a_killed_create_is_taken_up_whatever_the_api_does_not_tell(
-    machine: Machine, api: Api, hidden: tuple[str, ...]
-) -> None:
-    api.edit = hiding(*hidden)
-    machine.run().create("a")
-    machine.run().create("a")
-    assert len(api.registered()) == 1
 
 
 @pytest.mark.parametrize("who", ["another resource", "another machine", "another backend", "another account"])
@@ -375,6 +367,13 @@ def test_a_forced_replacement_that_deletes_first_registers_anew(
     assert api.registered()["x/1"]["model_name"] == "new"
 
 
+def taken_over(machine: Machine, a: Object, **changes: Any) -> Object:
+    """`b` takes over what `a` was to give up, and the run fails after that."""
+    failing = machine.run()
+    failing.diff(a, "z/1")
+    return failing.create("b", **changes)
+
+
 @pytest.mark.parametrize("where", ["here", "elsewhere"])
 @pytest.mark.parametrize("keys", ["a", "b"])
 @pytest.mark.parametrize("is_refreshed", [False, True])
@@ -387,9 +386,7 @@ def test_the_object_that_stays_is_what_is_registered(
     """`b` took over what `a` was to give up, that run failed, and the program is again as it was, or has both."""
     a = machine.run().create("a", model_config__apikeys=["stand-in-a"])
     api.now += timedelta(minutes=1)
-    failing = machine.run()
-    failing.diff(a, "z/1", model_config__apikeys=["stand-in-a"])
-    b = failing.create("b", model_config__apikeys=[f"stand-in-{keys}"], **adopts)
+    b = taken_over(machine, a, model_config__apikeys=[f"stand-in-{keys}"], **adopts)
     api.now += timedelta(minutes=1)
     run = {"here": machine, "elsewhere": elsewhere}[where].run
     if is_refreshed:
@@ -413,9 +410,7 @@ def test_the_object_that_stays_is_what_is_registered(
 def test_what_fails_leaves_its_object_to_stay(machine: Machine, elsewhere: Machine, api: Api, becomes: str) -> None:
     """With --continue-on-error the other object of the registration is deleted after the failure."""
     a = machine.run().create("a", model_config__apikeys=["stand-in-a"])
-    failing = machine.run()
-    failing.diff(a, "z/1", model_config__apikeys=["stand-in-a"])
-    b = failing.create("b", model_config__apikeys=["stand-in-b"])
+    b = taken_over(machine, a, model_config__apikeys=["stand-in-b"])
     command = elsewhere.run()
     api.turn(*(Fault(call=call, status=400) for call in ("add_model", "modify_model")))
     assert isinstance(error_of(command.up, a, becomes, model_config__apikeys=["stand-in-new"]), RequestRejected)
@@ -430,9 +425,7 @@ def test_what_was_deleted_before_its_replacement_failed_does_not_stay(
 ) -> None:
     """The other object of the registration is then registered anew, in the same run."""
     a = machine.run().create("a", model_name="a")
-    failing = machine.run()
-    failing.diff(a, "z/1", model_name="a")
-    b = failing.create("b", model_name="b")
+    b = taken_over(machine, a, model_name="b")
     command = elsewhere.run()
     command.diff(b, "y/1", model_name="b")
     command.delete(b)
@@ -449,9 +442,7 @@ def test_the_object_that_stays_or_goes_may_be_of_an_older_version(
 ) -> None:
     """One of the two was written when the API told no number: name and time tell that both are of one model."""
     a = machine.run().create("a", model_name="a")
-    failing = machine.run()
-    failing.diff(a, "z/1", model_name="a")
-    b = failing.create("b", model_name="b")
+    b = taken_over(machine, a, model_name="b")
     a, b = (a.without(*unknown), b) if whose == "a" else (a, b.without(*unknown))
     command = elsewhere.run()
     assert command.up(a, model_name="a") is a
@@ -507,9 +498,7 @@ def test_only_an_object_of_the_same_name_stays_for_a_registration(
     api.edit = hiding(*hidden)
     before = machine.run()
     y, a = before.create("y", "y/1", model_name="y"), before.create("a", model_name="a")
-    failing = machine.run()
-    failing.diff(a, "z/1", model_name="a")
-    b = failing.create("b", model_name="b")
+    b = taken_over(machine, a, model_name="b")
     run = elsewhere.run()
     run.up(y, model_name="y")
     run.up(a, model_name="a")
@@ -545,31 +534,24 @@ def test_what_nobody_gives_up_is_waited_for_no_longer_than_said(machine: Machine
     assert 0 < sum(machine.waits) < 5
 
 
-@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
-def test_two_resources_swap_their_identities(machine: Machine, api: Api, order: tuple[str, str]) -> None:
-    before = machine.run()
-    held = {"a": before.create("a", "x/1", model_name="a"), "b": before.create("b", "y/1", model_name="b")}
-    wanted = {"a": "y/1", "b": "x/1"}
-    run = machine.run()
+@pytest.mark.parametrize("names_resources", [False, True])
+@pytest.mark.parametrize("order", ["ab", "ba", "abc"])
+def test_resources_of_a_run_take_over_each_others_identities(
+    machine: Machine, api: Api, order: str, names_resources: bool
+) -> None:
+    """Two swap theirs, or three move on; whether or not the engine names each resource."""
+    api.names_resources = names_resources
+    wanted = {"a": "y/1", "b": "z/1" if "c" in order else "x/1", "c": "w/1"}
+    before, run = machine.run(), machine.run()
+    ids = {"a": "x/1", "b": "y/1", "c": "z/1"}
+    held = {name: before.create(name, ids[name], model_name=name) for name in sorted(order)}
     for name in order:
         assert run.diff(held[name], wanted[name], model_name=name).replaces
     new = {name: run.create(name, wanted[name], model_name=name) for name in order}
     run.delete(*held.values())
-    assert {id_: it["model_name"] for id_, it in api.registered().items()} == {"x/1": "b", "y/1": "a"}
-    assert (new["a"].number, new["b"].number) == (held["b"].number, held["a"].number)
-
-
-def test_a_chain_of_three_moves_on(machine: Machine, api: Api) -> None:
-    before = machine.run()
-    held = [before.create(name, id_, model_name=name) for name, id_ in zip("abc", ("x/1", "y/1", "z/1"), strict=True)]
-    run = machine.run()
-    wanted = ["y/1", "z/1", "w/1"]
-    for it, id_ in zip(held, wanted, strict=True):
-        run.diff(it, id_, model_name=it.name)
-    for it, id_ in zip(held, wanted, strict=True):
-        run.create(it.name, id_, model_name=it.name)
-    run.delete(*held)
-    assert {id_: it["model_name"] for id_, it in api.registered().items()} == {"y/1": "a", "z/1": "b", "w/1": "c"}
+    assert {id_: it["model_name"] for id_, it in api.registered().items()} == {wanted[name]: name for name in order}
+    was = {it.id: it.number for it in held.values()}
+    assert all(it.number == was.get(it.id, it.number) for it in new.values())
 
 
 def test_the_pending_delete_of_what_was_taken_over_is_passed_over_in_a_later_run(machine: Machine, api: Api) -> None:
@@ -601,15 +583,6 @@ def test_a_destroy_deletes_a_registration_of_two_objects(machine: Machine, elsew
     assert api.registered() == {}
 
 
-def test_what_no_object_holds_any_more_is_deleted(machine: Machine, api: Api) -> None:
-    """An identity that is given up and that nobody takes over."""
-    a = machine.run().create("a", "x/1")
-    run = machine.run()
-    run.up(a, "y/1")
-    run.finish()
-    assert set(api.registered()) == {"y/1"}
-
-
 def test_a_handed_over_update_that_is_lost_is_sent_again_by_the_former_holder(machine: Machine, api: Api) -> None:
     """The program goes back to what it was: the registration must too."""
     a = machine.run().create("a", "x/1")
@@ -626,28 +599,21 @@ def test_a_handed_over_update_that_is_lost_is_sent_again_by_the_former_holder(ma
 # ---- two accounts
 
 
-@pytest.fixture
-def others(tmp_path: Path) -> Api:
-    """An API at another address, with an account of its own."""
-    return Api(tmp_path / "others.sqlite", "http://127.0.0.2")
-
-
 @pytest.mark.parametrize("equal", [False, True])
 def test_accounts_at_two_addresses_do_not_disturb_each_other(
-    machine: Machine, api: Api, others: Api, equal: bool
+    machine: Machine, api: Api, there: Api, equal: bool
 ) -> None:
     """One model name in both, in one run; also where their numbers happen to be equal."""
     if equal:
-        api.edit = others.edit = number_by_name
-    before = machine.run(), machine.run(others)
-    a, b = (run.create(name) for run, name in zip(before, "ab", strict=True))
-    here, there = machine.run(run="a run"), machine.run(others, run="a run")
-    there.up(b)
-    here.up(a, "y/1")
-    here.finish()
-    assert (set(api.registered()), set(others.registered())) == ({"y/1"}, {"x/1"})
-    machine.run(others).delete(b)
-    assert (set(api.registered()), set(others.registered())) == ({"y/1"}, set())
+        api.edit = there.edit = number_by_name
+    a, b = machine.run().create("a"), machine.run(there).create("b")
+    one, other = machine.run(run="a run"), machine.run(there, run="a run")
+    other.up(b)
+    one.up(a, "y/1")
+    one.finish()
+    assert (set(api.registered()), set(there.registered())) == ({"y/1"}, {"x/1"})
+    machine.run(there).delete(b)
+    assert (set(api.registered()), set(there.registered())) == ({"y/1"}, set())
 
 
 @pytest.mark.parametrize("equal", [False, True])
@@ -688,13 +654,6 @@ def test_a_number_that_two_projects_share_is_told_by_its_time(machine: Machine, 
 
 
 # ---- update
-
-
-def test_an_update_on_another_machine_needs_no_notes(machine: Machine, elsewhere: Machine, api: Api) -> None:
-    a = machine.run().create("a")
-    elsewhere.run().up(a, model_name="new")
-    assert api.registered()["x/1"]["model_name"] == "new"
-    assert api.registered()["x/1"]["model_id"] == a.number
 
 
 def test_what_is_made_anew_just_before_an_update_is_told(machine: Machine, api: Api) -> None:
@@ -769,12 +728,6 @@ def test_a_response_that_is_not_whole_names_the_model(machine: Machine, api: Api
 
 
 # ---- delete
-
-
-def test_a_delete_on_another_machine_needs_no_notes(machine: Machine, elsewhere: Machine, api: Api) -> None:
-    a = machine.run().create("a")
-    elsewhere.run().delete(a)
-    assert api.registered() == {}
 
 
 def test_deletes_of_one_run_share_one_list(machine: Machine, api: Api) -> None:

@@ -81,14 +81,6 @@ def test_what_is_released_may_be_taken_over_once(file: Path) -> None:
     assert (run.is_released(SEVEN), run.is_held(SEVEN)) == (False, True)
 
 
-def test_where_nothing_can_be_written_a_process_knows_itself(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    run = process(tmp_path / "file" / "provider.sqlite")
-    assert run.declare(X, "urn:a") == run.declare(X, "urn:b") == "urn:a"
-    run.hold(SEVEN)
-    assert run.is_held(SEVEN)
-
-
 ENDED = """
 import sys
 from pathlib import Path

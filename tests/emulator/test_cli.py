@@ -6,7 +6,6 @@ import re
 import runpy
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -132,28 +131,6 @@ def test_without_options_any_key_is_good_and_limits_reach_the_emulator(
     assert asked[1].json()["models"][0]["model_config"]["apikeys"] == ["sk-1"]
     assert len(asked[2].json()) == 2
     assert asked[3].json() == {**limits, "violations": 0, "locked_out": 0}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--fault", "add_model:state=503"], "state: is no setting"),
-        (["--key", "key-without-account"], "a key is given as KEY=ACCOUNT"),
-        (["--quirks", "host,hosts"], "there is no 'hosts'; there are host, slash, "),
-        (["--rate", "3"], "rate: is given as 3/s,100/min"),
-        (["--dialect", "v3"], "Invalid value for '--dialect'"),
-        (["--port", "65536"], "Invalid value for '--port': must be a whole number from 0 to 65535"),
-    ],
-)
-def test_wrong_options_are_a_usage_error(tmp_path: Path, arguments: list[str], said: str) -> None:
-    status, output = invoke("--port", "0", "--db", str(tmp_path / "a.db"), *arguments)
-    assert (status, said in " ".join(output.split())) == (2, True), output
-    assert "key-without" not in output
-
-
-def test_importing_the_command_line_loads_no_server() -> None:
-    program = "import sys, enkrypt_provider.cli; print(sorted({'flask', 'waitress'} & set(sys.modules)))"
-    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "[]\n"
 
 
 @pytest.mark.parametrize("start", [main, lambda: runpy.run_module("enkrypt_provider", run_name="__main__")])

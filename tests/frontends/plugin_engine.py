@@ -16,7 +16,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 from enkrypt_provider.api.operation import Severity
 from enkrypt_provider.frontends.plugin.__main__ import serve
 from enkrypt_provider.frontends.plugin.servicer import Plugin
-from enkrypt_provider.frontends.property_values import Secret, from_engine, to_engine
+from enkrypt_provider.frontends.property_values import clear, from_engine, to_engine
 
 Json = Any
 TYPE: Final = "enkrypt:index:EnkryptModel"
@@ -123,7 +123,7 @@ class Engine:
     def checked(self, name: str, news: Json, olds: Json = None) -> dict[str, Json]:
         inputs, problems = self.check(name, news, olds)
         assert problems == []
-        found: dict[str, Json] = plain(inputs)
+        found: dict[str, Json] = clear(inputs)
         return found
 
     def create(self, name: str, news: Json, *, timeout: float = 0) -> Held:
@@ -181,15 +181,6 @@ class Engine:
             "old_inputs": to_engine(held.inputs),
             "news": to_engine(self.checked(name, news, held.inputs)),
         }
-
-
-def plain(value: Json) -> Json:
-    """As the engine sends it to who does not accept secrets."""
-    if isinstance(value, Secret):
-        return plain(value.value)
-    if isinstance(value, dict):
-        return {name: plain(item) for name, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list) else value
 
 
 @contextmanager

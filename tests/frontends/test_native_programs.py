@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pulumi
 import pytest
 from documents import everything, minimal
+from mocked import SERVER, Server
 
 from enkrypt_provider import (
     EndpointArgs,
     EnkryptModelArgs,
     InputPolicyArgs,
     ModelConfigArgs,
-    catalogue,
     native,
-    policy,
 )
-from enkrypt_provider.policy import PolicyViolation
 from enkrypt_provider.testing import CheckFailed, MockStack, assert_no_secret
 
 KEY = "stand-in-key-0001"
-
-
-class Server(pulumi.CustomResource):
-    """A resource of another provider, whose outputs a preview does not know."""
-
-    address: pulumi.Output[str]
-
-    def __init__(self, name: str) -> None:
-        super().__init__("test:index:Server", name, {"address": None})
 
 
 def declaring(**changes: Any) -> MockStack:
@@ -84,7 +72,7 @@ def test_arguments_may_be_objects_and_outputs_of_others() -> None:
         reached = ModelConfigArgs(is_compatible_with="openai", endpoint=EndpointArgs(host=address, base_path="v1"))
         native.EnkryptModel("m", EnkryptModelArgs(model_saved_name="small", model_config=reached))
 
-    stack = MockStack(program, resources={"test:index:Server": {"address": "llm.example.com"}})
+    stack = MockStack(program, resources={SERVER: {"address": "llm.example.com"}})
     assert stack.preview().resources["m"].change == "create"
     stack.up()
     endpoint = stack.registry.models()["small/v1"]["model_config"]["endpoint"]
@@ -95,31 +83,6 @@ def test_a_mistake_fails_the_preview() -> None:
     with pytest.raises(CheckFailed) as failed:
         declaring(model_config__hosting_type="Extern").preview()
     assert "model_config.hosting_type: must be" in failed.value.problems[0]
-
-
-def test_a_policy_judges_native_models() -> None:
-    def program() -> None:
-        policy.enforce(policy.https_only)
-        native.EnkryptModel("m", **minimal(model_config__endpoint={"host": "h", "scheme": "http"}))
-
-    stack = MockStack(program)
-    with pytest.raises(PolicyViolation) as broken:
-        stack.preview()
-    line = "m: model_config.endpoint.scheme must be https (policy https_only, mandatory)"
-    assert broken.value.violations == [line]
-    assert stack.registry.models() == {}
-
-
-def test_a_catalogue_declares_native_models() -> None:
-    def program() -> None:
-        for name, arguments in catalogue.load().items():
-            native.EnkryptModel(name, **arguments)
-
-    stack = MockStack(
-        program, config={"enkrypt:endpoint": "embedded", "enkrypt:models": json.dumps({"a": minimal()})}
-    )
-    stack.up()
-    assert list(stack.registry.models()) == ["small/v1"]
 
 
 def test_functions_find_what_is_registered() -> None:

@@ -11,32 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pulumi.output import UNKNOWN
 from pulumi.runtime.proto import provider_pb2
 
 from enkrypt_provider import __version__
-from enkrypt_provider.core.diff import Change, Rule
-from enkrypt_provider.core.requests import DiffResult
 from enkrypt_provider.emulator import Fault
-from enkrypt_provider.frontends.package_schema import camel
-from enkrypt_provider.frontends.plugin.diff import diff_response
-from enkrypt_provider.frontends.property_values import Secret, from_engine, to_engine
-from enkrypt_provider.kinds import kind as kinds
-from enkrypt_provider.kinds.registry import KINDS
+from enkrypt_provider.frontends.property_values import Secret, clear, from_engine
 from enkrypt_provider.testing import Emulator
 from enkrypt_provider.testing.emulator import emulator
 
-from .plugin_engine import CallFailed, Engine, Held, plain, running
+from .plugin_engine import CallFailed, Engine, Held, running
 
 Diff = provider_pb2.DiffResponse
 Kind = provider_pb2.PropertyDiff
 KEY = "stand-in-key-0001"
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Emulator]:
-    with emulator(tmp_path / "api.db") as found:
-        yield found
 
 
 @pytest.fixture
@@ -148,16 +135,6 @@ def test_a_number_that_a_double_may_have_rounded_is_refused(engine: Engine, numb
     ]
 
 
-def test_values_that_are_not_known_yet_stay_where_they_are(engine: Engine) -> None:
-    declared = chat(endpoint={"host": UNKNOWN}, apikeys=[UNKNOWN])
-    inputs, problems = engine.check("chat", declared)
-    assert problems == []
-    assert inputs["modelConfig"]["endpoint"]["host"] is UNKNOWN
-    previewed = engine.previewed("chat", declared)
-    assert previewed["modelConfig"]["endpoint"]["host"] is UNKNOWN
-    assert previewed["modelId"] is UNKNOWN
-
-
 def test_an_unordered_list_keeps_its_order(engine: Engine) -> None:
     """So a diff shows what was added, not that every item moved."""
     olds = engine.checked("chat", chat())
@@ -181,10 +158,7 @@ def test_a_blocked_detector_that_the_policy_leaves_off_is_told_at_the_deployment
         ("GuardrailsPolicy", {"name": "p", "detectors": {"nsfw": {"enabled": True}}}),
         ("Deployment", {"name": "d", "modelSavedName": "m", "inputGuardrailsPolicy": used}),
     ):
-        type_ = f"enkrypt:index:{type_}"
-        urn = f"urn:pulumi:dev::shop::{type_}::{news['name']}"
-        found = engine.call("Check", provider_pb2.CheckRequest(urn=urn, type=type_, news=to_engine(news)))
-        assert not found.failures
+        engine.of(f"enkrypt:index:{type_}").checked(str(news["name"]), news)
     line = (
         "d: inputGuardrailsPolicy.block names toxicity, which blocks nothing: the policy p does not enable it. Set "
         "detectors.toxicity.enabled there, or take it out of block"
@@ -200,11 +174,6 @@ def test_outputs_hold_no_secret(engine: Engine, api: Emulator) -> None:
     assert held.outputs["modelConfig"]["defaultRequestOptions"] == {"n": 1.0}
     assert held.outputs["projectName"] == "default"
     assert api.models()["chat/v1"]["model_config"]["apikeys"] == [KEY]
-
-
-def test_what_is_declared_again_is_no_difference(engine: Engine) -> None:
-    held = engine.create("chat", chat())
-    assert engine.diff("chat", held, chat()).changes == Diff.DIFF_NONE
 
 
 @pytest.mark.parametrize(
@@ -229,16 +198,6 @@ def test_a_diff_names_the_property_and_what_becomes_of_it(
     assert {name: entry.kind for name, entry in found.detailedDiff.items()} == {path: kind}
     replaces = kind == Kind.UPDATE_REPLACE
     assert (list(found.replaces), found.deleteBeforeReplace) == (["modelConfig"] * replaces, not replaces)
-
-
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.noun)
-def test_a_deployment_is_deleted_before_another_takes_its_place(kind: kinds.Kind) -> None:
-    """Its name is unique in the account, so both cannot be there."""
-    name = next(iter(kind.identity))
-    result = DiffResult([Change(name, Rule.REPLACE)], kind.deletes_first)
-    found = diff_response(kind, result, {name: "old"}, {name: "new"})
-    assert (list(found.replaces), found.deleteBeforeReplace) == ([camel(name)], kind.deletes_first)
-    assert kind.deletes_first == (kind.noun == "deployment")
 
 
 def test_an_update_sends_the_whole_object_with_the_keys(engine: Engine, api: Emulator) -> None:
@@ -278,55 +237,6 @@ def test_an_error_is_one_line_in_the_packages_names(engine: Engine, api: Emulato
         "option deleteBeforeReplace: true",
     ):
         assert part in line
-
-
-def test_a_model_that_is_to_be_made_anew_is_deleted_first(engine: Engine, api: Emulator) -> None:
-    """`replaceOnChanges`: the engine checks again, deletes what it compared, and creates the same identity."""
-    held = engine.create("chat", chat())
-    with running() as later:
-        later.configure(endpoint=api.url, apiKey=Secret(api.key))
-        assert later.diff("chat", held, chat(hostingType="Internal")).deleteBeforeReplace
-        later.checked("chat", chat(hostingType="Internal"))
-        later.delete("chat", held)
-        assert api.models() == {}
-        assert later.create("chat", chat(hostingType="Internal")).outputs["modelId"] != held.outputs["modelId"]
-
-
-def test_an_earlier_object_of_the_resource_takes_nothing_with_it(engine: Engine, api: Emulator) -> None:
-    """A forced replacement that adopted its own registration was killed before the old object was deleted."""
-    old = engine.create("chat", chat())
-    new = engine.update("chat", old, chat(systemPrompt="Be brief."))
-    with running() as later:
-        later.configure(endpoint=api.url, apiKey=Secret(api.key))
-        assert later.diff("chat", new, chat()).changes == Diff.DIFF_SOME
-        later.delete("chat", old)
-        assert list(api.models()) == ["chat/v1"]
-        assert ("info", "chat/v1 is kept: another object of the state stands for it", "chat") in later.log.lines
-
-
-def test_an_earlier_object_that_is_the_same_takes_nothing_with_it(engine: Engine, api: Emulator) -> None:
-    """A forced replacement that found its own registration unchanged was killed before the old object was deleted."""
-    held = engine.create("chat", chat())
-    with running() as later:
-        later.configure(endpoint=api.url, apiKey=Secret(api.key))
-        assert later.diff("chat", held, chat()).changes == Diff.DIFF_NONE
-        later.delete("chat", held)
-        assert list(api.models()) == ["chat/v1"]
-
-
-def test_two_resources_that_swap_their_names_take_nothing_with_them(engine: Engine, api: Emulator) -> None:
-    """What one has taken over is not deleted with the old object of the other."""
-    one, other = ({**chat(), "modelSavedName": name, "adoptExisting": True} for name in ("one", "other"))
-    before = engine.create("a", one), engine.create("b", other)
-    numbers = {id_: model["model_id"] for id_, model in api.models().items()}
-    with running() as later:
-        later.configure(endpoint=api.url, apiKey=Secret(api.key))
-        for name, held, news in (("a", before[0], other), ("b", before[1], one)):
-            assert list(later.diff(name, held, news).replaces) == ["modelSavedName"]
-            later.create(name, news)
-        later.delete("a", before[0])
-        later.delete("b", before[1])
-    assert {id_: model["model_id"] for id_, model in api.models().items()} == numbers
 
 
 def test_one_api_at_two_addresses_is_not_deleted_at_the_old_one(engine: Engine, api: Emulator) -> None:
@@ -373,7 +283,7 @@ def test_a_refresh_asks_again_about_a_model_that_did_not_answer(engine: Engine, 
     with pytest.raises(CallFailed, match="does not answer: unhealthy: no route") as failed:
         engine.read("chat", "chat/v1", held)
     found = failed.value.failed
-    assert (found.id, plain(from_engine(found.inputs))) == ("chat/v1", inputs)
+    assert (found.id, clear(from_engine(found.inputs))) == ("chat/v1", inputs)
     assert from_engine(found.properties) == held.outputs
     with pytest.raises(CallFailed, match="does not answer"):  # an option is not sent: the model is asked all the same
         engine.update("chat", held, {**declared, "adoptExisting": True})
@@ -397,7 +307,7 @@ def test_a_protected_model_does_not_leave_its_account(engine: Engine, tmp_path: 
     held = engine.read("chat", "chat/v1", held)
     with emulator(tmp_path / "there.db") as there, running() as moved:
         moved.configure(endpoint=there.url, apiKey=Secret(there.key))
-        _, problems = moved.check("chat", chat(), plain(held.inputs))
+        _, problems = moved.check("chat", chat(), clear(held.inputs))
     line = "chat/v1 is protected from deletion and replacement, and enkrypt:endpoint names another account: set the "
     assert [problem[: len(line)] for problem in problems] == [line] * is_protected
 
@@ -412,12 +322,6 @@ def test_a_refresh_shows_drift_and_keeps_the_keys(engine: Engine, api: Emulator)
     assert found.inputs["modelConfig"]["hostingType"] == "Internal"
     assert found.inputs["modelConfig"]["apikeys"] == Secret([KEY])
     assert KEY not in json.dumps(found.outputs)
-
-
-def test_what_is_gone_has_no_id(engine: Engine, api: Emulator) -> None:
-    held = engine.create("chat", chat())
-    api.delete("chat/v1")
-    assert engine.read("chat", "chat/v1", held).id == ""
 
 
 def test_an_import_is_short_and_without_keys(engine: Engine) -> None:
@@ -453,24 +357,7 @@ def test_after_an_import_only_the_keys_are_missing(engine: Engine) -> None:
     assert line.startswith("chat/v1: the import left out modelConfig.apikeys")
 
 
-def test_an_import_of_what_is_not_there_names_what_comes_near(engine: Engine) -> None:
-    engine.create("chat", chat())
-    with pytest.raises(CallFailed, match='no model chta/v1 is registered with this account; did you mean "chat/v1"'):
-        engine.read("chat", "chta/v1")
-
-
 # ---- functions
-
-
-def test_functions_return_registrations_without_secrets(engine: Engine) -> None:
-    engine.create("chat", chat())
-    found = engine.invoke("enkrypt:index:getModel", name="chat")
-    assert found["modelConfig"]["endpoint"]["host"] == "chat.example.com"
-    assert isinstance(found["modelId"], float)
-    listed = engine.invoke("enkrypt:index:listModels", name="c*")["models"]
-    assert [model["modelSavedName"] for model in listed] == ["chat"]
-    assert engine.invoke("enkrypt:index:listModels", name="x*") == {"models": []}
-    assert KEY not in json.dumps([found, listed])
 
 
 def test_functions_and_imports_show_no_text_that_is_a_secret(engine: Engine) -> None:
@@ -488,19 +375,22 @@ def test_functions_and_imports_show_no_text_that_is_a_secret(engine: Engine) -> 
     assert "text/plain" in shown
 
 
+@pytest.mark.parametrize(
+    ("token", "arguments", "line"),
+    [
+        ("getModel", {"name": "chta"}, 'did you mean "chat/v1"'),
+        ("getPolicy", {}, "there is no function enkrypt:index:getPolicy; there are"),
+    ],
+)
+def test_a_function_names_what_comes_near(engine: Engine, token: str, arguments: Any, line: str) -> None:
+    engine.create("chat", chat())
+    with pytest.raises(CallFailed, match=line):
+        engine.invoke(f"enkrypt:index:{token}", **arguments)
+
+
 def test_a_type_that_is_not_there_names_those_that_are(engine: Engine) -> None:
     with pytest.raises(CallFailed, match="there is no resource enkrypt:index:EnkryptDeployment; did you mean"):
-        engine.call("Check", provider_pb2.CheckRequest(urn="u", type="enkrypt:index:EnkryptDeployment"))
-
-
-def test_a_function_names_what_comes_near(engine: Engine) -> None:
-    engine.create("chat", chat())
-    with pytest.raises(CallFailed, match='did you mean "chat/v1"'):
-        engine.invoke("enkrypt:index:getModel", name="chta")
-    with pytest.raises(CallFailed, match="let the call depend on an output that the API sets, such as modelId"):
-        engine.invoke("enkrypt:index:getModel", name="chta", preview=True)
-    with pytest.raises(CallFailed, match="there is no function enkrypt:index:getPolicy; there are"):
-        engine.invoke("enkrypt:index:getPolicy")
+        engine.of("enkrypt:index:EnkryptDeployment").check("d", {})
 
 
 # ---- waiting
@@ -537,43 +427,3 @@ def test_a_resources_timeout_ends_the_retries(api: Emulator) -> None:
         engine.configure(endpoint=api.url, apiKey=Secret(api.key), maxRetries="9")
         with pytest.raises(CallFailed, match="tried once"):
             engine.create("chat", chat(), timeout=1)
-
-
-# ---- from the dynamic provider
-
-
-def of_dynamic(engine: Engine) -> Held:
-    """What the dynamic provider left in the state of a registration that is there."""
-    held = engine.create("chat", chat())
-    inputs = {
-        "model_saved_name": "chat",
-        "certifications": ["GDPR", "HIPAA"],
-        "model_config": {"is_compatible_with": "openai", "endpoint": {"host": "chat.example.com"}, "apikeys": [KEY]},
-        "__provider": "pickled",
-    }
-    names = {"model_id": "modelId", "created_at": "createdAt", "updated_at": "updatedAt"}
-    computed = {name: held.outputs[ours] for name, ours in names.items()}
-    return Held("chat/v1", inputs, {**inputs, **computed, "__account": held.outputs["__account"]})
-
-
-def test_a_state_of_the_dynamic_provider_gets_the_packages_names(engine: Engine, api: Emulator) -> None:
-    """By an update, without a call of the API."""
-    held = of_dynamic(engine)
-    api.calls()
-    assert engine.diff("chat", held, chat()).changes == Diff.DIFF_SOME
-    updated = engine.update("chat", held, chat())
-    assert api.calls() == []
-    assert updated.outputs["modelConfig"]["endpoint"]["host"] == "chat.example.com"
-    assert updated.outputs["__account"] == held.outputs["__account"]
-    assert [name for name in updated.outputs if name == "__provider" or ("_" in name and name[0] != "_")] == []
-    assert KEY not in json.dumps(updated.outputs)
-    assert engine.diff("chat", updated, chat()).changes == Diff.DIFF_NONE
-    assert api.calls() == []
-
-
-def test_a_change_on_the_way_from_the_dynamic_provider_is_made(engine: Engine, api: Emulator) -> None:
-    held = of_dynamic(engine)
-    found = engine.diff("chat", held, chat(systemPrompt="Be brief."))
-    assert list(found.detailedDiff) == ["modelConfig.systemPrompt"]
-    engine.update("chat", held, chat(systemPrompt="Be brief."))
-    assert api.models()["chat/v1"]["model_config"]["system_prompt"] == "Be brief."

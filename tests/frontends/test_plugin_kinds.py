@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
-from documents import DETECTORS, INPUT, OUTPUT, at, everything, leaves, put
+from documents import WHOLE_DEPLOYMENT, WHOLE_POLICY, at, everything, leaves, put
 from pulumi.output import UNKNOWN
 from pulumi.runtime.proto import provider_pb2
 
@@ -21,24 +20,15 @@ from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
 from enkrypt_provider.kinds.kind import Kind
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.kinds.registry import KINDS
-from enkrypt_provider.testing.emulator import emulator
+from enkrypt_provider.testing import Emulator
 
 from .plugin_engine import CallFailed, Engine, Held, running
 
 Diff = provider_pb2.DiffResponse
 DOCUMENTS: dict[Kind, Any] = {
-    MODEL: {
-        **everything(),
-        **dict.fromkeys(("adopt_existing", "deletion_protection", "verify_health")),
-    },
-    GUARDRAILS_POLICY: {"name": "p", "description": "d", "detectors": DETECTORS},
-    DEPLOYMENT: {
-        "name": "d",
-        "model_saved_name": "m",
-        "model_version": "2",
-        "input_guardrails_policy": INPUT,
-        "output_guardrails_policy": OUTPUT,
-    },
+    MODEL: {**everything(), **dict.fromkeys(MODEL.options)},
+    GUARDRAILS_POLICY: WHOLE_POLICY,
+    DEPLOYMENT: WHOLE_DEPLOYMENT,
 }
 CHANGED: dict[Kind, tuple[tuple[str, ...], Any]] = {
     MODEL: (("model_config", "system_prompt"), "Be kind."),
@@ -55,9 +45,9 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture
-def runs(tmp_path: Path, kind: Kind) -> Iterator[Callable[[], Engine]]:
+def runs(api: Emulator, kind: Kind) -> Iterator[Callable[[], Engine]]:
     """Begins a run of the engine, for resources of the kind."""
-    with emulator(tmp_path / "api.db") as api, ExitStack() as begun:
+    with ExitStack() as begun:
 
         def begin() -> Engine:
             found = begun.enter_context(running())
@@ -137,6 +127,7 @@ def test_functions_find_it(engine: Engine, kind: Kind) -> None:
     many = {"policy": "GuardrailsPolicies"}.get(kind.noun, f"{short(kind)}s")
     listed = engine.invoke(f"enkrypt:index:list{many}", name=f"{name[:1]}*")
     assert listed == {kind.calls.listed: [found]}
+    assert engine.invoke(f"enkrypt:index:list{many}", name="none*") == {kind.calls.listed: []}
     assert "stand-in-key" not in json.dumps(found)
     with pytest.raises(CallFailed, match=f"no {kind.noun} nobody.* such as {camel(kind.number)}"):
         engine.invoke(f"enkrypt:index:get{short(kind)}", name="nobody", preview=True)
@@ -156,6 +147,8 @@ def test_a_value_at_any_place_may_be_unknown_at_preview(engine: Engine, kind: Ki
         assert is_unknown_at(inputs, place), place
         assert engine.previewed("x", declared)[camel(kind.number)] is UNKNOWN
         assert engine.diff("x", held, declared).changes == Diff.DIFF_SOME, place
+    path = package_steps(kind, CHANGED[kind][0])
+    assert at(engine.previewed("x", put(program(kind), path, UNKNOWN)), path) is UNKNOWN
 
 
 def is_unknown_at(value: Any, place: tuple[str | int, ...]) -> bool:
@@ -173,12 +166,18 @@ def test_a_mistake_is_told_in_the_packages_names(engine: Engine, kind: Kind) -> 
     assert problem.startswith(f"{'.'.join(map(str, steps))}: ")
 
 
-def test_a_state_of_the_dynamic_provider_is_taken_over(engine: Engine, kind: Kind) -> None:
-    """By an update, without a call of the API: only the names change."""
+def test_a_state_of_the_dynamic_provider_is_taken_over(engine: Engine, api: Emulator, kind: Kind) -> None:
+    """By an update, without a call of the API: only the names change. What else changes on the way is sent."""
     held = engine.create("x", program(kind))
     inputs = {**from_package(kind, held.inputs), "__provider": "pickled"}
     dynamic = Held(held.id, inputs, {**from_package(kind, held.outputs), **inputs})
+    api.calls()
     assert engine.diff("x", dynamic, program(kind)).changes == Diff.DIFF_SOME
     updated = engine.update("x", dynamic, program(kind))
     assert updated.outputs == held.outputs
     assert engine.diff("x", updated, program(kind)).changes == Diff.DIFF_NONE
+    assert api.calls() == []
+    path, value = package_steps(kind, CHANGED[kind][0]), CHANGED[kind][1]
+    assert list(engine.diff("x", dynamic, changed(kind)).detailedDiff) == [".".join(map(str, path))]
+    engine.update("x", dynamic, changed(kind))
+    assert at(engine.read("x", held.id).outputs, path) == value

@@ -15,9 +15,7 @@ from typing import Any, get_args
 import httpx
 import pytest
 from documents import (
-    ANSWER,
     COMPUTED,
-    DOCUMENT,
     FREE,
     MARKER,
     TEXT,
@@ -51,10 +49,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 # ---- the canonical form
-
-
-def test_the_documents_payload_is_its_own_canonical_form() -> None:
-    assert json.dumps(body(canonical(document())), indent=2) == DOCUMENT
 
 
 def test_defaults_are_those_of_the_document() -> None:
@@ -94,8 +88,7 @@ SERVICE_ACCOUNT = json.dumps({"type": "service_account", "private_key": "stand-i
 def test_what_is_said_has_one_form(path: str, said: Any, kept: Any) -> None:
     """A port is its scheme's, a path has one slash before it, a number is one, an empty object is absent."""
     place = ("model_config", *path.split("."))
-    inputs, problems = parse(put(everything("v2"), place, said), "v2")
-    assert not problems
+    inputs = canonical(put(everything("v2"), place, said), dialect="v2")
     assert json.dumps(at(inputs, place[:-1]).get(place[-1])) == json.dumps(kept)
 
 
@@ -193,9 +186,7 @@ def test_what_is_accepted_here_is_accepted_by_the_api(add: Registered, dialect: 
 
     @given(registrations(dialect))
     def agree(props: dict[str, Any]) -> None:
-        inputs, problems = parse(props, dialect)
-        assert problems == []
-        status, said = add(body(inputs, dialect), dialect)
+        status, said = add(body(canonical(props, dialect=dialect), dialect), dialect)
         assert status in (200, 409), said
 
     agree()
@@ -217,12 +208,6 @@ def test_what_the_api_refuses_is_refused_here(add: Registered, dialect: Dialect)
 
 
 # ---- what a response says
-
-
-def test_the_documents_response_reads_as_what_was_sent() -> None:
-    live = read(json.loads(ANSWER))
-    assert (live.inputs, live.computed) == (canonical(document()), COMPUTED)
-    assert str(live.identity) == "Test_Model/1"
 
 
 @given(registrations())
@@ -327,25 +312,6 @@ def test_any_response_is_read_or_refused_without_a_value_of_it(found: Any) -> No
 
 
 @pytest.mark.parametrize(
-    ("item", "whole"),
-    [
-        (json.loads(ANSWER), True),
-        ({**without("model_config", "model_version"), "model_version": "1"}, True),
-        (without("model_config", "model_version"), False),
-        ({"model_saved_name": "a", "model_version": "1"}, False),
-        (answer(model_config=None), False),
-        (answer(model_config={"is_compatible_with": "openai"}), False),
-        (answer(model_config__endpoint="h"), False),
-        ("Test_Model", False),
-        (None, False),
-    ],
-)
-def test_a_summary_is_told_from_a_whole_item(item: Any, whole: bool) -> None:
-    """An item of a list that lacks its configuration is asked for by itself."""
-    assert codec.is_whole(MODEL, item) is whole
-
-
-@pytest.mark.parametrize(
     "held",
     [
         {},
@@ -366,14 +332,6 @@ def test_a_state_that_is_no_registration_comes_back_as_it_is(held: dict[str, Any
 )  # fmt: skip
 def test_an_id_is_a_name_and_a_version_which_is_v1_where_none_is_named(id_: str, name: str, version: str) -> None:
     assert Identifier.parse(id_) == Identifier(name, version)
-
-
-def test_v2_is_sent_as_the_official_client_sends_it() -> None:
-    sent = body(canonical(document()), "v2")
-    config = sent["model_config"]
-    assert (sent["model_version"], config["model_provider"]) == ("1", "openai")
-    assert not {"is_compatible_with", "model_version", "conversation_template"} & config.keys()
-    assert "model_type" not in sent
 
 
 SPY = """

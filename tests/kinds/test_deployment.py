@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
-from documents import INPUT, OUTPUT
+from documents import INPUT, OUTPUT, canonical
 
 from enkrypt_provider.core.diff import Rule, changes, differing
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.deployment import DEPLOYMENT, NO_INPUT, NO_OUTPUT
 from enkrypt_provider.kinds.guardrails_policy import Detectors
-from enkrypt_provider.kinds.kind import Properties
 
 DECLARED: dict[str, Any] = {"name": "d", "model_saved_name": "m"}
 BOTH: dict[str, Any] = {**DECLARED, "input_guardrails_policy": INPUT, "output_guardrails_policy": OUTPUT}
-
-
-def parsed(program: Properties) -> Properties:
-    """The canonical form of a deployment."""
-    inputs, problems = codec.parse(DEPLOYMENT, program)
-    assert problems == []
-    return inputs
+parsed = partial(canonical, kind=DEPLOYMENT)
 
 
 def problems(**deployment: Any) -> list[str]:
@@ -47,7 +41,7 @@ def test_a_policy_without_a_name_is_none(none: Any) -> None:
 
 
 @pytest.mark.parametrize("said", [{}, {"model_version": None}, {"model_version": ""}])
-def test_a_response_may_leave_the_version_out(said: Properties) -> None:
+def test_a_response_may_leave_the_version_out(said: dict[str, Any]) -> None:
     """As older documents do."""
     inputs = parsed({**DECLARED, "model_version": "2"})
     sent = {name: value for name, value in codec.body(DEPLOYMENT, inputs).items() if name != "model_version"}

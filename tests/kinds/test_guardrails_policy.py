@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from documents import DETECTORS
+from documents import DETECTORS, canonical
 
 from enkrypt_provider.core.diff import Rule, changes, differing, settle
 from enkrypt_provider.kinds import codec
@@ -15,9 +15,7 @@ from enkrypt_provider.kinds.kind import Properties
 
 def parsed(**detectors: Any) -> Properties:
     """The canonical form of a policy with these detectors."""
-    inputs, problems = codec.parse(GUARDRAILS_POLICY, {"name": "p", "detectors": detectors})
-    assert problems == []
-    return inputs
+    return canonical({"name": "p", "detectors": detectors}, GUARDRAILS_POLICY)
 
 
 def problems(**policy: Any) -> list[str]:

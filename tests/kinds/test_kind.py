@@ -7,8 +7,19 @@ from typing import Any, get_args
 from unicodedata import normalize
 
 import pytest
-from documents import DETECTORS, INPUT, RULE, answer, at, document, leaves, put, through_engine
-from test_deployment import BOTH
+from documents import (
+    INPUT,
+    RULE,
+    WHOLE_DEPLOYMENT,
+    WHOLE_POLICY,
+    answer,
+    at,
+    canonical,
+    document,
+    leaves,
+    put,
+    through_engine,
+)
 
 from enkrypt_provider.core.diff import differing, settle
 from enkrypt_provider.errors import UnexpectedResponse
@@ -20,16 +31,14 @@ from enkrypt_provider.kinds.markers import Dialect
 from enkrypt_provider.kinds.model import MODEL, PROTOCOLS, PURPOSES
 from enkrypt_provider.kinds.plain import UNKNOWN
 
-POLICY = {"name": "p", "detectors": DETECTORS}
-WHOLE = [(MODEL, document()), (GUARDRAILS_POLICY, POLICY), (DEPLOYMENT, BOTH)]
+WHOLE = [(MODEL, document()), (GUARDRAILS_POLICY, WHOLE_POLICY), (DEPLOYMENT, WHOLE_DEPLOYMENT)]
 
 
 @pytest.mark.parametrize(("kind", "program"), WHOLE)
 @pytest.mark.parametrize("number", [7, "7", 7.0])
 def test_it_comes_back_as_it_was_declared(kind: Kind, program: dict[str, Any], number: Any) -> None:
     """Through the engine, whose numbers are floats, to the API and back; its own number may come as a text."""
-    inputs, problems = codec.parse(kind, program)
-    assert problems == []
+    inputs = canonical(program, kind)
     assert codec.from_state(kind, through_engine(inputs)) == inputs
     live = codec.read(kind, {**codec.body(kind, inputs), kind.number: number, "created_by": "me"})
     assert (live.inputs, live.identity, live.number) == (inputs, kind.identity_of(inputs), 7)
@@ -47,7 +56,7 @@ SWITCHED_OFF: list[tuple[Kind, Dialect, dict[str, Any]]] = [
         "policy_violation": {"enabled": False, "policy_text": "", "coc_policy_name": "", "rules": []},
         "system_prompt": {"enabled": False, "index": ""}, "bias": {"enabled": True},
     }}),
-    (DEPLOYMENT, "v1", {**BOTH, "input_guardrails_policy": {"policy_name": "p", "enabled": False, "block": []}}),
+    (DEPLOYMENT, "v1", {**WHOLE_DEPLOYMENT, "input_guardrails_policy": {"policy_name": "p", "enabled": False, "block": []}}),
 ]  # fmt: skip
 """What a program may declare as empty, or off."""
 
@@ -123,8 +132,8 @@ def _changed(value: Any, change: Callable[[Any], Any]) -> Any:
     [
         (GUARDRAILS_POLICY, {"name": "p", "detectors": UNKNOWN}),
         (GUARDRAILS_POLICY, {"name": UNKNOWN, "detectors": {"nsfw": {"enabled": UNKNOWN}}}),
-        (DEPLOYMENT, {**BOTH, "model_saved_name": UNKNOWN}),
-        (DEPLOYMENT, {**BOTH, "input_guardrails_policy": {**INPUT, "policy_name": UNKNOWN}}),
+        (DEPLOYMENT, {**WHOLE_DEPLOYMENT, "model_saved_name": UNKNOWN}),
+        (DEPLOYMENT, {**WHOLE_DEPLOYMENT, "input_guardrails_policy": {**INPUT, "policy_name": UNKNOWN}}),
     ],
 )
 def test_what_is_not_known_yet_breaks_no_rule(kind: Kind, program: dict[str, Any]) -> None:
@@ -138,14 +147,14 @@ def test_what_is_not_known_yet_breaks_no_rule(kind: Kind, program: dict[str, Any
     ("kind", "item", "details", "message"),
     [
         (MODEL, answer(), "model_config", "a model that is not whole: model_config: is required"),
-        (GUARDRAILS_POLICY, POLICY, "detectors", "a policy that is not whole: detectors: is required"),
-        (DEPLOYMENT, BOTH, "input_guardrails_policy", ""),
+        (GUARDRAILS_POLICY, WHOLE_POLICY, "detectors", "a policy that is not whole: detectors: is required"),
+        (DEPLOYMENT, WHOLE_DEPLOYMENT, "input_guardrails_policy", ""),
     ],
 )
 def test_a_list_without_details_is_told_from_a_whole_one(
     kind: Kind, item: dict[str, Any], details: str, message: str
 ) -> None:
-    assert codec.is_whole(kind, item)
+    assert [codec.is_whole(kind, it) for it in (item, "x", None)] == [True, False, False]
     summary = {name: value for name, value in item.items() if name != details}
     assert not codec.is_whole(kind, summary)
     if message:

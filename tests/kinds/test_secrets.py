@@ -43,8 +43,7 @@ def test_every_secret_has_a_path() -> None:
         "password": "",
         "key": "k",
     }
-    inputs, problems = codec.parse(MODEL, everything("v2"), "v2")
-    assert not problems
+    inputs = canonical(everything("v2"), dialect="v2")
     inputs["model_config"]["metadata"] = metadata
     config = ["apikeys", "model_jwt_config", "custom_headers", "custom_curl_command"]
     assert set(MODEL.secret_paths(inputs)) == {
@@ -118,8 +117,7 @@ def test_what_is_not_known_yet_may_be_a_secret() -> None:
 
 
 def test_the_texts_of_secrets() -> None:
-    inputs, problems = codec.parse(MODEL, everything("v2"), "v2")
-    assert not problems
+    inputs = canonical(everything("v2"), dialect="v2")
     assert sorted(MODEL.secret_texts(inputs)) == [
         "curl -H 'Authorization: stand-in-curl-key' https://h",
         "stand-in-box-secret",
@@ -129,6 +127,8 @@ def test_the_texts_of_secrets() -> None:
         "stand-in-key-1",
         "stand-in-key-2",
     ]
+    odd: list[Any] = [{}, {"model_config": None}, {"model_config": {"apikeys": [1, None, {"a": []}]}}]
+    assert [MODEL.secret_texts(nothing) for nothing in odd] == [(), (), ()]
 
 
 @pytest.mark.parametrize(

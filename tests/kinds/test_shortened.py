@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from documents import canonical
 
 from enkrypt_provider.core import diff
 from enkrypt_provider.kinds import codec
@@ -37,8 +38,7 @@ PII = {"enabled": True, "entities": ["email"]}
 )
 def test_what_is_sent_where_nothing_is_declared_is_left_out(kind: Kind, least: dict[str, Any]) -> None:
     """What the server has of the least declaration, every detector switched off among it, is declared by it again."""
-    inputs, problems = codec.parse(kind, least)
-    assert problems == []
+    inputs = canonical(least, kind)
     live = codec.read(kind, codec.body(kind, inputs))
     assert shortened(kind, live.inputs, live.inputs) == least
     assert diff.differing(inputs, live, kind) == []

@@ -112,10 +112,6 @@ HEAD = "{} in the configuration of stack dev:"
         ({"a": {"secret": "mySecret"}}, ["models.a: must be an object"]),
         ({"a": {}}, ["models.a.model_saved_name: is required", "models.a.model_config: is required"]),
         (
-            {"a": document(model_config__endpoint__port="https")},
-            ["models.a.model_config.endpoint.port: must be a whole number"],
-        ),
-        (
             {"a": document(model_config__endpoint__hots="h")},
             ['models.a.model_config.endpoint.hots: is not a field here; did you mean "host"?'],
         ),
@@ -181,20 +177,6 @@ def test_all_problems_are_told_at_once() -> None:
         "  the secret of a is not set: run `pulumi config set --secret enkrypt:s --stack dev`",
         "  models.b.model_config: is required",
     ]
-
-
-def test_one_wrong_entry_declares_nothing() -> None:
-    """A catalogue is whole or not at all: no model is registered beside a mistake."""
-    made: list[str] = []
-
-    def program() -> Any:
-        for name, arguments in catalogue.load().items():
-            made.append(name)
-            EnkryptModel(name, **arguments)
-
-    with pytest.raises(pulumi.RunError):
-        run(program, config={**KEY, "models": {"right": document(), "wrong": {}}})
-    assert made == []
 
 
 @pytest.mark.parametrize(
@@ -293,18 +275,6 @@ def test_two_secret_identities_are_not_the_same(changed: Any) -> None:
     """What is not known here is not compared: two entries may each have a secret identity."""
     made = declared({"a": document(**changed), "b": document(**changed)}, mySecret="of-the-stack")
     assert set(made.resources) == {"a", "b"}
-
-
-def test_no_problem_shows_a_value() -> None:
-    """A value in the wrong place may be a key: no line repeats it."""
-    secret = "stand-in-key-in-the-wrong-place"
-    wrong = document(
-        testing_for=secret,
-        model_config__endpoint={"host": secret + "/", "port": secret, "base_path": secret},
-        model_config__apikeys=[secret + " "],
-        certifications=[secret],
-    )
-    assert secret not in "\n".join(refused({"a": wrong, "b": secret}))
 
 
 # ---- all three kinds
@@ -408,18 +378,6 @@ def test_a_mistake_in_any_section_declares_nothing(section: str) -> None:
         (
             {"policies": {"a": {**POLICY, "detectors": {"nfsw": {"enabled": True}}}}},
             ['policies.a.detectors.nfsw: is not a field here; did you mean "nsfw"?'],
-        ),
-        (
-            {"policies": {"a": {**POLICY, "detectors": {"nsfw": {}}}}},
-            ["policies.a.detectors.nsfw.enabled: is required"],
-        ),
-        (
-            {"policies": {"a": {**POLICY, "description": 7}}},
-            ["policies.a.description: must be a string (in YAML, quote it)"],
-        ),
-        (
-            {"policies": {"a": {**POLICY, "name": "2024-08-06T00:00:00Z"}}},
-            ["policies.a.name: is a date: in YAML, quote it"],
         ),
         (
             {"policies": {"a": {**POLICY, "policy_id": 7}, "b": POLICY}},

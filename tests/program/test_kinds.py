@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import pulumi
 import pytest
-import yaml
 from documents import minimal
 from mocked import Registered, run
 
 from enkrypt_provider import (
     BlockingDetectorArgs,
-    DetectorArgs,
     DetectorsArgs,
     EnkryptDeployment,
     EnkryptDeploymentArgs,
@@ -27,14 +22,11 @@ from enkrypt_provider import (
     TopicDetectorArgs,
     outputs,
 )
-from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
 from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
 from enkrypt_provider.kinds.kind import Kind
-from enkrypt_provider.testing import MockStack
+from enkrypt_provider.kinds.registry import KINDS
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "guard-a-model.md"
-BLOCKS = re.findall(r"```\w+\n# (\S+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 DETECTORS: dict[str, Any] = {
     "nsfw": {"enabled": True, "block_message": "No."}, "topic_detector": {"enabled": True, "topic": ["science"]},
 }  # fmt: skip
@@ -48,83 +40,51 @@ USED_TYPED = InputPolicyArgs(
 )
 
 
-def registered(program: Callable[[], Any]) -> Registered:
-    """The one resource that a program registers."""
-    (made,) = run(program).resources.values()
-    return made
-
-
 def declared(made: Registered) -> dict[str, Any]:
     return {name: value for name, value in made.inputs.items() if not name.startswith("__")}
 
 
 @pytest.mark.parametrize(
-    "program",
+    ("kind", "program", "inputs"),
     [
-        lambda: EnkryptGuardrailsPolicy("a", name="p", detectors=DETECTORS),
-        lambda: EnkryptGuardrailsPolicy("a", name="p", detectors=TYPED),
-        lambda: EnkryptGuardrailsPolicy("a", EnkryptGuardrailsPolicyArgs(name="p", detectors=TYPED)),
-    ],
-)
-def test_a_policy_in_every_spelling(program: Callable[[], Any]) -> None:
-    made = registered(program)
-    assert made.type == "pulumi-python:dynamic/enkrypt:EnkryptGuardrailsPolicy"
-    assert declared(made) == {"name": "p", "detectors": DETECTORS}
-
-
-@pytest.mark.parametrize(
-    "program",
-    [
-        lambda: EnkryptDeployment("a", name="d", model_saved_name="m", input_guardrails_policy=USED),
-        lambda: EnkryptDeployment(
-            "a", EnkryptDeploymentArgs(name="d", model_saved_name="m", input_guardrails_policy=USED_TYPED)
+        *(
+            (GUARDRAILS_POLICY, program, {"name": "p", "detectors": DETECTORS})
+            for program in (
+                lambda: EnkryptGuardrailsPolicy("a", name="p", detectors=DETECTORS),
+                lambda: EnkryptGuardrailsPolicy("a", name="p", detectors=TYPED),
+                lambda: EnkryptGuardrailsPolicy("a", EnkryptGuardrailsPolicyArgs(name="p", detectors=TYPED)),
+            )
+        ),
+        *(
+            (DEPLOYMENT, program, {"name": "d", "model_saved_name": "m", "input_guardrails_policy": USED})
+            for program in (
+                lambda: EnkryptDeployment("a", name="d", model_saved_name="m", input_guardrails_policy=USED),
+                lambda: EnkryptDeployment(
+                    "a", EnkryptDeploymentArgs(name="d", model_saved_name="m", input_guardrails_policy=USED_TYPED)
+                ),
+            )
         ),
     ],
 )
-def test_a_deployment_in_every_spelling(program: Callable[[], Any]) -> None:
-    made = registered(program)
-    assert made.type == "pulumi-python:dynamic/enkrypt:EnkryptDeployment"
-    assert declared(made) == {"name": "d", "model_saved_name": "m", "input_guardrails_policy": USED}
+def test_every_spelling_declares_the_same(kind: Kind, program: Callable[[], Any], inputs: Any) -> None:
+    (made,) = run(program).resources.values()
+    assert made.type == f"pulumi-python:dynamic/enkrypt:{kind.name}"
+    assert declared(made) == inputs
 
 
-@pytest.mark.parametrize(
-    ("kind", "seen"),
-    [
-        (GUARDRAILS_POLICY, outputs.EnkryptGuardrailsPolicyOutputs),
-        (DEPLOYMENT, outputs.EnkryptDeploymentOutputs),
-    ],
-)
-def test_every_field_is_an_output(kind: Kind, seen: type) -> None:
-    readable = {name for name, value in vars(seen).items() if isinstance(value, property)}
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.noun)
+def test_every_field_is_an_output(kind: Kind) -> None:
+    """Whatever can be declared, and what the server sets, can be read under the same name."""
+    seen = vars(getattr(outputs, f"{kind.name}Outputs"))
+    readable = {name for name, value in seen.items() if isinstance(value, property)}
     assert readable == {path for path in kind.fields if "." not in path}
 
 
-@pytest.mark.parametrize(
-    ("call", "line"),
-    [
-        (
-            lambda: EnkryptGuardrailsPolicy("a", name="p", detector={}),  # type: ignore[call-overload]  # wrong on purpose
-            'a: detector is not a field here; did you mean "detectors"?; detectors is required',
-        ),
-        (
-            lambda: EnkryptDeployment("a", name="d", model="m"),  # type: ignore[call-overload]  # wrong on purpose
-            'a: model is not a field here; did you mean "model_version"?; model_saved_name is required',
-        ),
-        (
-            lambda: DetectorArgs(enabled=True, block_message="x"),  # type: ignore[call-arg]  # wrong on purpose
-            "DetectorArgs: block_message is not a field here; there are enabled",
-        ),
-        (
-            lambda: EnkryptGuardrailsPolicy("a", name="p", detectors={}, opts=pulumi.ResourceOptions(import_="p")),
-            "a: the engine cannot import a dynamic resource: leave out import_, and run `enkrypt-provider import "
-            "--name p`",
-        ),
-    ],
-)
-def test_a_wrong_argument_is_told_in_one_line(call: Callable[[], Any], line: str) -> None:
-    with pytest.raises(TypeError) as caught:
-        run(call)
-    assert str(caught.value) == line
+@pytest.mark.parametrize("of", [EnkryptDeployment, EnkryptGuardrailsPolicy])
+def test_what_is_there_is_read(of: Any) -> None:
+    """By its name, into the resource's own class."""
+    (made,) = run(lambda: of.get("d", "there")).resources.values()
+    assert (made.type.rpartition(":")[2], made.id) == (of.__name__, "there")
 
 
 def test_a_deployment_takes_the_names_of_what_it_depends_on() -> None:
@@ -136,44 +96,3 @@ def test_a_deployment_takes_the_names_of_what_it_depends_on() -> None:
 
     made = run(program).resources["d"]
     assert declared(made) == {"name": "d", "model_saved_name": "small", "model_version": "v1"}
-
-
-def test_what_is_there_is_read() -> None:
-    """By its name, into the resource's own class."""
-    seen = run(lambda: EnkryptDeployment.get("d", "there").id).seen
-    assert seen == ["there"]
-    assert isinstance(run(lambda: EnkryptGuardrailsPolicy.get("p", "there")).resources, dict)
-
-
-def test_the_pages_program_declares_all_three() -> None:
-    """What docs/how-to/guard-a-model.md shows is whole, and each takes the other's outputs."""
-    made = run(lambda: exec(BLOCKS[0][1], {})).resources  # noqa: S102 - a program of our own docs
-    assert set(made) == {"chat", "guardrails", "deployment"}
-    deployed = declared(made["deployment"])
-    assert (deployed["model_saved_name"], deployed["model_version"]) == ("support-chat", "v1")
-    for kind, name in ((GUARDRAILS_POLICY, "guardrails"), (DEPLOYMENT, "deployment")):
-        assert codec.parse(kind, declared(made[name]))[1] == []
-
-
-def test_the_pages_catalogue_and_look_ups_work_on_one_account() -> None:
-    """The catalogue's deployment depends on the other two; another program finds what it registered."""
-    (_, settings), (_, program), (name, caller) = BLOCKS[1:]
-    values = {key: given["value"] for key, given in yaml.safe_load(settings)["config"].items()}
-    config = {**values, "enkrypt:endpoint": "embedded"}
-    one = MockStack(lambda: exec(program, {}), config=config)  # noqa: S102 - a program of our own docs
-    made = one.up()
-    assert made.outputs == {"deployments": {"deployment": "support"}}
-    assert made.messages == []
-    assert set(made.resources["deployment"].dependencies) == {
-        made.resources["chat"].urn, made.resources["guardrails"].urn,
-    }  # fmt: skip
-    assert name == "caller/__main__.py"
-    account = {"enkrypt:endpoint": one.registry.endpoint}
-    theirs = MockStack(lambda: exec(caller, {}), config=account, registry=one.registry)  # noqa: S102 - as above
-    assert theirs.up().outputs == {
-        "model": "support-chat/v1",
-        "policies": ["support"],
-        "policy": one.registry.policies()["support"]["policy_id"],
-    }
-    one.destroy()
-    assert one.registry.deployments() == {}

@@ -6,16 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pulumi
 import pytest
-from documents import canonical, document, everything, minimal
+from documents import everything, minimal
 from mocked import run
 
 from enkrypt_provider import (
     ConfigurationError,
     EnkryptDeployment,
-    EnkryptModel,
     EnkryptProvider,
     ModelNotFound,
     get_deployment,
@@ -32,28 +30,27 @@ from enkrypt_provider import (
     list_models_output,
     outputs,
 )
-from enkrypt_provider.emulator import create_app
-from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.testing import Registry
 
 
 @pytest.fixture
-def account(tmp_path: Path) -> dict[str, str]:
-    """The settings of an account with three models, two policies and a deployment."""
-    database = tmp_path / "a.sqlite"
-    api = httpx.Client(transport=httpx.WSGITransport(app=create_app(database)), base_url="http://h")
-    declared = [everything(), minimal(model_saved_name="small"), minimal(model_saved_name="smaller")]
-    for body in declared:
-        found = api.post(
-            "/models/add-model", json=codec.body(MODEL, canonical(body)), headers={"apikey": "stand-in-key"}
-        )
-        assert found.status_code == 200
-    registry = Registry(database)
+def database(tmp_path: Path) -> Path:
+    """The database of an account with three models, two policies and a deployment."""
+    registry = Registry(tmp_path / "a.sqlite")
+    everywhere = {name: value for name, value in everything().items() if name not in MODEL.options}
+    for body in (everywhere, minimal(model_saved_name="small"), minimal(model_saved_name="smaller")):
+        registry.add(body)
     for name in ("guard", "safe"):
         registry.add({"name": name, "detectors": {"nsfw": {"enabled": True}}}, to="policies")
     used = {"policy_name": "guard", "enabled": True}
     registry.add({"name": "support", "model_saved_name": "small", "input_guardrails_policy": used}, to="deployments")
+    return registry.database
+
+
+@pytest.fixture
+def account(database: Path) -> dict[str, str]:
+    """The settings of that account."""
     return {"endpoint": f"embedded:{database}"}
 
 
@@ -93,11 +90,25 @@ def test_keys_that_are_looked_up_are_secret(account: dict[str, str]) -> None:
     assert told(program, account) == [True, True]
 
 
-def test_what_is_not_there_is_named_with_what_comes_near(account: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("look_up", "line"),
+    [
+        (lambda: get_model("smal"), 'no model smal/v1 is registered with this account; did you mean "small/v1"?'),
+        (
+            lambda: get_guardrails_policy("gaurd"),
+            'no policy gaurd is registered with this account; did you mean "guard"?',
+        ),
+        (
+            lambda: get_deployment("suport"),
+            'no deployment suport is registered with this account; did you mean "support"?',
+        ),
+    ],
+)
+def test_what_is_not_there_is_named_with_what_comes_near(account: dict[str, str], look_up: Any, line: str) -> None:
     """A misspelt name is an error that knows better."""
     with pytest.raises(ModelNotFound) as caught:
-        run(lambda: get_model("smal"), config=dict(account))
-    assert str(caught.value) == 'no model smal/v1 is registered with this account; did you mean "small/v1"?'
+        run(look_up, config=dict(account))
+    assert str(caught.value) == line
 
 
 @pytest.mark.parametrize(
@@ -130,50 +141,63 @@ def test_a_look_up_waits_for_its_inputs(account: dict[str, str]) -> None:
     assert told(program, account) == ["h", 2]
 
 
-def test_a_preview_does_not_look_for_what_is_to_be_made(account: dict[str, str]) -> None:
-    """What a resource of the same program will register is not missed at preview."""
-    looked: list[Any] = []
-
-    def program() -> Any:
-        model = EnkryptModel("m", **document(model_saved_name="new"))
-        get_model_output(model.model_saved_name, "1").apply(looked.append)
-
-    run(program, config=dict(account), preview=True)
-    assert looked == []
+def of_the_name(_made: pulumi.Resource, name: Any) -> Any:
+    return get_deployment_output(name)
 
 
-def test_an_explicit_provider_answers_for_its_own_account(account: dict[str, str], tmp_path: Path) -> None:
-    """A look-up with a provider asks that provider's account, not the stack's."""
-
-    def program() -> Any:
-        other = EnkryptProvider("other", endpoint=account["endpoint"])
-        return list_models_output(opts=pulumi.InvokeOptions(provider=other)).apply(len)
-
-    assert told(program, {"endpoint": f"embedded:{tmp_path}/empty.sqlite"}) == 3
+def of_what_it_depends_on(made: pulumi.Resource, _name: Any) -> Any:
+    return get_model_output("small", opts=pulumi.InvokeOutputOptions(depends_on=[made]))
 
 
-def test_a_component_hands_its_account_on(account: dict[str, str], tmp_path: Path) -> None:
-    """A look-up below a component asks the account of the component's provider."""
-
-    def program() -> Any:
-        other = EnkryptProvider("other", endpoint=account["endpoint"])
-        house = pulumi.ComponentResource("a:b:House", "house", opts=pulumi.ResourceOptions(providers=[other]))
-        return list_models_output(opts=pulumi.InvokeOptions(parent=house)).apply(len)
-
-    assert told(program, {"endpoint": f"embedded:{tmp_path}/empty.sqlite"}) == 3
-
-
+@pytest.mark.parametrize("look_up", [of_the_name, of_what_it_depends_on])
 @pytest.mark.parametrize("preview", [True, False])
-def test_a_look_up_waits_for_what_it_depends_on(account: dict[str, str], preview: bool) -> None:
+def test_a_look_up_of_what_is_to_be_made_waits_for_it(account: dict[str, str], preview: bool, look_up: Any) -> None:
     """At preview, where a resource is to be made, nobody looks yet."""
     looked: list[Any] = []
 
     def program() -> Any:
-        model = EnkryptModel("m", **document())
-        get_model_output("small", opts=pulumi.InvokeOutputOptions(depends_on=[model])).apply(looked.append)
+        made = EnkryptDeployment("support", name="support", model_saved_name="small")
+        look_up(made, made.name).apply(looked.append)
 
     run(program, config=dict(account), preview=preview)
     assert len(looked) == (0 if preview else 1)
+
+
+def test_a_look_up_asks_the_account_of_its_provider(account: dict[str, str], tmp_path: Path) -> None:
+    """Not the stack's; below a component it is the account of the component's provider."""
+
+    def program() -> Any:
+        theirs = EnkryptProvider("other", endpoint=account["endpoint"])
+        other = pulumi.InvokeOptions(provider=theirs)
+        house = pulumi.ComponentResource("a:b:House", "h", opts=pulumi.ResourceOptions(providers=[theirs]))
+        below = pulumi.InvokeOptions(parent=house)
+        return [
+            get_guardrails_policy_output(pulumi.Output.from_input("safe"), opts=other).name,
+            get_deployment_output("support", opts=below).name,
+            list_guardrails_policies_output("*", opts=other).apply(len),
+            [list_models_output(opts=opts).apply(len) for opts in (other, below)],
+            [list_deployments_output(opts=opts).apply(len) for opts in (other, None)],
+        ]
+
+    found = told(program, {"endpoint": f"embedded:{tmp_path}/empty.sqlite"})
+    assert found == ["safe", "support", 2, [3, 3], [1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("look_up", "function"),
+    [
+        (lambda opts: get_model("m", opts=opts), "get_model_output"),
+        (lambda opts: list_models(opts=opts), "list_models_output"),
+        (lambda opts: get_guardrails_policy("p", opts=opts), "get_guardrails_policy_output"),
+        (lambda opts: list_guardrails_policies(opts=opts), "list_guardrails_policies_output"),
+        (lambda opts: get_deployment("d", opts=opts), "get_deployment_output"),
+        (lambda opts: list_deployments(opts=opts), "list_deployments_output"),
+    ],
+)
+def test_a_provider_needs_the_output_form(account: dict[str, str], look_up: Any, function: str) -> None:
+    """Settings that are Outputs cannot answer at once: the line names the other function."""
+    with pytest.raises(ConfigurationError, match=f"settings are Outputs: use {function}$"):
+        run(lambda: look_up(pulumi.InvokeOptions(provider=EnkryptProvider("other"))), config=dict(account))
 
 
 def test_an_explicit_provider_never_answers_for_the_stack(account: dict[str, str]) -> None:
@@ -183,17 +207,6 @@ def test_an_explicit_provider_never_answers_for_the_stack(account: dict[str, str
         return list_models_output(opts=pulumi.InvokeOptions(provider=EnkryptProvider("other"))).apply(len)
 
     with pytest.raises(ConfigurationError, match="no API key"):
-        run(program, config=dict(account))
-
-
-@pytest.mark.parametrize("look_up", [lambda opts: get_model("small", opts=opts), lambda opts: list_models(opts=opts)])
-def test_a_provider_needs_the_output_form(account: dict[str, str], look_up: Any) -> None:
-    """Settings that are Outputs cannot answer at once: the line names the other function."""
-
-    def program() -> Any:
-        return look_up(pulumi.InvokeOptions(provider=EnkryptProvider("other")))
-
-    with pytest.raises(ConfigurationError, match=r"settings are Outputs: use (get_model|list_models)_output"):
         run(program, config=dict(account))
 
 
@@ -211,7 +224,7 @@ def test_another_kind_of_provider_is_refused(account: dict[str, str]) -> None:
 # ---- policies and deployments
 
 
-def test_a_policy_and_a_deployment_are_found_by_name(account: dict[str, str]) -> None:
+def test_a_policy_and_a_deployment_are_found_by_name(account: dict[str, str], database: Path) -> None:
     """As typed outputs, with what the server set; a list of summaries is read one by one."""
 
     def program() -> list[Any]:
@@ -226,74 +239,7 @@ def test_a_policy_and_a_deployment_are_found_by_name(account: dict[str, str]) ->
         ]
 
     (policy, deployment, *lists) = told(program, account)
-    assert policy == ["GuardrailsPolicy", True, Registry(_database(account)).policies()["guard"]["policy_id"]]
+    assert policy == ["GuardrailsPolicy", True, Registry(database).policies()["guard"]["policy_id"]]
     assert deployment[:2] == ["Deployment", "v1"]
     assert deployment[2]["policy_name"] == "guard"
     assert lists == [["guard", "safe"], ["guard"], ["small"], []]
-
-
-def _database(account: dict[str, str]) -> Path:
-    return Path(account["endpoint"].partition(":")[2])
-
-
-@pytest.mark.parametrize(
-    ("look_up", "line"),
-    [
-        (
-            lambda: get_guardrails_policy("gaurd"),
-            'no policy gaurd is registered with this account; did you mean "guard"?',
-        ),
-        (
-            lambda: get_deployment("suport"),
-            'no deployment suport is registered with this account; did you mean "support"?',
-        ),
-    ],
-)
-def test_what_is_not_there_is_named_with_its_kind(account: dict[str, str], look_up: Any, line: str) -> None:
-    with pytest.raises(ModelNotFound) as caught:
-        run(look_up, config=dict(account))
-    assert str(caught.value) == line
-
-
-def test_their_output_forms_wait_and_ask_the_account_of_their_provider(
-    account: dict[str, str], tmp_path: Path
-) -> None:
-    def program() -> Any:
-        theirs = EnkryptProvider("other", endpoint=account["endpoint"])
-        other = pulumi.InvokeOptions(provider=theirs)
-        house = pulumi.ComponentResource("a:b:House", "h", opts=pulumi.ResourceOptions(providers=[theirs]))
-        return [
-            get_guardrails_policy_output(pulumi.Output.from_input("safe"), opts=other).name,
-            get_deployment_output("support", opts=pulumi.InvokeOptions(parent=house)).name,
-            list_guardrails_policies_output("*", opts=other).apply(len),
-            list_deployments_output(opts=other).apply(len),
-            list_deployments_output().apply(len),
-        ]
-
-    assert told(program, {"endpoint": f"embedded:{tmp_path}/empty.sqlite"}) == ["safe", "support", 2, 1, 0]
-
-
-@pytest.mark.parametrize("preview", [True, False])
-def test_a_look_up_of_what_is_to_be_made_waits_for_it(account: dict[str, str], preview: bool) -> None:
-    looked: list[Any] = []
-
-    def program() -> Any:
-        made = EnkryptDeployment("support", name="support", model_saved_name="small")
-        get_deployment_output(made.name).apply(looked.append)
-
-    run(program, config=dict(account), preview=preview)
-    assert len(looked) == (0 if preview else 1)
-
-
-@pytest.mark.parametrize(
-    ("look_up", "function"),
-    [
-        (lambda opts: get_guardrails_policy("p", opts=opts), "get_guardrails_policy_output"),
-        (lambda opts: list_guardrails_policies(opts=opts), "list_guardrails_policies_output"),
-        (lambda opts: get_deployment("d", opts=opts), "get_deployment_output"),
-        (lambda opts: list_deployments(opts=opts), "list_deployments_output"),
-    ],
-)
-def test_each_names_its_own_output_form(account: dict[str, str], look_up: Any, function: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"use {function}$"):
-        run(lambda: look_up(pulumi.InvokeOptions(provider=EnkryptProvider("other"))), config=dict(account))

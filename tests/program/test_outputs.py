@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import pytest
-from documents import document, everything
+from documents import COMPUTED, document, everything
 from mocked import run
 
 from enkrypt_provider import EnkryptModel, outputs
@@ -23,7 +24,7 @@ def seen(read: Callable[[EnkryptModel], Any], **changed: Any) -> Any:
     ("read", "expected"),
     [
         (lambda m: m.id, "Test_Model/1"),
-        (lambda m: m.model_id, 1234567890),
+        *((attrgetter(name), value) for name, value in COMPUTED.items()),
         (lambda m: m.certifications, ["GDPR", "SOC 2 Type II"]),
         (lambda m: m.deletion_protection, True),
         (lambda m: m.model_config.endpoint.host, "llm.internal"),

@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 import pytest
 from documents import everything, minimal
+from mocked import SERVER, Server
 
 from enkrypt_provider import (
     ConfigurationError,
@@ -23,15 +24,6 @@ from enkrypt_provider.policy import SECRET, Model, PolicyViolation
 from enkrypt_provider.testing import CheckFailed, MockStack
 
 HTTP = {"host": "h", "scheme": "http"}
-
-
-class Server(pulumi.CustomResource):
-    """A resource of another provider, whose outputs a preview does not know."""
-
-    scheme: pulumi.Output[str]
-
-    def __init__(self, name: str) -> None:
-        super().__init__("test:index:Server", name, {"scheme": None})
 
 
 def stack(
@@ -131,7 +123,7 @@ def test_a_rule_may_be_a_generator_or_an_object() -> None:
         policy.enforce(advisory=[Owned()])
         EnkryptModel("m", **minimal(model_config__endpoint=Server("s").scheme.apply(lambda scheme: {"host": scheme})))
 
-    one = MockStack(program, resources={"test:index:Server": {"scheme": "h.example"}})
+    one = MockStack(program, resources={SERVER: {"scheme": "h.example"}})
     assert one.preview().messages == []
     assert one.up().messages == ["warning: m: h.example must be owned (policy Owned, advisory)"]
 
@@ -197,13 +189,13 @@ def test_what_is_not_known_yet_is_judged_when_it_is() -> None:
         endpoint = {"host": "h", "scheme": Server("s").scheme}
         EnkryptModel("m", **minimal(model_config__endpoint=endpoint, certifications=["GDPR"]))
 
-    one = MockStack(program, resources={"test:index:Server": {"scheme": "http"}})
+    one = MockStack(program, resources={SERVER: {"scheme": "http"}})
     assert one.preview().changes == {"m": "create", "s": "create"}
     with pytest.raises(PolicyViolation) as broken:
         one.up()
     assert broken.value.violations == ["m: model_config.endpoint.scheme must be https (policy https_only, mandatory)"]
     assert one.registry.models() == {}
-    other = MockStack(program, resources={"test:index:Server": {"scheme": "https"}})
+    other = MockStack(program, resources={SERVER: {"scheme": "https"}})
     other.up()
     assert list(other.registry.models()) == ["small/v1"]
 

@@ -56,7 +56,9 @@ SWITCHED_OFF: list[tuple[Kind, Dialect, dict[str, Any]]] = [
         "policy_violation": {"enabled": False, "policy_text": "", "coc_policy_name": "", "rules": []},
         "system_prompt": {"enabled": False, "index": ""}, "bias": {"enabled": True},
     }}),
-    (DEPLOYMENT, "v1", {**WHOLE_DEPLOYMENT, "input_guardrails_policy": {"policy_name": "p", "enabled": False, "block": []}}),
+    (DEPLOYMENT, "v1", {
+        **WHOLE_DEPLOYMENT, "input_guardrails_policy": {"policy_name": "p", "enabled": False, "block": []},
+    }),
 ]  # fmt: skip
 """What a program may declare as empty, or off."""
 

@@ -493,6 +493,19 @@ def test_stacks_are_completed() -> None:
     assert stacks("p") == ["prod"]
 
 
+def test_a_launcher_of_this_python_is_installed_as_plugin(typed: Type, project: Project) -> None:
+    ran = typed("plugin", "install")
+    version = enkrypt_provider.__version__
+    assert (ran.code, ran.out) == (0, f"pulumi-resource-enkrypt {version} is installed\n")
+    launcher = project.folder / f"enkrypt-{version}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([launcher], stdout=subprocess.PIPE, text=True, env=environment) as plugin:
+        assert plugin.stdout is not None
+        port = int(plugin.stdout.readline())
+        plugin.terminate()
+    assert 0 < port < 65536
+
+
 def test_a_person_is_there_where_both_ends_are_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is asked whose reply could not be read, or who would not see the question."""
     for types, sees, expected in [(True, True, True), (False, True, False), (True, False, False)]:

@@ -221,13 +221,6 @@ def test_the_environment_may_name_the_endpoint() -> None:
     assert refused({"ENKRYPTAI_BASE_URL": "http://of.the.environment"}).startswith("enkrypt:endpoint must be https")
 
 
-def test_the_process_own_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without an explicit environment, the process's own is read."""
-    monkeypatch.setenv("ENKRYPT_API_KEY", "of-the-process")
-    empty: dict[str, Any] = {}
-    assert Settings.from_config(empty.get).api_key == Key("of-the-process")
-
-
 def test_the_embedded_emulator_never_gets_a_key() -> None:
     """The embedded emulator needs no key, so that a real one never reaches its database."""
     settings = configured(endpoint="embedded:x.sqlite")
@@ -311,11 +304,3 @@ def test_no_refusal_shows_the_key(key: str) -> None:
     else:
         message = ""
     assert "marker-" not in message
-
-
-def test_embedded_without_the_emulator_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No traceback about a module that no program of the user's imports."""
-    monkeypatch.setattr("enkrypt_provider.settings.find_spec", lambda _name: None)
-    assert refused(endpoint="embedded") == (
-        'enkrypt:endpoint is embedded, and the emulator is not installed: add the extra "emulator"'
-    )

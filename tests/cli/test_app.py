@@ -424,6 +424,9 @@ def test_a_wrong_command_line_is_exit_code_2(typed: Type, words: list[str]) -> N
         ("serve --fault add_model:delay=x", "--fault: delay: must be a number"),
         ("serve --fault add:status=500", "--fault: call: must be one of add_model, get_model, "),
         ("serve --fault add_model:state=503", "--fault: state: is no setting"),
+        ("serve --fault add_model", "--fault: the fault: says nothing to do"),
+        ("serve --fault add_model:", "--fault: the fault: is no setting"),
+        ("serve --fault status=503", "--fault: call: must be one of add_model, get_model, "),
         ("serve --key stand-in-key-alone", "--key: a key is given as KEY=ACCOUNT"),
         ("serve --quirks host,hosts", "--quirks: there is no 'hosts'; there are host, slash, "),
     ],
@@ -491,6 +494,19 @@ def test_stacks_are_completed() -> None:
     (Path("stacks") / "Pulumi.prod.yaml").touch()
     assert stacks("") == ["dev", "prod"]
     assert stacks("p") == ["prod"]
+
+
+def test_a_launcher_of_this_python_is_installed_as_plugin(typed: Type, project: Project) -> None:
+    ran = typed("plugin", "install")
+    version = enkrypt_provider.__version__
+    assert (ran.code, ran.out) == (0, f"pulumi-resource-enkrypt {version} is installed\n")
+    launcher = project.folder / f"enkrypt-{version}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([launcher], stdout=subprocess.PIPE, text=True, env=environment) as plugin:
+        assert plugin.stdout is not None
+        port = int(plugin.stdout.readline())
+        plugin.terminate()
+    assert 0 < port < 65536
 
 
 def test_a_person_is_there_where_both_ends_are_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

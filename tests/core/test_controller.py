@@ -245,14 +245,6 @@ def test_read_of_what_somebody_made_anew_does_not_take_its_keys_for_ours(
     ]
 
 
-def test_reads_share_one_list(machine: Machine, api: Api) -> None:
-    objects = [machine.run().create(name, f"{name}/1") for name in "abc"]
-    api.calls()
-    run = machine.run()
-    assert [(run.read(it) or it).id for it in objects] == ["a/1", "b/1", "c/1"]
-    assert api.calls() == ["list_models"]
-
-
 def test_a_get_shows_what_is_there(run: Run, api: Api) -> None:
     """Without a state, the inputs are the live registration."""
     api.register()

@@ -120,14 +120,11 @@ def test_each_broken_rule_is_a_failure(frontend: DynamicFrontend) -> None:
 
 
 @pytest.mark.parametrize("unknown", [UNKNOWN, UNKNOWN_TEXT])
-def test_settings_that_are_not_known_yet_are_as_if_not_given(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, unknown: Any
-) -> None:
+def test_settings_that_are_not_known_yet_are_as_if_not_given(monkeypatch: pytest.MonkeyPatch, unknown: Any) -> None:
     """A provider's key may be another resource's output: at preview its environment's stands in, or none."""
     settings = {"enkrypt:apiKey": unknown, "enkrypt:timeout": unknown}
     assert reasons(DynamicFrontend.configured(settings.get), news()) == [NO_KEY]
     monkeypatch.setenv("ENKRYPTAI_API_KEY", KEY)
-    settings["enkrypt:endpoint"] = f"embedded:{tmp_path / 'e.sqlite'}"
     assert reasons(DynamicFrontend.configured(settings.get), news()) == []
 
 

@@ -51,13 +51,6 @@ def test_every_document_comes_back(dialect: Dialect) -> None:
     assert from_package(MODEL, there) == document
 
 
-def test_a_map_that_takes_any_name_is_untouched() -> None:
-    free = {"modelName": 1, "max_tokens": 2, "nested": {"baseUrl": 3}}
-    there = to_package(MODEL, minimal(model_config__metadata=free, model_config__default_request_options=free))
-    assert there["modelConfig"]["metadata"] == free
-    assert there["modelConfig"]["defaultRequestOptions"] == free
-
-
 def test_the_apis_names_are_read_too() -> None:
     """States of the dynamic provider have them."""
     assert from_package(MODEL, minimal()) == minimal()

@@ -150,13 +150,6 @@ def test_a_list_of_keys_may_be_used_again() -> None:
     assert registered(program).inputs["model_config"]["apikeys"] == Secret(["stand-in-one"])
 
 
-def test_without_keys_nothing_is_made_up() -> None:
-    """What is not declared is not there for the engine: no null, no default, no secret."""
-    made = registered(lambda: EnkryptModel("m", **minimal()))
-    inputs = {k: v for k, v in made.inputs.items() if not k.startswith("__")}
-    assert inputs == minimal()
-
-
 def test_args_as_a_whole_are_the_same_as_keywords() -> None:
     """`EnkryptModelArgs` and keywords are two ways to say the same."""
     one = registered(lambda: EnkryptModel("m", EnkryptModelArgs(**WHOLE)))

@@ -176,7 +176,7 @@ def items(kind: Kind, response: Response) -> list[Json]:
 def _registration(kind: Kind, identity: Identifier, found: Json) -> Live:
     """Return the registration of this identity; one without a version is taken for it."""
     name = next(iter(kind.identity))
-    if not isinstance(found, dict) or not isinstance(found.get(name), str):
+    if not isinstance(found, dict) or not isinstance(found.get(name), str | int):
         raise UnexpectedResponse(f"answered without the {kind.noun}'s data")
     shown = kind.identity_shown(found)
     if (shown.name, shown.version or identity.version) != (identity.name, identity.version):

@@ -19,7 +19,7 @@ from ..errors import Problem, UnexpectedResponse, near_match
 from .document import FieldOf, tolerant
 from .kind import Json, Kind, Live, Properties, at, holder_of
 from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, RequiredUnless, SentWhereAbsent, UnsentInV2
-from .mistakes import SHOWN, problems_in
+from .mistakes import IN_YAML, SHOWN, problems_in
 from .plain import UNKNOWN, Path, Plain, dotted
 from .secrets import place_of
 from .values import OneOf
@@ -212,6 +212,7 @@ def read(kind: Kind, response: Json) -> Live:
         found = _tolerated(kind, Plain(placed), placed)
     except ValidationError as error:
         problems = "; ".join(str(problem) for problem in problems_in(error, kind, plain)[:3])
+        problems = problems.replace(IN_YAML, "")
         raise UnexpectedResponse(f"returned a {kind.noun} that is not whole: {problems}") from None
     inputs = {name: value for name, value in found.items() if name not in kind.computed}
     computed = {name: found[name] for name in kind.computed if name in found}
@@ -223,21 +224,25 @@ def _tolerated(kind: Kind, plain: Plain, given: Properties) -> Properties:
     try:
         document = _validated(kind, tolerant(kind.document), plain, "v1")
     except ValidationError as error:
-        _drop_empty(plain.value, error)
+        _mend(plain.value, error)
         document = _validated(kind, tolerant(kind.document), plain, "v1")
     found: Properties = plain.put_back(document)
     _finish(kind, found, given, "v1")
     return found
 
 
-def _drop_empty(document: Json, error: ValidationError) -> None:
-    """Take out what is empty and of another type: a server may spell an empty object as a list or a text."""
-    for one in error.errors(include_url=False):
-        if one["type"] != "missing" and one["input"] in ("", [], {}):
+def _mend(document: Json, error: ValidationError) -> None:
+    """Take out what is empty and of another type, and make texts of numbers: servers spell an empty object as a list
+    or a text, and `"1"` as 1."""
+    for one in reversed(error.errors(include_url=False)):  # places in a list from its end
+        value, path = one["input"], one["loc"]
+        if one["type"] == "string_type" and isinstance(value, int | float) and not isinstance(value, bool):
+            _put(document, path, str(value))
+        elif one["type"] != "missing" and value in ("", [], {}):
             holder = document
-            for part in one["loc"][:-1]:
+            for part in path[:-1]:
                 holder = holder[part]
-            holder.pop(one["loc"][-1])
+            holder.pop(path[-1])
 
 
 def is_whole(kind: Kind, item: Json) -> bool:

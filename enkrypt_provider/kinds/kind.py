@@ -238,15 +238,16 @@ class Kind:
 
     def identity_in(self, item: Mapping[str, Json]) -> Identifier:
         """The identity in a response, wherever its fields stand there."""
-        parts = (part or self._default(path) for path, part in self._shown(item))
-        return Identifier(*map(str, parts))
+        return Identifier(*(str(part or self._default(path)) for path, part in self._shown(item)))
 
     def identity_shown(self, item: Mapping[str, Json]) -> Identifier:
         """The identity that a response says, without a default; "" where it does not say a part."""
         return Identifier(*(part or "" for _, part in self._shown(item)))
 
     def _shown(self, item: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
-        return ((path, at(item, path) or at(item, path.rpartition(".")[2])) for path in self.identity)
+        found = ((path, at(item, path) or at(item, path.rpartition(".")[2])) for path in self.identity)
+        # A server may spell "1" as 1.
+        return ((path, str(part) if type(part) is int else part) for path, part in found)
 
     def with_version(self, item: Mapping[str, Json], version: str) -> Properties:
         """A response that leaves the version out, with it."""

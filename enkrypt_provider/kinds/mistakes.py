@@ -15,7 +15,8 @@ from .plain import Path, Plain, dotted
 from .secrets import place_of
 
 SHOWN: Final = 20
-STRING: Final = "must be a string (in YAML, quote it)"
+IN_YAML: Final = " (in YAML, quote it)"
+STRING: Final = f"must be a string{IN_YAML}"
 
 _RULES: Final[Mapping[str, str]] = {
     "missing": "is required",

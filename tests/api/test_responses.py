@@ -130,7 +130,7 @@ def test_an_unreadable_success_is_sent_again_and_then_an_error(name: str, what: 
     [
         ("read Test_Model/1", answer(model_saved_name="Another"), "another model, Another"),
         ("read Test_Model/1", answer(model_config__model_version="2"), "another model, Test_Model"),
-        ("read Test_Model/1", answer(model_config__model_version=1), "another model, Test_Model"),
+        ("read Test_Model/1", answer(model_config__model_version=2), "another model, Test_Model"),
         ("update Test_Model/1", {"data": answer(model_saved_name="x\n" * 99)}, f"another model, {'x ' * 85}…"),
     ],
 )
@@ -139,7 +139,7 @@ def test_a_response_about_another_model_is_an_error(name: str, found: Any, line:
 
 
 NO_DATA: list[Any] = [
-    [], "ok", 5, None, {}, {"data": None}, {"data": []}, {"data": {"model_saved_name": 5}}, answer(),
+    [], "ok", 5, None, {}, {"data": None}, {"data": []}, {"data": {"model_saved_name": [5]}}, answer(),
 ]  # fmt: skip
 WITHOUT: dict[str, list[Any]] = {
     "create Test_Model/1": NO_DATA,

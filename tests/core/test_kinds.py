@@ -62,6 +62,26 @@ def test_its_number_may_be_larger_than_a_double_holds(
     assert (api.registered(), machine.told(), elsewhere.told()) == ({}, [], [])
 
 
+def test_a_server_may_spell_texts_of_digits_as_numbers(sample: Sample, machine: Machine, api: Api) -> None:
+    """Its name and version too."""
+
+    def as_numbers(value: Any) -> Any:
+        if isinstance(value, list):
+            return [as_numbers(item) for item in value]
+        if isinstance(value, dict):
+            return {name: as_numbers(item) for name, item in value.items()}
+        return int(value) if isinstance(value, str) and value.isdigit() else value
+
+    api.edit = lambda found: found.update(as_numbers(found))
+    id_ = renamed(sample, "7")
+    a = machine.run().create("a", id_)
+    run = machine.run()
+    found = run.refresh(a)
+    assert (found.id, found.state, run.diff(found).changes) == (id_, a.state, [])
+    machine.run().delete(run.up(found, **sample.change))
+    assert (api.registered(), machine.told()) == ({}, [])
+
+
 def test_drift_is_seen_and_set_back(sample: Sample, machine: Machine, api: Api) -> None:
     """A change by hand shows after a refresh; the update keeps the registration."""
     a = machine.run().create("a", sample.id)

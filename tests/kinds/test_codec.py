@@ -305,7 +305,7 @@ def test_what_the_server_sets_may_be_missing(name: str) -> None:
             "model_config.is_compatible_with: is required (dialect v2 calls it model_provider)",
         ),
         (without("model_config", "endpoint", "host"), "model_config.endpoint.host: is required"),
-        (answer(model_saved_name=5), "model_saved_name: must be a string (in YAML, quote it)"),
+        (answer(model_saved_name=[5]), "model_saved_name: must be a string"),
     ],
 )
 def test_what_is_no_registration_is_said(found: Any, line: str) -> None:

@@ -304,7 +304,7 @@ _HOST = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?", fullmatch=True)
 _PATH = st.from_regex(r"(/[a-zA-Z0-9_.~%/-]{0,20})?", fullmatch=True)
 _KEY = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=30)
 _WHOLE = st.integers(1 - 2**53, 2**53 - 1)  # what a double holds
-_SCALAR = st.none() | st.booleans() | _WHOLE | st.floats(allow_nan=False, allow_infinity=False) | TEXT
+_SCALAR = st.none() | st.booleans() | _WHOLE | st.floats(1 - 2.0**53, 2.0**53 - 1) | TEXT
 FREE = st.recursive(
     _SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=8
 )

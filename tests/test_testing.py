@@ -583,6 +583,15 @@ def test_the_emulator_is_served(enkrypt_emulator: Emulator) -> None:
     assert api.calls() == []
 
 
+def test_what_the_emulator_was_asked_names_policies_and_deployments_too(enkrypt_emulator: Emulator) -> None:
+    with httpx.Client(base_url=enkrypt_emulator.url, headers={"apikey": enkrypt_emulator.key}) as http:
+        http.post("/guardrails/add-policy", json={"name": "p", "detectors": {}})
+        http.get("/deployments/get-deployment", headers={"X-Enkrypt-Deployment": "d"})
+        http.delete("/models/delete-model", headers={"X-Enkrypt-Model": "m", "X-Enkrypt-Model-Version": "2"})
+        http.get("/nothing")
+    assert enkrypt_emulator.calls() == ["add_policy p", "get_deployment d", "delete_model m/2", "GET /nothing"]
+
+
 def test_the_dial_takes_faults_and_dicts(enkrypt_emulator: Emulator) -> None:
     """A fault is one of `enkrypt_provider.emulator`, or a dict of its fields; none clears the dial."""
     api = enkrypt_emulator

@@ -18,6 +18,7 @@ LONGEST: Final = 2**16
 
 _KEY: Final = re.compile(r"[\w.~+/=-]+")
 _ESCAPE: Final = re.compile(r"%[0-9A-F]{2}")
+_WORDS: Final = re.compile(r"[A-Za-z_]+[=/][A-Za-z_]+")
 _WORD: Final = re.compile(r"[\w.~+=-]{8,}")
 
 
@@ -29,7 +30,7 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
     """
     parts: set[str] = set()
     for secret in secrets:
-        if _KEY.fullmatch(secret):
+        if _is_key(secret):
             parts.update(_parts(secret, SHORTEST))
             continue
         parts.update(_parts(secret))
@@ -38,6 +39,11 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
             # Of a host name the single parts are words.
             parts.update(part for key in filter(_has_digit, word.split(".")) for part in _parts(key, SHORTEST))
     return _without(text[:LONGEST], parts)
+
+
+def _is_key(secret: str) -> bool:
+    """Whether a secret is one key, not several words such as `grant_type=client_credentials`, `application/json`."""
+    return bool(_KEY.fullmatch(secret)) and not _WORDS.fullmatch(secret)
 
 
 def _has_digit(word: str) -> bool:

@@ -196,6 +196,8 @@ class _Settling:
         return field is None or bool(field.parent and field.parent.is_map)
 
     def _value(self, path: str, declared: Any, live: Any) -> Any:
+        if isinstance(declared, str) and declared == live:
+            return declared
         if self.kind.is_secret(path) or (path in self.unsaid and self._is_quiet(path, declared)):
             return declared
         if isinstance(declared, dict) and isinstance(live, dict):

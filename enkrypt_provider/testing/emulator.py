@@ -122,7 +122,7 @@ class Emulator(Registry):
         return key
 
     def calls(self) -> list[str]:
-        """What it was asked over HTTP since the last time, in order: `add_model NAME/VERSION`."""
+        """What it was asked over HTTP since the last time, in order: `add_model NAME/VERSION`, `add_policy NAME`."""
         with httpx.Client(base_url=self.url) as http:
             entries = http.get("/_emulator/requests").raise_for_status().json()
             http.delete("/_emulator/requests").raise_for_status()
@@ -141,8 +141,8 @@ class Emulator(Registry):
 
 def _spelt(entry: Mapping[str, Any]) -> str:
     call = entry["call"] or f"{entry['method']} {entry['path']}"
-    name = entry["model_saved_name"]
-    return f"{call} {name}/{entry['model_version']}" if name else str(call)
+    identity = "/".join(filter(None, (entry["name"], entry["model_version"])))
+    return f"{call} {identity}".rstrip()
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from enkrypt_provider.kinds.model import MODEL as KIND
 from .server import KEY, MODEL, Server, says
 
 LETTERS = st.characters(codec="utf-8", exclude_categories=["Cs"])
-KEYS = st.text("abcdefghijkXYZ0189+/=._-", min_size=8, max_size=20)
+KEYS = st.text("abcdefghijkXYZ0189+/=._-", min_size=7, max_size=20).map("0{}".format)
 
 
 @given(st.lists(st.text(st.characters(), min_size=8, max_size=20), min_size=1, max_size=4), st.data())
@@ -78,6 +78,13 @@ def test_of_a_command_the_whole_and_its_keys_are_hidden_and_plain_words_are_not(
     command = "curl -H 'Authorization: Bearer stand-in-4f7a1b' https://example.com/chat -d '{prompt}'"
     line = f"no Authorization by stand-in-4f7a1b for {command}"
     assert redacted(line, [command]) == "no Authorization by *** for ***"
+
+
+@pytest.mark.parametrize("secret", ["grant_type=client_credentials", "application/json"])
+def test_of_words_alone_the_whole_is_hidden(secret: str) -> None:
+    """A reason that names one of the words stays readable."""
+    line = "invalid client credentials for this application"
+    assert redacted(f"{line}: {secret}", [secret]) == f"{line}: ***"
 
 
 def test_a_text_without_end_is_cut_off() -> None:

@@ -366,7 +366,7 @@ def _served(database: Path, *faults: Fault) -> Iterator[EnkryptClient]:
         (Fault(garbage="empty"), UnexpectedResponse, "answered 200 with nothing"),
         (Fault(garbage="deep"), UnexpectedResponse, "answered 200 with a body that is not JSON"),
         (Fault(garbage="missing_data"), UnexpectedResponse, "answered without the model's data"),
-        (Fault(garbage="wrong_types"), UnexpectedResponse, "answered without the model's data"),
+        (Fault(garbage="wrong_types"), UnexpectedResponse, "answered with another model, 0"),
         (Fault(garbage="another_model"), UnexpectedResponse, "answered with another model, Another_Model"),
         (Fault(garbage="huge", size=8 * 2**20), UnexpectedResponse, "more than 4,194,304 bytes"),
         (Fault(garbage="gzip_bomb", size=8 * 2**20), UnexpectedResponse, "over 4,194,304 bytes"),

@@ -71,8 +71,8 @@ def test_a_model_a_policy_and_a_deployment_come_and_go_in_order(story: Story, fr
 
     stack.up()
     made = writes(api)
-    assert sorted(made[:2]) == ["add_model support-chat/v1", "add_policy"]
-    assert made[2:] == ["add_deployment"]
+    assert sorted(made[:2]) == ["add_model support-chat/v1", "add_policy support"]
+    assert made[2:] == ["add_deployment support"]
     deployed = ask(api, "GET", "get-deployment")
     assert (deployed["model_saved_name"], deployed["model_version"]) == ("support-chat", "v1")
     assert deployed["output_guardrails_policy"]["policy_name"] == "support"
@@ -83,7 +83,7 @@ def test_a_model_a_policy_and_a_deployment_come_and_go_in_order(story: Story, fr
     # A topic more is an update of the policy; a detector that somebody switched off is switched on again.
     stack.run("config", "set", "--path", "topics[0]", "legal advice")
     stack.up()
-    assert writes(api) == ["modify_policy"]
+    assert writes(api) == ["modify_policy support"]
     policy = ask(api, "GET", "get-policy")
     assert policy["detectors"]["topic_detector"]["topic"] == ["legal advice"]
     kept = {name: policy[name] for name in ("name", "description")}
@@ -93,17 +93,17 @@ def test_a_model_a_policy_and_a_deployment_come_and_go_in_order(story: Story, fr
     assert "toxicity" in shown
     assert re.search("topic_?[dD]etector", shown)
     stack.up()
-    assert writes(api) == ["modify_policy"]
+    assert writes(api) == ["modify_policy support"]
     assert ask(api, "GET", "get-policy")["detectors"] == policy["detectors"]
 
     # A new policy is there before the deployment names it; a deployment's name is unique: the old one goes first.
     stack.write("__main__.py", program := renamed(program, "guardrails"))
     stack.up()
-    assert writes(api) == ["add_policy", "modify_deployment", "delete_policy"]
+    assert writes(api) == ["add_policy second", "modify_deployment support", "delete_policy support"]
     assert ask(api, "GET", "get-deployment")["input_guardrails_policy"]["policy_name"] == "second"
     stack.write("__main__.py", program := renamed(program, "deployment"))
     stack.up()
-    assert writes(api) == ["delete_deployment", "add_deployment"]
+    assert writes(api) == ["delete_deployment support", "add_deployment second"]
     if front_end == "dynamic":
         becomes_native(story, stack, program)
     else:
@@ -111,8 +111,8 @@ def test_a_model_a_policy_and_a_deployment_come_and_go_in_order(story: Story, fr
     assert writes(api) == []
     stack.destroy()
     gone = writes(api)
-    assert gone[0] == "delete_deployment"
-    assert sorted(gone[1:]) == ["delete_model support-chat/v1", "delete_policy"]
+    assert gone[0] == "delete_deployment second"
+    assert sorted(gone[1:]) == ["delete_model support-chat/v1", "delete_policy second"]
 
 
 def becomes_native(story: Story, stack: Stack, program: str) -> None:

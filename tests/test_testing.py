@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -154,8 +155,13 @@ def test_what_the_program_raises_is_raised() -> None:
         stack(program).preview()
 
 
-def test_what_was_made_before_an_up_failed_is_there() -> None:
-    """An `up` fails as the provider fails: here a name is taken. The next one goes on from there, as a real one."""
+def test_what_was_made_before_an_up_failed_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An `up` fails as the provider fails: here a name is taken. The next one goes on from there, as a real one.
+
+    Where the provider waits for seconds, nobody's test does.
+    """
+    waited: list[float] = []
+    monkeypatch.setattr(time, "sleep", waited.append)
 
     def two() -> None:
         first = EnkryptModel("first", **minimal())
@@ -166,6 +172,7 @@ def test_what_was_made_before_an_up_failed_is_there() -> None:
     one.registry.add(minimal(model_saved_name="second", model_config__model_version="v1"))
     with pytest.raises(ModelExists, match="is registered already"):
         one.up()
+    assert 0 < sum(waited) < 0.1
     one.registry.delete("second/v1")
     assert one.up().changes == {"first": "same", "second": "create"}
 

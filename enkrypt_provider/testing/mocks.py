@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +24,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
 from ..api.client import EnkryptClient
+from ..api.retry import RetryPolicy
 from ..core.controller import Controller, connect
 from ..core.database import Database
 from ..core.requests import Request
@@ -43,6 +45,8 @@ Outputs = Mapping[str, Json] | Callable[[MockResourceArgs], Mapping[str, Json]]
 Answer = Mapping[str, Json] | Callable[[MockCallArgs], Mapping[str, Json]]
 
 ACCOUNTS: Final = ("pulumi:providers:pulumi-python", "pulumi:providers:enkrypt")
+_FAST: Final = RetryPolicy(sleep=lambda seconds: time.sleep(seconds / 100), clock=lambda: time.monotonic() * 100)
+"""No test waits for seconds; a little, since another thread may be about to give a name up."""
 
 
 class CheckFailed(Exception):
@@ -190,7 +194,8 @@ class EnkryptMocks(Mocks):
         file = first.with_name(f"{account}.{first.name}") if account else first
         here = replace(settings, api_key=Key(EMBEDDED), endpoint="", database=file, rate_limit=OFF)
         self._database = self._database or Database(first.parent / "provider.sqlite", run=uuid.uuid4().hex)
-        return Controller(connect(EnkryptClient(here), "", self._database, kind))
+        client = EnkryptClient(here, retry=replace(_FAST, max_retries=here.max_retries))
+        return Controller(connect(client, "", self._database, kind))
 
     def _report(self, severity: str, line: str) -> None:
         self.messages.append(f"{severity}: {line}")

@@ -24,9 +24,11 @@ _KEYS: Final = frozenset(
      "license", "master", "sas", "session", "shared", "signing", "ssh", "storage", "subscription")
 )  # fmt: skip
 _HARMLESS_KEYS: Final = frozenset(
-    ("", "cache", "column", "dedup", "dict", "field", "foreign", "group", "hash", "header", "idempotency", "index",
-     "input", "item", "json", "lookup", "map", "object", "output", "partition", "primary", "public", "query",
-     "response", "result", "routing", "row", "sort", "translation", "unique")
+    ("", "answer", "cache", "column", "content", "context", "data", "dedup", "dict", "document", "field", "foreign",
+     "group", "hash", "header", "idempotency", "index", "input", "item", "json", "label", "list", "lookup", "map",
+     "memory", "message", "messages", "metadata", "name", "object", "output", "partition", "primary", "prompt",
+     "public", "query", "question", "response", "result", "role", "routing", "row", "score", "sort", "source", "text",
+     "translation", "type", "unique", "url")
 )  # fmt: skip
 """Whose key, as the last word, opens nothing; any other does: `openai_key`, `x-functions-key`."""
 _AT_THE_END: Final = frozenset(

@@ -25,7 +25,8 @@ def test_a_name_may_say_that_it_holds_a_secret(name: str) -> None:
     ["key", "max_tokens", "maxTokens", "max_new_tokens", "eos_token", "pad-token", "token_limit", "tokenizer",
      "header", "header_name", "author", "secretary", "keyword", "monkey", "primary_key", "region", "stop", "",
      "value", "header_value", "auth_type", "jwt_method", "service_account", "public_key", "session_id", "sort-key",
-     "cacheKey", "banned_keywords", "keyword_detector", "token_type", "passport", "bypass_cache", "signature_2"],
+     "cacheKey", "banned_keywords", "keyword_detector", "token_type", "passport", "bypass_cache", "signature_2",
+     "prompt_cache_key", "messages_key", "outputKey"],
 )  # fmt: skip
 def test_another_name_does_not(name: str) -> None:
     assert not is_secret_name(name)

@@ -36,6 +36,7 @@ from enkrypt_provider.kinds.markers import (
     SentWhereAbsent,
     Unordered,
     UnsentInV2,
+    as_host,
     as_url,
     ignoring_case,
     ignoring_outer_slashes,
@@ -189,8 +190,8 @@ def api_page() -> str:
     tables |= {kind.noun: _rows_of(kind) for kind in KINDS if kind is not MODEL}
     for name, rows in tables.items():
         table = "".join(f"{line}\n" for line in rows)
-        before, after = re.split(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", page, flags=re.DOTALL)
-        page = before + table + after
+        old = re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", re.DOTALL)
+        page = old.sub(table.replace("\\", r"\\"), page)
     return page
 
 
@@ -206,7 +207,8 @@ def _comparisons() -> Iterator[str]:
             how: [one.path for one in compared if _is_compared(one, spelling)]
             for how, spelling in (
                 ("in any case", ignoring_case),
-                ("as a URL: its host in any case, with or without a last slash", as_url),
+                ("as a host: in any case, with a last dot, in ASCII, an IPv6 address in each spelling", as_host),
+                ("as a URL: its host as a host, with or without a last slash or the standard port", as_url),
                 ("with or without a first and a last slash", ignoring_outer_slashes),
                 ("with or without a last slash", ignoring_trailing_slash),
             )

@@ -171,6 +171,11 @@ class Story:
         self._engine = engine
         self._passphrase = self.secrets.make("the passphrase")
         self._running = ExitStack()
+        self._commands = folder / "commands"
+        self._commands.mkdir()
+        command = self._commands / "enkrypt-provider"
+        command.write_text('#!/bin/sh\nexec python -m enkrypt_provider "$@"\n')
+        command.chmod(0o755)
 
     def api(self, name: str = "api.db", **options: Any) -> Api:
         """The API over HTTP with one key, until the story ends; `name` is its database, `options` the emulator's."""
@@ -231,8 +236,9 @@ class Story:
         return stack
 
     def path(self, python: Path) -> str:
-        """A PATH on which the interpreter is the one in the folder `python`."""
-        return os.pathsep.join([str(python), str(self._engine), *os.defpath.split(os.pathsep)])
+        """A PATH on which the interpreter is the one in the folder `python`, with the package's command."""
+        folders = (python, self._commands, self._engine)
+        return os.pathsep.join([*map(str, folders), *os.defpath.split(os.pathsep)])
 
     def leaks(self) -> list[str]:
         """Where a secret stands that should not: in a file of the story or in anything printed."""

@@ -9,8 +9,6 @@ import subprocess
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -86,23 +84,12 @@ class Account:
     api: Api
     dialect: Dialect
 
-    @cached_property
-    def commands(self) -> Path:
-        """A folder with the command that `pip install` puts on PATH."""
-        folder = self.stack.story.folder / "commands"
-        folder.mkdir()
-        command = folder / "enkrypt-provider"
-        command.write_text('#!/bin/sh\nexec python -m enkrypt_provider "$@"\n')
-        command.chmod(0o755)
-        return folder
-
     def type(self, script: str, *, given: str = "") -> Run:
         """Types lines of shell in the project's folder; `given` answers what they ask."""
-        environment = self.stack.environment
         ran = subprocess.run(
             ["sh", "-ec", script],
             cwd=self.stack.folder,
-            env={**environment, "PATH": f"{self.commands}:{environment['PATH']}"},
+            env=dict(self.stack.environment),
             input=given,
             capture_output=True,
             text=True,

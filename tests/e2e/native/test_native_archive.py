@@ -38,7 +38,7 @@ def test_the_archive_needs_no_python(story: Story, archive: Path) -> None:
     assert archive.name.startswith(f"pulumi-resource-enkrypt-v{__version__}-")
     api = story.api()
     project = yaml(story, {}, api)
-    engine = [part for part in project.environment["PATH"].split(os.pathsep) if "enkrypt-provider" in part]
+    engine = [part for part in project.environment["PATH"].split(os.pathsep) if "python" not in os.listdir(part)]
     stack = project.with_environment({"PATH": os.pathsep.join([*engine, "/usr/bin", "/bin"]), "PYTHONPATH": ""})
     program = parsed.safe_load(EXAMPLE.read_text())
     stack.write("Pulumi.yaml", json.dumps({**program, "name": "story"}))

@@ -38,8 +38,8 @@ def test_the_archive_needs_no_python(story: Story, archive: Path) -> None:
     assert archive.name.startswith(f"pulumi-resource-enkrypt-v{__version__}-")
     api = story.api()
     project = yaml(story, {}, api)
-    engine = [part for part in project.environment["PATH"].split(os.pathsep) if "python" not in os.listdir(part)]
-    stack = project.with_environment({"PATH": os.pathsep.join([*engine, "/usr/bin", "/bin"]), "PYTHONPATH": ""})
+    folders = [it for it in project.environment["PATH"].split(os.pathsep) if not (Path(it) / "python").exists()]
+    stack = project.with_environment({"PATH": os.pathsep.join(folders), "PYTHONPATH": ""})
     program = parsed.safe_load(EXAMPLE.read_text())
     stack.write("Pulumi.yaml", json.dumps({**program, "name": "story"}))
     stack.config_set(secrets={"openaiApiKey": story.secrets.make("the model's key")})

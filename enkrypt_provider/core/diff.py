@@ -180,9 +180,8 @@ class _Settling:
 
     def _stands(self, path: str, value: Any) -> bool:
         """Whether what is declared stands where the server does not say it."""
-        field = self.kind.fields.get(path)
-        is_told = not (self._is_free(path) or self.kind.is_secret(path) or self._is_quiet(path, value))
-        return not is_told or equal(value, _sent_for_absent(field))
+        is_untold = self._is_free(path) or self.kind.is_secret(path) or self._is_quiet(path, value)
+        return is_untold or equal(value, _sent_for_absent(self.kind.fields.get(path)))
 
     def _is_quiet(self, path: str, declared: Any) -> bool:
         """Whether a response says the declared value by leaving the field out."""

@@ -94,9 +94,14 @@ def _validated(kind: Kind, document: type[BaseModel], plain: Plain, dialect: Dia
 
 
 def _put(document: Json, path: Path, value: Json) -> None:
+    _holder(document, path)[path[-1]] = value
+
+
+def _holder(document: Json, path: Path) -> Json:
+    """The object or list in which `path` ends."""
     for part in path[:-1]:
         document = document[part]
-    document[path[-1]] = value
+    return document
 
 
 def _stand_in(field: FieldOf) -> Json:
@@ -239,10 +244,7 @@ def _mend(document: Json, error: ValidationError) -> None:
         if one["type"] == "string_type" and isinstance(value, int | float) and not isinstance(value, bool):
             _put(document, path, str(value))
         elif one["type"] != "missing" and value in ("", [], {}):
-            holder = document
-            for part in path[:-1]:
-                holder = holder[part]
-            holder.pop(path[-1])
+            _holder(document, path).pop(path[-1])
 
 
 def is_whole(kind: Kind, item: Json) -> bool:

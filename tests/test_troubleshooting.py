@@ -189,6 +189,13 @@ def protected(world: World) -> None:
     world.run().delete(world.run().create("chat", ID, deletion_protection=True))
 
 
+def deleted_after_a_failed_create(world: World, a: Object) -> None:
+    run = world.turned(Fault(call="add_model", status=403))
+    with suppress(EnkryptError):
+        run.create("talk", ID)
+    run.delete(a)
+
+
 def interrupted(world: World, *, becomes: str = "talk/v1") -> None:
     """The create was done, and the engine was killed before it heard of it."""
     for id_ in (ID, becomes):
@@ -293,7 +300,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
     ],
     "ModelExists": [registered_by_another, creating(Fault(call="add_model", status=409))],
     "ModelNotFound": [after_a_create(behind_our_back), after_a_create(updated_after), after_a_create(looked_up)],
-    "DeletionProtected": [protected],
+    "DeletionProtected": [protected, after_a_create(deleted_after_a_failed_create)],
     "PolicyViolation": [breaking_a_rule],
     "ModelUnhealthy": [
         verifying(Fault(call="model_health", status=502)),

@@ -71,6 +71,7 @@ class Create:
                 undo = None if keeps_unhealthy else lambda: self._take_back(live)
                 problem = self._registrations.verify(self._inputs, live, undo)
         except EnkryptError:
+            self._registrations.run.fail(self._identity)
             if self._given_up:
                 self._registrations.run.drop(self._given_up)
             raise

@@ -420,6 +420,42 @@ def test_what_fails_leaves_its_object_to_stay(machine: Machine, elsewhere: Machi
     assert set(api.registered()) == {"x/1"}
 
 
+@pytest.mark.parametrize("is_refreshed", [False, True])
+@pytest.mark.parametrize("faults", [[], [Fault(call="add_model", status=403)]])
+@pytest.mark.parametrize("forced", ["a", "b"])
+def test_what_a_forced_replacement_that_fails_may_stand_for_is_not_deleted(
+    machine: Machine, elsewhere: Machine, api: Api, forced: str, faults: list[Fault], is_refreshed: bool
+) -> None:
+    """No diff tells of the object that stays, as --continue-on-error goes on to delete the other one."""
+    a = machine.run().create("a")
+    both = {"a": a, "b": taken_over(machine, a)}
+    command = elsewhere.run()
+    if is_refreshed:
+        both = {name: command.found(it) for name, it in both.items()}
+    api.turn(*faults)
+    error_of(command.create, forced)
+    api.turn()
+    other = both["b" if forced == "a" else "a"]
+    line = line_of(command.delete, other)
+    assert line.startswith("x/1 is not deleted: another resource failed to create it in this run")
+    assert api.registered()["x/1"]["model_id"] == a.number
+    later = elsewhere.run()
+    later.up(both[forced])
+    later.delete(other)
+    assert api.registered()["x/1"]["model_id"] == a.number
+
+
+def test_what_a_failed_create_was_to_take_over_is_deleted_where_it_is_given_up(machine: Machine, api: Api) -> None:
+    a = machine.run().create("a")
+    command = machine.run()
+    api.turn(Fault(call="add_model", model="x", status=400))
+    error_of(command.create, "b")
+    api.turn()
+    command.up(a, "y/1")
+    command.finish()
+    assert set(api.registered()) == {"y/1"}
+
+
 def test_what_was_deleted_before_its_replacement_failed_does_not_stay(
     machine: Machine, elsewhere: Machine, api: Api
 ) -> None:

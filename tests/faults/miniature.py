@@ -252,7 +252,7 @@ class Engine:
                 errors.append(error)
                 if not goes_on:
                     raise
-        self._delete(run, [it for it in self.state if it.goes or it.name not in program])
+        errors += self._delete(run, [it for it in self.state if it.goes or it.name not in program], goes_on=goes_on)
         if errors:
             raise errors[0]
 
@@ -317,11 +317,19 @@ class Engine:
         if old:
             old.goes = True
 
-    def _delete(self, run: _Run, objects: list[Object]) -> None:
-        """Deployments go first: they depend on the others."""
+    def _delete(self, run: _Run, objects: list[Object], *, goes_on: bool = False) -> list[EnkryptError]:
+        """Deployments go first: they depend on the others. Return what failed with `goes_on`."""
+        errors = []
         for it in sorted(objects, key=lambda it: it.kind is not DEPLOYMENT):
-            run("delete", it, it.id, it.outputs, held=it.inputs)
-            self.state.remove(it)
+            try:
+                run("delete", it, it.id, it.outputs, held=it.inputs)
+            except EnkryptError as error:
+                errors.append(error)
+                if not goes_on:
+                    raise
+            else:
+                self.state.remove(it)
+        return errors
 
 
 def _checked(result: CheckResult) -> Properties:

@@ -250,6 +250,25 @@ def test_an_up_that_goes_on_after_an_error_deletes_nothing_that_stays(troubled: 
     assert troubled.agree() == []
 
 
+@pytest.mark.parametrize("is_refreshed", [True, False][SOME])
+def test_a_forced_replacement_that_fails_loses_nothing_to_the_deletes(
+    troubled: Troubled, tmp_path: Path, is_refreshed: bool
+) -> None:
+    """`a` is refused what its own object stands for, by a machine that remembers nothing, and the engine goes on to
+    the object of `b`, which stands for the same registration."""
+    first, before = _half_way(troubled, {})
+    troubled.stack = troubled.stack.with_environment({"XDG_STATE_HOME": str(tmp_path / "another machine")})
+    troubled.declare({"a": first})
+
+    options = ["--refresh"] * is_refreshed
+    refused = troubled.stack.up("--continue-on-error", "--replace", troubled.urn("a"), *options, fails=True)
+
+    assert "x/v1 is not deleted: another resource failed to create it in this run" in refused.text
+    assert troubled.numbers() == before
+    troubled.stack.up()
+    assert (troubled.numbers(), troubled.agree()) == (before, [])
+
+
 def test_a_swap_that_was_killed_is_completed(troubled: Troubled) -> None:
     """kill -9 between the creates and the deletes of a swap: the next up deletes neither."""
     one, other = model("x", **ADOPTING), model("y", **ADOPTING)

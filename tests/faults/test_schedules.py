@@ -70,7 +70,7 @@ def test_a_kill_costs_at_most_one_more_up(story: Story, number: int, count: Coun
     database = story.folder / "api.db"
     with ExitStack() as running:
         server = running.enter_context(serving(database))
-        api = Api(database, server.url, {story.secrets.make("the API key"): ACCOUNT})
+        api = Api(database, server.url, {story.key: ACCOUNT})
         troubled = Troubled(story, api, FRONTENDS[1 - number % 2])
         for round_ in range(ROUNDS):
             dice = chance("kill", number, round_)

@@ -227,7 +227,7 @@ def _taken(kind: Kind, inputs: Properties, live: Live) -> str:
     return (
         f"{live.identity} is registered already ({shown(live)}), and nothing shows that this resource made it; "
         f"{differs}. Fix: to take it over, adopt_existing=True; to have both, another {kind.distinction}; if the "
-        "resource had another name or parent before, the resource option aliases=[…]; to replace it by force, the "
+        "resource had another name or parent before, the resource option aliases=[…]; if this is a --replace, the "
         "resource option delete_before_replace=True"
     )
 

@@ -313,7 +313,7 @@ def test_a_forced_replacement_is_refused_with_the_way_that_works(
 ) -> None:
     old = machine.run().create("a")
     line = line_of(elsewhere.run().create, "a")
-    assert "to replace it by force, the resource option delete_before_replace=True" in line
+    assert "if this is a --replace, the resource option delete_before_replace=True" in line
     assert api.registered()["x/1"]["model_id"] == old.number
 
 

@@ -120,7 +120,7 @@ def test_each_command_may_run_on_another_machine(story: Story) -> None:
     assert number(api, "chat/v1") == first
 
     forced = on_another_machine(stack).up("--replace", stack.export()["chat"]["urn"], fails=True)
-    assert "to replace it by force, the resource option delete_before_replace=True" in forced.text
+    assert "if this is a --replace, the resource option delete_before_replace=True" in forced.text
     (story.folder / "other state").mkdir()
     backend = stack.with_environment({"PULUMI_BACKEND_URL": (story.folder / "other state").as_uri()})
     backend.run("stack", "init", "dev")

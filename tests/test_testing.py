@@ -410,6 +410,20 @@ def test_get_reads_what_is_registered() -> None:
     assert list(one.registry.models()) == ["small/v1"]
 
 
+def test_get_hides_what_is_secret_by_what_it_looks_like() -> None:
+    text = "https://h/?api_key=stand-in-secret-key"
+
+    def program() -> None:
+        enkrypt_provider.EnkryptGuardrailsPolicy.get("p", "p")
+
+    one = stack(program)
+    rule = {"policy_violation": {"enabled": True, "policy_text": text}}
+    one.registry.add({"name": "p", "detectors": rule}, "policies")
+    found = one.preview().resources["p"].outputs
+    assert isinstance(found["detectors"]["policy_violation"]["policy_text"], Secret)
+    assert found["detectors"]["policy_violation"]["enabled"] is True
+
+
 # ---- policies and deployments
 
 

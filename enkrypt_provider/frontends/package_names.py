@@ -18,8 +18,10 @@ from .package_schema import DYNAMIC, camel, resource
 
 TYPES: Final[Mapping[str, Kind]] = {resource(kind.name): kind for kind in KINDS}
 """The kinds by the type of their resource."""
-ALL_TYPES: Final[Mapping[str, Kind]] = {**{f"{DYNAMIC}{kind.name}": kind for kind in KINDS}, **TYPES}
-"""The same, and those of the dynamic resources."""
+DYNAMIC_TYPES: Final[Mapping[str, Kind]] = {f"{DYNAMIC}{kind.name}": kind for kind in KINDS}
+"""The kinds by the type of their dynamic resource."""
+ALL_TYPES: Final[Mapping[str, Kind]] = {**DYNAMIC_TYPES, **TYPES}
+"""Both."""
 
 
 def is_default_provider(urn: str) -> bool:

@@ -26,7 +26,8 @@ from pulumi.runtime.mocks import MockCallArgs, MockEngine, MockMonitor, MockReso
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
-from ..frontends.property_values import Json, Secret, clear, from_engine, hidden_as, to_engine
+from ..frontends.package_names import DYNAMIC_TYPES
+from ..frontends.property_values import Json, Secret, clear, from_engine, hidden_as, hidden_at, to_engine
 from .emulator import Registry
 from .mocks import Answer, Change, CheckFailed, EnkryptMocks, Held, Outputs, temporary_registry
 
@@ -253,6 +254,8 @@ class _Engine(MockMonitor):
             self.problems += failed.problems
             known, outputs = "", inputs
         marked = hidden_as(asked.inputs, outputs)
+        if kind := DYNAMIC_TYPES.get(asked.type):  # its outputs say themselves what is secret
+            marked = hidden_at(marked, kind.secret_paths(outputs), _hidden)
         marked |= {name: _hidden(marked[name]) for name in asked.secret_outputs if name in marked}
         change, changed = self._provider.changes.get((asked.type, asked.name), ("create", ()))
         made = replace(asked, id=known, outputs=marked, change=change, changed=changed)

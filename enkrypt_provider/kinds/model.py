@@ -112,7 +112,7 @@ class ModelConfig(Document):
     """The content type of the model's response."""
     rate_per_min: Annotated[Count | None, OnlyIn("v2", assumed=20), Quiet(), ReadNotSent] = None
     """How many requests a minute the model is sent. Where the API does not show it, its drift is not seen."""
-    context: Annotated[Context | None, OnlyIn("v2"), ReadNotSent] = None
+    context: Annotated[Context | None, OnlyIn("v2"), Quiet(), ReadNotSent] = None
     """What grounds the tests of this model."""
 
 

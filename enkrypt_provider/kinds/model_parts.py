@@ -174,7 +174,7 @@ class Tool(Document):
 class Context(Document):
     """What grounds the tests of this model."""
 
-    system_description: Text2000 | None = None
+    system_description: Annotated[Text2000 | None, Quiet()] = None
     """What the system is, for those who attack it. It is not sent to the model."""
-    policy_description: Text5000 | None = None
+    policy_description: Annotated[Text5000 | None, Quiet()] = None
     """What it must keep to."""

@@ -39,7 +39,7 @@ def archive(folder: Path) -> Path:
     with tempfile.TemporaryDirectory() as work:
         made = _frozen(Path(work))
         target = folder / f"{NAME}-v{_version(made / NAME)}-{system()}.tar.gz"
-        with tarfile.open(target, "w:gz") as packed:
+        with tarfile.open(target, "w:gz", compresslevel=6) as packed:  # 9 takes three times as long for 0.4 % less
             for path in sorted(made.iterdir()):  # the engine looks for the executable at the root
                 packed.add(path, path.name)
     return target

@@ -53,7 +53,7 @@ def test_a_secret_is_set_through_a_pipe(project: Project) -> None:
     assert stack.secrets == {}
     stack.set_secret("a_curl", "curl x\n\n")
     assert stack.secrets == {"a_curl": "curl x\n\n"}
-    assert project.ran()[-2] == "config set --secret --raw enkrypt:a_curl --stack dev --non-interactive"
+    assert project.ran[-2] == "config set --secret --raw enkrypt:a_curl --stack dev --non-interactive"
 
 
 def test_a_state_is_read(project: Project) -> None:
@@ -69,7 +69,7 @@ def test_a_state_is_read(project: Project) -> None:
 def test_the_selected_stack_is_asked_for(project: Project) -> None:
     """Where none is named, it is the one that the engine would take."""
     assert Stack.selected().name == "dev"
-    assert project.ran() == ["stack --show-name --non-interactive"]
+    assert project.ran == ["stack --show-name --non-interactive"]
 
 
 @pytest.mark.usefixtures("project")

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from documents import canonical, minimal
 
-from enkrypt_provider.cli import main
+from enkrypt_provider.cli import engine, main
 from enkrypt_provider.emulator import create_app, serve_in_thread
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
@@ -100,6 +100,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with the stack `dev`, in whose folder everything happens."""
     made = fake_engine.project(tmp_path / "project")
     monkeypatch.setenv("PATH", f"{made.folder / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setattr(engine, "subprocess", made)
     monkeypatch.chdir(made.folder)
     return made
 

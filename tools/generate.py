@@ -7,7 +7,7 @@ import functools
 import inspect
 import itertools
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -182,9 +182,12 @@ def only_in(field: FieldOf) -> Dialect | None:
     return own.dialect if own else only_in(field.parent) if field.parent else None
 
 
-def argument_meaning(field: FieldOf) -> str:
-    """What an argument means, what it may be, and what it is where it is not given."""
-    return " ".join(filter(None, [meaning(field), *_rules(field), _default(field)]))
+def argument_meaning(field: FieldOf, told: str = "", named: Callable[[str], str] = str) -> str:
+    """What an argument means, unless that is `told`, what it may be, and what it is where it is not given.
+
+    Other fields are `named` as their package does.
+    """
+    return " ".join(filter(None, [told or meaning(field), *_rules(field), _default(field, named)]))
 
 
 def _rules(field: FieldOf) -> Iterator[str]:
@@ -199,7 +202,8 @@ def _rules(field: FieldOf) -> Iterator[str]:
     if (says := field.constraint(Says)) and says.rule != "one line":
         yield f"{says.rule[0].upper()}{says.rule[1:]}."
     if one_of := field.marker(OneOf):
-        yield f"One of {', '.join(f'`{value}`' for value in one_of.values)}. Dialect v2 takes any other value too."
+        known, more = (", ".join(f"`{value}`" for value in values) for values in (one_of.values, one_of.more))
+        yield f"One of {known}. Dialect v2 takes {more} and any other too."
     if limit := limit_of(field):
         yield f"At most {limit} characters."
     if bounds := field.bounds:
@@ -207,11 +211,11 @@ def _rules(field: FieldOf) -> Iterator[str]:
         yield f"At least {lowest}." if lowest != bounds else f"{bounds[0].upper()}{bounds[1:]}."
 
 
-def _default(field: FieldOf) -> str:
+def _default(field: FieldOf, named: Callable[[str], str]) -> str:
     """The last words: what the field is where a program does not say it, and in which dialect."""
     unless, only = field.marker(RequiredUnless), field.marker(OnlyIn)
     if unless:
-        return f"Required, but beside a `{unless.field}`."
+        return f"Required, but beside a `{named(unless.field)}`."
     if field.marker(Option):
         return "Default: false."
     if only and only.dialect == "v2":

@@ -20,7 +20,7 @@ def native_look_ups() -> str:
 
 
 def _look_ups_of(kind: Kind, template: str) -> str:
-    getter, lister = functions(kind.name, kind.noun, kind.calls.listed)
+    getter, lister = functions(kind)
     get, list_all = snake(getter), snake(lister)
     default = kind.identity_from("name").version
     return template.format(

@@ -155,7 +155,7 @@ def _looked_up(kind: Kind) -> Schema:
 
 def _functions(kind: Kind) -> Schema:
     listed = kind.calls.listed
-    get, list_all = map(token, names.functions(kind.name, kind.noun, listed))
+    get, list_all = map(token, names.functions(kind))
     asked = {"name": {"type": "string", "description": "The name by which it is registered."}}
     for path in list(kind.identity)[1:]:
         default = kind.fields[path].default

@@ -12,14 +12,13 @@ from typing import Any, Final
 import yaml
 
 from ..errors import ConfigurationError
-from ..frontends.package_names import ALL_TYPES, TYPES, from_package, is_default_provider
+from ..frontends.package_names import ALL_TYPES, PROVIDER_TYPES, TYPES, from_package, is_default_provider
 from ..frontends.package_schema import DYNAMIC, resource
 from ..kinds.kind import Identifier, Kind
 from . import engine
 
 Json = Any
 
-PROVIDER_TYPES: Final = ("pulumi:providers:pulumi-python", "pulumi:providers:enkrypt")
 PROVIDER_KEY: Final = "__provider"
 """The input of a dynamic resource that holds its provider, pickled: `pulumi.dynamic.dynamic.PROVIDER_KEY`."""
 NAMESPACE: Final = "enkrypt:"

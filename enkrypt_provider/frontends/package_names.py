@@ -20,6 +20,8 @@ TYPES: Final[Mapping[str, Kind]] = {resource(kind.name): kind for kind in KINDS}
 """The kinds by the type of their resource."""
 ALL_TYPES: Final[Mapping[str, Kind]] = {**{f"{DYNAMIC}{kind.name}": kind for kind in KINDS}, **TYPES}
 """The same, and those of the dynamic resources."""
+PROVIDER_TYPES: Final = ("pulumi:providers:pulumi-python", "pulumi:providers:enkrypt")
+"""Of the dynamic and of the native resources."""
 
 
 def is_default_provider(urn: str) -> bool:

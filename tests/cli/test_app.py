@@ -393,10 +393,7 @@ def test_there_is_no_option_for_the_key(command: str) -> None:
     [
         ["lst"],
         ["show"],
-        ["list", "--dialect", "v3"],
         ["health", "a", "b"],
-        ["show", "a", "b", "c"],
-        ["list", "model", "x"],
         ["import", "--stak", "x"],
     ],
 )

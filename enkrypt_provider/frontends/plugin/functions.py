@@ -26,7 +26,7 @@ def get(kind: Kind, client: EnkryptClient, arguments: Properties, *, preview: bo
     parts = [arguments.get(name) for name in ("name", "version")[: len(kind.identity)]]
     name, *version = parts
     if not isinstance(name, str) or not name or not all(isinstance(part, str | None) for part in version):
-        rule = "name is required, a string" + "; version is a string" * len(version)
+        rule = "name is required, a string" + ("; version is a string" if version else "")
         raise ConfigurationError(f"{functions(kind)[0]}: {rule}")
     try:
         return _shown(kind, client.registered(kind, kind.identity_from("/".join(filter(None, parts)))))

@@ -93,6 +93,17 @@ def given_arguments(resource: str, cls: type, args: object, keywords: dict[str, 
     return {name: value for name, value in given.items() if value is not None}
 
 
+def getter(name: str, in_package: str, type_: Any) -> property:
+    """The property of a resource that is the output `in_package`, of `type_`, or of None where it has none."""
+
+    def get(self: pulumi.Resource) -> Any:
+        found = pulumi.get(self, name)
+        return pulumi.Output.from_input(None) if found is None else found
+
+    get.__annotations__["return"] = pulumi.Output[type_]
+    return property(pulumi.getter(name=in_package)(get))
+
+
 def walked(value: Any, place: str, end: Callable[[Any, str], Any]) -> Any:
     """A program's value at a dotted path, with `end(VALUE, PATH)` for each mapping and each plain value in it.
 

@@ -88,7 +88,6 @@ def test_what_is_needed_is_what_the_package_says() -> None:
 
 @pytest.mark.usefixtures("well")
 def test_all_is_well() -> None:
-    """Everything is looked at, and nothing is a problem."""
     findings = found()
     assert list(findings) == USUAL
     assert [finding.topic for finding in findings.values() if not finding.ok] == []
@@ -406,7 +405,6 @@ def test_a_model_of_an_explicit_provider_belongs_to_its_account(project: Project
 
 
 def test_every_kind_is_compared(project: Project, well: Api) -> None:
-    """Each kind has a finding of its own."""
     well.add_all()
     others = [held("strict", kind=GUARDRAILS_POLICY), held("gone", kind=DEPLOYMENT)]
     project.hold(fake_engine.provider(KEY), held("a"), *others)

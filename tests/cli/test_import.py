@@ -182,7 +182,6 @@ def test_v2_has_more_secrets(begin: Begin, project: Project, typed: Type) -> Non
 
 
 def test_one_key_of_many_models_is_one_secret(begin: Begin, project: Project, typed: Type) -> None:
-    """The key of 25 models is set once."""
     begin(*(model(f"m{number}", "sk-of-all-of-them") for number in range(25)))
     ran = typed("import")
     assert "Set 1 secret of stack dev: enkrypt:shared_apikey.\n" in ran.out
@@ -247,7 +246,6 @@ def test_masked_keys_are_to_be_set_first(begin: Begin, project: Project, typed: 
 
 
 def test_masked_keys_may_be_one_secret(begin: Begin, project: Project, typed: Type) -> None:
-    """With --secret all masked keys are one that the stack has."""
     begin(model("a", "sk-a"), model("b", "sk-b"), mask_apikeys=True)
     ran = typed("import", "--secret", "vendor")
     assert ran.out.splitlines()[2:] == ["  pulumi config set --secret enkrypt:vendor --stack dev"]
@@ -433,16 +431,6 @@ def test_names_of_the_state_are_taken(begin: Begin, project: Project, typed: Typ
     project.hold(bucket, read)
     typed("import")
     assert {name: entry["id"] for name, entry in resources().items()} == {"a-2": "a/v1", "b-2": "b/v1"}
-
-
-@pytest.mark.parametrize("type_", [TYPE, "enkrypt:index:EnkryptModel"])
-def test_what_the_state_manages_is_not_imported_again(
-    begin: Begin, project: Project, typed: Type, type_: str
-) -> None:
-    """By which of the two providers, the dynamic one or the plugin, is all one."""
-    begin(model("a"))
-    project.hold({"urn": fake_engine.urn(type_, "a"), "id": "a/v1", "type": type_})
-    assert typed("import").out.splitlines()[1:] == ["There is nothing to import."]
 
 
 def test_a_catalogue_that_is_none_is_told(begin: Begin, project: Project, typed: Type) -> None:

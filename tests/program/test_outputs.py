@@ -60,5 +60,4 @@ def test_an_output_has_its_name_and_its_type(read: Callable[[EnkryptModel], Any]
     ],
 )
 def test_what_is_absent_is_none(read: Callable[[EnkryptModel], Any]) -> None:
-    """An optional field that nobody declared reads as None."""
     assert run(lambda: read(EnkryptModel("m", **document()))).seen == [None]

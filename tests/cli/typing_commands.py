@@ -64,17 +64,14 @@ class Api:
         """Registers models, or another kind, given by their arguments."""
         for arguments in registrations:
             inputs = canonical(arguments, kind, self._dialect)
-            self.send(kind.calls.path(kind.calls.add), codec.body(kind, inputs, self._dialect))
+            path, body = kind.calls.path(kind.calls.add), codec.body(kind, inputs, self._dialect)
+            self._http.post(path, json=body).raise_for_status()
 
     def add_all(self) -> None:
         """Registers a model, a policy and a deployment that names both."""
         self.add(model("gpt-4o"))
         self.add(POLICY, kind=GUARDRAILS_POLICY)
         self.add(GUARDED, kind=DEPLOYMENT)
-
-    def send(self, path: str, body: Any) -> None:
-        """Posts what this package would not."""
-        self._http.post(path, json=body).raise_for_status()
 
 
 Start = Callable[..., Api]

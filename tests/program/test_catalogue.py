@@ -36,16 +36,6 @@ def refused_config(config: dict[str, Any]) -> list[str]:
     return str(caught.value).split("\n")
 
 
-def test_an_entry_is_the_arguments_of_a_model() -> None:
-    """A catalogue registers a model for each entry, by the entry's name, with exactly its arguments."""
-    made = declared({"mixtral": document(), "small": minimal()}).resources
-    assert {name: r.inputs["model_saved_name"] for name, r in made.items()} == {
-        "mixtral": "Test_Model",
-        "small": "small",
-    }
-    assert made["small"].inputs["model_config"] == minimal()["model_config"]
-
-
 def test_the_config_may_be_given() -> None:
     """A program with a configuration of its own name can load a catalogue from there."""
 

@@ -1,4 +1,7 @@
-"""What the classes of arguments have in common: types for type checkers, and mistakes told as `check` tells them."""
+"""What the classes of arguments have in common: types for type checkers, and mistakes told as `check` tells them.
+
+And what the resources of both packages have in common: how they take arguments and give outputs.
+"""
 
 from __future__ import annotations
 

@@ -186,8 +186,7 @@ def _arguments(document: type[Document]) -> list[FieldOf]:
 def api_page() -> str:
     """docs/api.md with its tables of fields."""
     page = API.read_text(encoding="utf-8")
-    tables = {"fields": _rows(), "compared": _comparisons()}
-    tables |= {kind.noun: _rows_of(kind) for kind in KINDS if kind is not MODEL}
+    tables = {"compared": _comparisons(), **{kind.noun: _rows(kind) for kind in KINDS}}
     for name, rows in tables.items():
         table = "".join(f"{line}\n" for line in rows)
         old = re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", re.DOTALL)
@@ -232,23 +231,15 @@ def _is_compared(field: FieldOf, spelling: Callable[[str], str]) -> bool:
     return compared is not None and compared.spelling is spelling
 
 
-def _rows() -> Iterator[str]:
-    yield from ("| path | v1 | v2 | rule | default |", "|---|---|---|---|---|")
-    for path, field in MODEL.fields.items():
-        is_in_list = field.parent is not None and field.parent.is_list
-        if field.is_argument and not field.marker(Option) and not is_in_list:
-            star = " *" * _is_starred(field)
-            cells = (f"`{path}`{star}", *_evidence(field), "; ".join(_rule(field)), _default(field))
-            yield _row(*cells).replace("|  |", "| |")
-
-
-def _rows_of(kind: Kind) -> Iterator[str]:
-    """The rows of a kind without dialects."""
-    yield from ("| path | | rule | default |", "|---|---|---|---|")
+def _rows(kind: Kind) -> Iterator[str]:
+    dialects = ["v1", "v2"] if kind.has_dialects else [""]
+    head = ["path", *dialects, "rule", "default"]
+    yield from (_row(*head).replace("|  |", "| |"), f"|{'---|' * len(head)}")
     for path, field in kind.fields.items():
-        if field.is_argument and not field.marker(Option):
-            evidence = (field.marker(Evidence) or Evidence()).v1
-            cells = (f"`{path}`{' *' * _is_starred(field)}", evidence, "; ".join(_rule(field)), _default(field))
+        is_told_by_its_list = kind.has_dialects and field.parent is not None and field.parent.is_list
+        if field.is_argument and not field.marker(Option) and not is_told_by_its_list:
+            evidence = _evidence(field)[: len(dialects)]
+            cells = (f"`{path}`{' *' * _is_starred(field)}", *evidence, "; ".join(_rule(field)), _default(field))
             yield _row(*cells).replace("|  |", "| |")
 
 

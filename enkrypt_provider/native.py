@@ -13,7 +13,7 @@ from typing_extensions import Self
 from .frontends.package_schema import DYNAMIC, camel, resource
 from .program.account import Account
 from .program.args import EnkryptDeploymentArgs, EnkryptGuardrailsPolicyArgs, EnkryptModelArgs
-from .program.arguments import given_arguments
+from .program.arguments import getter, given_arguments
 from .program.declarations import (
     Declaration,
     EnkryptDeploymentDeclaration,
@@ -76,7 +76,7 @@ class Registered(pulumi.CustomResource, Declaration):
             cls._RESOURCE = ResourceType(resource(kind))
             cls._ALIAS = pulumi.Alias(type_=f"{DYNAMIC}{kind}")
             for name, type_ in cls._RESOURCE.outputs.items():
-                setattr(cls, name, _getter(name, type_))
+                setattr(cls, name, getter(name, camel(name), type_))
 
     def _declare(
         self, name: str, args: object, opts: pulumi.ResourceOptions | None, arguments: dict[str, Any]
@@ -109,15 +109,6 @@ class Registered(pulumi.CustomResource, Declaration):
             if isinstance(paths, list):
                 setattr(opts, option, [cls._RESOURCE.path(path) for path in paths])
         return opts
-
-
-def _getter(name: str, type_: Any) -> property:
-    def get(self: pulumi.Resource) -> Any:
-        found = pulumi.get(self, name)
-        return pulumi.Output.from_input(None) if found is None else found
-
-    get.__annotations__["return"] = pulumi.Output[type_]
-    return property(pulumi.getter(name=camel(name))(get))
 
 
 class EnkryptModel(EnkryptModelDeclaration, Registered, kind="EnkryptModel"):

@@ -26,7 +26,6 @@ from .errors import EnkryptError
 
 if TYPE_CHECKING:
     from .frontends.dynamic import DynamicFrontend
-    from .kinds.kind import Kind
 
 Properties = dict[str, Any]
 P = ParamSpec("P")
@@ -50,7 +49,7 @@ def _one_line(operation: Callable[P, T]) -> Callable[P, T]:
 
 
 class _Provider(ResourceProvider):
-    """Registers one kind of thing with the Enkrypt AI API. Each operation is that of `DynamicFrontend`."""
+    """Registers the kind that the class is named after. Each operation is that of `DynamicFrontend`."""
 
     # It is 40 bytes that name a class: nothing to encrypt in every state and every diff.
     serialize_as_secret_always = False
@@ -60,11 +59,10 @@ class _Provider(ResourceProvider):
     def configure(self, req: ConfigureRequest) -> None:
         """Take the stack's configuration."""
         from .frontends.dynamic import DynamicFrontend
+        from .kinds.registry import KINDS
 
-        self._frontend = DynamicFrontend.configured(req.config.get, self._kind())
-
-    def _kind(self) -> Kind:
-        raise NotImplementedError
+        kind = next(kind for kind in KINDS if f"{kind.name}Provider" == type(self).__name__)
+        self._frontend = DynamicFrontend.configured(req.config.get, kind)
 
     @_one_line
     def check(self, _olds: Properties, news: Properties) -> CheckResult:
@@ -94,25 +92,10 @@ class _Provider(ResourceProvider):
 class EnkryptModelProvider(_Provider):
     """Registers models."""
 
-    def _kind(self) -> Kind:
-        from .kinds.model import MODEL
-
-        return MODEL
-
 
 class EnkryptGuardrailsPolicyProvider(_Provider):
     """Registers guardrails policies."""
 
-    def _kind(self) -> Kind:
-        from .kinds.guardrails_policy import GUARDRAILS_POLICY
-
-        return GUARDRAILS_POLICY
-
 
 class EnkryptDeploymentProvider(_Provider):
     """Registers deployments."""
-
-    def _kind(self) -> Kind:
-        from .kinds.deployment import DEPLOYMENT
-
-        return DEPLOYMENT

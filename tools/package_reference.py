@@ -88,22 +88,10 @@ def _types(schema: Schema) -> Iterator[str]:
 
 def _table(properties: Schema, required: Any) -> str:
     rows = [
-        f"| `{name}`{'*' if name in required else ''} | {_shown(spec)} | {_meaning(spec)} |"
+        f"| `{name}`{'*' if name in required else ''} | {_shown(spec)} | {spec['description']} |"
         for name, spec in properties.items()
     ]
     return "\n".join(["| property | type | meaning |", "|---|---|---|", *rows])
-
-
-def _meaning(spec: Schema) -> str:
-    values = _values(spec)
-    description: str = spec["description"]
-    return description + (f" One of {', '.join(f'`{value}`' for value in values)}." if values else "")
-
-
-def _values(spec: Schema) -> list[str]:
-    options = spec.get("items", spec).get("oneOf", ())
-    names = [option["$ref"].rpartition("/")[2] for option in options if "$ref" in option]
-    return [each["value"] for name in names for each in package()["types"][name]["enum"]]
 
 
 def _shown(spec: Schema) -> str:

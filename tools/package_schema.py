@@ -17,6 +17,7 @@ from enkrypt_provider.kinds.markers import Option
 from enkrypt_provider.kinds.registry import KINDS
 from enkrypt_provider.settings import DEFAULT_ENDPOINT, ENDPOINT_VARIABLE, KEY_VARIABLES
 from tools.package_types import Schema, argument, outputs, required, types_of
+from tools.templates import life
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -110,8 +111,9 @@ SETTINGS: Final[Schema] = {
 def _resource(kind: Kind) -> Schema:
     root = [field for field in kind.fields.values() if field.parent is None]
     arguments = [field for field in root if field.is_argument]
+    secret = ["What can hold a secret is encrypted in the state and is no output."] if kind.secrets else []
     return {
-        "description": "\n\n".join([_meaning(kind), _life(kind), _import(kind)]),
+        "description": "\n\n".join([_meaning(kind), " ".join([life(kind), *secret]), _import(kind)]),
         "inputProperties": {camel(field.name): argument(field) for field in arguments},
         "requiredInputs": required(arguments),
         **outputs(root),
@@ -126,17 +128,6 @@ def _meaning(kind: Kind) -> str:
 def id_of(kind: Kind) -> str:
     """`NAME/VERSION`, or `NAME`."""
     return "/".join(("NAME", "VERSION")[: len(kind.identity)])
-
-
-def _life(kind: Kind) -> str:
-    change = "A change of either" if len(kind.identity) > 1 else "A change of it"
-    orders = (
-        f"{change} registers the new {kind.noun} before the old one is deleted",
-        f"{change} deletes the old {kind.noun} before the new one is registered",
-    )
-    secret = "What can hold a secret is encrypted in the state and is no output." if kind.secrets else ""
-    life = f"Its id is `{id_of(kind)}`. {orders[kind.deletes_first]}; every other field changes in place. {secret}"
-    return life.strip()
 
 
 def _import(kind: Kind) -> str:
@@ -164,7 +155,7 @@ def _looked_up(kind: Kind) -> Schema:
 
 def _functions(kind: Kind) -> Schema:
     listed = kind.calls.listed
-    get, list_all = map(token, names.functions(kind.name, kind.noun, listed))
+    get, list_all = map(token, names.functions(kind))
     asked = {"name": {"type": "string", "description": "The name by which it is registered."}}
     for path in list(kind.identity)[1:]:
         default = kind.fields[path].default

@@ -13,18 +13,13 @@ from enkrypt_provider.kinds.document import Document, FieldOf
 from enkrypt_provider.kinds.kind import Kind
 from enkrypt_provider.kinds.markers import (
     ABSENT,
-    DefaultOf,
     InV2,
-    OnlyIn,
-    Option,
     Replaces,
-    RequiredUnless,
-    Secret,
     ServerSet,
 )
 from enkrypt_provider.kinds.registry import KINDS
 from enkrypt_provider.kinds.values import OneOf
-from tools.generate import meaning, only_in
+from tools.generate import argument_meaning, meaning, only_in
 
 Schema = dict[str, Any]
 ANY: Final = "pulumi.json#/Any"
@@ -108,39 +103,11 @@ def _is_of_dialect(field: FieldOf) -> bool:
 
 
 def _description(field: FieldOf) -> str:
-    return " ".join(filter(None, [_meaning(field), *_rules(field)]))
+    return argument_meaning(field, HERE.get(field.path, ""), camel).removesuffix("Required.").strip()
 
 
 def _meaning(field: FieldOf) -> str:
     return HERE.get(field.path) or meaning(field)
-
-
-def _rules(field: FieldOf) -> Iterator[str]:
-    if field.marker(Replaces):
-        yield "A change replaces the registration."
-    if field.marker(Secret):
-        yield "Always secret, and no output; never compared with what the API says, which may mask it."
-    if one_of := field.marker(OneOf):
-        yield f"Dialect v2 takes any other value too, such as {', '.join(f'`{value}`' for value in one_of.more[:3])}."
-    if bounds := field.bounds:
-        yield f"{bounds[0].upper()}{bounds[1:]}."
-    if unless := field.marker(RequiredUnless):
-        yield f"Required, but beside a `{camel(unless.field)}`."
-    if only := field.marker(OnlyIn):
-        yield f"Dialect {only.dialect}."
-    if field.marker(Option):
-        yield "Default: false."
-    elif not field.is_required and not field.marker(DefaultOf) and (shown := _shown_default(field)):
-        yield f"Default: {shown}."
-
-
-def _shown_default(field: FieldOf) -> str:
-    default = field.default
-    if default is ABSENT or field.document:
-        return ""
-    if isinstance(default, bool):
-        return str(default).lower()
-    return f"`{default}`" if default not in ("", [], {}) else "none" if field.is_list else "empty"
 
 
 # ---- types

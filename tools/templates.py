@@ -99,14 +99,15 @@ def _resource(kind: Kind) -> str:
     text = RESOURCE.format(
         name=kind.name,
         what=what.replace(" as Enkrypt AI registers it", " registered with Enkrypt AI"),
-        how=textwrap.indent(textwrap.fill(" ".join([_life(kind), *more, *_hints(kind, secret)]), 114), "    "),
+        how=textwrap.indent(textwrap.fill(" ".join([life(kind), *more, *_hints(kind, secret)]), 114), "    "),
         secret="".join(f'    _SECRET_OUTPUTS = ("{name}",)\n' for name in secret),
     )
     versions = [path.rpartition(".")[2] for path in kind.identity if "." in path]
     return text + "".join(VERSION.format(name=name, secret=secret[0]) for name in versions)
 
 
-def _life(kind: Kind) -> str:
+def life(kind: Kind) -> str:
+    """What a registration's id is, and what a change does."""
     id_, part = ("`NAME/VERSION`", "either") if len(kind.identity) > 1 else ("its name", "the name")
     if kind.deletes_first:
         order = f"deletes the old {kind.noun} before the new one is registered"

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ..core.controller import ACCOUNT
 from ..errors import ConfigurationError, plain
+from ..frontends.package_names import PROVIDER_TYPES
 from ..kinds.kind import Json, Kind, at
 from ..kinds.registry import KINDS
 from ..settings import Settings
@@ -17,7 +18,7 @@ from .findings import Finding, fingerprint, some
 from .native import plugin
 from .registrations import Key, counted, joined, totals
 from .sources import Sources
-from .stack import PROVIDER_KEY, PROVIDER_TYPES, Resource, revealed
+from .stack import PROVIDER_KEY, Resource, revealed
 
 API_KEY: Final = "enkrypt:apiKey"
 

@@ -37,7 +37,7 @@ def fingerprint(key: str) -> str:
 
 def some(names: Sequence[str]) -> str:
     """Return the first names."""
-    return ", ".join(plain(name, 80) for name in names[:SHOWN]) + " …" * (len(names) > SHOWN)
+    return ", ".join(plain(name, 80) for name in names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
 
 
 def tell(found: Iterable[Finding], *, as_json: bool) -> bool:

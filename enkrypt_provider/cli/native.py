@@ -13,12 +13,13 @@ from typing import Final
 
 from .. import __version__
 from ..errors import ConfigurationError, plain
+from ..frontends.package_names import PROVIDER_TYPES
 from ..frontends.package_schema import NAME
 from ..kinds.registry import KINDS
 from . import engine
 from .findings import Finding
 from .registrations import joined
-from .stack import PROVIDER_TYPES, Resource, Stack, project_file, read_yaml, type_of
+from .stack import Resource, Stack, project_file, read_yaml, type_of
 
 PROGRAM: Final = "pulumi-resource-enkrypt"
 START: Final = "import sys; del sys.path[0]; from enkrypt_provider.frontends.plugin.__main__ import main; main()"

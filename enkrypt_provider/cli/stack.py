@@ -12,14 +12,14 @@ from typing import Any, Final
 import yaml
 
 from ..errors import ConfigurationError
-from ..frontends.package_names import ALL_TYPES, TYPES, from_package, is_default_provider
+from ..frontends.backend import nearest_project
+from ..frontends.package_names import ALL_TYPES, PROVIDER_TYPES, TYPES, from_package, is_default_provider
 from ..frontends.package_schema import DYNAMIC, resource
 from ..kinds.kind import Identifier, Kind
 from . import engine
 
 Json = Any
 
-PROVIDER_TYPES: Final = ("pulumi:providers:pulumi-python", "pulumi:providers:enkrypt")
 PROVIDER_KEY: Final = "__provider"
 """The input of a dynamic resource that holds its provider, pickled: `pulumi.dynamic.dynamic.PROVIDER_KEY`."""
 NAMESPACE: Final = "enkrypt:"
@@ -168,11 +168,9 @@ class Stack:
 
 
 def project_file(folder: Path) -> Path:
-    """Return the project's Pulumi.yaml, in `folder` or above it."""
-    for place in (folder, *folder.absolute().parents):
-        for name in ("Pulumi.yaml", "Pulumi.yml"):
-            if (place / name).is_file():
-                return place / name
+    """Return the project's Pulumi.yaml, in `folder` or above it. Raise `ConfigurationError`."""
+    if file := nearest_project(folder):
+        return file
     raise ConfigurationError("there is no Pulumi.yaml in this folder or above it: run this in the project's folder")
 
 

@@ -66,7 +66,7 @@ def module(
     body = "\n".join(_statement(variable, declaration, variables) for variable, declaration in found.items())
     imports = _imports(body, is_native=is_native)
     if any(declaration.secrets for declaration in found.values()):
-        between = "\n" * beside_us
+        between = "\n" if beside_us else ""
         imports = f'import pulumi\n{between}{imports}\nconfig = pulumi.Config("enkrypt")\n'
     return f'"""{about}"""\n\n{imports}\n{body}'
 

@@ -21,12 +21,18 @@ def _absolute(url: str) -> str:
     return url if path == url or path.startswith("~") else f"file://{os.path.normpath(Path.cwd() / path)}"
 
 
+def nearest_project(folder: Path) -> Path | None:
+    """Return the Pulumi.yaml in `folder`, or else in the nearest folder above it."""
+    folders = (folder, *folder.absolute().parents)
+    files = (place / name for place in folders for name in ("Pulumi.yaml", "Pulumi.yml"))
+    return next(filter(Path.is_file, files), None)
+
+
 def _of_project(folder: Path) -> str:
-    """Return `backend.url` of the nearest Pulumi.yaml."""
-    for name in ("Pulumi.yaml", "Pulumi.yml"):
-        for parent in (folder, *folder.parents):
-            with contextlib.suppress(OSError):
-                return _backend_in((parent / name).read_bytes())
+    """Return `backend.url` of the nearest project."""
+    with contextlib.suppress(OSError):
+        file = nearest_project(folder)
+        return _backend_in(file.read_bytes()) if file else ""
     return ""
 
 

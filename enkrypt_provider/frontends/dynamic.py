@@ -32,7 +32,11 @@ class DynamicFrontend:
     @classmethod
     def configured(cls, get: Callable[[str], Any], kind: Kind = MODEL) -> DynamicFrontend:
         """Return a kind's front end for a stack's configuration, then the environment."""
-        known = lambda name: None if is_unknown(value := get(name)) else value  # noqa: E731 - read once
+
+        def known(name: str) -> Any:
+            value = get(name)
+            return None if is_unknown(value) else value
+
         return cls(Controller.configured(known, place=current_backend(), kind=kind), kind=kind)
 
     def check(self, olds: Properties, news: Properties) -> CheckResult:

@@ -22,6 +22,8 @@ DYNAMIC_TYPES: Final[Mapping[str, Kind]] = {f"{DYNAMIC}{kind.name}": kind for ki
 """The kinds by the type of their dynamic resource."""
 ALL_TYPES: Final[Mapping[str, Kind]] = {**DYNAMIC_TYPES, **TYPES}
 """Both."""
+PROVIDER_TYPES: Final = ("pulumi:providers:pulumi-python", "pulumi:providers:enkrypt")
+"""Of the dynamic and of the native resources."""
 
 
 def is_default_provider(urn: str) -> bool:

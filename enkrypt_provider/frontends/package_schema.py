@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import re
 from importlib import resources
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import __version__
+
+if TYPE_CHECKING:
+    from ..kinds.kind import Kind  # a program needs no pydantic
 
 NAME: Final = "enkrypt"
 DYNAMIC: Final = "pulumi-python:dynamic/enkrypt:"
@@ -39,10 +42,10 @@ def resource(kind: str) -> str:
     return token(kind if kind == "EnkryptModel" else short(kind))
 
 
-def functions(kind: str, noun: str, listed: str) -> tuple[str, str]:
+def functions(kind: Kind) -> tuple[str, str]:
     """`getGuardrailsPolicy`, `listGuardrailsPolicies`: its functions."""
-    stem = short(kind).removesuffix(noun.capitalize())
-    return f"get{short(kind)}", f"list{stem}{listed.capitalize()}"
+    stem = short(kind.name).removesuffix(kind.noun.capitalize())
+    return f"get{short(kind.name)}", f"list{stem}{kind.calls.listed.capitalize()}"
 
 
 def camel(name: str) -> str:

@@ -162,7 +162,9 @@ class ModelConfigArgs:
     """The request and response format that the model speaks. Dialect v2 calls it `model_provider`. One of `openai`,
     `together`, `huggingface`, `groq`, `azure_openai`, `anthropic`, `cohere`, `bedrock`, `gemini`, `ai21`,
     `fireworks`, `alibaba`, `portkey`, `deepseek`, `mistral`, `llama`, `openai_compatible`, `cohere_compatible`,
-    `anthropic_compatible`. Dialect v2 takes any other value too. Required."""
+    `anthropic_compatible`. Dialect v2 takes `custom`, `hr`, `url`, `enkryptai`, `sierra`, `boxai`, `nutanix`,
+    `sofitest`, `xactly`, `xactly-cortex`, `xactly-intelligence`, `mattel`, `kastle`, `vg-curl`, `vg-login`,
+    `marriott`, `supermoon` and any other too. Required."""
     model_version: pulumi.Input[str] | None = None
     """Your own identifier of this version, part of the identity. A change replaces the registration. Printable ASCII
     without `/`. At most 255 characters. Default: `v1`."""
@@ -230,8 +232,8 @@ class EnkryptModelArgs:
     model_config: pulumi.Input[pulumi.InputType[ModelConfigArgs]]
     """How the model is reached and what it is. Required."""
     testing_for: pulumi.Input[str] | None = None
-    """What it is tested as. One of `Copilot`, `LLM`, `Chatbot`. Dialect v2 takes any other value too. Default: `LLM`,
-    in dialect v2 `foundationModels`."""
+    """What it is tested as. One of `Copilot`, `LLM`, `Chatbot`. Dialect v2 takes `foundationModels`,
+    `chatbotsAndCopilots`, `agents`, `URL` and any other too. Default: `LLM`, in dialect v2 `foundationModels`."""
     model_name: pulumi.Input[str] | None = None
     """The model's own name, such as `mistralai/Mixtral-8x7B-Instruct-v0.1`. Default: empty."""
     model_type: pulumi.Input[str] | None = None

@@ -1,4 +1,7 @@
-"""What the classes of arguments have in common: types for type checkers, and mistakes told as `check` tells them."""
+"""What the classes of arguments have in common: types for type checkers, and mistakes told as `check` tells them.
+
+And what the resources of both packages have in common: how they take arguments and give outputs.
+"""
 
 from __future__ import annotations
 
@@ -91,6 +94,17 @@ def given_arguments(resource: str, cls: type, args: object, keywords: dict[str, 
     given = args or keywords
     check_names(resource, given, cls)
     return {name: value for name, value in given.items() if value is not None}
+
+
+def getter(name: str, in_package: str, type_: Any) -> property:
+    """The property of a resource that is the output `in_package`, of `type_`, or of None where it has none."""
+
+    def get(self: pulumi.Resource) -> Any:
+        found = pulumi.get(self, name)
+        return pulumi.Output.from_input(None) if found is None else found
+
+    get.__annotations__["return"] = pulumi.Output[type_]
+    return property(pulumi.getter(name=in_package)(get))
 
 
 def walked(value: Any, place: str, end: Callable[[Any, str], Any]) -> Any:

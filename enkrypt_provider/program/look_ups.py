@@ -6,7 +6,7 @@ The account is that of `opts.provider`, of `opts.parent`, or the stack's.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +22,7 @@ from .account import EnkryptProvider
 from .errors import one_line
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -31,37 +32,27 @@ class LookUps(Generic[T]):
     kind: Kind
     found_as: type[T]
 
-    @property
-    def _functions(self) -> tuple[str, str]:
-        return functions(self.kind.name, self.kind.noun, self.kind.calls.listed)
-
     @one_line
     def get(self, name: str, version: str, opts: pulumi.InvokeOptions | None) -> T:
         """Return one registration now. Raise `ModelNotFound`, naming what comes near."""
-        return self._get(_client_now(opts, self._functions[0]), name, version)
+        return self._get(_client_now(opts, functions(self.kind)[0]), name, version)
 
     @one_line
     def get_output(
         self, name: pulumi.Input[str], version: pulumi.Input[str], opts: pulumi.InvokeOptions | None
     ) -> pulumi.Output[T]:
         """Return one registration once its identity is known, and what the look-up depends on is there."""
-        asked = pulumi.Output.all(name=name, version=version, settings=_explicit(opts), waited=_waited(opts))
-        return _once_made(asked).apply(
-            one_line(lambda given: self._get(_client(_settings(given["settings"])), given["name"], given["version"]))
-        )
+        return _once_known(self._get, opts, name=name, version=version)
 
     @one_line
     def list_named(self, pattern: str, opts: pulumi.InvokeOptions | None) -> list[T]:
         """Return the registrations whose name matches, in the order of their names."""
-        return self._list(_client_now(opts, self._functions[1]), pattern)
+        return self._list(_client_now(opts, functions(self.kind)[1]), pattern)
 
     @one_line
     def list_output(self, pattern: pulumi.Input[str], opts: pulumi.InvokeOptions | None) -> pulumi.Output[list[T]]:
         """Return them once the pattern is known, and what the look-up depends on is there."""
-        asked = pulumi.Output.all(pattern=pattern, settings=_explicit(opts), waited=_waited(opts))
-        return _once_made(asked).apply(
-            one_line(lambda given: self._list(_client(_settings(given["settings"])), given["pattern"]))
-        )
+        return _once_known(self._list, opts, pattern=pattern)
 
     def _get(self, client: EnkryptClient, name: str, version: str) -> T:
         return self._typed(client.registered(self.kind, Identifier(name, version)))
@@ -73,6 +64,16 @@ class LookUps(Generic[T]):
         hidden = self.kind.with_secrets(live.inputs, pulumi.Output.secret)
         typed: T = translate_output_properties({**hidden, **live.computed}, lambda name: name, self.found_as)
         return typed
+
+
+def _once_known(
+    look_up: Callable[..., R], opts: pulumi.InvokeOptions | None, **inputs: pulumi.Input[str]
+) -> pulumi.Output[R]:
+    """`look_up(CLIENT, **inputs)`, once they are known, and what it depends on is there."""
+    asked = pulumi.Output.all(inputs=inputs, settings=_explicit(opts), waited=_waited(opts))
+    return _once_made(asked).apply(
+        one_line(lambda given: look_up(_client(_settings(given["settings"])), **given["inputs"]))
+    )
 
 
 def _once_made(asked: pulumi.Output[dict[str, Any]]) -> pulumi.Output[dict[str, Any]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from inspect import get_annotations
+from typing import Any, ClassVar, Final, get_args, get_type_hints
 from weakref import WeakSet
 
 import pulumi
@@ -19,7 +20,7 @@ from ..frontends.package_schema import snake
 from ..frontends.property_values import OWNER
 from ..kinds.secrets import is_hidden, is_secret_text
 from .args import SECRETS
-from .arguments import WrongArguments, given_arguments, walked
+from .arguments import WrongArguments, getter, given_arguments, walked
 from .declarations import Declaration
 
 NO_EFFECT: Final = {
@@ -43,15 +44,13 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
     def __init_subclass__(cls, **options: Any) -> None:
         """A team's own class declares the same type: to move a registration to it changes nothing."""
         super().__init_subclass__(**{**options, "module": "enkrypt", "name": cls._KIND})
+        if "_KIND" in vars(cls):  # the class of a kind, from which a team's own class inherits its outputs
+            for name, output in get_type_hints(cls._OUTPUTS).items():
+                setattr(cls, name, getter(name, name, *get_args(output)))
 
     def _declare(
         self, name: str, args: object, opts: pulumi.ResourceOptions | None, arguments: dict[str, Any]
     ) -> None:
-        """Declare the registration: by an object of arguments, or by the same arguments as keywords.
-
-        Raise `TypeError`, in one line, for an argument that does not exist or is missing; every other mistake is
-        found by `check`, at preview.
-        """
         if opts and opts.import_ is not None:
             wanted = str(opts.import_).partition("/")[0]
             raise WrongArguments(
@@ -93,7 +92,7 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
     @classmethod
     def _named_outputs(cls) -> dict[str, Any]:
         """Every output, which must be named to exist; the engine fills it in."""
-        return {name: None for name, value in vars(cls._OUTPUTS).items() if isinstance(value, property)}
+        return dict.fromkeys(get_annotations(cls._OUTPUTS))
 
 
 def _owner(type_: str, name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Input[str]:

@@ -29,7 +29,7 @@ from ..core.controller import Controller, connect
 from ..core.database import Database
 from ..core.requests import Request
 from ..errors import ConfigurationError, ModelNotFound
-from ..frontends.package_names import ALL_TYPES, TYPES, from_package
+from ..frontends.package_names import ALL_TYPES, PROVIDER_TYPES, TYPES, from_package
 from ..frontends.package_values import held as with_inputs
 from ..frontends.package_values import open_outputs
 from ..frontends.plugin.functions import FUNCTIONS
@@ -44,7 +44,6 @@ Change = Literal["create", "same", "update", "replace", "read", "delete"]
 Outputs = Mapping[str, Json] | Callable[[MockResourceArgs], Mapping[str, Json]]
 Answer = Mapping[str, Json] | Callable[[MockCallArgs], Mapping[str, Json]]
 
-ACCOUNTS: Final = ("pulumi:providers:pulumi-python", "pulumi:providers:enkrypt")
 _FAST: Final = RetryPolicy(sleep=lambda seconds: time.sleep(seconds / 100), clock=lambda: time.monotonic() * 100)
 """No test waits for seconds; a little, since another thread may be about to give a name up."""
 
@@ -94,7 +93,7 @@ class EnkryptMocks(Mocks):
         self._calls = dict(calls or {})
         self._held = {(it.type, it.name): it for it in held}
         self._replaced: list[Held] = []
-        self._accounts = {it.name: _settings(it.inputs) for it in self._held.values() if it.type in ACCOUNTS}
+        self._accounts = {it.name: _settings(it.inputs) for it in self._held.values() if it.type in PROVIDER_TYPES}
         self._connected: dict[tuple[str, Kind], Controller] = {}
         self._database: Database | None = None
         self._lock = threading.Lock()
@@ -103,7 +102,7 @@ class EnkryptMocks(Mocks):
         """The id and the outputs of a resource, as far as its provider would know them now."""
         opened = {name: unwrap_rpc_secret(it) if is_rpc_secret(it) else it for name, it in args.inputs.items()}
         given = replaced_inputs(args, opened)
-        if args.typ in ACCOUNTS:
+        if args.typ in PROVIDER_TYPES:
             self._accounts[args.name] = _settings(given.inputs)
         held = self._held.get((args.typ, args.name))
         if args.typ not in ALL_TYPES:

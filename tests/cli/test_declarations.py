@@ -200,7 +200,6 @@ def test_a_resource_is_named_after_its_model(ids: list[str], taken: list[str], n
 
 @given(st.lists(st.tuples(st.text("aB -.$é", min_size=1), st.text("1v.", min_size=1)), unique=True, max_size=8))
 def test_names_are_unique_and_plain(pairs: list[tuple[str, str]]) -> None:
-    """No two registrations have one name, and none needs quotes."""
     names = list(names_for([(MODEL, Identifier(*pair)) for pair in pairs], ["a", "B"]).values())
     assert len({*names, "a", "B"}) == len(pairs) + 2
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyzB0123456789._-") for name in names)

@@ -88,7 +88,6 @@ def test_what_is_needed_is_what_the_package_says() -> None:
 
 @pytest.mark.usefixtures("well")
 def test_all_is_well() -> None:
-    """Everything is looked at, and nothing is a problem."""
     findings = found()
     assert list(findings) == USUAL
     assert [finding.topic for finding in findings.values() if not finding.ok] == []
@@ -118,7 +117,7 @@ def test_a_fingerprint_gives_no_key_away() -> None:
 )
 def test_what_is_too_old_is_told(project: Project, topic: str, changes: dict[str, Any]) -> None:
     """An engine or a language host that is too old is a problem, with the version that is needed."""
-    project.about(**changes)
+    project.about |= changes
     problem = found()[topic]
     assert (problem.ok, problem.says.endswith(" is too old")) == (False, True)
     assert re.fullmatch(r"install 3\.\d+ or later", problem.do)
@@ -134,7 +133,7 @@ def test_what_is_too_old_is_told(project: Project, topic: str, changes: dict[str
 )
 def test_an_engine_may_not_know_its_language_host(project: Project, plugins: Any, says: str | None) -> None:
     """Outside a project the engine names no plugin, and a host may have no version; that is no problem."""
-    project.about(plugins=plugins)
+    project.about["plugins"] = plugins
     host = found().get("host")
     assert (host and host.says, host is None or host.ok) == (says, True)
 
@@ -147,7 +146,6 @@ def test_an_engine_that_is_not_on_path_is_told_with_its_folder(
     folder = tmp_path / "enkrypt-provider" / "engine" / "3.274.1"
     project.move_engine(folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("ENGINE_PROJECT", str(project.folder))
     engine = found()["engine"]
     assert engine.ok
     assert engine.says == "3.259.0 (3.254 or later is needed); it is not on PATH"
@@ -407,7 +405,6 @@ def test_a_model_of_an_explicit_provider_belongs_to_its_account(project: Project
 
 
 def test_every_kind_is_compared(project: Project, well: Api) -> None:
-    """Each kind has a finding of its own."""
     well.add_all()
     others = [held("strict", kind=GUARDRAILS_POLICY), held("gone", kind=DEPLOYMENT)]
     project.hold(fake_engine.provider(KEY), held("a"), *others)
@@ -477,7 +474,7 @@ def test_the_engine_must_find_the_plugin(
 ) -> None:
     """It is installed, in this package's version, or the command that installs it is said."""
     project.hold(*native("a"))
-    project.plugins([{"kind": kind, "name": "enkrypt", "version": version} for kind, version in plugins])
+    project.plugins = [{"kind": kind, "name": "enkrypt", "version": version} for kind, version in plugins]
     assert found()["plugin"] == Finding("plugin", says, ok, "" if ok else "run `enkrypt-provider plugin install`")
 
 
@@ -503,10 +500,10 @@ def test_a_plugin_on_path_is_found(project: Project) -> None:
     assert found()["plugin"] == Finding("plugin", f"{__version__}, on PATH")
 
 
-def test_a_state_that_cannot_be_read_is_a_problem(project: Project, well: Api) -> None:
+@pytest.mark.usefixtures("well")
+def test_a_state_that_cannot_be_read_is_a_problem(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was found before is told all the same."""
-    assert well.url
-    (project.folder / "state.json").write_text("nonsense")
+    monkeypatch.setattr(project, "export", lambda: "nonsense")
     assert not found()["state"].ok
     assert found()["access"].ok
 

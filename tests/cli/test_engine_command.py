@@ -71,6 +71,23 @@ def test_the_cache_is_that_of_the_set_up(nowhere: Path, monkeypatch: pytest.Monk
     assert engine.cache() == get.cache()
 
 
+def test_a_command_gets_its_folder_and_its_input(nowhere: Path, tmp_path: Path) -> None:
+    """What goes through the pipe arrives as it is, line breaks and all."""
+    put(nowhere / "3.274.1" / "bin", 'pwd; echo "$@"; cat')
+    assert engine.run("a", folder=tmp_path, given="sk\n\n") == f"{tmp_path}\na --non-interactive\nsk\n\n"
+
+
+def test_what_the_engine_prints_is_returned_or_shown(nowhere: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of a failure the error tells the reason, or that it was shown."""
+    put(nowhere / "3.274.1" / "bin", "echo out; echo 'error: no such stack' >&2; exit 1")
+    with pytest.raises(ConfigurationError, match=r"^`pulumi up` failed: no such stack$"):
+        engine.run("up")
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(ConfigurationError, match=r"^`pulumi up` failed: see above$"):
+        engine.run("up", shown=True)
+    assert capfd.readouterr() == ("out\n", "error: no such stack\n")
+
+
 def test_what_is_no_json_is_told(nowhere: Path) -> None:
     """The error names the command, not what it printed."""
     put(nowhere / "3.274.1" / "bin", "echo nonsense")

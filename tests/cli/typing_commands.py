@@ -12,7 +12,7 @@ import httpx
 import pytest
 from documents import canonical, minimal
 
-from enkrypt_provider.cli import main
+from enkrypt_provider.cli import engine, main
 from enkrypt_provider.emulator import create_app, serve_in_thread
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
@@ -64,17 +64,14 @@ class Api:
         """Registers models, or another kind, given by their arguments."""
         for arguments in registrations:
             inputs = canonical(arguments, kind, self._dialect)
-            self.send(kind.calls.path(kind.calls.add), codec.body(kind, inputs, self._dialect))
+            path, body = kind.calls.path(kind.calls.add), codec.body(kind, inputs, self._dialect)
+            self._http.post(path, json=body).raise_for_status()
 
     def add_all(self) -> None:
         """Registers a model, a policy and a deployment that names both."""
         self.add(model("gpt-4o"))
         self.add(POLICY, kind=GUARDRAILS_POLICY)
         self.add(GUARDED, kind=DEPLOYMENT)
-
-    def send(self, path: str, body: Any) -> None:
-        """Posts what this package would not."""
-        self._http.post(path, json=body).raise_for_status()
 
 
 Start = Callable[..., Api]
@@ -100,6 +97,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with the stack `dev`, in whose folder everything happens."""
     made = fake_engine.project(tmp_path / "project")
     monkeypatch.setenv("PATH", f"{made.folder / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setattr(engine, "subprocess", made)
     monkeypatch.chdir(made.folder)
     return made
 

@@ -51,6 +51,7 @@ def test_the_environment_comes_before_the_project_and_that_before_the_login(
 
 def test_the_project_is_found_from_a_folder_below(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     declare(project, name="yml")
+    (project.parent / "Pulumi.yaml").write_text("name: farther\nbackend:\n  url: s3://of-another\n")
     (project / "app").mkdir()
     monkeypatch.chdir(project / "app")
     assert current_backend() == hash_of("s3://of-the-project", monkeypatch)

@@ -117,7 +117,7 @@ def test_every_setting_is_an_argument_of_the_provider() -> None:
 
 @of_each_kind
 def test_functions_return_no_secret_and_no_option(kind: Kind) -> None:
-    get, list_all = package_schema.functions(kind.name, kind.noun, kind.calls.listed)
+    get, list_all = package_schema.functions(kind)
     found = SCHEMA["functions"][f"enkrypt:index:{get}"]["outputs"]["properties"]
     root = [field for field in kind.fields.values() if field.parent is None]
     assert set(found) == {camel(field.name) for field in root if field.name not in kind.options}

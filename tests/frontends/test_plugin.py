@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 from pulumi.runtime.proto import provider_pb2
 
 from enkrypt_provider import __version__
+from enkrypt_provider.api.client import EnkryptClient
+from enkrypt_provider.api.retry import RetryPolicy
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.frontends.property_values import Secret, clear, from_engine
 from enkrypt_provider.testing import Emulator
@@ -223,7 +226,12 @@ def test_a_deletion_is_done_or_refused(engine: Engine, api: Emulator) -> None:
     assert api.models() == {}
 
 
-def test_an_error_is_one_line_in_the_packages_names(engine: Engine, api: Emulator) -> None:
+def test_an_error_is_one_line_in_the_packages_names(
+    engine: Engine, api: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurried = partial(EnkryptClient, retry=RetryPolicy(sleep=lambda _seconds: None))
+    monkeypatch.setattr("enkrypt_provider.frontends.plugin.servicer.EnkryptClient", hurried)
+    engine.configure(endpoint=api.url, apiKey=Secret(api.key))
     api.add({"model_saved_name": "chat", "model_config": {
         "is_compatible_with": "openai", "endpoint": {"host": "theirs.example.com"}}})  # fmt: skip
     with pytest.raises(CallFailed, match=r"^chat/v1 is registered already") as failed:

@@ -159,13 +159,6 @@ def is_unknown_at(value: Any, place: tuple[str | int, ...]) -> bool:
     return (value.value if isinstance(value, Secret) else value) is UNKNOWN
 
 
-def test_a_mistake_is_told_in_the_packages_names(engine: Engine, kind: Kind) -> None:
-    path, _ = CHANGED[kind]
-    steps = package_steps(kind, path)
-    _, (problem,) = engine.check("x", put(program(kind), steps, 7))
-    assert problem.startswith(f"{'.'.join(map(str, steps))}: ")
-
-
 def test_a_state_of_the_dynamic_provider_is_taken_over(engine: Engine, api: Emulator, kind: Kind) -> None:
     """By an update, without a call of the API: only the names change. What else changes on the way is sent."""
     held = engine.create("x", program(kind))

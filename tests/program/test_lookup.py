@@ -116,7 +116,6 @@ def test_what_is_not_there_is_named_with_what_comes_near(account: dict[str, str]
     ],
 )
 def test_a_list_is_by_pattern_and_in_order(account: dict[str, str], pattern: str | None, names: list[str]) -> None:
-    """A list has those whose name matches, in the order of their names."""
 
     def program() -> Any:
         found = list_models() if pattern is None else list_models(pattern)
@@ -196,7 +195,6 @@ def test_an_explicit_provider_never_answers_for_the_stack(account: dict[str, str
 
 
 def test_another_kind_of_provider_is_refused(account: dict[str, str]) -> None:
-    """A provider of another package cannot answer for this API."""
 
     def program() -> Any:
         other = pulumi.ProviderResource("random", "other", {})

@@ -60,12 +60,6 @@ def test_without_a_catalogue_it_does_nothing() -> None:
     assert (made.resources, set(map(str, made.exports.values()))) == ({}, {"{}"})
 
 
-def test_a_wrong_catalogue_registers_nothing() -> None:
-    """A mistake in one entry stops the program before anything is declared."""
-    with pytest.raises(pulumi.RunError, match=r"models\.wrong\.model_config: is required"):
-        run(program, config={"apiKey": "k" * 8, "models": {"right": document(), "wrong": {"model_saved_name": "w"}}})
-
-
 def test_a_stack_without_a_key_is_told_how_to_set_one() -> None:
     """What a new user meets first is a line with the command that helps."""
     with pytest.raises(pulumi.RunError, match="pulumi config set --secret enkrypt:apiKey"):

@@ -50,7 +50,6 @@ def test_arguments_and_outputs_are_generated() -> None:
 
 
 def test_every_args_class_is_public() -> None:
-    """A program reaches every class that it needs from the package's top."""
     public = {name for name in enkrypt_provider.__all__ if name.endswith("Args")}
     assert public == {name for name, value in vars(args).items() if inspect.isclass(value) and name.endswith("Args")}
 
@@ -151,7 +150,6 @@ def test_a_list_of_keys_may_be_used_again() -> None:
 
 
 def test_args_as_a_whole_are_the_same_as_keywords() -> None:
-    """`EnkryptModelArgs` and keywords are two ways to say the same."""
     one = registered(lambda: EnkryptModel("m", EnkryptModelArgs(**WHOLE)))
     other = registered(lambda: EnkryptModel("m", **WHOLE))
     assert one == other

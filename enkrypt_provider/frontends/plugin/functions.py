@@ -26,8 +26,8 @@ def get(kind: Kind, client: EnkryptClient, arguments: Properties, *, preview: bo
     parts = [arguments.get(name) for name in ("name", "version")[: len(kind.identity)]]
     name, *version = parts
     if not isinstance(name, str) or not name or not all(isinstance(part, str | None) for part in version):
-        rule = "name is required, a string" + "; version is a string" * len(version)
-        raise ConfigurationError(f"{_names(kind)[0]}: {rule}")
+        rule = "name is required, a string" + ("; version is a string" if version else "")
+        raise ConfigurationError(f"{functions(kind)[0]}: {rule}")
     try:
         return _shown(kind, client.registered(kind, kind.identity_from("/".join(filter(None, parts)))))
     except ModelNotFound as error:
@@ -45,18 +45,13 @@ def list_all(
     """Return the registrations whose name matches the pattern `name`, in the order of their names."""
     pattern = arguments.get("name") or "*"
     if not isinstance(pattern, str):
-        raise ConfigurationError(f"{_names(kind)[1]}: name is a string, a pattern with * and ?")
+        raise ConfigurationError(f"{functions(kind)[1]}: name is a string, a pattern with * and ?")
     return {kind.calls.listed: [_shown(kind, live) for live in client.matching(kind, pattern)]}
-
-
-def _names(kind: Kind) -> tuple[str, str]:
-    """`getModel`, `listModels`."""
-    return functions(kind.name, kind.noun, kind.calls.listed)
 
 
 def _functions() -> Iterator[tuple[str, Function]]:
     for kind in KINDS:
-        for name, function in zip(_names(kind), (get, list_all), strict=True):
+        for name, function in zip(functions(kind), (get, list_all), strict=True):
             yield token(name), partial(function, kind)
 
 

@@ -66,12 +66,8 @@ test: .venv/dev-ready  ## Every test (COVERAGE=1: 95 % at least); as root on Deb
 	@sh tests/tools.sh || true  # what is missing fails its own tests
 	@.venv/bin/python engine/get.py >/dev/null
 	@# Coverage takes much CPU, and sees nothing of the engine's processes: the long stories run without.
-ifdef COVERAGE
-	@$(PYTEST) -m 'not e2e and not faults' --cov --cov-report=term:skip-covered --cov-fail-under=95
+	@$(PYTEST) -m 'not e2e and not faults' $(if $(COVERAGE),--cov --cov-report=term:skip-covered --cov-fail-under=95)
 	@$(PYTEST) -m 'e2e or faults' tests/e2e tests/faults
-else
-	@$(PYTEST)
-endif
 
 faults: .venv/dev-ready  ## The promise that nothing is lost, doubled or leaked, put to the test at length (SEED=0)
 	@.venv/bin/python engine/get.py >/dev/null

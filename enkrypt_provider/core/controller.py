@@ -31,7 +31,6 @@ from .requests import CheckResult as CheckResult
 from .requests import DiffResult as DiffResult
 from .requests import Registered as Registered
 from .requests import Request as Request
-from .run_ownership import RunOwnership
 
 ACCOUNT: Final = "__account"
 """An output that no person sees: the account to which the registration belongs. A storage format."""
@@ -256,7 +255,6 @@ class Controller:
                 return self._keep(request, held)
             refuse_if_protected(request)
             if not is_elsewhere:
-                _refuse_if_it_may_stay(held, run)
                 return self.registrations.delete(held)
             return operation.report(
                 "warning",
@@ -306,15 +304,6 @@ def refuse_if_protected(request: Request) -> None:
         raise DeletionProtected(
             f"{plain(request.id)} is protected from deletion and replacement: set deletion_protection=False, run "
             "`pulumi up`, then try again"
-        )
-
-
-def _refuse_if_it_may_stay(held: Holding, run: RunOwnership) -> None:
-    """Raise `DeletionProtected` where another resource of the state may stand for the registration."""
-    if run.may_stay(held):
-        raise DeletionProtected(
-            f"{held.identity} is not deleted: another resource failed to create it in this run, and may stand for "
-            "the same registration. Do what that message says, then run `pulumi up` again"
         )
 
 

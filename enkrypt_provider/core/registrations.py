@@ -14,7 +14,7 @@ from collections.abc import Callable
 from ..api import operation
 from ..api.client import VISIBILITY_WAITS, EnkryptClient
 from ..api.snapshot import Snapshot
-from ..errors import EnkryptError, ModelNotFound, ModelUnhealthy, UnexpectedResponse, plain
+from ..errors import DeletionProtected, EnkryptError, ModelNotFound, ModelUnhealthy, UnexpectedResponse, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Kind, Live, Properties
 from ..kinds.model import MODEL
@@ -89,13 +89,21 @@ class Registrations:
     # ---- delete
 
     def delete(self, held: Holding) -> None:
-        """Delete the registration, unless somebody else made it anew; one that is gone already is done."""
+        """Delete the registration, unless somebody else made it anew; one that is gone already is done.
+
+        Raise `DeletionProtected` where a resource whose create failed may stand for it as well.
+        """
         live = self._registered(held)
         if live is not None and not held.is_same(Holding.of(live)):
             if not self.run.is_held(Holding.of(live)):
                 line = f"{held.identity} was registered anew by somebody else ({_theirs(held, live)}): it is kept"
                 operation.report("warning", line)
             return self.journal.forget(held.key)
+        if self.run.may_stay(held):
+            raise DeletionProtected(
+                f"{held.identity} is not deleted: another resource failed to create it in this run, and may stand "
+                "for the same registration. Do what that message says, then run `pulumi up` again"
+            )
         is_sent_again = self.journal.began_deletion(held.key)
         self.journal.begin_deletion(held.key)
         if self.run.is_held(held):  # after the note: a create holds what it takes over, then reads the note

@@ -445,6 +445,15 @@ def test_what_a_forced_replacement_that_fails_may_stand_for_is_not_deleted(
     assert api.registered()["x/1"]["model_id"] == a.number
 
 
+def test_after_a_failed_create_an_object_whose_registration_is_gone_may_go(machine: Machine, api: Api) -> None:
+    old = machine.run().create("a")
+    api.make_anew("x/1")
+    command = machine.run()
+    error_of(command.create, "b")
+    command.delete(old)
+    assert set(api.registered()) == {"x/1"}
+
+
 def test_what_a_failed_create_was_to_take_over_is_deleted_where_it_is_given_up(machine: Machine, api: Api) -> None:
     a = machine.run().create("a")
     command = machine.run()

@@ -102,7 +102,7 @@ class Registrations:
         if self.run.may_stay(held):
             raise DeletionProtected(
                 f"{held.identity} is not deleted: another resource failed to create it in this run, and may stand "
-                "for the same registration. Do what that message says, then run `pulumi up` again"
+                "for the same registration. Do what the error of that create says, then run `pulumi up` again"
             )
         is_sent_again = self.journal.began_deletion(held.key)
         self.journal.begin_deletion(held.key)

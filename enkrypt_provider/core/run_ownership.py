@@ -144,15 +144,14 @@ class RunOwnership:
 
     def fail(self, identity: Identifier) -> None:
         """Note that a create failed: with --continue-on-error the engine goes on to the deletes."""
-        self._claim("fails", self._tenant, identity, "")
+        self.note("fails", identity, "")
 
     def may_stay(self, registration: Holding) -> bool:
         """Whether a resource whose create failed may stand for the registration as well, by an object that stays.
 
         A forced replacement asks for no diff, so nobody has seen that object.
         """
-        is_failed = bool(self._claims("fails", self._tenant, registration.identity))
-        return is_failed and not self.is_released(registration)
+        return bool(self.notes("fails", registration.identity)) and not self.is_released(registration)
 
     def make(self, urn: str, registration: Holding) -> None:
         """Note that a create of the resource ended with the registration, whatever its account is called."""

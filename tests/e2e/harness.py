@@ -217,10 +217,8 @@ class Story:
         stack.write("Pulumi.yaml", project(config, name))
         stack.write("__main__.py", program)
         account = {"enkrypt:endpoint": api.url, **(settings or {})} if api else {}
-        is_like_before = (
-            api and api.key == self.key and name == "story" and "PULUMI_BACKEND_URL" not in (environment or {})
-        )
-        if self._before and is_like_before:
+        is_usual = name == "story" and "PULUMI_BACKEND_URL" not in (environment or {})
+        if self._before and api and api.key == self.key and is_usual:
             return self._copied(self._before, stack, account)
         stack.run("stack", "init", "dev")
         if api:

@@ -177,11 +177,10 @@ class Controller:
         """Make the registration, once."""
         with _running(request):
             inputs = codec.from_state(self._kind, request.inputs)
-            urn = self._urn(request, self._kind.identity_of(inputs))
-            with self.registrations.run.changing(urn):
+            identity = self._kind.identity_of(inputs)
+            urn = self._urn(request, identity)
+            with self.registrations.run.changing(urn, makes=identity):
                 live, problem = Create(self.registrations, urn, inputs).run(keeps_unhealthy=request.keeps_unhealthy)
-            if urn:
-                self.registrations.run.make(urn, Holding.of(live))
             return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
 
     def read(self, request: Request) -> Registered:

@@ -55,7 +55,6 @@ class Create:
         self._found: Live | None = None
         self._claim: Claim | None = None
         self._replaced: Properties | None = None
-        self._given_up: Holding | None = None  # what another resource of the run gave up, held until this one fails
 
     def run(self, *, keeps_unhealthy: bool = False) -> tuple[Live, str]:
         """Register the inputs, once, whatever happens on the way. Return also why a model that is kept is unhealthy.
@@ -64,21 +63,15 @@ class Create:
         inputs say `adopt_existing`; `ModelUnhealthy` where `verify_health` made it be taken back.
         """
         self._name_left_behind()
-        try:
-            live, problem = self._register(), ""
-            if self._inputs.get("verify_health"):
-                self._note(live)
-                undo = None if keeps_unhealthy else lambda: self._take_back(live)
-                problem = self._registrations.verify(self._inputs, live, undo)
-        except EnkryptError:
-            self._registrations.run.fail(self._identity)
-            if self._given_up:
-                self._registrations.run.drop(self._given_up)
-            raise
+        live, problem = self._register(), ""
+        if self._inputs.get("verify_health"):
+            self._note(live)
+            undo = None if keeps_unhealthy else lambda: self._take_back(live)
+            problem = self._registrations.verify(self._inputs, live, undo)
         made = Holding.of(live)
         before = Holding.of(self._found) if self._found else None
         self._journal.finish(self._urn, before, made, self._registrations.checksum(self._inputs))
-        self._registrations.run.hold(made)
+        self._registrations.run.hold(self._urn, made)
         return live, problem
 
     def _name_left_behind(self) -> None:
@@ -177,8 +170,7 @@ class Create:
         """Whether what another resource of the run gave up was deleted by it, before this one held it."""
         if not self._registrations.run.is_released(found):
             return False
-        self._given_up = found
-        self._registrations.run.hold(found)
+        self._registrations.run.hold(self._urn, found)
         return self._journal.began_deletion(found.key) and any(
             self._client.find(self._kind, self._identity, (wait,)) is None for wait in DELETION_WAITS
         )

@@ -24,12 +24,12 @@ CREATE TABLE IF NOT EXISTS journal (
 CREATE INDEX IF NOT EXISTS journal_number ON journal (account, number);
 CREATE TABLE IF NOT EXISTS deletions (account TEXT, number TEXT, began REAL, PRIMARY KEY (account, number));
 CREATE TABLE IF NOT EXISTS claims (
-    run TEXT, account TEXT, claim TEXT, subject TEXT, value TEXT,
-    PRIMARY KEY (run, account, claim, subject, value)
+    run TEXT, account TEXT, claim TEXT, identity TEXT, number INTEGER, created_at TEXT, text TEXT
 );
-CREATE INDEX IF NOT EXISTS claims_subject ON claims (subject);
+CREATE INDEX IF NOT EXISTS claims_identity ON claims (identity);
+CREATE INDEX IF NOT EXISTS claims_number ON claims (number);
 """  # a storage format
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 """The version of the tables; a file of another one is replaced."""
 _BUSY: Final = 5.0
 """Seconds that one process waits for another's write."""

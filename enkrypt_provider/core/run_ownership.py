@@ -5,33 +5,24 @@ A run may have several provider processes, one for each account that a program n
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from enum import Enum
+from typing import Any
 
 from ..errors import EnkryptError
 from ..kinds.kind import Identifier, Properties
 from .database import Database
-from .holding import Holding, is_same_time
-
-
-class _Fate(Enum):
-    """What becomes of an object of the state in this run, as far as is known."""
-
-    STAYS = "nothing of it is sent"
-    IS_UPDATED = "an update is to come"
-    GOES = "it gives the registration up"
+from .holding import Holding
 
 
 @dataclass(frozen=True)
 class _Object:
-    """An object of the state, for which a diff asked."""
+    """An object of the state, for which a diff asked. `stays` says that nothing of it is sent."""
 
     registration: Holding
     state: Properties
-    fate: _Fate
+    stays: bool
 
 
 class RunOwnership:
@@ -44,75 +35,92 @@ class RunOwnership:
         self._new: set[str] = set()  # by URN: what is about to be made
         self._objects: dict[str, _Object] = {}  # by URN: what the last diff was about
 
+    # ---- what a program declares
+
     def declare(self, identity: Identifier, urn: str) -> str:
         """Note that a resource declares `identity`, and return the one that did so first."""
-        self._claim("declares", self._tenant, identity, urn)
-        return self.declarer(identity) or urn
+        self.note("declares", identity, urn)
+        return self.declarer(identity)
 
     def declarer(self, identity: Identifier) -> str:
         """Return the resource that declares `identity` in this run, or ""."""
-        return next(iter(self._claims("declares", self._tenant, identity)), "")
+        return next(iter(self.notes("declares", identity)), "")
 
     def declared(self) -> list[str]:
         """Return what is declared in this run so far."""
         rows = self.database.rows(
-            "SELECT DISTINCT subject FROM claims WHERE run LIKE ? AND account = ? AND claim = 'declares'",
+            "SELECT DISTINCT identity FROM claims WHERE run LIKE ? AND account = ? AND claim = 'declares'",
             self.database.processes, self._tenant,
         )  # fmt: skip
-        return [str(subject) for (subject,) in rows]
+        return [str(identity) for (identity,) in rows]
 
-    def note(self, what: str, identity: Identifier, text: str) -> None:
+    def note(self, what: str, identity: Identifier, text: str = "") -> None:
         """Note something of the registration that is, or may be, declared in this run under `identity`."""
-        self._claim(what, self._tenant, identity, text)
+        self._claim(what, self._tenant, Holding(identity), text)
 
     def notes(self, what: str, identity: Identifier) -> list[str]:
         """Return what was noted, the last at the end."""
-        return self._claims(what, self._tenant, identity)
+        return [text for text, *_ in self._claims(what, self._tenant, Holding(identity))]
 
-    def hold(self, registration: Holding) -> None:
-        """Note that an object of the state stands for the registration from now on."""
-        self._claim("holds", self._account, registration.key, str(registration.made))
-        self._claim("holds the name", self._account, registration.identity, str(registration.made))
+    # ---- what an object of the state stands for
+
+    def hold(self, urn: str, registration: Holding) -> None:
+        """Note that an object of a resource stands for the registration from now on."""
+        self._claim("holds", self._account, registration, urn)
 
     def is_held(self, registration: Holding) -> bool:
-        """Whether an object of the state that was seen in this run stands for the registration.
+        """Whether an object of the state that was seen in this run stands for the registration."""
+        return bool(self._claimants("holds", registration))
 
-        Where one of the two knows no number, identity and time decide.
+    def is_released(self, registration: Holding) -> bool:
+        """Whether an object gives the registration up in this run, and no other has taken it over."""
+        return bool(self._claimants("releases", registration)) and not self.is_held(registration)
+
+    def is_seen(self, registration: Holding) -> bool:
+        """Whether an object of the state that was seen in this run stands, or stood, for the registration."""
+        return self.is_held(registration) or self.is_released(registration)
+
+    def is_made(self, urn: str, registration: Holding) -> bool:
+        """Whether an object of the resource stands for the very registration: one API may have two addresses."""
+        rows = self.database.rows(
+            "SELECT number, created_at FROM claims "
+            "WHERE run LIKE ? AND claim = 'holds' AND identity = ? AND text = ?",
+            self.database.processes, str(registration.identity), urn,
+        )  # fmt: skip
+        return any(registration.is_very_same(Holding(registration.identity, *row)) for row in rows)
+
+    def may_stay(self, registration: Holding) -> bool:
+        """Whether a resource whose create failed may stand for the registration as well, by an object that stays.
+
+        A forced replacement asks for no diff, so nobody has seen that object.
         """
-        if registration.number is None:
-            return self._is_claimed("holds the name", registration.identity, registration)
-        subjects = (registration.key, registration.identity)
-        return any(self._is_claimed("holds", subject, registration) for subject in subjects)
+        return bool(self.notes("fails", registration.identity)) and not self.is_released(registration)
 
-    # ---- what a diff says
+    # ---- what becomes of it
 
     def stay(self, urn: str, registration: Holding, state: Properties, *, is_updated: bool = False) -> None:
-        """Note that an object of a resource stands for the registration from now on, unless it is replaced."""
-        self.hold(registration)
-        fate = _Fate.IS_UPDATED if is_updated else _Fate.STAYS
-        self._objects[urn] = _Object(registration, state, fate)
+        """Note that a resource's object stands for the registration from now on, unless it is replaced."""
+        self.hold(urn, registration)
+        self._objects[urn] = _Object(registration, state, stays=not is_updated)
 
     def give_up(self, urn: str, registration: Holding, state: Properties) -> None:
         """Note that an object gives the registration up: another resource of this run may take it over."""
-        self._claim("releases", self._account, registration.key, str(registration.made))
-        self._objects[urn] = _Object(registration, state, _Fate.GOES)
+        self._claim("releases", self._account, registration, urn)
+        self._objects[urn] = _Object(registration, state, stays=False)
 
     def staying(self, registration: Holding) -> tuple[str, Properties]:
         """Return the resource whose object stays for the registration as it is, and its state; or nothing."""
-        for urn, it in [*self._objects.items()]:
-            held = it.registration
-            is_meant = held.identity == registration.identity and held.is_same(registration)
-            if it.fate is _Fate.STAYS and is_meant:
+        for urn in self._claimants("holds", registration):
+            if (it := self._objects.get(urn)) and it.stays:
                 return urn, it.state
         return "", {}
 
     def check(self, urn: str, *, is_new: bool) -> None:
         """Note that the engine checks a resource: anew where it replaces what a diff found to stay."""
         (self._new.add if is_new else self._new.discard)(urn)
-        it = self._objects.get(urn)
-        if is_new and it and it.fate is not _Fate.GOES:
-            self.drop(it.registration)
-            self._objects[urn] = replace(it, fate=_Fate.GOES)
+        if is_new and (it := self._objects.get(urn)):
+            self._drop(urn, it.registration.identity)
+            self._objects[urn] = replace(it, stays=False)
 
     def is_new(self, urn: str) -> bool:
         """Whether the resource is about to be made: no diff is about it.
@@ -122,7 +130,7 @@ class RunOwnership:
         return urn in self._new
 
     @contextmanager
-    def changing(self, urn: str) -> Iterator[None]:
+    def changing(self, urn: str, *, makes: Identifier | None = None) -> Iterator[None]:
         """Let the object of a resource stay as it is where its update, or the create of its replacement, fails.
 
         With --continue-on-error the engine goes on to the deletes.
@@ -130,66 +138,41 @@ class RunOwnership:
         try:
             yield
         except EnkryptError:
+            if makes:
+                self.note("fails", makes)
+                self._drop(urn, makes)
             if it := self._objects.get(urn):
                 self.stay(urn, it.registration, it.state)
             raise
 
     def forget(self, state: Properties) -> None:
-        """Note that the engine deletes the object of a state: what was given up no longer stays, whatever fails."""
+        """Note that the engine deletes the object of a state: it no longer stays, whatever fails."""
         for urn, it in [*self._objects.items()]:
-            if it.fate is _Fate.GOES and it.state == state:
+            if it.state == state:
                 self._objects.pop(urn, None)
 
-    # ---- what a create says
+    # ---- the claims, of this process and of the others of the run
 
-    def fail(self, identity: Identifier) -> None:
-        """Note that a create failed: with --continue-on-error the engine goes on to the deletes."""
-        self.note("fails", identity, "")
+    def _claim(self, claim: str, account: str, registration: Holding, text: str) -> None:
+        told = str(registration.identity), registration.number, registration.created_at
+        process = self.database.process
+        self.database.write("INSERT INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)", process, account, claim, *told, text)
 
-    def may_stay(self, registration: Holding) -> bool:
-        """Whether a resource whose create failed may stand for the registration as well, by an object that stays.
+    def _claimants(self, claim: str, registration: Holding) -> list[str]:
+        """Return the resources that claim the registration. A response may leave out what another one told."""
+        claims = self._claims(claim, self._account, registration)
+        return [urn for urn, *told in claims if registration.is_same(Holding(registration.identity, *told))]
 
-        A forced replacement asks for no diff, so nobody has seen that object.
-        """
-        return bool(self.notes("fails", registration.identity)) and not self.is_released(registration)
+    def _claims(self, claim: str, account: str, registration: Holding) -> list[tuple[Any, ...]]:
+        return self.database.rows(
+            "SELECT text, number, created_at FROM claims "
+            "WHERE run LIKE ? AND account = ? AND claim = ? AND (identity = ? OR number = ?) ORDER BY rowid",
+            self.database.processes, account, claim, str(registration.identity), registration.number,
+        )  # fmt: skip
 
-    def make(self, urn: str, registration: Holding) -> None:
-        """Note that a create of the resource ended with the registration, whatever its account is called."""
-        self._claim("makes", urn, registration.key, str(registration.made))
-
-    def is_made(self, urn: str, registration: Holding) -> bool:
-        """Whether a create of the resource ended with the very registration: one API may have two addresses."""
-        times = self._claims("makes", urn, registration.key)
-        return any(float(time) == registration.made > -math.inf for time in times)
-
-    def drop(self, registration: Holding) -> None:
-        """Note that no object stands for the registration any more: the engine deletes the one that was seen."""
+    def _drop(self, urn: str, identity: Identifier) -> None:
+        """Note that no object of the resource stands for what is registered under an identity."""
         self.database.write(
-            "DELETE FROM claims WHERE run LIKE ? AND account = ? AND claim LIKE 'holds%' AND subject IN (?, ?)",
-            self.database.processes, self._account, registration.key, str(registration.identity),
+            "DELETE FROM claims WHERE run LIKE ? AND account = ? AND claim = 'holds' AND text = ? AND identity = ?",
+            self.database.processes, self._account, urn, str(identity),
         )  # fmt: skip
-
-    def is_released(self, registration: Holding) -> bool:
-        """Whether an object gives the registration up in this run, and no other has taken it over."""
-        return self._is_claimed("releases", registration.key, registration) and not self.is_held(registration)
-
-    def is_seen(self, registration: Holding) -> bool:
-        """Whether an object of the state that was seen in this run stands, or stood, for the registration."""
-        return self.is_held(registration) or self._is_claimed("releases", registration.key, registration)
-
-    def _is_claimed(self, claim: str, subject: object, registration: Holding) -> bool:
-        times = self._claims(claim, self._account, subject)
-        return any(is_same_time(registration.made, float(time)) for time in times)  # the number may be another key's
-
-    def _claim(self, claim: str, account: str, subject: object, value: str) -> None:
-        self.database.write(
-            "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, ?, ?)",
-            self.database.process, account, claim, str(subject), value,
-        )  # fmt: skip
-
-    def _claims(self, claim: str, account: str, subject: object) -> list[str]:
-        rows = self.database.rows(
-            "SELECT value FROM claims WHERE run LIKE ? AND account = ? AND claim = ? AND subject = ? ORDER BY rowid",
-            self.database.processes, account, claim, str(subject),
-        )  # fmt: skip
-        return [str(value) for (value,) in rows]

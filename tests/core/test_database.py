@@ -74,7 +74,7 @@ def test_the_claims_of_processes_that_have_ended_are_forgotten(file: Path) -> No
     runs = ["no run", "a run 4194304:1.00", f"a run {me.pid}:1.00", f"{alive} 4194304:1.00", f"a run {alive}"]
     database = Database(file, run="a run")
     for run in runs:
-        database.write("INSERT INTO claims VALUES (?, 'https://h', 'holds', '7', 'urn')", run)
+        database.write("INSERT INTO claims VALUES (?, 'https://h', 'holds', 'x/1', 7, '', 'urn')", run)
     assert Database(file, run="a run").rows("SELECT run FROM claims") == [(runs[-1],)]
     assert database.process == runs[-1]
 

@@ -128,15 +128,10 @@ class Controller:
     def _differences(self, request: Request, held: Holding, *, is_sent: bool) -> list[Change]:
         state, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
         changes = differences.changes(state, inputs, self._kind)
-        if not is_sent or not self._is_unconfirmed(request, held) or DiffResult(changes).replaces:
+        if not is_sent or self.registrations.confirm(held, request.state) or DiffResult(changes).replaces:
             return changes
         self._report_once(f"{held.identity}: the last update was not confirmed: `pulumi up` sends it again")
         return changes or [Change(self._kind.nested or self._kind.whole_with[0], Rule.UPDATE)]
-
-    def _is_unconfirmed(self, request: Request, held: Holding) -> bool:
-        """Whether the API may hold something else than the state, because of what this machine sent."""
-        self.registrations.confirm(held, request.state)
-        return self.registrations.journal.is_pending(held.key)
 
     def _deleted(self, held: Holding) -> list[Change]:
         """Return the change of a registration that an interrupted command deleted, and the state still holds."""
@@ -229,7 +224,7 @@ class Controller:
             held = self._holding(request)
             old, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
             changes = differences.changes(old, inputs, self._kind)
-            if changes and not differences.told(changes) and not self._is_unconfirmed(request, held):
+            if changes and not differences.told(changes) and self.registrations.confirm(held, request.state):
                 return Registered(request.id, self._state(inputs, self._computed(request.state)))
             verify = bool(inputs.get("verify_health")) and self._may_be_unreachable(changes)
             undo_to, urn = None if request.keeps_unhealthy else old, self._urn(request, held.identity)

@@ -18,7 +18,7 @@ from ..kinds.kind import Kind, Live, Properties, at
 from ..kinds.secrets import is_masked
 from . import diff as differences
 from .holding import Holding, shown
-from .journal import Sending
+from .journal import Entry, Sending
 from .registrations import Registrations
 
 CLOCK_SLACK: Final = 5.0
@@ -70,7 +70,7 @@ class Create:
             problem = self._registrations.verify(self._inputs, live, undo)
         made = Holding.of(live)
         before = Holding.of(self._found) if self._found else None
-        self._journal.finish(self._urn, before, made, self._registrations.checksum(self._inputs))
+        self._journal.finish(self._urn, self._sending, before, made, self._registrations.checksum(self._inputs))
         self._registrations.run.hold(self._urn, made)
         return live, problem
 
@@ -95,7 +95,7 @@ class Create:
 
     def _note(self, live: Live) -> None:
         """Note which registration it is, before the create has returned."""
-        self._journal.begin(self._urn, self._identity, Holding.of(live).key)
+        self._journal.put(self._urn, self._identity, Entry(Holding.of(live).key, self._sending.began))
 
     def _take_back(self, live: Live) -> str:
         """Undo the create, and return how."""

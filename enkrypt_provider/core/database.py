@@ -18,11 +18,10 @@ import psutil
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS journal (
-    account TEXT, place TEXT, urn TEXT, identity TEXT, number TEXT, began REAL, checksum TEXT, updated_at TEXT,
+    account TEXT, place TEXT, urn TEXT, identity TEXT, number TEXT, began REAL, checksum TEXT, written REAL,
     PRIMARY KEY (account, place, urn, identity)
 );
 CREATE INDEX IF NOT EXISTS journal_number ON journal (account, number);
-CREATE TABLE IF NOT EXISTS deletions (account TEXT, number TEXT, began REAL, PRIMARY KEY (account, number));
 CREATE TABLE IF NOT EXISTS claims (
     run TEXT, account TEXT, claim TEXT, identity TEXT, number INTEGER, created_at TEXT, text TEXT
 );
@@ -138,6 +137,5 @@ def _connected(where: Path | str) -> sqlite3.Connection:
 def _check_format(connection: sqlite3.Connection) -> None:
     """Raise `DatabaseError` where the file has tables of another version."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables and version != _FORMAT:
+    if version not in (0, _FORMAT):
         raise sqlite3.DatabaseError(f"the tables are of version {version}")

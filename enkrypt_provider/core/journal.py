@@ -6,7 +6,6 @@ the response is lost for good, an entry here tells the next run what was sent.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,13 +27,13 @@ class Entry:
 
     `key` is that of the registration (`Holding.key`), or "" where no response told it. `began` is in seconds since
     1970 by this machine's clock. `checksum` is that of what was sent, None until a response said that it was done;
-    `updated_at` is the API's time of it, "" where that tells nothing.
+    `written` is the API's time of it, in seconds since 1970, None where that tells nothing.
     """
 
     key: str
     began: float
     checksum: str | None = None
-    updated_at: str = ""
+    written: float | None = None
 
 
 @dataclass
@@ -60,45 +59,20 @@ class Journal:
         self._database = database
         self._account = account
         self._place = place
-        self._deleted_from = f"{account} {place}"
         self._now = now
 
-    def entry(self, urn: str, identity: Identifier) -> Entry | None:
+    # ---- by resource and identity
+
+    def entry(self, urn: str, identity: Identifier | str) -> Entry | None:
         """Return what a resource sent to an identity."""
-        rows = self._database.rows(f"SELECT number, began, checksum, updated_at {_OWN}", *self._own(urn, identity))
+        rows = self._database.rows(f"SELECT number, began, checksum, written {_OWN}", *self._own(urn, identity))
         return Entry(*rows[0]) if rows else None
 
-    def begin(self, urn: str, identity: Identifier, key: str = "") -> float:
-        """Note what is about to be sent, and return since when: what an earlier attempt noted is kept."""
-        before = self.entry(urn, identity) or Entry("", self._now())
-        self.put(urn, identity, Entry(key or before.key, before.began))
-        return before.began
-
-    @contextmanager
-    def sending(self, urn: str, identity: Identifier, key: str = "") -> Iterator[Sending]:
-        """Note what is about to be sent. What was noted before is put back where that fails beyond doubt."""
-        before = self.entry(urn, identity)
-        sending = Sending(before, self.begin(urn, identity, key))
-        try:
-            yield sending
-        except EnkryptError:
-            if not sending.in_doubt:
-                self.put(urn, identity, before)
-            raise
-
-    def finish(self, urn: str, before: Holding | None, written: Holding, checksum: str) -> None:
-        """Note the response, which overwrites whatever was noted of the registration, until a state shows it."""
-        is_told = before is None or before.updated_at != written.updated_at
-        began = self.begin(urn, written.identity)
-        self.forget(written.key)
-        self.put(urn, written.identity, Entry(written.key, began, checksum, written.updated_at if is_told else ""))
-        self._database.write(f"DELETE {_DELETION}", self._deleted_from, written.key)
-
-    def put(self, urn: str, identity: Identifier, entry: Entry | None) -> None:
+    def put(self, urn: str, identity: Identifier | str, entry: Entry | None) -> None:
         """Put an entry in the place of the one that is there; None removes it."""
         own = self._own(urn, identity)
         if urn and entry:
-            self._database.write(_PUT, *own, entry.key, entry.began, entry.checksum, entry.updated_at)
+            self._database.write(_PUT, *own, entry.key, entry.began, entry.checksum, entry.written)
         else:
             self._database.write(f"DELETE {_OWN}", *own)
 
@@ -110,32 +84,29 @@ class Journal:
         )
         return [str(other) for (other,) in rows]
 
-    def forget(self, key: str) -> None:
-        """Forget every entry of a registration: it is gone, or was just written as a whole."""
-        self._database.write(f"DELETE {_OF}", self._account, key)
+    @contextmanager
+    def sending(self, urn: str, identity: Identifier, key: str = "") -> Iterator[Sending]:
+        """Note what is about to be sent. What was noted before is put back where that fails beyond doubt."""
+        before = self.entry(urn, identity)
+        known = before or Entry("", self._now())
+        self.put(urn, identity, Entry(key or known.key, known.began))
+        sending = Sending(before, known.began)
+        try:
+            yield sending
+        except EnkryptError:
+            if not sending.in_doubt:
+                self.put(urn, identity, before)
+            raise
 
-    def begin_deletion(self, key: str) -> None:
-        """Note that a registration is about to be deleted."""
-        now = self._now()
-        self._database.write("DELETE FROM deletions WHERE began < ?", now - DELETIONS_KEPT)
-        self._database.write("INSERT OR REPLACE INTO deletions VALUES (?, ?, ?)", self._deleted_from, key, now)
+    def finish(self, urn: str, sending: Sending, before: Holding | None, written: Holding, checksum: str) -> None:
+        """Note the response, which overwrites whatever was noted of the registration, until a state shows it."""
+        is_told = before is None or before.updated_at != written.updated_at
+        time = seconds(written.updated_at) if is_told else None
+        self.forget(written.key)
+        self.put(urn, written.identity, Entry(written.key, sending.began, checksum, time))
+        self.put(_DELETION, written.key, None)
 
-    def began_deletion(self, key: str) -> bool:
-        """Whether this machine sent a deletion of the registration."""
-        return bool(self._database.rows(f"SELECT began {_DELETION}", self._deleted_from, key))
-
-    def confirm(self, held: Holding, checksum: Callable[[], str]) -> None:
-        """Forget the entries that a state shows: it holds just what was sent, or is of the time of it or later."""
-        entries = f"SELECT place, urn, identity, checksum, updated_at {_OF} AND checksum IS NOT NULL"
-        for *whose, sent, updated_at in self._database.rows(entries, self._account, held.key):
-            if -math.inf < seconds(updated_at) <= seconds(held.updated_at) or sent == checksum():
-                self._database.write(f"DELETE {_OWN}", self._account, *whose)
-
-    def keep(self, key: str) -> None:
-        """Let no later time confirm what was noted so far: a refresh sees the time of a write, but not its keys."""
-        self._database.write(
-            "UPDATE journal SET updated_at = '' WHERE account = ? AND number = ?", self._account, key
-        )
+    # ---- by registration
 
     def is_pending(self, key: str) -> bool:
         """Whether something was sent to the registration that no state has shown yet."""
@@ -143,14 +114,38 @@ class Journal:
 
     def is_of_another(self, urn: str, key: str) -> bool:
         """Whether another resource of this machine wrote the registration, and no state has shown that yet."""
-        writers = self._database.rows(f"SELECT place, urn {_OF}", self._account, key)
-        return any(writer != (self._place, urn) for writer in writers)
+        others = f"SELECT urn {_OF} AND NOT (place = ? AND urn = ?)"
+        return bool(self._database.rows(others, self._account, key, self._place, urn))
 
-    def _own(self, urn: str, identity: Identifier) -> tuple[str, str, str, str]:
+    def forget(self, key: str) -> None:
+        """Forget every entry of a registration: it is gone, or was just written as a whole."""
+        self._database.write(f"DELETE {_OF}", self._account, key)
+
+    def confirm(self, held: Holding, checksum: str) -> None:
+        """Forget the entries that a state shows: it holds just what was sent, or is of the time of it or later."""
+        shown = f"DELETE {_OF} AND (checksum = ? OR written BETWEEN 0 AND ?)"
+        self._database.write(shown, self._account, held.key, checksum, seconds(held.updated_at))
+
+    def keep(self, key: str) -> None:
+        """Let no later time confirm what was noted so far: a refresh sees the time of a write, but not its keys."""
+        self._database.write("UPDATE journal SET written = NULL WHERE account = ? AND number = ?", self._account, key)
+
+    def begin_deletion(self, key: str) -> None:
+        """Note that a registration is about to be deleted."""
+        now = self._now()
+        self._database.write("DELETE FROM journal WHERE urn = ? AND began < ?", _DELETION, now - DELETIONS_KEPT)
+        self.put(_DELETION, key, Entry("", now))
+
+    def began_deletion(self, key: str) -> bool:
+        """Whether this machine sent a deletion of the registration."""
+        return self.entry(_DELETION, key) is not None
+
+    def _own(self, urn: str, identity: Identifier | str) -> tuple[str, str, str, str]:
         return self._account, self._place, urn, str(identity)
 
 
+_DELETION: Final = "a deletion"
+"""Stands for the URN: not every engine names the resource whose object it deletes."""
 _OWN: Final = "FROM journal WHERE account = ? AND place = ? AND urn = ? AND identity = ?"
 _OF: Final = "FROM journal WHERE account = ? AND number = ?"
-_DELETION: Final = "FROM deletions WHERE account = ? AND number = ?"
 _PUT: Final = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

@@ -54,7 +54,7 @@ class Registrations:
         is_another(held, live)  # since the list of a minute ago
         undo = None if undo_to is None else lambda: self._set_back(held, undo_to)
         problem = self.verify(inputs, live, undo) if verify else ""
-        self.journal.finish(urn, held, Holding.of(live), self.checksum(inputs))
+        self.journal.finish(urn, sending, held, Holding.of(live), self.checksum(inputs))
         return live, problem
 
     def _set_back(self, held: Holding, old: Properties) -> str:
@@ -135,9 +135,11 @@ class Registrations:
 
     # ---- what creates, updates and deletes have in common
 
-    def confirm(self, held: Holding, state: Properties) -> None:
-        """Forget what was noted of writes that a state shows."""
-        self.journal.confirm(held, lambda: self.checksum(codec.from_state(self.kind, state)))
+    def confirm(self, held: Holding, state: Properties) -> bool:
+        """Forget what was noted of writes that a state shows. Return whether the API can hold nothing else by now."""
+        if self.journal.is_pending(held.key):
+            self.journal.confirm(held, self.checksum(codec.from_state(self.kind, state)))
+        return not self.journal.is_pending(held.key)
 
     def checksum(self, inputs: Properties) -> str:
         """Return what tells one body from another, and is too short to guess a key by."""

@@ -14,7 +14,7 @@ import pytest
 
 from enkrypt_provider.core.database import Database, default_path, this_run
 
-NOTED = "INSERT OR REPLACE INTO journal VALUES ('https://h', '', 'urn', 'x/1', '7', 1.0, NULL, '')"
+NOTED = "INSERT OR REPLACE INTO journal VALUES ('https://h', '', 'urn', 'x/1', '7', 1.0, NULL, NULL)"
 
 
 def rows(database: Database) -> int:
@@ -141,6 +141,7 @@ def test_a_file_of_another_version_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "provider.sqlite"
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE journal (urn TEXT)")
+        connection.execute("PRAGMA user_version = 2")
     connection.close()
     database = Database(path, run="r")
     database.write(NOTED)

@@ -6,7 +6,7 @@ Where the API refuses it, or its response is lost, what stands under the identit
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
@@ -14,7 +14,7 @@ from ..api import operation
 from ..api.client import VISIBILITY_WAITS
 from ..errors import EnkryptError, ModelExists, RequestRejected
 from ..kinds import codec
-from ..kinds.kind import Kind, Live, Properties, at
+from ..kinds.kind import Live, Properties, at
 from ..kinds.secrets import is_masked
 from . import diff as differences
 from .holding import Holding, shown
@@ -52,7 +52,7 @@ class Create:
         self._urn: Final = urn
         self._inputs: Final = inputs
         self._sending = Sending(None, 0.0)
-        self._found: Live | None = None
+        self._found: Holding | None = None
         self._claim: Claim | None = None
         self._replaced: Properties | None = None
 
@@ -68,9 +68,8 @@ class Create:
             self._note(live)
             undo = None if keeps_unhealthy else lambda: self._take_back(live)
             problem = self._registrations.verify(self._inputs, live, undo)
-        made = Holding.of(live)
-        before = Holding.of(self._found) if self._found else None
-        self._journal.finish(self._urn, self._sending, before, made, self._registrations.checksum(self._inputs))
+        made, checksum = Holding.of(live), self._registrations.checksum(self._inputs)
+        self._journal.finish(self._urn, self._sending, self._found, made, checksum)
         self._registrations.run.hold(self._urn, made)
         return live, problem
 
@@ -118,15 +117,15 @@ class Create:
 
     def _send(self) -> Live:
         try:
-            return self._post(self._look_up)
+            return self._post()
         except RequestRejected as error:
             if self._found or error.status not in _MAY_BE_TAKEN:
                 raise
             return self._refused(error)
 
-    def _post(self, look_up: Callable[[], Live | None] = lambda: None) -> Live:
+    def _post(self) -> Live:
         body = codec.body(self._kind, self._inputs, self._client.settings.dialect)
-        return self._client.add(self._kind, body, self._identity, look_up, self._sending.doubt)
+        return self._client.add(self._kind, body, self._identity, self._look_up, self._sending.doubt)
 
     def _look_up(self) -> Live | None:
         """After a lost response: return what is registered, where it is ours; None where nothing is."""
@@ -152,14 +151,13 @@ class Create:
         )
 
     def _take_over(self, live: Live) -> Live:
-        self._found = live
-        self._claim = self._why_ours(live)
+        self._found = found = Holding.of(live)
+        self._claim = self._why_ours(live, found)
         if self._claim is not Claim.SENT:
             self._sending.in_doubt = False  # the create itself made nothing
-        if self._claim is None:
-            raise ModelExists(_taken(self._kind, self._inputs, live), status=409)
-        if self._claim is not Claim.SENT:
-            if self._is_freed(Holding.of(live)):
+            if self._claim is None:
+                raise ModelExists(self._taken(live), status=409)
+            if self._is_freed(found):
                 self._claim = None
                 return self._post()
             live = self._overwrite(live)
@@ -181,12 +179,11 @@ class Create:
         self._note(live)
         return self._registrations.modify(self._identity, self._inputs, self._sending.doubt)
 
-    def _why_ours(self, live: Live) -> Claim | None:
-        found = Holding.of(live)
+    def _why_ours(self, live: Live, found: Holding) -> Claim | None:
         known = self._sending.before.key if self._sending.before else None
         if known == str(found.number):
             return Claim.MADE
-        if (self._sending.in_doubt or known in ("", found.key)) and self._is_what_we_sent(live):
+        if (self._sending.in_doubt or known in ("", found.key)) and self._is_what_we_sent(live, found):
             return Claim.MADE if self._sending.before else Claim.SENT
         if self._inputs.get("adopt_existing"):
             return Claim.ADOPTED
@@ -200,34 +197,34 @@ class Create:
                 return True
         return False
 
-    def _is_what_we_sent(self, live: Live) -> bool:
+    def _is_what_we_sent(self, live: Live, found: Holding) -> bool:
         """Identical, made since we began, and not known as another resource's."""
-        found = Holding.of(live)
         return (
-            not differences.differing(self._inputs, live, self._kind)
-            and not _has_other_keys(self._inputs, live)
+            not self._differing(live)
             # Both by the API's clock: this machine's may be wrong.
             and found.made >= self._sending.began + self._client.clock_offset - CLOCK_SLACK
             and not self._journal.is_of_another(self._urn, found.key)
             and not self._registrations.run.is_held(found)
         )
 
+    def _differing(self, live: Live) -> list[str]:
+        """The paths in which what is there differs from what is declared, and its keys, where the API shows them."""
+        shown, declared = _keys(live.inputs), _keys(self._inputs)
+        has_other_keys = shown and shown != declared and not any(map(is_masked, shown))
+        paths = differences.differing(self._inputs, live, self._kind)
+        return [*paths, "model_config.apikeys"] if has_other_keys else paths
 
-def _taken(kind: Kind, inputs: Properties, live: Live) -> str:
-    fields = differences.differing(inputs, live, kind) + ["model_config.apikeys"] * _has_other_keys(inputs, live)
-    differs = f"it differs in {', '.join(fields[:8])}{' …' * (len(fields) > 8)}" if fields else "it looks the same"
-    return (
-        f"{live.identity} is registered already ({shown(live)}), and nothing shows that this resource made it; "
-        f"{differs}. Fix: to take it over, adopt_existing=True; to have both, another {kind.distinction}; if the "
-        "resource had another name or parent before, the resource option aliases=[…]; if this is a --replace, the "
-        "resource option delete_before_replace=True"
-    )
-
-
-def _has_other_keys(inputs: Properties, live: Live) -> bool:
-    """Whether the API shows the model's keys in the clear, and they are not those of `inputs`."""
-    keys = _keys(live.inputs)
-    return bool(keys) and not any(map(is_masked, keys)) and keys != _keys(inputs)
+    def _taken(self, live: Live) -> str:
+        fields = self._differing(live)
+        differs = (
+            f"it differs in {', '.join(fields[:8])}{' …' * (len(fields) > 8)}" if fields else "it looks the same"
+        )
+        return (
+            f"{live.identity} is registered already ({shown(live)}), and nothing shows that this resource made it; "
+            f"{differs}. Fix: to take it over, adopt_existing=True; to have both, another {self._kind.distinction}; "
+            "if the resource had another name or parent before, the resource option aliases=[…]; if this is a "
+            "--replace, the resource option delete_before_replace=True"
+        )
 
 
 def _keys(inputs: Properties) -> list[str]:

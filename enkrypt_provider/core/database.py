@@ -51,24 +51,21 @@ class Database:
         self._connections = [*([file] if file else []), _connected(":memory:")]
         self._forget_past_runs()
 
-    def write(self, statement: str, *values: Any) -> None:
-        """Run a statement that changes something. With a full disk or a locked file only this process knows of it."""
-        for connection in self._connections:
-            with self._lock, contextlib.suppress(sqlite3.Error):
-                connection.execute(statement, values)
+    def execute(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Run a statement, and return its rows, those of the file first.
 
-    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Return the rows of a query, those of the file first; without it, those of this process."""
+        With a full disk or a locked file what is written is known to this process alone.
+        """
         found: list[tuple[Any, ...]] = []
         for connection in self._connections:
             with self._lock, contextlib.suppress(sqlite3.Error):
-                found += connection.execute(query, values).fetchall()
+                found += connection.execute(statement, values).fetchall()
         return list(dict.fromkeys(found))
 
     def _forget_past_runs(self) -> None:
-        for (run,) in self.rows("SELECT DISTINCT run FROM claims"):
+        for (run,) in self.execute("SELECT DISTINCT run FROM claims"):
             if not _is_alive(run.rpartition(" ")[2]):
-                self.write("DELETE FROM claims WHERE run = ?", run)
+                self.execute("DELETE FROM claims WHERE run = ?", run)
 
 
 @functools.cache

@@ -42,17 +42,20 @@ class Holding:
 
     def is_same(self, other: Holding) -> bool:
         """Whether both are one registration: nothing that both tell differs. Two projects may both have number 1."""
-        is_numbered = self.number is not None and other.number is not None
-        return not (is_numbered and self.number != other.number) and is_same_time(self.made, other.made)
+        are_numbered = self.number is not None and other.number is not None
+        are_timed = math.isfinite(self.made) and math.isfinite(other.made)
+        is_other = (are_numbered and self.number != other.number) or (
+            are_timed and abs(self.made - other.made) >= 1.0
+        )
+        return not is_other
+
+    def is_of(self, live: Live | None) -> bool:
+        """Whether a response is of this registration."""
+        return live is not None and self.is_same(Holding.of(live))
 
     def is_very_same(self, other: Holding) -> bool:
         """Whether number and time both say so: two accounts may both have a number 1."""
         return self.number == other.number and self.made == other.made > -math.inf
-
-
-def is_same_time(one: float, other: float) -> bool:
-    """Whether two times of the API may be one; where one is not known, they may."""
-    return not (math.isfinite(one) and math.isfinite(other)) or abs(one - other) < 1.0
 
 
 def seconds(time: object) -> float:

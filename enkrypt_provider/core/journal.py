@@ -53,32 +53,30 @@ class Journal:
     """The entries of one account. `place` tells apart stacks of one name, and the keys of one endpoint. A resource
     without a URN has none."""
 
-    def __init__(
-        self, database: Database, account: str, place: str = "", now: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, database: Database, account: str, place: str) -> None:
         self._database = database
         self._account = account
         self._place = place
-        self._now = now
+        self._now: Callable[[], float] = time.time
 
     # ---- by resource and identity
 
     def entry(self, urn: str, identity: Identifier | str) -> Entry | None:
         """Return what a resource sent to an identity."""
-        rows = self._database.rows(f"SELECT number, began, checksum, written {_OWN}", *self._own(urn, identity))
+        rows = self._database.execute(f"SELECT number, began, checksum, written {_OWN}", *self._own(urn, identity))
         return Entry(*rows[0]) if rows else None
 
     def put(self, urn: str, identity: Identifier | str, entry: Entry | None) -> None:
         """Put an entry in the place of the one that is there; None removes it."""
         own = self._own(urn, identity)
         if urn and entry:
-            self._database.write(_PUT, *own, entry.key, entry.began, entry.checksum, entry.written)
+            self._database.execute(_PUT, *own, entry.key, entry.began, entry.checksum, entry.written)
         else:
-            self._database.write(f"DELETE {_OWN}", *own)
+            self._database.execute(f"DELETE {_OWN}", *own)
 
     def others(self, urn: str, identity: Identifier) -> list[str]:
         """Return the ids of the other identities to which a resource sent something."""
-        rows = self._database.rows(
+        rows = self._database.execute(
             "SELECT identity FROM journal WHERE account = ? AND place = ? AND urn = ? AND identity != ?",
             *self._own(urn, identity),
         )
@@ -101,39 +99,41 @@ class Journal:
     def finish(self, urn: str, sending: Sending, before: Holding | None, written: Holding, checksum: str) -> None:
         """Note the response, which overwrites whatever was noted of the registration, until a state shows it."""
         is_told = before is None or before.updated_at != written.updated_at
-        time = seconds(written.updated_at) if is_told else None
+        written_at = seconds(written.updated_at) if is_told else None
         self.forget(written.key)
-        self.put(urn, written.identity, Entry(written.key, sending.began, checksum, time))
+        self.put(urn, written.identity, Entry(written.key, sending.began, checksum, written_at))
         self.put(_DELETION, written.key, None)
 
     # ---- by registration
 
     def is_pending(self, key: str) -> bool:
         """Whether something was sent to the registration that no state has shown yet."""
-        return bool(self._database.rows(f"SELECT urn {_OF}", self._account, key))
+        return bool(self._database.execute(f"SELECT urn {_OF}", self._account, key))
 
     def is_of_another(self, urn: str, key: str) -> bool:
         """Whether another resource of this machine wrote the registration, and no state has shown that yet."""
         others = f"SELECT urn {_OF} AND NOT (place = ? AND urn = ?)"
-        return bool(self._database.rows(others, self._account, key, self._place, urn))
+        return bool(self._database.execute(others, self._account, key, self._place, urn))
 
     def forget(self, key: str) -> None:
         """Forget every entry of a registration: it is gone, or was just written as a whole."""
-        self._database.write(f"DELETE {_OF}", self._account, key)
+        self._database.execute(f"DELETE {_OF}", self._account, key)
 
     def confirm(self, held: Holding, checksum: str) -> None:
         """Forget the entries that a state shows: it holds just what was sent, or is of the time of it or later."""
         shown = f"DELETE {_OF} AND (checksum = ? OR written BETWEEN 0 AND ?)"
-        self._database.write(shown, self._account, held.key, checksum, seconds(held.updated_at))
+        self._database.execute(shown, self._account, held.key, checksum, seconds(held.updated_at))
 
     def keep(self, key: str) -> None:
         """Let no later time confirm what was noted so far: a refresh sees the time of a write, but not its keys."""
-        self._database.write("UPDATE journal SET written = NULL WHERE account = ? AND number = ?", self._account, key)
+        self._database.execute(
+            "UPDATE journal SET written = NULL WHERE account = ? AND number = ?", self._account, key
+        )
 
     def begin_deletion(self, key: str) -> None:
         """Note that a registration is about to be deleted."""
         now = self._now()
-        self._database.write("DELETE FROM journal WHERE urn = ? AND began < ?", _DELETION, now - DELETIONS_KEPT)
+        self._database.execute("DELETE FROM journal WHERE urn = ? AND began < ?", _DELETION, now - DELETIONS_KEPT)
         self.put(_DELETION, key, Entry("", now))
 
     def began_deletion(self, key: str) -> bool:

@@ -66,7 +66,7 @@ class Registrations:
         live = self._registered(held)
         if live is None:
             raise self._gone(held)
-        if not held.is_same(Holding.of(live)):
+        if not held.is_of(live):
             raise ModelNotFound(
                 f"{held.identity} was deleted and registered anew by somebody else ({_theirs(held, live)}): nothing "
                 "was changed. Run `pulumi refresh` to see theirs, then `pulumi up`",
@@ -76,8 +76,7 @@ class Registrations:
     def _registered(self, held: Holding) -> Live | None:
         """Return what is registered under the identity; what a list shows will do where it is what is held."""
         listed = self.snapshot.listed(held.identity)
-        is_held = listed is not None and held.is_same(Holding.of(listed))
-        return listed if is_held else self.client.find(self.kind, held.identity)
+        return listed if held.is_of(listed) else self.client.find(self.kind, held.identity)
 
     def _gone(self, held: Holding) -> ModelNotFound:
         return ModelNotFound(
@@ -94,7 +93,7 @@ class Registrations:
         Raise `DeletionProtected` where a resource whose create failed may stand for it as well.
         """
         live = self._registered(held)
-        if live is not None and not held.is_same(Holding.of(live)):
+        if live is not None and not held.is_of(live):
             if not self.run.is_held(Holding.of(live)):
                 line = f"{held.identity} was registered anew by somebody else ({_theirs(held, live)}): it is kept"
                 operation.report("warning", line)
@@ -120,18 +119,11 @@ class Registrations:
 
     def is_deleted(self, held: Holding) -> bool:
         """Whether this machine deleted what the state stands for, in a run that ended before the state said so."""
-        if not self.journal.began_deletion(held.key):
-            return False
-        live = self.snapshot.find(held.identity)
-        return live is None or not held.is_same(Holding.of(live))
+        return self.journal.began_deletion(held.key) and not held.is_of(self.snapshot.find(held.identity))
 
     def _is_shown(self, held: Holding) -> bool:
         """Whether the API shows the registration, also after a while."""
-        for wait in VISIBILITY_WAITS:
-            live = self.client.find(self.kind, held.identity, (wait,))
-            if live is None or not held.is_same(Holding.of(live)):
-                return False
-        return True
+        return all(held.is_of(self.client.find(self.kind, held.identity, (wait,))) for wait in VISIBILITY_WAITS)
 
     # ---- what creates, updates and deletes have in common
 
@@ -203,7 +195,7 @@ def report_kept(held: Holding) -> None:
 
 def is_another(held: Holding, live: Live) -> bool:
     """Whether what was read or written is not what the state stood for until now; say so."""
-    if is_other := not held.is_same(Holding.of(live)):
+    if is_other := not held.is_of(live):
         line = (
             f"{held.identity} is another registration by now ({_theirs(held, live)}): the state stands for that one"
         )

@@ -48,7 +48,7 @@ class RunOwnership:
 
     def declared(self) -> list[str]:
         """Return what is declared in this run so far."""
-        rows = self.database.rows(
+        rows = self.database.execute(
             "SELECT DISTINCT identity FROM claims WHERE run LIKE ? AND account = ? AND claim = 'declares'",
             self.database.processes, self._tenant,
         )  # fmt: skip
@@ -82,7 +82,7 @@ class RunOwnership:
 
     def is_made(self, urn: str, registration: Holding) -> bool:
         """Whether an object of the resource stands for the very registration: one API may have two addresses."""
-        rows = self.database.rows(
+        rows = self.database.execute(
             "SELECT number, created_at FROM claims "
             "WHERE run LIKE ? AND claim = 'holds' AND identity = ? AND text = ?",
             self.database.processes, str(registration.identity), urn,
@@ -156,7 +156,7 @@ class RunOwnership:
     def _claim(self, claim: str, account: str, registration: Holding, text: str) -> None:
         told = str(registration.identity), registration.number, registration.created_at
         process = self.database.process
-        self.database.write("INSERT INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)", process, account, claim, *told, text)
+        self.database.execute("INSERT INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)", process, account, claim, *told, text)
 
     def _claimants(self, claim: str, registration: Holding) -> list[str]:
         """Return the resources that claim the registration. A response may leave out what another one told."""
@@ -164,7 +164,7 @@ class RunOwnership:
         return [urn for urn, *told in claims if registration.is_same(Holding(registration.identity, *told))]
 
     def _claims(self, claim: str, account: str, registration: Holding) -> list[tuple[Any, ...]]:
-        return self.database.rows(
+        return self.database.execute(
             "SELECT text, number, created_at FROM claims "
             "WHERE run LIKE ? AND account = ? AND claim = ? AND (identity = ? OR number = ?) ORDER BY rowid",
             self.database.processes, account, claim, str(registration.identity), registration.number,
@@ -172,7 +172,7 @@ class RunOwnership:
 
     def _drop(self, urn: str, identity: Identifier) -> None:
         """Note that no object of the resource stands for what is registered under an identity."""
-        self.database.write(
+        self.database.execute(
             "DELETE FROM claims WHERE run LIKE ? AND account = ? AND claim = 'holds' AND text = ? AND identity = ?",
             self.database.processes, self._account, urn, str(identity),
         )  # fmt: skip

@@ -18,7 +18,7 @@ NOTED = "INSERT OR REPLACE INTO journal VALUES ('https://h', '', 'urn', 'x/1', '
 
 
 def rows(database: Database) -> int:
-    return len(database.rows("SELECT * FROM journal"))
+    return len(database.execute("SELECT * FROM journal"))
 
 
 @pytest.fixture
@@ -28,12 +28,12 @@ def file(tmp_path: Path) -> Path:
 
 def test_what_one_process_writes_another_reads(file: Path) -> None:
     one, other = Database(file, run="a run"), Database(file, run="a run")
-    one.write(NOTED)
+    one.execute(NOTED)
     assert rows(other) == 1
 
 
 def test_nobody_else_may_read_it(file: Path) -> None:
-    Database(file).write(NOTED)
+    Database(file).execute(NOTED)
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert {stat.S_IMODE(it.stat().st_mode) for it in file.parent.iterdir()} == {0o600}
 
@@ -43,14 +43,14 @@ def test_a_spoilt_file_is_replaced(file: Path, spoilt: bytes) -> None:
     """What it knew is lost; what comes after is not."""
     file.parent.mkdir()
     file.write_bytes(spoilt)
-    Database(file, run="a run").write(NOTED)
+    Database(file, run="a run").execute(NOTED)
     assert rows(Database(file, run="a run")) == 1
 
 
 def test_where_nothing_can_be_written_a_process_knows_itself(file: Path) -> None:
     file.parent.touch()
     database = Database(file, run="a run")
-    database.write(NOTED)
+    database.execute(NOTED)
     assert rows(database) == 1
     assert file.parent.read_bytes() == b""
 
@@ -59,12 +59,12 @@ def test_a_write_that_fails_is_no_error(file: Path) -> None:
     """With a full disk, or a file that another process locks for long, a process knows itself."""
     database = Database(file, run="a run")
     other = sqlite3.connect(file, isolation_level=None)
-    database.write("PRAGMA busy_timeout = 10")
+    database.execute("PRAGMA busy_timeout = 10")
     other.execute("BEGIN IMMEDIATE")
-    database.write(NOTED)
+    database.execute(NOTED)
     other.execute("ROLLBACK")
     assert (rows(database), rows(Database(file, run="a run"))) == (1, 0)
-    assert database.rows("SELECT * FROM no_such_table") == []
+    assert database.execute("SELECT * FROM no_such_table") == []
 
 
 def test_the_claims_of_processes_that_have_ended_are_forgotten(file: Path) -> None:
@@ -74,14 +74,14 @@ def test_the_claims_of_processes_that_have_ended_are_forgotten(file: Path) -> No
     runs = ["no run", "a run 4194304:1.00", f"a run {me.pid}:1.00", f"{alive} 4194304:1.00", f"a run {alive}"]
     database = Database(file, run="a run")
     for run in runs:
-        database.write("INSERT INTO claims VALUES (?, 'https://h', 'holds', 'x/1', 7, '', 'urn')", run)
-    assert Database(file, run="a run").rows("SELECT run FROM claims") == [(runs[-1],)]
+        database.execute("INSERT INTO claims VALUES (?, 'https://h', 'holds', 'x/1', 7, '', 'urn')", run)
+    assert Database(file, run="a run").execute("SELECT run FROM claims") == [(runs[-1],)]
     assert database.process == runs[-1]
 
 
 def test_the_file_lives_in_the_users_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    Database(run="a run").write(NOTED)
+    Database(run="a run").execute(NOTED)
     assert rows(Database(tmp_path / "enkrypt-provider" / "provider.sqlite", run="a run")) == 1
 
 
@@ -104,7 +104,7 @@ def test_without_a_home_a_process_knows_itself(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Path, "home", no_home)
     assert default_path() is None
     database = Database(run="a run")
-    database.write(NOTED)
+    database.execute(NOTED)
     assert rows(database) == 1
 
 
@@ -144,6 +144,6 @@ def test_a_file_of_another_version_is_replaced(tmp_path: Path) -> None:
         connection.execute("PRAGMA user_version = 2")
     connection.close()
     database = Database(path, run="r")
-    database.write(NOTED)
+    database.execute(NOTED)
     assert rows(database) == rows(Database(path, run="r")) == 1
-    assert database.rows("SELECT account FROM claims") == []
+    assert database.execute("SELECT account FROM claims") == []

@@ -16,7 +16,11 @@ from typing import Any, Final
 
 import psutil
 
-_TABLES: Final = """
+_NAME: Final = "provider-3.sqlite"
+"""With the version of the tables: two versions of this package know nothing of each other's notes."""
+_SETUP: Final = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;  -- after a power cut the last entries may be missing, and no more
 CREATE TABLE IF NOT EXISTS journal (
     account TEXT, place TEXT, urn TEXT, identity TEXT, number TEXT, began REAL, checksum TEXT, written REAL,
     PRIMARY KEY (account, place, urn, identity)
@@ -28,8 +32,6 @@ CREATE TABLE IF NOT EXISTS claims (
 CREATE INDEX IF NOT EXISTS claims_identity ON claims (identity);
 CREATE INDEX IF NOT EXISTS claims_number ON claims (number);
 """  # a storage format
-_FORMAT: Final = 3
-"""The version of the tables; a file of another one is replaced."""
 _BUSY: Final = 5.0
 """Seconds that one process waits for another's write."""
 
@@ -47,8 +49,7 @@ class Database:
         self.processes = f"{self.run} %"
         self._lock = threading.Lock()
         path = path or default_path()
-        file = _opened(path) if path else None
-        self._connections = [*([file] if file else []), _connected(":memory:")]
+        self._connections = [*(_opened(path) if path else ()), _connected(":memory:")]
         self._forget_past_runs()
 
     def execute(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -99,40 +100,29 @@ def default_path() -> Path | None:
     configured = os.environ.get("XDG_STATE_HOME", "")
     with contextlib.suppress(RuntimeError):
         home = Path(configured) if Path(configured).is_absolute() else Path.home() / ".local" / "state"
-        return home / "enkrypt-provider" / "provider.sqlite"
+        return home / "enkrypt-provider" / _NAME
     return None
 
 
-def _opened(path: Path) -> sqlite3.Connection | None:
+def _opened(path: Path) -> list[sqlite3.Connection]:
+    """Return the file, or nothing where it cannot be used."""
     for _ in range(2):
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            return _connected(path)
+            return [_connected(path)]
         except (OSError, sqlite3.OperationalError):
-            return None
+            return []
         except sqlite3.DatabaseError:  # spoilt: what it knew is lost
             path.unlink(missing_ok=True)
-    return None
+    return []
 
 
 def _connected(where: Path | str) -> sqlite3.Connection:
     connection = sqlite3.connect(where, timeout=_BUSY, isolation_level=None, check_same_thread=False)
     try:
-        # Nothing waits for the disk: after a power cut the last entries may be missing, and no more.
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        _check_format(connection)
-        connection.executescript(_TABLES)
-        connection.execute(f"PRAGMA user_version = {_FORMAT}")
+        connection.executescript(_SETUP)
     except sqlite3.Error:
         connection.close()
         raise
     return connection
-
-
-def _check_format(connection: sqlite3.Connection) -> None:
-    """Raise `DatabaseError` where the file has tables of another version."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version not in (0, _FORMAT):
-        raise sqlite3.DatabaseError(f"the tables are of version {version}")

@@ -82,7 +82,7 @@ def test_the_claims_of_processes_that_have_ended_are_forgotten(file: Path) -> No
 def test_the_file_lives_in_the_users_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     Database(run="a run").execute(NOTED)
-    assert rows(Database(tmp_path / "enkrypt-provider" / "provider.sqlite", run="a run")) == 1
+    assert rows(Database(tmp_path / "enkrypt-provider" / "provider-3.sqlite", run="a run")) == 1
 
 
 @pytest.mark.parametrize("configured", ["", "relative/folder"])
@@ -91,7 +91,7 @@ def test_without_a_state_folder_it_is_below_home(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", configured)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert default_path() == tmp_path / ".local" / "state" / "enkrypt-provider" / "provider.sqlite"
+    assert default_path() == tmp_path / ".local" / "state" / "enkrypt-provider" / "provider-3.sqlite"
 
 
 def test_without_a_home_a_process_knows_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,16 +134,3 @@ def test_a_process_that_no_engine_started_is_a_run_of_its_own() -> None:
     assert run.partition(":")[0] != str(number)
     assert this_run() == this_run()
     assert this_run().partition(":")[0] == str(os.getpid())
-
-
-def test_a_file_of_another_version_is_replaced(tmp_path: Path) -> None:
-    """Tables that an earlier version made would refuse every entry silently."""
-    path = tmp_path / "provider.sqlite"
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE journal (urn TEXT)")
-        connection.execute("PRAGMA user_version = 2")
-    connection.close()
-    database = Database(path, run="r")
-    database.execute(NOTED)
-    assert rows(database) == rows(Database(path, run="r")) == 1
-    assert database.execute("SELECT account FROM claims") == []

@@ -63,7 +63,8 @@ class Create:
         inputs say `adopt_existing`; `ModelUnhealthy` where `verify_health` made it be taken back.
         """
         self._name_left_behind()
-        live, problem = self._register(), ""
+        with self._journal.sending(self._urn, self._identity) as self._sending:
+            live, problem = self._send(), ""
         if self._inputs.get("verify_health"):
             self._note(live)
             undo = None if keeps_unhealthy else lambda: self._take_back(live)
@@ -84,14 +85,6 @@ class Create:
                     left = self._registrations.left_behind(other)
                     operation.report("warning", f"an earlier `pulumi up` was interrupted: {left}")
 
-    def _register(self) -> Live:
-        """Return the registration. Raise `ModelExists` where the identity is taken and may not be taken over."""
-        try:
-            with self._journal.sending(self._urn, self._identity) as self._sending:
-                return self._send()
-        finally:
-            self._registrations.snapshot.changed(self._identity)
-
     def _note(self, live: Live) -> None:
         """Note which registration it is, before the create has returned."""
         self._journal.put(self._urn, self._identity, Entry(Holding.of(live).key, self._sending.began))
@@ -104,9 +97,7 @@ class Create:
             return "it was deleted again"
         if self._replaced is None:
             return "it was there before and stays, updated to what is declared: the API does not show its former keys"
-        self._registrations.modify(self._identity, self._replaced)
-        self._journal.put(self._urn, self._identity, self._sending.before)
-        return "it was set back to what it was"
+        return self._registrations.set_back(self._urn, self._identity, self._replaced, self._sending)
 
     @property
     def _is_new(self) -> bool:
@@ -116,6 +107,7 @@ class Create:
         return self._claim in (None, Claim.SENT) or (self._claim is Claim.MADE and never_returned)
 
     def _send(self) -> Live:
+        """Return the registration. Raise `ModelExists` where the identity is taken and may not be taken over."""
         try:
             return self._post()
         except RequestRejected as error:
@@ -125,7 +117,10 @@ class Create:
 
     def _post(self) -> Live:
         body = codec.body(self._kind, self._inputs, self._client.settings.dialect)
-        return self._client.add(self._kind, body, self._identity, self._look_up, self._sending.doubt)
+        try:
+            return self._client.add(self._kind, body, self._identity, self._look_up, self._sending.doubt)
+        finally:
+            self._registrations.snapshot.changed(self._identity)
 
     def _look_up(self) -> Live | None:
         """After a lost response: return what is registered, where it is ours; None where nothing is."""

@@ -21,7 +21,7 @@ from ..kinds.model import MODEL
 from . import health
 from .database import Database, default_path, of_process, this_run
 from .holding import Holding, shown
-from .journal import Journal
+from .journal import Journal, Sending
 from .run_ownership import RunOwnership
 
 
@@ -52,15 +52,10 @@ class Registrations:
             except ModelNotFound:
                 raise self._gone(held) from None
         is_another(held, live)  # since the list of a minute ago
-        undo = None if undo_to is None else lambda: self._set_back(held, undo_to)
+        undo = None if undo_to is None else lambda: self.set_back(urn, held.identity, undo_to, sending)
         problem = self.verify(inputs, live, undo) if verify else ""
         self.journal.finish(urn, sending, held, Holding.of(live), self.checksum(inputs))
         return live, problem
-
-    def _set_back(self, held: Holding, old: Properties) -> str:
-        self.modify(held.identity, old)
-        self.journal.forget(held.key)
-        return "it was set back to what it was"
 
     def _refuse_unless_ours(self, held: Holding) -> None:
         live = self._registered(held)
@@ -145,6 +140,12 @@ class Registrations:
             return self.client.modify(self.kind, identity, body, doubt)
         finally:
             self.snapshot.changed(identity)
+
+    def set_back(self, urn: str, identity: Identifier, old: Properties, sending: Sending) -> str:
+        """Undo what was sent, and return how."""
+        self.modify(identity, old)
+        self.journal.put(urn, identity, sending.before)
+        return "it was set back to what it was"
 
     def remove(self, identity: Identifier) -> ModelNotFound | None:
         """Delete what is registered. Return the API's error where nothing is."""

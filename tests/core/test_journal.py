@@ -162,6 +162,15 @@ def test_a_refused_replacement_does_not_hide_a_lost_update(machine: Machine, api
     assert (live_name(api), machine.told()) == ("", [AGAIN])
 
 
+def test_what_a_replacement_gives_up_is_not_told_as_left_behind(machine: Machine, api: Api, a: Object) -> None:
+    """An update of it was lost, so it is noted; the state has it, and the engine deletes it."""
+    lost_update(machine, api, a)
+    run = machine.run()
+    run.up(a, "y/1")
+    run.finish()
+    assert (machine.told(), set(api.registered())) == ([], {"y/1"})
+
+
 def test_what_another_resource_wrote_is_sent_again_by_the_one_that_holds_it(
     machine: Machine, api: Api, a: Object
 ) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import EnkryptError
@@ -120,7 +120,6 @@ class RunOwnership:
         (self._new.add if is_new else self._new.discard)(urn)
         if is_new and (it := self._objects.get(urn)):
             self._drop(urn, it.registration.identity)
-            self._objects[urn] = replace(it, stays=False)
 
     def is_new(self, urn: str) -> bool:
         """Whether the resource is about to be made: no diff is about it.

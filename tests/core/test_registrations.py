@@ -808,9 +808,11 @@ BACK: Final = "; it was set back to what it was"
         ([Fault(call="model_health", status=500)], "x/1: its health could not be verified: "),
     ],
 )
+@pytest.mark.parametrize("hidden", [(), ("model_id",)])
 def test_a_created_model_that_does_not_answer_is_deleted_again(
-    machine: Machine, api: Api, faults: list[Fault], said: str
+    machine: Machine, api: Api, faults: list[Fault], said: str, hidden: tuple[str, ...]
 ) -> None:
+    api.edit = hiding(*hidden)
     api.turn(*faults)
     error = error_of(machine.run().create, "a", verify_health=True)
     assert isinstance(error, ModelUnhealthy)

@@ -30,7 +30,6 @@ CREATE TABLE IF NOT EXISTS claims (
     run TEXT, account TEXT, claim TEXT, identity TEXT, number INTEGER, created_at TEXT, text TEXT
 );
 CREATE INDEX IF NOT EXISTS claims_identity ON claims (identity);
-CREATE INDEX IF NOT EXISTS claims_number ON claims (number);
 """  # a storage format
 _BUSY: Final = 5.0
 """Seconds that one process waits for another's write."""

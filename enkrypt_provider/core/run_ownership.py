@@ -60,7 +60,7 @@ class RunOwnership:
 
     def notes(self, what: str, identity: Identifier) -> list[str]:
         """Return what was noted, the last at the end."""
-        return [text for text, *_ in self._claims(what, self._tenant, Holding(identity))]
+        return [text for text, *_ in self._claims(what, self._tenant, identity)]
 
     # ---- what an object of the state stands for
 
@@ -159,14 +159,14 @@ class RunOwnership:
 
     def _claimants(self, claim: str, registration: Holding) -> list[str]:
         """Return the resources that claim the registration. A response may leave out what another one told."""
-        claims = self._claims(claim, self._account, registration)
+        claims = self._claims(claim, self._account, registration.identity)
         return [urn for urn, *told in claims if registration.is_same(Holding(registration.identity, *told))]
 
-    def _claims(self, claim: str, account: str, registration: Holding) -> list[tuple[Any, ...]]:
+    def _claims(self, claim: str, account: str, identity: Identifier) -> list[tuple[Any, ...]]:
         return self.database.execute(
             "SELECT text, number, created_at FROM claims "
-            "WHERE run LIKE ? AND account = ? AND claim = ? AND (identity = ? OR number = ?) ORDER BY rowid",
-            self.database.processes, account, claim, str(registration.identity), registration.number,
+            "WHERE run LIKE ? AND account = ? AND claim = ? AND identity = ? ORDER BY rowid",
+            self.database.processes, account, claim, str(identity),
         )  # fmt: skip
 
     def _drop(self, urn: str, identity: Identifier) -> None:

@@ -322,6 +322,25 @@ def test_what_is_deleted_first_while_another_resource_takes_its_name_costs_nothi
     assert not waiting
 
 
+def test_what_is_taken_over_while_its_deletion_looks_it_up_is_kept(
+    sample: Sample, machine: Machine, api: Api
+) -> None:
+    a = machine.run().create("a", sample.id)
+    run = machine.run()
+    run.diff(a, renamed(sample))
+    snapshot = run.controller.registrations.snapshot
+    listed, taken = snapshot.listed, []
+
+    def beside(identity: Any) -> Any:
+        taken.append(run.create("b", sample.id))
+        return listed(identity)
+
+    snapshot.listed = beside  # type: ignore[method-assign]  # a stand-in
+    run.delete(a)
+    assert [it.number for it in taken] == [a.number]
+    assert set(api.registered()) == {sample.id}
+
+
 def test_a_deletion_that_has_begun_is_waited_for_by_who_takes_the_name(
     sample: Sample, machine: Machine, api: Api
 ) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pytest
 
-from enkrypt_provider.core.controller import WITHHELD
+from enkrypt_provider.core.controller import WITHHELD, Request
 from enkrypt_provider.core.registrations import delete_command
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.errors import (
@@ -30,7 +30,7 @@ from enkrypt_provider.errors import (
 from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.kinds.model import MODEL
 
-from .machines import Api, Machine, Object, Properties, hiding, unreachable
+from .machines import Api, Machine, Object, Properties, hiding, unreachable, urn
 
 LOST = Fault(call="add_model", reset="after", first=1)
 LOST_FOR_GOOD = Fault(call="add_model", reset="after"), Fault(call="get_model", status=500)
@@ -186,6 +186,19 @@ def test_a_create_that_was_killed_during_its_health_check_is_taken_up_with_anoth
     api.turn()
     machine.run().create("a", model_config__apikeys=["stand-in-right"], verify_health=True)
     assert api.registered()["x/1"]["model_config"]["apikeys"] == ["stand-in-right"]
+
+
+def test_what_another_resource_of_the_run_holds_is_no_killed_create(
+    machine: Machine, elsewhere: Machine, api: Api
+) -> None:
+    """A create that never arrived; another key of the project, on another machine, made just the same since."""
+    api.turn(Fault(call="add_model", reset="before"), Fault(call="get_model", status=500))
+    error_of(machine.run().create, "a")
+    api.turn()
+    b = elsewhere.run().create("b")
+    run = machine.run()
+    run.diff(b)
+    assert isinstance(error_of(run.controller.create, Request(urn=urn("a"), inputs=b.inputs)), ModelExists)
 
 
 @pytest.mark.parametrize("who", ["another resource", "another machine", "another backend", "another account"])

@@ -193,10 +193,21 @@ def test_nobody_else_sends_it_again(
     assert run.machine.told() == []
 
 
-def test_with_the_registration_goes_what_was_known_of_it(machine: Machine, api: Api, a: Object) -> None:
+@pytest.mark.parametrize("hidden", [(), ("model_id",)])
+@pytest.mark.parametrize("who", ["we", "somebody else"])
+def test_with_the_registration_goes_what_was_known_of_it(
+    machine: Machine, api: Api, who: str, hidden: tuple[str, ...]
+) -> None:
+    """Whoever deleted it: what somebody registers since is theirs, though it looks the same."""
+    api.edit = hiding(*hidden)
+    a = machine.run().create("a")
     lost_update(machine, api, a)
-    machine.run().delete(a)
-    api.register(model_name="theirs")
+    if who == "we":
+        machine.run().delete(a)
+        api.register()
+    else:
+        api.make_anew()
+        machine.run().delete(a)
     with pytest.raises(EnkryptError, match="is registered already"):
         machine.run().create("a")
 

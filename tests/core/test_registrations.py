@@ -201,6 +201,15 @@ def test_what_another_resource_of_the_run_holds_is_no_killed_create(
     assert isinstance(error_of(run.controller.create, Request(urn=urn("a"), inputs=b.inputs)), ModelExists)
 
 
+def test_a_create_that_was_killed_and_does_not_answer_is_deleted(machine: Machine, api: Api) -> None:
+    """It never returned: no state can have it."""
+    api.turn(*LOST_FOR_GOOD)
+    error_of(machine.run().create, "a")
+    api.turn(ILL)
+    assert line_of(machine.run().create, "a", verify_health=True).endswith("; it was deleted again")
+    assert api.registered() == {}
+
+
 @pytest.mark.parametrize("who", ["another resource", "another machine", "another backend", "another account"])
 def test_nobody_else_takes_a_killed_create_up(machine: Machine, elsewhere: Machine, api: Api, who: str) -> None:
     killed_create(machine, api)
@@ -270,8 +279,10 @@ def test_a_look_up_of_what_may_be_left_behind_does_not_stop_a_create(machine: Ma
 def test_what_is_gone_is_not_named_as_left_behind(machine: Machine, api: Api) -> None:
     killed_create(machine, api)
     api.delete()
-    machine.run().create("a", "x/2")
-    assert machine.told() == []
+    for id_ in ("x/2", "x/3"):
+        machine.run().create("a", id_)
+    assert not any("x/1" in line for line in machine.told())
+    assert api.calls().count("get_model x/1") == 1
 
 
 def test_a_program_that_goes_back_takes_up_what_it_left(machine: Machine, api: Api) -> None:
@@ -800,6 +811,15 @@ def test_a_404_to_a_delete_is_not_believed_where_the_api_shows_the_model_still(m
     api.turn(Fault(call="delete_model", status=404))
     with pytest.raises(UnexpectedResponse, match="but the API shows it still: nothing was changed, try again"):
         machine.run().delete(a)
+
+
+def test_what_somebody_deleted_since_the_list_is_gone(machine: Machine, api: Api) -> None:
+    a, b = machine.run().create("a"), machine.run().create("b", "y/1")
+    run = machine.run()
+    run.delete(b)
+    api.delete()
+    run.delete(a)
+    assert api.registered() == {}
 
 
 def test_where_everything_is_404_nothing_is_gone(machine: Machine, api: Api) -> None:

@@ -102,7 +102,7 @@ class Create:
 
     def _note(self, live: Live) -> None:
         """Note which registration it is, before the create has returned."""
-        self._journal.begin(self._urn, self._identity, Holding.of(live).key)
+        self._journal.begin(self._urn, self._identity, Holding.of(live).key, is_new=self._is_new)
 
     def _take_back(self, live: Live) -> str:
         """Undo the create, and return how."""

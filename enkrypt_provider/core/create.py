@@ -107,7 +107,7 @@ class Create:
     def _take_back(self, live: Live) -> str:
         """Undo the create, and return how."""
         if self._is_new:
-            self._registrations.remove(self._identity)
+            self._registrations.remove(Holding.of(live))
             self._journal.forget(Holding.of(live).key)
             return "it was deleted again"
         if self._replaced is None:

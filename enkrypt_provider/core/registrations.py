@@ -155,7 +155,8 @@ class Registrations:
     def remove(self, held: Holding) -> ModelNotFound | None:
         """Delete what is registered. Return the API's error where nothing is."""
         try:
-            self.client.delete(self.kind, held.identity, lambda: self._is_gone(held))
+            # Before it is sent again: a create that could wait no longer may hold it by now.
+            self.client.delete(self.kind, held.identity, lambda: self.run.is_held(held) or self._is_gone(held))
         except ModelNotFound as gone:
             return gone
         finally:

@@ -351,12 +351,16 @@ def test_a_deletion_that_has_begun_is_waited_for_by_who_takes_the_name(
     assert api.registered()[sample.id][sample.kind.number] == b.number != a.number
 
 
-def test_a_deletion_that_is_sent_again_leaves_who_took_the_name(sample: Sample, machine: Machine, api: Api) -> None:
-    """Its response was lost, and before the next attempt another resource of the run registers the name anew."""
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_deletion_that_is_sent_again_leaves_who_took_the_name(
+    sample: Sample, machine: Machine, api: Api, moment: str
+) -> None:
+    """It broke before or after its work, and before the next attempt another resource of the run takes over what is
+    there still, or registers the name anew."""
     a = machine.run().create("a", sample.id)
     run = machine.run()
     run.diff(a, renamed(sample))
-    api.turn(spelled_fault(f"delete_{sample.kind.noun}:reset=after,first=1"))
+    api.turn(spelled_fault(f"delete_{sample.kind.noun}:reset={moment},first=1"))
     numbers: list[int] = []
 
     def while_waiting() -> None:

@@ -298,11 +298,15 @@ def test_what_somebody_made_anew_is_theirs(sample: Sample, machine: Machine, api
 @pytest.mark.parametrize("moment", ["find", "modify"])
 @pytest.mark.parametrize("is_before", [True, False])
 @pytest.mark.parametrize("adopt", [False, True])
+@pytest.mark.parametrize("is_lost", [False, True])
 def test_what_is_deleted_first_while_another_resource_takes_its_name_costs_nothing(
-    sample: Sample, machine: Machine, api: Api, moment: str, is_before: bool, adopt: bool
+    sample: Sample, machine: Machine, api: Api, moment: str, is_before: bool, adopt: bool, is_lost: bool
 ) -> None:
-    """A deployment is renamed, or a model with `delete_before_replace`: it is deleted beside the other's create."""
+    """A deployment is renamed, or a model with `delete_before_replace`: it is deleted beside the other's create,
+    whose next response may be lost."""
     a = machine.run().create("a", sample.id)
+    if is_lost:
+        api.turn(spelled_fault(f"add_{sample.kind.noun}:reset=after,nth=2"))
     run = machine.run()
     run.diff(a, renamed(sample))
     client = run.controller.registrations.client

@@ -6,7 +6,7 @@ Where the API refuses it, or its response is lost, what stands under the identit
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
@@ -102,12 +102,12 @@ class Create:
 
     def _note(self, live: Live) -> None:
         """Note which registration it is, before the create has returned."""
-        self._journal.begin(self._urn, self._identity, Holding.of(live).key)
+        self._journal.begin(self._urn, self._identity, Holding.of(live).key, is_new=self._is_new)
 
     def _take_back(self, live: Live) -> str:
         """Undo the create, and return how."""
         if self._is_new:
-            self._registrations.remove(self._identity)
+            self._registrations.remove(Holding.of(live))
             self._journal.forget(Holding.of(live).key)
             return "it was deleted again"
         if self._replaced is None:
@@ -125,15 +125,15 @@ class Create:
 
     def _send(self) -> Live:
         try:
-            return self._post(self._look_up)
+            return self._post()
         except RequestRejected as error:
             if self._found or error.status not in _MAY_BE_TAKEN:
                 raise
             return self._refused(error)
 
-    def _post(self, look_up: Callable[[], Live | None] = lambda: None) -> Live:
+    def _post(self) -> Live:
         body = codec.body(self._kind, self._inputs, self._client.settings.dialect)
-        return self._client.add(self._kind, body, self._identity, look_up, self._sending.doubt)
+        return self._client.add(self._kind, body, self._identity, self._look_up, self._sending.doubt)
 
     def _look_up(self) -> Live | None:
         """After a lost response: return what is registered, where it is ours; None where nothing is."""

@@ -27,8 +27,8 @@ class Entry:
     """What one resource sent to one identity and no state has shown.
 
     `key` is that of the registration (`Holding.key`), or "" where no response told it. `began` is in seconds since
-    1970 by this machine's clock. `checksum` is that of what was sent, None until a response said that it was done;
-    `updated_at` is the API's time of it, "" where that tells nothing.
+    1970 by this machine's clock. `checksum` is that of what was sent; until a response said that it was done
+    it is None, or "" where the registration was there before. `updated_at` is the API's time of it, or "".
     """
 
     key: str
@@ -68,17 +68,18 @@ class Journal:
         rows = self._database.rows(f"SELECT number, began, checksum, updated_at {_OWN}", *self._own(urn, identity))
         return Entry(*rows[0]) if rows else None
 
-    def begin(self, urn: str, identity: Identifier, key: str = "") -> float:
+    def begin(self, urn: str, identity: Identifier, key: str = "", *, is_new: bool = True) -> float:
         """Note what is about to be sent, and return since when: what an earlier attempt noted is kept."""
         before = self.entry(urn, identity) or Entry("", self._now())
-        self.put(urn, identity, Entry(key or before.key, before.began))
+        self.put(urn, identity, Entry(key or before.key, before.began, None if is_new else ""))
         return before.began
 
     @contextmanager
     def sending(self, urn: str, identity: Identifier, key: str = "") -> Iterator[Sending]:
         """Note what is about to be sent. What was noted before is put back where that fails beyond doubt."""
         before = self.entry(urn, identity)
-        sending = Sending(before, self.begin(urn, identity, key))
+        is_new = not key and (before is None or before.checksum is None)
+        sending = Sending(before, self.begin(urn, identity, key, is_new=is_new))
         try:
             yield sending
         except EnkryptError:

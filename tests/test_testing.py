@@ -651,6 +651,17 @@ def test_an_emulator_takes_the_options_of_the_application(tmp_path: Path) -> Non
         assert Registry(api.database).models() == {}
 
 
+def test_what_is_added_is_of_the_configured_dialect(tmp_path: Path) -> None:
+    model = {"model_provider": "openai", "endpoint": {"host": "api.example.com"}, "rate_per_min": 20}
+    theirs = {"model_saved_name": "chat", "model_config": model}
+    in_stack = stack(lambda: None, config={"enkrypt:dialect": "v2"}).registry
+    with emulator(tmp_path / "m.db", dialect="v2") as api:
+        for registry in (api, in_stack):
+            registry.add(theirs)
+            registry.change("chat/v1", {"model_config": {"rate_per_min": 5}})
+            assert registry.models()["chat/v1"]["model_config"]["rate_per_min"] == 5
+
+
 # ---- the search for secrets
 
 

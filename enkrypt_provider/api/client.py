@@ -6,6 +6,7 @@ A call for one registration returns it parsed; `list_all` returns raw JSON.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -131,10 +132,13 @@ class EnkryptClient:
         request = self._request("PATCH", kind, kind.calls.modify, f"update {identity}", identity, body)
         return self._send(request, partial(responses.written, kind, identity), doubt=doubt)
 
-    def delete(self, kind: Kind, identity: Identifier) -> None:
-        """DELETE one registration. Raise `ModelNotFound`. The response's body says nothing of use [G]."""
+    def delete(self, kind: Kind, identity: Identifier, is_gone: Callable[[], bool] = lambda: False) -> None:
+        """DELETE one registration. Raise `ModelNotFound`. The response's body says nothing of use [G].
+
+        `is_gone` is asked before it is sent again: the identity may be another registration's by then.
+        """
         request = self._request("DELETE", kind, kind.calls.delete, f"delete {identity}", identity)
-        self._send(request, lambda _response: None)
+        self._send(request, lambda _response: True, before_again=lambda: is_gone() or None)
 
     def model_health(self, identity: Identifier) -> Json:
         """POST `/rt/model/model-health` and return the response's JSON, whose shape is not known."""
@@ -203,10 +207,14 @@ class EnkryptClient:
         look_up: Callable[[], T | None] = lambda: None,
         doubt: Callable[[], None] = lambda: None,
         policy: RetryPolicy | None = None,
+        before_again: Callable[[], T | None] = lambda: None,
     ) -> T:
         self._sent.update(request.secrets)
+        attempts = itertools.count()
 
         def attempt() -> T:
+            if next(attempts) and (done := before_again()) is not None:
+                return done
             try:
                 return read(self._exchange(request))
             except UnexpectedResponse as error:

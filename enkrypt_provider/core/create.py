@@ -87,12 +87,13 @@ class Create:
 
     def _note(self, live: Live) -> None:
         """Note which registration it is, before the create has returned."""
-        self._journal.put(self._urn, self._identity, Entry(Holding.of(live).key, self._sending.began))
+        noted = Entry(Holding.of(live).key, self._sending.began, None if self._is_new else "")
+        self._journal.put(self._urn, self._identity, noted)
 
     def _take_back(self, live: Live) -> str:
         """Undo the create, and return how."""
         if self._is_new:
-            self._registrations.remove(self._identity)
+            self._registrations.remove(Holding.of(live))
             self._journal.forget(Holding.of(live).key)
             return "it was deleted again"
         if self._replaced is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import sqlite3
 import threading
 from pathlib import Path
@@ -31,6 +32,8 @@ CREATE TABLE IF NOT EXISTS claims (
 );
 CREATE INDEX IF NOT EXISTS claims_identity ON claims (identity);
 """  # a storage format
+_ENGINE: Final = re.compile(r"\W*pulumi(?!-(?:language|resource|analyzer|converter|tool|watch))")
+"""What the name of the engine's process begins with; Nix calls it `.pulumi-wrapped`. No plugin is meant."""
 _BUSY: Final = 5.0
 """Seconds that one process waits for another's write."""
 
@@ -79,7 +82,7 @@ def this_run() -> str:
     process = psutil.Process()
     with contextlib.suppress(psutil.Error):
         ancestors = process.parents()
-        process = next((it for it in ancestors if it.name().removesuffix(".exe") == "pulumi"), process)
+        process = next((it for it in ancestors if _ENGINE.match(it.name())), process)
     return _name(process)
 
 

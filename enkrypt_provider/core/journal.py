@@ -26,8 +26,9 @@ class Entry:
     """What one resource sent to one identity and no state has shown.
 
     `key` is that of the registration (`Holding.key`), or "" where no response told it. `began` is in seconds since
-    1970 by this machine's clock. `checksum` is that of what was sent, None until a response said that it was done;
-    `written` is the API's time of it, in seconds since 1970, None where that tells nothing.
+    1970 by this machine's clock. `checksum` is that of what was sent; until a response said that it was done
+    it is None, or "" where the registration was there before. `written` is the API's time of it, in seconds since
+    1970, None where that tells nothing.
     """
 
     key: str
@@ -87,7 +88,8 @@ class Journal:
         """Note what is about to be sent. What was noted before is put back where that fails beyond doubt."""
         before = self.entry(urn, identity)
         known = before or Entry("", self._now())
-        self.put(urn, identity, Entry(key or known.key, known.began))
+        is_new = not key and known.checksum is None
+        self.put(urn, identity, Entry(key or known.key, known.began, None if is_new else ""))
         sending = Sending(before, known.began)
         try:
             yield sending

@@ -102,7 +102,7 @@ class Registrations:
         self.journal.begin_deletion(held.key)
         if self.run.is_held(held):  # after the note: a create holds what it takes over, then reads the note
             return report_kept(held)
-        if (gone := self.remove(held.identity)) and live is not None and self._is_shown(held):
+        if (gone := self.remove(held)) and live is not None and self._is_shown(held):
             raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
         if gone and live is None and not is_sent_again:
             operation.report(
@@ -118,7 +118,10 @@ class Registrations:
 
     def _is_shown(self, held: Holding) -> bool:
         """Whether the API shows the registration, also after a while."""
-        return all(held.is_of(self.client.find(self.kind, held.identity, (wait,))) for wait in VISIBILITY_WAITS)
+        return not any(self._is_gone(held, wait) for wait in VISIBILITY_WAITS)
+
+    def _is_gone(self, held: Holding, wait: float = 0.0) -> bool:
+        return not held.is_of(self.client.find(self.kind, held.identity, (wait,)))
 
     # ---- what creates, updates and deletes have in common
 
@@ -147,14 +150,15 @@ class Registrations:
         self.journal.put(urn, identity, sending.before)
         return "it was set back to what it was"
 
-    def remove(self, identity: Identifier) -> ModelNotFound | None:
+    def remove(self, held: Holding) -> ModelNotFound | None:
         """Delete what is registered. Return the API's error where nothing is."""
         try:
-            self.client.delete(self.kind, identity)
+            # Before it is sent again: a create that could wait no longer may hold it by now.
+            self.client.delete(self.kind, held.identity, lambda: self.run.is_held(held) or self._is_gone(held))
         except ModelNotFound as gone:
             return gone
         finally:
-            self.snapshot.changed(identity)
+            self.snapshot.changed(held.identity)
         return None
 
     def verify(self, inputs: Properties, live: Live, undo: Callable[[], str] | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from copy import copy
 from inspect import get_annotations
 from typing import Any, ClassVar, Final, get_args, get_type_hints
 from weakref import WeakSet
@@ -58,6 +59,7 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
                 f"import --name {wanted}`"
             )
         _warn_of_idle(name, self._KIND, opts)
+        opts = _without_star(opts, self._ARGS)
         _warn_of_open_key(get_root_resource())
         given = given_arguments(name, self._ARGS, args, arguments)
         if given.get("deletion_protection") is True:
@@ -144,7 +146,16 @@ def _warn_of_open_key(stack: pulumi.Resource | None) -> None:
     )
 
 
-# ---- options that have no effect with a dynamic provider
+# ---- options that have no effect, or too much, with a dynamic provider
+
+
+def _without_star(opts: pulumi.ResourceOptions | None, args: type) -> pulumi.ResourceOptions | None:
+    """Spell out `*` in `ignore_changes`: the engine would take out `OWNER` too, and no run would know whose it is."""
+    if opts is None or "*" not in (opts.ignore_changes or ()):
+        return opts
+    spelt = copy(opts)
+    spelt.ignore_changes = [*get_annotations(args)]
+    return spelt
 
 
 def _warn_of_idle(name: str, kind: str, opts: pulumi.ResourceOptions | None) -> None:

@@ -16,6 +16,7 @@ from ..kinds.guardrails_policy import GUARDRAILS_POLICY
 from ..kinds.kind import Kind
 from ..kinds.model import MODEL
 from ..kinds.registry import Section, kind_named
+from ..settings import Dialect
 
 if TYPE_CHECKING:
     from ..emulator import Fault
@@ -28,17 +29,21 @@ KEY: Final = "stand-in-api-key"
 
 
 class Registry:
-    """The registrations in an emulator's database, seen and changed through the API behind a program's back."""
+    """The registrations in an emulator's database, seen and changed through the API behind a program's back.
 
-    def __init__(self, database: Path) -> None:
+    What is added or changed is written in `dialect`.
+    """
+
+    def __init__(self, database: Path, dialect: Dialect = "v1") -> None:
         self.database = database
+        self.dialect = dialect
 
     @cached_property
     def _http(self) -> httpx.Client:
         from ..emulator import create_app
 
         # A second application on the same file: its calls are not recorded with the program's.
-        transport = httpx.WSGITransport(create_app(self.database))
+        transport = httpx.WSGITransport(create_app(self.database, dialect=self.dialect))
         return httpx.Client(transport=transport, base_url="http://look", headers={"apikey": "look"})
 
     @property
@@ -105,8 +110,8 @@ def _merged(whole: Json, changed: Json) -> Json:
 class Emulator(Registry):
     """The emulator on a port of this machine, and what it was asked."""
 
-    def __init__(self, database: Path, url: str, keys: dict[str, str]) -> None:
-        super().__init__(database)
+    def __init__(self, database: Path, url: str, keys: dict[str, str], dialect: Dialect = "v1") -> None:
+        super().__init__(database, dialect)
         self.url = url
         self._keys = keys
 
@@ -153,4 +158,4 @@ def emulator(database: Path, **options: Any) -> Iterator[Emulator]:
 
     keys = cast(dict[str, str], options.setdefault("keys", {KEY: ACCOUNT}))
     with serve_in_thread(create_app(database, record=True, **options)) as url:
-        yield Emulator(database, url, keys)
+        yield Emulator(database, url, keys, options.get("dialect", "v1"))

@@ -36,7 +36,7 @@ from ..frontends.plugin.functions import FUNCTIONS
 from ..frontends.property_values import OWNER, with_unknown, without_unknown
 from ..kinds.kind import Kind
 from ..kinds.registry import KINDS
-from ..settings import EMBEDDED, OFF, Key, Settings
+from ..settings import EMBEDDED, OFF, Dialect, Key, Settings
 from .emulator import KEY, Registry
 
 Json = Any
@@ -244,10 +244,10 @@ def _from_package(kind: Kind, properties: Mapping[str, Json]) -> dict[str, Json]
     return from_package(kind, {name: it for name, it in properties.items() if it is not None})
 
 
-def temporary_registry() -> Registry:
+def temporary_registry(dialect: Dialect = "v1") -> Registry:
     """An emulator's database of its own, removed with the object."""
     folder = tempfile.mkdtemp(prefix="enkrypt-")
-    made = Registry(Path(folder) / "models.sqlite")
+    made = Registry(Path(folder) / "models.sqlite", dialect)
     weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
     return made
 

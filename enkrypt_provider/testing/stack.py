@@ -109,7 +109,7 @@ class MockStack:
         self.config = dict(config or {})
         self.resources = dict(resources or {})
         self.calls = dict(calls or {})
-        self.registry = registry or temporary_registry()
+        self.registry = registry or temporary_registry(self.config.get("enkrypt:dialect", "v1"))
         self.stack = stack
         self.project = project or _project_of(program)
         self.state: dict[str, Resource] = {}

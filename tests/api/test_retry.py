@@ -18,7 +18,6 @@ from enkrypt_provider.errors import ModelExists, RequestRejected, ServiceUnavail
 
 from .virtual_time import reports
 
-METHODS = ("GET", "PATCH", "DELETE", "POST")
 LOST = Failed(Failure.LOST, "502: bad gateway")
 
 

@@ -120,17 +120,22 @@ def run_below(parent: list[str]) -> tuple[int, str]:
     return int(number), run
 
 
-def test_the_run_is_the_engine_above_a_process(tmp_path: Path) -> None:
-    """A shell script stands between the engine and its provider; two engines are two runs."""
-    engine = tmp_path / "pulumi"
+@pytest.mark.parametrize("name", ["pulumi", ".pulumi-wrapped", "pulumi-3.274.1"])
+def test_the_run_is_the_engine_above_a_process(tmp_path: Path, name: str) -> None:
+    """A shell script stands between the engine, as it is or as Nix packages it, and its provider; two engines are two
+    runs."""
+    engine = tmp_path / name
     engine.symlink_to("/bin/sh")
     found = [run_below([str(engine)]) for _ in range(2)]
     assert [run.partition(":")[0] for _, run in found] == [str(number) for number, _ in found]
     assert found[0][1] != found[1][1]
 
 
-def test_a_process_that_no_engine_started_is_a_run_of_its_own() -> None:
-    number, run = run_below(["/bin/sh"])
+@pytest.mark.parametrize("name", ["sh", "pulumi-language-python", "pulumi-resource-enkrypt", "my-pulumi"])
+def test_a_process_that_no_engine_started_is_a_run_of_its_own(tmp_path: Path, name: str) -> None:
+    parent = tmp_path / name
+    parent.symlink_to("/bin/sh")
+    number, run = run_below([str(parent)])
     assert run.partition(":")[0] != str(number)
     assert this_run() == this_run()
     assert this_run().partition(":")[0] == str(os.getpid())

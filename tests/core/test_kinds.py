@@ -298,11 +298,15 @@ def test_what_somebody_made_anew_is_theirs(sample: Sample, machine: Machine, api
 @pytest.mark.parametrize("moment", ["find", "modify"])
 @pytest.mark.parametrize("is_before", [True, False])
 @pytest.mark.parametrize("adopt", [False, True])
+@pytest.mark.parametrize("is_lost", [False, True])
 def test_what_is_deleted_first_while_another_resource_takes_its_name_costs_nothing(
-    sample: Sample, machine: Machine, api: Api, moment: str, is_before: bool, adopt: bool
+    sample: Sample, machine: Machine, api: Api, moment: str, is_before: bool, adopt: bool, is_lost: bool
 ) -> None:
-    """A deployment is renamed, or a model with `delete_before_replace`: it is deleted beside the other's create."""
+    """A deployment is renamed, or a model with `delete_before_replace`: it is deleted beside the other's create,
+    whose next response may be lost."""
     a = machine.run().create("a", sample.id)
+    if is_lost:
+        api.turn(spelled_fault(f"add_{sample.kind.noun}:reset=after,nth=2"))
     run = machine.run()
     run.diff(a, renamed(sample))
     client = run.controller.registrations.client
@@ -368,6 +372,27 @@ def test_a_deletion_that_has_begun_is_waited_for_by_who_takes_the_name(
         b = run.create("b", sample.id)
         deleted.result()
     assert api.registered()[sample.id][sample.kind.number] == b.number != a.number
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_deletion_that_is_sent_again_leaves_who_took_the_name(
+    sample: Sample, machine: Machine, api: Api, moment: str
+) -> None:
+    """It broke before or after its work, and before the next attempt another resource of the run takes over what is
+    there still, or registers the name anew."""
+    a = machine.run().create("a", sample.id)
+    run = machine.run()
+    run.diff(a, renamed(sample))
+    api.turn(spelled_fault(f"delete_{sample.kind.noun}:reset={moment},first=1"))
+    numbers: list[int] = []
+
+    def while_waiting() -> None:
+        machine.while_waiting = lambda: None  # type: ignore[method-assign]  # a stand-in
+        numbers.append(run.create("b", sample.id).number)
+
+    machine.while_waiting = while_waiting  # type: ignore[method-assign]  # a stand-in
+    run.delete(a)
+    assert numbers == [it[sample.kind.number] for it in api.registered().values()]
 
 
 # ---- what a person is told

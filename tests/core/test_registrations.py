@@ -903,6 +903,30 @@ def test_a_forced_replacement_that_does_not_answer_keeps_what_the_state_holds(ma
     assert (api.registered()["x/1"]["model_id"], api.registered()["x/1"]["model_name"]) == (a.number, "")
 
 
+def test_what_was_there_before_a_lost_adoption_is_never_deleted(machine: Machine, api: Api) -> None:
+    """The next run knows it as what this resource wrote, not as what it made."""
+    theirs = api.register(model_name="theirs")["model_id"]
+    api.turn(Fault(call="modify_model", reset="before"))
+    error_of(machine.run().create, "a", adopt_existing=True, verify_health=True)
+    api.turn(ILL)
+    assert line_of(machine.run().create, "a", adopt_existing=True, verify_health=True).endswith(BACK)
+    assert {it["model_id"] for it in api.registered().values()} == {theirs}
+
+
+@pytest.mark.parametrize("is_forced", [False, True])
+def test_a_forced_replacement_after_a_lost_write_deletes_nothing(machine: Machine, api: Api, is_forced: bool) -> None:
+    """A state stands for what was updated, or replaced by force."""
+    a = machine.run().create("a")
+    api.turn(Fault(call="modify_model", reset="before"))
+    if is_forced:
+        error_of(machine.run().create, "a", model_name="new")
+    else:
+        error_of(machine.run().up, a, model_name="new")
+    api.turn(ILL)
+    assert line_of(machine.run().create, "a", verify_health=True, model_name="new").endswith(BACK)
+    assert api.registered()["x/1"]["model_id"] == a.number
+
+
 @pytest.mark.parametrize("can_be_undone", [True, False])
 def test_an_update_after_which_a_model_does_not_answer_is_set_back(
     machine: Machine, api: Api, can_be_undone: bool

@@ -34,10 +34,6 @@ class Way:
         """Whether the other side says that it did nothing, and did it."""
         return bool(self.fault.get("work"))
 
-    @property
-    def is_late(self) -> bool:
-        return "delay" in self.fault
-
     def __str__(self) -> str:
         return self.name
 

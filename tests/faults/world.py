@@ -273,9 +273,6 @@ class Corner:
         self.endpoint = f"http://127.0.0.1:{100 + len(self.left)}"
         self.machine.settings = self.another_machine().settings
 
-    def another_stack(self, name: str = "other") -> Engine:
-        return Engine(self.machine, name)
-
     def failure(self, command: Callable[[], None]) -> BaseException | None:
         """The error that a command ends with; it is kept for the search."""
         try:

@@ -397,6 +397,24 @@ def test_options_that_have_no_effect_are_told() -> None:
     ]
 
 
+def test_to_ignore_everything_ignores_each_argument_and_not_whose_they_are() -> None:
+    """Of a resource without its URN no run knows that it stands for a registration."""
+    seen: list[Any] = []
+    opts = pulumi.ResourceOptions(ignore_changes=["*"])
+
+    def program() -> None:
+        pulumi.runtime.register_stack_transformation(lambda it: seen.append(it.opts.ignore_changes))
+        EnkryptModel("m", **document(), opts=opts)
+
+    made = MockStack(program).preview().resources["m"]
+    ignored = [it for it in seen if it]
+    assert len(ignored) == 1
+    assert {*document(), "deletion_protection"} <= set(ignored[0])
+    assert not {OWNER, "*"} & set(ignored[0])
+    assert opts.ignore_changes == ["*"]
+    assert made.name == "m"
+
+
 @pytest.mark.parametrize(
     ("settings", "warnings"),
     [

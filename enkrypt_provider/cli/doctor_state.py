@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from ..core.controller import ACCOUNT
+from ..core.controller import ACCOUNT, shown_account
 from ..errors import ConfigurationError, plain
 from ..frontends.package_names import PROVIDER_TYPES
 from ..kinds.kind import Json, Kind, at
@@ -142,7 +142,7 @@ def _elsewhere(
             moved[str(held), now].append(resource)
     for (held, now), found in moved.items():
         ids = some([resource.id for resource in found])
-        says = f"{_totals(found)} registered at {_shown(held)}, not at {_shown(now)} ({ids})"
+        says = f"{_totals(found)} registered at {shown_account(held)}, not at {shown_account(now)} ({ids})"
         yield Finding("account", says, ok=False, do="`pulumi up` moves them; to leave them, set the endpoint back")
 
 
@@ -154,10 +154,6 @@ def _account_of(sources: Sources, provider: Resource | None) -> str:
         return "" if settings.database and not settings.database.is_file() else settings.account
     except ConfigurationError:
         return ""
-
-
-def _shown(account: str) -> str:
-    return "another emulator" if account.startswith("emulator:") else plain(account)
 
 
 # ---- providers

@@ -149,7 +149,7 @@ class Controller:
         if is_told:
             here = self._settings.shown_endpoint
             self._report_once(
-                f"{held.identity} is registered at {_shown(held.account)}; it is replaced by one at {here}"
+                f"{held.identity} is registered at {shown_account(held.account)}; it is replaced by one at {here}"
             )
         return [Change(ACCOUNT, Rule.REPLACE)]
 
@@ -185,7 +185,7 @@ class Controller:
             declared = codec.from_state(self._kind, request.state)
             if self._is_elsewhere(held):
                 self._report_once(
-                    f"{held.identity} is registered at {_shown(held.account)}, and enkrypt:endpoint is "
+                    f"{held.identity} is registered at {shown_account(held.account)}, and enkrypt:endpoint is "
                     f"{self._settings.shown_endpoint}: it was not read; `pulumi up` moves it"
                 )
                 return Registered(request.id, request.state, declared)
@@ -252,8 +252,9 @@ class Controller:
                 return self.registrations.delete(held)
             return operation.report(
                 "warning",
-                f"{held.identity} ({self._kind.number} {held.number}) stays registered at {_shown(held.account)}: "
-                f"only the account {self._settings.shown_endpoint} is known here. Delete it there if nobody needs it",
+                f"{held.identity} ({self._kind.number} {held.number}) stays registered at "
+                f"{shown_account(held.account)}: only the account {self._settings.shown_endpoint} is known here. "
+                "Delete it there if nobody needs it",
             )
 
     def _keep(self, request: Request, held: Holding) -> None:
@@ -301,7 +302,8 @@ def refuse_if_protected(request: Request) -> None:
         )
 
 
-def _shown(account: str) -> str:
+def shown_account(account: str) -> str:
+    """Return an account of a state as a person knows it."""
     return "another emulator" if account.startswith("emulator:") else plain(account)
 
 

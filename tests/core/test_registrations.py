@@ -597,10 +597,15 @@ def test_the_one_that_takes_over_may_come_first(machine: Machine) -> None:
     assert "x/1 was another resource's of this stack: taken over, and updated to what is declared" in machine.told()
 
 
-def test_what_nobody_gives_up_is_waited_for_no_longer_than_said(machine: Machine) -> None:
-    machine.run().create("a", "x/1")
-    assert isinstance(error_of(machine.run().create, "b", "x/1"), ModelExists)
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_what_nobody_gives_up_is_waited_for_no_longer_than_said(machine: Machine, api: Api, is_refused: bool) -> None:
+    """With --continue-on-error the engine goes on after it refused to replace what has `protect=True`."""
+    a, run = machine.run().create("a", "x/1", model_name="of a"), machine.run()
+    if is_refused:
+        assert run.diff(a, "y/1", is_refused=True).replaces
+    assert isinstance(error_of(run.create, "b", "x/1", model_name="of b"), ModelExists)
     assert 0 < sum(machine.waits) < 5
+    assert api.live("x/1")["model_name"] == "of a"
 
 
 @pytest.mark.parametrize("names_resources", [False, True])

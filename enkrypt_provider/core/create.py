@@ -21,8 +21,9 @@ from .holding import Holding, shown
 from .journal import Entry, Sending
 from .registrations import Registrations
 
-CLOCK_SLACK: Final = 5.0
-"""Seconds by which the API's own clocks may disagree, and the `Date` header's second is cut."""
+CLOCK_SLACK: Final = 2.0
+"""Seconds by which the API's own clocks may disagree, and a time may be cut: what somebody else made just the same
+within them is taken for ours."""
 DELETION_WAITS: Final = (0.0, *(1.0,) * 20)
 """Seconds before each look whether another resource's deletion, which may wait for its turn, is done."""
 

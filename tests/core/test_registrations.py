@@ -102,10 +102,11 @@ def test_a_time_without_a_zone_is_of_no_machines_zone(
     time.tzset()
 
 
-def test_what_was_there_before_a_lost_create_is_not_ours(machine: Machine, api: Api) -> None:
+@pytest.mark.parametrize("age", [timedelta(seconds=3), timedelta(hours=1)], ids=str)
+def test_what_was_there_before_a_lost_create_is_not_ours(machine: Machine, api: Api, age: timedelta) -> None:
     """A registration older than the create is somebody else's, though it looks the same."""
     api.register()
-    api.now += timedelta(hours=1)
+    api.now += age
     api.turn(Fault(call="add_model", reset="before", first=1))
     assert "it looks the same" in line_of(machine.run().create, "a")
 

@@ -166,8 +166,10 @@ class Create:
         if not self._registrations.run.is_released(found):
             return False
         self._registrations.run.hold(self._urn, found)
-        return self._journal.began_deletion(found.key) and any(
-            self._client.find(self._kind, self._identity, (wait,)) is None for wait in DELETION_WAITS
+        return any(
+            self._client.find(self._kind, self._identity, (wait,)) is None
+            for wait in DELETION_WAITS
+            if self._journal.began_deletion(found.key)
         )
 
     def _overwrite(self, live: Live) -> Live:

@@ -104,7 +104,7 @@ class Journal:
         written_at = seconds(written.updated_at) if is_told else None
         self.forget(written.key)
         self.put(urn, written.identity, Entry(written.key, sending.began, checksum, written_at))
-        self.put(_DELETION, written.key, None)
+        self.end_deletion(written.key)
 
     # ---- by registration
 
@@ -137,6 +137,10 @@ class Journal:
         now = self._now()
         self._database.execute("DELETE FROM journal WHERE urn = ? AND began < ?", _DELETION, now - DELETIONS_KEPT)
         self.put(_DELETION, key, Entry("", now))
+
+    def end_deletion(self, key: str) -> None:
+        """Note that a registration is not to be deleted any more."""
+        self.put(_DELETION, key, None)
 
     def began_deletion(self, key: str) -> bool:
         """Whether this machine sent a deletion of the registration."""

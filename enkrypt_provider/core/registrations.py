@@ -25,6 +25,10 @@ from .journal import Journal, Sending
 from .run_ownership import RunOwnership
 
 
+class _TakenOver(EnkryptError):
+    """Another resource of the run holds what was to be deleted."""
+
+
 class Registrations:
     """The registrations of one kind in one account, and what this machine and this run know of them."""
 
@@ -100,9 +104,12 @@ class Registrations:
             )
         is_sent_again = self.journal.began_deletion(held.key)
         self.journal.begin_deletion(held.key)
-        if self.run.is_held(held):  # after the note: a create holds what it takes over, then reads the note
+        try:
+            gone = self.remove(held)
+        except _TakenOver:
+            self.journal.end_deletion(held.key)  # the create waits for it
             return report_kept(held)
-        if (gone := self.remove(held)) and live is not None and self._is_shown(held):
+        if gone and live is not None and self._is_shown(held):
             raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
         if gone and live is None and not is_sent_again:
             operation.report(
@@ -151,15 +158,21 @@ class Registrations:
         return "it was set back to what it was"
 
     def remove(self, held: Holding) -> ModelNotFound | None:
-        """Delete what is registered. Return the API's error where nothing is."""
+        """Delete what is registered. Return the API's error where nothing is. Raise `_TakenOver`."""
         try:
-            # Before it is sent again: a create that could wait no longer may hold it by now.
-            self.client.delete(self.kind, held.identity, lambda: self.run.is_held(held) or self._is_gone(held))
+            self.client.delete(
+                self.kind, held.identity, lambda: self._is_gone(held), lambda: self._refuse_if_held(held)
+            )
         except ModelNotFound as gone:
             return gone
         finally:
             self.snapshot.changed(held.identity)
         return None
+
+    def _refuse_if_held(self, held: Holding) -> None:
+        # Just before it is sent: a create that could wait no longer may hold it by now.
+        if self.run.is_held(held):
+            raise _TakenOver(f"{held.identity} is another resource's by now")
 
     def verify(self, inputs: Properties, live: Live, undo: Callable[[], str] | None) -> str:
         """Return why the model does not answer, or "". Raise `ModelUnhealthy` with what came of `undo` instead."""

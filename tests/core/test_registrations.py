@@ -29,6 +29,7 @@ from enkrypt_provider.errors import (
 )
 from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.settings import Rate
 
 from .machines import Api, Machine, Object, Properties, hiding, unreachable, urn
 
@@ -648,6 +649,26 @@ def test_the_processes_of_one_run_know_of_each_other(machine: Machine, api: Api)
     one.create("b", adopt_existing=True)
     other.delete(old)
     assert "x/1" in api.registered()
+
+
+def test_what_was_taken_over_while_a_delete_waited_for_its_turn_is_not_deleted(machine: Machine, api: Api) -> None:
+    """Two providers of one account: one has many calls to make, and the other's create waits no longer for it."""
+    old = machine.run().create("a", "x/1")
+    slow, other = machine.run(run="a run", rate_limit=(Rate(1, 60.0),)), machine.run(run="a run")
+    taken: list[Object] = []
+
+    def meanwhile() -> None:
+        machine.while_waiting = lambda: None  # type: ignore[method-assign]  # a stand-in
+        taken.append(other.create("b", "x/1", model_name="of b"))
+
+    slow.diff(old, "y/1")
+    assert slow.controller.registrations.snapshot.listed(Identifier("x", "1"))
+    machine.while_waiting = meanwhile  # type: ignore[method-assign]  # a stand-in
+    slow.delete(old)
+    assert [it.number for it in taken] == [old.number]
+    assert api.live("x/1")["model_name"] == "of b"
+    assert "x/1 is kept: another object of the state stands for it" in machine.told()
+    assert not slow.controller.registrations.journal.began_deletion(str(old.number))
 
 
 def test_a_destroy_deletes_a_registration_of_two_objects(machine: Machine, elsewhere: Machine, api: Api) -> None:

@@ -6,6 +6,7 @@ A state object stands for the number (`model_id`) that it holds, not for a name.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shlex
@@ -38,6 +39,7 @@ class Registrations:
         self.journal = journal
         self.run = run
         self.snapshot = Snapshot(client, kind)
+        self._has_named = False
 
     # ---- update
 
@@ -129,6 +131,23 @@ class Registrations:
 
     def _is_gone(self, held: Holding, wait: float = 0.0) -> bool:
         return not held.is_of(self.client.find(self.kind, held.identity, (wait,)))
+
+    # ---- what an earlier run left
+
+    def name_unfinished(self, urn: str) -> None:
+        """Name, once, what an interrupted run of the stack was making, and no resource has declared so far."""
+        found = [] if self._has_named else self.journal.unfinished(urn)
+        self._has_named = True
+        made = {id_ for of, id_ in found if of != urn} - {*self.run.declared()}
+        with contextlib.suppress(EnkryptError):  # what cannot be told now is told by the next run
+            if left := made and sorted(made & {*map(str, self.snapshot.identities())}):
+                more = f" and {len(left) - 3} more" * (len(left) > 3)
+                operation.report(
+                    "warning",
+                    f"an earlier run was interrupted while it made {', '.join(map(plain, left[:3]))}{more}: `pulumi "
+                    "up` completes what is declared still; what is not stays registered: declare it once more as it "
+                    "was, `pulumi up`, then take it out",
+                )
 
     # ---- what creates, updates and deletes have in common
 

@@ -294,6 +294,47 @@ def test_a_program_that_goes_back_takes_up_what_it_left(machine: Machine, api: A
     assert machine.run().create("a").number == number
 
 
+@pytest.mark.parametrize("names_resources", [False, True])
+def test_what_a_killed_create_left_is_named_where_its_resource_is_no_longer_declared(
+    machine: Machine, api: Api, names_resources: bool
+) -> None:
+    """Once a run, while it is registered and no state shows it; nothing else of the machine is meant."""
+    api.names_resources = names_resources
+    b = machine.run().create("b", "y/1")
+    api.turn(*LOST_FOR_GOOD)
+    error_of(machine.run().create, "a")
+    api.turn()
+    machine.told()
+
+    def named() -> list[str]:
+        run = machine.run()
+        run.diff(b)
+        run.diff(b)
+        return [line for line in machine.told() if line.startswith("warning: an earlier run was interrupted")]
+
+    assert [line.partition(":")[2].partition(": ")[0] for line in named()] == [
+        " an earlier run was interrupted while it made x/1"
+    ]
+    run = machine.run()
+    run.check("a")
+    run.diff(b)  # it is declared: nothing is left behind
+    assert machine.told() == []
+    machine.run().create("c", adopt_existing=True)
+    assert named() == []
+
+
+def test_what_a_killed_create_did_not_make_is_not_named(machine: Machine, api: Api) -> None:
+    b = machine.run().create("b", "y/1")
+    api.turn(Fault(call="add_model", reset="before"), Fault(call="get_model", status=500))
+    error_of(machine.run().create, "a")
+    api.turn(Fault(call="list_models", status=400))
+    machine.run().diff(b)
+    api.turn()
+    machine.told()
+    machine.run().diff(b)
+    assert machine.told() == []
+
+
 # ---- a taken identity
 
 

@@ -132,13 +132,20 @@ class EnkryptClient:
         request = self._request("PATCH", kind, kind.calls.modify, f"update {identity}", identity, body)
         return self._send(request, partial(responses.written, kind, identity), doubt=doubt)
 
-    def delete(self, kind: Kind, identity: Identifier, is_gone: Callable[[], bool] = lambda: False) -> None:
+    def delete(
+        self,
+        kind: Kind,
+        identity: Identifier,
+        is_gone: Callable[[], bool] = lambda: False,
+        on_turn: Callable[[], None] = lambda: None,
+    ) -> None:
         """DELETE one registration. Raise `ModelNotFound`. The response's body says nothing of use [G].
 
-        `is_gone` is asked before it is sent again: the identity may be another registration's by then.
+        `is_gone` is asked before it is sent again: the identity may be another registration's by then. `on_turn` is
+        called when nothing is left to wait for; what it raises is raised, and nothing is sent.
         """
         request = self._request("DELETE", kind, kind.calls.delete, f"delete {identity}", identity)
-        self._send(request, lambda _response: True, before_again=lambda: is_gone() or None)
+        self._send(request, lambda _response: True, before_again=lambda: is_gone() or None, on_turn=on_turn)
 
     def model_health(self, identity: Identifier) -> Json:
         """POST `/rt/model/model-health` and return the response's JSON, whose shape is not known."""
@@ -208,6 +215,7 @@ class EnkryptClient:
         doubt: Callable[[], None] = lambda: None,
         policy: RetryPolicy | None = None,
         before_again: Callable[[], T | None] = lambda: None,
+        on_turn: Callable[[], None] = lambda: None,
     ) -> T:
         self._sent.update(request.secrets)
         attempts = itertools.count()
@@ -216,7 +224,7 @@ class EnkryptClient:
             if next(attempts) and (done := before_again()) is not None:
                 return done
             try:
-                return read(self._exchange(request))
+                return read(self._exchange(request, on_turn))
             except UnexpectedResponse as error:
                 why = plain(self._without_keys(str(error)))
             # Not in `except`: the error that may show a key must not be chained.
@@ -232,11 +240,12 @@ class EnkryptClient:
             doubt=doubt,
         )
 
-    def _exchange(self, request: Request) -> Response:
+    def _exchange(self, request: Request, on_turn: Callable[[], None]) -> Response:
         if request.identity and not request.identity.is_sendable:
             raise ModelNotFound(f"{plain(request.what)}: nothing has a name or version that is not printable ASCII")
         transport = self._connect()
         with self._pace.turn(request.family) as turn:
+            on_turn()
             response = transport.send(request)
         if failed := responses.failure(response, self._without_keys):
             if failed.failure is Failure.RATE_LIMITED:

@@ -110,6 +110,8 @@ class Controller:
             result = DiffResult(changes, self._kind.deletes_first or bool(gone))
             if result.replaces and self._kind.known_identity(request.inputs):  # else nobody knows yet
                 refuse_if_protected(request)
+            if urn:
+                self.registrations.name_unfinished(urn)
             if urn and not away:
                 run = self.registrations.run
                 if result.replaces:
@@ -174,6 +176,7 @@ class Controller:
             inputs = codec.from_state(self._kind, request.inputs)
             identity = self._kind.identity_of(inputs)
             urn = self._urn(request, identity)
+            self.registrations.name_unfinished(urn)
             with self.registrations.run.changing(urn, makes=identity):
                 live, problem = Create(self.registrations, urn, inputs).run(keeps_unhealthy=request.keeps_unhealthy)
             return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)

@@ -21,8 +21,9 @@ from .holding import Holding, shown
 from .journal import Entry, Sending
 from .registrations import Registrations
 
-CLOCK_SLACK: Final = 5.0
-"""Seconds by which the API's own clocks may disagree, and the `Date` header's second is cut."""
+CLOCK_SLACK: Final = 2.0
+"""Seconds by which the API's own clocks may disagree, and a time may be cut: what somebody else made just the same
+within them is taken for ours."""
 DELETION_WAITS: Final = (0.0, *(1.0,) * 20)
 """Seconds before each look whether another resource's deletion, which may wait for its turn, is done."""
 
@@ -165,8 +166,10 @@ class Create:
         if not self._registrations.run.is_released(found):
             return False
         self._registrations.run.hold(self._urn, found)
-        return self._journal.began_deletion(found.key) and any(
-            self._client.find(self._kind, self._identity, (wait,)) is None for wait in DELETION_WAITS
+        return any(
+            self._client.find(self._kind, self._identity, (wait,)) is None
+            for wait in DELETION_WAITS
+            if self._journal.began_deletion(found.key)
         )
 
     def _overwrite(self, live: Live) -> Live:

@@ -87,8 +87,8 @@ def this_run() -> str:
 
 
 def _name(process: psutil.Process) -> str:
-    """Return `PID:START`: a number alone is given again."""
-    return f"{process.pid}:{process.create_time():.2f}"
+    """Return `PID:START`: a number alone is given again. psutil's hash does not change where the clock is set."""
+    return f"{process.pid}:{hash(process):x}"
 
 
 def _is_alive(name: str) -> bool:

@@ -83,6 +83,15 @@ class Journal:
         )
         return [str(other) for (other,) in rows]
 
+    def unfinished(self, urn: str) -> list[tuple[str, str]]:
+        """Return resources of the same stack, each with the id of what it was making and no response confirmed."""
+        stack = "".join(f"{part}::" for part in urn.split("::")[:2])
+        return self._database.execute(
+            "SELECT urn, identity FROM journal "
+            "WHERE account = ? AND place = ? AND substr(urn, 1, ?) = ? AND checksum IS NULL",
+            self._account, self._place, len(stack), stack,
+        )  # fmt: skip
+
     @contextmanager
     def sending(self, urn: str, identity: Identifier, key: str = "") -> Iterator[Sending]:
         """Note what is about to be sent. What was noted before is put back where that fails beyond doubt."""
@@ -103,8 +112,9 @@ class Journal:
         is_told = before is None or before.updated_at != written.updated_at
         written_at = seconds(written.updated_at) if is_told else None
         self.forget(written.key)
+        self.end_creates(written.identity)
         self.put(urn, written.identity, Entry(written.key, sending.began, checksum, written_at))
-        self.put(_DELETION, written.key, None)
+        self.end_deletion(written.key)
 
     # ---- by registration
 
@@ -116,6 +126,11 @@ class Journal:
         """Whether another resource of this machine wrote the registration, and no state has shown that yet."""
         others = f"SELECT urn {_OF} AND NOT (place = ? AND urn = ?)"
         return bool(self._database.execute(others, self._account, key, self._place, urn))
+
+    def end_creates(self, identity: Identifier) -> None:
+        """Forget the creates without a response of an identity under which a state or a response shows something."""
+        unknown = "DELETE FROM journal WHERE account = ? AND place = ? AND identity = ? AND number = '' AND urn != ?"
+        self._database.execute(unknown, self._account, self._place, str(identity), _DELETION)
 
     def forget(self, key: str) -> None:
         """Forget every entry of a registration: it is gone, or was just written as a whole."""
@@ -137,6 +152,10 @@ class Journal:
         now = self._now()
         self._database.execute("DELETE FROM journal WHERE urn = ? AND began < ?", _DELETION, now - DELETIONS_KEPT)
         self.put(_DELETION, key, Entry("", now))
+
+    def end_deletion(self, key: str) -> None:
+        """Note that a registration is not to be deleted any more."""
+        self.put(_DELETION, key, None)
 
     def began_deletion(self, key: str) -> bool:
         """Whether this machine sent a deletion of the registration."""

@@ -6,6 +6,7 @@ A state object stands for the number (`model_id`) that it holds, not for a name.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shlex
@@ -25,6 +26,10 @@ from .journal import Journal, Sending
 from .run_ownership import RunOwnership
 
 
+class _TakenOver(EnkryptError):
+    """Another resource of the run holds what was to be deleted."""
+
+
 class Registrations:
     """The registrations of one kind in one account, and what this machine and this run know of them."""
 
@@ -34,6 +39,7 @@ class Registrations:
         self.journal = journal
         self.run = run
         self.snapshot = Snapshot(client, kind)
+        self._has_named = False
 
     # ---- update
 
@@ -100,9 +106,12 @@ class Registrations:
             )
         is_sent_again = self.journal.began_deletion(held.key)
         self.journal.begin_deletion(held.key)
-        if self.run.is_held(held):  # after the note: a create holds what it takes over, then reads the note
+        try:
+            gone = self.remove(held)
+        except _TakenOver:
+            self.journal.end_deletion(held.key)  # the create waits for it
             return report_kept(held)
-        if (gone := self.remove(held)) and live is not None and self._is_shown(held):
+        if gone and live is not None and self._is_shown(held):
             raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
         if gone and live is None and not is_sent_again:
             operation.report(
@@ -122,6 +131,23 @@ class Registrations:
 
     def _is_gone(self, held: Holding, wait: float = 0.0) -> bool:
         return not held.is_of(self.client.find(self.kind, held.identity, (wait,)))
+
+    # ---- what an earlier run left
+
+    def name_unfinished(self, urn: str) -> None:
+        """Name, once, what an interrupted run of the stack was making, and no resource has declared so far."""
+        found = [] if self._has_named else self.journal.unfinished(urn)
+        self._has_named = True
+        made = {id_ for of, id_ in found if of != urn} - {*self.run.declared()}
+        with contextlib.suppress(EnkryptError):  # what cannot be told now is told by the next run
+            if left := made and sorted(made & {*map(str, self.snapshot.identities())}):
+                more = f" and {len(left) - 3} more" * (len(left) > 3)
+                operation.report(
+                    "warning",
+                    f"an earlier run was interrupted while it made {', '.join(map(plain, left[:3]))}{more}: `pulumi "
+                    "up` completes what is declared still; what is not stays registered: declare it once more as it "
+                    "was, `pulumi up`, then take it out",
+                )
 
     # ---- what creates, updates and deletes have in common
 
@@ -151,15 +177,21 @@ class Registrations:
         return "it was set back to what it was"
 
     def remove(self, held: Holding) -> ModelNotFound | None:
-        """Delete what is registered. Return the API's error where nothing is."""
+        """Delete what is registered. Return the API's error where nothing is. Raise `_TakenOver`."""
         try:
-            # Before it is sent again: a create that could wait no longer may hold it by now.
-            self.client.delete(self.kind, held.identity, lambda: self.run.is_held(held) or self._is_gone(held))
+            self.client.delete(
+                self.kind, held.identity, lambda: self._is_gone(held), lambda: self._refuse_if_held(held)
+            )
         except ModelNotFound as gone:
             return gone
         finally:
             self.snapshot.changed(held.identity)
         return None
+
+    def _refuse_if_held(self, held: Holding) -> None:
+        # Just before it is sent: a create that could wait no longer may hold it by now.
+        if self.run.is_held(held):
+            raise _TakenOver(f"{held.identity} is another resource's by now")
 
     def verify(self, inputs: Properties, live: Live, undo: Callable[[], str] | None) -> str:
         """Return why the model does not answer, or "". Raise `ModelUnhealthy` with what came of `undo` instead."""

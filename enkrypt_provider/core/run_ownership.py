@@ -18,11 +18,13 @@ from .holding import Holding
 
 @dataclass(frozen=True)
 class _Object:
-    """An object of the state, for which a diff asked. `stays` says that nothing of it is sent."""
+    """An object of the state, for which a diff asked: nothing of it is sent where it `stays`, and it `goes` where a
+    new one is to replace it."""
 
     registration: Holding
     state: Properties
-    stays: bool
+    stays: bool = False
+    goes: bool = False
 
 
 class RunOwnership:
@@ -104,9 +106,8 @@ class RunOwnership:
         self._objects[urn] = _Object(registration, state, stays=not is_updated)
 
     def give_up(self, urn: str, registration: Holding, state: Properties) -> None:
-        """Note that an object gives the registration up: another resource of this run may take it over."""
-        self._claim("releases", self._account, registration, urn)
-        self._objects[urn] = _Object(registration, state, stays=False)
+        """Note that an object is to be replaced: once the engine begins with it, the registration is given up."""
+        self._objects[urn] = _Object(registration, state, goes=True)
 
     def staying(self, registration: Holding) -> tuple[str, Properties]:
         """Return the resource whose object stays for the registration as it is, and its state; or nothing."""
@@ -116,10 +117,14 @@ class RunOwnership:
         return "", {}
 
     def check(self, urn: str, *, is_new: bool) -> None:
-        """Note that the engine checks a resource: anew where it replaces what a diff found to stay."""
+        """Note that the engine checks a resource: anew where it replaces its object, whatever a diff found.
+
+        It does not where it refuses to: another resource may then not take over what stays.
+        """
         (self._new.add if is_new else self._new.discard)(urn)
         if is_new and (it := self._objects.get(urn)):
             self._drop(urn, it.registration.identity)
+            self._release(urn, it)
 
     def is_new(self, urn: str) -> bool:
         """Whether the resource is about to be made: no diff is about it.
@@ -149,6 +154,11 @@ class RunOwnership:
         for urn, it in [*self._objects.items()]:
             if it.state == state:
                 self._objects.pop(urn, None)
+                self._release(urn, it)
+
+    def _release(self, urn: str, it: _Object) -> None:
+        if it.goes:
+            self._claim("releases", self._account, it.registration, urn)
 
     # ---- the claims, of this process and of the others of the run
 

@@ -288,9 +288,13 @@ class Run:
         request = self._request(urn=urn, inputs=without_unknown(arguments), state=old.state if old else {})
         return self.controller.check(request)
 
-    def diff(self, it: Object, id_: str = "", **changes: Any) -> DiffResult:
+    def diff(self, it: Object, id_: str = "", *, is_refused: bool = False, **changes: Any) -> DiffResult:
+        """Ask what changes. A replacement is checked anew, unless the engine refuses it (`protect=True`)."""
         checked = self.check(it.name, id_ or it.id, old=it, **changes)
-        return self.controller.diff(self._request(it.name, id=it.id, state=it.state, inputs=checked.inputs))
+        found = self.controller.diff(self._request(it.name, id=it.id, state=it.state, inputs=checked.inputs))
+        if found.replaces and not is_refused:
+            self.check(it.name, id_ or it.id, **changes)
+        return found
 
     def create(self, name: str, id_: str = "x/1", **changes: Any) -> Object:
         checked = self.check(name, id_, **changes)

@@ -354,10 +354,13 @@ def test_a_deletion_that_has_begun_is_waited_for_by_who_takes_the_name(
     client = run.controller.registrations.client
     delete, began, goes_on, is_done = client.delete, Event(), Event(), Event()
 
-    def slow(*arguments: Any) -> None:
-        began.set()
-        assert goes_on.wait(5)
-        delete(*arguments)
+    def slow(kind: Any, identity: Any, is_gone: Any, on_turn: Any) -> None:
+        def sent() -> None:
+            on_turn()
+            began.set()
+            assert goes_on.wait(5)
+
+        delete(kind, identity, is_gone, sent)
         is_done.set()
 
     def while_waiting() -> None:

@@ -29,6 +29,7 @@ from enkrypt_provider.errors import (
 )
 from enkrypt_provider.kinds.kind import Identifier
 from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.settings import Rate
 
 from .machines import Api, Machine, Object, Properties, hiding, unreachable, urn
 
@@ -102,10 +103,11 @@ def test_a_time_without_a_zone_is_of_no_machines_zone(
     time.tzset()
 
 
-def test_what_was_there_before_a_lost_create_is_not_ours(machine: Machine, api: Api) -> None:
+@pytest.mark.parametrize("age", [timedelta(seconds=3), timedelta(hours=1)], ids=str)
+def test_what_was_there_before_a_lost_create_is_not_ours(machine: Machine, api: Api, age: timedelta) -> None:
     """A registration older than the create is somebody else's, though it looks the same."""
     api.register()
-    api.now += timedelta(hours=1)
+    api.now += age
     api.turn(Fault(call="add_model", reset="before", first=1))
     assert "it looks the same" in line_of(machine.run().create, "a")
 
@@ -290,6 +292,47 @@ def test_a_program_that_goes_back_takes_up_what_it_left(machine: Machine, api: A
     number = killed_create(machine, api)
     killed_create(machine, api, id_="x/2")
     assert machine.run().create("a").number == number
+
+
+@pytest.mark.parametrize("names_resources", [False, True])
+def test_what_a_killed_create_left_is_named_where_its_resource_is_no_longer_declared(
+    machine: Machine, api: Api, names_resources: bool
+) -> None:
+    """Once a run, while it is registered and no state shows it; nothing else of the machine is meant."""
+    api.names_resources = names_resources
+    b = machine.run().create("b", "y/1")
+    api.turn(*LOST_FOR_GOOD)
+    error_of(machine.run().create, "a")
+    api.turn()
+    machine.told()
+
+    def named() -> list[str]:
+        run = machine.run()
+        run.diff(b)
+        run.diff(b)
+        return [line for line in machine.told() if line.startswith("warning: an earlier run was interrupted")]
+
+    assert [line.partition(":")[2].partition(": ")[0] for line in named()] == [
+        " an earlier run was interrupted while it made x/1"
+    ]
+    run = machine.run()
+    run.check("a")
+    run.diff(b)  # it is declared: nothing is left behind
+    assert machine.told() == []
+    machine.run().create("c", adopt_existing=True)
+    assert named() == []
+
+
+def test_what_a_killed_create_did_not_make_is_not_named(machine: Machine, api: Api) -> None:
+    b = machine.run().create("b", "y/1")
+    api.turn(Fault(call="add_model", reset="before"), Fault(call="get_model", status=500))
+    error_of(machine.run().create, "a")
+    api.turn(Fault(call="list_models", status=400))
+    machine.run().diff(b)
+    api.turn()
+    machine.told()
+    machine.run().diff(b)
+    assert machine.told() == []
 
 
 # ---- a taken identity
@@ -597,10 +640,15 @@ def test_the_one_that_takes_over_may_come_first(machine: Machine) -> None:
     assert "x/1 was another resource's of this stack: taken over, and updated to what is declared" in machine.told()
 
 
-def test_what_nobody_gives_up_is_waited_for_no_longer_than_said(machine: Machine) -> None:
-    machine.run().create("a", "x/1")
-    assert isinstance(error_of(machine.run().create, "b", "x/1"), ModelExists)
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_what_nobody_gives_up_is_waited_for_no_longer_than_said(machine: Machine, api: Api, is_refused: bool) -> None:
+    """With --continue-on-error the engine goes on after it refused to replace what has `protect=True`."""
+    a, run = machine.run().create("a", "x/1", model_name="of a"), machine.run()
+    if is_refused:
+        assert run.diff(a, "y/1", is_refused=True).replaces
+    assert isinstance(error_of(run.create, "b", "x/1", model_name="of b"), ModelExists)
     assert 0 < sum(machine.waits) < 5
+    assert api.live("x/1")["model_name"] == "of a"
 
 
 @pytest.mark.parametrize("names_resources", [False, True])
@@ -642,6 +690,26 @@ def test_the_processes_of_one_run_know_of_each_other(machine: Machine, api: Api)
     one.create("b", adopt_existing=True)
     other.delete(old)
     assert "x/1" in api.registered()
+
+
+def test_what_was_taken_over_while_a_delete_waited_for_its_turn_is_not_deleted(machine: Machine, api: Api) -> None:
+    """Two providers of one account: one has many calls to make, and the other's create waits no longer for it."""
+    old = machine.run().create("a", "x/1")
+    slow, other = machine.run(run="a run", rate_limit=(Rate(1, 60.0),)), machine.run(run="a run")
+    taken: list[Object] = []
+
+    def meanwhile() -> None:
+        machine.while_waiting = lambda: None  # type: ignore[method-assign]  # a stand-in
+        taken.append(other.create("b", "x/1", model_name="of b"))
+
+    slow.diff(old, "y/1")
+    assert slow.controller.registrations.snapshot.listed(Identifier("x", "1"))
+    machine.while_waiting = meanwhile  # type: ignore[method-assign]  # a stand-in
+    slow.delete(old)
+    assert [it.number for it in taken] == [old.number]
+    assert api.live("x/1")["model_name"] == "of b"
+    assert "x/1 is kept: another object of the state stands for it" in machine.told()
+    assert not slow.controller.registrations.journal.began_deletion(str(old.number))
 
 
 def test_a_destroy_deletes_a_registration_of_two_objects(machine: Machine, elsewhere: Machine, api: Api) -> None:

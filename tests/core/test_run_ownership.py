@@ -74,6 +74,8 @@ def test_what_is_released_may_be_taken_over_once(file: Path) -> None:
     run = process(file)
     assert not run.is_released(SEVEN)
     run.give_up("urn", SEVEN, {})
+    assert not run.is_released(SEVEN)
+    run.check("urn", is_new=True)
     assert (run.is_released(SEVEN), run.is_held(SEVEN)) == (True, False)
     process(file).hold("urn", SEVEN)
     assert (run.is_released(SEVEN), run.is_held(SEVEN)) == (False, True)

@@ -75,8 +75,11 @@ class Registrations:
             )
 
     def _registered(self, held: Holding) -> Live | None:
-        """Return what is registered under the identity; what a list shows will do where it is what is held."""
-        listed = self.snapshot.listed(held.identity)
+        """Return what is registered under the identity; what a list shows will do where it is what is held.
+
+        Not where a deletion of it began: it may be another process of the run that knows better.
+        """
+        listed = None if self.journal.began_deletion(held.key) else self.snapshot.listed(held.identity)
         return listed if held.is_of(listed) else self.client.find(self.kind, held.identity)
 
     def _gone(self, held: Holding) -> ModelNotFound:

@@ -712,6 +712,21 @@ def test_what_was_taken_over_while_a_delete_waited_for_its_turn_is_not_deleted(m
     assert not slow.controller.registrations.journal.began_deletion(str(old.number))
 
 
+def test_what_another_process_of_the_run_registered_anew_is_not_deleted(
+    machine: Machine, elsewhere: Machine, api: Api
+) -> None:
+    """Two objects of two providers stand for a registration: one is replaced, and then the other goes, by a list that
+    its process read before."""
+    old, c = machine.run().create("a"), machine.run().create("c", "c/1")
+    b = elsewhere.run().create("b", adopt_existing=True)
+    one, other = machine.run(run="a run"), machine.run(run="a run")
+    one.update(c, model_name="new")
+    other.delete(b)
+    b = other.create("b")
+    one.delete(old)
+    assert api.live("x/1")["model_id"] == b.number != old.number
+
+
 def test_a_destroy_deletes_a_registration_of_two_objects(machine: Machine, elsewhere: Machine, api: Api) -> None:
     """It brings no diff: each object deletes its number, and the second finds nothing."""
     old = machine.run().create("a")

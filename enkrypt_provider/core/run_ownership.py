@@ -116,6 +116,11 @@ class RunOwnership:
                 return urn, it.state
         return "", {}
 
+    def is_kept(self, registration: Holding) -> bool:
+        """Whether a diff of this process found an object to stand for the registration and not to be replaced."""
+        kept = [it.registration for it in [*self._objects.values()] if not it.goes]
+        return any(it.identity == registration.identity and it.is_same(registration) for it in kept)
+
     def check(self, urn: str, *, is_new: bool) -> None:
         """Note that the engine checks a resource: anew where it replaces its object, whatever a diff found.
 

@@ -532,6 +532,25 @@ def test_what_a_failed_create_was_to_take_over_is_deleted_where_it_is_given_up(m
     assert set(api.registered()) == {"y/1"}
 
 
+def test_what_a_failed_adoption_may_stand_for_is_not_deleted_where_another_object_gives_it_up(
+    machine: Machine, elsewhere: Machine, api: Api
+) -> None:
+    """A forced replacement of `b` fails; `a`, which stands for the same registration, takes another name. The next
+    run deletes it, where it knows of no object of `b`."""
+    a = machine.run().create("a")
+    b, command = taken_over(machine, a), elsewhere.run()
+    api.turn(Fault(call="modify_model", status=400))
+    error_of(command.create, "b", adopt_existing=True)
+    api.turn()
+    y = command.up(a, "y/1")
+    assert "is not deleted" in line_of(command.finish)
+    assert api.live("x/1")["model_id"] == b.number
+    later = elsewhere.run()
+    later.up(y)
+    later.delete(a)
+    assert set(api.registered()) == {"y/1"}
+
+
 def test_what_was_deleted_before_its_replacement_failed_does_not_stay(
     machine: Machine, elsewhere: Machine, api: Api
 ) -> None:

@@ -177,7 +177,8 @@ class Controller:
             identity = self._kind.identity_of(inputs)
             urn = self._urn(request, identity)
             self.registrations.name_unfinished(urn)
-            with self.registrations.run.changing(urn, makes=identity):
+            adopts = bool(inputs.get("adopt_existing"))
+            with self.registrations.run.changing(urn, makes=identity, adopts=adopts):
                 live, problem = Create(self.registrations, urn, inputs).run(keeps_unhealthy=request.keeps_unhealthy)
             return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
 

@@ -75,8 +75,11 @@ class Registrations:
             )
 
     def _registered(self, held: Holding) -> Live | None:
-        """Return what is registered under the identity; what a list shows will do where it is what is held."""
-        listed = self.snapshot.listed(held.identity)
+        """Return what is registered under the identity; what a list shows will do where it is what is held.
+
+        Not where a deletion of it began: it may be another process of the run that knows better.
+        """
+        listed = None if self.journal.began_deletion(held.key) else self.snapshot.listed(held.identity)
         return listed if held.is_of(listed) else self.client.find(self.kind, held.identity)
 
     def _gone(self, held: Holding) -> ModelNotFound:
@@ -91,14 +94,16 @@ class Registrations:
     def delete(self, held: Holding) -> None:
         """Delete the registration, unless somebody else made it anew; one that is gone already is done.
 
-        Raise `DeletionProtected` where a resource whose create failed may stand for it as well.
+        Raise `DeletionProtected` where a resource whose create failed may stand for it as well, and `EnkryptError`
+        where another object was found to stand for it while the request was on its way.
         """
         live = self._registered(held)
         if live is not None and not held.is_of(live):
             if not self.run.is_held(Holding.of(live)):
                 line = f"{held.identity} was registered anew by somebody else ({_theirs(held, live)}): it is kept"
                 operation.report("warning", line)
-            return self.journal.forget(held.key)
+            self.journal.forget(held.key)
+            return
         if self.run.may_stay(held):
             raise DeletionProtected(
                 f"{held.identity} is not deleted: another resource failed to create it in this run, and may stand "
@@ -110,7 +115,8 @@ class Registrations:
             gone = self.remove(held)
         except _TakenOver:
             self.journal.end_deletion(held.key)  # the create waits for it
-            return report_kept(held)
+            report_kept(held)
+            return
         if gone and live is not None and self._is_shown(held):
             raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
         if gone and live is None and not is_sent_again:
@@ -119,7 +125,13 @@ class Registrations:
                 f"{held.identity} is not registered at {self.client.settings.shown_endpoint}, so nothing was "
                 "deleted: it was deleted before, or the API key is of another project",
             )
-        return self.journal.forget(held.key)
+        self.journal.forget(held.key)
+        if not gone and (self.run.is_kept(held) or not self.journal.began_deletion(held.key)):  # written meanwhile
+            self.journal.begin_deletion(held.key)
+            raise EnkryptError(
+                f"{held.identity} was deleted, and another object of the state was found to stand for it: run "
+                "`pulumi up` again to register it anew"
+            )
 
     def is_deleted(self, held: Holding) -> bool:
         """Whether this machine deleted what the state stands for, in a run that ended before the state said so."""

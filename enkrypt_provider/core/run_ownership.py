@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ..errors import EnkryptError
 from ..kinds.kind import Identifier, Properties
 from .database import Database
 from .holding import Holding
+
+_ADOPTS: Final = "adopts"
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,11 @@ class RunOwnership:
     def may_stay(self, registration: Holding) -> bool:
         """Whether a resource whose create failed may stand for the registration as well, by an object that stays.
 
-        A forced replacement asks for no diff, so nobody has seen that object.
+        A forced replacement asks for no diff, so nobody has seen that object. Where another one gives the
+        registration up, that of a resource which adopts may stand for it still.
         """
-        return bool(self.notes("fails", registration.identity)) and not self.is_released(registration)
+        failed = self.notes("fails", registration.identity)
+        return _ADOPTS in failed or (bool(failed) and not self.is_released(registration))
 
     # ---- what becomes of it
 
@@ -116,6 +120,11 @@ class RunOwnership:
                 return urn, it.state
         return "", {}
 
+    def is_kept(self, registration: Holding) -> bool:
+        """Whether a diff of this process found an object to stand for the registration and not to be replaced."""
+        kept = [it.registration for it in [*self._objects.values()] if not it.goes]
+        return any(it.identity == registration.identity and it.is_same(registration) for it in kept)
+
     def check(self, urn: str, *, is_new: bool) -> None:
         """Note that the engine checks a resource: anew where it replaces its object, whatever a diff found.
 
@@ -134,7 +143,7 @@ class RunOwnership:
         return urn in self._new
 
     @contextmanager
-    def changing(self, urn: str, *, makes: Identifier | None = None) -> Iterator[None]:
+    def changing(self, urn: str, *, makes: Identifier | None = None, adopts: bool = False) -> Iterator[None]:
         """Let the object of a resource stay as it is where its update, or the create of its replacement, fails.
 
         With --continue-on-error the engine goes on to the deletes.
@@ -143,7 +152,7 @@ class RunOwnership:
             yield
         except EnkryptError:
             if makes:
-                self.note("fails", makes)
+                self.note("fails", makes, _ADOPTS if adopts else "")
                 self._drop(urn, makes)
             if it := self._objects.get(urn):
                 self.stay(urn, it.registration, it.state)

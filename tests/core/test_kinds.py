@@ -377,6 +377,34 @@ def test_a_deletion_that_has_begun_is_waited_for_by_who_takes_the_name(
     assert api.registered()[sample.id][sample.kind.number] == b.number != a.number
 
 
+@pytest.mark.parametrize("is_updated", [False, True])
+def test_a_deletion_of_what_another_object_is_found_to_stand_for_meanwhile_is_no_success(
+    sample: Sample, machine: Machine, elsewhere: Machine, api: Api, is_updated: bool
+) -> None:
+    """One of two objects is deleted first, and the diff of the other comes while the request is on its way."""
+    a = machine.run().create("a", sample.id)
+    b = elsewhere.run().create("b", sample.id, adopt_existing=True)
+    run = machine.run()
+    client = run.controller.registrations.client
+    delete = client.delete
+
+    def slow(kind: Any, identity: Any, is_gone: Any, on_turn: Any) -> None:
+        def sent() -> None:
+            on_turn()
+            run.up(a, **sample.change if is_updated else {})
+
+        delete(kind, identity, is_gone, sent)
+
+    run.diff(b, renamed(sample))
+    client.delete = slow  # type: ignore[method-assign, assignment]  # a stand-in
+    with pytest.raises(EnkryptError, match=r"run `pulumi up` again to register it anew"):
+        run.delete(b)
+    again = machine.run()
+    assert again.up(a).number != a.number
+    again.delete(b)
+    assert set(api.registered()) == {sample.id}
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_deletion_that_is_sent_again_leaves_who_took_the_name(
     sample: Sample, machine: Machine, api: Api, moment: str

@@ -532,6 +532,25 @@ def test_what_a_failed_create_was_to_take_over_is_deleted_where_it_is_given_up(m
     assert set(api.registered()) == {"y/1"}
 
 
+def test_what_a_failed_adoption_may_stand_for_is_not_deleted_where_another_object_gives_it_up(
+    machine: Machine, elsewhere: Machine, api: Api
+) -> None:
+    """A forced replacement of `b` fails; `a`, which stands for the same registration, takes another name. The next
+    run deletes it, where it knows of no object of `b`."""
+    a = machine.run().create("a")
+    b, command = taken_over(machine, a), elsewhere.run()
+    api.turn(Fault(call="modify_model", status=400))
+    error_of(command.create, "b", adopt_existing=True)
+    api.turn()
+    y = command.up(a, "y/1")
+    assert "is not deleted" in line_of(command.finish)
+    assert api.live("x/1")["model_id"] == b.number
+    later = elsewhere.run()
+    later.up(y)
+    later.delete(a)
+    assert set(api.registered()) == {"y/1"}
+
+
 def test_what_was_deleted_before_its_replacement_failed_does_not_stay(
     machine: Machine, elsewhere: Machine, api: Api
 ) -> None:
@@ -710,6 +729,21 @@ def test_what_was_taken_over_while_a_delete_waited_for_its_turn_is_not_deleted(m
     assert api.live("x/1")["model_name"] == "of b"
     assert "x/1 is kept: another object of the state stands for it" in machine.told()
     assert not slow.controller.registrations.journal.began_deletion(str(old.number))
+
+
+def test_what_another_process_of_the_run_registered_anew_is_not_deleted(
+    machine: Machine, elsewhere: Machine, api: Api
+) -> None:
+    """Two objects of two providers stand for a registration: one is replaced, and then the other goes, by a list that
+    its process read before."""
+    old, c = machine.run().create("a"), machine.run().create("c", "c/1")
+    b = elsewhere.run().create("b", adopt_existing=True)
+    one, other = machine.run(run="a run"), machine.run(run="a run")
+    one.update(c, model_name="new")
+    other.delete(b)
+    b = other.create("b")
+    one.delete(old)
+    assert api.live("x/1")["model_id"] == b.number != old.number
 
 
 def test_a_destroy_deletes_a_registration_of_two_objects(machine: Machine, elsewhere: Machine, api: Api) -> None:

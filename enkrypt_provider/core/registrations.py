@@ -139,10 +139,16 @@ class Registrations:
 
     def _is_shown(self, held: Holding) -> bool:
         """Whether the API shows the registration, also after a while."""
-        return not any(self._is_gone(held, wait) for wait in VISIBILITY_WAITS)
+        return all(held.is_of(self.client.find(self.kind, held.identity, (wait,))) for wait in VISIBILITY_WAITS)
 
-    def _is_gone(self, held: Holding, wait: float = 0.0) -> bool:
-        return not held.is_of(self.client.find(self.kind, held.identity, (wait,)))
+    def _is_gone(self, held: Holding) -> bool:
+        """Whether a deletion that is sent again would be another's: that is shown, or about to be made by this run.
+
+        Nothing is shown, too, where replicas lag behind.
+        """
+        is_declared = bool(self.run.declarer(held.identity))
+        live = self.client.find(self.kind, held.identity, VISIBILITY_WAITS if is_declared else (0.0,))
+        return is_declared if live is None else not held.is_of(live)
 
     # ---- what an earlier run left
 

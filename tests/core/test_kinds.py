@@ -426,6 +426,21 @@ def test_a_deletion_that_is_sent_again_leaves_who_took_the_name(
     assert numbers == [it[sample.kind.number] for it in api.registered().values()]
 
 
+@pytest.mark.parametrize("is_declared", [False, True])
+def test_a_deletion_is_sent_again_where_a_replica_lags_behind(
+    sample: Sample, machine: Machine, api: Api, is_declared: bool
+) -> None:
+    """It was refused, and one look-up shows nothing of what is there."""
+    a = machine.run().create("a", sample.id)
+    run = machine.run()
+    if is_declared:
+        run.check("b", sample.id)
+    noun = sample.kind.noun
+    api.turn(*map(spelled_fault, (f"delete_{noun}:status=429,first=1", f"get_{noun}:status=404,first=1")))
+    run.delete(a)
+    assert api.registered() == {}
+
+
 # ---- what a person is told
 
 

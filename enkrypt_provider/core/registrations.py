@@ -156,6 +156,8 @@ class Registrations:
         """Name, once, what an interrupted run of the stack was making, and no resource has declared so far."""
         found = [] if self._has_named else self.journal.unfinished(urn)
         self._has_named = True
+        if not found:
+            return
         made = {id_ for of, id_ in found if of != urn} - {*self.run.declared()}
         with contextlib.suppress(EnkryptError):  # what cannot be told now is told by the next run
             if left := made and sorted(made & {*map(str, self.snapshot.identities())}):

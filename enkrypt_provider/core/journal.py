@@ -128,7 +128,7 @@ class Journal:
         return bool(self._database.execute(others, self._account, key, self._place, urn))
 
     def end_creates(self, identity: Identifier) -> None:
-        """Forget the creates without a response of an identity under which a state or a response shows something."""
+        """Forget creates of an identity that no response confirmed: by now a response shows what is registered."""
         unknown = "DELETE FROM journal WHERE account = ? AND place = ? AND identity = ? AND number = '' AND urn != ?"
         self._database.execute(unknown, self._account, self._place, str(identity), _DELETION)
 

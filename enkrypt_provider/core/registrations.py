@@ -142,9 +142,9 @@ class Registrations:
         return all(held.is_of(self.client.find(self.kind, held.identity, (wait,))) for wait in VISIBILITY_WAITS)
 
     def _is_gone(self, held: Holding) -> bool:
-        """Whether a deletion that is sent again would be another's: that is shown, or about to be made by this run.
+        """Whether the deletion must not be sent again, since it could hit another registration of the name.
 
-        Nothing is shown, too, where replicas lag behind.
+        Where the API shows none, a replica may lag behind: it is gone only if this run declares the name.
         """
         is_declared = bool(self.run.declarer(held.identity))
         live = self.client.find(self.kind, held.identity, VISIBILITY_WAITS if is_declared else (0.0,))

@@ -31,7 +31,7 @@ from enkrypt_provider.kinds.deployment import DEPLOYMENT
 from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
 from enkrypt_provider.kinds.kind import Kind
 from enkrypt_provider.kinds.model import MODEL
-from enkrypt_provider.settings import DEFAULT_ENDPOINT, Key, Settings
+from enkrypt_provider.settings import DEFAULT_ENDPOINT, Key, Rate, Settings
 from enkrypt_provider.testing import MockStack
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "troubleshooting.md"
@@ -202,6 +202,20 @@ def interrupted(world: World, *, becomes: str = "talk/v1") -> None:
         world.run().create("chat", id_)
 
 
+def no_longer_declared(world: World) -> None:
+    """The create was done, no response came, and the program has another resource by now."""
+    run = world.turned(Fault(call="add_model", reset="after"), Fault(call="get_model", status=500))
+    with suppress(EnkryptError):
+        run.create("chat", ID)
+    world.turned().create("talk", "talk/v1")
+
+
+def waiting_for_a_turn(world: World) -> None:
+    client = world.run(rate_limit=(Rate(1, 60.0),)).controller.registrations.client
+    for _ in range(2):
+        client.list_all(MODEL)
+
+
 def replaced_by_force(world: World, a: Object) -> None:
     run = world.run()
     run.create("chat", ID, adopt_existing=True)
@@ -338,7 +352,10 @@ SCENES: Final[dict[str, list[Scene]]] = {
         after_a_create(deleted_by_others),
         after_a_create(not_confirmed),
         interrupted,
+        no_longer_declared,
         creating(Fault(call="add_model", status=503, nth=1)),
+        creating(Fault(call="add_model", status=429, nth=1)),
+        waiting_for_a_turn,
         with_an_open_key,
     ],
 }

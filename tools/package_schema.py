@@ -82,8 +82,8 @@ SETTINGS: Final[Schema] = {
     ),
     "endpoint": _setting(
         "string",
-        f"Base URL of the Enkrypt AI API, https but for this machine; or `embedded`, an emulator in the plugin's own "
-        f"process (`embedded:PATH` names its database). Another account replaces every registration. "
+        f"Base URL of the Enkrypt AI API, https except on this machine; or `embedded`, an emulator in the plugin's "
+        f"own process (`embedded:PATH` names its database). Another account replaces every registration. "
         f"Default: `{ENDPOINT_VARIABLE}` in the environment, then {DEFAULT_ENDPOINT}.",
         willReplaceOnChanges=True,
     ),
@@ -165,9 +165,9 @@ def _functions(kind: Kind) -> Schema:
     without = ", without its secrets" if kind.secrets else ""
     return {
         get: {
-            "description": f"One {kind.noun}, as it is now{without}. Where it is not there, what comes near is named."
-            " In a YAML program let it depend on an output of the resource, such as "
-            f"`{camel(kind.number)}`, where the same stack registers it.",
+            "description": f"One {kind.noun}, as it is now{without}. If it is not registered, the error names the "
+            "nearest. In a YAML program that registers it too, let an argument depend on an output that the API "
+            f"sets, such as `{camel(kind.number)}`.",
             "inputs": {"type": "object", "properties": asked, "required": ["name"]},
             "outputs": _looked_up(kind),
         },

@@ -94,7 +94,7 @@ def _resource(kind: Kind) -> Iterator[str]:
     yield from _titled(2, getattr(resource, kind.name))
     yield from _signature(kind.name, ["resource_name: str", "*", *signature, "opts: ResourceOptions | None = None"])
     yield from _paragraph(
-        f"`{kind.name}(resource_name, {kind.name}Args(…), opts)` says the same; every argument takes"
+        f"`{kind.name}(resource_name, {kind.name}Args(…), opts)` does the same; every argument takes"
     )
     yield "Inputs. A change is made in place, unless the column says that it *replaces*."
     yield from _paragraph("### Arguments")
@@ -111,7 +111,7 @@ def _resource(kind: Kind) -> Iterator[str]:
 def _look_ups() -> Iterator[str]:
     yield from _paragraph("## Look-ups")
     yield from _paragraph(
-        "What they return, such as a `Model`, has its resource's arguments, but for the options, and its outputs."
+        "What they return, such as a `Model`, has its resource's arguments, without the options, and its outputs."
     )
     for found in (resource.EnkryptModel.get, *LOOK_UPS):
         yield from _titled(3, found)

@@ -72,7 +72,7 @@ def {get}(
     """The {noun} {named} of the account.
 
     `opts.provider` names an `EnkryptProvider` whose settings are known when the program runs; with one whose
-    key is an Output use `{get}_output`. Raises `ModelNotFound`, naming what comes near.
+    key is an Output use `{get}_output`. Raises `ModelNotFound`, which names the nearest.
     """
     return {own}.get(name, {given}, opts)
 
@@ -82,7 +82,7 @@ def {get}_output(
     *,
     opts: pulumi.InvokeOptions | None = None,
 ) -> pulumi.Output[{type}]:
-    """`{get}` with Inputs: at preview, where one is not known yet, so is the result.
+    """`{get}` with Inputs: while one of them is unknown at preview, so is the result.
 
     With `InvokeOutputOptions` it waits for the resources that it `depends_on`.
     """
@@ -130,7 +130,7 @@ def {get}(
     *,
     opts: pulumi.InvokeOptions | None = None,
 ) -> {type}:
-    """The {noun} {named} of the account. Fails, naming what comes near."""
+    """The {noun} {named} of the account. Fails with the nearest name."""
     return invoke("{getter}", {{"name": name{version_too}}}, opts)
 
 

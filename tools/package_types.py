@@ -25,8 +25,8 @@ Schema = dict[str, Any]
 ANY: Final = "pulumi.json#/Any"
 HERE: Final = {
     "deletion_protection": "Whether a delete or a replacement of this registration is refused. To lift it set it to "
-    "false, run `pulumi up`, then delete. Set the option `protect` too: it is met before anything is changed.",
-    "verify_health": "Whether the model must answer after it was registered, or after its endpoint, paths or keys "
+    "false, run `pulumi up`, then delete. Set the option `protect` too: it refuses before anything is changed.",
+    "verify_health": "Whether the model must respond after it was registered, or after its endpoint, paths or keys "
     "changed. If it does not, the registration is kept with its error, and the next `pulumi up` tries again.",
 }
 """What the native plugin does in another way than the dynamic provider, of which the fields' docstrings tell."""

@@ -27,7 +27,7 @@ InputBlock = Literal[
 OutputBlock = Literal[InputBlock, "hallucination", "adherence", "relevancy"]
 
 
-ORDER: Final = Note("[G] that their order says nothing")
+ORDER: Final = Note("[G] that their order means nothing")
 
 
 class InputAdditionalConfig(Document):

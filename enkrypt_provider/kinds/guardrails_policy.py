@@ -23,7 +23,7 @@ RiskCategory = Literal[
     "legal_ip_liability", "product_misuse_abuse", "performance_reliability_quality",
 ]  # fmt: skip
 Description = Annotated[str, StringConstraints(max_length=128)]
-UNORDERED: Final = Note("[G] that their order says nothing")
+UNORDERED: Final = Note("[G] that their order means nothing")
 Words = Annotated[UpTo1000[Line], Unordered(), UNORDERED]
 
 

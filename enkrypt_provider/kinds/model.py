@@ -133,11 +133,11 @@ class Registration(Managed):
     model_type: Annotated[Literal["text_2_text"], OnlyIn("v1"), Quiet()] = "text_2_text"
     """The type of the model."""
     certifications: Annotated[UpTo100[Certification], Once, Unordered()] = []
-    """What the model is certified for; their order says nothing."""
+    """What the model is certified for, in any order."""
     config: Annotated[ModelConfig, Field(alias="model_config")]
     """How the model is reached and what it is."""
     verify_health: Annotated[Flag, Option()] = None
-    """Whether the model must answer after it was registered, or after its endpoint, paths or keys changed. If it
+    """Whether the model must respond after it was registered, or after its endpoint, paths or keys changed. If it
     does not, a new registration is deleted again, a changed one is set back, and the error says what failed."""
     model_id: Annotated[int | None, ServerSet()] = None
     """The API's own number of the registration; nothing refers to a model by it."""

@@ -239,8 +239,8 @@ class EnkryptModelArgs:
     model_type: pulumi.Input[str] | None = None
     """The type of the model. Only `text_2_text`. Default: `text_2_text`. Dialect v1."""
     certifications: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
-    """What the model is certified for; their order says nothing. Any of `GDPR`, `CCPA`, `HIPAA`, `SOC 2 Type II`,
-    `SOC 3`. Default: none."""
+    """What the model is certified for, in any order. Any of `GDPR`, `CCPA`, `HIPAA`, `SOC 2 Type II`, `SOC 3`.
+    Default: none."""
     adopt_existing: pulumi.Input[bool] | None = None
     """Whether create takes over a registration of the same identity that is there already, and updates it to what is
     declared. Otherwise that is an error. Not sent to the API. Default: false."""
@@ -248,8 +248,8 @@ class EnkryptModelArgs:
     """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
     resource option `protect`. To lift it set it to false, run `pulumi up`, then delete. Default: false."""
     verify_health: pulumi.Input[bool] | None = None
-    """Whether the model must answer after it was registered, or after its endpoint, paths or keys changed. If it does
-    not, a new registration is deleted again, a changed one is set back, and the error says what failed. Default:
+    """Whether the model must respond after it was registered, or after its endpoint, paths or keys changed. If it
+    does not, a new registration is deleted again, a changed one is set back, and the error says what failed. Default:
     false."""
 
 

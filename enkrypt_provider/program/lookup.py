@@ -28,7 +28,7 @@ def get_model(
     """The model NAME/VERSION of the account.
 
     `opts.provider` names an `EnkryptProvider` whose settings are known when the program runs; with one whose
-    key is an Output use `get_model_output`. Raises `ModelNotFound`, naming what comes near.
+    key is an Output use `get_model_output`. Raises `ModelNotFound`, which names the nearest.
     """
     return _models.get(name, version, opts)
 
@@ -39,7 +39,7 @@ def get_model_output(
     *,
     opts: pulumi.InvokeOptions | None = None,
 ) -> pulumi.Output[outputs.Model]:
-    """`get_model` with Inputs: at preview, where one is not known yet, so is the result.
+    """`get_model` with Inputs: while one of them is unknown at preview, so is the result.
 
     With `InvokeOutputOptions` it waits for the resources that it `depends_on`.
     """
@@ -75,7 +75,7 @@ def get_guardrails_policy(
     """The policy NAME of the account.
 
     `opts.provider` names an `EnkryptProvider` whose settings are known when the program runs; with one whose
-    key is an Output use `get_guardrails_policy_output`. Raises `ModelNotFound`, naming what comes near.
+    key is an Output use `get_guardrails_policy_output`. Raises `ModelNotFound`, which names the nearest.
     """
     return _policies.get(name, "", opts)
 
@@ -85,7 +85,7 @@ def get_guardrails_policy_output(
     *,
     opts: pulumi.InvokeOptions | None = None,
 ) -> pulumi.Output[outputs.GuardrailsPolicy]:
-    """`get_guardrails_policy` with Inputs: at preview, where one is not known yet, so is the result.
+    """`get_guardrails_policy` with Inputs: while one of them is unknown at preview, so is the result.
 
     With `InvokeOutputOptions` it waits for the resources that it `depends_on`.
     """
@@ -121,7 +121,7 @@ def get_deployment(
     """The deployment NAME of the account.
 
     `opts.provider` names an `EnkryptProvider` whose settings are known when the program runs; with one whose
-    key is an Output use `get_deployment_output`. Raises `ModelNotFound`, naming what comes near.
+    key is an Output use `get_deployment_output`. Raises `ModelNotFound`, which names the nearest.
     """
     return _deployments.get(name, "", opts)
 
@@ -131,7 +131,7 @@ def get_deployment_output(
     *,
     opts: pulumi.InvokeOptions | None = None,
 ) -> pulumi.Output[outputs.Deployment]:
-    """`get_deployment` with Inputs: at preview, where one is not known yet, so is the result.
+    """`get_deployment` with Inputs: while one of them is unknown at preview, so is the result.
 
     With `InvokeOutputOptions` it waits for the resources that it `depends_on`.
     """

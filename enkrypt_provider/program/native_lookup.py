@@ -22,7 +22,7 @@ def get_model(
     *,
     opts: pulumi.InvokeOptions | None = None,
 ) -> outputs.Model:
-    """The model NAME/VERSION of the account. Fails, naming what comes near."""
+    """The model NAME/VERSION of the account. Fails with the nearest name."""
     return invoke("getModel", {"name": name, "version": version}, opts)
 
 
@@ -59,7 +59,7 @@ def get_guardrails_policy(
     *,
     opts: pulumi.InvokeOptions | None = None,
 ) -> outputs.GuardrailsPolicy:
-    """The policy NAME of the account. Fails, naming what comes near."""
+    """The policy NAME of the account. Fails with the nearest name."""
     return invoke("getGuardrailsPolicy", {"name": name}, opts)
 
 
@@ -95,7 +95,7 @@ def get_deployment(
     *,
     opts: pulumi.InvokeOptions | None = None,
 ) -> outputs.Deployment:
-    """The deployment NAME of the account. Fails, naming what comes near."""
+    """The deployment NAME of the account. Fails with the nearest name."""
     return invoke("getDeployment", {"name": name}, opts)
 
 

@@ -138,7 +138,7 @@ class EnkryptModelOutputs:
     model_type: pulumi.Output[str]
     """The type of the model."""
     certifications: pulumi.Output[Sequence[str]]
-    """What the model is certified for; their order says nothing."""
+    """What the model is certified for, in any order."""
     model_config: pulumi.Output[ModelConfig]
     """How the model is reached and what it is."""
     adopt_existing: pulumi.Output[bool | None]
@@ -148,8 +148,8 @@ class EnkryptModelOutputs:
     """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
     resource option `protect`. To lift it set it to false, run `pulumi up`, then delete."""
     verify_health: pulumi.Output[bool | None]
-    """Whether the model must answer after it was registered, or after its endpoint, paths or keys changed. If it does
-    not, a new registration is deleted again, a changed one is set back, and the error says what failed."""
+    """Whether the model must respond after it was registered, or after its endpoint, paths or keys changed. If it
+    does not, a new registration is deleted again, a changed one is set back, and the error says what failed."""
     project_name: pulumi.Output[str]
     """The project that the API key belongs to."""
     created_at: pulumi.Output[str]

@@ -283,7 +283,7 @@ def _from_v2(kind: Kind, document: Properties) -> Properties:
     """With each field that v2 names otherwise under its own name, and v2's defaults."""
     is_v2 = False
     for field, v2 in kind.having(InV2):
-        if v2.path in kind.fields and at(document, field.path) is None and at(document, v2.path) is not None:
+        if v2.path in kind.fields and not at(document, field.path) and at(document, v2.path) is not None:
             is_v2 = True
             _put(document, tuple(field.path.split(".")), _pop(document, v2.path))
     for field, v2 in kind.having(InV2) if is_v2 else ():

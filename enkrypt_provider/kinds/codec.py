@@ -202,23 +202,27 @@ def _pop(document: Properties, path: str) -> Json:
 # ---- what a server says
 
 
+class NotWhole(UnexpectedResponse):
+    """A response that is no registration, though it is JSON: the next one is hardly better."""
+
+
 def read(kind: Kind, response: Json) -> Live:
     """A registration out of a response, in either dialect: values at the root or nested, extra and missing fields.
 
-    Raises `UnexpectedResponse` where it is none.
+    Raises `NotWhole` where it is none.
     """
     if not isinstance(response, dict):
-        raise UnexpectedResponse(f"expected a {kind.noun}, got {_KINDS.get(type(response), 'something else')}")
+        raise NotWhole(f"expected a {kind.noun}, got {_KINDS.get(type(response), 'something else')}")
     plain = Plain.of(response, strict=False)
     placed = _in_place(kind, plain.value)
     try:
         if plain.problems:
-            raise UnexpectedResponse(f"returned a {kind.noun} that is not whole: {plain.problems[0]}")
+            raise NotWhole(f"returned a {kind.noun} that is not whole: {plain.problems[0]}")
         found = _tolerated(kind, Plain(placed), placed)
     except ValidationError as error:
         problems = "; ".join(str(problem) for problem in problems_in(error, kind, plain)[:3])
         problems = problems.replace(IN_YAML, "")
-        raise UnexpectedResponse(f"returned a {kind.noun} that is not whole: {problems}") from None
+        raise NotWhole(f"returned a {kind.noun} that is not whole: {problems}") from None
     inputs = {name: value for name, value in found.items() if name not in kind.computed}
     computed = {name: found[name] for name in kind.computed if name in found}
     unsaid = frozenset(path for path in kind.filled_in if at(placed, path) is None)

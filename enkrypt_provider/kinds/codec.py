@@ -19,7 +19,7 @@ from ..errors import Problem, UnexpectedResponse, near_match
 from .document import FieldOf, tolerant
 from .kind import Json, Kind, Live, Properties, at, holder_of
 from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, RequiredUnless, SentWhereAbsent, UnsentInV2
-from .mistakes import IN_YAML, SHOWN, problems_in
+from .mistakes import IN_YAML, problems_in, shown
 from .plain import UNKNOWN, Path, Plain, dotted
 from .secrets import place_of
 from .values import OneOf
@@ -57,15 +57,19 @@ def parse(kind: Kind, props: Mapping[str, Json], dialect: Dialect = "v1") -> tup
     """
     given = declared(kind, props)
     plain = Plain.of(given)
-    if problems := [*plain.problems, *_dates(kind, plain)]:
-        return given, problems[:SHOWN]
+    told = [*plain.problems, *_dates(kind, plain)]
+    if plain.is_cut:
+        return given, shown(told)
     try:
-        inputs = _validated(kind, kind.document, plain, dialect)
+        inputs, broken = _validated(kind, kind.document, plain, dialect), []
+        _finish(kind, plain.put_back(inputs), given, dialect)
     except ValidationError as error:
-        return given, problems_in(error, kind, plain)
-    _finish(kind, plain.put_back(inputs), given, dialect)
-    problems = [*_missing(kind, inputs), *_foreign(kind, inputs, dialect)]
-    return (given if problems else inputs), problems
+        inputs, broken = plain.put_back(plain.value), problems_in(error, kind, plain)
+    broken += _missing(kind, inputs)
+    problems = [*told, *(it for it in broken if not any(map(it.is_within, told)))]
+    paths = {it.path for it in problems}
+    problems += [it for it in _foreign(kind, inputs, dialect) if it.path not in paths]
+    return (given if problems else inputs), shown(problems)
 
 
 def _dates(kind: Kind, plain: Plain) -> Iterator[Problem]:

@@ -173,6 +173,11 @@ class Plain:
         if len(self.problems) < 100 and not (self.problems and self.problems[-1].path == dotted(path)):
             self.problems.append(Problem(dotted(path), rule))
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether a part of the document is not in `value`, since it holds too much."""
+        return self.nodes > NODES
+
     # ---- what was taken out
 
     def put_back(self, document: Json) -> Json:

@@ -207,9 +207,9 @@ def _comparisons() -> Iterator[str]:
             for how, spelling in (
                 ("in any case", ignoring_case),
                 ("as a host: in any case, with a last dot, in ASCII, an IPv6 address in each spelling", as_host),
-                ("as a URL: its host as a host, with or without a last slash or the standard port", as_url),
-                ("with or without a first and a last slash", ignoring_outer_slashes),
-                ("with or without a last slash", ignoring_trailing_slash),
+                ("as a URL: its host as a host, its path as one, with or without the standard port", as_url),
+                ("as a path, with or without a first slash", ignoring_outer_slashes),
+                ("as a path: with or without a last slash, in each spelling of `%7E`", ignoring_trailing_slash),
             )
         },
         "a map: only the names that the program gives; one that a response leaves out or masks stands": [

@@ -39,6 +39,10 @@ class Problem:
     path: str
     rule: str
 
+    def is_within(self, other: Problem) -> bool:
+        """Whether the field of another problem is the same one, or holds it."""
+        return f"{self.path}.".startswith((f"{other.path}.", f"{other.path}["))
+
     def __str__(self) -> str:
         return f"{self.path}: {self.rule}" if self.path else self.rule
 

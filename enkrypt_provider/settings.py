@@ -136,8 +136,8 @@ NAMES: Final = (
     "apiKey", "endpoint", "dialect", "timeout", "maxRetries", "checkOnline", "requireHttps", "rateLimit",
 )  # fmt: skip
 _PORTS: Final = {"https": 443, "http": 80}
-_RATE: Final = re.compile(r"(\d{1,6})/(s|min|h)")
-_SECONDS: Final = {"s": 1.0, "min": 60.0, "h": 3600.0}
+_RATE: Final = re.compile(r" *([0-9]{1,6}) */ *(s|sec|second|m|min|minute|h|hour) *", re.IGNORECASE)
+_SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _NOT_HTTPS: Final = "must be https here, since enkrypt:requireHttps is true: neither embedded nor http, but a URL"
 
 
@@ -253,8 +253,8 @@ def _rates(text: str, where: str | Path) -> Rates:
         return VENDOR_RATES if f".{host}".rstrip(".").endswith(".enkryptai.com") else OFF
     if text.lower() in ("off", "false"):  # YAML reads a bare `off` as false
         return OFF
-    matches = [_RATE.fullmatch(part.strip()) for part in text.split(",")]
-    rates = tuple(Rate(int(match[1]), _SECONDS[match[2]]) for match in matches if match)
+    matches = [_RATE.fullmatch(part) for part in text.split(",")]
+    rates = tuple(Rate(int(match[1]), _SECONDS[match[2][0].lower()]) for match in matches if match)
     if len(rates) != len(matches) or any(rate.calls == 0 for rate in rates):
         raise _wrong("rateLimit", 'must be "off" or calls for each s, min or h, such as 3/s,100/min')
     return rates

@@ -39,7 +39,7 @@ URL = 'must be "embedded" or a URL such as https://api.enkryptai.com'
 BARE = "must be a URL without user, password, query or fragment"
 RATE_LIMIT = 'must be "off" or calls for each s, min or h, such as 3/s,100/min'
 WRONG_RATES = [
-    "3", "3/sec", "0/s", "-1/s", "3/s,", ",3/s", "3.5/s", "1e3/s", "3/s;9/min", "1000000/s", "none", "true",
+    "3", "3/day", "٣/s", "0/s", "-1/s", "3/s,", ",3/s", "3.5/s", "1e3/s", "3/s;9/min", "1000000/s", "none", "true",
 ]  # fmt: skip
 HTTPS = "must be https: the key is sent over plain http only to this machine (127.0.0.1)"
 
@@ -145,6 +145,8 @@ def test_the_vendors_limits_are_the_default_for_its_own_hosts(endpoint: str, rat
         ("3/s", (Rate(3, 1.0),)),
         (" 3/s , 100/min ", VENDOR_RATES),
         ("20/s,100/min,999999/h", (Rate(20, 1.0), Rate(100, 60.0), Rate(999_999, 3600.0))),
+        ("3 / sec, 100/Minute", VENDOR_RATES),
+        ("9/second,9/m,9/hour", (Rate(9, 1.0), Rate(9, 60.0), Rate(9, 3600.0))),
         ("off", OFF),
         ("Off", OFF),
         (False, OFF),

@@ -101,6 +101,17 @@ def test_up_refuses_before_anything_is_registered() -> None:
     assert broken.registry.models() == {}
 
 
+def test_two_resources_of_one_name_are_refused() -> None:
+    """As the engine refuses them, also under another identity."""
+
+    def twice() -> None:
+        for name in ("a", "b"):
+            EnkryptModel("m", **minimal(model_saved_name=name))
+
+    with pytest.raises(CheckFailed, match=r"^Duplicate resource URN 'urn:.*::m'; try giving it a unique name$"):
+        stack(twice).preview()
+
+
 @pytest.mark.parametrize("second", [enkrypt_provider, enkrypt_provider.native], ids=["dynamic", "native"])
 @pytest.mark.parametrize("first", [enkrypt_provider, enkrypt_provider.native], ids=["dynamic", "native"])
 @pytest.mark.parametrize(("kind", "arguments", "id_"), EACH_KIND)

@@ -219,6 +219,7 @@ class EnkryptClient:
     ) -> T:
         self._sent.update(request.secrets)
         attempts = itertools.count()
+        broken: set[str] = set()
 
         def attempt() -> T:
             if next(attempts) and (done := before_again()) is not None:
@@ -227,9 +228,11 @@ class EnkryptClient:
                 return read(self._exchange(request, on_turn))
             except UnexpectedResponse as error:
                 why = plain(self._without_keys(str(error)))
+                is_final = request.method == "GET" and isinstance(error, codec.NotWhole) and why in broken
+                broken.add(why)
             # Not in `except`: the error that may show a key must not be chained.
             named = UnexpectedResponse(f"{request.what}: {self.settings.shown_endpoint} {why}")
-            raise Failed(Failure.LOST, why, error=named)
+            raise named if is_final else Failed(Failure.LOST, why, error=named)
 
         return retry(
             attempt,

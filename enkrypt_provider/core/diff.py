@@ -14,8 +14,18 @@ from unicodedata import normalize
 
 from ..kinds.document import FieldOf
 from ..kinds.kind import Kind, Live, Properties
-from ..kinds.markers import ABSENT, Compared, OnlyIn, Option, Quiet, Replaces, ServerSet, Unordered
-from ..kinds.secrets import is_masked, without
+from ..kinds.markers import (
+    ABSENT,
+    Compared,
+    OnlyIn,
+    Option,
+    Quiet,
+    Replaces,
+    SentWhereAbsent,
+    ServerSet,
+    Unordered,
+)
+from ..kinds.secrets import is_mask_of, without
 from ..kinds.values import OneOf
 
 
@@ -129,10 +139,11 @@ def settle(declared: Properties, live: Live, kind: Kind) -> Properties:
 
 def _stored(kind: Kind, path: str, value: Any) -> Any:
     """A value as a server may store it: texts trimmed and composed, a closed set in any case, any value of a free map
-    as text."""
+    as text, without what says nothing."""
     field = kind.fields.get(path)
     if isinstance(value, dict):
-        return {name: _stored(kind, f"{path}.{name}", item) for name, item in value.items()}
+        said = {name: item for name, item in value.items() if not _is_nothing(item)}
+        return {name: _stored(kind, f"{path}.{name}", item) for name, item in said.items()}
     if isinstance(value, list):
         items = [_stored(kind, path, item) for item in value]
         return sorted(set(map(repr, items))) if field and field.marker(Unordered) else items
@@ -176,12 +187,16 @@ class _Settling:
     def _is_drift(self, path: str) -> bool:
         """Whether a value that the server says and nobody declared differs from its default."""
         field = self.kind.fields.get(path)
-        return bool(field and field.default is not ABSENT and not field.is_secret)
+        absent = field.marker(SentWhereAbsent) if field else None
+        is_known = bool(field and field.default is not ABSENT and not field.is_secret)
+        return is_known or bool(absent and absent.is_ours)
 
     def _stands(self, path: str, value: Any) -> bool:
         """Whether what is declared stands where the server does not say it."""
         is_untold = self._is_free(path) or self.kind.is_secret(path) or self._is_quiet(path, value)
-        return is_untold or equal(value, _sent_for_absent(self.kind.fields.get(path)))
+        field = self.kind.fields.get(path)
+        absent = field.marker(SentWhereAbsent) if field else None
+        return is_untold or equal(value, absent.value if absent else _sent_for_absent(field))
 
     def _is_quiet(self, path: str, declared: Any) -> bool:
         """Whether a response says the declared value by leaving the field out."""
@@ -205,12 +220,10 @@ class _Settling:
             return declared
         if _stored(self.kind, path, declared) == _stored(self.kind, path, live):
             return declared
-        return self._free(path, declared, live) if self._is_free(path) else live
-
-    def _free(self, path: str, declared: Any, live: Any) -> Any:
         if isinstance(declared, list) and isinstance(live, list) and len(declared) == len(live):
-            return [self._value(f"{path}.", *pair) for pair in zip(declared, live, strict=True)]
-        return declared if isinstance(live, str) and live and is_masked(live) else live
+            return [self._value(path, *pair) for pair in zip(declared, live, strict=True)]
+        is_masked = self._is_free(path) and isinstance(live, str) and is_mask_of(live, str(declared))
+        return declared if is_masked else live
 
 
 def in_order_of(old: Properties, new: Properties, kind: Kind) -> Properties:

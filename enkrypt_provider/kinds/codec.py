@@ -19,7 +19,7 @@ from ..errors import Problem, UnexpectedResponse, near_match
 from .document import FieldOf, tolerant
 from .kind import Json, Kind, Live, Properties, at, holder_of
 from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, RequiredUnless, SentWhereAbsent, UnsentInV2
-from .mistakes import IN_YAML, SHOWN, problems_in
+from .mistakes import IN_YAML, problems_in, shown
 from .plain import UNKNOWN, Path, Plain, dotted
 from .secrets import place_of
 from .values import OneOf
@@ -57,15 +57,19 @@ def parse(kind: Kind, props: Mapping[str, Json], dialect: Dialect = "v1") -> tup
     """
     given = declared(kind, props)
     plain = Plain.of(given)
-    if problems := [*plain.problems, *_dates(kind, plain)]:
-        return given, problems[:SHOWN]
+    told = [*plain.problems, *_dates(kind, plain)]
+    if plain.is_cut:
+        return given, shown(told)
     try:
-        inputs = _validated(kind, kind.document, plain, dialect)
+        inputs, broken = _validated(kind, kind.document, plain, dialect), []
+        _finish(kind, plain.put_back(inputs), given, dialect)
     except ValidationError as error:
-        return given, problems_in(error, kind, plain)
-    _finish(kind, plain.put_back(inputs), given, dialect)
-    problems = [*_missing(kind, inputs), *_foreign(kind, inputs, dialect)]
-    return (given if problems else inputs), problems
+        inputs, broken = plain.put_back(plain.value), problems_in(error, kind, plain)
+    broken += _missing(kind, inputs)
+    problems = [*told, *(it for it in broken if not any(map(it.is_within, told)))]
+    paths = {it.path for it in problems}
+    problems += [it for it in _foreign(kind, inputs, dialect) if it.path not in paths]
+    return (given if problems else inputs), shown(problems)
 
 
 def _dates(kind: Kind, plain: Plain) -> Iterator[Problem]:
@@ -202,23 +206,27 @@ def _pop(document: Properties, path: str) -> Json:
 # ---- what a server says
 
 
+class NotWhole(UnexpectedResponse):
+    """A response that is no registration, though it is JSON: the next one is hardly better."""
+
+
 def read(kind: Kind, response: Json) -> Live:
     """A registration out of a response, in either dialect: values at the root or nested, extra and missing fields.
 
-    Raises `UnexpectedResponse` where it is none.
+    Raises `NotWhole` where it is none.
     """
     if not isinstance(response, dict):
-        raise UnexpectedResponse(f"expected a {kind.noun}, got {_KINDS.get(type(response), 'something else')}")
+        raise NotWhole(f"expected a {kind.noun}, got {_KINDS.get(type(response), 'something else')}")
     plain = Plain.of(response, strict=False)
     placed = _in_place(kind, plain.value)
     try:
         if plain.problems:
-            raise UnexpectedResponse(f"returned a {kind.noun} that is not whole: {plain.problems[0]}")
+            raise NotWhole(f"returned a {kind.noun} that is not whole: {plain.problems[0]}")
         found = _tolerated(kind, Plain(placed), placed)
     except ValidationError as error:
         problems = "; ".join(str(problem) for problem in problems_in(error, kind, plain)[:3])
         problems = problems.replace(IN_YAML, "")
-        raise UnexpectedResponse(f"returned a {kind.noun} that is not whole: {problems}") from None
+        raise NotWhole(f"returned a {kind.noun} that is not whole: {problems}") from None
     inputs = {name: value for name, value in found.items() if name not in kind.computed}
     computed = {name: found[name] for name in kind.computed if name in found}
     unsaid = frozenset(path for path in kind.filled_in if at(placed, path) is None)
@@ -283,7 +291,7 @@ def _from_v2(kind: Kind, document: Properties) -> Properties:
     """With each field that v2 names otherwise under its own name, and v2's defaults."""
     is_v2 = False
     for field, v2 in kind.having(InV2):
-        if v2.path in kind.fields and at(document, field.path) is None and at(document, v2.path) is not None:
+        if v2.path in kind.fields and not at(document, field.path) and at(document, v2.path) is not None:
             is_v2 = True
             _put(document, tuple(field.path.split(".")), _pop(document, v2.path))
     for field, v2 in kind.having(InV2) if is_v2 else ():

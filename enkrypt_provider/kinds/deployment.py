@@ -93,9 +93,9 @@ class Deployment(Managed):
     """The name of the model, such as the output `model_saved_name` of an `EnkryptModel`."""
     model_version: Annotated[Version, Quiet()] = DEFAULT_VERSION
     """The version of the model. Always sent: older documents leave it out."""
-    input_guardrails_policy: Annotated[InputPolicy | None, SentWhereAbsent(NO_INPUT)] = None
+    input_guardrails_policy: Annotated[InputPolicy | None, SentWhereAbsent(NO_INPUT, is_ours=True)] = None
     """The guardrails policy for requests."""
-    output_guardrails_policy: Annotated[OutputPolicy | None, SentWhereAbsent(NO_OUTPUT)] = None
+    output_guardrails_policy: Annotated[OutputPolicy | None, SentWhereAbsent(NO_OUTPUT, is_ours=True)] = None
     """The guardrails policy for responses. The same one may serve both."""
     deployment_id: Annotated[int | None, ServerSet()] = None
     """The API's own number of the deployment; nothing refers to a deployment by it."""

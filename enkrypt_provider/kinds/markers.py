@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote, unquote_to_bytes
 
 from ..settings import Dialect as Dialect
 from ..settings import one_spelling
@@ -72,9 +73,13 @@ class InV2:
 
 @dataclass(frozen=True)
 class SentWhereAbsent:
-    """An absent value is sent as `value`, so that a server which merges takes the old one away."""
+    """An absent value is sent as `value`, so that a server which merges takes the old one away.
+
+    `is_ours`: no server makes one of its own, so that one which nobody declared is drift.
+    """
 
     value: Any
+    is_ours: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,9 +166,14 @@ as_host: Final = one_spelling
 """A host is the same in capitals, with a dot at its end, in ASCII, and in each spelling of an address."""
 
 
+def _escaped(path: str) -> str:
+    """`/é~`, `/%c3%a9~` and `/%C3%A9%7E` are the same; `/a%2Fb` and `/a/b` are not."""
+    return _ESCAPE.sub(lambda found: quote(unquote_to_bytes(found[0]), safe=""), quote(path, safe=_RESERVED))
+
+
 def ignoring_trailing_slash(text: str) -> str:
     """`/v1/` and `/v1` lead to the same place."""
-    return text.rstrip("/")
+    return _escaped(text).rstrip("/")
 
 
 def as_url(text: str) -> str:
@@ -175,13 +185,15 @@ def as_url(text: str) -> str:
     name, _, port = host.rpartition(":") if _PORT.search(host) else (host, "", "")
     scheme = scheme.casefold()
     port = "" if port in ("", _STANDARD.get(scheme)) else f":{port}"
-    return f"{scheme}://{as_host(name)}{port}{slash}{path}"
+    return f"{scheme}://{as_host(name)}{port}{slash}{_escaped(path)}"
 
 
 _PORT: Final = re.compile(r":\d*$")
 _STANDARD: Final = {"https": "443", "http": "80"}
+_ESCAPE: Final = re.compile("%[0-9A-Fa-f]{2}")
+_RESERVED: Final = "%:/?#[]@!$&'()*+,;="
 
 
 def ignoring_outer_slashes(text: str) -> str:
     """`/v1/` and `v1` lead to the same place below a host."""
-    return text.strip("/")
+    return _escaped(text).strip("/")

@@ -48,12 +48,16 @@ _DERIVED: Final[Mapping[str, Callable[[Error], str]]] = {
 
 
 def problems_in(error: ValidationError, kind: Kind, plain: Plain) -> list[Problem]:
-    """A line for each mistake, the first twenty, and how many there are besides."""
+    """A line for each mistake."""
     errors: list[Error] = [*error.errors(include_url=False)]
-    shown = [one for one in errors if one["type"] != "default_factory_not_called"]
-    found = [Problem(dotted(plain.place(one["loc"])), _rule(one, kind)) for one in shown[:SHOWN]]
-    more = len(shown) - len(found)
-    return [*found, Problem("", f"and {more} more problems")] if more else found
+    real = [one for one in errors if one["type"] != "default_factory_not_called"]
+    return [Problem(dotted(plain.place(one["loc"])), _rule(one, kind)) for one in real]
+
+
+def shown(problems: list[Problem]) -> list[Problem]:
+    """The first twenty, and how many there are besides."""
+    more = len(problems) - SHOWN
+    return [*problems[:SHOWN], Problem("", f"and {more} more problems")] if more > 0 else problems
 
 
 def _rule(error: Error, kind: Kind) -> str:

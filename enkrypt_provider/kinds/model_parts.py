@@ -55,7 +55,7 @@ class Endpoint(Document):
     port: Annotated[
         Port,
         DefaultOf("scheme", "443, or 80 where the scheme is `http`"),
-        Field(default_factory=lambda known: 80 if known.get("scheme") == "http" else 443),
+        Field(default_factory=lambda known: 80 if known.get("scheme", "").casefold() == "http" else 443),
     ]
     """The port of the host."""
     base_path: Annotated[BasePath, Compared(ignoring_outer_slashes)] = ""

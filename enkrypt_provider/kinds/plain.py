@@ -78,6 +78,7 @@ def whole(number: float) -> int | float:
 
 NO_JSON: Final = "must hold only strings, numbers, true or false, lists and objects"
 NAMES_RULE: Final = "must have strings as the names of its fields"
+NOT_FINITE: Final = "must not be NaN or infinity"
 INEXACT: Final = "must be a whole number that a double holds exactly, up to 2**53: give a larger one as a text"
 
 
@@ -161,7 +162,7 @@ class Plain:
                 self._wrong(path, INEXACT)
             return value
         if not math.isfinite(value):
-            self._wrong(path, "must not be NaN or infinity")
+            self._wrong(path, NOT_FINITE)
         return whole(value)
 
     def _too_many(self, path: Path) -> None:
@@ -172,6 +173,11 @@ class Plain:
     def _wrong(self, path: Path, rule: str) -> None:
         if len(self.problems) < 100 and not (self.problems and self.problems[-1].path == dotted(path)):
             self.problems.append(Problem(dotted(path), rule))
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a part of the document is not in `value`, since it holds too much."""
+        return self.nodes > NODES
 
     # ---- what was taken out
 

@@ -73,6 +73,10 @@ _MASK: Final = re.compile(
     r"\A\W*(masked|redacted|removed|hidden|secret|sensitive|filtered)( value)?\W*\Z",
     re.IGNORECASE,
 )
+_MASKING: Final = re.compile(r"[xX]{3,}|[*•●#]{3,}|\.{3,}|…")
+_MASKED: Final = re.compile(
+    r"\W+(masked|redacted|removed|hidden|secret|sensitive|filtered)( value)?\W+|masked|redacted", re.IGNORECASE
+)
 
 
 @lru_cache(maxsize=1024)
@@ -129,6 +133,16 @@ def is_masked(text: str) -> bool:
     In doubt a real one is taken for masked, which is then asked for, rather than a mask for real.
     """
     return bool(_MASK.search(text))
+
+
+def is_mask_of(shown: str, text: str) -> bool:
+    """True for what an API may show in the place of this text: what it still shows of it stands at its ends."""
+    first, *rest = (part if re.search(r"\w", part) else "" for part in _MASKING.split(shown))
+    if not rest:
+        return bool(_MASKED.fullmatch(shown))
+    *middle, last = rest
+    is_end = text.startswith(first) and text.endswith(last) and len(first + last) < len(text)
+    return is_end and not any(middle)
 
 
 def secret_paths(document: Json, places: Collection[str]) -> list[Path]:

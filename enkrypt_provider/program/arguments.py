@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Collection, Mapping, Set
-from datetime import date, time, timedelta
-from decimal import Decimal
+import math
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pulumi
 from typing_extensions import dataclass_transform
 
 from ..errors import EnkryptError
-from ..kinds.plain import INEXACT, NAMES_RULE, NO_JSON, is_exact
+from ..kinds.plain import INEXACT, NAMES_RULE, NO_JSON, NOT_FINITE, is_exact
 
 if TYPE_CHECKING:
     from ..kinds.kind import Kind
@@ -124,11 +124,16 @@ def walked(value: Any, place: str, end: Callable[[Any, str], Any]) -> Any:
     return end(value, place)
 
 
+_SENDABLE: Final = (str, int, float, NoneType, Mapping, pulumi.Resource, pulumi.Asset, pulumi.Archive)
+
+
 def _refuse_unsendable(place: str, value: Any) -> None:
     """Raise `WrongArguments` for a value that the SDK cannot send: it would print the whole argument."""
     if isinstance(value, Mapping) and not all(isinstance(name, str) for name in value):
         raise WrongArguments(f"{place}: {NAMES_RULE}")
     if isinstance(value, int) and not is_exact(value):
         raise WrongArguments(f"{place}: {INEXACT}")
-    if isinstance(value, date | time | timedelta | Decimal | bytes | Set):
+    if isinstance(value, float) and not math.isfinite(value):
+        raise WrongArguments(f"{place}: {NOT_FINITE}")
+    if not isinstance(value, _SENDABLE) and not hasattr(value, "_pulumi_input_type"):
         raise WrongArguments(f"{place}: {NO_JSON}, not {type(value).__name__}")

@@ -52,6 +52,8 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
     def _declare(
         self, name: str, args: object, opts: pulumi.ResourceOptions | None, arguments: dict[str, Any]
     ) -> None:
+        if not isinstance(opts, pulumi.ResourceOptions | None):
+            raise WrongArguments(f"{name}: opts must be pulumi.ResourceOptions(…), not {type(opts).__name__}")
         if opts and opts.import_ is not None:
             wanted = str(opts.import_).partition("/")[0]
             raise WrongArguments(
@@ -86,6 +88,8 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
         `model_config` is secret as a whole. Every class of a registration has it.
         """
         ours = pulumi.ResourceOptions(id=id, additional_secret_outputs=[*cls._SECRET_OUTPUTS])
+        if id is None or id == "" or isinstance(id, int):
+            raise WrongArguments(f"{resource_name}: give the id of what is there, such as NAME/VERSION or NAME")
         found = cls.__new__(cls)
         merged = pulumi.ResourceOptions.merge(opts, ours)
         Resource.__init__(found, cls._PROVIDER(), resource_name, cls._named_outputs(), merged)
@@ -126,7 +130,14 @@ def _hidden(holder: Mapping[str, Any], name: str, place: str) -> Any:
     is_empty = value is None or value in ("", [], {}) if isinstance(value, str | list | dict | None) else False
     if is_empty or not is_hidden(holder, name, place, SECRETS):
         return walked(value, place, _with_secrets)
-    return pulumi.Output.secret(value)
+    return pulumi.Output.secret(walked(value, place, _sendable))
+
+
+def _sendable(value: Any, place: str) -> Any:
+    """A value as it is, each value in it looked at."""
+    if not isinstance(value, Mapping):
+        return value
+    return {name: walked(item, f"{place}.{name}", _sendable) for name, item in value.items()}
 
 
 def _warn_of_open_key(stack: pulumi.Resource | None) -> None:

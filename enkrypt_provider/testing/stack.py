@@ -246,6 +246,8 @@ class _Engine(MockMonitor):
         )
 
     def _answered(self, asked: Resource, custom: bool | None, id_: str) -> Resource:
+        if self.found.setdefault(asked.urn, asked) is not asked:
+            self.problems.append(f"Duplicate resource URN '{asked.urn}'; try giving it a unique name")
         inputs = clear(asked.inputs)
         args = MockResourceArgs(asked.type, asked.name, inputs, asked.provider, id_, custom)
         try:

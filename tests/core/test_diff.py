@@ -25,6 +25,8 @@ from hypothesis import strategies as st
 from enkrypt_provider.core import diff
 from enkrypt_provider.core.diff import Change, Rule
 from enkrypt_provider.kinds import codec
+from enkrypt_provider.kinds.deployment import DEPLOYMENT
+from enkrypt_provider.kinds.guardrails_policy import GUARDRAILS_POLICY
 from enkrypt_provider.kinds.kind import Live, Properties
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.kinds.plain import UNKNOWN
@@ -223,6 +225,11 @@ SPELT: list[tuple[str, Any, Any]] = [
     ("model_config.model_source", "https://together.ai", " https://together.ai/ "),
     ("model_config.tools", [{"name": "a", "description": "b\n"}], [{"name": "a", "description": "b"}]),
     ("model_config.metadata", {"max": 5, "on": True, "share": 0.5}, {"max": "5", "on": "true", "share": "0.5"}),
+    ("model_config.metadata", {"key_id": "a-long-text", "n": 1234}, {"key_id": "a-...ext", "n": "***4"}),
+    ("model_config.endpoint", {"scheme": "http", "host": "h"}, {"scheme": "HTTP", "host": "h"}),
+    ("model_config.endpoint.base_path", "/é/a%2fb~", "/%C3%A9/a%2Fb%7E/"),
+    ("model_config.paths.chat", "/{name}", "/%7Bname%7D"),
+    ("model_config.model_source", "https://h/a b/é", "https://h/a%20b/%c3%a9/"),
 ]
 """Where a field is spelt by a program in one way and by a server in another: the same."""
 
@@ -250,6 +257,8 @@ def test_what_a_server_makes_of_a_document_is_no_drift(path: str, said: Any, sho
         ("model_config.system_prompt", "Be Brief/", "be brief"),
         ("model_config.input_modalities", ["text", "image"], ["text"]),
         ("model_config.tools", [{"name": "a"}], [{"name": "a", "description": "x"}]),
+        ("model_config.endpoint.base_path", "/a%2Fb", "/a/b"),
+        ("model_config.endpoint.base_path", "/a%FF", "/a%FE"),
     ],
 )
 def test_another_value_is_drift(path: str, said: Any, shown: Any) -> None:
@@ -276,10 +285,17 @@ def test_what_the_server_sets_may_have_another_form(name: str, said: Any, read: 
     assert found.computed.get(name) == read
 
 
-@pytest.mark.parametrize("shown", [1, {"nested": 1}, "other", ["a", "b"]])
-def test_another_value_in_a_free_map_is_drift(shown: Any) -> None:
-    """A server may leave a name out, but not say something else about it."""
-    declared = canonical(document(model_config__metadata={"name": ["a"]}))
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        *[(["a"], shown) for shown in (1, {"nested": 1}, "other", ["a", "b"])],
+        *[("public", shown) for shown in ("secret", "**public**", "xx", "*", "publicly ...", "wait...")],
+        ([{"kind": "a", "n": 1}], [{"kind": "b", "n": 1}]),
+    ],
+)
+def test_another_value_in_a_free_map_is_drift(said: Any, shown: Any) -> None:
+    """A server may leave a name out or mask its value, but not say something else about it."""
+    declared = canonical(document(model_config__metadata={"name": said}))
     found = _live_with(model_config__metadata={"name": shown})
     assert differing(declared, found) == ["model_config.metadata.name"]
 
@@ -312,6 +328,46 @@ def test_without_its_secrets_a_declaration_differs_from_itself() -> None:
     paths = [change.path for change in changes(codec.from_state(MODEL, without_secrets(whole)), whole)]
     assert paths == ["model_config.apikeys"]
     assert without_secrets({}) == {}
+
+
+RULES = {"enabled": True, "rules": [{"text": "a", "severity": "high"}, {"text": "b"}]}
+
+
+@pytest.mark.parametrize(
+    ("said", "shown", "drift"),
+    [
+        ({"system_prompt": {"enabled": False}}, {}, []),
+        ({"system_prompt": {"enabled": True}}, {}, ["detectors.system_prompt"]),
+        ({"policy_violation": RULES}, {"policy_violation": put(RULES, ("rules", 1, "severity"), "")}, []),
+        ({"policy_violation": RULES}, {"policy_violation": put(RULES, ("rules", 1, "severity"), "low")}, []),
+        (
+            {"policy_violation": RULES},
+            {"policy_violation": put(RULES, ("rules", 0, "severity"), "low")},
+            ["detectors.policy_violation.rules"],
+        ),
+    ],
+)
+def test_a_server_may_fill_in_what_a_rule_leaves_open(said: Any, shown: Any, drift: list[str]) -> None:
+    """Within a list too, only what is declared is compared; a detector that is off may be left out."""
+    declared = canonical({"name": "p", "detectors": said}, GUARDRAILS_POLICY)
+    found = codec.read(GUARDRAILS_POLICY, {"name": "p", "detectors": shown, "policy_id": 1})
+    assert diff.differing(declared, found, GUARDRAILS_POLICY) == drift
+
+
+def test_a_response_in_v2_may_hold_v1s_names_empty() -> None:
+    """Beside the name that says it, the other dialect's says nothing."""
+    sent = codec.body(MODEL, ALL, "v2")
+    shown = put(sent, ("model_config", "is_compatible_with"), "")
+    assert differing(ALL, codec.read(MODEL, {**shown, **COMPUTED})) == []
+
+
+@pytest.mark.parametrize("path", ["input_guardrails_policy", "output_guardrails_policy"])
+def test_a_policy_that_somebody_gave_a_deployment_is_drift(path: str) -> None:
+    """The next update would take it away: a preview says so. What the API shows for none is none."""
+    declared = canonical({"name": "d", "model_saved_name": "m"}, DEPLOYMENT)
+    for policy, drift in (({"policy_name": "p", "enabled": True}, [path]), ({"policy_name": "", "block": []}, [])):
+        found = codec.read(DEPLOYMENT, {**declared, path: policy, "deployment_id": 1})
+        assert diff.differing(declared, found, DEPLOYMENT) == drift
 
 
 # ---- the order of lists

@@ -329,7 +329,33 @@ def test_a_pasted_document_of_v2_is_told_where_its_fields_stand() -> None:
         "model_config.is_compatible_with: is required (dialect v2 calls it model_provider)",
         "model_config.host: is not a field here: it is model_config.endpoint.host",
         "model_version: is not a field here: it is model_config.model_version",
+        "model_config.endpoint: is required",
     ]
+
+
+def test_what_json_a_type_and_a_dialect_do_not_allow_is_told_at_once() -> None:
+    """One preview names every fault, each field once."""
+    config = {
+        "is_compatible_with": "opnai", "system_prompt": "\0", "model_version": "2024-02-01T00:00:00Z",
+        "metadata": {"a": float("nan"), "max_tokens": 0}, "paths": {"chat": {1: 2}}, "tools": [{"name": 5}],
+        "rate_per_min": 5, "output_modalities": "text",
+    }  # fmt: skip
+    lines = said({"model_saved_name": "a", "model_config": config}, "v1")
+    assert sorted(lines) == sorted(
+        [
+            f'model_config.is_compatible_with: must be one of {", ".join(PROTOCOLS)}; did you mean "openai"?',
+            "model_config.system_prompt: must not hold NUL characters or half surrogate pairs",
+            "model_config.model_version: is a date: in YAML, quote it",
+            "model_config.metadata.a: must not be NaN or infinity",
+            "model_config.metadata.max_tokens: must be 1 or more",
+            "model_config.paths.chat: must have strings as the names of its fields",
+            "model_config.tools[0].name: must be a string (in YAML, quote it)",
+            "model_config.output_modalities: must be a list",
+            "model_config.endpoint: is required",
+            "model_config.tools: is of dialect v2: leave it out, or set enkrypt:dialect to v2",
+            "model_config.rate_per_min: is of dialect v2: leave it out, or set enkrypt:dialect to v2",
+        ]
+    )
 
 
 # ---- hostile input

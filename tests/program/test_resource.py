@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pulumi
 import pytest
@@ -37,6 +38,7 @@ from enkrypt_provider import (
 from enkrypt_provider.frontends.property_values import OWNER, clear
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.model import MODEL
+from enkrypt_provider.kinds.plain import INEXACT, NO_JSON
 from enkrypt_provider.program import args
 from enkrypt_provider.program.arguments import WrongArguments
 from enkrypt_provider.testing import MockStack
@@ -208,11 +210,6 @@ def _untyped(cls: Any) -> Any:
             "`enkrypt-provider import --name chat`",
         ),
         (
-            lambda: EnkryptModel("m", **minimal(model_config__metadata={"a": [2**53 + 1]})),
-            "model_config.metadata.a: must be a whole number that a double holds exactly, up to 2**53: give a larger "
-            "one as a text",
-        ),
-        (
             lambda: _untyped(EnkryptGuardrailsPolicy)("a", name="p", detector={}),
             'a: detector is not a field here; did you mean "detectors"?; detectors is required',
         ),
@@ -231,16 +228,33 @@ def _untyped(cls: Any) -> Any:
         ),
         *(
             (
-                lambda value=value, model=model: model("m", **minimal(model_config__metadata={"a": [value]})),
-                "model_config.metadata.a: must hold only strings, numbers, true or false, lists and objects, not "
-                f"{name}",
+                lambda value=value, model=model, name=name: model(
+                    "m", **minimal(model_config__metadata={name: [{"b": value}]})
+                ),
+                f"model_config.metadata.{name}.b: {rule}",
             )
             for model in (EnkryptModel, native.EnkryptModel)
-            for name, value in (("date", date(2026, 1, 1)), ("Decimal", Decimal(1)), ("bytes", b"x"), ("set", {1}))
+            for name in ("a", "access_token")
+            for value, rule in (
+                *(
+                    (it, f"{NO_JSON}, not {type(it).__name__}")
+                    for it in (date(2026, 1, 1), Decimal(1), b"x", {1}, UUID(int=1))
+                ),
+                (float("nan"), "must not be NaN or infinity"),
+                (2**53 + 1, INEXACT),
+                ({1: 2}, "must have strings as the names of its fields"),
+            )
         ),
         (
-            lambda: EnkryptModel("m", **minimal(model_config__metadata={"a": {1: 2}})),
-            "model_config.metadata.a: must have strings as the names of its fields",
+            lambda: _untyped(EnkryptModel)("m", **minimal(), opts={"protect": True}),
+            "m: opts must be pulumi.ResourceOptions(…), not dict",
+        ),
+        *(
+            (
+                lambda id_=id_: _untyped(EnkryptModel).get("m", id_),
+                "m: give the id of what is there, such as NAME/VERSION or NAME",
+            )
+            for id_ in ("", None, 5)
         ),
     ],
 )

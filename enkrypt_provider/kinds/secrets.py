@@ -68,6 +68,8 @@ _NAMED: Final = re.compile(
     re.IGNORECASE,
 )
 """A name and its value within a text: a query string, a header, JSON, a connection string."""
+_REST: Final = re.compile(r"\A[^\s\"'&;,\\]+")
+"""What belongs to the value still."""
 _MASK: Final = re.compile(
     r"[xX]{4}|[*•●]{2}|\.{3}|…|\A[xX*•●#]*\Z|"
     r"\A\W*(masked|redacted|removed|hidden|secret|sensitive|filtered)( value)?\W*\Z",
@@ -121,6 +123,14 @@ def _names_one(found: re.Match[str]) -> bool:
     name, sign, value = found.groups()
     # What stands behind a colon may be a word of a sentence.
     return is_secret_name(name) and (sign == "=" or len(value) >= 20 or any(map(str.isdigit, value)))
+
+
+def without_secret_texts(text: str) -> str:
+    """`text` with `***` for what says itself that it is a secret."""
+    named = (found.span(3) for found in _NAMED.finditer(text) if _names_one(found))
+    for start, end in sorted([*(found.span() for found in _SECRET_TEXT.finditer(text)), *named], reverse=True):
+        text = f"{text[:start]}***{_REST.sub('', text[end:], count=1)}"
+    return text
 
 
 def is_masked(text: str) -> bool:

@@ -12,7 +12,7 @@ from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Properties
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.kinds.plain import TEXT_LIMIT, UNKNOWN
-from enkrypt_provider.kinds.secrets import is_secret_name, is_secret_text, replaced_at
+from enkrypt_provider.kinds.secrets import is_secret_name, is_secret_text, replaced_at, without_secret_texts
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)
@@ -89,6 +89,22 @@ def test_a_value_may_say_that_it_is_a_secret(free: Properties, path: tuple[str |
     """Also under a name that says nothing."""
     inputs = canonical(minimal(model_config__default_request_options=free))
     assert MODEL.secret_paths(inputs) == [("model_config", "default_request_options", *path)]
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f"401 for sk-{'a1' * 24}, try again", "401 for ***, try again"),
+        (f"model: {{'apikeys': 'k', 'api_key': '{'a1' * 60}'}}", "model: {'apikeys': 'k', 'api_key': '***'}"),
+        ("https://h/p?a=1&api_key=abcdefgh1&b=2 and sig=abcdefgh", "https://h/p?a=1&api_key=***&b=2 and sig=***"),
+        (f"key eyJ{'a' * 12}.eyJ{'a' * 12}.b and eyJ{'b' * 12}.eyJ{'b' * 12}.b", "key *** and ***"),
+        ("use Authorization: Bearer abcdefgh1 or http://me:pass@h", "use Authorization: Bearer *** or http***"),
+        ("the apikey is required; max_tokens=12345678", "the apikey is required; max_tokens=12345678"),
+        ("", ""),
+    ],
+)
+def test_a_text_is_left_without_what_looks_like_a_secret(text: str, left: str) -> None:
+    assert without_secret_texts(text) == left
 
 
 def test_what_only_resembles_a_secret_is_shown() -> None:

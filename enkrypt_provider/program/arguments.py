@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Collection, Mapping, Set
-from datetime import date, time, timedelta
-from decimal import Decimal
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pulumi
+from pulumi.output import Unknown
 from typing_extensions import dataclass_transform
 
 from ..errors import EnkryptError
@@ -22,6 +21,10 @@ if TYPE_CHECKING:
     from ..kinds.kind import Kind
 
 T = TypeVar("T")
+
+_SENDABLE: Final = (
+    Mapping, str, int, float, type(None), Unknown, pulumi.Resource, pulumi.Asset, pulumi.Archive
+)  # fmt: skip
 
 
 class WrongArguments(EnkryptError, pulumi.RunError, TypeError):
@@ -130,5 +133,5 @@ def _refuse_unsendable(place: str, value: Any) -> None:
         raise WrongArguments(f"{place}: {NAMES_RULE}")
     if isinstance(value, int) and not is_exact(value):
         raise WrongArguments(f"{place}: {INEXACT}")
-    if isinstance(value, date | time | timedelta | Decimal | bytes | Set):
+    if not isinstance(value, _SENDABLE):
         raise WrongArguments(f"{place}: {NO_JSON}, not {type(value).__name__}")

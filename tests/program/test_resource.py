@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from pathlib import PurePosixPath
 from typing import Any
 
 import pulumi
@@ -236,7 +237,14 @@ def _untyped(cls: Any) -> Any:
                 f"{name}",
             )
             for model in (EnkryptModel, native.EnkryptModel)
-            for name, value in (("date", date(2026, 1, 1)), ("Decimal", Decimal(1)), ("bytes", b"x"), ("set", {1}))
+            for name, value in (
+                ("date", date(2026, 1, 1)),
+                ("Decimal", Decimal(1)),
+                ("bytes", b"x"),
+                ("set", {1}),
+                ("PurePosixPath", PurePosixPath("x")),
+                ("complex", 1j),
+            )
         ),
         (
             lambda: EnkryptModel("m", **minimal(model_config__metadata={"a": {1: 2}})),

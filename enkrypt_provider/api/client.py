@@ -23,7 +23,7 @@ from ..kinds.secrets import without_secret_texts
 from ..settings import Settings
 from . import responses
 from .pace import Pace, new_pace, shared_pace
-from .redaction import redacted
+from .redaction import redacted, spelt, without_key
 from .request import LIST_LIMIT, Request, Response
 from .retry import Failed, Failure, RetryPolicy, retry
 
@@ -62,6 +62,7 @@ class EnkryptClient:
         own = new_pace(settings, sleep=retry.sleep, clock=retry.clock) if retry else None
         self._pace = pace or own or shared_pace(settings)
         self._hidden: set[str] = set()
+        self._key_forms = spelt(settings.api_key.reveal())
         self._given_transport = transport
         self._connecting = threading.Lock()
         self._transport: Transport | None = None
@@ -256,6 +257,8 @@ class EnkryptClient:
         with self._pace.turn(request.family) as turn:
             on_turn()
             response = transport.send(request)
+        # Not only of errors: what a registration says is kept in the state.
+        response = replace(response, body=without_key(response.body, self._key_forms))
         if failed := responses.failure(response, self.without_keys):
             if failed.failure is Failure.RATE_LIMITED:
                 self._pace.lock_out(turn, str(failed), failed.retry_after)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from itertools import groupby
 from typing import Final
 
-from ..kinds.spellings import SHORTEST, parts, places
+from ..kinds.spellings import LONG, SHORTEST, parts, slices, spellings
 
 LONGEST: Final = 2**16
 """Characters of a text that are looked through; nobody reads more of a message."""
@@ -36,6 +36,19 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
     return _without(text[:LONGEST], wanted)
 
 
+def spelt(key: str) -> frozenset[bytes]:
+    """Return what `without_key` looks for; nothing of a key that is too short to be found for sure."""
+    return frozenset(text.encode().lower() for _, text in spellings(key)) if len(key) >= LONG else frozenset()
+
+
+def without_key(body: bytes, forms: Set[bytes]) -> bytes:
+    """Return a body with `***` for a key in each of its forms."""
+    small = body.lower()
+    for form in (form for form in forms if form in small):
+        body = re.sub(re.escape(form), b"***", body, flags=re.IGNORECASE)
+    return body
+
+
 def _is_key(secret: str) -> bool:
     """Whether a secret is one key, not several words such as `grant_type=client_credentials`, `application/json`."""
     return bool(_KEY.fullmatch(secret)) and not _NO_KEY.search(secret)
@@ -47,7 +60,7 @@ def _has_digit(word: str) -> bool:
 
 def _without(text: str, wanted: set[str]) -> str:
     hidden = bytearray(len(text))
-    for place in places(text, wanted):
+    for place in slices(text, wanted):
         hidden[place] = b"\1" * (place.stop - place.start)
     runs = groupby(zip(text, hidden, strict=True), key=lambda pair: pair[1])
     return "".join("***" if is_hidden else "".join(char for char, _ in run) for is_hidden, run in runs)

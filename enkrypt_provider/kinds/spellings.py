@@ -12,6 +12,8 @@ from urllib.parse import quote, quote_plus
 
 SHORTEST: Final = 8
 """Characters of the shortest secret, or part of one, that is looked for: "none" and "POST" must stay readable."""
+LONG: Final = 12
+"""Characters of a key, or of a part of one, that stand elsewhere by no accident."""
 
 _ESCAPE: Final = re.compile(r"%[0-9A-F]{2}")
 
@@ -23,7 +25,7 @@ def parts(secret: str, size: int = 2**31) -> Iterator[str]:
         yield from (form[at : at + length] for at in range(len(form) - length + 1))
 
 
-def places(text: str, wanted: Set[str]) -> Iterator[slice]:
+def slices(text: str, wanted: Set[str]) -> Iterator[slice]:
     """Yield where in `text` one of the parts `wanted` stands."""
     small = folded(text)
     for size in {len(part) for part in wanted}:

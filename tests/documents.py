@@ -147,9 +147,24 @@ SECRET_NAMES = (
      "client_assertion", "service_account_json", "hmac-key", "appkey", "ssh_key", "token_value",
      "secretkey", "secretaccesskey", "accesskey", "clientsecret", "privatekey", "authtoken", "sessiontoken",
      "dbpassword", "userpass", "db_pass", "token_2", "token1", "PASSWORD1", "api_key_base64", "openai_key", "HF_KEY",
-     "azureKey", "x-functions-key", "tls-keys", "auth_header", "oauth2", "otp", "sig", "conn_str", "passcode"]
+     "azureKey", "x-functions-key", "tls-keys", "auth_header", "oauth2", "otp", "sig", "conn_str", "passcode",
+     "githubPat", "basicAuth", "XAuth", "dbPassValue", "sas_base64", "otp_encoded"]
 )  # fmt: skip
 """Names of fields and headers that say that they hold a secret."""
+
+SECRET_TEXTS = (
+    "http://me:pass@proxy:3128", "-----BEGIN PRIVATE KEY-----", "Bearer abcdefgh12345678",
+    "https://h/path?a=1&api_key=abcdefgh", "https://h/path?sv=1&sig=abcdefgh", "https://h/path?key=abcdefgh",
+    "https%3A%2F%2Fme%3Apass%40h", f"https://{'a1' * 10}@h", "Server=h;User=me;Password=abcdefgh;",
+    "X-Api-Key: abcdefgh1", "curl -H 'Authorization: Bearer abcdefgh1' https://h", r"{\"api_key\": \"abcdefgh1\"}",
+    f"ghp_{'a' * 36}", f"use sk-{'a' * 24}", f"eyJ{'a' * 12}.eyJ{'a' * 12}.b",
+)  # fmt: skip
+"""Texts that say themselves that they hold a secret."""
+SECRET_PAIRS = (
+    {"Name": "X-Api-Key", "Value": "stand-in"}, {"header_name": "api_key", "header_value": "stand-in"},
+    {"field": "password", "content": "stand-in"}, {"variable": "TOKEN", "val": "stand-in"},
+)  # fmt: skip
+"""Objects that say in one field what the other holds."""
 
 
 def document(**changes: Any) -> dict[str, Any]:

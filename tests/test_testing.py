@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,16 @@ def test_two_resources_of_one_name_are_refused() -> None:
 
     with pytest.raises(CheckFailed, match=r"^Duplicate resource URN 'urn:.*::m'; try giving it a unique name$"):
         stack(twice).preview()
+
+
+@pytest.mark.parametrize("wrong", [{"custom_headers": {"Authorization": KEY}}, {"apikeys": {"a": KEY}}], ids=str)
+def test_what_is_refused_is_not_shown(wrong: dict[str, Any], capfd: pytest.CaptureFixture[str]) -> None:
+    """A key in a value of another type, in the error, its chain, or what the SDK prints of it."""
+    arguments = minimal()
+    arguments["model_config"] |= wrong
+    with pytest.raises(CheckFailed, match="must be a list") as failed:
+        MockStack(lambda: EnkryptModel("m", **arguments)).preview()
+    assert_no_secret(KEY, "".join([*traceback.format_exception(failed.value), *capfd.readouterr()]))
 
 
 @pytest.mark.parametrize("second", [enkrypt_provider, enkrypt_provider.native], ids=["dynamic", "native"])

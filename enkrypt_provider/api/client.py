@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -19,10 +19,11 @@ from ..errors import ModelNotFound, RequestRejected, ServiceUnavailable, Unexpec
 from ..kinds import codec
 from ..kinds.kind import Identifier, Json, Kind, Live, Properties
 from ..kinds.model import MODEL
+from ..kinds.secrets import without_secret_texts
 from ..settings import Settings
 from . import responses
 from .pace import Pace, new_pace, shared_pace
-from .redaction import redacted
+from .redaction import redacted, spelt, without_key
 from .request import LIST_LIMIT, Request, Response
 from .retry import Failed, Failure, RetryPolicy, retry
 
@@ -60,7 +61,8 @@ class EnkryptClient:
         self._policy = retry or RetryPolicy(settings.max_retries)
         own = new_pace(settings, sleep=retry.sleep, clock=retry.clock) if retry else None
         self._pace = pace or own or shared_pace(settings)
-        self._sent: set[str] = set()  # every registration's key so far: a later response may repeat it too
+        self._hidden: set[str] = set()
+        self._key_forms = spelt(settings.api_key.reveal())
         self._given_transport = transport
         self._connecting = threading.Lock()
         self._transport: Transport | None = None
@@ -69,6 +71,14 @@ class EnkryptClient:
 
     def __repr__(self) -> str:
         return f"EnkryptClient({self.settings.shown_endpoint!r})"
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Show none of these from now on: any later response may repeat them."""
+        self._hidden.update(secrets)
+
+    def without_keys(self, text: str) -> str:
+        """Return a text of the API's without the account's key, what is to be hidden, and what looks like a key."""
+        return without_secret_texts(redacted(text, [self.settings.api_key.reveal(), *self._hidden]))
 
     def close(self) -> None:
         """Close the connections."""
@@ -217,7 +227,7 @@ class EnkryptClient:
         before_again: Callable[[], T | None] = lambda: None,
         on_turn: Callable[[], None] = lambda: None,
     ) -> T:
-        self._sent.update(request.secrets)
+        self.hide(request.secrets)
         attempts = itertools.count()
         broken: set[str] = set()
 
@@ -227,7 +237,7 @@ class EnkryptClient:
             try:
                 return read(self._exchange(request, on_turn))
             except UnexpectedResponse as error:
-                why = plain(self._without_keys(str(error)))
+                why = plain(self.without_keys(str(error)))
                 is_final = request.method == "GET" and isinstance(error, codec.NotWhole) and why in broken
                 broken.add(why)
             # Not in `except`: the error that may show a key must not be chained.
@@ -250,14 +260,16 @@ class EnkryptClient:
         with self._pace.turn(request.family) as turn:
             on_turn()
             response = transport.send(request)
-        if failed := responses.failure(response, self._without_keys):
+        # Not only of errors: what a registration says is kept in the state.
+        response = replace(response, body=without_key(response.body, self._key_forms))
+        if failed := responses.failure(response, self.without_keys):
             if failed.failure is Failure.RATE_LIMITED:
                 self._pace.lock_out(turn, str(failed), failed.retry_after)
             raise failed
         # After a POST what is registered is looked up, and a GET says what it says.
         refusal = responses.refusal(response) if request.method in ("PATCH", "DELETE") else None
         if refusal or response.status >= 300:
-            raise responses.rejection(request, refusal or response, self.settings, self._without_keys)
+            raise responses.rejection(request, refusal or response, self.settings, self.without_keys)
         return response
 
     def _connect(self) -> Transport:
@@ -267,9 +279,6 @@ class EnkryptClient:
 
                 self._transport = Transport(self.settings, self._given_transport, self._policy.clock)
             return self._transport
-
-    def _without_keys(self, text: str) -> str:
-        return redacted(text, [self.settings.api_key.reveal(), *self._sent])
 
 
 def _is_environment_odd() -> bool:

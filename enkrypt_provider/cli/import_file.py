@@ -43,8 +43,11 @@ def entry(
 
 
 def _dynamic(kind: Kind, inputs: Properties, told: Properties) -> Json:
-    hidden = {**hidden_at(inputs, kind.secret_paths(inputs), secret), PROVIDER_KEY: pickled_provider(kind)}
-    return {"inputs": hidden, "outputs": {**hidden, **told}}
+    def held(properties: Properties) -> Json:
+        hidden = hidden_at(properties, kind.secret_paths(properties), secret)
+        return {**hidden, PROVIDER_KEY: pickled_provider(kind)}
+
+    return {"inputs": held(inputs), "outputs": held({**inputs, **told})}
 
 
 def _native(kind: Kind, inputs: Properties, told: Properties) -> Json:

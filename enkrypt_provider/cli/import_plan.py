@@ -164,7 +164,10 @@ def catalogue_name(kind: Kind) -> str:
 
 def catalogue_of(stack: Stack, kind: Kind) -> Mapping[str, Any]:
     """Return the stack's catalogue of a kind. Raise `ConfigurationError` where it is none."""
-    found = json.loads(stack.get(catalogue_name(kind)) or "{}")
+    try:
+        found = json.loads(stack.get(catalogue_name(kind)) or "{}")
+    except ValueError:
+        found = None
     if not isinstance(found, dict):
         rule = f"must be an object: a name for each {kind.noun}, its arguments below it"
         raise ConfigurationError(f"{catalogue_name(kind)} {rule}")

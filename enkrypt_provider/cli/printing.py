@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from rich.console import Console
@@ -176,7 +177,8 @@ def watching(what: str) -> Watch:
 
 def summary(live: Live) -> dict[str, object]:
     """Return one registration's cell in every column of its kind."""
-    return {name: cell(live) for name, cell in COLUMNS[live.kind].items()}
+    open_one = replace(live, inputs=shown(live.kind, live.inputs))
+    return {name: cell(open_one) for name, cell in COLUMNS[live.kind].items()}
 
 
 def address(endpoint: Mapping[str, Any] | None) -> str:
@@ -191,4 +193,4 @@ def address(endpoint: Mapping[str, Any] | None) -> str:
 def document(live: Live) -> dict[str, Any]:
     """Return a registration with its kind and everything that is known of it, secrets as `***`."""
     kind = live.kind
-    return {"kind": kind.noun, **shown(kind, live.inputs), **live.computed}
+    return {"kind": kind.noun, **shown(kind, {**live.inputs, **live.computed})}

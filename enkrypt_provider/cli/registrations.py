@@ -12,7 +12,6 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 from ..api.client import EnkryptClient
-from ..api.redaction import redacted
 from ..core import health
 from ..errors import EnkryptError, ModelNotFound, near_match, plain
 from ..kinds import codec
@@ -145,9 +144,9 @@ def _near(client: EnkryptClient, typed: str) -> str:
 
 
 def illness(client: EnkryptClient, live: Live) -> str:
-    """Ask the API whether a model responds. Return what is wrong, without the model's own keys, or ""."""
-    found = health.illness(client.model_health(live.identity))
-    return redacted(found, live.kind.secret_texts(live.inputs))
+    """Ask the API whether a model responds. Return what is wrong, without keys, or ""."""
+    client.hide(live.kind.secret_texts(live.inputs))
+    return health.illness(client.model_health(live.identity), client.without_keys)
 
 
 # ---- in words

@@ -80,7 +80,7 @@ class Controller:
         """Parse a program's arguments, some not known yet. Call nothing unless `enkrypt:checkOnline` is set."""
         if isinstance(self._connected, ConfigurationError):
             return CheckResult(dict(request.inputs), [str(self._connected)])
-        with _running(request):
+        with self._running(request):
             self.registrations.run.check(request.urn, is_new=not request.state)
             inputs, problems = codec.parse(self._kind, request.inputs, self._settings.dialect)
             if problems:
@@ -100,7 +100,7 @@ class Controller:
 
     def diff(self, request: Request) -> DiffResult:
         """Compare what the state holds with what is declared."""
-        with _running(request):
+        with self._running(request):
             held, urn = self._holding(request), self._declarer(request)
             moved = self._moved(held, is_told=bool(urn))
             gone = [] if moved else self._deleted(held)
@@ -172,7 +172,7 @@ class Controller:
 
     def create(self, request: Request) -> Registered:
         """Make the registration, once."""
-        with _running(request):
+        with self._running(request):
             inputs = codec.from_state(self._kind, request.inputs)
             identity = self._kind.identity_of(inputs)
             urn = self._urn(request, identity)
@@ -184,7 +184,7 @@ class Controller:
 
     def read(self, request: Request) -> Registered:
         """Return the live registration, as state and as inputs, so that drift shows; an empty id where it is gone."""
-        with _running(request):
+        with self._running(request):
             held = self._holding(request)
             declared = codec.from_state(self._kind, request.state)
             if self._is_elsewhere(held):
@@ -224,7 +224,7 @@ class Controller:
 
     def update(self, request: Request) -> Registered:
         """Send the whole object."""
-        with _running(request):
+        with self._running(request):
             held = self._holding(request)
             old, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
             changes = differences.changes(old, inputs, self._kind)
@@ -245,7 +245,7 @@ class Controller:
 
         One that another object of this run stands for as well, or that somebody else made anew, is kept.
         """
-        with _running(request):
+        with self._running(request):
             held, run = self._holding(request), self.registrations.run
             run.forget(request.state)
             is_elsewhere = self._is_elsewhere(held)
@@ -272,6 +272,11 @@ class Controller:
         if other and WITHHELD not in other and differences.told(differences.changes(state, wanted, self._kind)):
             operation.report("info", f"{held.identity}: what the object that stays says is sent again")
             self.registrations.update(urn, held, wanted)
+
+    def _running(self, request: Request) -> AbstractContextManager[Operation]:
+        for properties in (request.state, request.inputs):  # what a response may repeat
+            self.registrations.client.hide(self._kind.secret_texts(properties))
+        return operation.running(Operation(request.report, request.timeout, interrupted=request.interrupted))
 
     # ---- what a state says
 
@@ -309,7 +314,3 @@ def refuse_if_protected(request: Request) -> None:
 def shown_account(account: str) -> str:
     """Return an account of a state as a person knows it."""
     return "another emulator" if account.startswith("emulator:") else plain(account)
-
-
-def _running(request: Request) -> AbstractContextManager[Operation]:
-    return operation.running(Operation(request.report, request.timeout, interrupted=request.interrupted))

@@ -122,7 +122,7 @@ def differing(declared: Properties, live: Live, kind: Kind) -> list[str]:
 
 def without_secrets(declared: Properties, kind: Kind) -> Properties:
     """`declared` as if it had no secrets: what nobody can compare is then a difference from what has some."""
-    kept: Properties = without(declared, kind.secrets)
+    kept: Properties = without(declared, kind.secrets, kind.public)
     return kept
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..api.client import EnkryptClient
-from ..api.redaction import redacted
+from ..api.responses import Hide
 from ..errors import EnkryptError, plain
 from ..kinds.kind import Identifier, Json, Properties
 from ..kinds.model import MODEL
@@ -11,15 +11,16 @@ from ..kinds.model import MODEL
 
 def problem(client: EnkryptClient, identity: Identifier, inputs: Properties) -> str:
     """Return why the model, registered with `inputs`, does not answer, or ""."""
+    client.hide(MODEL.secret_texts(inputs))
     try:
         health = client.until_visible(lambda: client.model_health(identity))
     except EnkryptError as error:
         return f"{identity}: its health could not be verified: {error}"
-    reason = redacted(illness(health), MODEL.secret_texts(inputs))
+    reason = illness(health, client.without_keys)
     return f"{identity} does not answer: {reason}" if reason else ""
 
 
-def illness(health: Json) -> str:
+def illness(health: Json, hide: Hide = str) -> str:
     """Return what a response of the health check says is wrong, or "". The shape of that response is a guess [G], but
     that an `error` in it is one [P]."""
     said = health if isinstance(health, dict) else {}
@@ -27,5 +28,5 @@ def illness(health: Json) -> str:
     if isinstance(status, str) and status.casefold() in ("healthy", "ok", "success", "up"):
         return ""
     if isinstance(status, str):
-        return plain(f"{status}: {said.get('message') or said.get('error') or 'no reason given'}", 300)
-    return plain(f"{said.get('message') or said['error']}", 300) if said.get("error") else ""
+        return plain(hide(f"{status}: {said.get('message') or said.get('error') or 'no reason given'}"), 300)
+    return plain(hide(f"{said.get('message') or said['error']}"), 300) if said.get("error") else ""

@@ -161,6 +161,11 @@ class Kind:
         return self.marked(Secret)
 
     @cached_property
+    def public(self) -> tuple[str, ...]:
+        """The fields that are no secret whatever they hold: the identity is the resource's id."""
+        return (*self.identity, *self.marked(Public))
+
+    @cached_property
     def has_dialects(self) -> bool:
         """Whether dialects v1 and v2 send it differently."""
         return bool(self.having(InV2))
@@ -204,11 +209,11 @@ class Kind:
 
     def secret_paths(self, inputs: Properties) -> list[Path]:
         """The path of each secret in `inputs`, by its place or by its name; the outermost alone."""
-        return secret_paths(inputs, self.secrets)
+        return secret_paths(inputs, self.secrets, self.public)
 
     def secret_texts(self, inputs: Properties) -> tuple[str, ...]:
         """Every text in `inputs` that a person must not see."""
-        return secret_texts(inputs, self.secrets, self.marked(Public))
+        return secret_texts(inputs, self.secrets, self.public)
 
     def with_secrets(self, inputs: Properties, put: Callable[[Json], Json]) -> Json:
         """`inputs` with `put(VALUE)` for each secret, the outermost alone."""
@@ -216,7 +221,7 @@ class Kind:
 
     def with_secret_texts(self, inputs: Properties, put: Callable[[Path, str], Json]) -> Json:
         """`inputs` with `put(PATH, TEXT)` for each text that may be a secret."""
-        return replaced_texts(inputs, self.secrets, self.marked(Public), put)
+        return replaced_texts(inputs, self.secrets, self.public, put)
 
     # ---- identity
 

@@ -8,8 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache, partial
+from itertools import filterfalse
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
+
+from .plain import leaves
+from .spellings import LONG, SHORTEST, parts, slices
 
 Json: TypeAlias = Any
 Path: TypeAlias = tuple[str | int, ...]
@@ -68,6 +72,8 @@ _NAMED: Final = re.compile(
     re.IGNORECASE,
 )
 """A name and its value within a text: a query string, a header, JSON, a connection string."""
+_REST: Final = re.compile(r"\A[^\s\"'&;,\\]+")
+"""What belongs to the value still."""
 _MASK: Final = re.compile(
     r"[xX]{4}|[*•●]{2}|\.{3}|…|\A[xX*•●#]*\Z|"
     r"\A\W*(masked|redacted|removed|hidden|secret|sensitive|filtered)( value)?\W*\Z",
@@ -127,6 +133,14 @@ def _names_one(found: re.Match[str]) -> bool:
     return is_secret_name(name) and (sign == "=" or len(value) >= 20 or any(map(str.isdigit, value)))
 
 
+def without_secret_texts(text: str) -> str:
+    """`text` with `***` for what says itself that it is a secret."""
+    named = (found.span(3) for found in _NAMED.finditer(text) if _names_one(found))
+    for start, end in sorted([*(found.span() for found in _SECRET_TEXT.finditer(text)), *named], reverse=True):
+        text = f"{text[:start]}***{_REST.sub('', text[end:], count=1)}"
+    return text
+
+
 def is_masked(text: str) -> bool:
     """True for what an API shows in the place of a secret, such as `xxxxx`.
 
@@ -145,26 +159,36 @@ def is_mask_of(shown: str, text: str) -> bool:
     return is_end and not any(middle)
 
 
-def secret_paths(document: Json, places: Collection[str]) -> list[Path]:
+def secret_paths(document: Json, places: Collection[str], public: Collection[str] = ()) -> list[Path]:
     """The path of each secret in `document`, the outermost alone. `places` are the dotted paths of secret fields.
 
-    What is empty holds no secret. `{"key": "api-key", "value": …}` says in its `key`, or `name`, what it holds.
+    What is empty holds no secret. `{"key": "api-key", "value": …}` says in its `key`, or `name`, what it holds. A
+    text that repeats a key of the document is secret too, such as one that a server sets; not in a `public` field.
     """
-    return list(_paths(document, (), "", places))
+    found = list(_paths(document, (), "", places))
+    repeats = _repeats(document, public) if found else ()
+    return [*found, *(path for path in repeats if not any(path[: len(outer)] == outer for outer in found))]
 
 
-def without(value: Json, places: Collection[str], place: str = "") -> Json:
+def without(document: Json, places: Collection[str], public: Collection[str] = ()) -> Json:
     """A copy of a document without what is secret or would be, empty fields too."""
-    if isinstance(value, list):
-        return [without(item, places, place) for item in value if not _is_text(item)]
-    if not isinstance(value, dict):
-        return value
-    below = {name: f"{place}.{name}".removeprefix(".") for name in value}
-    return {
-        name: without(item, places, below[name])
-        for name, item in value.items()
-        if not (is_hidden(value, name, below[name], places) or _is_text(item))
-    }
+    repeats = frozenset(_repeats(document, public))
+
+    def kept(value: Json, path: Path) -> Json:
+        if isinstance(value, list):
+            return [kept(item, (*path, n)) for n, item in enumerate(value) if not is_out(item, (*path, n))]
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: kept(item, (*path, name))
+            for name, item in value.items()
+            if not (is_hidden(value, name, place_of((*path, name)), places) or is_out(item, (*path, name)))
+        }
+
+    def is_out(item: Json, path: Path) -> bool:
+        return _is_text(item) or path in repeats
+
+    return kept(document, ())
 
 
 def is_hidden(holder: Mapping[str, Json], name: str, place: str, places: Collection[str]) -> bool:
@@ -194,6 +218,39 @@ def _paths(value: Json, path: Path, place: str, places: Collection[str]) -> Iter
             yield from _paths(item, (*path, index), place, places)
     elif _is_text(value):
         yield path
+
+
+def _repeats(document: Json, public: Collection[str]) -> Iterator[Path]:
+    """The path of each text that holds a key of the document, or a long part of one, keys included."""
+    wanted = frozenset[str]().union(*map(_long_parts, set(_keys(document))))
+    for path, leaf in leaves(document) if wanted else ():
+        if isinstance(leaf, str) and place_of(path) not in public and next(slices(leaf, wanted), None):
+            yield path
+
+
+def _keys(value: Json, *, is_key: bool = False) -> Iterator[str]:
+    """Each text whose own name says that it is secret, where it is too long to stand elsewhere by accident."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _keys(item, is_key=is_hidden(value, name, "", ()))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _keys(item, is_key=is_key)
+    elif is_key and isinstance(value, str):
+        word = max(value.split(), key=len, default="")  # `Bearer KEY`
+        is_telling = len(word) >= LONG or (len(word) >= SHORTEST and _has_digit(word))
+        if is_telling and not is_masked(word):
+            yield word
+
+
+@lru_cache(maxsize=64)
+def _long_parts(key: str) -> frozenset[str]:
+    # What has no digit may be words.
+    return frozenset((*filter(_has_digit, parts(key, LONG)), *filterfalse(_has_digit, parts(key))))
+
+
+def _has_digit(text: str) -> bool:
+    return any(map(str.isdigit, text))
 
 
 def replaced_at(value: Json, paths: Collection[Path], put: Callable[[Json], Json]) -> Json:
@@ -234,7 +291,7 @@ def replaced_texts(
         return put(path, value)
 
     replaced = document
-    for path in secret_paths(document, places):
+    for path in secret_paths(document, places, public):
         replaced = replaced_at(replaced, [path], partial(below, path))
     return replaced
 

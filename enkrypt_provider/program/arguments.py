@@ -13,6 +13,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pulumi
+from pulumi.output import Unknown
 from typing_extensions import dataclass_transform
 
 from ..errors import EnkryptError
@@ -124,7 +125,9 @@ def walked(value: Any, place: str, end: Callable[[Any, str], Any]) -> Any:
     return end(value, place)
 
 
-_SENDABLE: Final = (str, int, float, NoneType, Mapping, pulumi.Resource, pulumi.Asset, pulumi.Archive)
+_SENDABLE: Final = (
+    str, int, float, NoneType, Mapping, Unknown, pulumi.Resource, pulumi.Asset, pulumi.Archive
+)  # fmt: skip
 
 
 def _refuse_unsendable(place: str, value: Any) -> None:

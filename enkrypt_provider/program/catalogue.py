@@ -148,7 +148,10 @@ def _warn_of_dates(entries: list[_Entry]) -> None:
 
 
 def _section(config: pulumi.Config, section: str) -> Iterator[tuple[str, Any]]:
-    found = config.get_object(section)
+    try:
+        found = config.get_object(section)
+    except pulumi.ConfigTypeError:
+        found = ""  # not JSON; what the SDK says repeats the value
     if not isinstance(found, dict | None):
         raise pulumi.RunError(
             f"{config.full_key(section)} must be an object: a name for each {SECTIONS[section].noun}, and its "

@@ -61,8 +61,8 @@ class LookUps(Generic[T]):
         return [self._typed(live) for live in client.matching(self.kind, pattern)]
 
     def _typed(self, live: Live) -> T:
-        hidden = self.kind.with_secrets(live.inputs, pulumi.Output.secret)
-        typed: T = translate_output_properties({**hidden, **live.computed}, lambda name: name, self.found_as)
+        hidden = self.kind.with_secrets({**live.inputs, **live.computed}, pulumi.Output.secret)
+        typed: T = translate_output_properties(hidden, lambda name: name, self.found_as)
         return typed
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ..api.redaction import spellings
 from ..frontends.property_values import Secret
+from ..kinds.spellings import spellings
 from .stack import Resource, Result
 
 SERVER: Final = (".db", ".db-wal", ".db-shm", ".sqlite", ".sqlite-wal", ".sqlite-shm")
@@ -54,11 +54,12 @@ class Secrets:
         if len(secret) < SHORTEST:
             raise ValueError(f"{what} is shorter than {SHORTEST} characters: it would be found by chance")
         for how, text in spellings(secret):
-            self._spellings.setdefault(text.encode(errors="replace"), f"{what}, {how}")
+            self._spellings.setdefault(text.encode(errors="replace").lower(), f"{what}, {how}")
 
     def found_in(self, content: bytes) -> list[str]:
-        """Which secrets stand in `content`, and how they are spelt."""
-        return sorted(what for text, what in self._spellings.items() if text in content)
+        """Which secrets stand in `content`, in capitals or not, and how they are spelt."""
+        small = content.lower()
+        return sorted(what for text, what in self._spellings.items() if text in small)
 
     def found_under(self, folder: Path) -> list[str]:
         """The same for every file under `folder`, the emulator's own aside."""

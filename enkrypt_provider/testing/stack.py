@@ -254,7 +254,7 @@ class _Engine(MockMonitor):
             known, outputs = self._provider.new_resource(args)
         except CheckFailed as failed:
             self.problems += failed.problems
-            known, outputs = "", inputs
+            known, outputs = "", {}  # the SDK would print what is not of their types
         marked = hidden_as(asked.inputs, outputs)
         if kind := DYNAMIC_TYPES.get(asked.type):  # its outputs say themselves what is secret
             marked = hidden_at(marked, kind.secret_paths(outputs), _hidden)

@@ -14,9 +14,10 @@ from documents import canonical, document
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from enkrypt_provider.api.redaction import LONGEST, redacted, spellings
+from enkrypt_provider.api.redaction import LONGEST, redacted
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.kinds.model import MODEL as KIND
+from enkrypt_provider.kinds.spellings import spellings
 
 from .server import KEY, MODEL, Server, says
 
@@ -39,6 +40,13 @@ def test_of_a_key_no_eight_characters_are_left(key: str, data: st.DataObject) ->
     start = data.draw(st.integers(0, len(key) - 8))
     end = data.draw(st.integers(start + 8, len(key)))
     assert redacted(f"<{key[start:end]}>", [key]) == "<***>"
+
+
+@pytest.mark.parametrize("secret", ["stand!in#4f7a$1b%x:9", "stand-in:4f7a1b@x*9^z"])
+def test_a_key_is_one_whatever_its_characters(secret: str) -> None:
+    """Of a password too, no eight characters are left."""
+    for size in range(8, len(secret)):
+        assert redacted(f"<{secret[:size]}> <{secret[-size:]}>", [secret]) == "<***> <***>"
 
 
 @given(st.text(LETTERS, min_size=8, max_size=20))
@@ -106,6 +114,8 @@ ECHOES: list[Callable[[str], str]] = [
     lambda key: key.encode().hex(),
     lambda key: key.replace("/", "\\/"),
     lambda key: quote(key, safe="").lower(),
+    str.upper,
+    lambda key: key.encode().hex().upper(),
     lambda key: f"{key} and {key}",
     lambda key: f"Bearer {key}; rejected",
     lambda key: json.dumps({"sent": key}),
@@ -142,7 +152,7 @@ def _printed_of(status: int, echoed: str, *, update: bool) -> str:
 @pytest.mark.parametrize("secret", [KEY, MODEL_KEY, LONGER_KEY], ids=["the account's", "a model's", "a longer one"])
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 409, 429, 500, 503])
 def test_no_error_shows_a_key_that_a_server_repeats(status: int, secret: str) -> None:
-    forms = {secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode().rstrip("=")}
+    forms = {secret, secret.upper(), quote(secret, safe=""), base64.b64encode(secret.encode()).decode().rstrip("=")}
     parts = {form[at : at + 8] for form in forms for at in range(len(form) - 7)}
     for echo in ECHOES:
         for update in (False, True):

@@ -320,6 +320,16 @@ def test_the_nearest_name_is_looked_for_among_all_kinds(registered: Registered, 
     assert typed(*words) == Typed(1, "", f"error: {says}\n")
 
 
+@pytest.mark.parametrize("words", [["list"], ["list", "--json"], ["show", "a"], ["show", "a", "--json"]])
+def test_no_field_shows_what_is_secret_in_another(registered: Registered, words: list[str]) -> None:
+    """A key that is repeated, and one that is known by its look."""
+    key, token = "stand-in-4f7a1b-of-a-model", f"sk-{'a1' * 12}"
+    repeated = model("a", key, model_name=f"by {key}", model_config__endpoint__base_path=f"/{token}")
+    found = registered(repeated)(*words)
+    assert (found.code, key in found.out, token in found.out) == (0, False, False)
+    assert found.out.count("***") >= 2
+
+
 def test_an_illness_is_told_without_the_models_keys(registered: Registered) -> None:
     """1 is not, and the reason hides the keys with which the API called the model."""
     ill = '{"status": "unhealthy", "message": "401 for key sk-of-the-model"}'

@@ -433,10 +433,11 @@ def test_names_of_the_state_are_taken(begin: Begin, project: Project, typed: Typ
     assert {name: entry["id"] for name, entry in resources().items()} == {"a-2": "a/v1", "b-2": "b/v1"}
 
 
-def test_a_catalogue_that_is_none_is_told(begin: Begin, project: Project, typed: Type) -> None:
-    """A list where the catalogue should be is the person's to mend."""
+@pytest.mark.parametrize("catalogue", [[1], '{"a": '])
+def test_a_catalogue_that_is_none_is_told(begin: Begin, project: Project, typed: Type, catalogue: Any) -> None:
+    """A list where the catalogue should be, or no JSON, is the person's to mend."""
     begin(model("a"))
-    project.configure({**project.config(), "enkrypt:models": [1]})
+    project.configure({**project.config(), "enkrypt:models": catalogue})
     assert typed("import").err.startswith("error: enkrypt:models must be an object")
 
 

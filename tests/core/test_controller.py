@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from enkrypt_provider.errors import (
     ConfigurationError,
     DeletionProtected,
     EnkryptError,
+    ModelUnhealthy,
     ServiceUnavailable,
     UnexpectedResponse,
 )
@@ -480,11 +481,32 @@ def test_no_operation_repeats_a_model_key(machine: Machine, api: Api, call: Any,
     create, update = partial(run.create, "b", "y/1", **changes), partial(run.up, a, verify_health=True, **changes)
     with pytest.raises(EnkryptError) as caught:
         (create if call == "add_model" else update)()
-    chain: list[BaseException] = [caught.value]
+    assert SECRET not in "".join([printed(caught.value), *machine.told()])
+
+
+@pytest.mark.parametrize("status", [400, 500])
+@pytest.mark.parametrize("call", ["list_models", "modify_model", "delete_model"])
+def test_no_operation_repeats_a_key_that_the_state_holds(machine: Machine, api: Api, call: Any, status: int) -> None:
+    """This process has sent none: it reads, updates and deletes what another run has registered."""
+    a = machine.run().create("a", model_config__apikeys=[SECRET])
+    api.turn(Fault(call=call, status=status, body=f'{{"message": "no: {SECRET.upper()}"}}'))
+    run = machine.run()
+    operations: Mapping[str, Callable[[Object], object]] = {
+        "list_models": run.read,
+        "modify_model": partial(run.update, model_name="new"),
+        "delete_model": run.delete,
+    }
+    with pytest.raises(EnkryptError, match=r"no: \*\*\*") as caught:
+        operations[call](a)
+    assert SECRET not in "".join([printed(caught.value), *machine.told()]).lower()
+
+
+def printed(error: BaseException) -> str:
+    """All that anyone could print of an error: itself, its chain, its traceback."""
+    chain: list[BaseException] = [error]
     while (behind := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(behind)
-    shown = [f"{error!s}{error!r}{''.join(traceback.format_exception(error))}" for error in chain]
-    assert SECRET not in "".join([*shown, *machine.told()])
+    return "".join(f"{error!s}{error!r}{''.join(traceback.format_exception(error))}" for error in chain)
 
 
 @pytest.mark.parametrize(
@@ -507,6 +529,12 @@ def test_no_operation_repeats_a_model_key(machine: Machine, api: Api, call: Any,
 def test_only_a_clear_no_is_an_illness(health: Any, said: str) -> None:
     """The shape of a health check is not documented: what does not say that it failed is taken for well."""
     assert illness(health) == said
+
+
+def test_an_illness_is_told_without_the_accounts_key(machine: Machine, api: Api) -> None:
+    api.turn(Fault(call="model_health", status=200, body=f'{{"status": "failed", "message": "401 for {KEY}"}}'))
+    with pytest.raises(ModelUnhealthy, match=r"failed: 401 for \*\*\*"):
+        machine.run().create("a", verify_health=True)
 
 
 @pytest.mark.parametrize("operation", ["create", "update"])

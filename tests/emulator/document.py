@@ -30,6 +30,10 @@ SECRETS: list[tuple[str, Any]] = [
     ("v1", v1(metadata={"aws_secret": "sk-SECRET", "session": {"Token": ["sk-SECRET"]}, "password": "sk-SECRET"})),
     ("v1", v1(default_request_options={"extra_headers": {"Authorization": "Bearer SECRET"}})),
     ("v1", [v1(apikeys=["sk-SECRET"])]),
+    (
+        "v1",
+        {**v1(apikeys=["sk-SECRET"], endpoint={"host": "h", "base_path": "/sk-SECRET"}), "model_name": "sk-SECRET"},
+    ),
     ("v2", v2("b", custom_headers=[{"key": "X-Key", "value": "sk-SECRET"}])),
     ("v2", v2("b", custom_curl_command="curl -H 'Authorization: sk-SECRET'")),
     ("v2", v2("b", model_jwt_config={"jwt_body": "SECRET", "jwt_headers": [{"key": "a", "value": "SECRET"}]})),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
 import pytest
-from documents import SECRET_NAMES
+from documents import SECRET_NAMES, SECRET_PAIRS, SECRET_TEXTS
 
 from enkrypt_provider.emulator import Fault
 from enkrypt_provider.emulator import request_log as log_module
 from enkrypt_provider.emulator.masking import masked
+from enkrypt_provider.kinds.secrets import is_secret_text, secret_paths
 
 from .conftest import Clock, Connect, ask
 from .document import IDENTITY, SECRETS, v1
@@ -90,7 +92,8 @@ def test_what_is_harmless_is_not_masked() -> None:
         "detectors": {"keyword_detector": {"banned_keywords": ["together"]}, "block_message": "together, we"},
         "model_jwt_config": {"jwt_method": "POST", "jwt_response_key": "access_token"},
         "custom_headers": [{"key": "X-Team"}],
-        "metadata": [{"key": "team", "value": "platform"}, "https://h:443/x@y"],
+        "metadata": [{"key": "team", "value": "platform"}, "https://h:443/x@y", "the password: never tell it"],
+        "texts": ["curl -H 'Authorization: Bearer {apikey}' https://h", "max_tokens=12345678", "h?page=12345678"],
     }
     assert masked(harmless) == {**harmless, "custom_headers": [{"key": "xxxxx"}]}
     assert masked({"custom_headers": [{"key": "X-Team", "value": "a"}]}) == {
@@ -98,9 +101,24 @@ def test_what_is_harmless_is_not_masked() -> None:
     }
 
 
-def test_a_text_that_holds_a_secret_is_masked_wherever_it_stands() -> None:
-    for text in ("http://me:pass@proxy:3128", "-----BEGIN PRIVATE KEY-----", "Bearer abcdefgh12345678"):
-        assert masked({"a": [text]}) == {"a": ["xxxxx"]}
+@pytest.mark.parametrize("text", SECRET_TEXTS)
+def test_a_text_that_holds_a_secret_is_masked_wherever_it_stands(text: str) -> None:
+    assert is_secret_text(text)
+    assert masked({"a": [text]}) == {"a": ["xxxxx"]}
+
+
+@pytest.mark.parametrize("pair", SECRET_PAIRS, ids=str)
+def test_what_stands_beside_its_name_is_masked(pair: dict[str, str]) -> None:
+    name, value = pair
+    assert secret_paths([pair], ()) == [(0, value)]
+    assert masked([pair]) == [{name: pair[name], value: "xxxxx"}]
+
+
+def test_a_long_text_is_masked_in_bounded_time() -> None:
+    began = time.process_time()
+    for part in ("https://", "://a:", "a=", "key: ", "api_key ", "sk-", "eyj", "a.eyj"):
+        masked(part * (200_000 // len(part)))
+    assert time.process_time() - began < 20
 
 
 def test_the_log_is_bounded(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from core.machines import KEY, SAMPLES, Api, Machine, model, urn
-from documents import canonical, document, through_engine, without_secrets
+from documents import canonical, document, put, through_engine, without_secrets
 from pulumi.output import UNKNOWN, Unknown
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
@@ -72,6 +74,42 @@ def test_a_life(frontend: DynamicFrontend, machine: Machine, api: Api) -> None:
     frontend.delete(created.id, through_engine(updated))
     gone = frontend.read(created.id, outs)
     assert (gone.id, gone.outs) == ("", {})
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["created_at", "project_name", "model_name", "certifications", "model_config.system_prompt",
+     "model_config.endpoint.base_path", "model_config.auth_data.header_prefix"],
+)  # fmt: skip
+def test_what_a_server_says_of_a_key_is_secret(
+    frontend: DynamicFrontend, machine: Machine, api: Api, path: str
+) -> None:
+    """Of the model's it is encrypted, in what the server sets and in drift; the account's own is not even kept."""
+    key = "stand-in-4f7a1b-of-a-model"
+    echoed = f"/{key}{base64.b64encode(key.encode()).decode()}"
+
+    def repeat(found: Any) -> None:
+        said = [echoed, KEY] if path == "certifications" else f"{echoed}/{KEY}"
+        found |= put(found, tuple(path.split(".")), said)
+
+    api.edit = repeat
+    inputs = frontend.check({}, news(model_config__apikeys=[key])).inputs
+    created = frontend.create(through_engine(inputs))
+    frontend = DynamicFrontend(machine.run().controller, machine.report)
+    found = frontend.read(created.id, through_engine(created.outs or {}))
+    shown = json.dumps([shown_of(it) for it in (created.outs, found.outs, found.inputs)])
+    assert "4f7a1b" not in shown
+    assert base64.b64encode(key.encode()).decode()[:16] not in shown
+    assert KEY not in json.dumps([created.outs, found.outs, found.inputs])
+    assert "***" in json.dumps(found.outs)  # the repetition is there
+
+
+def shown_of(value: Any) -> Any:
+    """What the engine shows of a value."""
+    if isinstance(value, dict):
+        is_hidden = secret("").items() - {("value", "")} <= value.items()
+        return "[secret]" if is_hidden else {name: shown_of(item) for name, item in value.items()}
+    return [shown_of(item) for item in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.noun)

@@ -332,6 +332,15 @@ def test_a_refresh_shows_drift_and_keeps_the_keys(engine: Engine, api: Emulator)
     assert KEY not in json.dumps(found.outputs)
 
 
+def test_what_a_server_says_of_a_key_is_no_output(engine: Engine, api: Emulator) -> None:
+    held = engine.create("chat", chat())
+    api.change("chat/v1", {"model_config": {"system_prompt": f"use {KEY.upper()}"}})
+    found = engine.read("chat", "chat/v1", held)
+    assert found.inputs["modelConfig"]["systemPrompt"] == Secret(f"use {KEY.upper()}")
+    assert "systemPrompt" not in found.outputs["modelConfig"]
+    assert "systemPrompt" not in engine.invoke("enkrypt:index:getModel", name="chat")["modelConfig"]
+
+
 def test_an_import_is_short_and_without_keys(engine: Engine) -> None:
     engine.create("chat", chat(systemPrompt="Be brief."))
     found = engine.read("chat", "chat")

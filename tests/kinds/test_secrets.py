@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from documents import SECRET_NAMES, canonical, everything, minimal
 
+from enkrypt_provider.core import diff as differences
 from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Properties
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.kinds.plain import TEXT_LIMIT, UNKNOWN
-from enkrypt_provider.kinds.secrets import is_secret_name, is_secret_text, replaced_at
+from enkrypt_provider.kinds.secrets import is_secret_name, is_secret_text, replaced_at, without, without_secret_texts
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)
@@ -89,6 +90,82 @@ def test_a_value_may_say_that_it_is_a_secret(free: Properties, path: tuple[str |
     """Also under a name that says nothing."""
     inputs = canonical(minimal(model_config__default_request_options=free))
     assert MODEL.secret_paths(inputs) == [("model_config", "default_request_options", *path)]
+
+
+KEYS: dict[str, Properties] = {
+    "a key": {"apikeys": ["stand-in-4f7a1b-of-a-model"]},
+    "a header": {"custom_headers": [{"key": "Authorization", "value": "Bearer stand-in-4f7a1b-of-a-model"}]},
+    "a name": {"metadata": {"relay": {"target_headers": {"X-Api-Key": "stand-in-4f7a1b-of-a-model"}}}},
+}
+
+
+@pytest.mark.parametrize("keys", KEYS.values(), ids=KEYS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "by stand-in-4f7a1b-of-a-model", "STAND-IN-4F7A1B-OF-A-MODEL", '{"sent": "stand-in-4f7a1b-of-a-model"}',
+        "Basic OnN0YW5kLWluLTRmN2ExYi1vZi1hLW1vZGVs", "the key stand-in-4f7a1b…", "...7a1b-of-a-model",
+    ],
+)  # fmt: skip
+def test_a_text_that_repeats_a_key_is_secret(text: str, keys: Properties) -> None:
+    """Wherever it stands, whoever set it: a server may repeat what it was sent in any field."""
+    inputs: Properties = canonical(everything("v2"), dialect="v2") | {"model_config": keys, "created_at": text}
+    inputs["model_config"] = {**keys, "custom_payload": {"a": [1, text]}}
+    _, *repeats = MODEL.secret_paths(inputs)
+    assert repeats == [("model_config", "custom_payload", "a", 1), ("created_at",)]
+    assert "4f7a1b" not in str(without(inputs, MODEL.secrets)).lower()
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("none", "none of these"), ("together", "https://together.ai"), ("ollama", "ollama"), ("xxxxx", "xxxxx"),
+        ("****************", "****************"), ("sk-proj-openai-4f7a1b", "openai, a sk-proj"),
+        ("key-of-the-support-copilot-1", "the-support-copilot"),
+    ],
+)  # fmt: skip
+def test_what_a_key_has_in_common_with_words_is_shown(key: str, text: str) -> None:
+    inputs = {**canonical(minimal(model_config__apikeys=[key])), "model_name": text}
+    assert MODEL.secret_paths(inputs) == [("model_config", "apikeys")]
+    assert without(inputs, MODEL.secrets)["model_name"] == text
+
+
+def test_an_identity_is_no_secret() -> None:
+    """It is the resource's id; whoever derives a key from it still can refer to the model."""
+    arguments = minimal(model_saved_name="gpt-4o-mini-2024", model_config__apikeys=["gpt-4o-mini-2024-key"])
+    inputs = canonical(arguments)
+    assert MODEL.secret_paths(inputs) == [("model_config", "apikeys")]
+    assert differences.without_secrets(inputs, MODEL)["model_saved_name"] == "gpt-4o-mini-2024"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"custom_headers": [{"key": "X-Model", "value": "gpt-4o-2024-08-06"}]},
+        {"metadata": {"headers": {"X": "gpt-4o-2024-08-06"}}},
+    ],
+    ids=str,
+)
+def test_a_header_whose_name_says_nothing_is_no_key(headers: Properties) -> None:
+    """Its value is hidden where it stands, and the model's name stays readable."""
+    inputs: Properties = {"model_name": "gpt-4o-2024-08-06", "model_config": headers}
+    assert ("model_name",) not in MODEL.secret_paths(inputs)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f"401 for sk-{'a1' * 24}, try again", "401 for ***, try again"),
+        (f"model: {{'apikeys': 'k', 'api_key': '{'a1' * 60}'}}", "model: {'apikeys': 'k', 'api_key': '***'}"),
+        ("https://h/p?a=1&api_key=abcdefgh1&b=2 and sig=abcdefgh", "https://h/p?a=1&api_key=***&b=2 and sig=***"),
+        (f"key eyJ{'a' * 12}.eyJ{'a' * 12}.b and eyJ{'b' * 12}.eyJ{'b' * 12}.b", "key *** and ***"),
+        ("use Authorization: Bearer abcdefgh1 or http://me:pass@h", "use Authorization: Bearer *** or http***"),
+        ("the apikey is required; max_tokens=12345678", "the apikey is required; max_tokens=12345678"),
+        ("", ""),
+    ],
+)
+def test_a_text_is_left_without_what_looks_like_a_secret(text: str, left: str) -> None:
+    assert without_secret_texts(text) == left
 
 
 def test_what_only_resembles_a_secret_is_shown() -> None:

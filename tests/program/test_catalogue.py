@@ -33,6 +33,7 @@ def refused(models: Any, **config: Any) -> list[str]:
 def refused_config(config: dict[str, Any]) -> list[str]:
     with pytest.raises(pulumi.RunError) as caught:
         run(catalogue.load, config={**KEY, **config})
+    assert caught.value.__context__ is None  # which would show what is refused
     return str(caught.value).split("\n")
 
 
@@ -131,7 +132,7 @@ def test_every_problem_is_a_line(models: Any, lines: list[str]) -> None:
     assert refused(models, mySecret="s") == [HEAD.format(count), *(f"  {line}" for line in lines)]
 
 
-@pytest.mark.parametrize("given", [[], '"Test_Model"', 5, True])
+@pytest.mark.parametrize("given", [[], '"Test_Model"', 5, True, '{"a": "stand-in-key", '])
 @pytest.mark.parametrize(("section", "noun"), [("models", "model"), ("policies", "policy")])
 def test_a_catalogue_that_is_no_object_is_one_line(section: str, noun: str, given: Any) -> None:
     """A catalogue of another shape is said as a whole."""

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
 
@@ -238,7 +239,7 @@ def _untyped(cls: Any) -> Any:
             for value, rule in (
                 *(
                     (it, f"{NO_JSON}, not {type(it).__name__}")
-                    for it in (date(2026, 1, 1), Decimal(1), b"x", {1}, UUID(int=1))
+                    for it in (date(2026, 1, 1), Decimal(1), b"x", {1}, UUID(int=1), PurePosixPath("x"), 1j)
                 ),
                 (float("nan"), "must not be NaN or infinity"),
                 (2**53 + 1, INEXACT),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -37,13 +37,14 @@ class Cell:
 
 def about(it: Registered) -> str:
     """What stands below a name in a table."""
-    own: str = it.document.get("model_name") or it.document.get("description") or ""
+    shown = masked(it.document)
+    own: str = shown.get("model_name") or shown.get("description") or ""
     return "" if own == it.name else own
 
 
 def cells(it: Registered) -> list[Cell]:
     """What a table shows of a registration besides its name, by its kind."""
-    return _CELLS[it.kind](it)
+    return _CELLS[it.kind](replace(it, document=masked(it.document)))
 
 
 def _of_model(it: Registered) -> list[Cell]:

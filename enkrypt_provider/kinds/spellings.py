@@ -1,0 +1,73 @@
+"""How programs spell a secret by habit, and the search for it in a text, in capitals or not."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterator, Set
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+SHORTEST: Final = 8
+"""Characters of the shortest secret, or part of one, that is looked for: "none" and "POST" must stay readable."""
+LONG: Final = 12
+"""Characters of a key, or of a part of one, that stand elsewhere by no accident."""
+
+_ESCAPE: Final = re.compile(r"%[0-9A-F]{2}")
+
+
+def parts(secret: str, size: int = 2**31) -> Iterator[str]:
+    """Yield each part of `size` characters of each spelling, or a shorter spelling as a whole; in small letters."""
+    for form in {folded(text) for _, text in spellings(secret)}:
+        length = max(SHORTEST, min(size, len(form)))
+        yield from (form[at : at + length] for at in range(len(form) - length + 1))
+
+
+def slices(text: str, wanted: Set[str]) -> Iterator[slice]:
+    """Yield where in `text` one of the parts `wanted` stands."""
+    small = folded(text)
+    for size in {len(part) for part in wanted}:
+        yield from (slice(at, at + size) for at in range(len(text) - size + 1) if small[at : at + size] in wanted)
+
+
+def folded(text: str) -> str:
+    """`text` in small letters, as many as it has characters."""
+    small = text.lower()
+    return small if len(small) == len(text) else "".join(c if len(c.lower()) > 1 else c.lower() for c in text)
+
+
+def spellings(secret: str) -> Iterator[tuple[str, str]]:
+    """Yield every way in which programs spell `secret` by habit, after its name."""
+    raw = secret.encode(errors="replace")
+    yield "in the clear", secret
+    for name, text in _in_json(secret):
+        yield f"as {name}", text
+        yield f"as {name} within JSON", json.dumps(text, ensure_ascii=False)[1:-1]
+    for name, text in (
+        ("URL-encoded", quote(secret, safe="", errors="replace")),
+        ("URL-encoded, but for slashes", quote(secret, errors="replace")),
+        ("as a form", quote_plus(secret, errors="replace")),
+    ):
+        yield name, text
+        yield f"{name}, in small letters", _ESCAPE.sub(lambda found: found[0].lower(), text)
+    yield "as HTML", html.escape(secret)
+    yield "as HTML with numbers", html.escape(secret).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    yield "as hexadecimal", raw.hex()
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        for before in range(3):
+            encoded = encode(b" " * before + raw).decode()
+            # Only what depends on the secret alone, not on what stands before or after it.
+            yield (
+                f"as base64 with {before} bytes before it",
+                encoded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6],
+            )
+
+
+def _in_json(secret: str) -> Iterator[tuple[str, str]]:
+    text, in_ascii = json.dumps(secret, ensure_ascii=False)[1:-1], json.dumps(secret)[1:-1]
+    yield "JSON", text
+    yield "JSON in ASCII", in_ascii
+    yield "PHP writes JSON", in_ascii.replace("/", "\\/")
+    yield "Go writes JSON", in_ascii.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

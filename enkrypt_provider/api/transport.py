@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import ssl
 import threading
 import time
@@ -39,7 +40,8 @@ class Transport:
     def __init__(self, settings: Settings, transport: httpx.BaseTransport | None, clock: Callable[[], float]) -> None:
         self.settings = settings
         self.clock_offset = 0.0
-        """Seconds by which the API's clock is ahead of this machine's, as of its last response."""
+        """Seconds by which the API's clock is ahead of this machine's, as of its quickest response."""
+        self._quickest = math.inf
         self._clock = clock
         self._exchange = threading.local()  # until when the one of this thread may last
         self._http = _connect(settings, transport or _embedded(settings))
@@ -63,11 +65,11 @@ class Transport:
         content = None if request.body is None else _encode(request.body)
         headers = request.headers | ({"Content-Type": "application/json"} if content is not None else {})
         self._exchange.until = self._clock() + self.settings.timeout
-        traced = {"trace": self._bound}
+        traced, sent = {"trace": self._bound}, time.time()
         with self._http.stream(
             request.method, request.path, content=content, headers=headers, extensions=traced
         ) as response:
-            self._note_clock(response.headers.get("date"))
+            self._note_clock(response.headers.get("date", ""), sent)
             body = self._receive(response, request.limit)
             return Response(response.status_code, response.headers, body)
 
@@ -94,9 +96,12 @@ class Transport:
             raise httpx.ReadTimeout("the exchange as a whole")
         return left if timeout is None else min(left, timeout)
 
-    def _note_clock(self, date: str | None) -> None:
+    def _note_clock(self, date: str, sent: float) -> None:
         with contextlib.suppress(ValueError, TypeError, OverflowError):
-            self.clock_offset = timestamp(date) - time.time() if date else self.clock_offset
+            read, received = timestamp(date) + 0.5, time.time()  # the header is cut to the second
+            if received - sent <= self._quickest:
+                self._quickest = received - sent
+                self.clock_offset = read - (sent + received) / 2
 
     def _reach(self, error: Exception) -> str:
         reason = plain(redacted(str(error), [self.settings.api_key.reveal()]), 160)

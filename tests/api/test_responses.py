@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
 
+import httpx
 import pytest
 from documents import answer
 
@@ -178,3 +179,22 @@ def test_the_apis_clock_is_known_from_its_responses(hours: float | None) -> None
         assert client.clock_offset == 0.0
         client.get(KIND, MODEL)
         assert client.clock_offset == pytest.approx(ahead.total_seconds(), abs=60 * (hours is not None))
+
+
+@pytest.mark.parametrize("waits", [(0, 10), (10, 0), (10, 0, 10)], ids=str)
+def test_the_apis_clock_is_known_from_the_quickest_response(
+    waits: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes late says what time it was: by it, what somebody made before a create would be taken for newer."""
+    now, left = [1_800_000_000.9], list(waits)
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        date = format_datetime(datetime.fromtimestamp(now[0] + 3600, timezone.utc), usegmt=True)
+        now[0] += left.pop(0)
+        return says(answer(), date=date)(request)
+
+    monkeypatch.setattr("enkrypt_provider.api.transport.time.time", lambda: now[0])
+    client = Server(respond).client()
+    for _ in waits:
+        client.get(KIND, MODEL)
+    assert client.clock_offset == pytest.approx(3600, abs=0.5)

@@ -17,7 +17,7 @@ from enkrypt_provider.errors import DeletionProtected, EnkryptError, ModelExists
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
 from enkrypt_provider.kinds.model import MODEL
 
-from .machines import DEPLOYMENTS, KEY, MODELS, NUMBERS, POLICIES, Api, Machine, Run, Sample, urn
+from .machines import DEPLOYMENTS, KEY, MODELS, NUMBERS, POLICIES, Api, Machine, Object, Run, Sample, urn
 
 
 def calls(api: Api) -> list[str]:
@@ -142,19 +142,36 @@ def test_what_is_refreshed_as_it_is_registered_can_be_handed_over(
     assert held == {sample.id: b.state[sample.kind.number], renamed(sample): a.number}
 
 
+def missing(it: Object, sample: Sample) -> str:
+    """Return what a deletion says that finds nothing."""
+    return (
+        f"warning: {it.id} ({sample.kind.number} {it.number}) is not registered at http://127.0.0.1, so nothing was "
+        "deleted: it was deleted before, or the API key is of another project"
+    )
+
+
 def test_a_deletion_that_finds_nothing_says_so(sample: Sample, machine: Machine, api: Api) -> None:
     """With the key of another project a destroy would else end green, and leave the registration."""
     a = machine.run().create("a", sample.id)
     machine.run(key="another-project").delete(a)
     assert sample.id in api.registered()
-    line = (
-        f"warning: {sample.id} is not registered at http://127.0.0.1, so nothing was deleted: it was deleted before, "
-        "or the API key is of another project"
-    )
-    assert machine.told() == [line]
+    assert machine.told() == [missing(a, sample)]
     api.delete(sample.id)
     machine.run().delete(a)
-    assert machine.told() == [line]
+    assert machine.told() == [missing(a, sample)]
+
+
+def test_a_deletion_that_finds_what_another_resource_holds_says_so(
+    sample: Sample, machine: Machine, api: Api
+) -> None:
+    """Two keys of one endpoint change places: each stands for another project than the state that names it."""
+    a = machine.run().create("a", sample.id)
+    b = machine.run(key="another-project").create("b", sample.id)
+    run = machine.run(key="another-project")
+    run.diff(b)
+    run.delete(a)
+    assert [len(api.registered()), len(api.registered("another-project"))] == [1, 1]
+    assert machine.told() == [missing(a, sample)]
 
 
 def test_an_old_object_that_a_refresh_made_like_the_new_one_costs_nothing(
@@ -201,7 +218,7 @@ def test_what_another_resource_registered_anew_is_not_told_as_somebody_elses(
     b = run.create("b", sample.id)
     run.delete(a)
     assert api.registered()[sample.id][sample.kind.number] == b.number
-    assert machine.told() == []
+    assert machine.told() == [missing(a, sample)]
 
 
 def test_a_rename_replaces(sample: Sample, machine: Machine) -> None:

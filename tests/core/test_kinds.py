@@ -505,6 +505,9 @@ def test_an_older_object_that_is_protected_is_passed_over(sample: Sample, machin
     assert set(api.registered()) == {sample.id}
 
 
+INTERRUPTED = "an earlier `pulumi up` was interrupted, unless this is a forced replacement"
+
+
 def test_what_may_be_left_behind_is_named_with_its_own_call(sample: Sample, machine: Machine, api: Api) -> None:
     """A create whose response and look-up are lost; the next run, under another name, says what to delete."""
     kind = sample.kind
@@ -522,8 +525,20 @@ def test_what_may_be_left_behind_is_named_with_its_own_call(sample: Sample, mach
     api.turn()
     machine.told()
     machine.run().create("a", renamed(sample))
-    assert machine.told() == [f"warning: an earlier `pulumi up` was interrupted: {left}"]
+    assert machine.told() == [f"warning: {INTERRUPTED}: {left}"]
     assert set(api.registered()) == {sample.id, renamed(sample)}
+
+
+def test_a_forced_replacement_under_another_name_is_not_taken_for_an_interruption(
+    sample: Sample, machine: Machine, api: Api
+) -> None:
+    """`pulumi state taint`, or `up --replace`, just after the create: no diff shows that the state has it."""
+    a = machine.run().create("a", sample.id)
+    run = machine.run()
+    run.create("a", renamed(sample))
+    assert [line.partition(": ")[2].partition(": ")[0] for line in machine.told()] == [INTERRUPTED]
+    run.delete(a)
+    assert set(api.registered()) == {renamed(sample)}
 
 
 def test_a_refusal_gives_advice_about_dialects_where_there_are_some(

@@ -84,7 +84,9 @@ class Create:
                     self._journal.put(self._urn, other, None)
                 elif not self._registrations.run.is_seen(Holding.of(live)):
                     left = self._registrations.left_behind(other)
-                    operation.report("warning", f"an earlier `pulumi up` was interrupted: {left}")
+                    # A forced replacement asks no diff: nobody has seen the object that it replaces.
+                    line = f"an earlier `pulumi up` was interrupted, unless this is a forced replacement: {left}"
+                    operation.report("warning", line)
 
     def _note(self, live: Live) -> None:
         """Note which registration it is, before the create has returned."""

@@ -102,6 +102,8 @@ class Registrations:
             if not self.run.is_held(Holding.of(live)):
                 line = f"{held.identity} was registered anew by somebody else ({_theirs(held, live)}): it is kept"
                 operation.report("warning", line)
+            elif not self.journal.began_deletion(held.key):
+                self._report_missing(held)
             self.journal.forget(held.key)
             return
         if self.run.may_stay(held):
@@ -120,11 +122,7 @@ class Registrations:
         if gone and live is not None and self._is_shown(held):
             raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
         if gone and live is None and not is_sent_again:
-            operation.report(
-                "warning",
-                f"{held.identity} is not registered at {self.client.settings.shown_endpoint}, so nothing was "
-                "deleted: it was deleted before, or the API key is of another project",
-            )
+            self._report_missing(held)
         self.journal.forget(held.key)
         if not gone and (self.run.is_kept(held) or not self.journal.began_deletion(held.key)):  # written meanwhile
             self.journal.begin_deletion(held.key)
@@ -132,6 +130,14 @@ class Registrations:
                 f"{held.identity} was deleted, and another object of the state was found to stand for it: run "
                 "`pulumi up` again to register it anew"
             )
+
+    def _report_missing(self, held: Holding) -> None:
+        number = "" if held.number is None else f" ({self.kind.number} {held.number})"
+        operation.report(
+            "warning",
+            f"{held.identity}{number} is not registered at {self.client.settings.shown_endpoint}, so nothing was "
+            "deleted: it was deleted before, or the API key is of another project",
+        )
 
     def is_deleted(self, held: Holding) -> bool:
         """Whether this machine deleted what the state stands for, in a run that ended before the state said so."""

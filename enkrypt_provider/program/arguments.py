@@ -97,6 +97,15 @@ def given_arguments(resource: str, cls: type, args: object, keywords: dict[str, 
     return {name: value for name, value in given.items() if value is not None}
 
 
+def warn_of_company(resource: str, opts: pulumi.ResourceOptions | None, ours: type) -> None:
+    """Warn where a resource is to go with one of `ours` or a component: the API deletes each by itself alone."""
+    if opts and isinstance(opts.deleted_with, (ours, pulumi.ComponentResource)):
+        pulumi.log.warn(
+            f"{resource}: deleted_with leaves it registered, since the API deletes nothing with another resource: "
+            "use depends_on, or nothing"
+        )
+
+
 def getter(name: str, in_package: str, type_: Any) -> property:
     """The property of a resource that is the output `in_package`, of `type_`, or of None where it has none."""
 

@@ -17,7 +17,7 @@ from enkrypt_provider.errors import DeletionProtected, EnkryptError, ModelExists
 from enkrypt_provider.kinds.deployment import DEPLOYMENT
 from enkrypt_provider.kinds.model import MODEL
 
-from .machines import DEPLOYMENTS, KEY, MODELS, NUMBERS, POLICIES, Api, Machine, Run, Sample, urn
+from .machines import DEPLOYMENTS, KEY, MODELS, NUMBERS, POLICIES, Api, Machine, Object, Run, Sample, urn
 
 
 def calls(api: Api) -> list[str]:
@@ -142,19 +142,36 @@ def test_what_is_refreshed_as_it_is_registered_can_be_handed_over(
     assert held == {sample.id: b.state[sample.kind.number], renamed(sample): a.number}
 
 
+def missing(it: Object, sample: Sample) -> str:
+    """Return what a deletion says that finds nothing."""
+    return (
+        f"warning: {it.id} ({sample.kind.number} {it.number}) is not registered at http://127.0.0.1, so nothing was "
+        "deleted: it was deleted before, or the API key is of another project"
+    )
+
+
 def test_a_deletion_that_finds_nothing_says_so(sample: Sample, machine: Machine, api: Api) -> None:
     """With the key of another project a destroy would else end green, and leave the registration."""
     a = machine.run().create("a", sample.id)
     machine.run(key="another-project").delete(a)
     assert sample.id in api.registered()
-    line = (
-        f"warning: {sample.id} is not registered at http://127.0.0.1, so nothing was deleted: it was deleted before, "
-        "or the API key is of another project"
-    )
-    assert machine.told() == [line]
+    assert machine.told() == [missing(a, sample)]
     api.delete(sample.id)
     machine.run().delete(a)
-    assert machine.told() == [line]
+    assert machine.told() == [missing(a, sample)]
+
+
+def test_a_deletion_that_finds_what_another_resource_holds_says_so(
+    sample: Sample, machine: Machine, api: Api
+) -> None:
+    """Two keys of one endpoint change places: each stands for another project than the state that names it."""
+    a = machine.run().create("a", sample.id)
+    b = machine.run(key="another-project").create("b", sample.id)
+    run = machine.run(key="another-project")
+    run.diff(b)
+    run.delete(a)
+    assert [len(api.registered()), len(api.registered("another-project"))] == [1, 1]
+    assert machine.told() == [missing(a, sample)]
 
 
 def test_an_old_object_that_a_refresh_made_like_the_new_one_costs_nothing(
@@ -201,7 +218,7 @@ def test_what_another_resource_registered_anew_is_not_told_as_somebody_elses(
     b = run.create("b", sample.id)
     run.delete(a)
     assert api.registered()[sample.id][sample.kind.number] == b.number
-    assert machine.told() == []
+    assert machine.told() == [missing(a, sample)]
 
 
 def test_a_rename_replaces(sample: Sample, machine: Machine) -> None:
@@ -488,6 +505,9 @@ def test_an_older_object_that_is_protected_is_passed_over(sample: Sample, machin
     assert set(api.registered()) == {sample.id}
 
 
+INTERRUPTED = "an earlier `pulumi up` was interrupted, unless this is a forced replacement"
+
+
 def test_what_may_be_left_behind_is_named_with_its_own_call(sample: Sample, machine: Machine, api: Api) -> None:
     """A create whose response and look-up are lost; the next run, under another name, says what to delete."""
     kind = sample.kind
@@ -505,8 +525,20 @@ def test_what_may_be_left_behind_is_named_with_its_own_call(sample: Sample, mach
     api.turn()
     machine.told()
     machine.run().create("a", renamed(sample))
-    assert machine.told() == [f"warning: an earlier `pulumi up` was interrupted: {left}"]
+    assert machine.told() == [f"warning: {INTERRUPTED}: {left}"]
     assert set(api.registered()) == {sample.id, renamed(sample)}
+
+
+def test_a_forced_replacement_under_another_name_is_not_taken_for_an_interruption(
+    sample: Sample, machine: Machine, api: Api
+) -> None:
+    """`pulumi state taint`, or `up --replace`, just after the create: no diff shows that the state has it."""
+    a = machine.run().create("a", sample.id)
+    run = machine.run()
+    run.create("a", renamed(sample))
+    assert [line.partition(": ")[2].partition(": ")[0] for line in machine.told()] == [INTERRUPTED]
+    run.delete(a)
+    assert set(api.registered()) == {renamed(sample)}
 
 
 def test_a_refusal_gives_advice_about_dialects_where_there_are_some(

@@ -412,6 +412,28 @@ def test_options_that_have_no_effect_are_told() -> None:
     ]
 
 
+@pytest.mark.parametrize("package", [enkrypt_provider, native], ids=["dynamic", "native"])
+def test_what_would_leave_a_registration_behind_is_told(package: Any) -> None:
+    """The engine does not delete what goes with another resource; a resource of others may be the API's own place."""
+
+    def program() -> None:
+        policy = package.EnkryptGuardrailsPolicy("p", name="p", detectors={"nsfw": {"enabled": True}})
+        places = {
+            "a": policy,
+            "b": pulumi.ComponentResource("a:b:C", "c"),
+            "other": pulumi.ProviderResource("x", "x"),
+        }
+        for name, place in places.items():
+            opts = pulumi.ResourceOptions(deleted_with=place)
+            package.EnkryptModel(name, **{**document(), "model_saved_name": name, "opts": opts})
+
+    assert MockStack(program).preview().messages == [
+        f"warning: {name}: deleted_with leaves it registered, since the API deletes nothing with another resource: "
+        "use depends_on, or nothing"
+        for name in "ab"
+    ]
+
+
 def test_to_ignore_everything_ignores_each_argument_and_not_whose_they_are() -> None:
     """Of a resource without its URN no run knows that it stands for a registration."""
     seen: list[Any] = []

@@ -437,6 +437,15 @@ def test_a_wrong_value_is_told_in_our_words(typed: Type, words: str, says: str) 
     assert not any(theirs in found.err for theirs in ("Value error", "Input should", "range", "stand-in"))
 
 
+@pytest.mark.parametrize("option", ["--stack", "--endpoint", "--dialect"])
+@pytest.mark.parametrize("command", ["list", "doctor", "import"])
+def test_a_scripts_variable_that_is_not_set_is_no_other_account(typed: Type, command: str, option: str) -> None:
+    """`--stack "$STACK"` must not ask the account of the environment."""
+    found = typed(command, option, "")
+    assert (found.code, found.out) == (2, "")
+    assert f"Invalid value for '{option}" in found.err
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_names_no_types_of_the_library(typed: Type, command: str) -> None:
     """What an option takes is said in its own word."""

@@ -22,13 +22,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
-def near_match(value: str, allowed: tuple[str, ...]) -> str:
+def near_match(value: str, allowed: tuple[str, ...], cutoff: float = 0.5) -> str:
     """`; did you mean "X"?` for the allowed value nearest to `value`, or nothing."""
     import difflib  # only a mistake needs it
 
     folded = {name.casefold().replace(" ", ""): name for name in allowed}
     word = value[:64].casefold().replace(" ", "")
-    near = difflib.get_close_matches(word, folded, n=1, cutoff=0.5) if len(word) > 2 else []
+    near = difflib.get_close_matches(word, folded, n=1, cutoff=cutoff) if len(word) > 2 else []
     return f'; did you mean "{folded[near[0]]}"?' if near else ""
 
 

@@ -6,9 +6,11 @@ expected error is one line on stderr.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,12 +48,21 @@ command = partial(commands.command, cls=Command)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command, and end the process with its exit code."""
+    _take_any_output()
     try:
         # By its own name however it was started: the shell's completion is bound to that.
         commands(arguments, prog_name=PROGRAM)
-    except EnkryptError as error:
+    except (EnkryptError, OSError) as error:  # such as a full disk, or a folder that is gone
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)
+
+
+def _take_any_output() -> None:
+    """Let standard output be closed, or have an encoding without some of the characters."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
+    elif isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _version(is_asked: bool) -> None:

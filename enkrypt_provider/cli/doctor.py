@@ -14,7 +14,7 @@ from ..api.client import EnkryptClient
 from ..api.retry import RetryPolicy
 from ..errors import ConfigurationError, EnkryptError, counted, plain
 from ..kinds.kind import Kind
-from ..kinds.registry import KINDS
+from ..kinds.registry import KINDS, misspelt
 from ..settings import EMBEDDED, Settings
 from . import engine
 from .doctor_state import API_KEY, Account, examine_state
@@ -93,6 +93,7 @@ def _configuration(sources: Sources) -> Iterator[Finding]:
     else:
         count = counted(len(sources.stack.config), "value")
         yield Finding("stack", f"{sources.stack.name}, {count} in its configuration")
+        yield from (Finding("settings", line) for line in misspelt(sources.stack.values))
     yield _setting(sources, "endpoint", Settings.endpoint)
     yield _setting(sources, "dialect", Settings.dialect)
     yield _key(sources)

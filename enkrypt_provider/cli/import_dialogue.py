@@ -184,14 +184,15 @@ def _write_catalogue(plan: Plan) -> Path:
     stack = plan.target.stack
     added = {kind: stack_file.entries(one for one in plan.new if one.kind is kind) for kind in KINDS}
     file = stack.file
-    before = text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    # Bytes: a text would have its line ends changed.
+    before = text = file.read_bytes().decode() if file.is_file() else ""
     for kind, entries in added.items():
         text = stack_file.extended(text, catalogue_name(kind), entries) if entries else text
-    file.write_text(text, encoding="utf-8")
+    file.write_bytes(text.encode())
     stack.forget()
     read = {kind: catalogue_of(stack, kind) for kind in KINDS}
     if misread := [name for kind in KINDS for name, one in added[kind].items() if read[kind].get(name) != one]:
-        file.write_text(before, encoding="utf-8")
+        file.write_bytes(before.encode())
         raise ConfigurationError(f"the engine reads {', '.join(misread[:3])} in another way: use --python")
     return file
 

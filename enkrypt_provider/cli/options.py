@@ -39,6 +39,13 @@ def dialect_name(value: str) -> str:
     return value
 
 
+def given(value: str) -> str:
+    """Parse a text that says which account or stack: an empty one is a script's variable that is not set."""
+    if not value:
+        raise typer.BadParameter("must not be empty")
+    return value
+
+
 def stacks(incomplete: str) -> list[str]:
     """Return the stacks that have a file here, for the shell's completion."""
     files = [*Path().glob("Pulumi.*.yaml"), *Path().glob("*/Pulumi.*.yaml")]
@@ -80,14 +87,17 @@ def dialect_option(meaning: str) -> Any:
 
 def stack_option(meaning: str) -> Any:
     """Return the option `--stack`."""
-    return typer.Option("--stack", "-s", metavar="STACK", help=meaning, autocompletion=stacks)
+    return typer.Option("--stack", "-s", metavar="STACK", help=meaning, parser=given, autocompletion=stacks)
 
 
 StackOption = Annotated[
     str | None, stack_option("Take the settings from this stack's configuration; without it, from the environment.")
 ]
 EndpointOption = Annotated[
-    str | None, typer.Option(metavar="URL", help="Base URL of the API, or `embedded`, instead of what is configured.")
+    str | None,
+    typer.Option(
+        metavar="URL", help="Base URL of the API, or `embedded`, instead of what is configured.", parser=given
+    ),
 ]
 DialectOption = Annotated[str | None, dialect_option("Dialect of the API, instead of what is configured.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

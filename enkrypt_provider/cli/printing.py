@@ -82,12 +82,13 @@ ANY_WIDTH: Final = 1_000_000
 
 def person() -> bool:
     """Whether a person sees what is printed, and can answer."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return bool(sys.stdin and sys.stdin.isatty() and sys.stdout.isatty())
 
 
 def print_json(value: Any) -> None:
     """Print JSON for a program."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    is_unicode = sys.stdout.encoding.lower().startswith("utf")
+    print(json.dumps(value, indent=2, ensure_ascii=not is_unicode))
 
 
 def listed(lives: Sequence[Live], nothing: str) -> None:

@@ -175,8 +175,12 @@ def project_file(folder: Path) -> Path:
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
-    """Return the object in a file; an empty one where there is no file."""
-    return yaml.safe_load(file.read_text(encoding="utf-8")) or {} if file.is_file() else {}
+    """Return the object in a file; an empty one where there is no file. Raise `ConfigurationError`."""
+    try:
+        found = yaml.safe_load(file.read_bytes()) if file.is_file() else {}
+    except yaml.YAMLError:  # the engine may read it all the same, such as the first of two documents
+        raise ConfigurationError(f"{file.name} cannot be read: it must be one YAML document in UTF-8") from None
+    return found if isinstance(found, dict) else {}
 
 
 def _resources(deployment: Mapping[str, Json]) -> Iterator[Resource]:

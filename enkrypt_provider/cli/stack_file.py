@@ -49,16 +49,18 @@ def extended(text: str, name: str, added: Mapping[str, Any]) -> str:
 
     Raise `ConfigurationError` where nobody could do that without touching the rest.
     """
-    held = yaml.safe_load(text) or {}
-    root = yaml.compose(text)
-    if root is not None and not _is_block(root):
-        text = spelt(held) if held else ""
-        root = yaml.compose(text)
+    if "\r\n" in text:
+        return extended(text.replace("\r\n", "\n"), name, added).replace("\n", "\r\n")
     path = ("config", name)
-    new = _with(text, root, held, path, added)
     try:
+        held = yaml.safe_load(text) or {}
+        root = yaml.compose(text)
+        if root is not None and not _is_block(root):
+            text = spelt(held) if held else ""
+            root = yaml.compose(text)
+        new = _with(text, root, held, path, added)
         is_meant = yaml.safe_load(new) == _merged(held, path, added)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, TypeError):  # what the engine may read all the same
         is_meant = False
     if not is_meant:
         raise ConfigurationError("the stack's file is written in a way that cannot be extended: use --python")

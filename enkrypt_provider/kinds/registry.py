@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal, TypeAlias
 
 from ..errors import ConfigurationError, near_match, plain
+from ..settings import NAMES
 from .deployment import DEPLOYMENT
 from .guardrails_policy import GUARDRAILS_POLICY
 from .kind import Kind
@@ -25,3 +26,11 @@ def kind_named(word: str) -> Kind:
         return kind
     hint = near_match(str(word), tuple(names))
     raise ConfigurationError(f"{plain(word, 60)}: must be one of {', '.join(SECTIONS)}{hint}")
+
+
+def misspelt(names: Iterable[str]) -> Iterator[str]:
+    """Yield a line for each of a configuration's names that nobody reads, and that is nearly one which is read."""
+    known = (*NAMES, *SECTIONS)
+    for name in names:
+        if name not in known and (hint := near_match(name, known, cutoff=0.8)):
+            yield f"enkrypt:{plain(name, 60)} is neither a setting nor a section of the catalogue{hint}"

@@ -139,10 +139,16 @@ _SENDABLE: Final = (
 )  # fmt: skip
 
 
+_NO_VALUE: Final = "Calling __str__ on an Output[T] is not supported."
+"""What an f-string makes of an Output."""
+
+
 def _refuse_unsendable(place: str, value: Any) -> None:
     """Raise `WrongArguments` for a value that the SDK cannot send: it would print the whole argument."""
     if isinstance(value, Mapping) and not all(isinstance(name, str) for name in value):
         raise WrongArguments(f"{place}: {NAMES_RULE}")
+    if isinstance(value, str) and _NO_VALUE in value:
+        raise WrongArguments(f"{place}: holds an Output as text: use pulumi.Output.format or pulumi.Output.concat")
     if isinstance(value, int) and not is_exact(value):
         raise WrongArguments(f"{place}: {INEXACT}")
     if isinstance(value, float) and not math.isfinite(value):

@@ -13,13 +13,14 @@ from typing import Any, Final
 
 import pulumi
 from pulumi.runtime import is_config_secret
+from pulumi.runtime.config import CONFIG
 
 from ..errors import ConfigurationError, Problem, counted, plain
 from ..kinds import codec
 from ..kinds.kind import Identifier, Kind, Properties, holder_of
 from ..kinds.markers import Dialect
 from ..kinds.plain import UNKNOWN, Plain, dotted
-from ..kinds.registry import SECTIONS, Section, kind_named
+from ..kinds.registry import SECTIONS, Section, kind_named, misspelt
 from ..kinds.secrets import place_of
 from ..settings import Settings
 from . import resource
@@ -107,6 +108,7 @@ def _entries(config: pulumi.Config) -> list[_Entry]:
     dialect: Dialect = "v2" if config.get("dialect") == "v2" else "v1"
     given = [(kind, name, entry) for section, kind in SECTIONS.items() for name, entry in _section(config, section)]
     entries = [_Entry(kind, name, entry, *_parsed(kind, entry, config, dialect)) for kind, name, entry in given]
+    _warn_of_misspelt_names(entries, config)
     _warn_of_open_secrets(entries, config)
     _warn_of_dates(entries)
     problems = [
@@ -120,6 +122,14 @@ def _entries(config: pulumi.Config) -> list[_Entry]:
         lines = "\n  ".join(problems)
         raise pulumi.RunError(f"{count} in the configuration of stack {pulumi.get_stack()}:\n  {lines}")
     return entries
+
+
+def _warn_of_misspelt_names(entries: list[_Entry], config: pulumi.Config) -> None:
+    """Warn of names that nothing reads: without its section all that is registered would be deleted."""
+    used = {name for kind in (SECRET, VALUE) for name, _ in _users(entries, kind)}
+    keys = (key.partition(":") for key in CONFIG.get())
+    for line in misspelt(name for namespace, _, name in keys if namespace == config.name and name not in used):
+        pulumi.log.warn(line)
 
 
 def _warn_of_open_secrets(entries: list[_Entry], config: pulumi.Config) -> None:
@@ -150,13 +160,15 @@ def _warn_of_dates(entries: list[_Entry]) -> None:
 def _section(config: pulumi.Config, section: str) -> Iterator[tuple[str, Any]]:
     try:
         found = config.get_object(section)
-    except pulumi.ConfigTypeError:
-        found = ""  # not JSON; what the SDK says repeats the value
+    except pulumi.ConfigTypeError:  # it shows the value
+        found = ""
     if not isinstance(found, dict | None):
         raise pulumi.RunError(
             f"{config.full_key(section)} must be an object: a name for each {SECTIONS[section].noun}, and its "
             "arguments below it"
         )
+    if "" in (found or {}):
+        raise pulumi.RunError(f"{config.full_key(section)}: each {SECTIONS[section].noun} must have a name")
     yield from (found or {}).items()
 
 

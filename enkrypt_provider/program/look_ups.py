@@ -55,9 +55,14 @@ class LookUps(Generic[T]):
         return _once_known(self._list, opts, pattern=pattern)
 
     def _get(self, client: EnkryptClient, name: str, version: str) -> T:
+        if not name or not all(isinstance(part, str) for part in (name, version)):
+            rule = "name is required, a string" + ("; version is a string" if len(self.kind.identity) > 1 else "")
+            raise ConfigurationError(f"{snake(functions(self.kind)[0])}: {rule}")
         return self._typed(client.registered(self.kind, Identifier(name, version)))
 
     def _list(self, client: EnkryptClient, pattern: str) -> list[T]:
+        if not isinstance(pattern, str):
+            raise ConfigurationError(f"{snake(functions(self.kind)[1])}: name is a string, a pattern with * and ?")
         return [self._typed(live) for live in client.matching(self.kind, pattern)]
 
     def _typed(self, live: Live) -> T:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -446,6 +447,15 @@ def test_a_wrong_value_is_told_in_our_words(typed: Type, words: str, says: str) 
     assert not any(theirs in found.err for theirs in ("Value error", "Input should", "range", "stand-in"))
 
 
+@pytest.mark.parametrize("option", ["--stack", "--endpoint", "--dialect"])
+@pytest.mark.parametrize("command", ["list", "doctor", "import"])
+def test_a_scripts_variable_that_is_not_set_is_no_other_account(typed: Type, command: str, option: str) -> None:
+    """`--stack "$STACK"` must not ask the account of the environment."""
+    found = typed(command, option, "")
+    assert (found.code, found.out) == (2, "")
+    assert f"Invalid value for '{option}" in found.err
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_names_no_types_of_the_library(typed: Type, command: str) -> None:
     """What an option takes is said in its own word."""
@@ -554,6 +564,44 @@ def test_the_reference_has_every_command_and_exit_code() -> None:
     found = {code: " ".join(says.split()) for code, says in re.findall(r"(?ms)^ *(\d)  (.*?)(?=^ *\d  |\Z)", told)}
     assert codes == found
     assert list(codes) == ["0", "1", "2"]
+
+
+# ---- where the output goes
+
+
+@pytest.mark.parametrize(("words", "begins"), [([], b"gpt-4o\tv1\t\\xe9\\u540d\t"), (["--json"], b"[\n  {\n")])
+def test_an_encoding_without_a_character_has_it_escaped(
+    registered: Registered, monkeypatch: pytest.MonkeyPatch, words: list[str], begins: bytes
+) -> None:
+    """As in a pipe on Windows, or with `LC_ALL=C`: every registration is printed, and JSON is JSON."""
+    typed = registered(model("gpt-4o", model_name="é名"))
+    written = BytesIO()
+    monkeypatch.setattr(sys, "stdout", TextIOWrapper(written, encoding="ascii", write_through=True))
+    assert typed("list", *words).code == 0
+    assert written.getvalue().startswith(begins)
+    if words:
+        assert json.loads(written.getvalue())[0]["model_name"] == "é名"
+
+
+@pytest.mark.parametrize("words", [["list"], ["list", "--json"], ["show", "gpt-4o"], ["doctor"]])
+def test_output_may_be_closed(registered: Registered, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    """A command run with `>&-` does its work all the same."""
+    typed = registered(model("gpt-4o"))
+    monkeypatch.setattr(sys, "stdout", None)
+    assert typed(*words).code == 0
+
+
+def test_a_machine_that_does_not_do_it_is_told_in_one_line(
+    registered: Registered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk is full, or the folder is gone: no bug, so no traceback."""
+
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(printing, "print_json", full)
+    ended = registered()("list", "--json")
+    assert (ended.code, ended.err) == (1, "error: [Errno 28] No space left on device\n")
 
 
 # ---- what is not installed

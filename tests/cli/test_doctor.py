@@ -206,6 +206,15 @@ def test_a_key_in_the_clear_is_a_problem(project: Project, well: Api) -> None:
     assert found()["key"].do == "get a new one, then `pulumi config set --secret enkrypt:apiKey`"
 
 
+def test_a_misspelt_setting_is_told(project: Project, well: Api) -> None:
+    """It is no problem for sure: the program may read a value of that name."""
+    project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": well.url, "enkrypt:rateLimits": "off"})
+    assert found()["settings"] == Finding(
+        "settings",
+        'enkrypt:rateLimits is neither a setting nor a section of the catalogue; did you mean "rateLimit"?',
+    )
+
+
 def test_a_password_in_an_endpoint_is_not_shown(project: Project) -> None:
     """An endpoint that is refused for what it holds is not shown with it."""
     project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": f"https://user:{OTHER}@a/?key={OTHER}"})

@@ -479,6 +479,17 @@ DYNAMIC = [type_of(kind) for kind in KINDS]
 TOKENS = ["enkrypt:index:EnkryptModel", "enkrypt:index:GuardrailsPolicy", "enkrypt:index:Deployment"]
 
 
+def test_a_file_of_windows_keeps_its_line_ends(begin: Begin, project: Project, typed: Type) -> None:
+    """Only the new lines are new to git."""
+    begin(model("a"))
+    file = project.stack_file
+    before = file.read_bytes().replace(b"\n", b"\r\n")
+    file.write_bytes(before)
+    assert typed("import").code == 0
+    assert file.read_bytes().startswith(before.rstrip())
+    assert {line[-2:] for line in file.read_bytes().splitlines(keepends=True)} == {b"\r\n"}
+
+
 @pytest.mark.parametrize(("options", "types"), [([], DYNAMIC), (["--native"], TOKENS), (["--no-native"], DYNAMIC)])
 def test_every_kind_becomes_an_entry(
     begin: Begin, project: Project, typed: Type, options: list[str], types: list[str]

@@ -91,6 +91,14 @@ def test_the_stacks_file_is_found(tmp_path: Path, name: str, text: str, where: s
     assert Stack(stack, tmp_path).file == tmp_path / where
 
 
+@pytest.mark.parametrize("text", [b"name: a\n---\nname: b\n", b"name: \xff\n", b"name:\n\ta: b\n"])
+def test_a_file_that_only_the_engine_reads_is_one_line(tmp_path: Path, text: bytes) -> None:
+    """Such as the first of two documents."""
+    (tmp_path / "Pulumi.yaml").write_bytes(text)
+    with pytest.raises(ConfigurationError, match=r"^Pulumi.yaml cannot be read: it must be one YAML document in"):
+        _ = Stack("dev", tmp_path).file
+
+
 def test_outside_a_project_there_is_no_stacks_file(tmp_path: Path) -> None:
     """The error says that there is no project here."""
     with pytest.raises(ConfigurationError, match=r"no Pulumi\.yaml in this folder or above it"):

@@ -71,6 +71,11 @@ def test_entries_go_to_the_end_of_the_catalogue(before: str, after: str) -> None
     assert extended(before, NAME, ADDED) == after
 
 
+def test_a_file_of_windows_keeps_its_line_ends() -> None:
+    before = "config:\r\n  enkrypt:models: {} # c\r\n"
+    assert extended(before, NAME, ADDED) == CATALOGUE.replace("\n", "\r\n")
+
+
 @pytest.mark.parametrize("file", STACKS, ids=lambda file: str(file.name))
 def test_this_repositorys_stacks_can_be_extended(file: Path) -> None:
     """Nothing of a file is lost: without the new lines it is what it was."""
@@ -85,6 +90,11 @@ def test_this_repositorys_stacks_can_be_extended(file: Path) -> None:
     [
         "config: &c\n  enkrypt:models: {}\nother: *c\n",
         "config:\n  enkrypt:models:\n    ? ''\n    : null\n",
+        "config:\n  enkrypt:models: no JSON\n",
+        "config:\n  enkrypt:models: '[1]'\n",
+        "config: {}\n---\nconfig: {}\n",
+        "config:\n\ta:b: c\n",
+        "- 1\n",
     ],
 )
 def test_a_file_that_cannot_be_extended_is_left(text: str) -> None:

@@ -132,12 +132,29 @@ def test_every_problem_is_a_line(models: Any, lines: list[str]) -> None:
     assert refused(models, mySecret="s") == [HEAD.format(count), *(f"  {line}" for line in lines)]
 
 
-@pytest.mark.parametrize("given", [[], '"Test_Model"', 5, True, '{"a": "stand-in-key", '])
+@pytest.mark.parametrize("given", [[], '"Test_Model"', 5, True, '{"a": "stand-in-key",}', ""])
 @pytest.mark.parametrize(("section", "noun"), [("models", "model"), ("policies", "policy")])
 def test_a_catalogue_that_is_no_object_is_one_line(section: str, noun: str, given: Any) -> None:
     """A catalogue of another shape is said as a whole."""
     line = f"enkrypt:{section} must be an object: a name for each {noun}, and its arguments below it"
     assert refused_config({section: given}) == [line]
+
+
+def test_an_entry_without_a_name_is_one_line() -> None:
+    """The engine would call it a missing resource name."""
+    assert refused({"": document()}) == ["enkrypt:models: each model must have a name"]
+
+
+def test_a_section_that_is_misspelt_is_warned_of() -> None:
+    """Its registrations would be deleted; a secret that an entry names is no mistake."""
+    models = {"a": minimal(model_config__apikeys=[{"secret": "apiKeys"}])}
+    names = {"modls": {}, "endpont": "https://h", "openaiKey": Secret("s"), "apiKeys": Secret("s")}
+    config = {"apiKey": Secret("stand-in-key"), "models": models, **names}
+    told = MockStack(catalogue.declare, config={f"enkrypt:{k}": v for k, v in config.items()}).preview().messages
+    assert sorted(told) == [
+        'warning: enkrypt:endpont is neither a setting nor a section of the catalogue; did you mean "endpoint"?',
+        'warning: enkrypt:modls is neither a setting nor a section of the catalogue; did you mean "models"?',
+    ]
 
 
 def test_a_missing_secret_names_its_users_and_the_way_out() -> None:

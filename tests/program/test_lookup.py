@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 import pytest
@@ -104,6 +104,26 @@ def test_what_is_not_there_is_named_with_what_comes_near(account: dict[str, str]
     with pytest.raises(ModelNotFound) as caught:
         run(look_up, config=dict(account))
     assert str(caught.value) == line
+
+
+@pytest.mark.parametrize(
+    ("look_up", "line"),
+    [
+        *(
+            (lambda it=it: get_model(it), "get_model: name is required, a string; version is a string")
+            for it in ("", None, 5)
+        ),
+        (lambda: get_model("a", cast(Any, 1)), "get_model: name is required, a string; version is a string"),
+        (lambda: get_deployment_output(cast(Any, None)), "get_deployment: name is required, a string"),
+        (lambda: list_models(cast(Any, None)), "list_models: name is a string, a pattern with * and ?"),
+    ],
+)
+def test_a_name_that_is_none_is_one_line(account: dict[str, str], look_up: Any, line: str) -> None:
+    """Such as a configuration value that is not set."""
+    with pytest.raises(ConfigurationError) as caught:
+        run(look_up, config=dict(account))
+    assert str(caught.value) == line
+    assert isinstance(caught.value, pulumi.RunError)
 
 
 @pytest.mark.parametrize(

@@ -242,6 +242,10 @@ def _untyped(cls: Any) -> Any:
                     for it in (date(2026, 1, 1), Decimal(1), b"x", {1}, UUID(int=1), PurePosixPath("x"), 1j)
                 ),
                 (float("nan"), "must not be NaN or infinity"),
+                (
+                    f"a {object.__new__(pulumi.Output)}",
+                    "holds an Output as text: use pulumi.Output.format or pulumi.Output.concat",
+                ),
                 (2**53 + 1, INEXACT),
                 ({1: 2}, "must have strings as the names of its fields"),
             )

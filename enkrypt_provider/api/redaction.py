@@ -7,7 +7,7 @@ from collections.abc import Iterable, Set
 from itertools import groupby
 from typing import Final
 
-from ..kinds.spellings import LONG, SHORTEST, parts, slices, spellings
+from ..kinds.spellings import LONG, SHORTEST, by_size, parts, slices, spellings
 
 LONGEST: Final = 2**16
 """Characters of a text that are looked through; nobody reads more of a message."""
@@ -60,7 +60,7 @@ def _has_digit(word: str) -> bool:
 
 def _without(text: str, wanted: set[str]) -> str:
     hidden = bytearray(len(text))
-    for place in slices(text, wanted):
+    for place in slices(text, by_size(wanted)):
         hidden[place] = b"\1" * (place.stop - place.start)
     runs = groupby(zip(text, hidden, strict=True), key=lambda pair: pair[1])
     return "".join("***" if is_hidden else "".join(char for char, _ in run) for is_hidden, run in runs)

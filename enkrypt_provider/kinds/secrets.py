@@ -6,14 +6,14 @@ One rule for the state, diffs, commands, imports and redaction. Imports nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from functools import lru_cache, partial
 from itertools import filterfalse
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
 from .plain import leaves
-from .spellings import LONG, SHORTEST, parts, slices
+from .spellings import LONG, SHORTEST, by_size, parts, slices
 
 Json: TypeAlias = Any
 Path: TypeAlias = tuple[str | int, ...]
@@ -73,7 +73,6 @@ _NAMED: Final = re.compile(
 )
 """A name and its value within a text: a query string, a header, JSON, a connection string."""
 _REST: Final = re.compile(r"\A[^\s\"'&;,\\]+")
-"""What belongs to the value still."""
 _MASK: Final = re.compile(
     r"[xX]{4}|[*•●]{2}|\.{3}|…|\A[xX*•●#]*\Z|"
     r"\A\W*(masked|redacted|removed|hidden|secret|sensitive|filtered)( value)?\W*\Z",
@@ -208,7 +207,7 @@ def _paths(value: Json, path: Path, place: str, places: Collection[str]) -> Iter
 
 def _repeats(document: Json, public: Collection[str]) -> Iterator[Path]:
     """The path of each text that holds a key of the document, or a long part of one, keys included."""
-    wanted = frozenset[str]().union(*map(_long_parts, set(_keys(document))))
+    wanted = _wanted(frozenset(_keys(document)))
     for path, leaf in leaves(document) if wanted else ():
         if isinstance(leaf, str) and place_of(path) not in public and next(slices(leaf, wanted), None):
             yield path
@@ -230,9 +229,11 @@ def _keys(value: Json, *, is_key: bool = False) -> Iterator[str]:
 
 
 @lru_cache(maxsize=64)
-def _long_parts(key: str) -> frozenset[str]:
+def _wanted(keys: frozenset[str]) -> Mapping[int, Set[str]]:
     # What has no digit may be words.
-    return frozenset((*filter(_has_digit, parts(key, LONG)), *filterfalse(_has_digit, parts(key))))
+    return by_size(
+        part for key in keys for part in (*filter(_has_digit, parts(key, LONG)), *filterfalse(_has_digit, parts(key)))
+    )
 
 
 def _has_digit(text: str) -> bool:

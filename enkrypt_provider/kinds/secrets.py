@@ -69,7 +69,7 @@ _SECRET_TEXT: Final = re.compile(
 )
 """A URL with a password, a private key, a whole header, and what the keys of well-known services look like."""
 _NAMED: Final = re.compile(
-    r"(?<![\w-])([\w-]{2,64})[\\\"']{0,4} {0,2}([=:]) {0,2}[\\\"']{0,4}"
+    r"(?<![\w-])([\w-]{2,64})[\\\"']{0,4} {0,2}([=:]) {0,2}[\[\\\"']{0,4}"
     r"(?=(?:(?:bearer|basic|token) {1,2})?([\w.~+/-][^\s\"'&;,\\]{7,80}))",
     re.IGNORECASE,
 )

@@ -158,6 +158,8 @@ SECRET_TEXTS = (
     "https%3A%2F%2Fme%3Apass%40h", f"https://{'a1' * 10}@h", "Server=h;User=me;Password=abcdefgh;",
     "X-Api-Key: abcdefgh1", "curl -H 'Authorization: Bearer abcdefgh1' https://h", r"{\"api_key\": \"abcdefgh1\"}",
     f"ghp_{'a' * 36}", f"use sk-{'a' * 24}", f"eyJ{'a' * 12}.eyJ{'a' * 12}.b",
+    f"gsk_{'a' * 40}", f"xai-{'a' * 60}", f"https://f.example.com/api?code={'a1' * 20}",
+    "https://discord.com/api/webhooks/1/a", "no: {'apikeys': ['abcdefgh1']}",
 )  # fmt: skip
 """Texts that say themselves that they hold a secret."""
 SECRET_PAIRS = (

@@ -6,6 +6,7 @@ A call for one registration returns it parsed; `list_all` returns raw JSON.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import threading
@@ -20,7 +21,7 @@ from ..kinds import codec
 from ..kinds.kind import Identifier, Json, Kind, Live, Properties
 from ..kinds.model import MODEL
 from ..kinds.secrets import without_secret_texts
-from ..settings import Settings
+from ..settings import Key, Settings
 from . import responses
 from .pace import Pace, new_pace, shared_pace
 from .redaction import redacted, spelt, without_key
@@ -61,7 +62,8 @@ class EnkryptClient:
         self._policy = retry or RetryPolicy(settings.max_retries)
         own = new_pace(settings, sleep=retry.sleep, clock=retry.clock) if retry else None
         self._pace = pace or own or shared_pace(settings)
-        self._hidden: set[str] = set()
+        account = str(settings.database or settings.account), settings.api_key
+        self._hidden: set[str] = set() if retry else _hidden_of(account)
         self._key_forms = spelt(settings.api_key.reveal())
         self._given_transport = transport
         self._connecting = threading.Lock()
@@ -279,6 +281,12 @@ class EnkryptClient:
 
                 self._transport = Transport(self.settings, self._given_transport, self._policy.clock)
             return self._transport
+
+
+@functools.lru_cache(maxsize=64)
+def _hidden_of(_account: tuple[str, Key]) -> set[str]:
+    """Return what the clients of one account hide. Each kind has one, and a deployment is of a model with keys."""
+    return set()
 
 
 def _is_environment_odd() -> bool:

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Set
 from itertools import groupby
 from typing import Final
 
-from ..kinds.spellings import LONG, SHORTEST, parts, slices, spellings
+from ..kinds.spellings import SHORTEST, by_size, parts, slices, spellings
 
 LONGEST: Final = 2**16
 """Characters of a text that are looked through; nobody reads more of a message."""
+
+LONG: Final = 16
+"""Characters of an account's key that is searched for in whole bodies."""
 
 _KEY: Final = re.compile(r"""[^\s"'`{}<>|\\&;,]+""")
 _NO_KEY: Final = re.compile(r"://|\A[A-Za-z_]+[=/][A-Za-z_]+\Z")
@@ -37,7 +40,7 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 
 
 def spelt(key: str) -> frozenset[bytes]:
-    """Return what `without_key` looks for; nothing of a key that is too short to be found for sure."""
+    """Return what `without_key` looks for; nothing of a key that may be a word, as an emulator takes it."""
     return frozenset(text.encode().lower() for _, text in spellings(key)) if len(key) >= LONG else frozenset()
 
 
@@ -60,7 +63,7 @@ def _has_digit(word: str) -> bool:
 
 def _without(text: str, wanted: set[str]) -> str:
     hidden = bytearray(len(text))
-    for place in slices(text, wanted):
+    for place in slices(text, by_size(wanted)):
         hidden[place] = b"\1" * (place.stop - place.start)
     runs = groupby(zip(text, hidden, strict=True), key=lambda pair: pair[1])
     return "".join("***" if is_hidden else "".join(char for char, _ in run) for is_hidden, run in runs)

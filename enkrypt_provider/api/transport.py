@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 import ssl
 import threading
 import time
@@ -104,7 +105,9 @@ class Transport:
                 self.clock_offset = read - (sent + received) / 2
 
     def _reach(self, error: Exception) -> str:
-        reason = plain(redacted(str(error), [self.settings.api_key.reveal()]), 160)
+        # Of a proxy's own words the status alone: they may repeat its password.
+        said = re.sub(r"\A(\d{3}) .*", r"\1 from the proxy", str(error), flags=re.DOTALL)
+        reason = plain(redacted(said, [self.settings.api_key.reveal()]), 160)
         where = f"{self.settings.shown_endpoint} cannot be reached ({reason or type(error).__name__})"
         return f"{where}: check enkrypt:endpoint, the network and HTTPS_PROXY"
 

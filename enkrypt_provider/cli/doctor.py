@@ -15,6 +15,7 @@ from ..api.retry import RetryPolicy
 from ..errors import ConfigurationError, EnkryptError, counted, plain
 from ..kinds.kind import Kind
 from ..kinds.registry import KINDS, misspelt
+from ..kinds.secrets import without_secret_texts
 from ..settings import EMBEDDED, Settings
 from . import engine
 from .doctor_state import API_KEY, Account, examine_state
@@ -101,8 +102,10 @@ def _configuration(sources: Sources) -> Iterator[Finding]:
 
 def _setting(sources: Sources, name: str, default: str) -> Finding:
     value, origin = sources.value(name) or default, sources.origin(name) or "the default"
-    # An endpoint that settings.py will refuse may hold a password.
-    shown = re.sub(r"//[^/]*@|[?#].*", "***", plain(value))
+    # An endpoint that settings.py will refuse may hold a password, or be a key that was set under the wrong name.
+    shown = without_secret_texts(re.sub(r"//[^/]*@|[?#].*", "***", plain(value)))
+    if sources.stack and name in sources.stack.secrets:
+        shown = "***"
     return Finding(name, f"{shown}, from {origin}{_unused(sources, name)}")
 
 

@@ -24,14 +24,16 @@ _HARMLESS = re.compile(
     r"key_?word|monkey|tokeniz|max_?\w*tokens|token_?(limit|type|count)|jwt_(method|response_key)", re.IGNORECASE
 )
 _TEXT = re.compile(
-    r"://[^/\s:@]{0,99}:(?!\d{1,9}/)[^\s@]{1,999}@|://[^/\s:@]{20,999}@|PRIVATE KEY|hooks\.slack\.com/services/|"
-    r"^(bearer|basic|token|api-?key) +\S{16,}$|[?&]key=[^&\s]{8}|"
+    r"://[^/\s:@]{0,99}:(?!\d{1,9}/)[^\s@]{1,999}@|://[^/\s:@]{20,999}@|[?&]key=[^&\s]{8}|[?&]code=[^&\s]{20}|"
+    r"PRIVATE KEY|^(bearer|basic|token|api-?key) +\S{16,}$|"
+    r"(hooks\.slack\.com/services|discord(app)?\.com/api/webhooks|webhook\.office\.com/webhookb2)/|"
     r"(?<!\w)(sk-[\w-]{20}|gh[a-z]_\w{30}|github_pat_\w{20}|glpat-[\w-]{20}|xox[a-z]-[\w-]{10}|hf_[a-z]{30}|"
+    r"(gsk_|csk-|pplx-|r8_)\w{30}|(xai-|nvapi-|tgp_v1_)[\w-]{40}|"
     r"aiza[\w-]{30}|(akia|asia)\w{16}|eyj[\w-]{8,2000}\.eyj[\w-]{8})",
     re.IGNORECASE,
 )
 _NAMED = re.compile(
-    r"(?<![\w-])([\w-]{2,64})[\\\"']{0,4} {0,2}([=:]) {0,2}[\\\"']{0,4}(?:(?:bearer|basic|token) {1,2})?"
+    r"(?<![\w-])([\w-]{2,64})[\\\"']{0,4} {0,2}([=:]) {0,2}[\[\\\"']{0,4}(?:(?:bearer|basic|token) {1,2})?"
     r"(?=([\w.~+/-][^\s\"'&;,\\]{7,80}))",
     re.IGNORECASE,
 )

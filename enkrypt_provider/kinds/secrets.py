@@ -6,14 +6,14 @@ One rule for the state, diffs, commands, imports and redaction. Imports nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from functools import lru_cache, partial
 from itertools import filterfalse
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
 from .plain import leaves
-from .spellings import LONG, SHORTEST, parts, slices
+from .spellings import LONG, SHORTEST, by_size, parts, slices
 
 Json: TypeAlias = Any
 Path: TypeAlias = tuple[str | int, ...]
@@ -59,21 +59,22 @@ _OF_MODELS: Final = frozenset(
 
 _SHORTEST_TEXT: Final = len("http://a:b@c")
 _SECRET_TEXT: Final = re.compile(
-    r"://[^/\s:@]{0,99}:(?!\d{1,9}/)[^\s@]{1,999}@|://[^/\s:@]{20,999}@|[?&]key=[^&\s]{8}|"
+    r"://[^/\s:@]{0,99}:(?!\d{1,9}/)[^\s@]{1,999}@|://[^/\s:@]{20,999}@|[?&]key=[^&\s]{8}|[?&]code=[^&\s]{20}|"
     r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----|\A(bearer|basic|token|api-?key) +[\w.~+/=-]{16,}\Z|"
-    r"hooks\.slack\.com/services/|(?<!\w)(sk-[\w-]{20}|gh[a-z]_\w{30}|github_pat_\w{20}|glpat-[\w-]{20}|xox[a-z]-[\w-]{10}|hf_[a-z]{30}|"
+    r"(hooks\.slack\.com/services|discord(app)?\.com/api/webhooks|webhook\.office\.com/webhookb2)/|"
+    r"(?<!\w)(sk-[\w-]{20}|gh[a-z]_\w{30}|github_pat_\w{20}|glpat-[\w-]{20}|xox[a-z]-[\w-]{10}|hf_[a-z]{30}|"
+    r"(gsk_|csk-|pplx-|r8_)\w{30}|(xai-|nvapi-|tgp_v1_)[\w-]{40}|"
     r"aiza[\w-]{30}|(akia|asia)\w{16}(?!\w)|eyj[\w-]{8,2000}\.eyj[\w-]{8})",
     re.IGNORECASE,
 )
 """A URL with a password, a private key, a whole header, and what the keys of well-known services look like."""
 _NAMED: Final = re.compile(
-    r"(?<![\w-])([\w-]{2,64})[\\\"']{0,4} {0,2}([=:]) {0,2}[\\\"']{0,4}"
+    r"(?<![\w-])([\w-]{2,64})[\\\"']{0,4} {0,2}([=:]) {0,2}[\[\\\"']{0,4}"
     r"(?=(?:(?:bearer|basic|token) {1,2})?([\w.~+/-][^\s\"'&;,\\]{7,80}))",
     re.IGNORECASE,
 )
 """A name and its value within a text: a query string, a header, JSON, a connection string."""
 _REST: Final = re.compile(r"\A[^\s\"'&;,\\]+")
-"""What belongs to the value still."""
 _MASK: Final = re.compile(
     r"[xX]{4}|[*•●]{2}|\.{3}|…|\A[xX*•●#]*\Z|"
     r"\A\W*(masked|redacted|removed|hidden|secret|sensitive|filtered)( value)?\W*\Z",
@@ -222,7 +223,7 @@ def _paths(value: Json, path: Path, place: str, places: Collection[str]) -> Iter
 
 def _repeats(document: Json, public: Collection[str]) -> Iterator[Path]:
     """The path of each text that holds a key of the document, or a long part of one, keys included."""
-    wanted = frozenset[str]().union(*map(_long_parts, set(_keys(document))))
+    wanted = _wanted(frozenset(_keys(document)))
     for path, leaf in leaves(document) if wanted else ():
         if isinstance(leaf, str) and place_of(path) not in public and next(slices(leaf, wanted), None):
             yield path
@@ -244,9 +245,11 @@ def _keys(value: Json, *, is_key: bool = False) -> Iterator[str]:
 
 
 @lru_cache(maxsize=64)
-def _long_parts(key: str) -> frozenset[str]:
+def _wanted(keys: frozenset[str]) -> Mapping[int, Set[str]]:
     # What has no digit may be words.
-    return frozenset((*filter(_has_digit, parts(key, LONG)), *filterfalse(_has_digit, parts(key))))
+    return by_size(
+        part for key in keys for part in (*filter(_has_digit, parts(key, LONG)), *filterfalse(_has_digit, parts(key)))
+    )
 
 
 def _has_digit(text: str) -> bool:

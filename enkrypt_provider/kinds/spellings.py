@@ -6,7 +6,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -25,11 +25,21 @@ def parts(secret: str, size: int = 2**31) -> Iterator[str]:
         yield from (form[at : at + length] for at in range(len(form) - length + 1))
 
 
-def slices(text: str, wanted: Set[str]) -> Iterator[slice]:
-    """Yield where in `text` one of the parts `wanted` stands."""
+def by_size(wanted: Iterable[str]) -> dict[int, set[str]]:
+    """Return parts as `slices` looks for them."""
+    found: dict[int, set[str]] = {}
+    for part in wanted:
+        found.setdefault(len(part), set()).add(part)
+    return found
+
+
+def slices(text: str, wanted: Mapping[int, Set[str]]) -> Iterator[slice]:
+    """Yield where in `text` one of the parts stands, which `by_size` has sorted."""
     small = folded(text)
-    for size in {len(part) for part in wanted}:
-        yield from (slice(at, at + size) for at in range(len(text) - size + 1) if small[at : at + size] in wanted)
+    for size, parts_of_it in wanted.items():
+        yield from (
+            slice(at, at + size) for at in range(len(text) - size + 1) if small[at : at + size] in parts_of_it
+        )
 
 
 def folded(text: str) -> str:

@@ -14,10 +14,12 @@ from documents import canonical, document
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.api.redaction import LONGEST, redacted
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.kinds.model import MODEL as KIND
 from enkrypt_provider.kinds.spellings import spellings
+from enkrypt_provider.settings import Key, Settings
 
 from .server import KEY, MODEL, Server, says
 
@@ -158,6 +160,17 @@ def test_no_error_shows_a_key_that_a_server_repeats(status: int, secret: str) ->
         for update in (False, True):
             printed = _printed_of(status, echo(secret), update=update)
             assert not [part for part in parts if part in printed], (echo(secret), update)
+
+
+def test_the_clients_of_one_account_hide_the_same() -> None:
+    """A deployment's error may repeat a key of its model, which another client has sent."""
+    one, same, other = (
+        EnkryptClient(Settings(Key(f"of-account-{account}"), "http://127.0.0.1")) for account in ("a", "a", "b")
+    )
+    one.hide([MODEL_KEY])
+    said = f"the model's key {MODEL_KEY} is wrong"
+    assert same.without_keys(said) == "the model's key *** is wrong"
+    assert other.without_keys(said) == said
 
 
 @pytest.mark.parametrize("echo", ECHOES[:-1])

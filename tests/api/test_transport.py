@@ -47,7 +47,7 @@ FAILURES: list[tuple[Exception, bool, str]] = [
     (httpx.ConnectError(""), True, f"{UNREACHED} (ConnectError){CHECK}"),
     (httpx.ConnectTimeout("timed out"), True, f"{UNREACHED} (timed out){CHECK}"),
     (httpx.PoolTimeout("no connection free"), True, f"{UNREACHED} (no connection free){CHECK}"),
-    (httpx.ProxyError("407 from the proxy"), True, f"{UNREACHED} (407 from the proxy){CHECK}"),
+    (httpx.ProxyError("407 me:stand-in-password\nis wrong"), True, f"{UNREACHED} (407 from the proxy){CHECK}"),
     (httpx.UnsupportedProtocol("no http"), True, f"{UNREACHED} (no http){CHECK}"),
     *((kind("timed out"), False, "no response within 30 s") for kind in (httpx.ReadTimeout, httpx.WriteTimeout)),
     *((kind("reset"), False, f"the connection broke ({kind.__name__})") for kind in (

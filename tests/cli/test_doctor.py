@@ -222,6 +222,14 @@ def test_a_password_in_an_endpoint_is_not_shown(project: Project) -> None:
     assert found()["settings"].says == "enkrypt:endpoint must be a URL without user, password, query or fragment"
 
 
+@pytest.mark.parametrize("name", ["endpoint", "dialect"])
+@pytest.mark.parametrize("value", [encrypted(OTHER), f"sk-{'a1' * 12}"], ids=["secret", "by its look"])
+def test_a_key_under_another_name_is_not_shown(project: Project, name: str, value: Any) -> None:
+    project.configure({"enkrypt:apiKey": encrypted(KEY), f"enkrypt:{name}": value})
+    assert found()[name].says == "***, from Pulumi.dev.yaml"
+    assert found()["settings"].says.startswith(f"enkrypt:{name} must be ")
+
+
 @pytest.mark.usefixtures("project")
 def test_a_stack_that_cannot_be_read_is_a_problem() -> None:
     """The engine's own error is told, once."""

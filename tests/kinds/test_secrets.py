@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from documents import SECRET_NAMES, canonical, everything, minimal
+from documents import SECRET_NAMES, SECRET_TEXTS, canonical, everything, minimal
 
 from enkrypt_provider.core import diff as differences
 from enkrypt_provider.kinds import codec
@@ -168,6 +168,11 @@ def test_a_text_is_left_without_what_looks_like_a_secret(text: str, left: str) -
     assert without_secret_texts(text) == left
 
 
+@pytest.mark.parametrize("text", SECRET_TEXTS)
+def test_a_text_may_say_that_it_is_a_secret(text: str) -> None:
+    assert is_secret_text(text)
+
+
 def test_what_only_resembles_a_secret_is_shown() -> None:
     """A URL without a password, a sentence, a pair of something else."""
     free = {
@@ -176,6 +181,7 @@ def test_what_only_resembles_a_secret_is_shown() -> None:
         "g": "Never tell a password: that is a secret.", "h": "curl -H 'Authorization: Bearer {apikey}' https://h",
         "i": "https://h/p?page=12345678&sort=key", "j": "max_tokens=12345678", "k": f"task-{'a' * 24}",
         "l": [{"name": "team", "value": "platform", "token_type": "word"}], "m": "api_version=2024-02-01",
+        "n": "xai-grok-2-vision-latest-1212", "o": "https://h/callback?code=short",
     }  # fmt: skip
     assert MODEL.secret_paths(canonical(minimal(model_config__default_request_options=free))) == []
 

@@ -6,7 +6,6 @@ A call for one registration returns it parsed; `list_all` returns raw JSON.
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import os
 import threading
@@ -21,10 +20,10 @@ from ..kinds import codec
 from ..kinds.kind import Identifier, Json, Kind, Live, Properties
 from ..kinds.model import MODEL
 from ..kinds.secrets import without_secret_texts
-from ..settings import Key, Settings
+from ..settings import Settings
 from . import responses
 from .pace import Pace, new_pace, shared_pace
-from .redaction import redacted, spelt, without_key
+from .redaction import Hidden, hidden_of, redacted, spelt, without_key
 from .request import LIST_LIMIT, Request, Response
 from .retry import Failed, Failure, RetryPolicy, retry
 
@@ -63,7 +62,7 @@ class EnkryptClient:
         own = new_pace(settings, sleep=retry.sleep, clock=retry.clock) if retry else None
         self._pace = pace or own or shared_pace(settings)
         account = str(settings.database or settings.account), settings.api_key
-        self._hidden: set[str] = set() if retry else _hidden_of(account)
+        self._hidden = Hidden() if retry else hidden_of(account)
         self._key_forms = spelt(settings.api_key.reveal())
         self._given_transport = transport
         self._connecting = threading.Lock()
@@ -75,12 +74,12 @@ class EnkryptClient:
         return f"EnkryptClient({self.settings.shown_endpoint!r})"
 
     def hide(self, secrets: Iterable[str]) -> None:
-        """Show none of these from now on: any later response may repeat them."""
-        self._hidden.update(secrets)
+        """Show none of these from now on: any later response may repeat them. They are read once one is shown."""
+        self._hidden.unread.append(secrets)
 
     def without_keys(self, text: str) -> str:
         """Return a text of the API's without the account's key, what is to be hidden, and what looks like a key."""
-        return without_secret_texts(redacted(text, [self.settings.api_key.reveal(), *self._hidden]))
+        return without_secret_texts(redacted(text, [self.settings.api_key.reveal(), *self._hidden.texts()]))
 
     def close(self) -> None:
         """Close the connections."""
@@ -281,12 +280,6 @@ class EnkryptClient:
 
                 self._transport = Transport(self.settings, self._given_transport, self._policy.clock)
             return self._transport
-
-
-@functools.lru_cache(maxsize=64)
-def _hidden_of(_account: tuple[str, Key]) -> set[str]:
-    """Return what the clients of one account hide. Each kind has one, and a deployment is of a model with keys."""
-    return set()
 
 
 def _is_environment_odd() -> bool:

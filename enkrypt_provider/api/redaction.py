@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
+import threading
 from collections.abc import Iterable, Set
 from itertools import groupby
 from typing import Final
 
 from ..kinds.spellings import SHORTEST, by_size, parts, slices, spellings
+from ..settings import Key
 
 LONGEST: Final = 2**16
 """Characters of a text that are looked through; nobody reads more of a message."""
@@ -18,6 +21,27 @@ LONG: Final = 16
 _KEY: Final = re.compile(r"""[^\s"'`{}<>|\\&;,]+""")
 _NO_KEY: Final = re.compile(r"://|\A[A-Za-z_]+[=/][A-Za-z_]+\Z")
 _WORD: Final = re.compile(r"[\w.~+=-]{8,}")
+
+
+class Hidden:
+    """What the clients of one account show in no message."""
+
+    def __init__(self) -> None:
+        self.unread: list[Iterable[str]] = []  # to look for keys in each document at once would double a diff's time
+        self._texts: set[str] = set()
+        self._reading = threading.Lock()
+
+    def texts(self) -> list[str]:
+        with self._reading:
+            while self.unread:
+                self._texts.update(self.unread.pop())
+            return [*self._texts]
+
+
+@functools.lru_cache(maxsize=64)
+def hidden_of(_account: tuple[str, Key]) -> Hidden:
+    """Each kind has a client, and a deployment is of a model with keys."""
+    return Hidden()
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:

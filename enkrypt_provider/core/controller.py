@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cached_property
+from itertools import chain
 from typing import Any, Final
 
 from ..api import operation
@@ -274,8 +275,8 @@ class Controller:
             self.registrations.update(urn, held, wanted)
 
     def _running(self, request: Request) -> AbstractContextManager[Operation]:
-        for properties in (request.state, request.inputs):  # what a response may repeat
-            self.registrations.client.hide(self._kind.secret_texts(properties))
+        texts = map(self._kind.secret_texts, (request.state, request.inputs))  # what a response may repeat
+        self.registrations.client.hide(chain.from_iterable(texts))
         return operation.running(Operation(request.report, request.timeout, interrupted=request.interrupted))
 
     # ---- what a state says

@@ -177,7 +177,7 @@ class Controller:
             inputs = codec.from_state(self._kind, request.inputs)
             identity = self._kind.identity_of(inputs)
             urn = self._urn(request, identity)
-            self.registrations.name_unfinished(urn)
+            self.registrations.name_unfinished(urn, its_own=False)
             adopts = bool(inputs.get("adopt_existing"))
             with self.registrations.run.changing(urn, makes=identity, adopts=adopts):
                 live, problem = Create(self.registrations, urn, inputs).run(keeps_unhealthy=request.keeps_unhealthy)

@@ -54,6 +54,12 @@ class Database:
         self._connections = [*(_opened(path) if path else ()), _connected(":memory:")]
         self._forget_past_runs()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the engine of the run has died: no state will show what is done from now on."""
+        is_named = ":" in self.run
+        return is_named and not _is_alive(self.run)
+
     def execute(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Run a statement, and return its rows, those of the file first.
 
@@ -93,7 +99,8 @@ def _name(process: psutil.Process) -> str:
 
 def _is_alive(name: str) -> bool:
     with contextlib.suppress(psutil.Error, ValueError):
-        return _name(psutil.Process(int(name.partition(":")[0]))) == name
+        process = psutil.Process(int(name.partition(":")[0]))
+        return _name(process) == name and process.status() != psutil.STATUS_ZOMBIE
     return False
 
 

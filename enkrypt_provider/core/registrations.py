@@ -158,13 +158,16 @@ class Registrations:
 
     # ---- what an earlier run left
 
-    def name_unfinished(self, urn: str) -> None:
-        """Name, once, what an interrupted run of the stack was making, and no resource has declared so far."""
+    def name_unfinished(self, urn: str, *, its_own: bool = True) -> None:
+        """Name, once, what an interrupted run of the stack was making, and no resource has declared so far.
+
+        Without `its_own` a create does not name what the same resource was making: it does so by itself.
+        """
         found = [] if self._has_named else self.journal.unfinished(urn)
         self._has_named = True
         if not found:
             return
-        made = {id_ for of, id_ in found if of != urn} - {*self.run.declared()}
+        made = {id_ for of, id_ in found if its_own or of != urn} - {*self.run.declared()}
         with contextlib.suppress(EnkryptError):  # what cannot be told now is told by the next run
             if left := made and sorted(made & {*map(str, self.snapshot.identities())}):
                 more = f" and {len(left) - 3} more" * (len(left) > 3)

@@ -146,3 +146,16 @@ def test_a_clock_that_is_set_during_a_run_makes_no_other_run_of_it(monkeypatch: 
     began = system.boot_time()
     monkeypatch.setattr(system, "boot_time", lambda: began + 3600.0)
     assert (Database(run="a run").process, this_run()) == before
+
+
+def test_a_run_is_over_once_its_engine_has_died(file: Path) -> None:
+    """A provider may outlive it; nobody may have asked yet how it ended."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as engine:
+        database = Database(file, run=f"{engine.pid}:{hash(psutil.Process(engine.pid)):x}")
+        assert not database.is_over
+        engine.kill()
+        os.waitid(os.P_PID, engine.pid, os.WEXITED | os.WNOWAIT)
+        assert database.is_over
+    assert Database(file, run="4194305:0").is_over
+    assert not Database(file).is_over
+    assert not Database(file, run="a run").is_over

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import sqlite3
@@ -321,6 +322,25 @@ def test_what_a_killed_create_left_is_named_where_its_resource_is_no_longer_decl
     assert machine.told() == []
     machine.run().create("c", adopt_existing=True)
     assert named() == []
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_what_a_killed_rename_made_is_named_by_its_own_resource(
+    machine: Machine, api: Api, is_answered: bool
+) -> None:
+    """The program goes back to the old name. A provider may outlive its engine, and get the response."""
+    a = machine.run().create("a")
+    api.turn(*(() if is_answered else LOST_FOR_GOOD))
+    with contextlib.suppress(EnkryptError):
+        machine.run(run="4194305:0").up(a, "x/2")
+    api.turn()
+    machine.told()
+    assert machine.run().diff(a).changes == []
+    assert "an earlier run was interrupted while it made x/2:" in machine.told()[0]
+    renamed = machine.run().up(a, "x/2")
+    assert machine.told() == ["x/2 is registered: this resource had made it"]
+    machine.run().delete(renamed, a)
+    assert (api.registered(), machine.told()) == ({}, [])
 
 
 def test_what_a_killed_create_did_not_make_is_not_named(machine: Machine, api: Api) -> None:

@@ -5,8 +5,10 @@ One rule for the state, diffs, commands, imports and redaction. Imports nothing 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Set
+from contextlib import suppress
 from functools import lru_cache, partial
 from itertools import filterfalse
 from typing import Any, Final, TypeAlias
@@ -238,10 +240,18 @@ def _keys(value: Json, *, is_key: bool = False) -> Iterator[str]:
         for item in value:
             yield from _keys(item, is_key=is_key)
     elif is_key and isinstance(value, str):
-        word = max(value.split(), key=len, default="")  # `Bearer KEY`
-        is_telling = len(word) >= LONG or (len(word) >= SHORTEST and _has_digit(word))
-        if is_telling and not is_masked(word):
-            yield word
+        yield from _keys_in(value)
+
+
+def _keys_in(text: str) -> Iterator[str]:
+    if text.lstrip().startswith("{"):  # the JSON of a service account: its other fields are none
+        with suppress(ValueError, RecursionError):
+            yield from _keys(json.loads(text))
+        return
+    word = max(text.split(), key=len, default="")  # `Bearer KEY`
+    is_telling = len(word) >= LONG or (len(word) >= SHORTEST and _has_digit(word))
+    if is_telling and not is_masked(word):
+        yield word
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,8 @@ from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Properties
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.kinds.plain import TEXT_LIMIT, UNKNOWN
-from enkrypt_provider.kinds.secrets import is_secret_name, is_secret_text, replaced_at, without, without_secret_texts
+from enkrypt_provider.kinds.secret_names import is_secret_name
+from enkrypt_provider.kinds.secrets import is_secret_text, replaced_at, without, without_secret_texts
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)

@@ -10,7 +10,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from .document import Document, FieldOf, fields
 from .markers import ABSENT, InV2, OnlyIn, Option, Public, Quiet, Secret, ServerSet
-from .secrets import Path, is_secret_name, replaced_at, replaced_texts, secret_paths, secret_texts
+from .secret_names import is_secret_name
+from .secrets import Path, replaced_at, replaced_texts, secret_paths, secret_texts
 
 Json: TypeAlias = Any
 Properties: TypeAlias = dict[str, Json]

@@ -5,58 +5,25 @@ One rule for the state, diffs, commands, imports and redaction. Imports nothing 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Set
+from contextlib import suppress
 from functools import lru_cache, partial
 from itertools import filterfalse
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
 from .plain import leaves
+from .secret_names import is_secret_name
 from .spellings import LONG, SHORTEST, by_size, parts, slices
 
 Json: TypeAlias = Any
 Path: TypeAlias = tuple[str | int, ...]
 
-_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_SECRET: Final = frozenset(
-    ("secret", "secrets", "password", "passwords", "passwd", "passcode", "pwd", "passphrase", "authorization",
-     "credential", "credentials", "creds", "cookie", "cookies", "bearer", "apikey", "apikeys", "appkey", "pat", "dsn")
-)  # fmt: skip
-_KEYS: Final = frozenset(
-    ("api", "access", "private", "account", "app", "auth", "client", "consumer", "deploy", "encryption", "hmac",
-     "license", "master", "sas", "session", "shared", "signing", "ssh", "storage", "subscription")
-)  # fmt: skip
-_HARMLESS_KEYS: Final = frozenset(
-    ("", "answer", "cache", "column", "content", "context", "data", "dedup", "dict", "document", "field", "foreign",
-     "group", "hash", "header", "idempotency", "index", "input", "item", "json", "label", "list", "lookup", "map",
-     "memory", "message", "messages", "metadata", "name", "object", "output", "partition", "primary", "prompt",
-     "public", "query", "question", "response", "result", "role", "routing", "row", "score", "sort", "source", "text",
-     "translation", "type", "unique", "url")
-)  # fmt: skip
-"""Whose key, as the last word, opens nothing; any other does: `openai_key`, `x-functions-key`."""
-_AT_THE_END: Final = frozenset(
-    ("headers", "token", "tokens", "auth", "oauth", "jwt", "sas", "sig", "otp", "pass", "assertion")
-)
-"""What is secret as the last word alone: `basic_auth`, not `auth_type`."""
-_AFTER: Final = frozenset(("value", "values", "v", "base", "b", "encoded", "plaintext"))
-"""Words that say nothing behind the others, as numbers do: `token_value`, `token_base64`, `password_2`."""
-_TOGETHER: Final = re.compile(
-    r".*(secret|password|passwd|passphrase|credential|(user|db)pass|(access|api|auth|bearer|client|id|refresh|session)"
-    r"token|(access|account|api|auth|client|encryption|master|private|secret|service|session|shared|signing)key)s?"
-)
-"""Words that a name without capitals runs together: `secretaccesskey`."""
-_PAIRS: Final = frozenset(
-    (("connection", "string"), ("connection", "strings"), ("conn", "str"), ("account", "json"), ("auth", "header"))
-)
 _LABELS: Final = frozenset(("key", "name", "header", "header_name", "headername", "field", "variable", "k"))
 _VALUES: Final = frozenset(("value", "values", "val", "header_value", "headervalue", "content", "v"))
 """Names of the two fields of an object that says in one what the other holds."""
-_OF_MODELS: Final = frozenset(
-    ("bos", "cls", "end", "eos", "mask", "max", "min", "pad", "sep", "start", "stop", "unk")
-)
-"""The tokens of a language model, which are none of an account."""
-
 _SHORTEST_TEXT: Final = len("http://a:b@c")
 _SECRET_TEXT: Final = re.compile(
     r"://[^/\s:@]{0,99}:(?!\d{1,9}/)[^\s@]{1,999}@|://[^/\s:@]{20,999}@|[?&]key=[^&\s]{8}|[?&]code=[^&\s]{20}|"
@@ -84,35 +51,6 @@ _MASKING: Final = re.compile(r"[xX]{3,}|[*•●#]{3,}|\.{3,}|…")
 _MASKED: Final = re.compile(
     r"\W+(masked|redacted|removed|hidden|secret|sensitive|filtered)( value)?\W+|masked|redacted", re.IGNORECASE
 )
-
-
-@lru_cache(maxsize=1024)
-def is_secret_name(name: str) -> bool:
-    """True for the name of a field, or of a header, that holds a secret.
-
-    A map of headers is secret as a whole. `max_tokens`, `eos_token` and `token_limit` are none.
-    """
-    words = [word.lower() for word in _WORD.findall(name)]
-    while words and (words[-1].isdigit() or words[-1] in _AFTER):
-        words.pop()
-    pairs = list(zip(["", *words], words, strict=False))
-    return (
-        any(word in _SECRET or _TOGETHER.fullmatch(word) for word in words)
-        or any(word in ("key", "keys") and before in _KEYS for before, word in pairs)
-        or not _PAIRS.isdisjoint(pairs)
-        or bool(pairs and _ends_as_one(*pairs[-1]))
-    )
-
-
-def _ends_as_one(before: str, word: str) -> bool:
-    """Whether the last word says that something is secret, after the word before it."""
-    if word in ("key", "keys"):
-        return before not in _HARMLESS_KEYS
-    return word in _AT_THE_END and not _counts(before, word)
-
-
-def _counts(before: str, word: str) -> bool:
-    return (word == "tokens" and before != "" and before not in ("access", "auth", "api")) or before in _OF_MODELS
 
 
 def is_secret_text(text: str) -> bool:
@@ -238,10 +176,18 @@ def _keys(value: Json, *, is_key: bool = False) -> Iterator[str]:
         for item in value:
             yield from _keys(item, is_key=is_key)
     elif is_key and isinstance(value, str):
-        word = max(value.split(), key=len, default="")  # `Bearer KEY`
-        is_telling = len(word) >= LONG or (len(word) >= SHORTEST and _has_digit(word))
-        if is_telling and not is_masked(word):
-            yield word
+        yield from _keys_in(value)
+
+
+def _keys_in(text: str) -> Iterator[str]:
+    if text.lstrip().startswith("{"):  # the JSON of a service account: its other fields are none
+        with suppress(ValueError, RecursionError):
+            yield from _keys(json.loads(text))
+        return
+    word = max(text.split(), key=len, default="")  # `Bearer KEY`
+    is_telling = len(word) >= LONG or (len(word) >= SHORTEST and _has_digit(word))
+    if is_telling and not is_masked(word):
+        yield word
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,8 @@ from enkrypt_provider.kinds import codec
 from enkrypt_provider.kinds.kind import Properties
 from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.kinds.plain import TEXT_LIMIT, UNKNOWN
-from enkrypt_provider.kinds.secrets import is_secret_name, is_secret_text, replaced_at, without, without_secret_texts
+from enkrypt_provider.kinds.secret_names import is_secret_name
+from enkrypt_provider.kinds.secrets import is_secret_text, replaced_at, without, without_secret_texts
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)
@@ -93,6 +94,7 @@ def test_a_value_may_say_that_it_is_a_secret(free: Properties, path: tuple[str |
 
 
 KEYS: dict[str, Properties] = {
+    "a service account": {"apikeys": ['{"project_id":"p","private_key":"stand-in-4f7a1b-of-a-model"}']},
     "a key": {"apikeys": ["stand-in-4f7a1b-of-a-model"]},
     "a header": {"custom_headers": [{"key": "Authorization", "value": "Bearer stand-in-4f7a1b-of-a-model"}]},
     "a name": {"metadata": {"relay": {"target_headers": {"X-Api-Key": "stand-in-4f7a1b-of-a-model"}}}},
@@ -121,6 +123,8 @@ def test_a_text_that_repeats_a_key_is_secret(text: str, keys: Properties) -> Non
     [
         ("none", "none of these"), ("together", "https://together.ai"), ("ollama", "ollama"), ("xxxxx", "xxxxx"),
         ("****************", "****************"), ("sk-proj-openai-4f7a1b", "openai, a sk-proj"),
+        ('{"project_id":"my-project-123456","private_key":"a"}', "my-project-123456"), ("{", "{"),
+        ('{"a":' * 1500, "stand-in-1"),
         ("key-of-the-support-copilot-1", "the-support-copilot"),
     ],
 )  # fmt: skip

@@ -300,6 +300,19 @@ def test_another_value_in_a_free_map_is_drift(said: Any, shown: Any) -> None:
     assert differing(declared, found) == ["model_config.metadata.name"]
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("max_tokens", "auto"), ("max_tokens", 0.5), ("gemini", "x"), ("gemini", 5), ("azure_instance", True)],
+)
+def test_a_value_of_another_type_in_a_map_is_drift(name: str, shown: Any) -> None:
+    """Somebody may write anything there: the registration is read all the same, so that an update mends it."""
+    said = {"max_tokens": 5, "gemini": {"project_id": "p"}, "azure_instance": "5"}
+    declared = canonical(document(model_config__metadata=said))
+    found = _live_with(model_config__metadata={**said, name: shown})
+    assert differing(declared, found) == [f"model_config.metadata.{name}"]
+    assert codec.from_state(MODEL, through_engine(found.inputs)) == found.inputs
+
+
 def test_a_secret_that_is_declared_outlives_a_response_without_it() -> None:
     """A server that leaves a secret out has not lost it."""
     bare = {k: v for k, v in ALL["model_config"].items() if f"model_config.{k}" not in MODEL.secrets}

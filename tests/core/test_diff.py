@@ -225,6 +225,8 @@ SPELT: list[tuple[str, Any, Any]] = [
     ("model_config.model_source", "https://together.ai", " https://together.ai/ "),
     ("model_config.tools", [{"name": "a", "description": "b\n"}], [{"name": "a", "description": "b"}]),
     ("model_config.metadata", {"max": 5, "on": True, "share": 0.5}, {"max": "5", "on": "true", "share": "0.5"}),
+    ("model_config.metadata", {"l": [5, {"a": 1, "b": False}]}, {"l": ["5.0", {"a": "1.00", "b": "False"}]}),
+    ("model_config.metadata", {"max": "5", "on": "true", "share": "0.50"}, {"max": 5, "on": True, "share": 0.5}),
     ("model_config.metadata", {"key_id": "a-long-text", "n": 1234}, {"key_id": "a-...ext", "n": "***4"}),
     ("model_config.endpoint", {"scheme": "http", "host": "h"}, {"scheme": "HTTP", "host": "h"}),
     ("model_config.endpoint.base_path", "/é/a%2fb~", "/%C3%A9/a%2Fb%7E/"),
@@ -291,6 +293,9 @@ def test_what_the_server_sets_may_have_another_form(name: str, said: Any, read: 
         *[(["a"], shown) for shown in (1, {"nested": 1}, "other", ["a", "b"])],
         *[("public", shown) for shown in ("secret", "**public**", "xx", "*", "publicly ...", "wait...")],
         ([{"kind": "a", "n": 1}], [{"kind": "b", "n": 1}]),
+        *((1, shown) for shown in (True, "true", "2", "")),
+        *((True, shown) for shown in (1, "1", "yes")),
+        ("1.10", "1.1"),
     ],
 )
 def test_another_value_in_a_free_map_is_drift(said: Any, shown: Any) -> None:

@@ -358,6 +358,7 @@ RULES = {"enabled": True, "rules": [{"text": "a", "severity": "high"}, {"text": 
         ({"system_prompt": {"enabled": True}}, {}, ["detectors.system_prompt"]),
         ({"policy_violation": RULES}, {"policy_violation": put(RULES, ("rules", 1, "severity"), "")}, []),
         ({"policy_violation": RULES}, {"policy_violation": put(RULES, ("rules", 1, "severity"), "low")}, []),
+        ({"policy_violation": RULES}, {"policy_violation": put(RULES, ("rules", 1, "id"), "r-7")}, []),
         (
             {"policy_violation": RULES},
             {"policy_violation": put(RULES, ("rules", 0, "severity"), "low")},

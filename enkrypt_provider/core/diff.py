@@ -5,7 +5,6 @@ Compares canonical documents only; asks nobody, sends nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -138,8 +137,8 @@ def settle(declared: Properties, live: Live, kind: Kind) -> Properties:
 
 
 def _stored(kind: Kind, path: str, value: Any) -> Any:
-    """A value as a server may store it: texts trimmed and composed, a closed set in any case, any value of a free map
-    as text, without what says nothing."""
+    """A value as a server may store it: texts trimmed and composed, a closed set in any case, without what says
+    nothing."""
     field = kind.fields.get(path)
     if isinstance(value, dict):
         said = {name: item for name, item in value.items() if not _is_nothing(item)}
@@ -148,13 +147,24 @@ def _stored(kind: Kind, path: str, value: Any) -> Any:
         items = [_stored(kind, path, item) for item in value]
         return sorted(set(map(repr, items))) if field and field.marker(Unordered) else items
     if not isinstance(value, str):
-        is_whole = isinstance(value, float) and value.is_integer()
-        return json.dumps(int(value) if is_whole else value) if field is None else value
+        return value
     text = normalize("NFC", value.replace("\r\n", "\n").strip())
     compared = field.marker(Compared) if field else None
     text = compared.spelling(text) if compared else text
-    is_closed = bool(field.values or field.marker(OneOf)) if field else text in ("True", "False")
-    return text.casefold() if is_closed else text
+    return text.casefold() if field and (field.values or field.marker(OneOf)) else text
+
+
+def _is_text_of(one: Any, other: Any) -> bool:
+    """Whether one is the other as a text, as servers spell values of a map: `0.50` for 0.5, `True` for true."""
+    text, value = (one, other) if isinstance(one, str) else (other, one)
+    if not isinstance(text, str) or not isinstance(value, int | float):
+        return False
+    if isinstance(value, bool):
+        return text.casefold() == str(value).casefold()
+    try:
+        return float(text) == value
+    except ValueError:
+        return False
 
 
 def _is_nothing(value: Any) -> bool:
@@ -218,7 +228,9 @@ class _Settling:
             return self.document(declared, live, f"{path}.")
         if _is_nothing(declared) and _is_nothing(live):
             return declared
-        if _stored(self.kind, path, declared) == _stored(self.kind, path, live):
+        if equal(_stored(self.kind, path, declared), _stored(self.kind, path, live)):
+            return declared
+        if self._is_free(path) and _is_text_of(declared, live):
             return declared
         if isinstance(declared, list) and isinstance(live, list) and len(declared) == len(live):
             return [self._value(path, *pair) for pair in zip(declared, live, strict=True)]

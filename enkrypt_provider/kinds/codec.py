@@ -94,7 +94,7 @@ def _validated(kind: Kind, document: type[BaseModel], plain: Plain, dialect: Dia
             for path in waiting:
                 _put(plain.value, path, _stand_in(kind.fields[place_of(path)]))
         else:
-            return found.model_dump(by_alias=True, exclude_none=True)
+            return found.model_dump(by_alias=True, exclude_none=True, warnings=False)
 
 
 def _put(document: Json, path: Path, value: Json) -> None:

@@ -190,8 +190,10 @@ def _document_in(annotation: Any) -> type[Document] | None:
 @functools.cache
 def tolerant(document: type[Document]) -> type[BaseModel]:
     """The same document by the types of its fields alone: a response's values, and fields that are new, are taken."""
-    found: dict[str, Any] = {name: _tolerant(info) for name, info in document.model_fields.items()}
     extra: Literal["allow", "ignore"] = "allow" if document.model_config.get("extra") == "allow" else "ignore"
+    found: dict[str, Any] = {name: _tolerant(info) for name, info in document.model_fields.items()}
+    if extra == "allow":
+        found = {name: (Annotated[kind, WrapValidator(_as_it_is)], field) for name, (kind, field) in found.items()}
     config = ConfigDict(extra=extra, protected_namespaces=(), hide_input_in_errors=True, defer_build=True)
     return create_model(f"{document.__name__}Response", __config__=config, **found)
 
@@ -216,6 +218,17 @@ def _or_absent(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
             found = validate(given)
             return int(float(found)) if isinstance(found, int) else found
     return None
+
+
+def _as_it_is(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """In a map any value may stand: one of another type under a name that we know loses no registration either."""
+    try:
+        return validate(value)
+    except ValidationError as error:
+        is_text = type(value) in (int, float) and error.errors()[0]["type"] == "string_type"
+        if is_text or value in ("", [], {}):  # spelt otherwise
+            raise
+        return value
 
 
 def _loosened(annotation: Any) -> Any:

@@ -81,9 +81,9 @@ class RuleMapping(Document):
 class PolicyRule(Document):
     """One rule, as the vendor's policy wizard writes it."""
 
-    id: Line = ""
+    id: Line | None = None
     """Its id."""
-    display_text: Text = ""
+    display_text: Text | None = None
     """What a person reads."""
     text: Annotated[Text, ReadAs(""), Field(examples=["Give no medical advice."])]
     """What is checked."""
@@ -97,7 +97,7 @@ class PolicyRule(Document):
     """The frameworks that ask for it, such as `gdpr`."""
     mappings: Annotated[list[RuleMapping], Unordered(), UNORDERED] = []
     """The clauses that ask for it."""
-    source: Line = ""
+    source: Line | None = None
     """Where it comes from: `document`, `catalog`, `document/catalog` or `user`."""
     suggested: bool = False
     """Whether the wizard suggested it."""

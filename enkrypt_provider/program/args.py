@@ -339,9 +339,9 @@ class PolicyRuleArgs:
     text: pulumi.Input[str]
     """What is checked. Required."""
     id: pulumi.Input[str] | None = None
-    """Its id. Default: empty."""
+    """Its id."""
     display_text: pulumi.Input[str] | None = None
-    """What a person reads. Default: empty."""
+    """What a person reads."""
     risk_category: pulumi.Input[str] | None = None
     """The risk that it is about. One of `security_fraud`, `safety_harm`, `privacy_data_protection`,
     `brand_reputation_trust`, `bias_fairness_ethical`, `legal_ip_liability`, `product_misuse_abuse`,
@@ -355,7 +355,7 @@ class PolicyRuleArgs:
     mappings: pulumi.Input[Sequence[pulumi.Input[pulumi.InputType[RuleMappingArgs]]]] | None = None
     """The clauses that ask for it. Default: none."""
     source: pulumi.Input[str] | None = None
-    """Where it comes from: `document`, `catalog`, `document/catalog` or `user`. Default: empty."""
+    """Where it comes from: `document`, `catalog`, `document/catalog` or `user`."""
     suggested: pulumi.Input[bool] | None = None
     """Whether the wizard suggested it. Default: false."""
 

@@ -214,15 +214,15 @@ class RuleMapping(dict):
 class PolicyRule(dict):
     """One rule, as the vendor's policy wizard writes it."""
 
-    id: str
-    display_text: str
+    id: str | None
+    display_text: str | None
     text: str
     risk_category: str | None
     applicability: str | None
     severity: str | None
     frameworks: Sequence[str]
     mappings: Sequence[RuleMapping]
-    source: str
+    source: str | None
     suggested: bool
 
 

@@ -225,6 +225,8 @@ SPELT: list[tuple[str, Any, Any]] = [
     ("model_config.model_source", "https://together.ai", " https://together.ai/ "),
     ("model_config.tools", [{"name": "a", "description": "b\n"}], [{"name": "a", "description": "b"}]),
     ("model_config.metadata", {"max": 5, "on": True, "share": 0.5}, {"max": "5", "on": "true", "share": "0.5"}),
+    ("model_config.metadata", {"l": [5, {"a": 1, "b": False}]}, {"l": ["5.0", {"a": "1.00", "b": "False"}]}),
+    ("model_config.metadata", {"max": "5", "on": "true", "share": "0.50"}, {"max": 5, "on": True, "share": 0.5}),
     ("model_config.metadata", {"key_id": "a-long-text", "n": 1234}, {"key_id": "a-...ext", "n": "***4"}),
     ("model_config.endpoint", {"scheme": "http", "host": "h"}, {"scheme": "HTTP", "host": "h"}),
     ("model_config.endpoint.base_path", "/é/a%2fb~", "/%C3%A9/a%2Fb%7E/"),
@@ -291,6 +293,9 @@ def test_what_the_server_sets_may_have_another_form(name: str, said: Any, read: 
         *[(["a"], shown) for shown in (1, {"nested": 1}, "other", ["a", "b"])],
         *[("public", shown) for shown in ("secret", "**public**", "xx", "*", "publicly ...", "wait...")],
         ([{"kind": "a", "n": 1}], [{"kind": "b", "n": 1}]),
+        *((1, shown) for shown in (True, "true", "2", "")),
+        *((True, shown) for shown in (1, "1", "yes")),
+        ("1.10", "1.1"),
     ],
 )
 def test_another_value_in_a_free_map_is_drift(said: Any, shown: Any) -> None:
@@ -298,6 +303,19 @@ def test_another_value_in_a_free_map_is_drift(said: Any, shown: Any) -> None:
     declared = canonical(document(model_config__metadata={"name": said}))
     found = _live_with(model_config__metadata={"name": shown})
     assert differing(declared, found) == ["model_config.metadata.name"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("max_tokens", "auto"), ("max_tokens", 0.5), ("gemini", "x"), ("gemini", 5), ("azure_instance", True)],
+)
+def test_a_value_of_another_type_in_a_map_is_drift(name: str, shown: Any) -> None:
+    """Somebody may write anything there: the registration is read all the same, so that an update mends it."""
+    said = {"max_tokens": 5, "gemini": {"project_id": "p"}, "azure_instance": "5"}
+    declared = canonical(document(model_config__metadata=said))
+    found = _live_with(model_config__metadata={**said, name: shown})
+    assert differing(declared, found) == [f"model_config.metadata.{name}"]
+    assert codec.from_state(MODEL, through_engine(found.inputs)) == found.inputs
 
 
 def test_a_secret_that_is_declared_outlives_a_response_without_it() -> None:
@@ -340,6 +358,7 @@ RULES = {"enabled": True, "rules": [{"text": "a", "severity": "high"}, {"text": 
         ({"system_prompt": {"enabled": True}}, {}, ["detectors.system_prompt"]),
         ({"policy_violation": RULES}, {"policy_violation": put(RULES, ("rules", 1, "severity"), "")}, []),
         ({"policy_violation": RULES}, {"policy_violation": put(RULES, ("rules", 1, "severity"), "low")}, []),
+        ({"policy_violation": RULES}, {"policy_violation": put(RULES, ("rules", 1, "id"), "r-7")}, []),
         (
             {"policy_violation": RULES},
             {"policy_violation": put(RULES, ("rules", 0, "severity"), "low")},

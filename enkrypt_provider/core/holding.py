@@ -55,7 +55,7 @@ class Holding:
 
     def is_very_same(self, other: Holding) -> bool:
         """Whether number and time both say so: two accounts may both have a number 1."""
-        return self.number == other.number and self.made == other.made > -math.inf
+        return self.number == other.number and abs(self.made - other.made) < 1.0
 
 
 def seconds(time: object) -> float:

@@ -5,6 +5,7 @@ A run may have several provider processes, one for each account that a program n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -172,7 +173,8 @@ class RunOwnership:
     # ---- the claims, of this process and of the others of the run
 
     def _claim(self, claim: str, account: str, registration: Holding, text: str) -> None:
-        told = str(registration.identity), registration.number, registration.created_at
+        created_at = registration.created_at if math.isfinite(registration.made) else ""  # an API may put a key there
+        told = str(registration.identity), registration.number, created_at
         process = self.database.process
         self.database.execute("INSERT INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)", process, account, claim, *told, text)
 

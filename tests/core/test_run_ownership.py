@@ -70,6 +70,13 @@ def test_what_is_held_without_a_number_is_told_by_name_and_time(file: Path) -> N
     assert not run.is_held(Holding(X, 7, AT_ONE))
 
 
+def test_a_time_that_is_none_is_not_kept(file: Path) -> None:
+    """An API may repeat a key there."""
+    process(file).hold("urn", Holding(X, 7, "stand-in-key"))
+    assert process(file).is_held(SEVEN)
+    assert b"stand-in-key" not in b"".join(path.read_bytes() for path in file.parent.iterdir())
+
+
 def test_what_is_released_may_be_taken_over_once(file: Path) -> None:
     run = process(file)
     assert not run.is_released(SEVEN)

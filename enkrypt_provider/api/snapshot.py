@@ -54,13 +54,13 @@ class Snapshot:
         """
         found = self._current(FRESH, ours_too=True).items.get(identity)
         if found is None:
-            return self._read(identity)
+            return self.read(identity)
         try:
             return codec.read(self._kind, found)
         except UnexpectedResponse as error:
             raise UnexpectedResponse(f"{identity}: {error}") from None
 
-    def _read(self, identity: Identifier) -> Live | None:
+    def read(self, identity: Identifier) -> Live | None:
         """Read one registration by itself: again, after a while, where it is not there and a new list shows it."""
         live = self._client.find(self._kind, identity)
         if live is None and identity in self.identities():

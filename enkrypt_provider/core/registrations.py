@@ -79,7 +79,9 @@ class Registrations:
 
         Not where a deletion of it began: it may be another process of the run that knows better.
         """
-        listed = None if self.journal.began_deletion(held.key) else self.snapshot.listed(held.identity)
+        if self.journal.began_deletion(held.key):
+            return self.snapshot.read(held.identity)
+        listed = self.snapshot.listed(held.identity)
         return listed if held.is_of(listed) else self.client.find(self.kind, held.identity)
 
     def _gone(self, held: Holding) -> ModelNotFound:

@@ -96,6 +96,8 @@ class Plain:
     problems: list[Problem] = field(default_factory=list)
     dates: list[Path] = field(default_factory=list)
     nodes: int = 0
+    is_cut: bool = False
+    """Whether a part of the document is not in `value`, since it holds too much."""
 
     @classmethod
     def of(cls, document: Json, *, strict: bool = True) -> Plain:
@@ -166,6 +168,7 @@ class Plain:
         return whole(value)
 
     def _too_many(self, path: Path) -> None:
+        self.is_cut = True
         rule = f"must hold at most {NODES:,} values"
         if not any(problem.rule == rule for problem in self.problems):
             self._wrong(path[:2], rule)
@@ -173,11 +176,6 @@ class Plain:
     def _wrong(self, path: Path, rule: str) -> None:
         if len(self.problems) < 100 and not (self.problems and self.problems[-1].path == dotted(path)):
             self.problems.append(Problem(dotted(path), rule))
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether a part of the document is not in `value`, since it holds too much."""
-        return self.nodes > NODES
 
     # ---- what was taken out
 

@@ -935,6 +935,15 @@ def test_a_404_to_a_delete_is_not_believed_where_the_api_shows_the_model_still(m
         machine.run().delete(a)
 
 
+def test_a_deletion_that_is_sent_again_believes_no_404_alone(machine: Machine, api: Api) -> None:
+    """The one before it failed; now the API says for a moment that nothing is there, and lists it."""
+    a = machine.run().create("a")
+    api.turn(Fault(call="delete_model", reset="before"))
+    error_of(machine.run().delete, a)
+    api.turn(Fault(call="get_model", status=404, first=1), Fault(call="delete_model", status=404, first=1))
+    assert "but the API shows it still" in line_of(machine.run().delete, a)
+
+
 def test_what_somebody_deleted_since_the_list_is_gone(machine: Machine, api: Api) -> None:
     a, b = machine.run().create("a"), machine.run().create("b", "y/1")
     run = machine.run()

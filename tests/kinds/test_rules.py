@@ -169,6 +169,12 @@ BROKEN: dict[str, dict[str, list[Any]]] = {
 }  # fmt: skip
 
 
+def test_what_holds_a_few_values_too_many_is_refused_for_something() -> None:
+    """The limit is for lists and objects: what follows in the last one is still looked at."""
+    _, problems = codec.parse(MODEL, {"unknown": dict.fromkeys(map(str, range(10_001)), 1)})
+    assert problems
+
+
 @pytest.mark.parametrize(("rule", "fields"), BROKEN.items(), ids=[rule[:40] for rule in BROKEN])
 def test_each_broken_rule_is_one_exact_line(rule: str, fields: dict[str, list[Any]]) -> None:
     for path, values in fields.items():

@@ -13,7 +13,7 @@ from typing_extensions import Self
 from .frontends.package_schema import DYNAMIC, camel, resource
 from .program.account import Account
 from .program.args import EnkryptDeploymentArgs, EnkryptGuardrailsPolicyArgs, EnkryptModelArgs
-from .program.arguments import getter, given_arguments, warn_of_company
+from .program.arguments import getter, given_arguments, warn_of_deleted_with
 from .program.declarations import (
     Declaration,
     EnkryptDeploymentDeclaration,
@@ -81,7 +81,7 @@ class Registered(pulumi.CustomResource, Declaration):
     def _declare(
         self, name: str, args: object, opts: pulumi.ResourceOptions | None, arguments: dict[str, Any]
     ) -> None:
-        warn_of_company(name, opts, Declaration)
+        warn_of_deleted_with(name, opts, Declaration)
         given = given_arguments(name, self._ARGS, args, arguments)
         # A stack of the dynamic provider is taken over without a call of the API.
         ours = pulumi.ResourceOptions(aliases=[self._ALIAS])

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Set
 from itertools import groupby
 from typing import Final
 
-from ..kinds.spellings import SHORTEST, by_size, parts, slices, spellings
+from ..kinds.spellings import SHORTEST, by_size, has_digit, parts, slices, spellings
 from ..settings import Key
 
 LONGEST: Final = 2**16
 """Characters of a text that are looked through; nobody reads more of a message."""
 
-LONG: Final = 16
-"""Characters of an account's key that is searched for in whole bodies."""
+SHORTEST_KEY: Final = 16
+"""Characters of the shortest account's key that is searched for in whole bodies."""
 
 _KEY: Final = re.compile(r"""[^\s"'`{}<>|\\&;,]+""")
 _NO_KEY: Final = re.compile(r"://|\A[A-Za-z_]+[=/][A-Za-z_]+\Z")
@@ -56,16 +56,16 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
             wanted.update(parts(secret, SHORTEST))
             continue
         wanted.update(parts(secret))
-        for word in filter(_has_digit, _WORD.findall(secret)):
+        for word in filter(has_digit, _WORD.findall(secret)):
             wanted.update(parts(word))
             # Of a host name the single parts are words.
-            wanted.update(part for key in filter(_has_digit, word.split(".")) for part in parts(key, SHORTEST))
+            wanted.update(part for key in filter(has_digit, word.split(".")) for part in parts(key, SHORTEST))
     return _without(text[:LONGEST], wanted)
 
 
 def spelt(key: str) -> frozenset[bytes]:
     """Return what `without_key` looks for; nothing of a key that may be a word, as an emulator takes it."""
-    return frozenset(text.encode().lower() for _, text in spellings(key)) if len(key) >= LONG else frozenset()
+    return frozenset(text.encode().lower() for _, text in spellings(key)) if len(key) >= SHORTEST_KEY else frozenset()
 
 
 def without_key(body: bytes, forms: Set[bytes]) -> bytes:
@@ -79,10 +79,6 @@ def without_key(body: bytes, forms: Set[bytes]) -> bytes:
 def _is_key(secret: str) -> bool:
     """Whether a secret is one key, not several words such as `grant_type=client_credentials`, `application/json`."""
     return bool(_KEY.fullmatch(secret)) and not _NO_KEY.search(secret)
-
-
-def _has_digit(word: str) -> bool:
-    return any(map(str.isdigit, word))
 
 
 def _without(text: str, wanted: set[str]) -> str:

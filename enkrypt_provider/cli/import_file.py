@@ -45,8 +45,9 @@ def entry(
 def _dynamic(kind: Kind, inputs: Properties, told: Properties) -> Json:
     def held(properties: Properties) -> Json:
         hidden = hidden_at(properties, kind.secret_paths(properties), secret)
-        return {**hidden, PROVIDER_KEY: pickled_provider(kind)}
+        return {**hidden, PROVIDER_KEY: pickled}
 
+    pickled = pickled_provider(kind)
     return {"inputs": held(inputs), "outputs": held({**inputs, **told})}
 
 

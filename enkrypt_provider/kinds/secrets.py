@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from .plain import leaves
 from .secret_names import is_secret_name
-from .spellings import LONG, SHORTEST, by_size, parts, slices
+from .spellings import LONG, SHORTEST, by_size, has_digit, parts, slices
 
 Json: TypeAlias = Any
 Path: TypeAlias = tuple[str | int, ...]
@@ -42,15 +42,10 @@ _NAMED: Final = re.compile(
 )
 """A name and its value within a text: a query string, a header, JSON, a connection string."""
 _REST: Final = re.compile(r"\A[^\s\"'&;,\\]+")
-_MASK: Final = re.compile(
-    r"[xX]{4}|[*•●]{2}|\.{3}|…|\A[xX*•●#]*\Z|"
-    r"\A\W*(masked|redacted|removed|hidden|secret|sensitive|filtered)( value)?\W*\Z",
-    re.IGNORECASE,
-)
+_MASK_WORD: Final = r"(masked|redacted|removed|hidden|secret|sensitive|filtered)( value)?"
+_MASK: Final = re.compile(rf"[xX]{{4}}|[*•●]{{2}}|\.{{3}}|…|\A[xX*•●#]*\Z|\A\W*{_MASK_WORD}\W*\Z", re.IGNORECASE)
 _MASKING: Final = re.compile(r"[xX]{3,}|[*•●#]{3,}|\.{3,}|…")
-_MASKED: Final = re.compile(
-    r"\W+(masked|redacted|removed|hidden|secret|sensitive|filtered)( value)?\W+|masked|redacted", re.IGNORECASE
-)
+_MASKED: Final = re.compile(rf"\W+{_MASK_WORD}\W+|masked|redacted", re.IGNORECASE)
 
 
 def is_secret_text(text: str) -> bool:
@@ -69,7 +64,7 @@ def is_secret_text(text: str) -> bool:
 def _names_one(found: re.Match[str]) -> bool:
     name, sign, value = found.groups()
     # What stands behind a colon may be a word of a sentence.
-    return is_secret_name(name) and (sign == "=" or len(value) >= 20 or any(map(str.isdigit, value)))
+    return is_secret_name(name) and (sign == "=" or len(value) >= 20 or has_digit(value))
 
 
 def without_secret_texts(text: str) -> str:
@@ -185,21 +180,16 @@ def _keys_in(text: str) -> Iterator[str]:
             yield from _keys(json.loads(text))
         return
     word = max(text.split(), key=len, default="")  # `Bearer KEY`
-    is_telling = len(word) >= LONG or (len(word) >= SHORTEST and _has_digit(word))
+    is_telling = len(word) >= LONG or (len(word) >= SHORTEST and has_digit(word))
     if is_telling and not is_masked(word):
         yield word
 
 
 @lru_cache(maxsize=64)
 def _wanted(keys: frozenset[str]) -> Mapping[int, Set[str]]:
-    # What has no digit may be words.
     return by_size(
-        part for key in keys for part in (*filter(_has_digit, parts(key, LONG)), *filterfalse(_has_digit, parts(key)))
+        part for key in keys for part in (*filter(has_digit, parts(key, LONG)), *filterfalse(has_digit, parts(key)))
     )
-
-
-def _has_digit(text: str) -> bool:
-    return any(map(str.isdigit, text))
 
 
 def replaced_at(value: Json, paths: Collection[Path], put: Callable[[Json], Json]) -> Json:

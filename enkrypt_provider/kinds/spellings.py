@@ -41,6 +41,11 @@ def slices(text: str, wanted: Mapping[int, Set[str]]) -> Iterator[slice]:
         )
 
 
+def has_digit(text: str) -> bool:
+    """Whether a text may be a key: one without a digit may be words."""
+    return any(map(str.isdigit, text))
+
+
 def folded(text: str) -> str:
     """`text` in small letters, as many as it has characters."""
     small = text.lower()

@@ -97,7 +97,7 @@ def given_arguments(resource: str, cls: type, args: object, keywords: dict[str, 
     return {name: value for name, value in given.items() if value is not None}
 
 
-def warn_of_company(resource: str, opts: pulumi.ResourceOptions | None, ours: type) -> None:
+def warn_of_deleted_with(resource: str, opts: pulumi.ResourceOptions | None, ours: type) -> None:
     """Warn where a resource is to go with one of `ours` or a component: the API deletes each by itself alone."""
     if opts and isinstance(opts.deleted_with, (ours, pulumi.ComponentResource)):
         pulumi.log.warn(

@@ -21,7 +21,7 @@ from ..frontends.package_schema import snake
 from ..frontends.property_values import OWNER
 from ..kinds.secrets import is_hidden, is_secret_text
 from .args import SECRETS
-from .arguments import WrongArguments, getter, given_arguments, walked, warn_of_company
+from .arguments import WrongArguments, getter, given_arguments, walked, warn_of_deleted_with
 from .declarations import Declaration
 
 NO_EFFECT: Final = {
@@ -61,7 +61,7 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
                 f"import --name {wanted}`"
             )
         _warn_of_idle(name, self._KIND, opts)
-        warn_of_company(name, opts, Declaration)
+        warn_of_deleted_with(name, opts, Declaration)
         opts = _without_star(opts, self._ARGS)
         _warn_of_open_key(get_root_resource())
         given = given_arguments(name, self._ARGS, args, arguments)

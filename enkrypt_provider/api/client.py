@@ -23,7 +23,7 @@ from ..kinds.secrets import without_secret_texts
 from ..settings import Settings
 from . import responses
 from .pace import Pace, new_pace, shared_pace
-from .redaction import Hidden, hidden_of, redacted, spelt, without_key
+from .redaction import Hidden, hidden_of, spelt, without_key
 from .request import LIST_LIMIT, Request, Response
 from .retry import Failed, Failure, RetryPolicy, retry
 
@@ -63,6 +63,7 @@ class EnkryptClient:
         self._pace = pace or own or shared_pace(settings)
         account = str(settings.database or settings.account), settings.api_key
         self._hidden = Hidden() if retry else hidden_of(account)
+        self.hide([settings.api_key.reveal()])
         self._key_forms = spelt(settings.api_key.reveal())
         self._given_transport = transport
         self._connecting = threading.Lock()
@@ -79,7 +80,7 @@ class EnkryptClient:
 
     def without_keys(self, text: str) -> str:
         """Return a text of the API's without the account's key, what is to be hidden, and what looks like a key."""
-        return without_secret_texts(redacted(text, [self.settings.api_key.reveal(), *self._hidden.texts()]))
+        return without_secret_texts(self._hidden.redacted(text))
 
     def close(self) -> None:
         """Close the connections."""

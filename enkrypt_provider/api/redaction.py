@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Iterable, Set
 from itertools import groupby
-from typing import Final
+from typing import Final, TypeAlias
 
 from ..kinds.spellings import SHORTEST, by_size, has_digit, parts, slices, spellings
 from ..settings import Key
@@ -22,20 +22,28 @@ _KEY: Final = re.compile(r"""[^\s"'`{}<>|\\&;,]+""")
 _NO_KEY: Final = re.compile(r"://|\A[A-Za-z_]+[=/][A-Za-z_]+\Z")
 _WORD: Final = re.compile(r"[\w.~+=-]{8,}")
 
+Wanted: TypeAlias = dict[int, set[str]]
+"""Parts of secrets, in small letters, by their length."""
+
 
 class Hidden:
     """What the clients of one account show in no message."""
 
     def __init__(self) -> None:
         self.unread: list[Iterable[str]] = []  # to look for keys in each document at once would double a diff's time
-        self._texts: set[str] = set()
+        self._read: set[str] = set()
+        self._wanted: Wanted = {}
         self._reading = threading.Lock()
 
-    def texts(self) -> list[str]:
+    def redacted(self, text: str) -> str:
+        """Return `text` as `redacted` would without all that is hidden; what was read once is not read again."""
         with self._reading:
             while self.unread:
-                self._texts.update(self.unread.pop())
-            return [*self._texts]
+                new = {*self.unread.pop()} - self._read
+                self._read |= new
+                for size, parts_of_it in _wanted(new).items():
+                    self._wanted.setdefault(size, set()).update(parts_of_it)
+            return _without(text, self._wanted)
 
 
 @functools.lru_cache(maxsize=64)
@@ -50,17 +58,7 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
     Of a key, each part of eight characters or more is hidden too; of a longer text, such as a command, each word that
     may be a key, and its parts. What is beyond `LONGEST` is cut off.
     """
-    wanted: set[str] = set()
-    for secret in secrets:
-        if _is_key(secret):
-            wanted.update(parts(secret, SHORTEST))
-            continue
-        wanted.update(parts(secret))
-        for word in filter(has_digit, _WORD.findall(secret)):
-            wanted.update(parts(word))
-            # Of a host name the single parts are words.
-            wanted.update(part for key in filter(has_digit, word.split(".")) for part in parts(key, SHORTEST))
-    return _without(text[:LONGEST], wanted)
+    return _without(text, _wanted(secrets))
 
 
 def spelt(key: str) -> frozenset[bytes]:
@@ -81,9 +79,24 @@ def _is_key(secret: str) -> bool:
     return bool(_KEY.fullmatch(secret)) and not _NO_KEY.search(secret)
 
 
-def _without(text: str, wanted: set[str]) -> str:
+def _wanted(secrets: Iterable[str]) -> Wanted:
+    wanted: set[str] = set()
+    for secret in secrets:
+        if _is_key(secret):
+            wanted.update(parts(secret, SHORTEST))
+            continue
+        wanted.update(parts(secret))
+        for word in filter(has_digit, _WORD.findall(secret)):
+            wanted.update(parts(word))
+            # Of a host name the single parts are words.
+            wanted.update(part for key in filter(has_digit, word.split(".")) for part in parts(key, SHORTEST))
+    return by_size(wanted)
+
+
+def _without(text: str, wanted: Wanted) -> str:
+    text = text[:LONGEST]
     hidden = bytearray(len(text))
-    for place in slices(text, by_size(wanted)):
+    for place in slices(text, wanted):
         hidden[place] = b"\1" * (place.stop - place.start)
     runs = groupby(zip(text, hidden, strict=True), key=lambda pair: pair[1])
     return "".join("***" if is_hidden else "".join(char for char, _ in run) for is_hidden, run in runs)

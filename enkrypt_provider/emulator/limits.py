@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from .mistakes import first_mistake
 
-SECONDS = {"s": 1, "min": 60, "h": 3600}
+SECONDS = {"s": 1, "m": 60, "h": 3600}
 RUNTIME = "/rt/"  # paths that begin so share a bucket of their own; all others share one
 
 
@@ -39,10 +39,10 @@ def _rates(text: str) -> list[Rate]:
 
 
 def _rate(text: str) -> Rate:
-    match = re.fullmatch(r"([1-9]\d{0,8})/(s|min|h)", text)
+    match = re.fullmatch(r"([1-9]\d{0,8}) */ *(s|sec|second|m|min|minute|h|hour)", text, re.IGNORECASE)
     if not match:
         raise ValueError("is given as 3/s,100/min; the units are s, min and h")
-    return Rate(text, int(match[1]), SECONDS[match[2]])
+    return Rate(text, int(match[1]), SECONDS[match[2][0].lower()])
 
 
 def _valid(text: str) -> str:

@@ -88,13 +88,26 @@ def given_arguments(resource: str, cls: type, args: object, keywords: dict[str, 
     """Return the arguments of a resource, as an object of `cls`, a dict or keywords. Raise `WrongArguments`."""
     if args is not None and keywords:
         raise WrongArguments(f"{resource}: give either args or keywords, not both")
-    if isinstance(args, cls):
-        return {name: value for name, value in vars(args).items() if value is not None}
-    if not isinstance(args, Mapping | None):
-        raise WrongArguments(f"{resource}: args must be {cls.__name__}(…) or a dict, not {type(args).__name__}")
-    given = args or keywords
-    check_names(resource, given, cls)
+    if not isinstance(args, cls):
+        if not isinstance(args, Mapping | None):
+            raise WrongArguments(f"{resource}: args must be {cls.__name__}(…) or a dict, not {type(args).__name__}")
+        args = args or keywords
+        check_names(resource, args, cls)
+    given = args if isinstance(args, Mapping) else vars(args)
+    for name, value in given.items():
+        if _holds_itself(value):
+            raise WrongArguments(f"{resource}: {name}: must not hold itself")
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _holds_itself(value: Any, holders: frozenset[int] = frozenset()) -> bool:
+    holders |= {id(value)}
+    if names_of(type(value)):
+        value = vars(value)
+    if not isinstance(value, Mapping | list | tuple):
+        return False
+    items = value.values() if isinstance(value, Mapping) else value
+    return any(id(item) in holders or _holds_itself(item, holders) for item in items)
 
 
 def warn_of_deleted_with(resource: str, opts: pulumi.ResourceOptions | None, ours: type) -> None:

@@ -6,7 +6,7 @@ import base64
 import html
 import json
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import quote
 
 import pytest
@@ -14,11 +14,12 @@ from documents import canonical, document
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from enkrypt_provider.api import redaction
 from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.api.redaction import LONGEST, redacted
 from enkrypt_provider.errors import EnkryptError
 from enkrypt_provider.kinds.model import MODEL as KIND
-from enkrypt_provider.kinds.spellings import spellings
+from enkrypt_provider.kinds.spellings import parts, spellings
 from enkrypt_provider.settings import Key, Settings
 
 from .server import KEY, MODEL, Server, says
@@ -171,6 +172,22 @@ def test_the_clients_of_one_account_hide_the_same() -> None:
     said = f"the model's key {MODEL_KEY} is wrong"
     assert same.without_keys(said) == "the model's key *** is wrong"
     assert other.without_keys(said) == said
+
+
+def test_a_key_is_taken_apart_once_however_many_messages_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand models that fail would cost minutes."""
+    taken = list[str]()
+
+    def noted(secret: str, *size: int) -> Iterator[str]:
+        taken.append(secret)
+        return parts(secret, *size)
+
+    monkeypatch.setattr(redaction, "parts", noted)
+    client = EnkryptClient(Settings(Key("of-another-account"), "http://127.0.0.1"))
+    for _ in range(3):
+        client.hide([MODEL_KEY, HEADER])
+        assert client.without_keys(f"the key {MODEL_KEY} is wrong") == "the key *** is wrong"
+    assert taken.count(MODEL_KEY) == 1
 
 
 @pytest.mark.parametrize("echo", ECHOES[:-1])

@@ -110,6 +110,14 @@ def test_wrong_limits_are_refused_with_their_field(embedded: Connect, value: Any
     assert lists(client, 2) == [200, 429]
 
 
+@pytest.mark.parametrize("rate", ["1/m", "1/minute", "1 / MIN", "1/hour,9/second"])
+def test_a_unit_may_be_written_as_in_enkrypt_rate_limit(rate: str) -> None:
+    limiter = Limiter(limits_in({"rate": rate}), time := Seconds())
+    assert limiter.refuse("k", "/models/list-models") is None
+    time.now += 59
+    assert limiter.refuse("k", "/models/list-models")
+
+
 def test_threads_are_counted_exactly(connect: Connect) -> None:
     client = connect(limits=Limits(rate="20/h"))
     with ThreadPoolExecutor(8) as pool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import PurePosixPath
@@ -172,6 +172,17 @@ def _untyped(cls: Any) -> Any:
     return cls
 
 
+def _endless() -> Iterator[Any]:
+    """What no text can say."""
+    members: list[Any] = []
+    members.append((members,))
+    metadata: dict[str, Any] = {"a": {}}
+    metadata["a"]["b"] = metadata
+    for endless in (members, metadata):
+        config = {**minimal()["model_config"], "metadata": {"a": endless}}
+        yield from (config, ModelConfigArgs(**config))
+
+
 @pytest.mark.parametrize(
     ("call", "line"),
     [
@@ -249,6 +260,14 @@ def _untyped(cls: Any) -> Any:
                 (2**53 + 1, INEXACT),
                 ({1: 2}, "must have strings as the names of its fields"),
             )
+        ),
+        *(
+            (
+                lambda model=model, config=config: model("m", **{**minimal(), "model_config": config}),
+                "m: model_config: must not hold itself",
+            )
+            for model in (EnkryptModel, native.EnkryptModel)
+            for config in _endless()
         ),
         (
             lambda: _untyped(EnkryptModel)("m", **minimal(), opts={"protect": True}),

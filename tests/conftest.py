@@ -17,6 +17,11 @@ settings.register_profile("tests", max_examples=60, deadline=None, suppress_heal
 settings.load_profile("tests")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests that use the engine first: short tests then keep every core busy until the end."""
+    items.sort(key=lambda item: "engine" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _nobodys_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:

@@ -14,7 +14,7 @@ from os import defpath, environ, pathsep
 from pathlib import Path
 
 import pytest
-from e2e.interpreters import as_users_have_it
+from e2e.interpreters import user_environment
 
 REPOSITORY = Path(__file__).parent.parent
 PATH = environ["PATH"]
@@ -49,7 +49,7 @@ def engine(engine_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     state = tmp_path / "state"
     state.mkdir()
     for name, value in {
-        "PATH": pathsep.join([str(as_users_have_it()), str(engine_folder), *defpath.split(pathsep)]),
+        "PATH": pathsep.join([str(user_environment()), str(engine_folder), *defpath.split(pathsep)]),
         "PYTHONPATH": str(REPOSITORY),
         "PULUMI_HOME": str(tmp_path / "home"),
         "PULUMI_BACKEND_URL": state.as_uri(),
@@ -109,6 +109,6 @@ def speaking(engine: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
         if len(tools) < len(TOOLS[language]):
             pytest.fail(f"programs in {language} need {' and '.join(TOOLS[language])} on PATH", pytrace=False)
         monkeypatch.setenv("PATH", pathsep.join([get.stdout.strip(), environ["PATH"], *tools]))
-        subprocess.run([as_users_have_it() / "python", "-m", "enkrypt_provider", "plugin", "install"], check=True)
+        subprocess.run([user_environment() / "python", "-m", "enkrypt_provider", "plugin", "install"], check=True)
 
     return speak

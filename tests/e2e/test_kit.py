@@ -1,4 +1,4 @@
-"""The kit for users' tests says what the engine does: one program, run by both, is the same stack."""
+"""The test kit behaves like the engine: both give the same stack for one program."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ ENVELOPE = "4dabf18193072939515e22adb298388d"
 
 
 def in_state(stack: Stack) -> dict[str, Json]:
-    """What the engine keeps of each resource of a program, the stack itself and providers aside."""
+    """The engine's state of each resource, except the stack itself and providers."""
     return {
         it["urn"]: {
             "id": it.get("id", ""),
@@ -68,7 +68,7 @@ def in_state(stack: Stack) -> dict[str, Json]:
 
 
 def in_kit(made: Result) -> dict[str, Json]:
-    """The same of the kit's."""
+    """The same from the kit."""
     return {
         it.urn: {
             "id": it.id,
@@ -83,7 +83,7 @@ def in_kit(made: Result) -> dict[str, Json]:
 
 
 def _comparable(value: Any) -> Any:
-    """Without what differs by nature: what a server sets, what is ours alone, and how a secret is kept."""
+    """Removes expected differences: server-set fields, internal fields, the representation of secrets."""
     if isinstance(value, Secret) or (isinstance(value, dict) and ENVELOPE in value):
         return "[secret]"
     if isinstance(value, dict):
@@ -94,8 +94,8 @@ def _comparable(value: Any) -> Any:
     return "host-N.example.com" if isinstance(value, str) and value.startswith("host-") else value
 
 
-def test_the_kit_makes_of_a_program_what_the_engine_makes(story: Story) -> None:
-    """A wrong argument is the same line, an up the same state and the same registrations, a change the same steps."""
+def test_the_kit_and_the_engine_give_the_same_result(story: Story) -> None:
+    """Same error line for a wrong argument, same state and registrations after up, same steps for a change."""
     api, key = story.api(), story.secrets.make("the models' key")
     real = story.project(PROGRAM, api)
     real.config_set({"story:port": "99999", "story:protected": "true"}, secrets={"story:key": key})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from e2e.harness import Story, told
+from e2e.harness import Story, new_story
 
 from .running import going, wait_for
 from .scenes import model
@@ -18,7 +18,7 @@ def test_of_two_stacks_one_gets_the_name(story: Story, tmp_path: Path, engine: P
     home = {"XDG_STATE_HOME": str(tmp_path / "one machine")} if where == "one machine" else {}
     api = story.api()
     (tmp_path / "other").mkdir()
-    with told(tmp_path / "other", engine) as another:
+    with new_story(tmp_path / "other", engine) as another:
         stacks = [Troubled(story, api, "dynamic", home), Troubled(another, api, "native", home)]
         for troubled in stacks:
             troubled.declare({"a": model("x")})

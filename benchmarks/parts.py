@@ -111,8 +111,8 @@ def set_up(system: str, path: str) -> Sample:
 
 
 def _set_up_clone(folder: Path, path: str) -> float:
-    ours = ("PYTHONPATH", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")
+    skipped = ("PYTHONPATH", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")
     engine = os.pathsep.join(path.split(os.pathsep)[1:])
-    env = {name: value for name, value in environment(folder, engine).items() if name not in ours}
+    env = {name: value for name, value in environment(folder, engine).items() if name not in skipped}
     cloned = run(["git", "clone", "--quiet", str(ROOT), str(folder / "clone")], folder, env)
     return cloned.seconds + run("make up", folder / "clone", env).seconds

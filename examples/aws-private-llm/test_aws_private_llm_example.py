@@ -41,9 +41,9 @@ def private_llm(*, stack: str = "dev", **config: Any) -> MockStack:
     )
 
 
-def the(made: Result, type_: str) -> Resource:
+def the(result: Result, type_: str) -> Resource:
     """Returns the only resource of a type."""
-    (found,) = [it for it in made.resources.values() if it.type == type_]
+    (found,) = [it for it in result.resources.values() if it.type == type_]
     return found
 
 
@@ -77,11 +77,11 @@ def test_the_registration_depends_on_everything_it_needs() -> None:
 def test_the_key_appears_only_in_secrets() -> None:
     """No input, output or message shows it in plain text; the task gets its location."""
     stack = private_llm()
-    for made in (stack.preview(), stack.up()):
-        assert_no_secret(KEY, made)
-        assert the(made, "aws:secretsmanager/secretVersion:SecretVersion").inputs["secretString"] == Secret(KEY)
-        assert the(made, MODEL).inputs["model_config"]["apikeys"] == Secret([KEY])
-    (container,) = json.loads(the(made, TASK).inputs["containerDefinitions"])
+    for result in (stack.preview(), stack.up()):
+        assert_no_secret(KEY, result)
+        assert the(result, "aws:secretsmanager/secretVersion:SecretVersion").inputs["secretString"] == Secret(KEY)
+        assert the(result, MODEL).inputs["model_config"]["apikeys"] == Secret([KEY])
+    (container,) = json.loads(the(result, TASK).inputs["containerDefinitions"])
     assert container["secrets"] == [{"name": "LLAMA_API_KEY", "valueFrom": ARN}]
 
 

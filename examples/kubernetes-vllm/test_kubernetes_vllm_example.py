@@ -30,14 +30,14 @@ def vllm(ingress: dict[str, str] | None = None, **config: Any) -> MockStack:
     )
 
 
-def the(made: Result, type_: str) -> Resource:
+def the(result: Result, type_: str) -> Resource:
     """Returns the only resource of a type."""
-    (found,) = [it for it in made.resources.values() if it.type == type_]
+    (found,) = [it for it in result.resources.values() if it.type == type_]
     return found
 
 
-def container(made: Result) -> Any:
-    (found,) = the(made, DEPLOYMENT).inputs["spec"]["template"]["spec"]["containers"]
+def container(result: Result) -> Any:
+    (found,) = the(result, DEPLOYMENT).inputs["spec"]["template"]["spec"]["containers"]
     return found
 
 
@@ -72,20 +72,20 @@ def test_the_registration_depends_on_everything_it_needs() -> None:
 def test_the_key_appears_only_in_secrets() -> None:
     """No input, output or message shows it in plain text; the container gets the name of its Secret."""
     stack = vllm()
-    for made in (stack.preview(), stack.up()):
-        assert_no_secret(KEY, made)
-        assert the(made, SECRET).inputs["stringData"] == Secret({"key": KEY})
-        assert the(made, MODEL).inputs["model_config"]["apikeys"] == Secret([KEY])
+    for result in (stack.preview(), stack.up()):
+        assert_no_secret(KEY, result)
+        assert the(result, SECRET).inputs["stringData"] == Secret({"key": KEY})
+        assert the(result, MODEL).inputs["model_config"]["apikeys"] == Secret([KEY])
     reference = {"secretKeyRef": {"name": "vllm-key-1a2b3c", "key": "key"}}
-    assert container(made)["env"] == [{"name": "VLLM_API_KEY", "valueFrom": reference}]
+    assert container(result)["env"] == [{"name": "VLLM_API_KEY", "valueFrom": reference}]
 
 
 def test_it_is_served_over_https_from_end_to_end() -> None:
     """vLLM itself has the certificate, so the connection is https up to the container."""
-    made = vllm().up()
-    assert "--ssl-certfile=/tls/tls.crt" in container(made)["args"]
-    assert container(made)["readinessProbe"]["httpGet"]["scheme"] == "HTTPS"
-    (port,) = the(made, SERVICE).inputs["spec"]["ports"]
+    result = vllm().up()
+    assert "--ssl-certfile=/tls/tls.crt" in container(result)["args"]
+    assert container(result)["readinessProbe"]["httpGet"]["scheme"] == "HTTPS"
+    (port,) = the(result, SERVICE).inputs["spec"]["ports"]
     assert (port["port"], port["targetPort"]) == (443, 8000)
 
 

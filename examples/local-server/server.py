@@ -59,8 +59,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _completion(name: str, request: Any) -> Any:
-    said = {"role": "assistant", "content": request["messages"][-1]["content"]}
-    choice = {"index": 0, "message": said, "finish_reason": "stop"}
+    message = {"role": "assistant", "content": request["messages"][-1]["content"]}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
     return {"object": "chat.completion", "model": name, "choices": [choice]}
 
 

@@ -56,9 +56,9 @@ class World:
 @pytest.fixture
 def world(project: Callable[[Path], Any]) -> Any:
     """A stack; whatever happens, no server outlives the test."""
-    made = World(project(HERE))
-    yield made
-    made.project.run("destroy", "--yes", "--skip-preview")
+    created = World(project(HERE))
+    yield created
+    created.project.run("destroy", "--yes", "--skip-preview")
 
 
 def gone(client: httpx.Client) -> bool:

@@ -21,24 +21,24 @@ CERTIFIED = 'certifications must hold "SOC 2 Type II" (policy certified, mandato
 def test_both_models_are_registered_with_one_warning() -> None:
     """In dev, only the advisory rule is broken."""
     stack = MockStack(HERE)
-    made = stack.up()
-    assert made.messages == [f"warning: {COSTS}"]
+    result = stack.up()
+    assert result.messages == [f"warning: {COSTS}"]
     assert set(stack.registry.models()) == {"support-chat/v1", "summaries/v1"}
 
 
 @pytest.mark.parametrize(
-    ("name", "config", "said"),
+    ("name", "config", "lines"),
     [
         ("dev", {"summariesScheme": "http"}, [HTTP]),
         ("prod", {}, [f"summaries: {CERTIFIED}", f"support-chat: {CERTIFIED}"]),
     ],
 )
-def test_a_model_that_breaks_a_rule_is_not_registered(name: str, config: dict[str, Any], said: list[str]) -> None:
+def test_a_model_that_breaks_a_rule_is_not_registered(name: str, config: dict[str, Any], lines: list[str]) -> None:
     """Plain http is refused in every stack, a missing certification in prod."""
     stack = MockStack(HERE, stack=name, config=config)
     with pytest.raises(PolicyViolation, match="it is not registered") as broken:
         stack.preview()
-    assert set(broken.value.violations) <= set(said)
+    assert set(broken.value.violations) <= set(lines)
     assert stack.registry.models() == {}
 
 

@@ -17,16 +17,16 @@ from pathlib import Path
 import pulumi
 from enkrypt_provider import EnkryptModel, EnkryptProvider, get_model_output
 
-said = json.loads(Path("program.json").read_text())
+spec = json.loads(Path("program.json").read_text())
 accounts = {
     name: EnkryptProvider(name, api_key=os.environ[f"KEY_{name}"], endpoint=endpoint)
-    for name, endpoint in said["accounts"].items()
+    for name, endpoint in spec["accounts"].items()
 }
-for name, (account, arguments) in said["models"].items():
+for name, (account, arguments) in spec["models"].items():
     arguments["model_config"]["apikeys"] = [os.environ["MODEL_KEY"]]
     there = pulumi.ResourceOptions(provider=accounts[account])
     mine = EnkryptModel(name, **arguments, opts=there)
-    if said["looks"]:
+    if spec["looks"]:
         found = get_model_output(mine.model_saved_name, opts=pulumi.InvokeOptions(provider=accounts[account]))
         seen = EnkryptModel.get(f"seen-{name}", mine.id, opts=there)
         pulumi.export(name, found.apply(lambda model: [model.model_id, model.model_config.endpoint.host]))

@@ -67,7 +67,7 @@ def in_state(stack: Stack) -> dict[str, Json]:
     }
 
 
-def in_kit(made: Result) -> dict[str, Json]:
+def in_kit(result: Result) -> dict[str, Json]:
     """The same from the kit."""
     return {
         it.urn: {
@@ -78,7 +78,7 @@ def in_kit(made: Result) -> dict[str, Json]:
             "parent": it.parent,
             "protect": it.protect,
         }
-        for it in made.resources.values()
+        for it in result.resources.values()
     }
 
 
@@ -110,12 +110,12 @@ def test_the_kit_and_the_engine_give_the_same_result(story: Story) -> None:
     real.config_set({"story:port": "443"})
     kit.config["port"] = "443"
     real.up()
-    made = kit.up()
-    assert len(made.resources) == 5
-    assert in_kit(made) == in_state(real)
+    result = kit.up()
+    assert len(result.resources) == 5
+    assert in_kit(result) == in_state(real)
     outputs = real.export()["story-dev"]["outputs"]
-    assert _comparable(made.outputs) == {name: _comparable(value) for name, value in outputs.items()}
-    assert made.changes == dict.fromkeys(made.resources, "create")
+    assert _comparable(result.outputs) == {name: _comparable(value) for name, value in outputs.items()}
+    assert result.changes == dict.fromkeys(result.resources, "create")
     assert {name: _comparable(clear(it)) for name, it in kit.registry.models().items()} == {
         name: _comparable(it) for name, it in api.models().items()
     }

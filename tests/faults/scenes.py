@@ -88,7 +88,7 @@ class Scene:
     """Further faults, needed to reach the call at all."""
     ends_in: str = ""
     """Part of the error in which the scene ends if no call fails."""
-    makes_anew: bool = False
+    creates: bool = False
     """Whether the failing call is the one that registers something new."""
     refused_elsewhere: str = ""
     """Part of the error in which it may end on a machine without a journal."""
@@ -131,7 +131,7 @@ def _theirs(corner: Corner, of: Sample) -> Mapping[str, Properties]:
 
 def create(corner: Corner, of: Sample) -> Scene:
     """A new registration is created."""
-    return _up(corner, of.call("add"), {"a": of.arguments("x", _key(corner))}, makes_anew=True)
+    return _up(corner, of.call("add"), {"a": of.arguments("x", _key(corner))}, creates=True)
 
 
 def look_up(corner: Corner, of: Sample) -> Scene:
@@ -168,7 +168,7 @@ def update(corner: Corner, of: Sample) -> Scene:
 def rename(corner: Corner, of: Sample) -> Scene:
     """A new name is registered, then the old one is deleted; a deployment's old name is deleted first."""
     before = _registered(corner, of)
-    return _up(corner, of.call("add"), {"a": {**copy.deepcopy(before), **of.renamed}}, makes_anew=True)
+    return _up(corner, of.call("add"), {"a": {**copy.deepcopy(before), **of.renamed}}, creates=True)
 
 
 def leave_behind(corner: Corner, of: Sample) -> Scene:

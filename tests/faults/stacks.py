@@ -27,14 +27,14 @@ from pathlib import Path
 import pulumi
 from MODULE import EnkryptModel, EnkryptProvider
 
-said = json.loads(Path("program.json").read_text())
-account = EnkryptProvider("account", api_key=os.environ["API_KEY"], **said["account"]) if "account" in said else None
-made = {}
-for name, arguments in said["models"].items():
+spec = json.loads(Path("program.json").read_text())
+account = EnkryptProvider("account", api_key=os.environ["API_KEY"], **spec["account"]) if "account" in spec else None
+models = {}
+for name, arguments in spec["models"].items():
     arguments["model_config"]["apikeys"] = [os.environ["MODEL_KEY"]]
-    after = [made[other] for other in said.get("after", {}).get(name, [])]
-    options = pulumi.ResourceOptions(depends_on=after, provider=account, **said.get("options", {}).get(name, {}))
-    made[name] = EnkryptModel(name, **arguments, opts=options)
+    after = [models[other] for other in spec.get("after", {}).get(name, [])]
+    options = pulumi.ResourceOptions(depends_on=after, provider=account, **spec.get("options", {}).get(name, {}))
+    models[name] = EnkryptModel(name, **arguments, opts=options)
 """
 """Registers the models in `program.json`, with its dependencies, options and explicit provider, if any."""
 

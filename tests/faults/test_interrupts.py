@@ -32,16 +32,16 @@ engine = Engine(machine, state=out_of_json(state.read_text()) if state.exists() 
 program = {f"m{n}": model(f"m{n}", config__system_prompt="x" * 4000) for n in range(120)}
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-said = ""
+message = ""
 try:
     engine.up(program)
 except EnkryptError as error:
-    said = f"{type(error).__name__}: {error}"
+    message = f"{type(error).__name__}: {error}"
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 state.write_text(in_json(engine.state))
 engine.refresh()
-print(json.dumps([said, len(engine.state), machine.shown]))
+print(json.dumps([message, len(engine.state), machine.shown]))
 """
 """One `up` of 120 models with the embedded emulator, under a limit on file size."""
 

@@ -57,7 +57,7 @@ def _move(scene: Scene, sample: Sample) -> None:
     scene.corner.move()
     scene.untouched, scene.numbers = {}, {}
     if scene.call == sample.call("modify"):
-        scene.call, scene.makes_anew = sample.call("add"), True
+        scene.call, scene.creates = sample.call("add"), True
 
 
 PLAIN: Final = Setting("one account")
@@ -133,7 +133,7 @@ def _cell(world: World, case: Case, way: Way, often: str) -> Iterator[str]:
     yield from _still_there(scene)
     if scene.ends_in:
         yield from _refused_again(scene)
-    elif error is not None and scene.makes_anew and way.is_after and way.kind is Kind.BELIEVED:
+    elif error is not None and scene.creates and way.is_after and way.kind is Kind.BELIEVED:
         yield from _adopted(scene)
     else:
         yield from _recovered(scene)

@@ -274,7 +274,7 @@ class Lives(RuleBasedStateMachine):
         self, trouble: Trouble, forced: Collection[str] = (), *, refresh: bool = False, goes_on: bool = False
     ) -> None:
         self.past.append(dict(self.model.program))
-        wanted = set(self.model.identities()) - self._deleted_first() - self._made_anew()
+        wanted = set(self.model.identities()) - self._deleted_first() - self._replaced_by_others()
         if goes_on:  # deletes happen even if the resource that should take over failed
             wanted &= self._held_by_its_declarer()
         go = partial(self.engine.up, self.model.whole(), replace=forced, refresh=refresh, goes_on=goes_on)
@@ -287,7 +287,7 @@ class Lives(RuleBasedStateMachine):
             return self.corner.held()
         return {label(it.kind, it.id, it.provider) for it in self.engine.state} & self.corner.registered().keys()
 
-    def _made_anew(self) -> set[str]:
+    def _replaced_by_others(self) -> set[str]:
         """Registrations that others replaced since the last refresh: the state does not represent them."""
         found, declared = self.corner.registered(), self.model.identities()
         held = [(label(it.kind, it.id, it.provider), it) for it in self.engine.held().values()]

@@ -102,7 +102,7 @@ class World:
         self._stored = self._stored_in("world.db")
         self._oracle = self._stored_in("oracle.db")
         self._dial = Dial(self._stored[0], 0)
-        self._said: dict[str, Properties] = {}
+        self._answers: dict[str, Properties] = {}
         self._seen: dict[str, dict[str, Properties]] = {}
         """The registrations of each account, cached until the next request."""
         self._numbers = itertools.count()
@@ -168,10 +168,10 @@ class World:
     def answer_to(self, arguments: Properties) -> Properties:
         """The response of an empty API to a create of `arguments`."""
         text = json.dumps(arguments, sort_keys=True)
-        if text not in self._said:
+        if text not in self._answers:
             account = f"account{next(self._numbers)}"
-            self._said[text] = self._write(account, "add", arguments, self._oracle)["data"]
-        return self._said[text]
+            self._answers[text] = self._write(account, "add", arguments, self._oracle)["data"]
+        return self._answers[text]
 
     def parsed(self, arguments: Properties) -> Properties:
         given = {name: value for name, value in arguments.items() if name != PROVIDER}
@@ -326,9 +326,9 @@ def _between_server_and_program(world: World, found: Mapping[str, Properties], p
     yield from (f"{id_} is registered and not declared" for id_ in found.keys() - wanted.keys())
     yield from (f"{id_} is declared and not registered" for id_ in wanted.keys() - found.keys())
     for id_ in found.keys() & wanted.keys():
-        said, computed = world.answer_to(wanted[id_]), kind_of(wanted[id_]).computed
+        answer, computed = world.answer_to(wanted[id_]), kind_of(wanted[id_]).computed
         server_set = {*computed, "created_by", "updated_by"}
-        differ = sorted(name for name in said if name not in server_set and said[name] != found[id_].get(name))
+        differ = sorted(name for name in answer if name not in server_set and answer[name] != found[id_].get(name))
         yield from (f"{id_}: {name} is not as declared" for name in differ)
 
 

@@ -27,8 +27,8 @@ from enkrypt_provider.native import EnkryptModel
 
 for name, model in json.loads(Path("models.json").read_text()).items():
     model["model_config"].setdefault("apikeys", [os.environ["MODEL_KEY"]])
-    made = EnkryptModel(name, **model)
-    pulumi.export(name, made.model_config.endpoint.host)
+    registered = EnkryptModel(name, **model)
+    pulumi.export(name, registered.model_config.endpoint.host)
 """
 """Registers the models in `models.json`, by name, and exports their hosts."""
 

@@ -1,7 +1,7 @@
-"""The API that every system is measured with: the emulator, in a process of its own.
+"""The API that every system is measured with: the emulator, in a separate process.
 
-A path such as `/models/get-model/NAME` becomes the call with its headers: the generic REST provider cannot name a
-model in a header. That costs next to nothing.
+A path such as `/models/get-model/NAME` is translated into the call with its headers, since the generic REST provider
+cannot put the model's name into a header. The cost is negligible.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ class Api:
         self._process.wait()
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return the requests since the last time."""
+        """Return the requests since the last call."""
         found: list[dict[str, Any]] = self._client.get("/_emulator/requests").raise_for_status().json()
         self._client.delete("/_emulator/requests").raise_for_status()
         return found
 
     def limit(self) -> None:
-        """Set the vendor's rate limits. A lock-out ends and all counts begin anew, as after a minute's wait."""
+        """Set the vendor's rate limits. This ends a lock-out and resets all counts, as if a minute had passed."""
         self.requests()
         self._client.post("/_emulator/limits", json=LIKE_VENDOR.model_dump()).raise_for_status()
 
     def registered(self) -> int:
         """Return how many models are registered."""
-        response = self._client.get("/models/list-models", headers={"apikey": "of nobody who is measured"})
+        response = self._client.get("/models/list-models", headers={"apikey": "not-measured"})
         return len(response.raise_for_status().json()["models"])
 
     def violations(self) -> int:
@@ -61,7 +61,7 @@ class Api:
 
 
 def least_seconds(calls: int, limits: Limits = LIKE_VENDOR) -> float:
-    """Return the seconds from the first to the last of so many calls, if each leaves as soon as the limits allow."""
+    """Return the seconds from the first to the last call, if each is sent as soon as the limits allow."""
     times: list[float] = []
     for number in range(calls):
         free = [times[-rate.count] + rate.seconds for rate in limits.rates[False] if number >= rate.count]

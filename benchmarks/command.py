@@ -1,4 +1,4 @@
-"""One command, timed."""
+"""Runs and times one command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Ran:
-    """A command that ended: its seconds, the seconds of CPU of all its processes, and whether it succeeded."""
+    """A finished command: its seconds, the CPU seconds of all its processes, and whether it succeeded."""
 
     seconds: float
     cpu: float
@@ -21,13 +21,13 @@ class Ran:
 
 
 def heed_interrupts() -> None:
-    """Let what is run be interrupted. A shell's background job ignores that, and so would all that it starts: the
+    """Make child processes react to SIGINT. A shell's background job ignores it, and so would its children: the
     engine interrupts its language host at the end, and would wait 5 s for it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def run(command: str | Sequence[str], folder: Path, env: Mapping[str, str], *, check: bool = True) -> Ran:
-    """Run a command. Stop with the end of its log if it fails, unless `check` is false."""
+    """Run a command. If it fails, exit with the end of its log, unless `check` is false."""
     words = command.split() if isinstance(command, str) else command
     with (folder / "log").open("ab") as log:
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The model that every system registers: the API's document, whole, with a name of its own."""
+"""The model that every system registers: a complete API document with a unique name."""
 
 from __future__ import annotations
 

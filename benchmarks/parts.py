@@ -1,4 +1,4 @@
-"""The parts of the benchmark: each yields samples of commands that took turns."""
+"""The parts of the benchmark. Each yields samples; the systems take turns, one command each."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from systems import NAMES, NO_CHANGE, REFRESH, TERRAFORMS, UP, Stack, environmen
 SET_UP, LIMITS, LIFE, BARE, MANY = "set-up", "limits", "life", "beside nothing", "many"
 TRIES = 5
 LOCK_OUT = 60.0
-"""Seconds that a person waits after a violation. They are counted, and not waited for: see `Api.limit`."""
+"""Seconds that a user has to wait after a violation. They are added, not waited: see `Api.limit`."""
 FIRST_MODELS = 6
-"""What the repository's own stack registers."""
+"""The number of models in the repository's own stack."""
 
 
 @dataclass
 class Sample:
-    """One operation of one system, with all tries that it took."""
+    """One operation of one system, including all its tries."""
 
     part: str
     system: str
     models: int
     latency: int
-    """Milliseconds of each response."""
+    """Latency of each response, in milliseconds."""
     operation: str
     seconds: float
     cpu: float = 0.0
     calls: int = 0
     state: int = 0
-    """Bytes for each model."""
+    """Bytes per model."""
     tries: int = 1
     is_finished: bool = True
     violations: int = 0
     registered: int = 0
     pace: float = 0.0
-    """From the first call to the last, × the least time that the vendor's limits allow for so many."""
+    """Time from the first call to the last, divided by the minimum that the vendor's limits allow."""
 
 
 def shown(sample: Sample) -> Sample:
@@ -54,7 +54,7 @@ def shown(sample: Sample) -> Sample:
 def lives(
     part: str, systems: Sequence[str], models: int, latency: int, operations: Sequence[str], path: str
 ) -> Iterator[Sample]:
-    """A new stack of each system, side by side: they take turns at each operation, one command at a time."""
+    """Creates a stack of each system; they take turns at each operation, one command at a time."""
     with ExitStack() as held:
         stacks = [held.enter_context(stack(system, models, path, latency)) for system in systems]
         for operation in operations:
@@ -63,24 +63,24 @@ def lives(
                 ran = each.run(operation)
                 calls, state = len(each.api.requests()), each.bytes_per_model()
                 yield shown(Sample(part, each.system, models, latency, operation, ran.seconds, ran.cpu, calls, state))
-            stacks.reverse()  # who comes first has no advantage
+            stacks.reverse()  # so that going first is no advantage
 
 
 def at_the_limits(system: str, models: int, path: str) -> Iterator[Sample]:
-    """`up` of a new stack, and what follows once all models are registered."""
+    """`up` of a new stack, then further operations once all models are registered."""
     with stack(system, models, path, limited=True) as new:
         up = tried(new, UP)
         yield shown(up)
         if up.is_finished:
             yield from (shown(tried(new, operation)) for operation in (NO_CHANGE, REFRESH))
-    if not up.is_finished:  # the same models by an `up` without limits
+    if not up.is_finished:  # register the models without limits
         with stack(system, models, path) as whole:
             whole.run(UP)
             yield from (shown(tried(whole, operation)) for operation in (NO_CHANGE, REFRESH))
 
 
 def tried(of: Stack, operation: str) -> Sample:
-    """Run an operation until it succeeds, as a patient person would: after each lock-out once more."""
+    """Run an operation until it succeeds, as a patient user would: once more after each lock-out."""
     sample = Sample(LIMITS, of.system, of.models, 0, operation, 0.0, tries=0, is_finished=False)
     violations = 1
     while violations and not sample.is_finished and sample.tries < TRIES:
@@ -99,7 +99,7 @@ def tried(of: Stack, operation: str) -> Sample:
 
 
 def set_up(system: str, path: str) -> Sample:
-    """From nothing to registered models, with an engine there, and Terraform's provider in its mirror."""
+    """From nothing to registered models, with the engine installed and Terraform's provider in its mirror."""
     if system in TERRAFORMS:
         with stack(system, FIRST_MODELS, path) as new:
             shutil.rmtree(new.folder / ".terraform")
@@ -111,8 +111,8 @@ def set_up(system: str, path: str) -> Sample:
 
 
 def _set_up_clone(folder: Path, path: str) -> float:
-    ours = ("PYTHONPATH", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")
+    skipped = ("PYTHONPATH", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")
     engine = os.pathsep.join(path.split(os.pathsep)[1:])
-    env = {name: value for name, value in environment(folder, engine).items() if name not in ours}
+    env = {name: value for name, value in environment(folder, engine).items() if name not in skipped}
     cloned = run(["git", "clone", "--quiet", str(ROOT), str(folder / "clone")], folder, env)
     return cloned.seconds + run("make up", folder / "clone", env).seconds

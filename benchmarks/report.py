@@ -1,4 +1,4 @@
-"""Turns samples into the table and the plot; by itself, those of the last `make bench` again."""
+"""Turns samples into the table and the plot. Run directly, it redraws those of the last `make bench`."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ RATIOS = {
     "dynamic ÷ the tutorial's": ("dynamic", "tutorial"),
 }
 Runs = Mapping[str, list[Sample]]
-"""By system, the samples of one operation of one size, in the order in which they were taken."""
+"""By system, the samples of one operation with one number of models, in chronological order."""
 
 
 def grouped(samples: Sequence[Sample], part: str) -> Iterator[tuple[int, str, Runs]]:
-    """Yield models, operation and the runs of a part."""
+    """Yield (number of models, operation, runs) for a part."""
     here = [sample for sample in samples if sample.part == part]
     for models in sorted({sample.models for sample in here}):
         for operation in OPERATIONS:
@@ -43,7 +43,7 @@ def median(runs: Sequence[Sample]) -> str:
 
 
 def ratio(runs: Runs, one: str, other: str) -> str:
-    """The median of the ratios of commands that ran one after the other, with the least and the greatest."""
+    """The median ratio of commands that ran one after the other, with minimum and maximum."""
     ratios = [a.seconds / b.seconds for a, b in zip(runs[one], runs[other], strict=False)]
     spread = f" ({min(ratios):.2f} to {max(ratios):.2f})" if len(ratios) > 1 else ""
     return f"{statistics.median(ratios):.2f}{spread}" if ratios else "–"
@@ -104,7 +104,7 @@ def bare_table(samples: Sequence[Sample]) -> str:
 
 
 SECTIONS = (
-    (SET_UP, "Set-up, with an engine there and the packages in pip's cache", set_up_table),
+    (SET_UP, "Set-up, with the engine installed and the packages in pip's cache", set_up_table),
     (LIMITS, "At the vendor's limits: 3 calls a second, 100 a minute, a lock-out of 60 s", limits_table),
     (LIFE, "Seconds, each response after 100 ms", seconds_table),
     (LIFE, "Ratios of the same", ratios_table),
@@ -112,15 +112,15 @@ SECTIONS = (
     (BARE, "Whole commands, responses at once", bare_table),
     (MANY, "Seconds of many models, responses at once", many_table),
 )
-NOTE = """Measured by this repository's `make bench` on one machine ({}), the API an emulator on it. n is how often;
-a ratio is the median of pairs of commands that ran one after the other, with the least and the greatest.
-A command that fails is tried again after each lock-out, up to five times, unless it fails without one: then it finds
-models registered that its state does not know.
-Pace: from the first call to the last, × the least time that the limits allow for so many calls."""
+NOTE = """Measured by this repository's `make bench` on one machine ({}), with the API emulated on it. n is the number
+of runs; a ratio is the median over pairs of commands that ran one after the other, with minimum and maximum.
+A command that fails is retried after each lock-out, up to five times, unless it fails without one: then it finds
+registered models that are missing from its state.
+Pace: the time from the first call to the last, divided by the minimum that the limits allow for as many calls."""
 
 
 def plot(samples: Sequence[Sample], target: Path) -> None:
-    """Draw seconds against the number of models, one line a system."""
+    """Plot seconds against the number of models, with one line per system."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -151,7 +151,7 @@ def write(results: Path) -> None:
     kept = json.loads((results / "samples.json").read_text())
     samples = [Sample(**each) for each in kept["samples"]]
     parts = {sample.part for sample in samples}
-    sections = [f"## {title}\n\n{made(samples)}" for part, title, made in SECTIONS if part in parts]
+    sections = [f"## {title}\n\n{render(samples)}" for part, title, render in SECTIONS if part in parts]
     (results / "table.md").write_text("\n\n".join(["# Seconds", NOTE.format(kept["about"]), *sections]) + "\n")
     if LIFE in parts:
         plot(samples, results / "plot.png")

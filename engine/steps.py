@@ -1,4 +1,4 @@
-"""Runs commands in sight of a person, and tries one way after another. Standard library only."""
+"""Runs commands with visible progress, and falls back from one method to the next. Standard library only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Generic, TextIO, TypeVar
 
 GRACE = 1.0  # seconds; a step that takes less is not shown
-PULSE = 10.0  # seconds between two lines about one step
+PULSE = 10.0  # seconds between two progress lines of one step
 TICK = 0.2
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CREDENTIALS = re.compile(r"//[^/@\s]+@")
@@ -27,9 +27,9 @@ T = TypeVar("T")
 
 
 class Failed(Exception):
-    """Something could not be done. Its text is the reason, without secrets, fit to be shown as it is.
+    """A step failed. The text is the reason, redacted and ready to show.
 
-    `expected` is for the ordinary case, which is shown only if all else fails too.
+    `expected` marks an ordinary failure, which is shown only if every other way fails too.
     """
 
     def __init__(self, reason: str, *, expected: bool = False) -> None:
@@ -38,7 +38,7 @@ class Failed(Exception):
 
 
 class Interrupted(BaseException):
-    """A signal asked us to stop. `code` is the exit code which says so."""
+    """A signal asked the process to stop. `code` is the exit code for it."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
@@ -46,7 +46,7 @@ class Interrupted(BaseException):
 
 
 class Steps:
-    """Shows on `stream` what is under way: a line every `PULSE` seconds."""
+    """Reports progress on `stream`: one line every `PULSE` seconds."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
@@ -56,9 +56,9 @@ class Steps:
         self._signum = 0
 
     def stop_on_signals(self) -> None:
-        """Makes a signal that asks us to stop raise `Interrupted`, at the next `begin` or `tick`.
+        """Makes SIGINT, SIGTERM and SIGHUP raise `Interrupted` at the next `begin` or `tick`.
 
-        Not at once: an exception between the start of a child and our note of it would leave the child behind.
+        Not at once: an exception between starting a child and recording it would leave the child running.
         """
 
         def note(signum: int, _frame: FrameType | None) -> None:
@@ -73,14 +73,14 @@ class Steps:
         print(f"engine: {text}", file=self._stream, flush=True)
 
     def begin(self, step: str) -> None:
-        """Starts the clock of a step that may take a while."""
+        """Starts timing a step that may take a while."""
         self._step = step
         self._began = self._clock()
         self._due = self._began + GRACE
         self.tick()
 
     def tick(self, detail: str = "") -> None:
-        """Shows the step, its time so far and `detail`, if that is due; call it often."""
+        """Prints the step, its elapsed time and `detail` if a line is due. Call it often."""
         if self._signum:
             raise Interrupted(self._signum)
         now = self._clock()
@@ -100,7 +100,7 @@ class Steps:
         cwd: Path | None = None,
         watch: Callable[[str], str] = lambda _errors: "",
     ) -> str:
-        """Runs `command` to its end and returns its stdout; neither it nor what it starts outlives this call.
+        """Runs `command` to completion and returns its stdout; no process that it starts outlives this call.
 
         `watch` turns its stderr so far into the detail to show. Raises `Failed` if the command cannot be started,
         fails, or takes more than `limit` seconds.
@@ -108,14 +108,14 @@ class Steps:
         self.begin(step)
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
             try:
-                child = subprocess.Popen(  # noqa: S603 - a list of words, by no shell
+                child = subprocess.Popen(  # noqa: S603 - an argument list, no shell
                     command,
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=errors,
                     env=env,
                     cwd=cwd,
-                    start_new_session=True,  # a group of its own, to be killed as one
+                    start_new_session=True,  # its own process group, to be killed as one
                 )
             except OSError as error:
                 raise Failed(f"{step}: {command[0]} does not start: {error.strerror}") from error
@@ -134,31 +134,31 @@ class Steps:
                 child.wait(TICK)
                 return
             if self._clock() > deadline:
-                raise Failed(f"{self._step}: given up, it took too long")
+                raise Failed(f"{self._step}: timed out")
             self.tick(detail())
 
 
 def text_of(file: int) -> str:
-    """Returns what is in `file`, without moving the position at which a child writes."""
+    """Returns the content of the descriptor `file` without moving the position at which a child writes."""
     return os.pread(file, os.fstat(file).st_size, 0).decode(errors="replace")
 
 
 def kill(child: subprocess.Popen[bytes]) -> None:
-    """Ends `child` and its whole group."""
+    """Kills `child` and its process group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
 
 
 def reason(output: str) -> str:
-    """Returns the last lines that say something: `go build -v` prints a package's name, one word, on each line."""
+    """Returns the last four lines, preferably of several words: `go build -v` prints one package name a line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     return "\n".join(([line for line in lines if " " in line] or lines)[-4:])
 
 
 @dataclass(frozen=True)
 class Way(Generic[T]):
-    """One way to get something: `get` returns it or raises `Failed`; `remedy` is what a person can do then."""
+    """One way to get something: `get` returns it or raises `Failed`; `remedy` is what to do in that case."""
 
     name: str
     get: Callable[..., T]
@@ -166,7 +166,7 @@ class Way(Generic[T]):
 
 
 def first(what: str, ways: Sequence[Way[T]], steps: Steps, *given: object) -> T:
-    """Returns what the first way that works returns, or raises `Failed` with the reasons of all."""
+    """Returns the result of the first way that works, or raises `Failed` with the reason of each."""
     reasons: list[str] = []
     for number, way in enumerate(ways, 1):
         try:
@@ -175,4 +175,4 @@ def first(what: str, ways: Sequence[Way[T]], steps: Steps, *given: object) -> T:
             reasons.append(f"{number}. " + textwrap.indent(f"{way.name}: {why}\n→ {way.remedy}", "   ").lstrip())
             if number < len(ways) and not getattr(why, "expected", False):
                 steps.say(f"{way.name}: {why}")
-    raise Failed(f"{what} could not be had. Tried, in this order:\n" + "\n".join(reasons))
+    raise Failed(f"{what} could not be obtained. Tried, in this order:\n" + "\n".join(reasons))

@@ -1,6 +1,6 @@
-"""What every example's test may rely on: no key and no state of the person who runs it, and the engine.
+"""Fixtures for the tests of the examples: the engine, and isolation from the keys and state of whoever runs them.
 
-The programs are tested as a user would: with `enkrypt_provider.testing`, and, by the fixture `engine`, for real.
+Programs are tested as a user would: with `enkrypt_provider.testing`, or with the real engine (fixture `engine`).
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from os import defpath, environ, pathsep
 from pathlib import Path
 
 import pytest
-from e2e.interpreters import as_users_have_it
+from e2e.interpreters import user_environment
 
 REPOSITORY = Path(__file__).parent.parent
 PATH = environ["PATH"]
 TOOLS = {"yaml": (), "nodejs": ("node", "npm"), "go": ("go",)}
-"""What the programs of a language need beside its host."""
+"""The commands that programs of a language need besides the language host."""
 
 
 @pytest.fixture(scope="session")
 def engine_folder() -> Path:
-    """The folder with the engine, which is got once. There is no skipping: without it nothing is proven."""
+    """The folder with the engine, obtained once. Without an engine the tests fail rather than skip."""
     get = subprocess.run(
         [sys.executable, str(REPOSITORY / "engine" / "get.py")], stdout=subprocess.PIPE, text=True, check=False
     )
@@ -34,7 +34,7 @@ def engine_folder() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _nobodys_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _isolated_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
     for name in ("ENKRYPTAI_API_KEY", "ENKRYPT_API_KEY", "ENKRYPTAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -42,14 +42,14 @@ def _nobodys_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.fixture
 def engine(engine_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The real engine on PATH, with a home and a backend of this test's own: for `pulumi` and the Automation API.
+    """Puts the real engine on PATH, with a separate home and backend for this test.
 
-    It gives the folder of the state.
+    Returns the folder of the state.
     """
     state = tmp_path / "state"
     state.mkdir()
     for name, value in {
-        "PATH": pathsep.join([str(as_users_have_it()), str(engine_folder), *defpath.split(pathsep)]),
+        "PATH": pathsep.join([str(user_environment()), str(engine_folder), *defpath.split(pathsep)]),
         "PYTHONPATH": str(REPOSITORY),
         "PULUMI_HOME": str(tmp_path / "home"),
         "PULUMI_BACKEND_URL": state.as_uri(),
@@ -64,23 +64,23 @@ def engine(engine_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @dataclass(frozen=True)
 class Project:
-    """A copy of an example, with which `pulumi` is typed."""
+    """A copy of an example in which to run `pulumi`."""
 
     folder: Path
 
     def run(self, *words: str, fails: bool = False) -> str:
-        """What `pulumi WORDS` prints; it must succeed, or fail where `fails`."""
+        """Returns the output of `pulumi WORDS`, which must succeed, or fail if `fails`."""
         command = ["pulumi", *words, "--non-interactive", "--color", "never"]
-        typed = subprocess.run(
+        done = subprocess.run(
             command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
-        assert (typed.returncode != 0) is fails, f"$ {' '.join(command)}\n{typed.stdout}"
-        return typed.stdout
+        assert (done.returncode != 0) is fails, f"$ {' '.join(command)}\n{done.stdout}"
+        return done.stdout
 
 
 @pytest.fixture
 def project(engine: Path, tmp_path: Path) -> Callable[[Path], Project]:
-    """A copy of an example's folder, so that nothing of a run stays in it."""
+    """Copies an example's folder, so that runs leave nothing in the original."""
     assert engine.is_dir()
 
     def copied(example: Path) -> Project:
@@ -93,7 +93,7 @@ def project(engine: Path, tmp_path: Path) -> Callable[[Path], Project]:
 
 @pytest.fixture
 def speaking(engine: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Puts the host of a language on PATH and installs the native plugin. There is no skipping here either."""
+    """Puts the host of a language on PATH and installs the native plugin. Fails, never skips."""
     assert engine.is_dir()
 
     def speak(language: str) -> None:
@@ -101,7 +101,7 @@ def speaking(engine: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
         get = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         if get.returncode:
             pytest.fail(
-                f"engine/get.py found no host of {language} (exit code {get.returncode}): see above", pytrace=False
+                f"engine/get.py found no host for {language} (exit code {get.returncode}): see above", pytrace=False
             )
         tools = [
             str(Path(tool).parent) for tool in (shutil.which(name, path=PATH) for name in TOOLS[language]) if tool
@@ -109,6 +109,6 @@ def speaking(engine: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
         if len(tools) < len(TOOLS[language]):
             pytest.fail(f"programs in {language} need {' and '.join(TOOLS[language])} on PATH", pytrace=False)
         monkeypatch.setenv("PATH", pathsep.join([get.stdout.strip(), environ["PATH"], *tools]))
-        subprocess.run([as_users_have_it() / "python", "-m", "enkrypt_provider", "plugin", "install"], check=True)
+        subprocess.run([user_environment() / "python", "-m", "enkrypt_provider", "plugin", "install"], check=True)
 
     return speak

@@ -1,7 +1,7 @@
 """Draws resources: `pulumi stack graph --ignore-parent-edges stack.dot && python graph.py stack.dot > graph.svg`.
 
-Without an engine it draws what a test saw: `svg(of_result(MockStack(program).preview()))`. The same resources are the
-same picture, byte for byte.
+Without an engine it draws a test's result: `svg(of_result(MockStack(program).preview()))`. The same resources give
+the same picture, byte for byte.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ EDGE = re.compile(r'(\w+) -> (\w+) \[[^\]]*?(?:label = "([^"]*)")?\]')
 
 @dataclass(frozen=True)
 class Graph:
-    """Resources by their URN, and which depends on which, through which arguments."""
+    """Resources by URN, and their dependencies."""
 
     urns: frozenset[str]
     edges: frozenset[tuple[str, str, str]]
-    """What is depended on, what depends on it, and the arguments."""
+    """(dependency, dependent, names of the arguments that connect them)"""
 
 
 def of_dot(text: str) -> Graph:
-    """The graph that `pulumi stack graph` wrote, without the stack itself and default providers."""
+    """Parses the output of `pulumi stack graph`, without the stack itself and default providers."""
     urns = {name: urn for name, urn in NODE.findall(text) if _is_shown(urn)}
     edges = {(urns[a], urns[b], _sorted(why)) for a, b, why in EDGE.findall(text) if a in urns and b in urns}
     return Graph(frozenset(urns.values()), frozenset(edges))
 
 
 def of_result(result: Result) -> Graph:
-    """The graph of what a test's program registered."""
+    """The graph of the resources that a test's program registered."""
     edges = {
         (urn, it.urn, _sorted(", ".join(name for name, urns in it.reasons.items() if urn in urns)))
         for it in result.resources.values()
@@ -50,7 +50,7 @@ def of_result(result: Result) -> Graph:
 
 
 def svg(graph: Graph) -> str:
-    """The picture: each resource to the right of what it depends on."""
+    """Draws the picture, with each resource to the right of its dependencies."""
     boxes = _placed(_columns(graph), graph)
     width = max((box.x for box in boxes.values()), default=0) + WIDTH + 20
     height = max((box.y + box.height for box in boxes.values()), default=0) + 20
@@ -75,7 +75,7 @@ def _sorted(why: str) -> str:
 
 @dataclass(frozen=True)
 class Box:
-    """Where a resource stands, or where a line passes a column: that has no height."""
+    """The position of a resource, or of a line that passes through a column (height 0)."""
 
     x: int
     y: int
@@ -87,11 +87,11 @@ class Box:
 
 
 Place = str | tuple[str, str, int]
-"""A resource's URN, or the line from one URN to another in a column that it passes."""
+"""A resource's URN, or (from URN, to URN, column) of a line that passes through a column."""
 
 
 def _columns(graph: Graph) -> list[list[Place]]:
-    """What stands in which column, from above: each as high as what it depends on."""
+    """Each column from top to bottom, with places ordered by the average row of their dependencies."""
     needs = {urn: {one for one, other, _ in graph.edges if other == urn} for urn in graph.urns}
     column: dict[str, int] = {}
     while left := graph.urns - column.keys():
@@ -142,7 +142,7 @@ def _lines(graph: Graph, boxes: dict[Place, Box]) -> Iterator[str]:
 
 
 def _way(one: str, other: str, boxes: dict[Place, Box]) -> list[tuple[int, int]]:
-    """The points of a line, but the last: it leaves a box on the right, and passes others by."""
+    """The points of a line except the last: it leaves a box on the right and passes between others."""
     passed = sorted(place for place in boxes if isinstance(place, tuple) and place[:2] == (one, other))
     points = [(boxes[one].x + WIDTH, boxes[one].middle)]
     for place in passed:

@@ -1,4 +1,4 @@
-"""The life of a stack of the native plugin, whatever language its program is in. No test lives here."""
+"""The life cycle of a stack that uses the native plugin, in any language. Contains no tests."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from enkrypt_provider.testing import Registry, assert_no_secret
 KEY = "stand-in-openai-key-4711"
 
 
-def lives(project: Any, example: Path) -> None:
-    """Registers a model and its judge, again without a change, without a key in sight, and deletes them."""
+def run_life_cycle(project: Any, example: Path) -> None:
+    """Registers a model and its judge, previews without changes, deletes both; no key may be shown."""
     project.run("stack", "init", "dev")
     project.run("config", "set", "--secret", "openaiApiKey", KEY)
     project.run("up", "--yes", "--skip-preview")
     registry = Registry(project.folder / ".enkrypt" / "emulator.sqlite")
     models = registry.models()
     assert sorted(models) == ["judge/v1", "support/v1"]
-    assert models["judge/v1"]["model_config"]["system_prompt"] == "You judge what support/v1 answers."
+    assert models["judge/v1"]["model_config"]["system_prompt"] == "You judge the answers of support/v1."
     for model in models.values():
         assert model["model_config"]["apikeys"] == [KEY]
         assert model["model_config"]["endpoint"]["base_path"] == "/v1"

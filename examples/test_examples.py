@@ -1,4 +1,4 @@
-"""Every example is whole, and its program is typed."""
+"""Every example is complete, and its program is typed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FILES = {
     "python": {"__main__.py", "requirements.txt"},
     "yaml": set(),
 }
-"""What each runtime needs beside Pulumi.yaml."""
+"""The files that each runtime needs besides Pulumi.yaml."""
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_it_is_whole(example: Path) -> None:
-    """A program, what it needs, a page with the picture, a test of its own name; the index leads to it."""
+def test_an_example_is_complete(example: Path) -> None:
+    """It has a program, requirements, a README with the picture and a test; the index links to it."""
     names = {path.name for path in example.iterdir()}
     test = f"test_{example.name.replace('-', '_')}_example.py"
     (runtime,) = re.findall(r"^runtime: (\w+)$", (example / "Pulumi.yaml").read_text(), re.MULTILINE)
@@ -34,8 +34,8 @@ def test_it_is_whole(example: Path) -> None:
 
 
 @pytest.mark.parametrize("example", IN_PYTHON, ids=lambda path: path.name)
-def test_its_program_is_typed(example: Path) -> None:
-    """mypy is strict with it, as with all else: all programs are `__main__`, so that it takes them one by one."""
+def test_a_program_passes_mypy(example: Path) -> None:
+    """Strict mypy passes. All programs are called `__main__`, so they are checked one by one."""
     program = str(example / "__main__.py")
     run = subprocess.run(
         [sys.executable, "-m", "mypy", "--exclude", "^$", program],
@@ -46,6 +46,6 @@ def test_its_program_is_typed(example: Path) -> None:
 
 
 def test_there_are_examples() -> None:
-    """The folders are found."""
+    """The parametrized tests above are not empty."""
     assert len(EXAMPLES) >= 8
     assert len(IN_PYTHON) >= 5

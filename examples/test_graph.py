@@ -1,4 +1,4 @@
-"""graph.py: a picture of what `pulumi stack graph` wrote, each resource to the right of what it depends on."""
+"""graph.py: a picture of `pulumi stack graph`, with each resource to the right of its dependencies."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ DOT = """strict digraph {
 """
 
 
-def test_each_resource_is_to_the_right_of_what_it_depends_on() -> None:
-    """Three resources in three columns, well-formed; the stack and default providers are left out."""
+def test_each_resource_is_right_of_its_dependencies() -> None:
+    """Three resources in three columns of a well-formed SVG; the stack and default providers are omitted."""
     picture = svg(of_dot(DOT))
     ElementTree.fromstring(picture)  # noqa: S314 - written above
     boxes = re.findall(r'<rect x="(\d+)".*?font-weight="600" fill="#1f2733">([^<]*)<', picture)
@@ -37,7 +37,7 @@ def test_each_resource_is_to_the_right_of_what_it_depends_on() -> None:
 
 
 def test_no_line_crosses_a_box_that_it_passes() -> None:
-    """A line over a column has a place of its own there."""
+    """A line that passes through a column has its own place there."""
     (passing,) = [way for way in re.findall(r'<path d="([^"]+)"', svg(of_dot(DOT))) if " L" in way]
     y = int(re.findall(r" L\d+,(\d+)", passing)[0])
     (x, top, height) = re.findall(r'<rect x="(390)" y="(\d+)" width="250" height="(\d+)"', svg(of_dot(DOT)))[0]
@@ -45,18 +45,18 @@ def test_no_line_crosses_a_box_that_it_passes() -> None:
     assert not int(top) <= y <= int(top) + int(height)
 
 
-def test_the_order_of_the_file_makes_no_difference() -> None:
-    """The same resources are the same picture."""
+def test_the_order_of_lines_does_not_matter() -> None:
+    """The same resources give the same picture."""
     head, *lines, tail = DOT.splitlines()
     assert svg(of_dot("\n".join([head, *reversed(lines), tail]))) == svg(of_dot(DOT))
 
 
 def test_an_empty_stack_is_an_empty_picture() -> None:
-    """Nothing to draw is no error."""
+    """A graph without resources is not an error."""
     assert "<path" not in svg(of_dot("strict digraph {\n}\n"))
 
 
-def test_it_is_a_command(tmp_path: Path) -> None:
+def test_the_command_prints_the_picture(tmp_path: Path) -> None:
     """`python graph.py stack.dot` prints the picture."""
     (tmp_path / "stack.dot").write_text(DOT)
     run = subprocess.run(

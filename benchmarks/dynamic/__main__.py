@@ -1,4 +1,4 @@
-"""This provider."""
+"""This provider, dynamic."""
 
 import pulumi
 from document import document

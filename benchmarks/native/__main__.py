@@ -1,4 +1,4 @@
-"""This provider's native plugin, from a program in Python."""
+"""This provider's native plugin, used from Python."""
 
 import pulumi
 from document import document

@@ -1,4 +1,4 @@
-"""A dynamic provider with the same inputs and outputs that sends nothing: what the engine and the SDK need alone."""
+"""A dynamic provider with the same inputs and outputs that sends nothing: the cost of engine and SDK alone."""
 
 from typing import Any
 

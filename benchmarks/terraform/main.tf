@@ -1,6 +1,6 @@
-# The same models by Terraform and the generic REST provider.
+# The same models, with Terraform and the generic REST provider.
 #
-# That provider cannot name a model in a header, as the API wants it: ../api.py moves the name there from the path.
+# That provider cannot put a model's name into a header, as the API requires: ../api.py moves it there from the path.
 terraform {
   required_providers {
     restapi = {

@@ -1,4 +1,4 @@
-"""A dynamic provider as Pulumi's documentation teaches it: in the program, a client a call, a read after a write."""
+"""A dynamic provider as in Pulumi's documentation: in the program, one client per call, a read after each write."""
 
 import sys
 from typing import Any
@@ -51,7 +51,7 @@ class Tutorial(ResourceProvider):
             client.delete("/models/delete-model", headers=headers(_id)).raise_for_status()
 
 
-# Not as it teaches: the SDK pickles each model one call deeper than the last, and some 180 are too many for Python.
+# Not in the documentation: the SDK pickles each model one call deeper than the last; about 180 exceed Python's limit.
 sys.setrecursionlimit(10_000)
 
 

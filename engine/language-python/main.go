@@ -1,5 +1,5 @@
-// The language host that is built here is too old to read `virtualenv` in Pulumi.yaml. This stands in its place, and
-// starts it with the flags by which engines of its time named an environment.
+// A launcher for the language host that is built here, which is too old to read `virtualenv` in Pulumi.yaml. It starts
+// the host with the flags by which engines of that time passed an environment.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 
 const host = "pulumi-python-host-3.79.0"
 
-// flags returns those of the project that `folder` is in: none where it names no environment.
+// flags returns the flags for the project that contains `folder`, or none if it sets no `virtualenv`.
 func flags(folder string) []string {
 	for _, name := range []string{"Pulumi.yaml", "Pulumi.yml", "Pulumi.json"} {
 		if text, err := os.ReadFile(filepath.Join(folder, name)); err == nil {
@@ -21,7 +21,7 @@ func flags(folder string) []string {
 			var runtime struct {
 				Options struct{ Virtualenv string }
 			}
-			_ = yaml.Unmarshal(text, &project) // the engine says what is wrong with it
+			_ = yaml.Unmarshal(text, &project) // the engine reports errors in it
 			_ = project.Runtime.Decode(&runtime)
 			if runtime.Options.Virtualenv == "" {
 				return nil

@@ -1,4 +1,4 @@
-"""The models of one environment: a stack differs from another by its configuration alone."""
+"""The models of one environment: stacks differ only in their configuration."""
 
 import pulumi
 

@@ -1,6 +1,6 @@
-"""Deploys environments one after the other, shows progress and changes: `python deploy.py [--preview] [STACK …]`.
+"""Deploys environments one after the other and shows progress: `python deploy.py [--preview] [STACK …]`.
 
-The first that fails is the last: what comes after it is not touched.
+Stops at the first environment that fails; later ones are not touched.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LAST_WORDS = "an unhandled error occurred"
 
 
 class Progress:
-    """Prints a line for each resource that changes, as it changes, and each error."""
+    """Prints each error, and a line for each resource as it changes."""
 
     def __init__(self, environment: str, words: Mapping[str, str]) -> None:
         self._begin = f"{environment:<8}"
@@ -34,20 +34,20 @@ class Progress:
         if step and not step.metadata.type.startswith(NOISE) and (word := self._words.get(step.metadata.op.value)):
             name = step.metadata.urn.rpartition("::")[2]
             print(f"{self._begin} {word} {name}{_fields(step.metadata)}", flush=True)
-        told = event.diagnostic_event
-        if told and told.severity == "error" and LAST_WORDS not in told.message:
+        problem = event.diagnostic_event
+        if problem and problem.severity == "error" and LAST_WORDS not in problem.message:
             self.errors += 1
-            print(f"{self._begin} ! {told.message.strip().removeprefix('error: ')}", file=sys.stderr, flush=True)
+            print(f"{self._begin} ! {problem.message.strip().removeprefix('error: ')}", file=sys.stderr, flush=True)
 
 
 def main(words: list[str] | None = None) -> int:
-    """The number of environments that failed: none, or one."""
+    """Returns the exit code: 0, or 1 if an environment failed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("environments", metavar="STACK", nargs="*", default=ENVIRONMENTS)
-    parser.add_argument("--preview", action="store_true", help="change nothing, show what would change")
+    parser.add_argument("--preview", action="store_true", help="show what would change, without changing it")
     given = parser.parse_args(words)
     if unknown := set(given.environments) - set(ENVIRONMENTS):
-        parser.error(f"no environment {', '.join(sorted(unknown))}: there are {', '.join(ENVIRONMENTS)}")
+        parser.error(f"unknown environment {', '.join(sorted(unknown))}: choose from {', '.join(ENVIRONMENTS)}")
     for environment in given.environments:
         if not deploy(environment, preview=given.preview):
             return 1
@@ -55,13 +55,13 @@ def main(words: list[str] | None = None) -> int:
 
 
 def deploy(environment: str, *, preview: bool) -> bool:
-    """Brings one environment up to date; false where it failed."""
+    """Brings one environment up to date; returns whether it succeeded."""
     stack = auto.create_or_select_stack(environment, work_dir=str(HERE))
     progress = Progress(environment, PLANNED if preview else DONE)
     try:
         changes = stack.preview(on_event=progress).change_summary if preview else _up(stack, progress)
     except auto.CommandError as error:
-        if not progress.errors:  # it failed before the engine could say why
+        if not progress.errors:  # it failed before the engine reported a reason
             print(f"{environment:<8} ! {error}", file=sys.stderr)
         return False
     counts = ", ".join(f"{count} {getattr(op, 'value', op)}" for op, count in sorted(changes.items(), key=str))
@@ -74,7 +74,7 @@ def _up(stack: auto.Stack, progress: Progress) -> Mapping[Any, int]:
 
 
 def _fields(step: auto.StepEventMetadata) -> str:
-    """The fields that differ; never a value, which may be a secret."""
+    """Returns the names of the fields that differ; their values may be secret."""
     if step.op.value != "update" or not step.old or not step.new:
         return ""
     found = sorted(_differing(step.old.inputs, step.new.inputs)) or step.diffs or []

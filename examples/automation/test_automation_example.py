@@ -18,7 +18,7 @@ PICTURE = (HERE / "graph.svg").read_text()
 
 
 def deploy(folder: Path, *words: str, fails: bool = False) -> tuple[Counter[str], Counter[str]]:
-    """The lines that the script prints, as progress and as errors."""
+    """Runs the script; returns the lines of its stdout and of its stderr."""
     run = subprocess.run(
         [sys.executable, "deploy.py", *words], cwd=folder, capture_output=True, text=True, check=False
     )
@@ -27,7 +27,7 @@ def deploy(folder: Path, *words: str, fails: bool = False) -> tuple[Counter[str]
 
 
 def hosts(folder: Path, environment: str) -> dict[str, str]:
-    """Where the models of an environment are, by their identity."""
+    """The hosts of an environment's models, by identity."""
     models = Registry(folder / f".enkrypt/{environment}.sqlite").models()
     return {name: model["model_config"]["endpoint"]["host"] for name, model in models.items()}
 
@@ -40,7 +40,7 @@ def rewritten(folder: Path, environment: str, old: str, new: str) -> None:
 
 
 def test_three_environments_are_deployed_by_one_script(project: Callable[[Path], Any]) -> None:
-    """Created, left alone, changed where one file changed, and shown before: line by line, without a value."""
+    """All are created, then unchanged; a changed file is previewed, then deployed. No line shows a value."""
     automation = project(HERE)
     folder = automation.folder
     created = Counter(
@@ -68,21 +68,21 @@ def test_three_environments_are_deployed_by_one_script(project: Callable[[Path],
     assert svg(of_dot((folder / "stack.dot").read_text())) == PICTURE
 
 
-def test_the_first_environment_that_fails_is_the_last(project: Callable[[Path], Any]) -> None:
-    """The reason is told, and what comes after it is not touched."""
+def test_deploy_stops_at_the_first_environment_that_fails(project: Callable[[Path], Any]) -> None:
+    """The reason is printed, and later environments are not touched."""
     folder = project(HERE).folder
     rewritten(folder, "staging", "staging.llm", "http://staging.llm")
     _, errors = deploy(folder, fails=True)
-    told = [line for line in errors if "model_config.endpoint.host: must be a host name alone" in line]
-    assert told
+    reported = [line for line in errors if "model_config.endpoint.host: must be a host name alone" in line]
+    assert reported
     assert all(line.startswith("staging  ! ") for line in errors)
     assert len(hosts(folder, "dev")) == 2
     assert not (folder / ".enkrypt/prod.sqlite").exists()
 
 
-def test_an_environment_that_is_not_there_is_refused(project: Callable[[Path], Any]) -> None:
-    """A typing mistake makes no new stack."""
+def test_an_unknown_environment_is_refused(project: Callable[[Path], Any]) -> None:
+    """A typo does not create a new stack."""
     folder = project(HERE).folder
     _, errors = deploy(folder, "live", fails=True)
-    assert errors["deploy.py: error: no environment live: there are dev, staging, prod"] == 1
+    assert errors["deploy.py: error: unknown environment live: choose from dev, staging, prod"] == 1
     assert not (folder / "Pulumi.live.yaml").exists()

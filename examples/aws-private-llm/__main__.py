@@ -1,6 +1,6 @@
 """A model server on Fargate behind a load balancer, its key in Secrets Manager, registered with Enkrypt AI.
 
-The load balancer's name is the model's host, and the secret's value its key.
+The load balancer's name is the model's host; the secret's value is its key.
 """
 
 import json
@@ -15,7 +15,7 @@ IMAGE = config.get("image") or "ghcr.io/ggml-org/llama.cpp:server"
 MODEL = config.get("model") or "ggml-org/gemma-3-1b-it-GGUF"
 PORT = 8000
 
-# ---- the network, as the account has it
+# ---- the account's default network
 
 vpc = aws.ec2.get_vpc(default=True)
 subnets = aws.ec2.get_subnets(filters=[aws.ec2.GetSubnetsFilterArgs(name="vpc-id", values=[vpc.id])])
@@ -39,7 +39,7 @@ private = aws.ec2.SecurityGroup(
 
 # ---- the key
 
-key = aws.secretsmanager.Secret("llm-key", description="With this key the model server is called")
+key = aws.secretsmanager.Secret("llm-key", description="Key for calling the model server")
 key_value = aws.secretsmanager.SecretVersion(
     "llm-key", secret_id=key.id, secret_string=config.require_secret("llmKey")
 )
@@ -106,9 +106,9 @@ task = aws.ecs.TaskDefinition(
                 {
                     "name": "llm",
                     "image": IMAGE,
-                    "command": ["-hf", MODEL, "--host", "0.0.0.0", "--port", str(PORT)],  # noqa: S104 - the task's own
+                    "command": ["-hf", MODEL, "--host", "0.0.0.0", "--port", str(PORT)],  # noqa: S104 - in the task
                     "portMappings": [{"containerPort": PORT}],
-                    # The task is told where the key is, not the key.
+                    # The task gets the key's location, not the key.
                     "secrets": [{"name": "LLAMA_API_KEY", "valueFrom": arn}],
                 }
             ]
@@ -127,12 +127,12 @@ service = aws.ecs.Service(
     load_balancers=[
         aws.ecs.ServiceLoadBalancerArgs(target_group_arn=targets.arn, container_name="llm", container_port=PORT)
     ],
-    health_check_grace_period_seconds=900,  # it loads the model first
+    health_check_grace_period_seconds=900,  # loading the model takes a while
     wait_for_steady_state=True,
     opts=pulumi.ResourceOptions(depends_on=[listener, may_read_key, key_value]),
 )
 
-# ---- its registration, once it answers
+# ---- its registration, once the server is healthy
 
 model = EnkryptModel(
     "llm",

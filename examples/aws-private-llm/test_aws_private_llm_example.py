@@ -1,4 +1,4 @@
-"""examples/aws-private-llm: unknowns at preview, dependencies and secrets, under mocks of AWS."""
+"""examples/aws-private-llm: unknowns at preview, dependencies and secrets, with mocks of AWS."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MODEL = "pulumi-python:dynamic/enkrypt:EnkryptModel"
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
 
-pytestmark = pytest.mark.filterwarnings("ignore:aws:DeprecationWarning")  # pulumi_aws, of its own modules
+pytestmark = pytest.mark.filterwarnings("ignore:aws:DeprecationWarning")  # raised by pulumi_aws about its own modules
 
 
 def private_llm(*, stack: str = "dev", **config: Any) -> MockStack:
-    """The program, with what AWS would answer."""
+    """The program, with mocked responses of AWS."""
     return MockStack(
         HERE,
         stack=stack,
@@ -41,14 +41,14 @@ def private_llm(*, stack: str = "dev", **config: Any) -> MockStack:
     )
 
 
-def the(made: Result, type_: str) -> Resource:
-    """The one resource of a type."""
-    (found,) = [it for it in made.resources.values() if it.type == type_]
+def the(result: Result, type_: str) -> Resource:
+    """Returns the only resource of a type."""
+    (found,) = [it for it in result.resources.values() if it.type == type_]
     return found
 
 
-def test_a_preview_does_without_what_nobody_knows_yet() -> None:
-    """The host is unknown until the load balancer exists; all else is checked, and nothing is registered."""
+def test_preview_works_while_the_host_is_unknown() -> None:
+    """The host is unknown until the load balancer exists; the rest is checked, and nothing is registered."""
     stack = private_llm()
     seen = stack.preview()
     config = the(seen, MODEL).outputs["model_config"]
@@ -57,8 +57,8 @@ def test_a_preview_does_without_what_nobody_knows_yet() -> None:
     assert stack.registry.models() == {}
 
 
-def test_an_up_registers_the_balancers_name_with_the_secrets_value() -> None:
-    """What is registered is what AWS gave."""
+def test_up_registers_the_load_balancers_name_and_the_secrets_value() -> None:
+    """The registration holds the values from AWS."""
     stack = private_llm()
     assert stack.up().outputs == {"model": "private-llm-dev/v1", "host": HOST}
     config = stack.registry.models()["private-llm-dev/v1"]["model_config"]
@@ -66,27 +66,27 @@ def test_an_up_registers_the_balancers_name_with_the_secrets_value() -> None:
     assert set(stack.preview().changes.values()) == {"same"}
 
 
-def test_the_registration_waits_for_what_it_needs() -> None:
-    """For the balancer and the secret through its arguments, and for a service that answers."""
+def test_the_registration_depends_on_everything_it_needs() -> None:
+    """On the load balancer and the secret through its arguments, and explicitly on the service."""
     model = the(private_llm().preview(), MODEL)
     kinds = {urn.split("::")[2] for urn in model.dependencies}
     assert kinds == {BALANCER, "aws:secretsmanager/secretVersion:SecretVersion", "aws:ecs/service:Service"}
     assert {urn.split("::")[2] for urn in model.reasons["model_config"]} == kinds - {"aws:ecs/service:Service"}
 
 
-def test_the_key_stands_nowhere_but_in_secrets() -> None:
-    """In no input, output or message in the clear; the task is told where it is."""
+def test_the_key_appears_only_in_secrets() -> None:
+    """No input, output or message shows it in plain text; the task gets its location."""
     stack = private_llm()
-    for made in (stack.preview(), stack.up()):
-        assert_no_secret(KEY, made)
-        assert the(made, "aws:secretsmanager/secretVersion:SecretVersion").inputs["secretString"] == Secret(KEY)
-        assert the(made, MODEL).inputs["model_config"]["apikeys"] == Secret([KEY])
-    (container,) = json.loads(the(made, TASK).inputs["containerDefinitions"])
+    for result in (stack.preview(), stack.up()):
+        assert_no_secret(KEY, result)
+        assert the(result, "aws:secretsmanager/secretVersion:SecretVersion").inputs["secretString"] == Secret(KEY)
+        assert the(result, MODEL).inputs["model_config"]["apikeys"] == Secret([KEY])
+    (container,) = json.loads(the(result, TASK).inputs["containerDefinitions"])
     assert container["secrets"] == [{"name": "LLAMA_API_KEY", "valueFrom": ARN}]
 
 
-def test_a_domain_of_ones_own_takes_the_balancers_place() -> None:
-    """It is changed in place, in that field alone."""
+def test_a_custom_domain_replaces_the_load_balancers_name() -> None:
+    """The change is an update of that field only."""
     stack = private_llm()
     stack.up()
     stack.config["domain"] = "llm.example.com"
@@ -95,8 +95,8 @@ def test_a_domain_of_ones_own_takes_the_balancers_place() -> None:
 
 
 @pytest.mark.parametrize("name", ["llmKey", "certificateArn"])
-def test_what_must_be_configured_is_asked_for(name: str) -> None:
-    """Without a key or a certificate nothing is declared."""
+def test_missing_configuration_is_reported(name: str) -> None:
+    """Without a key or a certificate the program fails."""
     stack = private_llm()
     del stack.config[name]
     with pytest.raises(pulumi.ConfigMissingError, match=name):
@@ -104,11 +104,11 @@ def test_what_must_be_configured_is_asked_for(name: str) -> None:
 
 
 def test_a_name_that_is_too_long_is_found_at_preview() -> None:
-    """The stack's name is part of the model's, which has 32 characters at most."""
+    """The stack's name is part of the model's, which has at most 32 characters."""
     with pytest.raises(CheckFailed, match="model_saved_name: must be at most 32 characters"):
         private_llm(stack="a-stack-with-a-long-name").preview()
 
 
-def test_the_picture_is_of_this_program() -> None:
-    """graph.svg is what the program declares."""
+def test_the_picture_matches_the_program() -> None:
+    """graph.svg shows exactly the declared resources."""
     assert svg(of_result(private_llm().preview())) == (HERE / "graph.svg").read_text()

@@ -1,4 +1,4 @@
-// Registers a model and one that judges it, by the native plugin.
+// Registers a model and another that judges it, with the native plugin.
 package main
 
 import (
@@ -43,7 +43,7 @@ func main() {
 			"modelConfig": pulumi.Map{
 				"isCompatibleWith": pulumi.String("openai"),
 				"endpoint":         endpoint,
-				"systemPrompt":     pulumi.Sprintf("You judge what %s answers.", support.ID()),
+				"systemPrompt":     pulumi.Sprintf("You judge the answers of %s.", support.ID()),
 				"apikeys":          pulumi.Array{key},
 			},
 		})

@@ -1,4 +1,4 @@
-"""examples/go: a program in Go, with the real engine and the native plugin."""
+"""examples/go: a Go program, with the real engine and the native plugin."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from native import lives
+from native import run_life_cycle
 
 HERE = Path(__file__).parent
 
 
 @pytest.mark.timeout(600)
-def test_it_lives(project: Callable[[Path], Any], speaking: Callable[[str], None]) -> None:
-    """It registers, changes nothing the second time, shows no key, and deletes."""
+def test_life_cycle(project: Callable[[Path], Any], speaking: Callable[[str], None]) -> None:
+    """Registers both models, finds no change in a preview, shows no key, and deletes them."""
     speaking("go")
-    lives(project(HERE), HERE)
+    run_life_cycle(project(HERE), HERE)

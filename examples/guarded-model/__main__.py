@@ -1,4 +1,4 @@
-"""A model, the guardrails policy that protects it, and the deployment that brings both together."""
+"""A model, the guardrails policy that protects it, and the deployment that combines them."""
 
 import pulumi
 
@@ -39,7 +39,7 @@ guardrails = EnkryptGuardrailsPolicy(
         topic_detector=TopicDetectorArgs(enabled=True, topic=config.get_object("topics") or ["medical advice"]),
     ),
 )
-# The names are outputs: so the deployment is made after both, and deleted before them.
+# The names are outputs, so the deployment is created after both and deleted before them.
 deployment = EnkryptDeployment(
     "deployment",
     name="support",

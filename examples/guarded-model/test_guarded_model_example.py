@@ -1,4 +1,4 @@
-"""examples/guarded-model: with the real engine, what its README says, up to destroy in the right order."""
+"""examples/guarded-model: the commands of its README with the real engine, including destroy in the right order."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ container = core.v1.ContainerArgs(
     env=[
         core.v1.EnvVarArgs(
             name="VLLM_API_KEY",
-            # The Deployment is told where the key is, not the key.
+            # The Deployment gets the key's location, not the key.
             value_from=core.v1.EnvVarSourceArgs(
                 secret_key_ref=core.v1.SecretKeySelectorArgs(name=key.metadata.name, key="key")
             ),
@@ -40,7 +40,7 @@ container = core.v1.ContainerArgs(
     ),
     volume_mounts=[
         core.v1.VolumeMountArgs(name="tls", mount_path="/tls", read_only=True),
-        core.v1.VolumeMountArgs(name="shm", mount_path="/dev/shm"),  # noqa: S108 - the container's own
+        core.v1.VolumeMountArgs(name="shm", mount_path="/dev/shm"),  # noqa: S108 - inside the container
     ],
 )
 deployment = apps.v1.Deployment(
@@ -62,7 +62,7 @@ deployment = apps.v1.Deployment(
             ),
         ),
     ),
-    # It loads the model first: the default is ten minutes.
+    # Loading the model takes a while; the default is ten minutes.
     opts=pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="20m", update="20m")),
 )
 service = core.v1.Service(
@@ -73,10 +73,10 @@ service = core.v1.Service(
         ports=[core.v1.ServicePortArgs(port=443, target_port=PORT)],
     ),
 )
-# A cloud gives its load balancers a name or an address.
+# Some clouds give load balancers a name, others an address.
 public = service.status.load_balancer.ingress[0].apply(lambda ingress: ingress.hostname or ingress.ip)
 
-# ---- its registration, once it answers
+# ---- its registration, once the server is ready
 
 model = EnkryptModel(
     "vllm",

@@ -1,4 +1,4 @@
-"""examples/kubernetes-vllm: unknowns at preview, dependencies and secrets, under mocks of Kubernetes."""
+"""examples/kubernetes-vllm: unknowns at preview, dependencies and secrets, with mocks of Kubernetes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SERVICE = "kubernetes:core/v1:Service"
 
 
 def vllm(ingress: dict[str, str] | None = None, **config: Any) -> MockStack:
-    """The program, with what a cluster would answer."""
+    """The program, with mocked responses of a cluster."""
     status = {"status": {"loadBalancer": {"ingress": [ingress or {"hostname": HOST}]}}}
     return MockStack(
         HERE,
@@ -30,19 +30,19 @@ def vllm(ingress: dict[str, str] | None = None, **config: Any) -> MockStack:
     )
 
 
-def the(made: Result, type_: str) -> Resource:
-    """The one resource of a type."""
-    (found,) = [it for it in made.resources.values() if it.type == type_]
+def the(result: Result, type_: str) -> Resource:
+    """Returns the only resource of a type."""
+    (found,) = [it for it in result.resources.values() if it.type == type_]
     return found
 
 
-def container(made: Result) -> Any:
-    (found,) = the(made, DEPLOYMENT).inputs["spec"]["template"]["spec"]["containers"]
+def container(result: Result) -> Any:
+    (found,) = the(result, DEPLOYMENT).inputs["spec"]["template"]["spec"]["containers"]
     return found
 
 
-def test_a_preview_does_without_what_nobody_knows_yet() -> None:
-    """The host is unknown until the cloud has given the Service a name; all else is checked, no more."""
+def test_preview_works_while_the_host_is_unknown() -> None:
+    """The host is unknown until the Service has a name; the rest is checked, and nothing is registered."""
     stack = vllm()
     seen = stack.preview()
     config = the(seen, MODEL).outputs["model_config"]
@@ -52,8 +52,8 @@ def test_a_preview_does_without_what_nobody_knows_yet() -> None:
 
 
 @pytest.mark.parametrize("ingress", [{"hostname": HOST}, {"ip": "203.0.113.7"}])
-def test_an_up_registers_the_services_name_or_address(ingress: dict[str, str]) -> None:
-    """Some clouds give a name, some an address; what is registered is what was given, with the key."""
+def test_up_registers_the_services_name_or_address(ingress: dict[str, str]) -> None:
+    """Some clouds assign a name, others an address; either is registered, with the key."""
     stack = vllm(ingress)
     (host,) = ingress.values()
     assert stack.up().outputs == {"model": "vllm-dev/v1", "host": host}
@@ -62,35 +62,35 @@ def test_an_up_registers_the_services_name_or_address(ingress: dict[str, str]) -
     assert set(stack.preview().changes.values()) == {"same"}
 
 
-def test_the_registration_waits_for_what_it_needs() -> None:
-    """For the Service through its arguments, and for a Deployment that is ready and a key that is there."""
+def test_the_registration_depends_on_everything_it_needs() -> None:
+    """On the Service through its arguments, and explicitly on the Deployment and the key."""
     model = the(vllm().preview(), MODEL)
     assert {urn.split("::")[2] for urn in model.dependencies} == {SERVICE, DEPLOYMENT, SECRET}
     assert {urn.split("::")[2] for urn in model.reasons["model_config"]} == {SERVICE}
 
 
-def test_the_key_stands_nowhere_but_in_secrets() -> None:
-    """In no input, output or message in the clear; the container is told in which Secret it is."""
+def test_the_key_appears_only_in_secrets() -> None:
+    """No input, output or message shows it in plain text; the container gets the name of its Secret."""
     stack = vllm()
-    for made in (stack.preview(), stack.up()):
-        assert_no_secret(KEY, made)
-        assert the(made, SECRET).inputs["stringData"] == Secret({"key": KEY})
-        assert the(made, MODEL).inputs["model_config"]["apikeys"] == Secret([KEY])
+    for result in (stack.preview(), stack.up()):
+        assert_no_secret(KEY, result)
+        assert the(result, SECRET).inputs["stringData"] == Secret({"key": KEY})
+        assert the(result, MODEL).inputs["model_config"]["apikeys"] == Secret([KEY])
     reference = {"secretKeyRef": {"name": "vllm-key-1a2b3c", "key": "key"}}
-    assert container(made)["env"] == [{"name": "VLLM_API_KEY", "valueFrom": reference}]
+    assert container(result)["env"] == [{"name": "VLLM_API_KEY", "valueFrom": reference}]
 
 
 def test_it_is_served_over_https_from_end_to_end() -> None:
-    """vLLM itself has the certificate: what is registered as https is https up to the container."""
-    made = vllm().up()
-    assert "--ssl-certfile=/tls/tls.crt" in container(made)["args"]
-    assert container(made)["readinessProbe"]["httpGet"]["scheme"] == "HTTPS"
-    (port,) = the(made, SERVICE).inputs["spec"]["ports"]
+    """vLLM itself has the certificate, so the connection is https up to the container."""
+    result = vllm().up()
+    assert "--ssl-certfile=/tls/tls.crt" in container(result)["args"]
+    assert container(result)["readinessProbe"]["httpGet"]["scheme"] == "HTTPS"
+    (port,) = the(result, SERVICE).inputs["spec"]["ports"]
     assert (port["port"], port["targetPort"]) == (443, 8000)
 
 
-def test_a_domain_of_ones_own_takes_the_services_place() -> None:
-    """It is changed in place, in that field alone."""
+def test_a_custom_domain_replaces_the_services_name() -> None:
+    """The change is an update of that field only."""
     stack = vllm()
     stack.up()
     stack.config["domain"] = "llm.example.com"
@@ -99,14 +99,14 @@ def test_a_domain_of_ones_own_takes_the_services_place() -> None:
 
 
 @pytest.mark.parametrize("name", ["llmKey", "tlsSecret"])
-def test_what_must_be_configured_is_asked_for(name: str) -> None:
-    """Without a key or a certificate the program ends."""
+def test_missing_configuration_is_reported(name: str) -> None:
+    """Without a key or a certificate the program fails."""
     stack = vllm()
     del stack.config[name]
     with pytest.raises(pulumi.ConfigMissingError, match=name):
         stack.preview()
 
 
-def test_the_picture_is_of_this_program() -> None:
-    """graph.svg is what the program declares."""
+def test_the_picture_matches_the_program() -> None:
+    """graph.svg shows exactly the declared resources."""
     assert svg(of_result(vllm().preview())) == (HERE / "graph.svg").read_text()

@@ -1,4 +1,4 @@
-"""A server on this machine, and its registration: the address and the key flow from one to the other."""
+"""A server on this machine, and its registration: address and key flow from one to the other."""
 
 import pulumi
 from local_server import LocalServer

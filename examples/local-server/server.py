@@ -1,6 +1,6 @@
-"""A server that speaks OpenAI's protocol and answers with what it was told: `SERVER_KEY=… python server.py FD NAME`.
+"""A server that speaks OpenAI's protocol and echoes the last message: `SERVER_KEY=… python server.py FD NAME`.
 
-It stands for vLLM, Ollama or llama.cpp, so that the example needs no model and no GPU. FD is a listening socket.
+It stands in for vLLM, Ollama or llama.cpp, so that the example needs no model and no GPU. FD is a listening socket.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         if self.path == "/stop":
             self.server.shutdown()
-            self.server.server_close()  # before the answer: who hears it may rely on the port being free
+            self.server.server_close()  # before responding: then the port is free
             self._answer(200, {"stopped": True})
         elif self._is_for("/v1/chat/completions"):
             self._answer(200, _completion(self.name, json.loads(given)))
@@ -55,12 +55,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: Any) -> None:
-        """Nobody reads it."""
+        """Logs nothing: nobody reads it."""
 
 
 def _completion(name: str, request: Any) -> Any:
-    said = {"role": "assistant", "content": request["messages"][-1]["content"]}
-    choice = {"index": 0, "message": said, "finish_reason": "stop"}
+    message = {"role": "assistant", "content": request["messages"][-1]["content"]}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
     return {"object": "chat.completion", "model": name, "choices": [choice]}
 
 
@@ -69,7 +69,7 @@ def main(descriptor: int, name: str) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
     server.socket.close()
     server.socket = socket.socket(fileno=descriptor)
-    server.daemon_threads = False  # what is being answered is answered
+    server.daemon_threads = False  # requests in progress are completed
     server.block_on_close = False
     server.serve_forever()
 

@@ -1,4 +1,4 @@
-"""examples/local-server: with the real engine, a server that really answers, and the order in which things go."""
+"""examples/local-server: the real engine, a server that really responds, and the order of deletion."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 
 
 class World:
-    """A copy of the example, its stack, and what is registered."""
+    """A copy of the example, its stack, and the registered models."""
 
     def __init__(self, project: Any) -> None:
         self.project = project
@@ -35,7 +35,7 @@ class World:
 
     @property
     def client(self) -> httpx.Client:
-        """Calls the model as Enkrypt AI would: by nothing but what is registered."""
+        """Calls the model as Enkrypt AI would: with registered values only."""
         config = self.registered["model_config"]
         endpoint, auth = config["endpoint"], config["auth_data"]
         return httpx.Client(
@@ -56,9 +56,9 @@ class World:
 @pytest.fixture
 def world(project: Callable[[Path], Any]) -> Any:
     """A stack; whatever happens, no server outlives the test."""
-    made = World(project(HERE))
-    yield made
-    made.project.run("destroy", "--yes", "--skip-preview")
+    created = World(project(HERE))
+    yield created
+    created.project.run("destroy", "--yes", "--skip-preview")
 
 
 def gone(client: httpx.Client) -> bool:
@@ -69,8 +69,8 @@ def gone(client: httpx.Client) -> bool:
     return False
 
 
-def test_what_is_registered_answers_until_it_is_destroyed(world: World) -> None:
-    """The registration alone is enough to reach the server; destroy takes down the registration, then the server."""
+def test_the_registered_server_responds_until_it_is_destroyed(world: World) -> None:
+    """The registration alone is enough to reach the server; destroy deletes the registration, then the server."""
     first = world.up()
     assert world.ask("Hello?")["choices"][0]["message"]["content"] == "Hello?"
     assert "3 unchanged" in world.up()
@@ -90,28 +90,28 @@ def test_what_is_registered_answers_until_it_is_destroyed(world: World) -> None:
     assert_no_secret(key, world.project.folder.parent)  # the state too
 
 
-def test_the_readmes_question_is_answered(world: World) -> None:
-    """Who types what the README says hears an answer."""
+def test_the_readmes_curl_command_works(world: World) -> None:
+    """The command in the README gets a response."""
     world.up()
     (question,) = re.findall(r"^```sh\n(curl .+?)^```", (HERE / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     asked = subprocess.run(["/bin/bash", "-c", question], cwd=world.project.folder, capture_output=True, check=True)
     assert json.loads(asked.stdout)["choices"][0]["message"]["content"] == "Hello?"
 
 
-def test_another_server_takes_over_before_the_old_one_stops(world: World) -> None:
-    """A change of what it serves starts a new server, points the same registration there, then stops the old one."""
+def test_a_new_server_takes_over_before_the_old_one_stops(world: World) -> None:
+    """A change of `serves` starts a new server, points the same registration at it, then stops the old one."""
     world.up()
-    old, number = world.client, world.registered["model_id"]
+    old, model_id = world.client, world.registered["model_id"]
     world.project.run("config", "set", "serves", "echo-2")
     changed = [line.split()[1:4] for line in world.up().splitlines() if line.startswith((" ++ ", " ~  ", " -- "))]
     done = [(kind.rpartition(":")[2], what) for kind, _, what in changed if what in ("created", "updated", "deleted")]
     assert done == [("Server", "created"), ("EnkryptModel", "updated"), ("Server", "deleted")]
-    assert (world.registered["model_id"], world.ask("Hello?")["model"]) == (number, "echo-2")
+    assert (world.registered["model_id"], world.ask("Hello?")["model"]) == (model_id, "echo-2")
     assert gone(old)
 
 
-def test_a_server_that_died_is_started_again(world: World) -> None:
-    """A refresh finds that nobody answers; the next up starts a server and points the registration there."""
+def test_a_dead_server_is_replaced(world: World) -> None:
+    """Refresh detects that it is gone; the next up starts a new one and points the registration at it."""
     world.up()
     port = world.port()
     key = world.registered["model_config"]["apikeys"][0]

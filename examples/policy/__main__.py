@@ -1,4 +1,4 @@
-"""Two models under rules: three from the library, one of this project's own."""
+"""Two models under four rules: three from the library, one of this project's own."""
 
 import pulumi
 
@@ -8,9 +8,9 @@ config = pulumi.Config()
 
 
 def priced(model: policy.Model) -> str | None:
-    """What a model costs is declared, so that somebody can add it up."""
+    """Every model declares its costs, so that they can be added up."""
     missing = [name for name in ("input_cost", "output_cost") if model[f"model_config.metadata.{name}"] is None]
-    return f"model_config.metadata should say {' and '.join(missing)}" if missing else None
+    return f"model_config.metadata should include {' and '.join(missing)}" if missing else None
 
 
 policy.enforce(

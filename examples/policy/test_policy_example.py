@@ -1,4 +1,4 @@
-"""examples/policy: what its README says."""
+"""examples/policy: the claims of its README."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from enkrypt_provider.policy import PolicyViolation
 from enkrypt_provider.testing import MockStack
 
 HERE = Path(__file__).parent
-COSTS = "summaries: model_config.metadata should say input_cost and output_cost (policy priced, advisory)"
+COSTS = "summaries: model_config.metadata should include input_cost and output_cost (policy priced, advisory)"
 HTTP = "summaries: model_config.endpoint.scheme must be https (policy https_only, mandatory)"
 CERTIFIED = 'certifications must hold "SOC 2 Type II" (policy certified, mandatory)'
 
 
 def test_both_models_are_registered_with_one_warning() -> None:
-    """In dev all rules but the advisory one are kept."""
+    """In dev, only the advisory rule is broken."""
     stack = MockStack(HERE)
-    made = stack.up()
-    assert made.messages == [f"warning: {COSTS}"]
+    result = stack.up()
+    assert result.messages == [f"warning: {COSTS}"]
     assert set(stack.registry.models()) == {"support-chat/v1", "summaries/v1"}
 
 
 @pytest.mark.parametrize(
-    ("name", "config", "said"),
+    ("name", "config", "lines"),
     [
         ("dev", {"summariesScheme": "http"}, [HTTP]),
         ("prod", {}, [f"summaries: {CERTIFIED}", f"support-chat: {CERTIFIED}"]),
     ],
 )
-def test_what_breaks_a_rule_is_not_registered(name: str, config: dict[str, Any], said: list[str]) -> None:
-    """Plain http nowhere, and without certification not in prod."""
+def test_a_model_that_breaks_a_rule_is_not_registered(name: str, config: dict[str, Any], lines: list[str]) -> None:
+    """Plain http is refused in every stack, a missing certification in prod."""
     stack = MockStack(HERE, stack=name, config=config)
     with pytest.raises(PolicyViolation, match="it is not registered") as broken:
         stack.preview()
-    assert set(broken.value.violations) <= set(said)
+    assert set(broken.value.violations) <= set(lines)
     assert stack.registry.models() == {}
 
 
-def test_prod_keeps_the_rules_as_it_stands() -> None:
-    """The file of the stack prod says the certification."""
+def test_prod_is_configured_to_pass_the_rules() -> None:
+    """Pulumi.prod.yaml lists the certification."""
     assert "enkrypt-policy:certifications: [SOC 2 Type II]" in (HERE / "Pulumi.prod.yaml").read_text()
     config = {"certifications": ["SOC 2 Type II"]}
     assert set(MockStack(HERE, stack="prod", config=config).preview().changes.values()) == {"create"}
 
 
-def test_the_engine_shows_what_the_readme_says(project: Callable[[Path], Any]) -> None:
-    """With the real engine: a warning and two models, the same picture, then one error line for each violation."""
+def test_the_engine_prints_what_the_readme_shows(project: Callable[[Path], Any]) -> None:
+    """The real engine prints one warning, graphs both models, then prints each error exactly once."""
     policy = project(HERE)
     policy.run("stack", "init", "dev")
     up = policy.run("up", "--yes", "--skip-preview")

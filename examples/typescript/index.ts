@@ -19,7 +19,7 @@ const registered = new EnkryptModel("judge", {
     modelConfig: {
         isCompatibleWith: "openai",
         endpoint: support.modelConfig.endpoint,
-        systemPrompt: pulumi.interpolate`You judge what ${support.id} answers.`,
+        systemPrompt: pulumi.interpolate`You judge the answers of ${support.id}.`,
         apikeys: [key],
     },
 });

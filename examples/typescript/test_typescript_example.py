@@ -1,4 +1,4 @@
-"""examples/typescript: a program in TypeScript, with the real engine and the native plugin."""
+"""examples/typescript: a TypeScript program, with the real engine and the native plugin."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from native import lives
+from native import run_life_cycle
 
 HERE = Path(__file__).parent
 
 
 @pytest.mark.timeout(600)
-def test_it_lives(project: Callable[[Path], Any], speaking: Callable[[str], None]) -> None:
-    """It registers, changes nothing the second time, shows no key, and deletes."""
+def test_life_cycle(project: Callable[[Path], Any], speaking: Callable[[str], None]) -> None:
+    """Registers both models, finds no change in a preview, shows no key, and deletes them."""
     speaking("nodejs")
     copy = project(HERE)
     subprocess.run(["npm", "install", "--no-audit", "--no-fund"], cwd=copy.folder, check=True)
-    lives(copy, HERE)
+    run_life_cycle(copy, HERE)

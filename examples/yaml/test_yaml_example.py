@@ -1,4 +1,4 @@
-"""examples/yaml: with the engine and the native plugin, what its README says, up to destroy in the right order."""
+"""examples/yaml: the commands of its README with the engine and the native plugin, up to an ordered destroy."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Stories with the real engine: what a person types, what the console says, which calls the API received."""
+"""End-to-end tests with the real engine: commands, their output, and the calls that the API received."""

@@ -1,7 +1,7 @@
-"""State that a team shares: an S3 server and a PostgreSQL, each started on this machine for one test.
+"""Shared state backends: an S3 server and a PostgreSQL server, each started on this machine for one test.
 
-`Shared` is where the state is, what the engine needs to reach it, and everything that is stored there, to be
-searched. No claim is made here.
+`Shared` holds the URL of the state, the environment to reach it, and a function that returns everything stored there.
+Contains no tests.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from .leaks import Secrets
 
 HERE: Final = "127.0.0.1"
 DATABASE: Final = "pulumi"
-NO_POSTGRES: Final = "no PostgreSQL: as root run tests/tools.sh, or else install it, and put initdb on PATH"
+NO_POSTGRES: Final = "no PostgreSQL: run tests/tools.sh as root, or install it and put initdb on PATH"
 
 
 @dataclass(frozen=True)
 class Shared:
-    """A backend that is running."""
+    """A running backend."""
 
     url: str
     environment: Mapping[str, str]
     stored: Callable[[], Mapping[str, bytes]]
-    """Everything in it, by its name."""
+    """Returns everything stored in it, by name."""
 
 
 Backend = Callable[[Secrets], Any]
@@ -48,7 +48,7 @@ Backend = Callable[[Secrets], Any]
 
 @contextmanager
 def s3(secrets: Secrets) -> Iterator[Shared]:
-    """A bucket of its own on moto's server."""
+    """A new bucket on moto's server."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(HERE, 0)
     server.start()
@@ -60,7 +60,7 @@ def s3(secrets: Secrets) -> Iterator[Shared]:
             endpoint_url=f"http://{HERE}:{port}",
             region_name="us-east-1",
             **{name.lower(): value for name, value in key.items()},
-        ).create_bucket(Bucket=f"team-{port}")  # moto's servers of one process share what they hold
+        ).create_bucket(Bucket=f"team-{port}")  # moto's servers in one process share their content
         yield Shared(
             f"s3://{bucket.name}?endpoint=http://{HERE}:{port}&s3ForcePathStyle=true&disableSSL=true&region=us-east-1",
             key,
@@ -72,7 +72,7 @@ def s3(secrets: Secrets) -> Iterator[Shared]:
 
 @contextmanager
 def postgres(secrets: Secrets) -> Iterator[Shared]:
-    """A server with a database of its own, run by nobody in particular: PostgreSQL refuses root."""
+    """A new server and database. As root it runs as the user nobody, since PostgreSQL refuses root."""
     programs, port, password = _programs(), _free_port(), secrets.make("the database's password")
     nobody = getpwnam("nobody")
     user: dict[str, Any] = {}
@@ -85,16 +85,16 @@ def postgres(secrets: Secrets) -> Iterator[Shared]:
         return subprocess.run(command, env=environment, capture_output=True, check=False, cwd="/", **user)
 
     with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
-        data, told = Path(folder) / "data", Path(folder) / "password"
-        told.write_text(password)
+        data, password_file = Path(folder) / "data", Path(folder) / "password"
+        password_file.write_text(password)
         if user:
-            for path in (Path(folder), told):
+            for path in (Path(folder), password_file):
                 os.chown(path, nobody.pw_uid, nobody.pw_gid)
-        made = ran(
-            "initdb", f"--pgdata={data}", "--username=team", f"--pwfile={told}", "--auth=scram-sha-256", "--no-sync",
-            "--encoding=UTF8",
+        initialized = ran(
+            "initdb", f"--pgdata={data}", "--username=team", f"--pwfile={password_file}", "--auth=scram-sha-256",
+            "--no-sync", "--encoding=UTF8",
         )  # fmt: skip
-        assert made.returncode == 0, made.stderr
+        assert initialized.returncode == 0, initialized.stderr
         settings = {"listen_addresses": HERE, "port": port, "unix_socket_directories": "", "fsync": "off"}
         words = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (Path(folder) / "log").open("wb") as log, subprocess.Popen(
@@ -107,12 +107,12 @@ def postgres(secrets: Secrets) -> Iterator[Shared]:
 
                 def stored() -> Mapping[str, bytes]:
                     query = "SELECT json_object_agg(key, data ->> 'data') FROM pulumi_state"
-                    told = ran("psql", *reached, "-At", "-c", query, DATABASE), ran("pg_dumpall", *reached)
-                    assert not any(it.returncode for it in told), told
-                    entries = {name: b64decode(content) for name, content in json.loads(told[0].stdout).items()}
-                    return {**entries, "the dump": told[1].stdout}
+                    done = ran("psql", *reached, "-At", "-c", query, DATABASE), ran("pg_dumpall", *reached)
+                    assert not any(it.returncode for it in done), done
+                    entries = {name: b64decode(content) for name, content in json.loads(done[0].stdout).items()}
+                    return {**entries, "the dump": done[1].stdout}
 
-                # The password beside the URL, not in it: the engine keeps URLs in the clear.
+                # The password is not in the URL, which the engine stores in plain text.
                 yield Shared(
                     f"postgres://team@{HERE}:{port}/{DATABASE}?sslmode=disable", {"PGPASSWORD": password}, stored
                 )
@@ -121,7 +121,7 @@ def postgres(secrets: Secrets) -> Iterator[Shared]:
 
 
 def _programs() -> Path:
-    """The folder with PostgreSQL's programs. Debian keeps it off PATH."""
+    """The folder of PostgreSQL's programs, which Debian keeps off PATH."""
     found = [Path(path).parent for path in [shutil.which("initdb")] if path]
     found += sorted(path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:

@@ -1,4 +1,4 @@
-"""The engine, once a session, and a story for each test, which ends with the search for secrets."""
+"""The engine, once per session, and a `Story` for each test, which ends with the search for secrets."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from .harness import REPOSITORY, Story, told
+from .harness import REPOSITORY, Story, new_story
 
 HERE = Path(__file__).parent
-STORY_LIMIT = 600.0
-"""Seconds for one story."""
+TEST_LIMIT = 600.0
+"""Time limit of one test, in seconds."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give what needs the engine a time limit that does not count its first set-up, which may take minutes."""
+    """Gives tests that need the engine a time limit that excludes its set-up, which may take minutes."""
     for item in items:
         if HERE in item.path.parents and "engine" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.timeout(STORY_LIMIT, func_only=True))
+            item.add_marker(pytest.mark.timeout(TEST_LIMIT, func_only=True))
 
 
 @pytest.fixture(scope="session")
 def engine() -> Path:
-    """The folder with the engine. There is no skipping: without it nothing here is proven."""
+    """The folder with the engine. Without it the tests fail rather than skip: they would prove nothing."""
     get = subprocess.run(
         [sys.executable, str(REPOSITORY / "engine" / "get.py")], stdout=subprocess.PIPE, text=True, check=False
     )
@@ -37,5 +37,5 @@ def engine() -> Path:
 
 @pytest.fixture
 def story(tmp_path: Path, engine: Path) -> Iterator[Story]:
-    with told(tmp_path, engine) as it:
+    with new_story(tmp_path, engine) as it:
         yield it

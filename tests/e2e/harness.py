@@ -1,7 +1,7 @@
-"""The engine's command line, as a person uses it, in a world of its own.
+"""Runs the engine's command line as a user would, in an isolated environment.
 
-`Stack` types `pulumi …` in a project folder and keeps all that was printed; `Story` makes it and its API, and at
-the end looks for secrets. What the API is, is api.py's.
+`Stack` runs `pulumi …` in a project folder and records the output. `Story` creates stacks and their API (see api.py),
+and finally searches everything for secrets.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ import yaml
 from enkrypt_provider.emulator import create_app, serve_in_thread
 
 from .api import ACCOUNT, Api, Json
-from .interpreters import as_users_have_it
+from .interpreters import user_environment
 from .leaks import Secrets
 from .programs import DECLARED, MODEL_KEY
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 TIME_LIMIT: Final = 150.0
-"""Seconds for one command of the engine: it takes one or two, and a hundred times that means it hangs."""
+"""Time limit of one engine command, in seconds. A command normally takes one or two; this only catches hangs."""
 LAST_WORDS: Final = (
     "update failed",
     "preview failed",
     "refresh failed",
     "an unhandled error occurred",
-    "Resource monitor has terminated, shutting down",  # by the SDK, whose program a newer engine ends
+    "Resource monitor has terminated, shutting down",  # from the SDK, when a newer engine stops the program
 )
-"""What the engine adds once an error was told."""
+"""Lines that the engine adds after an error."""
 
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """One command, as the person who typed it saw it."""
+    """One command, as its user saw it."""
 
     command: str
     code: int
@@ -60,15 +60,15 @@ class Run:
 
     @property
     def lines(self) -> list[str]:
-        """What was printed, line by line, without the spaces that align it."""
+        """The lines of the output, without alignment spaces and empty lines."""
         lines = (" ".join(line.split()).replace(" :", ":") for line in self.text.splitlines())
         return [line for line in lines if line]
 
     @property
     def errors(self) -> list[str]:
-        """Each line that the diagnostics at the end begin with `error:`, but for the engine's own last word."""
+        """The lines that start with `error:`, without those that the engine itself adds."""
         found = [line.removeprefix("error: ") for line in self.lines if line.startswith("error: ")]
-        # An engine that ends the program cancels its calls, which the SDK may not expect.
+        # An engine that stops the program cancels its calls, which may make the SDK fail.
         is_cancelled = 'details = "context canceled"' in self.text
         last_words = (*LAST_WORDS, *["Program failed with an unhandled exception:"] * is_cancelled)
         return [line for line in found if not line.startswith(last_words)]
@@ -79,7 +79,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Stack:
-    """One stack of a project in `folder`. Each method is a command; it must succeed, or fail where `fails`."""
+    """One stack of a project in `folder`. Each command must succeed, or fail if `fails` is set."""
 
     story: Story
     folder: Path
@@ -104,35 +104,35 @@ class Stack:
         return self.run("config", "set-all", *plaintext, *encrypted)
 
     def export(self) -> Json:
-        """The state's resources, by name; what is secret is encrypted in it."""
+        """The resources in the state, by name; secrets are encrypted."""
         resources = json.loads(self.run("stack", "export").stdout)["deployment"].get("resources", [])
         return {resource["urn"].rpartition("::")[2]: resource for resource in resources}
 
     def outputs(self) -> Json:
-        """What the program exports, secrets hidden."""
+        """The stack's outputs, with secrets hidden."""
         return json.loads(self.run("stack", "output", "--json").stdout)
 
     def reveal(self, *command: str) -> str:
-        """What a command prints that is meant to show secrets: not kept, so no leak."""
-        return self._typed(*command).stdout
+        """The output of a command that is meant to show secrets; not recorded, so it does not count as a leak."""
+        return self._execute(*command).stdout
 
     def run(self, *command: str, fails: bool = False) -> Run:
-        """Any command of the engine."""
-        run = self._typed(*command)
+        """Runs any command of the engine."""
+        run = self._execute(*command)
         self.story.printed.append(run)
         assert (run.code != 0) is fails, f"{run}\nshould have {'failed' if fails else 'succeeded'}"
         return run
 
     def write(self, name: str, text: str) -> None:
-        """A file of the project: its program, or what the program reads."""
+        """Writes a file of the project: its program, or a file that the program reads."""
         (self.folder / name).write_text(text, encoding="utf-8")
 
     def declare(self, **models: Json) -> None:
-        """What the program `DECLARED` registers from now on, by the names of the resources."""
+        """Sets the models that the program `DECLARED` registers, by resource name."""
         self.write("models.json", json.dumps(models))
 
     def under(self, python: Path) -> Stack:
-        """The same stack, used by somebody whose interpreter is the one in the folder `python`."""
+        """The same stack, used with the interpreter in the folder `python`."""
         return replace(self, environment={**self.environment, "PATH": self.story.path(python)})
 
     def beside(self, name: str) -> Stack:
@@ -142,11 +142,11 @@ class Stack:
         return stack
 
     def with_environment(self, variables: Mapping[str, str]) -> Stack:
-        """The same stack, used by somebody who has these variables besides."""
+        """The same stack, used with these additional environment variables."""
         return replace(self, environment={**self.environment, **variables})
 
-    def _typed(self, *command: str) -> Run:
-        # Its own process group: the engine's children outlive it when it is killed alone.
+    def _execute(self, *command: str) -> Run:
+        # Its own process group: killing only the engine would leave its children running.
         with subprocess.Popen(
             ("pulumi", *command, "--non-interactive", "--color", "never"),
             cwd=self.folder,
@@ -163,15 +163,15 @@ class Stack:
             except BaseException:
                 os.killpg(process.pid, signal.SIGKILL)
                 raise
-        typed = re.sub(r"(--secret \S+?=)\S+", r"\1***", " ".join(("pulumi", *command)))
-        return Run(typed, process.returncode, stdout, stderr)
+        shown = re.sub(r"(--secret \S+?=)\S+", r"\1***", " ".join(("pulumi", *command)))
+        return Run(shown, process.returncode, stdout, stderr)
 
 
 class Story:
-    """A folder for everything, the secrets in play, and all that was printed.
+    """One end-to-end test: its folder, its secrets, its APIs and stacks, and all recorded output.
 
-    `before` is a story of one project and its stack, with an API key: where they are wanted again they are copied,
-    which saves two commands of the engine.
+    `before` is a prepared story with one project, its stack and an API key. `project` copies them when it can, which
+    saves two engine commands.
     """
 
     def __init__(self, folder: Path, engine: Path, before: Story | None = None) -> None:
@@ -193,7 +193,7 @@ class Story:
         command.chmod(0o755)
 
     def api(self, name: str = "api.db", **options: Any) -> Api:
-        """The API over HTTP with one key, until the story ends; `name` is its database, `options` the emulator's."""
+        """Serves the API over HTTP with one key until the story ends; `name` is its database file."""
         database = self.folder / name
         keys = {next(self._keys): ACCOUNT}
         url = self._running.enter_context(serve_in_thread(create_app(database, keys=keys, record=True, **options)))
@@ -209,8 +209,8 @@ class Story:
         config: Json = None,
         settings: Mapping[str, str] | None = None,
     ) -> Stack:
-        """A new project of one program, and its stack `dev`, which knows `settings`, `api` and its key; `config` is
-        that of all its stacks."""
+        """Creates a project with one program and its stack `dev`, configured with `settings`, `api` and its key.
+        `config` goes into Pulumi.yaml, for all stacks."""
         folder = self.folder / name
         folder.mkdir()
         stack = self._stack(folder, environment)
@@ -227,26 +227,26 @@ class Story:
 
     def _copied(self, before: Story, stack: Stack, settings: Mapping[str, str]) -> Stack:
         shutil.copytree(before.folder / "state", self.folder / "state", dirs_exist_ok=True)
-        made = yaml.safe_load((before.folder / "story" / "Pulumi.dev.yaml").read_text())
-        stack.write("Pulumi.dev.yaml", yaml.safe_dump({**made, "config": {**made["config"], **settings}}))
-        return stack.with_environment({"PULUMI_STACK": "dev"})  # nobody selected it here
+        copied = yaml.safe_load((before.folder / "story" / "Pulumi.dev.yaml").read_text())
+        stack.write("Pulumi.dev.yaml", yaml.safe_dump({**copied, "config": {**copied["config"], **settings}}))
+        return stack.with_environment({"PULUMI_STACK": "dev"})  # not selected in this folder
 
     def declaring(
         self, api: Api | None = None, *, settings: Mapping[str, str] | None = None, **models: Json
     ) -> Stack:
-        """A new project that registers these models, whose key is a secret."""
+        """Creates a project that registers these models with a secret key."""
         keys = {MODEL_KEY: self.secrets.make("the models' key")}
         stack = self.project(DECLARED, api, environment=keys, settings=settings)
         stack.declare(**models)
         return stack
 
     def empty(self, name: str) -> Stack:
-        """A new folder with nothing in it yet, for somebody who follows a page."""
+        """Creates an empty folder, for a test that follows a documentation page."""
         (self.folder / name).mkdir()
         return self._stack(self.folder / name, None)
 
     def own_project(self, name: str, config: Json = None, *, environment: Mapping[str, str] | None = None) -> Stack:
-        """A copy of the repository's own project, and its stack `name`: as it is, or one with this `config`."""
+        """Copies the repository's own project, with its stack `name`; `config` replaces the stack's file."""
         folder = self.folder / "project"
         folder.mkdir()
         for file in ("Pulumi.yaml", "__main__.py"):
@@ -260,12 +260,12 @@ class Story:
         return stack
 
     def path(self, python: Path) -> str:
-        """A PATH on which the interpreter is the one in the folder `python`, with the package's command."""
+        """A PATH with the interpreter in the folder `python`, `enkrypt-provider` and the engine."""
         folders = (python, self._commands, self._engine)
         return os.pathsep.join([*map(str, folders), *os.defpath.split(os.pathsep)])
 
     def leaks(self) -> list[str]:
-        """Where a secret stands that should not: in a file of the story or in anything printed."""
+        """Every place where a secret leaked: files of the story and recorded output."""
         found = self.secrets.found_under(self.folder)
         for run in self.printed:
             found += [f"{run.command}: {what}" for what in self.secrets.found_in(run.text.encode())]
@@ -277,29 +277,29 @@ class Story:
     def _stack(self, folder: Path, environment: Mapping[str, str] | None) -> Stack:
         state = self.folder / "state"
         state.mkdir(exist_ok=True)
-        # Nothing of the user's: no account, no key, no settings.
+        # Nothing from the user's environment: no account, no key, no settings.
         variables = {
-            "PATH": self.path(as_users_have_it()),
+            "PATH": self.path(user_environment()),
             "HOME": str(self.folder),
             "PYTHONPATH": str(REPOSITORY),
             "PULUMI_BACKEND_URL": state.as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": self.passphrase,
             "PULUMI_HOME": str(self.folder / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",  # the language host asks pip for its packages
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",  # the language host runs pip
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
         return Stack(self, folder, {**variables, **(environment or {})})
 
 
 def project(config: Json = None, name: str = "story") -> str:
-    """A Pulumi.yaml, with the configuration of every stack."""
+    """A Pulumi.yaml with configuration for every stack."""
     return json.dumps({"name": name, "runtime": "python", "config": config or {}})
 
 
 @functools.cache
-def _begun(engine: Path) -> Story:
-    """A story of one project whose stack has an API key, and no more."""
+def _prepared(engine: Path) -> Story:
+    """A story with one project whose stack has only an API key."""
     folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)
     story = Story(Path(folder.name), engine)
@@ -308,12 +308,12 @@ def _begun(engine: Path) -> Story:
 
 
 @contextmanager
-def told(folder: Path, engine: Path) -> Iterator[Story]:
-    """A story; when it is over, no secret may stand anywhere."""
-    story = Story(folder, engine, _begun(engine))
+def new_story(folder: Path, engine: Path) -> Iterator[Story]:
+    """A story that fails at its end if a secret leaked anywhere."""
+    story = Story(folder, engine, _prepared(engine))
     try:
         yield story
     finally:
         story.end()
     leaks = story.leaks()
-    assert not leaks, "secrets stand where nobody may read them:\n" + "\n".join(leaks)
+    assert not leaks, "secrets leaked:\n" + "\n".join(leaks)

@@ -1,6 +1,6 @@
-"""Other Python interpreters of this machine, each with what the provider needs, in the project's pinned versions.
+"""Other Python interpreters of this machine, each in an environment with the project's pinned requirements.
 
-An environment is made once per machine and requirements file, in the cache folder, and kept.
+An environment is created once per machine and requirements file, and kept in the cache folder.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ THIS: Final[Version] = sys.version_info[:2]
 
 
 def others() -> dict[Version, Path]:
-    """An interpreter of each other supported version that this machine has."""
+    """One interpreter for each other supported version that is installed on this machine."""
     found: dict[Version, Path] = {}
     for version in SUPPORTED:
         for python in () if version == THIS else _candidates(version):
@@ -35,12 +35,12 @@ def others() -> dict[Version, Path]:
 
 
 def environment(python: Path, version: Version, requirements: Path = REQUIREMENTS) -> Path:
-    """The folder `bin` of an environment of `python` with all of `requirements`, made first if need be."""
+    """The folder `bin` of an environment of `python` with `requirements`, created if necessary."""
     pinned = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
     folder = _cache() / f"{spelt(version)}-{pinned}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be making it
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be creating it
         if not (folder / "ready").exists():
             shutil.rmtree(folder, ignore_errors=True)
             subprocess.run([str(python), "-m", "venv", str(folder)], check=True)
@@ -50,13 +50,13 @@ def environment(python: Path, version: Version, requirements: Path = REQUIREMENT
     return folder / "bin"
 
 
-def as_users_have_it() -> Path:
-    """The folder `bin` of an environment of this Python without what only the tests need."""
+def user_environment() -> Path:
+    """The folder `bin` of an environment of this Python without the test requirements."""
     return environment(Path(sys.executable), THIS)
 
 
 def spelt(version: Version) -> str:
-    """`3.13`."""
+    """Formats a version as `3.13`."""
     return f"{version[0]}.{version[1]}"
 
 
@@ -70,7 +70,7 @@ def _candidates(version: Version) -> Iterator[Path]:
 
 
 def _is(python: Path, version: Version) -> bool:
-    """Whether it runs and can make environments: a shim may lead nowhere, a distribution's may lack modules."""
+    """Whether it runs and can create environments: a shim may be dead, a distribution's Python may lack modules."""
     probe = [str(python), "-c", "import ensurepip, sys, venv; print(sys.version_info[:2])"]
     result = subprocess.run(probe, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
     return result.returncode == 0 and result.stdout.strip() == str(version)

@@ -1,4 +1,4 @@
-"""The search for secrets, under the name that the stories know."""
+"""The search for secrets, under the name that the tests use."""
 
 from enkrypt_provider.testing import Secrets
 

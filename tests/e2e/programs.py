@@ -1,7 +1,6 @@
-"""The programs of the stories, and the files that they read.
+"""Programs that several tests share, and their arguments.
 
-A program takes the key of its models from the environment and does not say that it is a secret: that is the
-provider's to know.
+A program takes its models' key from the environment and does not mark it as a secret: the provider has to do that.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 MODEL_KEY: Final = "MODEL_KEY"
-"""The environment variable that holds the key with which a program's models are called."""
+"""The environment variable that holds the key of a program's models."""
 
 DECLARED: Final = """
 import json
@@ -22,7 +21,7 @@ for name, model in json.loads(Path("models.json").read_text()).items():
     model["model_config"].setdefault("apikeys", [os.environ["MODEL_KEY"]])
     EnkryptModel(name, **model)
 """
-"""Registers the models of `models.json`, by name."""
+"""Registers the models in `models.json`, by name."""
 
 
 def model(name: str, **config: Any) -> dict[str, Any]:

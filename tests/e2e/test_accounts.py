@@ -1,4 +1,4 @@
-"""Several accounts, several machines, changed addresses: a state object stands for the registration that it holds."""
+"""Several accounts and machines, changed addresses: a state object represents one particular registration."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from pathlib import Path
 import pulumi
 from enkrypt_provider import EnkryptModel, EnkryptProvider, get_model_output
 
-said = json.loads(Path("program.json").read_text())
+spec = json.loads(Path("program.json").read_text())
 accounts = {
     name: EnkryptProvider(name, api_key=os.environ[f"KEY_{name}"], endpoint=endpoint)
-    for name, endpoint in said["accounts"].items()
+    for name, endpoint in spec["accounts"].items()
 }
-for name, (account, arguments) in said["models"].items():
+for name, (account, arguments) in spec["models"].items():
     arguments["model_config"]["apikeys"] = [os.environ["MODEL_KEY"]]
     there = pulumi.ResourceOptions(provider=accounts[account])
     mine = EnkryptModel(name, **arguments, opts=there)
-    if said["looks"]:
+    if spec["looks"]:
         found = get_model_output(mine.model_saved_name, opts=pulumi.InvokeOptions(provider=accounts[account]))
         seen = EnkryptModel.get(f"seen-{name}", mine.id, opts=there)
         pulumi.export(name, found.apply(lambda model: [model.model_id, model.model_config.endpoint.host]))
@@ -41,14 +41,14 @@ def number(api: Api, id_: str) -> Any:
 
 
 def on_another_machine(stack: Stack) -> Stack:
-    """The same stack, on a machine that remembers nothing."""
+    """The same stack, on a machine without a journal."""
     folder = stack.story.folder / f"machine{len(list(stack.story.folder.glob('machine*')))}"
     folder.mkdir()
     return stack.with_environment({"XDG_STATE_HOME": str(folder)})
 
 
-def test_another_address_is_no_change_and_another_account_a_move(story: Story) -> None:
-    """A move is told before and after, and leaves the old account its own; a refresh there loses nothing."""
+def test_a_new_address_changes_nothing_and_a_new_account_is_a_move(story: Story) -> None:
+    """Preview and up report a move, which keeps the old registration; a refresh in between loses nothing."""
     old, new = story.api(), story.api("new.db")
     stack = story.declaring(old, chat=model("chat"))
     stack.up()
@@ -74,8 +74,8 @@ def test_another_address_is_no_change_and_another_account_a_move(story: Story) -
     assert (old.models(), new.models()) == (before, {})
 
 
-def test_each_provider_of_a_program_is_an_account(story: Story) -> None:
-    """Equal names do not meet; look-ups are of one account; a model may move; a rotated key updates its provider."""
+def test_each_provider_of_a_program_has_its_own_account(story: Story) -> None:
+    """Equal names do not collide, look-ups stay in one account, models can move, a rotated key is an update."""
     apis = {name: story.api(f"{name}.db") for name in ("east", "west")}
     east, west = apis.values()
     keys = {f"KEY_{name}": api.key for name, api in apis.items()}
@@ -109,7 +109,7 @@ def test_each_provider_of_a_program_is_an_account(story: Story) -> None:
 
 
 def test_each_command_may_run_on_another_machine(story: Story) -> None:
-    """What a machine remembers is not needed, but where only it would show that a registration is this resource's."""
+    """A machine's journal is needed only where nothing else proves that a registration is this resource's."""
     api = story.api()
     stack = story.declaring(api, chat=model("chat"))
     stack.up()
@@ -128,7 +128,7 @@ def test_each_command_may_run_on_another_machine(story: Story) -> None:
     assert "chat/v1 is registered already" in backend.up(fails=True).text
     assert number(api, "chat/v1") == first
 
-    # One resource gives a name up, another takes it, in one up.
+    # One resource releases a name and another takes it, in the same up.
     stack.declare(chat=model("chat-old"), successor=model("chat", system_prompt="Be brief."))
     on_another_machine(stack).up()
     prompts = {id_: it["model_config"]["system_prompt"] for id_, it in api.models().items()}
@@ -138,8 +138,8 @@ def test_each_command_may_run_on_another_machine(story: Story) -> None:
     assert api.models() == {}
 
 
-def test_a_lost_update_is_sent_again_and_what_somebody_made_anew_is_kept(story: Story) -> None:
-    """The API has what the state has not; then the number tells that a registration is another's."""
+def test_a_lost_update_is_sent_again_and_a_reregistered_model_is_kept(story: Story) -> None:
+    """A lost response is followed by a new update; a changed model_id shows that the model was registered anew."""
     api = story.api()
     stack = story.declaring(api, settings={"enkrypt:maxRetries": "0"}, chat=model("chat"))
     stack.up()

@@ -1,4 +1,4 @@
-"""What is wrong is said before anything is sent: all of it, where it stands, which rule, what was meant."""
+"""Mistakes are reported before anything is sent: every one, with its path, the rule and a suggestion."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ PROBLEMS = {
 
 
 def test_each_mistake_is_one_line_and_nothing_is_sent(story: Story) -> None:
-    """Thirteen wrong fields, some with a secret; one identity twice, below two components; a wrong setting."""
+    """Thirteen wrong fields, some holding a secret; an identity declared in two components; a wrong setting."""
     api = story.api()
     stack = story.project(WRONG, api, environment={MODEL_KEY: story.secrets.make("the model's key")})
     for run in (stack.preview(fails=True), stack.up(fails=True)):

@@ -1,4 +1,4 @@
-"""What a model costs: calls of the API, and bytes of state beside a provider that does nothing."""
+"""The cost of a model: API calls, and bytes of state compared with a provider that does nothing."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ MODELS = 2
 MORE_THAN_NOTHING = 1.10
 
 
-def test_a_model_costs_one_call_and_little_more_state_than_itself(story: Story) -> None:
-    """The benchmark's model, by this provider and by one that calls nothing."""
+def test_a_model_costs_one_call_and_little_extra_state(story: Story) -> None:
+    """The benchmark's model, with this provider and with one that makes no calls."""
     api = story.api()
     ours = _benchmark(story, "dynamic")
     ours.config_set({"enkrypt:endpoint": api.url}, secrets={"enkrypt:apiKey": api.key})
@@ -45,13 +45,13 @@ def _benchmark(story: Story, system: str) -> Stack:
 
 
 def _line(call: str) -> int:
-    """The number of the line that declares the models, as the engine is to show it."""
+    """The number of the line that declares the models, which the engine must show."""
     lines = (BENCHMARKS / "dynamic" / "__main__.py").read_text().splitlines()
     return next(number for number, line in enumerate(lines, 1) if call in line)
 
 
 def _bytes(stack: Stack) -> int:
-    """Of the last model; a time has as many digits as it needs, so those of the server are left out."""
+    """The size of the last model in the state, without the server's times, whose length varies."""
     model = stack.export()[f"model-{MODELS - 1}"]
     outputs = {name: value for name, value in model["outputs"].items() if not name.endswith("_at")}
     return len(json.dumps([model["inputs"], outputs]))

@@ -1,4 +1,4 @@
-"""Stacks that pass on by stack references what they share."""
+"""Stacks that share values through stack references."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ pulumi.export("guarded", models.require_output("model"))
 """
 
 
-def test_a_host_and_a_key_come_from_a_stack_below_and_an_id_goes_to_one_above(story: Story) -> None:
-    """What changes below is an update here; the key is in the clear nowhere."""
+def test_stack_references_pass_a_host_a_key_and_an_id(story: Story) -> None:
+    """A changed output of one stack is an update in the next; the key never appears in plain text."""
     api = story.api()
     platform = story.project(SHARING, name="platform")
     platform.config_set({"llmHost": "one.example.com"}, secrets={"llmKey": story.secrets.make("the shared key")})

@@ -1,4 +1,4 @@
-"""A model, a policy and a deployment in one program, with the real engine: the order in which they come and go.
+"""A model, a policy and a deployment in one program, with the real engine: the order of creation and deletion.
 
 The same program, dynamic and native.
 """
@@ -23,7 +23,7 @@ TO_OUTPUT = "OutputPolicyArgs(policy_name=guardrails.name"
 TO_TEXT = 'OutputPolicyArgs(policy_name="suport"'
 
 NATIVE = "from enkrypt_provider.native import EnkryptDeployment, EnkryptGuardrailsPolicy, EnkryptModel\n"
-"""The line more with which the example's program is one of the native plugin."""
+"""The extra import that turns the example's program into a native one."""
 
 
 def as_native(program: str) -> str:
@@ -31,7 +31,7 @@ def as_native(program: str) -> str:
 
 
 def ask(api: Api, method: str, call: str, name: str = "support", body: Any = None) -> Any:
-    """Ask the API as somebody else does."""
+    """Call the API as another client."""
     noun = call.partition("-")[2]
     headers = {"apikey": api.key, HEADERS[noun]: name}
     response = httpx.request(method, f"{api.url}{BASES[noun]}/{call}", headers=headers, json=body, trust_env=False)
@@ -44,8 +44,8 @@ def writes(api: Api) -> list[str]:
 
 
 @pytest.mark.parametrize("front_end", ["dynamic", "native"])
-def test_a_model_a_policy_and_a_deployment_come_and_go_in_order(story: Story, front_end: str) -> None:
-    """Made in the order of their references, changed alone, set back after drift, taken down the other way round."""
+def test_the_three_kinds_are_created_and_deleted_in_order(story: Story, front_end: str) -> None:
+    """Created in order of their references, updated one by one, reset after drift, deleted in reverse order."""
     api = story.api()
     program = (EXAMPLE / "__main__.py").read_text()
     if front_end == "native":
@@ -70,9 +70,9 @@ def test_a_model_a_policy_and_a_deployment_come_and_go_in_order(story: Story, fr
     assert api.calls() == []
 
     stack.up()
-    made = writes(api)
-    assert sorted(made[:2]) == ["add_model support-chat/v1", "add_policy support"]
-    assert made[2:] == ["add_deployment support"]
+    created = writes(api)
+    assert sorted(created[:2]) == ["add_model support-chat/v1", "add_policy support"]
+    assert created[2:] == ["add_deployment support"]
     deployed = ask(api, "GET", "get-deployment")
     assert (deployed["model_saved_name"], deployed["model_version"]) == ("support-chat", "v1")
     assert deployed["output_guardrails_policy"]["policy_name"] == "support"
@@ -80,7 +80,7 @@ def test_a_model_a_policy_and_a_deployment_come_and_go_in_order(story: Story, fr
     assert "4 unchanged" in stack.up().text
     assert writes(api) == []
 
-    # A topic more is an update of the policy; a detector that somebody switched off is switched on again.
+    # A changed topic updates only the policy; a detector that somebody switched off is switched on again.
     stack.run("config", "set", "--path", "topics[0]", "legal advice")
     stack.up()
     assert writes(api) == ["modify_policy support"]
@@ -96,7 +96,7 @@ def test_a_model_a_policy_and_a_deployment_come_and_go_in_order(story: Story, fr
     assert writes(api) == ["modify_policy support"]
     assert ask(api, "GET", "get-policy")["detectors"] == policy["detectors"]
 
-    # A new policy is there before the deployment names it; a deployment's name is unique: the old one goes first.
+    # A renamed policy is created before the deployment uses it; a renamed deployment is deleted first.
     stack.write("__main__.py", program := renamed(program, "guardrails"))
     stack.up()
     assert writes(api) == ["add_policy second", "modify_deployment support", "delete_policy support"]
@@ -116,7 +116,7 @@ def test_a_model_a_policy_and_a_deployment_come_and_go_in_order(story: Story, fr
 
 
 def becomes_native(story: Story, stack: Stack, program: str) -> None:
-    """One import more: every registration stays, under its native type and in its names."""
+    """With one more import, every registration stays and gets its native type and names in the state."""
     stack.write("__main__.py", as_native(program))
     stack.write("Pulumi.yaml", project(story, "python"))
     assert "~ 3 updated" in stack.up().lines
@@ -128,7 +128,7 @@ def becomes_native(story: Story, stack: Stack, program: str) -> None:
 
 
 def are_imported(story: Story, api: Api) -> None:
-    """The code is short: without what has its default, and without the detectors that are off."""
+    """The generated code is short: it omits defaults and disabled detectors."""
     other = yaml(story, {}, api, name="other")
     options = ("second", "--yes", "--protect=false")
     policy = other.run("import", "enkrypt:index:GuardrailsPolicy", "guardrails", *options).stdout

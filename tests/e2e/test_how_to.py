@@ -1,4 +1,4 @@
-"""docs/installation.md and docs/how-to/: who writes each file and types each command gets what the page says."""
+"""docs/installation.md and docs/how-to/: writing each file and running each command gives the described result."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ pulumi() {
   esac
 }
 """
-"""A person at a terminal says yes, and types a secret where one is asked for."""
+"""Confirms commands and answers the prompt for a secret, as a user at a terminal would."""
 
 
 @dataclass
 class Reader:
-    """Follows a page in the folder of `stack`. `instead` is where the page's address of the API leads, by the file
-    that names it; `typed` is what the reader types where a secret is asked for."""
+    """Follows a page in the folder of `stack`. `instead` replaces the API's address, by name of the file that
+    contains it; `typed` answers prompts for a secret."""
 
     stack: Stack
     typed: str
@@ -78,12 +78,12 @@ def page(name: str) -> str:
 
 
 def section(text: str, title: str) -> str:
-    """What stands below one heading."""
+    """The text below one heading."""
     return re.split(r"^## ", text.partition(f"## {title}\n")[2], flags=re.MULTILINE)[0]
 
 
 def test_the_first_program_works_as_the_page_says(story: Story) -> None:
-    """From an empty folder to a registration on the emulator, and on to an account with a key."""
+    """From an empty folder to a registration in the emulator, then to one in an account with a key."""
     api = story.api()
     folder = story.empty("first")
     reader = Reader(folder.with_environment({"ENKRYPTAI_BASE_URL": api.url}), api.key)
@@ -97,7 +97,7 @@ def test_the_first_program_works_as_the_page_says(story: Story) -> None:
 
 
 def test_environments(story: Story) -> None:
-    """The page's catalogue is registered in each environment with what its file says, and prod's is protected."""
+    """The page's catalogue is registered in each environment with the values of its file; in prod it is protected."""
     staging, prod = story.api("staging.db"), story.api("prod.db")
     key = staging.key
     prod.rotate(key)
@@ -116,7 +116,7 @@ def test_environments(story: Story) -> None:
 
 
 def test_many_accounts(story: Story) -> None:
-    """A model in each of the page's accounts, and what is looked up there."""
+    """A model in each of the page's accounts, and a look-up in each."""
     api = story.api()
     stack = story.project("", environment={"ENKRYPTAI_BASE_URL": api.url})
     Reader(stack, api.key).follow(page("how-to/many-accounts.md"))
@@ -125,7 +125,7 @@ def test_many_accounts(story: Story) -> None:
 
 
 def test_rotate_keys(story: Story) -> None:
-    """After the page's commands the new keys are in use; what the preview says of them is what the page quotes."""
+    """After the page's commands the new keys are in use, and the preview prints the line that the page quotes."""
     api = story.api()
     program = re.sub("openaiApiKey", "llmKey", _first_program())
     stack = story.project(program, api)
@@ -142,7 +142,7 @@ def test_rotate_keys(story: Story) -> None:
 
 
 def test_private_endpoint(story: Story) -> None:
-    """The page's model is registered with its port, its paths and its header, and its health is asked for."""
+    """The page's model is registered with its port, paths and header, and its health is checked."""
     api = story.api()
     stack = story.project("", api)
     Reader(stack, story.secrets.make("the gateway's key")).follow(page("how-to/private-endpoint.md"))
@@ -156,7 +156,7 @@ def test_private_endpoint(story: Story) -> None:
 
 
 def test_guard_a_model(story: Story) -> None:
-    """The page's program and its catalogue make the deployment last and delete it first; a caller finds it."""
+    """The page's program and catalogue create the deployment last and delete it first; a caller looks it up."""
     api = story.api()
     text = page("how-to/guard-a-model.md")
     (language, program) = BLOCK.findall(text)[0]
@@ -189,8 +189,8 @@ def _begin(api: Api, begin: str) -> list[str]:
     return [call.partition(" ")[0] for call in api.calls() if call.startswith(begin)]
 
 
-def test_the_look_ups_of_the_guides(story: Story) -> None:
-    """What the guides' program finds is what is registered, keys as secrets; a preview does without what is not."""
+def test_the_lookups_in_the_guides(story: Story) -> None:
+    """The guides' program finds the registered models, with secret keys; preview works before they all exist."""
     api = story.api()
     key = story.secrets.make("the model's key")
     for name in ("chat", "prod-a", "prod-b", "dev-a"):
@@ -209,8 +209,8 @@ def test_the_look_ups_of_the_guides(story: Story) -> None:
     }
 
 
-def test_resource_options_have_the_effect_that_the_guides_say(story: Story) -> None:
-    """Paths are those of the arguments, in snake_case; a forced replacement by field and a time limit are ignored."""
+def test_resource_options_work_as_the_guides_say(story: Story) -> None:
+    """Property paths are snake_case, like the arguments; `replace_on_changes` and `custom_timeouts` are ignored."""
     stack = story.project("", story.api())
     program = """
 import pulumi
@@ -244,7 +244,7 @@ def _first_program() -> str:
     return next(str(content) for kind, content in BLOCK.findall(text) if kind == "python")
 
 
-FOLLOWED: Final[dict[str, Callable[[Story], None]]] = {
+TESTS: Final[dict[str, Callable[[Story], None]]] = {
     "guard-a-model.md": test_guard_a_model,
     "environments.md": test_environments,
     "many-accounts.md": test_many_accounts,
@@ -254,6 +254,6 @@ FOLLOWED: Final[dict[str, Callable[[Story], None]]] = {
 
 
 @pytest.mark.parametrize("path", sorted(DOCS.glob("how-to/*.md")), ids=lambda path: path.name)
-def test_each_page_with_a_snippet_is_followed_by_a_test(path: Path) -> None:
-    """No page has commands that nobody has typed."""
-    assert not BLOCK.search(path.read_text(encoding="utf-8")) or path.name in FOLLOWED
+def test_each_page_with_a_snippet_has_a_test(path: Path) -> None:
+    """No page has commands that no test runs."""
+    assert not BLOCK.search(path.read_text(encoding="utf-8")) or path.name in TESTS

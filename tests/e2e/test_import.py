@@ -1,4 +1,4 @@
-"""The import of registrations that nobody declared, from the first list to an `up` that changes nothing."""
+"""Importing undeclared registrations, from the first list to an `up` that changes nothing."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from .harness import REPOSITORY, TIME_LIMIT, Run, Stack, Story
 from .native.projects import native
 
 KEYS = 2
-"""How many keys the models have: each costs a second, to encrypt it."""
+"""Number of model keys. Encrypting each takes a second."""
 PROMPT = 'You are "kind".\nIt\'s said once.\n'
 
 
 def odd_models(story: Story, dialect: Dialect) -> list[dict[str, Any]]:
-    """Registrations of every kind that a person may have made by hand, as arguments."""
+    """Arguments of varied models, as somebody may have registered by hand."""
     keys = [story.secrets.make(f"the key of model {number}") for number in range(KEYS)]
-    shared = story.secrets.make("the key of all usual models")
+    shared = story.secrets.make("the shared key of the ordinary models")
     free = {**FREE, "aws_secret_access_key": story.secrets.make("the key of a cloud")}
     models = [
         {"model_saved_name": "internal", "model_config": reached("http", "llm.internal", port=8000, base_path="/v2")},
@@ -61,8 +61,8 @@ def odd_models(story: Story, dialect: Dialect) -> list[dict[str, Any]]:
                 "model_config": {"is_compatible_with": "vg-curl", "custom_curl_command": curl},
             },
         ]
-    usual = {"model_config": {**reached(), "apikeys": [shared]}}
-    return [*models, *({"model_saved_name": f"model-{number}", **usual} for number in range(len(models), 25))]
+    ordinary = {"model_config": {**reached(), "apikeys": [shared]}}
+    return [*models, *({"model_saved_name": f"model-{number}", **ordinary} for number in range(len(models), 25))]
 
 
 FREE: Mapping[str, Any] = {
@@ -78,14 +78,14 @@ def reached(scheme: str = "https", host: str = "api.example.com", **endpoint: An
 
 @dataclass(frozen=True)
 class Account:
-    """The API with models that nobody declared, and the project that is to declare them."""
+    """The API with undeclared registrations, and the project that will declare them."""
 
     stack: Stack
     api: Api
     dialect: Dialect
 
     def type(self, script: str, *, given: str = "") -> Run:
-        """Types lines of shell in the project's folder; `given` answers what they ask."""
+        """Runs shell commands in the project's folder, with `given` as their stdin."""
         ran = subprocess.run(
             ["sh", "-ec", script],
             cwd=self.stack.folder,
@@ -102,7 +102,7 @@ class Account:
         return run
 
     def add(self, *registrations: Mapping[str, Any], kind: Kind = MODEL) -> None:
-        """Registers models, or another kind, given as arguments."""
+        """Registers models, or another kind, from their arguments."""
         with httpx.Client(base_url=self.api.url, headers={"apikey": self.api.key}) as http:
             for arguments in registrations:
                 inputs, problems = codec.parse(kind, arguments, self.dialect)
@@ -112,27 +112,27 @@ class Account:
 
 
 def account(story: Story, stack: Stack, models: list[dict[str, Any]], dialect: Dialect = "v1") -> Account:
-    """Registers `models`, given as arguments, and tells the stack where they are."""
+    """Registers `models` from their arguments, and configures the stack for their account."""
     api = story.api("account.db", dialect=dialect)
     stack.config_set({"enkrypt:endpoint": api.url, "enkrypt:dialect": dialect}, secrets={"enkrypt:apiKey": api.key})
-    made = Account(stack, api, dialect)
-    made.add(*models)
+    here = Account(stack, api, dialect)
+    here.add(*models)
     api.calls()
-    return made
+    return here
 
 
 def next_commands(run: Run) -> list[str]:
-    """What an import says is to be typed next."""
+    """The commands that an import prints as next steps."""
     return [line.strip() for line in run.stdout.partition("\nNext:\n")[2].splitlines()]
 
 
 def test_25_models_become_a_catalogue(story: Story) -> None:
-    """25 registrations of every kind are declared by one command, and those that it prints find nothing to change."""
+    """One command declares 25 varied models, and the commands that it prints find nothing to change."""
     stack = story.own_project("dev", {})
     here = account(story, stack, odd_models(story, "v1"))
     done = here.type("enkrypt-provider import --stack dev")
     assert done.stderr == ""
-    assert "Set 4 secrets of stack dev: " in done.stdout  # one for all usual models
+    assert "Set 4 secrets of stack dev: " in done.stdout  # one for all ordinary models
     assert stat.S_IMODE((stack.folder / "enkrypt-import.json").stat().st_mode) == 0o600
     imported, removed, up = next_commands(done)
     assert "= 25 imported" in here.type(imported).lines
@@ -148,7 +148,7 @@ def test_25_models_become_a_catalogue(story: Story) -> None:
 
 
 def test_25_models_become_a_module(story: Story) -> None:
-    """The same in v2 and typed Python, without a file of keys; an `up` too early deletes none."""
+    """The same with dialect v2 and typed Python, without a key file; an `up` that comes too early deletes none."""
     stack = story.project("")
     here = account(story, stack, odd_models(story, "v2"), dialect="v2")
     done = here.type("enkrypt-provider import --stack dev --python imported.py --run")
@@ -163,13 +163,13 @@ def test_25_models_become_a_module(story: Story) -> None:
     assert "26 unchanged" in here.type(f"{up} --yes").lines
     assert here.api.calls() == []
 
-    # Now the program has a say in everything, deletion included.
+    # Now the program controls the models, including their deletion.
     changed = (stack.folder / "imported.py").read_text().replace("2048", "1024")
     stack.write("imported.py", changed)
     assert "~ 1 updated" in stack.up().lines
     assert here.api.calls() == ["list_models", "modify_model free/v1"]
     stack.destroy()
-    # The list says too little of the one that a curl command reaches.
+    # The list lacks details of the model with a curl command.
     assert Counter(call.split()[0] for call in here.api.calls()) == {
         "list_models": 1,
         "get_model": 1,
@@ -187,7 +187,7 @@ GUARDED = {
 
 @pytest.mark.parametrize("is_native", [False, True], ids=["dynamic", "native"])
 def test_every_kind_is_imported_by_either_provider(story: Story, is_native: bool) -> None:
-    """With its key and without a call; a deployment is then deleted before what it names."""
+    """Keys are included and `up` makes no call; the deployment is deleted before the model and the policy."""
     stack = native(story, "import enkrypt_provider.native\n") if is_native else story.project("")
     chat = {"model_saved_name": "chat", "model_config": {**reached(), "apikeys": [story.secrets.make("a key")]}}
     here = account(story, stack, [chat])
@@ -217,7 +217,7 @@ DOCUMENT = (REPOSITORY / "docs" / "import.md").read_text()
 
 
 LISTS = ["list_models", "list_policies", "list_deployments"]
-"""What an import asks."""
+"""The calls of an import."""
 
 
 def blocks(title: str) -> list[str]:
@@ -231,7 +231,7 @@ def small(name: str, *keys: str) -> dict[str, Any]:
 
 
 def test_the_documents_commands_work_as_written(story: Story) -> None:
-    """Both ways into a catalogue, of docs/import.md, end with an `up` that changes nothing."""
+    """Both imports into a catalogue in docs/import.md end with an `up` that changes nothing."""
     stack = story.own_project("dev", {})
     here = account(story, stack, [])
     for number, title in ((2, "At once"), (3, "With a file to look at")):
@@ -243,13 +243,13 @@ def test_the_documents_commands_work_as_written(story: Story) -> None:
 
 
 def test_the_documents_commands_for_masked_keys_work_as_written(story: Story) -> None:
-    """The command that sets a key is printed; one secret may serve all models that the person names, and no other."""
+    """The command to set a key is printed; one secret can serve exactly the models that the user lists."""
     stack = story.own_project("dev", {})
     key = story.secrets.make("the key that the person knows")
     here = account(story, stack, [small("gpt-4o", key)])
     here.api.fault({"mask_apikeys": True})
     masked, shared = (
-        block.replace("< key.txt", "")  # a file with a key would be a leak here
+        block.replace("< key.txt", "")  # a key file would count as a leak here
         for block in blocks("When the API masks the keys")
     )
     done = here.type(masked, given=key)
@@ -270,7 +270,7 @@ def test_the_documents_commands_for_a_program_work_as_written(story: Story) -> N
 
 
 def test_a_document_for_a_parent_and_a_provider_works_as_written(story: Story) -> None:
-    """The names and the table that docs/import.md shows put a model below a component and a provider."""
+    """The names and the table in docs/import.md put a model under a component and a provider."""
     program = "\n".join(
         (
             "import os",

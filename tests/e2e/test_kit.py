@@ -1,4 +1,4 @@
-"""The kit for users' tests says what the engine does: one program, run by both, is the same stack."""
+"""The test kit behaves like the engine: both give the same stack for one program."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ ENVELOPE = "4dabf18193072939515e22adb298388d"
 
 
 def in_state(stack: Stack) -> dict[str, Json]:
-    """What the engine keeps of each resource of a program, the stack itself and providers aside."""
+    """The engine's state of each resource, except the stack itself and providers."""
     return {
         it["urn"]: {
             "id": it.get("id", ""),
@@ -67,8 +67,8 @@ def in_state(stack: Stack) -> dict[str, Json]:
     }
 
 
-def in_kit(made: Result) -> dict[str, Json]:
-    """The same of the kit's."""
+def in_kit(result: Result) -> dict[str, Json]:
+    """The same from the kit."""
     return {
         it.urn: {
             "id": it.id,
@@ -78,12 +78,12 @@ def in_kit(made: Result) -> dict[str, Json]:
             "parent": it.parent,
             "protect": it.protect,
         }
-        for it in made.resources.values()
+        for it in result.resources.values()
     }
 
 
 def _comparable(value: Any) -> Any:
-    """Without what differs by nature: what a server sets, what is ours alone, and how a secret is kept."""
+    """Removes expected differences: server-set fields, internal fields, the representation of secrets."""
     if isinstance(value, Secret) or (isinstance(value, dict) and ENVELOPE in value):
         return "[secret]"
     if isinstance(value, dict):
@@ -94,8 +94,8 @@ def _comparable(value: Any) -> Any:
     return "host-N.example.com" if isinstance(value, str) and value.startswith("host-") else value
 
 
-def test_the_kit_makes_of_a_program_what_the_engine_makes(story: Story) -> None:
-    """A wrong argument is the same line, an up the same state and the same registrations, a change the same steps."""
+def test_the_kit_and_the_engine_give_the_same_result(story: Story) -> None:
+    """Same error line for a wrong argument, same state and registrations after up, same steps for a change."""
     api, key = story.api(), story.secrets.make("the models' key")
     real = story.project(PROGRAM, api)
     real.config_set({"story:port": "99999", "story:protected": "true"}, secrets={"story:key": key})
@@ -110,12 +110,12 @@ def test_the_kit_makes_of_a_program_what_the_engine_makes(story: Story) -> None:
     real.config_set({"story:port": "443"})
     kit.config["port"] = "443"
     real.up()
-    made = kit.up()
-    assert len(made.resources) == 5
-    assert in_kit(made) == in_state(real)
+    result = kit.up()
+    assert len(result.resources) == 5
+    assert in_kit(result) == in_state(real)
     outputs = real.export()["story-dev"]["outputs"]
-    assert _comparable(made.outputs) == {name: _comparable(value) for name, value in outputs.items()}
-    assert made.changes == dict.fromkeys(made.resources, "create")
+    assert _comparable(result.outputs) == {name: _comparable(value) for name, value in outputs.items()}
+    assert result.changes == dict.fromkeys(result.resources, "create")
     assert {name: _comparable(clear(it)) for name, it in kit.registry.models().items()} == {
         name: _comparable(it) for name, it in api.models().items()
     }

@@ -1,4 +1,4 @@
-"""The search for secrets itself: a search that finds nothing proves nothing unless it can find."""
+"""The search for secrets itself: finding nothing proves nothing unless it can find a leak."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def in_base64(before: str = "", after: str = "") -> Callable[[str], str]:
 
 
 @pytest.mark.parametrize(
-    "disguise",
+    "encode",
     [
         in_base64(),
         in_base64("x", "yz"),
@@ -27,11 +27,11 @@ def in_base64(before: str = "", after: str = "") -> Callable[[str], str]:
         lambda secret: secret.encode().hex(),
     ],
 )
-def test_a_secret_is_found_in_every_disguise_and_not_shown(tmp_path: Path, disguise: Callable[[str], str]) -> None:
+def test_a_secret_is_found_in_every_encoding_and_not_shown(tmp_path: Path, encode: Callable[[str], str]) -> None:
     known = Secrets()
     secret = known.make("the key")
-    (tmp_path / "state.json").write_text(disguise(secret))
-    (tmp_path / "server.db").write_text(secret)  # the emulator's, who plays the server
+    (tmp_path / "state.json").write_text(encode(secret))
+    (tmp_path / "server.db").write_text(secret)  # the emulator's database, which may hold keys
     findings = known.found_under(tmp_path)
     assert findings
     assert all(finding.startswith("state.json: the key") for finding in findings)

@@ -1,4 +1,4 @@
-"""The life of a stack, from its first preview to its last destroy."""
+"""The life cycle of a stack, from the first preview to the last destroy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .programs import model
 
 @dataclass
 class Life:
-    """A stack, its API, and what is declared at the moment."""
+    """A stack, its API, and the models that are currently declared."""
 
     stack: Stack
     api: Api
@@ -53,7 +53,7 @@ DRIFT: Mapping[str, Any] = {
     },
 }
 SHOWN = {
-    # what a person sees of each kind of field: (the declared value, the drifted one)
+    # how each kind of field is shown: (declared value, drifted value)
     "model_name": ('"gpt-4o-mini"', '"gpt-4o"'),
     "[1]": ('"HIPAA"', '"SOC 3"'),
     "hosting_type": ('"External"', '"Internal"'),
@@ -65,8 +65,8 @@ SHOWN = {
 }
 
 
-def test_a_stack_lives_as_it_should(story: Story) -> None:
-    """Each step of a stack's life makes exactly the calls that it needs, in order, and shows what it changes."""
+def test_each_step_makes_only_the_calls_it_needs(story: Story) -> None:
+    """Each step makes exactly the calls that it needs, in order, and shows its changes."""
     api = story.api()
     life = Life(story.declaring(api), api)
     life.declare("chat", CHAT)
@@ -78,12 +78,12 @@ def test_a_stack_lives_as_it_should(story: Story) -> None:
     ):  # fmt: skip
         step(life)
 
-    assert (story.folder / "state/.pulumi/history").is_dir()  # where keys must not be, see `told`
+    assert (story.folder / "state/.pulumi/history").is_dir()  # searched for keys by `new_story`
     assert (story.folder / "state/.pulumi/backups").is_dir()
 
 
 def previewed(life: Life) -> None:
-    """A first preview shows what will be, and asks the API nothing."""
+    """The first preview shows the planned resources and makes no API call."""
     preview = life.stack.preview()
 
     assert "+ 4 to create" in preview.lines
@@ -107,7 +107,7 @@ def left_alone(life: Life) -> None:
 
 
 def updated(life: Life) -> None:
-    """A changed field is one list, for the number, and one modify-model, shown as that field alone."""
+    """A changed field costs one list, to check the model_id, and one modify-model; only that field is shown."""
     life.declare("judge", model("judge", system_prompt="Be strict."))
 
     preview = life.stack.preview("--diff")
@@ -121,7 +121,7 @@ def updated(life: Life) -> None:
 
 
 def drifted(life: Life) -> None:
-    """What others changed is found by one list-models, and every kind of field shows what it was and what it is."""
+    """One list-models finds others' changes, and every kind of field shows its old and new value."""
     life.api.change("chat/v1", DRIFT)
 
     refresh = life.stack.refresh("--diff")
@@ -137,7 +137,7 @@ def drifted(life: Life) -> None:
 
 
 def repaired(life: Life) -> None:
-    """The up after a drift puts every field back with one list and one modify-model."""
+    """The up after drift resets every field with one list and one modify-model."""
     life.stack.up()
 
     assert life.api.calls() == ["list_models", "modify_model chat/v1"]
@@ -150,7 +150,7 @@ def repaired(life: Life) -> None:
 
 
 def lost(life: Life) -> None:
-    """A model that somebody deleted is missed by the refresh, which says so and asks for it by itself once."""
+    """Refresh notices a deleted model, confirms it with one get-model, and drops it from the state."""
     life.api.delete("guard/v1")
 
     refresh = life.stack.refresh()
@@ -160,7 +160,7 @@ def lost(life: Life) -> None:
 
 
 def registered_again(life: Life) -> None:
-    """The up after that registers it again, and only it."""
+    """The next up registers that model again, and only that one."""
     life.stack.up()
 
     assert life.api.calls() == ["add_model guard/v1"]
@@ -176,7 +176,7 @@ def renamed(life: Life) -> None:
 
 
 def destroyed(life: Life) -> None:
-    """A destroy of N models is one list and N delete-model calls, and then the API has none."""
+    """A destroy of N models costs one list and N delete-model calls, and leaves none registered."""
     life.stack.destroy()
 
     deleted = ["delete_model chat/v1", "delete_model guard/v1", "delete_model judge-2/v1"]
@@ -185,7 +185,7 @@ def destroyed(life: Life) -> None:
 
 
 def test_many_models_are_registered_once_each_within_the_rate_limit(story: Story) -> None:
-    """A dozen, by several threads at once, on an API of 3 calls a second: no call is refused."""
+    """A dozen, from several threads, on an API that allows 3 calls a second: none is refused."""
     api = story.api(limits=LIKE_VENDOR)
     names = [f"model-{number}" for number in range(12)]
     settings = {"enkrypt:rateLimit": "3/s,100/min"}

@@ -1,4 +1,4 @@
-"""What a program, a person and the state get to see of a model, and when."""
+"""What a program, a user and the state see of a model, and when."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ pulumi.export("kinds", base.model_config.apply(lambda it: [type(part).__name__ f
 """
 
 
-def test_a_value_is_typed_and_secret_where_it_must_be_and_may_come_late(story: Story) -> None:
-    """A host, key, number, name or whole object may be another resource's: unknown at preview, judged at up."""
+def test_outputs_are_typed_kept_secret_and_usable_as_inputs(story: Story) -> None:
+    """Any value may be an output of another resource: unknown at preview, checked at up."""
     api = story.api()
     key = story.secrets.make("the models' key")
     program = PROGRAM.replace("{HOST}", "m{number}.example.com")
@@ -82,10 +82,10 @@ def test_a_value_is_typed_and_secret_where_it_must_be_and_may_come_late(story: S
 
     outputs = stack.outputs()
     assert type(outputs["model_id"]) is int
-    told = ("model_id", "created_at", "updated_at", "project_name", "testing_for")
+    exported = ("model_id", "created_at", "updated_at", "project_name", "testing_for")
     hidden = {"model_config": "[secret]", "kinds": "[secret]"}
-    assert outputs == {"id": "base/v1", "next_id": number + 1, **{name: base[name] for name in told}, **hidden}
-    # What is printed is kept, and searched for the key at the end of the story.
+    assert outputs == {"id": "base/v1", "next_id": number + 1, **{name: base[name] for name in exported}, **hidden}
+    # All output is recorded and searched for the key at the end.
     assert "model_config [secret]" in stack.run("stack", "output").lines
     assert "enkrypt:apiKey [secret]" in stack.run("config").lines
     assert key not in json.dumps(stack.export())

@@ -1,4 +1,4 @@
-"""The stacks of this repository, as they are."""
+"""The stacks of this repository, unchanged."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from contextlib import contextmanager
 
 import httpx
 
-from .api import Look
+from .api import Registry
 from .harness import REPOSITORY, Run, Stack, Story
 
 
 def test_dev_works_without_an_account(story: Story) -> None:
-    """The dev stack registers its catalogue in the embedded emulator, does nothing the second time, and goes.
+    """The dev stack registers its catalogue in the embedded emulator, then is unchanged, then is destroyed.
 
-    What it registered is on the page of the command that it tells.
+    The page of the command that it prints shows its registrations.
     """
     stack = story.own_project("dev", environment={"PULUMI_CONFIG_PASSPHRASE": ""})
     config = json.loads(stack.reveal("config", "--json", "--show-secrets"))
@@ -30,24 +30,24 @@ def test_dev_works_without_an_account(story: Story) -> None:
         f"{model['model_saved_name']}/{model['model_config'].get('model_version', 'v1')}"
         for model in config["enkrypt:models"]["objectValue"].values()
     }
-    look = Look(stack.folder / ".enkrypt/emulator.sqlite")
+    registry = Registry(stack.folder / ".enkrypt/emulator.sqlite")
 
     first = stack.up()
-    registered = look.models()
+    registered = registry.models()
     second = stack.up()
 
     assert f"+ {len(declared) + 1} created" in first.lines
     assert set(registered) == declared
     assert f"{len(declared) + 1} unchanged" in second.lines
-    assert look.models() == registered  # the times of change too
-    page = looked_at(stack, first)
+    assert registry.models() == registered  # including the times of change
+    page = page_of(stack, first)
     assert all(model["model_saved_name"] in page for model in registered.values())
     stack.destroy()
-    assert look.models() == {}
+    assert registry.models() == {}
 
 
-def looked_at(stack: Stack, run: Run) -> str:
-    """The page of the command that a run told, typed where it ran."""
+def page_of(stack: Stack, run: Run) -> str:
+    """Runs the command that a run printed, in the stack's folder, and returns its page."""
     (told,) = {line.partition("what is registered: ")[2] for line in run.lines if "A page shows" in line}
     command = [*told.split(), "--port", "0"]
     with subprocess.Popen(
@@ -61,8 +61,8 @@ def looked_at(stack: Stack, run: Run) -> str:
             serving.kill()
 
 
-def test_prod_names_every_missing_secret_and_speaks_to_the_api_alone(story: Story) -> None:
-    """Nothing is sent at a preview; on another endpoint than https, or without a secret, there is no up."""
+def test_prod_lists_every_missing_secret_and_calls_only_the_api(story: Story) -> None:
+    """A preview sends nothing; without https or with a missing secret it fails."""
     name = "prod"
     stack_file = (REPOSITORY / f"stacks/Pulumi.{name}.yaml").read_text()
     secrets = {"apiKey", *re.findall(r"^ .*{secret: (\w+)}", stack_file, re.MULTILINE)}
@@ -97,7 +97,7 @@ def test_prod_names_every_missing_secret_and_speaks_to_the_api_alone(story: Stor
 
 @contextmanager
 def recording_proxy() -> Iterator[tuple[str, list[str]]]:
-    """A proxy that passes nothing on: its URL, and the first line of whatever reaches it."""
+    """A proxy that forwards nothing; yields its URL and the first line of each request."""
     received: list[str] = []
 
     def record() -> None:

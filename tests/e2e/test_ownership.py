@@ -1,4 +1,4 @@
-"""Who owns a registration: adopted, protected, replaced by force."""
+"""Ownership of registrations: adoption, protection, forced replacement."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from .harness import Story
 from .programs import model
 
 
-def test_what_is_taken_is_adopted_where_it_may_be_and_what_is_protected_stays(story: Story) -> None:
-    """Both are refused before anything is changed, until the program says so."""
+def test_adoption_must_be_allowed_and_protection_is_enforced(story: Story) -> None:
+    """Taking over and deleting are refused before anything changes, until the program allows them."""
     api = story.api()
     stack = story.declaring(api, mine=model("taken"))
     api.add(model("taken", hosting_type="Internal"))
@@ -34,7 +34,7 @@ def test_what_is_taken_is_adopted_where_it_may_be_and_what_is_protected_stays(st
     stack.declare(mine=kept, other=model("other"))
     stack.up()
     api.calls()
-    # With its preview, as a person runs it: there the engine refuses, before the unprotected one is touched.
+    # With its preview, as users run it: the engine refuses there, before it deletes the unprotected one.
     assert "protect" in stack.run("destroy", "--yes", fails=True).text
     stack.declare(mine={**kept, "model_saved_name": "renamed"})
     renamed = stack.preview(fails=True)

@@ -30,7 +30,7 @@ def declared(name, scheme, *certifications):
 
 
 first = EnkryptModel("first", **declared("chat", "https", "GDPR", "HIPAA"))
-later = first.created_at.apply(lambda _: config.get("scheme") or "https")  # not known before `first` is there
+later = first.created_at.apply(lambda _: config.get("scheme") or "https")  # unknown until `first` exists
 EnkryptModel("second", **declared("second", later, "GDPR", *config.get_object("more", [])))
 """
 ADVISED = "warning: first: model_saved_name must not be chat (policy no_default_name, advisory)"
@@ -39,8 +39,8 @@ PLAIN_HTTP = "second: model_config.endpoint.scheme must be https (policy https_o
 REFUSED = "second: 1 policy violation: it is not registered"
 
 
-def test_what_is_known_is_judged_at_preview_and_the_rest_at_up(story: Story) -> None:
-    """A rule whose field nobody knows yet waits for `up`, which registers only what keeps it; no key is shown."""
+def test_known_fields_are_checked_at_preview_and_the_rest_at_up(story: Story) -> None:
+    """A rule on an unknown field waits for `up`, which registers only compliant models; no key is shown."""
     api = story.api()
     stack = story.project(PROGRAM, api)
     stack.config_set({"story:scheme": "http"}, secrets={"story:key": story.secrets.make("the models' key")})

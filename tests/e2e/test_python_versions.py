@@ -1,4 +1,4 @@
-"""A stack outlives the Python that made it."""
+"""A stack keeps working when its Python changes."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ import sys
 with open(os.environ["WITNESS"], "a") as witness:
     print("%d.%d" % sys.version_info[:2], *sys.orig_argv, file=witness)
 """
-"""A sitecustomize: every interpreter that starts leaves a line which says of what version it is."""
+"""A sitecustomize in which every interpreter that starts logs its version."""
 
 
 @pytest.fixture(scope="session")
 def later() -> list[tuple[Version, Path]]:
-    """Who comes after: the newest and the oldest other Python, or this one again in an environment of its own."""
+    """The newest and the oldest other Python, or this one in another environment if there is no other."""
     found = others()
     if not found:
         warnings.warn(
-            f"no second Python on this machine: only that another environment of {spelt(THIS)} takes over is tested",
+            f"no second Python on this machine: this tests only another environment of {spelt(THIS)}",
             stacklevel=2,
         )
         found = {THIS: Path(sys.executable)}
     return [(version, environment(found[version], version)) for version in (max(found), min(found))]
 
 
-def test_another_python_takes_over(story: Story, later: list[tuple[Version, Path]]) -> None:
-    """A stack made under one Python is refreshed, changed and destroyed under others, without a false difference."""
+def test_a_stack_works_under_another_python(story: Story, later: list[tuple[Version, Path]]) -> None:
+    """A stack created under one Python is refreshed, changed and destroyed under others, without false diffs."""
     api = story.api()
     witness = story.folder / "witness"
     (story.folder / "sitecustomize.py").write_text(WITNESS)
@@ -67,14 +67,14 @@ def test_another_python_takes_over(story: Story, later: list[tuple[Version, Path
 
 
 def _provider_ran_under(witness: Path) -> set[str]:
-    """The versions of the interpreters that have been the provider's process since the last time."""
+    """The interpreter versions of the provider processes since the last call."""
     lines = witness.read_text().splitlines()
     witness.unlink()
     return {line.split()[0] for line in lines if "pulumi.dynamic" in line}
 
 
 def test_the_environment_in_pulumi_yaml_runs_the_program(story: Story) -> None:
-    """Also a program in a folder of its own, and whatever Python is first on PATH."""
+    """Even if the program is in a subfolder, and whichever Python is first on PATH."""
     stack = story.empty("project")
     environment = stack.folder / "env"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)

@@ -1,4 +1,4 @@
-"""A key is a secret whoever sets it, in whatever form: a transform, a stack's transformation, a team's own class."""
+"""A key is a secret however it is set: by a transform, a stack transformation or a subclass, in any field."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def keys(story: Story) -> dict[str, str]:
     return {"KEYS": json.dumps([story.secrets.make(f"key {number}") for number in range(MODELS * KEYS)])}
 
 
-def test_no_key_is_shown_or_stored_whoever_set_it(story: Story) -> None:
-    """In no preview, diff, state or history, when they are made, changed, refreshed and deleted."""
+def test_no_key_is_shown_or_stored_however_it_is_set(story: Story) -> None:
+    """Not in any preview, diff, state or history, on create, update, refresh or delete."""
     api = story.api(dialect="v2")
     stack = story.project(PROGRAM, api, settings={"enkrypt:dialect": "v2"})
     first, second = (stack.with_environment(keys(story)) for _ in range(2))

@@ -1,4 +1,4 @@
-"""A team that shares the state of a stack: two at once, one that was killed, and what the shared state holds."""
+"""A team that shares a stack's state: concurrent runs, a killed run, and no secrets in the shared state."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ for name in ("m0", "m1", "m2"):
 
 @dataclass
 class Team:
-    """Two people with a machine each, one stack between them, and an API that can be held up."""
+    """Two people on two machines who share one stack, and an API that can be held up."""
 
     story: Story
     shared: Shared
@@ -65,13 +65,13 @@ class Team:
         """The same project and stack, checked out by somebody else."""
         home = self.story.folder / "bob"
         shutil.copytree(stack.folder, home / "project")
-        mine = {"HOME": str(home), "PULUMI_HOME": str(home / "pulumi")}
-        bob = replace(stack, folder=home / "project", environment={**stack.environment, **mine})
+        own = {"HOME": str(home), "PULUMI_HOME": str(home / "pulumi")}
+        bob = replace(stack, folder=home / "project", environment={**stack.environment, **own})
         bob.run("stack", "select", "dev")
         return bob
 
     def wait_for_the_last(self) -> None:
-        """Until the API holds up the registration of m2."""
+        """Waits until the API holds up the registration of m2."""
         wait_for(self._is_held_up, "the last registration")
 
     def _is_held_up(self) -> bool:
@@ -82,7 +82,7 @@ class Team:
         return {identity: found["model_id"] for identity, found in self.api.models().items()}
 
     def leaks(self) -> list[str]:
-        """Which secrets the shared state holds in the clear."""
+        """The secrets that the shared state holds in plain text."""
         stored = self.shared.stored()
         assert any(b"m2.example.com" in content for content in stored.values())
         return [f"{name}: {it}" for name, content in stored.items() for it in self.story.secrets.found_in(content)]
@@ -98,21 +98,21 @@ def team(request: pytest.FixtureRequest, story: Story) -> Iterator[Team]:
 
 
 def is_refused(run: Run) -> bool:
-    """By the lock, with the name of who holds it."""
+    """Whether the lock refused the run, naming its holder."""
     who = r"\.pulumi/locks/organization/story/dev/[-0-9a-f]+\.json\S*: created by \S+@\S+ \(pid \d+\) at \S+Z$"
     return run.errors == [LOCKED] and any(re.search(who, line) for line in run.lines)
 
 
-def test_a_lock_holds_over_two_machines_and_a_killed_up_loses_nothing(team: Team) -> None:
-    """The second of two ups changes nothing and names the first; after `cancel` only the killed one's goes on."""
+def test_the_lock_spans_machines_and_a_killed_up_loses_nothing(team: Team) -> None:
+    """The second of two ups changes nothing and names the first; after `cancel` only the killed one can resume."""
     with going(team.ann, *UP) as killed:
         team.wait_for_the_last()
         assert is_refused(team.bob.up(fails=True))
         assert "+ 1 to create" in team.bob.preview().lines
         killed.kill(EVERYTHING)
     team.gate.set()
-    wait_for(lambda: len(team.numbers()) == 3, "the registration whose response nobody heard")
-    made = team.numbers()
+    wait_for(lambda: len(team.numbers()) == 3, "the registration whose response was lost")
+    registered = team.numbers()
 
     assert is_refused(team.ann.up(fails=True))
     assert CANCELED in team.bob.run("cancel", "--yes").lines
@@ -121,12 +121,12 @@ def test_a_lock_holds_over_two_machines_and_a_killed_up_loses_nothing(team: Team
     assert TAKEN in error
     team.ann.refresh()
     assert MADE in team.ann.up().lines
-    assert team.numbers() == made
+    assert team.numbers() == registered
     assert "4 unchanged" in team.bob.up().lines
     assert team.leaks() == []
 
 
-@pytest.mark.parametrize("said", [LOCKED, CANCELED, "m2/v1 is registered already", TAKEN, MADE])
-def test_the_guide_quotes_what_is_said(said: str) -> None:
-    """docs/teams.md has the messages word for word, by which people find it."""
-    assert said in (REPOSITORY / "docs/teams.md").read_text()
+@pytest.mark.parametrize("message", [LOCKED, CANCELED, "m2/v1 is registered already", TAKEN, MADE])
+def test_the_guide_quotes_the_messages(message: str) -> None:
+    """docs/teams.md contains the messages verbatim, so that users can search for them."""
+    assert message in (REPOSITORY / "docs/teams.md").read_text()

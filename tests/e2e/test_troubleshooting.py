@@ -1,4 +1,4 @@
-"""docs/troubleshooting.md: what the engine itself says, and that the fix on the page is one."""
+"""docs/troubleshooting.md: the engine's own messages, and whether the fixes on the page work."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ QUOTED = sections()[ENGINE]
 
 
 def found(run: Run) -> set[str]:
-    """The page's messages that a command printed."""
+    """The messages of the page that a command printed."""
     lines = [part for line in run.lines for part in (line, line.removeprefix("error: "))]
     return {message for message in QUOTED if any(is_quoted(message, line) for line in lines)}
 
 
 def without(stack: Stack, name: str) -> Stack:
-    """The same stack, used by somebody who lacks that variable."""
+    """The same stack, used without that environment variable."""
     kept: Mapping[str, str] = {key: value for key, value in stack.environment.items() if key != name}
     return Stack(stack.story, stack.folder, kept)
 
 
-def test_an_up_that_was_killed_is_told_of_and_goes_on(story: Story) -> None:
-    """The lock is named with the fix, then what was pending; the same `up` makes the registration its own."""
+def test_a_killed_up_is_reported_and_completed(story: Story) -> None:
+    """The lock is reported with its fix, then the pending operation; the same `up` completes the create."""
     api = story.api()
     stack = story.declaring(api, chat=model("chat"))
     api.fault({"call": "add_model", "delay": 5, "reset": "after", "nth": 1})
     with going(stack, "up", "--yes", "--skip-preview") as command:
-        wait_for(lambda: "chat" in _pending(stack), "the create to be noted")
+        wait_for(lambda: "chat" in _pending(stack), "the pending create")
         command.kill(EVERYTHING)
         command.end(fails=True)
     api.fault()
@@ -49,37 +49,37 @@ def test_an_up_that_was_killed_is_told_of_and_goes_on(story: Story) -> None:
 
 
 def _pending(stack: Stack) -> list[str]:
-    """The names of what the state says was begun."""
+    """The names of the pending operations in the state."""
     (file,) = (stack.story.folder / "state/.pulumi/stacks").rglob("dev.json")
-    with suppress(ValueError):  # half written
+    with suppress(ValueError):  # partly written
         latest = json.loads(file.read_text())["checkpoint"].get("latest") or {}
         return [begun["resource"]["urn"].rpartition("::")[2] for begun in latest.get("pending_operations", [])]
     return []
 
 
-def test_what_else_the_engine_says_is_on_the_page(story: Story) -> None:
-    """A wrong passphrase, none, a Python without the package, and the import that cannot be, each by its message."""
+def test_the_other_engine_messages_are_on_the_page(story: Story) -> None:
+    """A wrong or missing passphrase, a Python without the package, an unsupported import: each has its message."""
     stack = story.declaring(story.api(), chat=model("chat"))
     bare = story.folder / "bare"
-    venv.create(bare, with_pip=True)  # the built language host asks pip for its packages
-    said: set[str] = set()
-    said |= found(stack.with_environment({"PULUMI_CONFIG_PASSPHRASE": "another"}).preview(fails=True))
-    said |= found(without(stack, "PULUMI_CONFIG_PASSPHRASE").preview(fails=True))
-    said |= found(without(stack, "PYTHONPATH").preview(fails=True))
-    said |= found(stack.under(bare / "bin").preview(fails=True))
-    said |= found(without(stack, "PULUMI_BACKEND_URL").preview(fails=True))
-    said |= found(stack.preview("--stack", "prod", fails=True))
+    venv.create(bare, with_pip=True)  # the built language host runs pip
+    printed: set[str] = set()
+    printed |= found(stack.with_environment({"PULUMI_CONFIG_PASSPHRASE": "another"}).preview(fails=True))
+    printed |= found(without(stack, "PULUMI_CONFIG_PASSPHRASE").preview(fails=True))
+    printed |= found(without(stack, "PYTHONPATH").preview(fails=True))
+    printed |= found(stack.under(bare / "bin").preview(fails=True))
+    printed |= found(without(stack, "PULUMI_BACKEND_URL").preview(fails=True))
+    printed |= found(stack.preview("--stack", "prod", fails=True))
     other = replace(stack, folder=story.empty("other").folder)
     other.write("Pulumi.yaml", project(name="other"))
-    said |= found(other.preview(fails=True))
+    printed |= found(other.preview(fails=True))
     (attributes,) = (story.folder / "state/.pulumi/stacks").rglob("dev.json.attrs")
     attributes.write_bytes(b"")
-    said |= found(stack.preview(fails=True))
+    printed |= found(stack.preview(fails=True))
     attributes.unlink()
     stack.declare(chat=model("chat", endpoint={"host": "https://llm.example.com"}))
-    said |= found(stack.preview(fails=True))
+    printed |= found(stack.preview(fails=True))
     one = ("import", "pulumi-python:dynamic/enkrypt:EnkryptModel", "chat", "chat/v1", "--yes", "--skip-preview")
-    said |= found(stack.run(*one, fails=True))
+    printed |= found(stack.run(*one, fails=True))
     killed = {message for message in QUOTED if "`pulumi cancel`" in message or "pending operations" in message}
     sometimes = {message for message in QUOTED if "context canceled" in message}
-    assert said - sometimes == set(QUOTED) - killed - sometimes
+    assert printed - sometimes == set(QUOTED) - killed - sometimes

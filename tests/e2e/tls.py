@@ -1,4 +1,4 @@
-"""The API of a story behind a certificate, for what speaks https alone."""
+"""The API over TLS, for tests that require https."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def over_tls(api: Api, database: Path, authority: trustme.CA) -> Iterator[str]:
-    """The registrations of `api`, behind a certificate for localhost; gives its https URL."""
+    """Serves the registrations in `database` over TLS at localhost, with the key of `api`; yields the URL."""
     app = create_app(database, keys={api.key: ACCOUNT}, record=True)
     with certified(app, authority.issue_cert("localhost")) as url:
         yield url
@@ -30,7 +30,7 @@ def over_tls(api: Api, database: Path, authority: trustme.CA) -> Iterator[str]:
 
 @contextmanager
 def certified(app: WSGIApplication, leaf: trustme.LeafCert) -> Iterator[str]:
-    """An application behind a certificate, while the block runs; gives its URL, by the name localhost."""
+    """Serves an application over TLS; yields its URL, with the host localhost."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     leaf.configure_cert(context)
     server = make_server("127.0.0.1", 0, app, threaded=True, ssl_context=context)

@@ -1,1 +1,1 @@
-"""The promise that a registration is never lost, doubled or leaked, put to the test: `make faults`."""
+"""Fault tests: a registration is never lost, duplicated or leaked. Run them all with `make faults`."""

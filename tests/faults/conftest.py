@@ -1,4 +1,4 @@
-"""How much is tried, from which seed, and the figures that come of it."""
+"""The extent and the seed of the fault tests, and the figures that they report."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Count = Callable[[str, int], None]
 
 
 def pytest_configure() -> None:
-    """Workers inherit the seed; `make test` always has the same."""
+    """Sets the seed, which workers inherit; `make test` always uses 0."""
     os.environ.setdefault("FAULTS_SEED", str(int(time.time())) if FULL else "0")
 
 
 def pytest_report_header() -> str:
-    return f"faults: {'all' if FULL else 'a bounded part'}, seed {os.environ['FAULTS_SEED']}"
+    return f"faults: {'all' if FULL else 'a sample'}, seed {os.environ['FAULTS_SEED']}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,13 +36,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def chance(*where: object) -> random.Random:
-    """Chance that the seed decides, another one at each place."""
-    return random.Random(f"{os.environ['FAULTS_SEED']}:{where}")  # noqa: S311 - it must be foreseeable
+    """A random generator that depends on the seed and on `where`."""
+    return random.Random(f"{os.environ['FAULTS_SEED']}:{where}")  # noqa: S311 - it must be reproducible
 
 
 @pytest.fixture
 def memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory, where there is room for one: no story here is about a power cut."""
+    """A folder in memory if there is enough: no test here simulates a power failure."""
     if not SHARED_MEMORY.is_dir() or shutil.disk_usage(SHARED_MEMORY).free < 2**30:
         yield tmp_path
         return
@@ -52,7 +52,7 @@ def memory(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def count(record_property: Callable[[str, object], None]) -> Count:
-    """Adds to a figure of the table that ends `make faults`; `most:FIGURE` is the greatest of them instead."""
+    """Adds to a figure in the final table of `make faults`; `most:FIGURE` takes the maximum instead."""
     return lambda what, number: record_property(f"figure:{what}", number)
 
 
@@ -60,7 +60,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     figures: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
-            # Setup and teardown report the same properties again.
+            # Setup and teardown repeat the same properties.
             for name, number in report.user_properties if getattr(report, "when", "") == "call" else ():
                 kind, _, what = name.partition(":")
                 if kind == "figure":

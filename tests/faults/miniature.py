@@ -1,8 +1,8 @@
-"""The engine in miniature: its order of calls and its state, in this process and without its waits.
+"""A miniature engine: the real engine's order of calls and its state, in this process and without waiting.
 
-As measured with the real one (tests/faults/test_replacement.py holds it to that): a resource is checked, diffed, then
-created or updated; a replacement is created before the old object goes; what goes, goes last. A state is JSON,
-in which every number is a float. No claim is made here.
+The order was measured with the real engine (see test_replacement.py): a resource is checked, diffed, then created or
+updated; a replacement is created before the old object is deleted; deletes come last. The state is JSON,
+in which every number is a float. Contains no tests.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ from .servicer import NativeProvider
 
 Properties = dict[str, Any]
 Program = Mapping[str, Properties]
-"""What a program declares: the arguments of each resource, by its name."""
+"""A program: the arguments of each resource, by name."""
 
 PROVIDER: Final = "provider"
-"""The resource option that names an explicit provider; here it stands among the arguments."""
+"""The resource option that names an explicit provider; here it is one of the arguments."""
 START: Final = datetime(2026, 1, 1, tzinfo=timezone.utc)
 BETWEEN_COMMANDS: Final = 0.5
-"""Seconds."""
+"""The pause before each command, in seconds."""
 BETWEEN_LIMITED_COMMANDS: Final = 61.0
-"""Seconds: a process does not know of the calls of the one before it."""
+"""The same with rate limits, in seconds: a process does not know about the previous one's calls."""
 NOTHING: Final[Program] = {}
 CLASSES: Final[Mapping[Kind, type[_Provider]]] = {
     MODEL: EnkryptModelProvider,
@@ -69,11 +69,11 @@ class Killed(BaseException):
 
 
 class CheckFailed(EnkryptError):
-    """The engine's word for it: the resource has a problem."""
+    """A failed check, which the engine reports as a problem of the resource."""
 
 
 def kind_of(arguments: Mapping[str, Any]) -> Kind:
-    """The kind of resource that takes such arguments."""
+    """The kind of resource that these arguments declare."""
     if "model_config" in arguments:
         return MODEL
     return GUARDRAILS_POLICY if "detectors" in arguments else DEPLOYMENT
@@ -81,7 +81,7 @@ def kind_of(arguments: Mapping[str, Any]) -> Kind:
 
 @dataclass
 class Object:
-    """One object of the state."""
+    """One object in the state."""
 
     name: str
     id: str
@@ -89,7 +89,7 @@ class Object:
     outputs: Properties
     provider: str = ""
     goes: bool = False
-    """Replaced, and not deleted yet."""
+    """Whether it was replaced but is not deleted yet."""
 
     @property
     def kind(self) -> Kind:
@@ -98,7 +98,7 @@ class Object:
 
 @dataclass
 class Death:
-    """Counts the moments at which the machine may die, and kills it at the chosen one."""
+    """Counts the moments at which the machine may die, and kills it after `after` of them."""
 
     after: int | None = None
 
@@ -113,7 +113,7 @@ class Death:
 
 @dataclass
 class Clock:
-    """Seconds that pass only while somebody waits, and a thousandth whenever somebody asks for the time of day."""
+    """A clock that advances only when somebody sleeps, and by 1 ms whenever the time of day is read."""
 
     now: float = 0.0
 
@@ -133,7 +133,7 @@ class Clock:
 
 
 class DyingTransport(httpx.BaseTransport):
-    """A transport that dies, where it must, just before a request or just after its work."""
+    """A transport that may die just before a request or just after its work."""
 
     def __init__(self, inner: httpx.BaseTransport, death: Death) -> None:
         self._inner = inner
@@ -148,11 +148,11 @@ class DyingTransport(httpx.BaseTransport):
 
 @dataclass
 class Machine:
-    """Where the engine runs: its way to the API, its folder for what outlives a process, what was shown on it.
+    """The machine that runs the engine: its transport to the API, its journal's folder, and the lines shown on it.
 
-    `settings` are those of the stack, `explicit` those of its explicit providers by their names. `pause` is in
-    seconds, before each command. With `is_new` each command runs on a machine that remembers nothing; with
-    `is_native` the plugin's servicer is asked.
+    `settings` are the stack's, `explicit` those of its explicit providers by name. `pause` is the time before each
+    command, in seconds. With `is_new`, each command runs on a machine without a journal; with `is_native`, calls go
+    to the plugin's servicer.
     """
 
     settings: Settings
@@ -166,10 +166,10 @@ class Machine:
     shown: list[str] = field(default_factory=list)
     clock: Clock = field(default_factory=lambda: Clock())
     time: Callable[[], float] = time.time
-    """Seconds since 1970, by the API's clock."""
+    """The API's clock, in seconds since 1970."""
 
     def run(self, stack: str) -> _Run:
-        """A command's provider processes, in a run of its own."""
+        """The provider processes of a new command."""
         self.clock.sleep(self.pause)
         number = next(_RUNS)
         return _Run(self, f"run {number}", self.folder / f"new{number}" if self.is_new else self.folder, stack)
@@ -177,7 +177,7 @@ class Machine:
 
 @dataclass
 class _Run:
-    """One command; each operation's result reaches the state, unless the machine dies first."""
+    """One command. The result of each operation reaches the state unless the machine dies first."""
 
     machine: Machine
     name: str
@@ -188,7 +188,7 @@ class _Run:
     _databases: dict[str, Database] = field(default_factory=dict)
 
     def __call__(self, operation: str, of: Object, *arguments: Any, held: Properties | None = None) -> Any:
-        """Ask the provider of an object, whose inputs the state has as `held`."""
+        """Calls an operation of an object's provider; `held` are the inputs in the state."""
         given = [_stored(argument) if isinstance(argument, dict) else argument for argument in arguments]
         provider = self._provider(of.provider, of.kind)
         if isinstance(provider, NativeProvider):
@@ -198,12 +198,12 @@ class _Run:
         return result
 
     def _provider(self, name: str, kind: Kind) -> _Provider | NativeProvider:
-        """What answers for a provider in its process; the kinds share the process, and so its pace."""
+        """The provider of a kind. All kinds share one process, and so its rate limit."""
         if (name, kind) not in self._providers:
-            self._providers[name, kind] = self._made(Controller(self._connected(name, kind)), kind)
+            self._providers[name, kind] = self._new_provider(Controller(self._connected(name, kind)), kind)
         return self._providers[name, kind]
 
-    def _made(self, controller: Controller, kind: Kind) -> _Provider | NativeProvider:
+    def _new_provider(self, controller: Controller, kind: Kind) -> _Provider | NativeProvider:
         show = self.machine.shown.append
         if self.machine.is_native:
             return NativeProvider(kind, controller, show)
@@ -222,14 +222,14 @@ class _Run:
         dying = DyingTransport(inner, machine.death) if inner else None
         client = EnkryptClient(settings, transport=dying, retry=retry, pace=self._paces[name])
         registrations = connect(client, database=self._databases[name], kind=kind)
-        # Nothing that happens depends on how busy the machine is.
+        # These clocks make the results independent of how busy the machine is.
         registrations.journal._now, registrations.snapshot._clock = machine.time, machine.clock
         return registrations
 
 
 @dataclass
 class Engine:
-    """One stack: `up`, `refresh` and `destroy` each raise the first error, and keep what was done before it."""
+    """One stack: `up`, `refresh` and `destroy` raise the first error and keep the results before it."""
 
     machine: Machine
     stack: str = "dev"
@@ -240,7 +240,7 @@ class Engine:
     def up(
         self, program: Program, *, replace: Iterable[str] = (), refresh: bool = False, goes_on: bool = False
     ) -> None:
-        """With `goes_on` (--continue-on-error) what fails stops nothing but itself."""
+        """With `goes_on` (--continue-on-error), a failure does not stop the other resources."""
         run = self.machine.run(self.stack)
         if refresh:
             self._refresh(run)
@@ -265,10 +265,10 @@ class Engine:
             self._refresh(run)
         self._delete(run, list(self.state))
 
-    # ---- what it knows
+    # ---- state
 
     def held(self) -> dict[str, Object]:
-        """The objects that are to stay, by the name of their resource."""
+        """The objects that are not to be deleted, by resource name."""
         return {it.name: it for it in self.state if not it.goes}
 
     # ---- one resource
@@ -301,7 +301,7 @@ class Engine:
             old.inputs = inputs
 
     def _refresh(self, run: _Run) -> None:
-        """Read each object, also one that goes, and ask what an `up` would change: nobody checks it before."""
+        """Reads each object, also those to be deleted, then diffs it without a check."""
         for it in list(self.state):
             found = run("read", it, it.id, it.outputs, held=it.inputs)
             if not found.id:
@@ -318,7 +318,7 @@ class Engine:
             old.goes = True
 
     def _delete(self, run: _Run, objects: list[Object], *, goes_on: bool = False) -> list[EnkryptError]:
-        """Deployments go first: they depend on the others. Return what failed with `goes_on`."""
+        """Deletes deployments first, since they depend on the others; returns the errors if `goes_on`."""
         errors = []
         for it in sorted(objects, key=lambda it: it.kind is not DEPLOYMENT):
             try:
@@ -339,7 +339,7 @@ def _checked(result: CheckResult) -> Properties:
 
 
 def _stored(properties: Mapping[str, Any]) -> Properties:
-    """As it comes back out of the state: a copy, with every number a float and no null."""
+    """The properties as read back from the state: a copy without nulls, in which every number is a float."""
     found: Properties = _floats(json.loads(json.dumps(without_secrets(dict(properties)))))
     return found
 
@@ -353,17 +353,17 @@ def _floats(value: Any) -> Any:
 
 
 def in_json(state: list[Object]) -> str:
-    """A state for another process."""
+    """Serializes a state for another process."""
     return json.dumps([asdict(it) for it in state])
 
 
 def out_of_json(text: str) -> list[Object]:
-    """What `in_json` wrote."""
+    """Parses the output of `in_json`."""
     return [Object(**it) for it in json.loads(text)]
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and all that it hides: what a debugger, a logger or a bare `raise` could show."""
+    """An exception and all behind it, which a debugger, a logger or a bare `raise` could show."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:

@@ -1,7 +1,7 @@
-"""Commands of the engine that run in the background, and the processes that they are made of.
+"""Engine commands that run in the background, and their processes.
 
-A command has a session of its own, so that all its processes are found by that, also those whose parent is dead;
-each is ended by its own id. No claim is made here.
+Each command has its own session, by which all its processes are found, even those whose parent is dead; each is
+killed by its own id. Contains no tests.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from typing import Final
 from e2e.harness import Run, Stack
 
 WAIT_LIMIT: Final = 120.0
-"""Seconds for anything that a test waits for: it takes a few, and so much more means that it hangs."""
+"""Time limit for anything that a test waits for, in seconds. It normally takes a few; this only catches hangs."""
 
 ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "provider": ("-m pulumi.dynamic", "-m enkrypt_provider.frontends.plugin"),
     "program": ("pulumi-language-python-exec",),
     "language host": ("pulumi-language-python",),
 }
-"""What a process is to a command, by parts of its command line; the command's own process is the engine."""
+"""The role of a process, by parts of its command line; the command's own process is the engine."""
 EVERYTHING: Final = "everything"
 
 
 @dataclass
 class Going:
-    """A command that runs."""
+    """A running command."""
 
     stack: Stack
     process: subprocess.Popen[str]
@@ -40,26 +40,26 @@ class Going:
     folder: Path
 
     def processes(self) -> dict[int, str]:
-        """Its living processes, and what each is to it."""
+        """Its living processes by id, with their roles."""
         return {pid: self._role(pid) for pid in _in_session(self.process.pid)}
 
     def kill(self, role: str) -> bool:
-        """kill -9 of each process of that role; whether there was one."""
+        """Sends kill -9 to each process with that role; returns whether there was one."""
         pids = [pid for pid, it in self.processes().items() if role in (it, EVERYTHING)]
         for pid in pids:
             _signal(pid, signal.SIGKILL)
         return bool(pids)
 
     def wait_for(self, role: str) -> None:
-        """Until a process of that role lives, or the command is over."""
+        """Waits until a process with that role lives, or the command has ended."""
         wait_for(lambda: role in self.processes().values() or self.process.poll() is not None, f"the {role}")
 
     def interrupt(self) -> None:
-        """Ctrl-C."""
+        """Sends the engine a Ctrl-C."""
         _signal(self.process.pid, signal.SIGINT)
 
     def end(self, *, fails: bool | None = None) -> Run:
-        """Waits for the command, then for what it left behind; keeps what was printed."""
+        """Waits for the command and its leftover processes; records the output."""
         code = self.process.wait(WAIT_LIMIT)
         self._clear()
         texts = [(self.folder / name).read_text(errors="replace") for name in ("stdout", "stderr")]
@@ -69,7 +69,7 @@ class Going:
         return run
 
     def _clear(self) -> None:
-        """An engine that was killed leaves processes that wait for ever."""
+        """Kills leftover processes after 3 s: a killed engine leaves some that would wait for ever."""
         until = time.monotonic() + 3
         while (left := self.processes()) and time.monotonic() < until:
             time.sleep(0.05)
@@ -86,7 +86,7 @@ class Going:
 
 @contextmanager
 def going(stack: Stack, *command: str) -> Iterator[Going]:
-    """Types a command and goes on; whatever still runs of it at the end is killed."""
+    """Starts a command in the background; kills its remaining processes at the end."""
     words = ("pulumi", *command, "--non-interactive", "--color", "never")
     folder = stack.story.folder / "going" / str(time.monotonic_ns())
     folder.mkdir(parents=True)
@@ -104,7 +104,7 @@ def going(stack: Stack, *command: str) -> Iterator[Going]:
 
 
 def wait_for(what: Callable[[], object], name: str, limit: float = WAIT_LIMIT) -> None:
-    """Waits until `what` is true."""
+    """Waits until `what` returns something true."""
     until = time.monotonic() + limit
     while not what():
         assert time.monotonic() < until, f"waited {limit:g} s for {name}"
@@ -123,9 +123,9 @@ def _in_session(leader: int) -> Iterator[int]:
 
 
 def _session(process: Path) -> int | None:
-    """The session of a living process."""
+    """The session of a process, or None if it is not alive."""
     try:
-        # After the name, which may hold anything: state, parent, group, session.
+        # After the name, which may contain anything: state, parent, group, session.
         state, _, _, session = (process / "stat").read_text().rpartition(")")[2].split()[:4]
     except OSError:
         return None

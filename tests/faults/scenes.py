@@ -1,5 +1,5 @@
-"""Each operation as a short story in which one call of the API can be made to fail, for each kind. No claim is made
-here."""
+"""Scenes: each operation on each kind, as a short sequence in which one API call can be made to fail. Contains no
+tests."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def deployment(name: str, served: str = "served", **options: Any) -> Properties:
 
 @dataclass(frozen=True)
 class Sample:
-    """What the stories say of one kind: its arguments, the change of a field, a renaming."""
+    """A kind's data for the scenes: its arguments, a changed field, a new name."""
 
     kind: Kind
     arguments: Callable[..., Properties]
@@ -52,7 +52,7 @@ class Sample:
     renamed: Properties
 
     def call(self, what: str) -> str:
-        """The emulator's name of a call: `add_model`, `list_policies`."""
+        """The emulator's name of a call, such as `add_model` or `list_policies`."""
         name: str = getattr(self.kind.calls, what)
         return name.replace("-", "_")
 
@@ -77,7 +77,7 @@ assert tuple(sample.kind for sample in SAMPLES) == KINDS
 
 @dataclass
 class Scene:
-    """`call` fails in the midst of `act`, which is to lead to `program`; `settle` is what a person types next."""
+    """`call` fails during `act`, which should lead to `program`; `settle` is the user's next command."""
 
     corner: Corner
     call: str
@@ -85,15 +85,15 @@ class Scene:
     act: Callable[[], None]
     settle: Callable[[], None]
     beside: tuple[Fault, ...] = ()
-    """What the dial does besides, to reach the call at all."""
+    """Further faults, needed to reach the call at all."""
     ends_in: str = ""
-    """The error that the story ends with where nothing fails."""
-    makes_anew: bool = False
-    """Whether the spoilt call is the one that registers something new."""
+    """Part of the error in which the scene ends if no call fails."""
+    creates: bool = False
+    """Whether the failing call is the one that registers something new."""
     refused_elsewhere: str = ""
-    """The error that it may end with on a machine that remembers nothing."""
+    """Part of the error in which it may end on a machine without a journal."""
     untouched: Mapping[str, Properties | None] = field(default_factory=dict)
-    """What must stay registered: as it is, or, for None, with the number that it has."""
+    """Registrations that must stay: unchanged, or for None, with the same number."""
     numbers: Mapping[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,22 +116,22 @@ def _up(corner: Corner, call: str, program: Program, **more: Any) -> Scene:
     return Scene(corner, call, program, act, act, **more)
 
 
-def _settled(corner: Corner, of: Sample, **changes: Any) -> Properties:
-    """What is registered, and in the state."""
+def _registered(corner: Corner, of: Sample, **changes: Any) -> Properties:
+    """Registers one resource with `up`; returns its arguments."""
     arguments = of.arguments("x", _key(corner), **changes)
     corner.engine.up({"a": arguments, **corner.beside})
     return arguments
 
 
 def _theirs(corner: Corner, of: Sample) -> Mapping[str, Properties]:
-    """Somebody else's registration of the name."""
+    """Registers the name as somebody else; returns all registrations."""
     corner.world.add(corner.account, {**of.arguments("x", _key(corner)), **of.changed})
     return corner.registered()
 
 
 def create(corner: Corner, of: Sample) -> Scene:
-    """It is registered."""
-    return _up(corner, of.call("add"), {"a": of.arguments("x", _key(corner))}, makes_anew=True)
+    """A new registration is created."""
+    return _up(corner, of.call("add"), {"a": of.arguments("x", _key(corner))}, creates=True)
 
 
 def look_up(corner: Corner, of: Sample) -> Scene:
@@ -147,38 +147,38 @@ def look_up_nothing(corner: Corner, of: Sample) -> Scene:
 
 
 def taken(corner: Corner, of: Sample) -> Scene:
-    """A create meets somebody else's registration, and the look at it fails."""
+    """A create finds somebody else's registration, and the look-up of it fails."""
     kept = _theirs(corner, of)
     arguments = of.arguments("x", _key(corner))
     return _up(corner, of.call("get"), {"a": arguments}, ends_in="adopt_existing=True", untouched=kept)
 
 
 def adopt(corner: Corner, of: Sample) -> Scene:
-    """A create adopts somebody else's registration, and the change of it fails."""
+    """A create adopts somebody else's registration, and the update of it fails."""
     _theirs(corner, of)
     return _up(corner, of.call("modify"), {"a": of.arguments("x", _key(corner), adopt_existing=True)})
 
 
 def update(corner: Corner, of: Sample) -> Scene:
     """A field changes."""
-    before = _settled(corner, of)
+    before = _registered(corner, of)
     return _up(corner, of.call("modify"), {"a": {**before, **of.changed}})
 
 
 def rename(corner: Corner, of: Sample) -> Scene:
-    """A new name is registered; the old one goes after it, of a deployment before it."""
-    before = _settled(corner, of)
-    return _up(corner, of.call("add"), {"a": {**copy.deepcopy(before), **of.renamed}}, makes_anew=True)
+    """A new name is registered, then the old one is deleted; a deployment's old name is deleted first."""
+    before = _registered(corner, of)
+    return _up(corner, of.call("add"), {"a": {**copy.deepcopy(before), **of.renamed}}, creates=True)
 
 
 def leave_behind(corner: Corner, of: Sample) -> Scene:
-    """The same, and the deletion of the old name fails."""
-    before = _settled(corner, of)
+    """A rename in which the deletion of the old name fails."""
+    before = _registered(corner, of)
     return _up(corner, of.call("delete"), {"a": {**copy.deepcopy(before), **of.renamed}})
 
 
 def _replaced(corner: Corner, of: Sample, what: str, **changes: Any) -> Scene:
-    program = {"a": _settled(corner, of, **changes), **corner.beside}
+    program = {"a": _registered(corner, of, **changes), **corner.beside}
 
     def forced() -> None:
         corner.engine.up(program, replace=("a",))
@@ -190,28 +190,28 @@ def _replaced(corner: Corner, of: Sample, what: str, **changes: Any) -> Scene:
 
 
 def replace(corner: Corner, of: Sample) -> Scene:
-    """A replacement is forced: the create meets what it made itself."""
+    """A replacement is forced: the create finds the resource's own registration."""
     return _replaced(corner, of, "add")
 
 
 def replace_look(corner: Corner, of: Sample) -> Scene:
-    """A replacement is forced, and the look at what is there fails."""
+    """A replacement is forced, and the look-up of the existing registration fails."""
     return _replaced(corner, of, "get")
 
 
 def replace_change(corner: Corner, of: Sample) -> Scene:
-    """A replacement is forced, and what is there cannot be brought to what is declared."""
+    """A replacement is forced, and the update of the existing registration fails."""
     return _replaced(corner, of, "modify")
 
 
 def replace_adopting(corner: Corner, of: Sample) -> Scene:
-    """A replacement of what may be adopted is forced."""
+    """A replacement is forced on a resource that may adopt."""
     return _replaced(corner, of, "modify", adopt_existing=True)
 
 
 def refresh(corner: Corner, of: Sample) -> Scene:
-    """What is registered is read, by one list."""
-    program = {"a": _settled(corner, of), "b": of.arguments("b"), **corner.beside}
+    """The registrations are read by one list call."""
+    program = {"a": _registered(corner, of), "b": of.arguments("b"), **corner.beside}
     corner.engine.up(program)
     kept = {of.label("x"): None, of.label("b"): None}
     return Scene(
@@ -220,27 +220,27 @@ def refresh(corner: Corner, of: Sample) -> Scene:
 
 
 def refresh_one(corner: Corner, of: Sample) -> Scene:
-    """What is registered is read one by one, for the list does not say everything."""
+    """The registrations are read one by one, since the list lacks details."""
     scene = refresh(corner, of)
     scene.call, scene.beside = of.call("get"), ({"call": of.call("list"), "without_details": True},)
     return scene
 
 
 def destroy(corner: Corner, of: Sample) -> Scene:
-    """A registration goes."""
-    _settled(corner, of)
+    """A registration is deleted."""
+    _registered(corner, of)
     return Scene(corner, of.call("delete"), NOTHING, corner.engine.destroy, corner.engine.destroy)
 
 
 def destroy_what_is_gone(corner: Corner, of: Sample) -> Scene:
-    """A registration goes that somebody deleted already."""
+    """A registration is deleted that somebody else has deleted already."""
     scene = destroy(corner, of)
     corner.world.delete(corner.account, of.label("x"))
     return scene
 
 
 def health(corner: Corner, of: Sample) -> Scene:
-    """A model is registered, and must answer."""
+    """A model is registered and must pass its health check."""
     return _up(corner, "model_health", {"a": of.arguments("x", _key(corner), verify_health=True)})
 
 
@@ -249,4 +249,4 @@ SCENES: Final[tuple[Play, ...]] = (
     replace_change, replace_adopting, refresh, refresh_one, destroy, destroy_what_is_gone,
 )  # fmt: skip
 STORIES: Final = (*((sample, play) for sample in SAMPLES for play in SCENES), (SAMPLES[0], health))
-"""Each kind in each scene; health is the models' own."""
+"""Each kind in each scene; only models have the health scene."""

@@ -1,4 +1,4 @@
-"""The native plugin's servicer, asked as the miniature asks a dynamic provider. No claim is made here."""
+"""The native plugin's servicer, called like a dynamic provider by the miniature engine. Contains no tests."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ Properties = dict[str, Any]
 
 
 class Log:
-    """Messages for the person who runs the command."""
+    """Shows messages to the user of the command."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
         self._show = show
 
     def connect(self, _address: str) -> None:
-        """The engine is in this process."""
+        """Does nothing: the engine is in this process."""
 
     def write(self, _severity: str, line: str, _urn: str) -> None:
         self._show(line)
 
 
 class NativeProvider:
-    """One kind's resources, with the API's names where messages have those of the package.
+    """One kind's resources, with the API's names instead of the package's.
 
-    `urn` and `held`, the inputs of the object that the state holds, are set before each operation.
+    `urn` and `held`, the object's inputs in the state, are set before each operation.
     """
 
     def __init__(self, kind: Kind, controller: Controller, show: Callable[[str], None]) -> None:
@@ -70,10 +70,10 @@ class NativeProvider:
         self._ask("Delete", provider_pb2.DeleteRequest, id_, properties=props, old_inputs=self.held)
 
     def _ask(self, call: str, request: Any, id_: str = "", **messages: Properties) -> Any:
-        """Call the servicer; an error is raised as it is, where gRPC would send one line."""
-        told = {name: to_engine(to_package(self._kind, properties)) for name, properties in messages.items()}
+        """Calls the servicer. Errors are raised unchanged; gRPC would send one line."""
+        given = {name: to_engine(to_package(self._kind, properties)) for name, properties in messages.items()}
         more = {"id": id_} if id_ else {}
-        asked = request(urn=self.urn, type=resource(self._kind.name), **more, **told)
+        asked = request(urn=self.urn, type=resource(self._kind.name), **more, **given)
         return getattr(Plugin, call).__wrapped__(self._plugin, asked, None)
 
     def _read(self, message: Any) -> Properties:

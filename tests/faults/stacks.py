@@ -1,5 +1,5 @@
-"""A stack of the real engine in trouble: its program, its state as the engine wrote it, and what a person types after
-an interruption. No claim is made here."""
+"""A stack of the real engine for fault tests: its program, its state on disk, and the documented recovery after an
+interruption. Contains no tests."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ from pathlib import Path
 import pulumi
 from MODULE import EnkryptModel, EnkryptProvider
 
-said = json.loads(Path("program.json").read_text())
-account = EnkryptProvider("account", api_key=os.environ["API_KEY"], **said["account"]) if "account" in said else None
-made = {}
-for name, arguments in said["models"].items():
+spec = json.loads(Path("program.json").read_text())
+account = EnkryptProvider("account", api_key=os.environ["API_KEY"], **spec["account"]) if "account" in spec else None
+models = {}
+for name, arguments in spec["models"].items():
     arguments["model_config"]["apikeys"] = [os.environ["MODEL_KEY"]]
-    after = [made[other] for other in said.get("after", {}).get(name, [])]
-    options = pulumi.ResourceOptions(depends_on=after, provider=account, **said.get("options", {}).get(name, {}))
-    made[name] = EnkryptModel(name, **arguments, opts=options)
+    after = [models[other] for other in spec.get("after", {}).get(name, [])]
+    options = pulumi.ResourceOptions(depends_on=after, provider=account, **spec.get("options", {}).get(name, {}))
+    models[name] = EnkryptModel(name, **arguments, opts=options)
 """
-"""Registers the models of `program.json`, each after those that it names, by an account of its own if it says so."""
+"""Registers the models in `program.json`, with its dependencies, options and explicit provider, if any."""
 
 TYPES: Final[Mapping[Frontend, str]] = {
     "dynamic": "pulumi-python:dynamic/enkrypt:EnkryptModel",
     "native": "enkrypt:index:EnkryptModel",
 }
 ADOPT: Final[Mapping[Frontend, str]] = {"dynamic": "adopt_existing=True", "native": "adoptExisting: true"}
-"""What a message says to set, as the front end's users write it."""
+"""The setting that a message suggests, as users of the front end write it."""
 Models = Mapping[str, Mapping[str, Any]]
 QUICK: Final = {"enkrypt:maxRetries": "3", "enkrypt:timeout": "5"}
 
 
 @dataclass
 class Troubled:
-    """A stack, its front end and its API."""
+    """A stack of either front end, and its API."""
 
     story: Story
     api: Api
@@ -76,45 +76,45 @@ class Troubled:
         return f"urn:pulumi:dev::story::{TYPES[self.frontend]}::{name}"
 
     def wait_until_written(self) -> None:
-        """Until the state is on disk: a kill while the engine writes it may leave an empty file beside it."""
-        wait_for(lambda: time.time() - self._file.stat().st_mtime > 0.5, "a state that is written")
+        """Waits until the state is on disk: a kill during the write may leave an empty file beside it."""
+        wait_for(lambda: time.time() - self._file.stat().st_mtime > 0.5, "the state to be written")
 
     @property
     def _file(self) -> Path:
         return self.story.folder / "state/.pulumi/stacks/story/dev.json"
 
     def state(self) -> list[dict[str, Any]]:
-        """The objects of the state as they are on disk, while a command runs too."""
+        """The models in the state on disk, even while a command runs."""
         try:
             resources = json.loads(self._file.read_text())["checkpoint"]["latest"].get("resources") or []
         except (OSError, ValueError, KeyError, TypeError):
-            return []  # it is just being written
+            return []  # it is being written
         return [it for it in resources if it["type"].endswith("EnkryptModel")]
 
     def objects(self, name: str) -> list[dict[str, Any]]:
         return [it for it in self.state() if it["urn"].endswith(f"::{name}")]
 
     def numbers(self) -> dict[str, int]:
-        """The number of each registration, by NAME/VERSION."""
+        """The model_id of each registration, by NAME/VERSION."""
         return {id_: it["model_id"] for id_, it in self.api.models().items()}
 
     def recover(self, *, refresh: bool = True) -> Run:
-        """What docs/faults.md tells a person to type after an interruption; the last of it is an `up`."""
+        """Runs the commands that docs/faults.md gives for an interruption; returns the final `up`."""
         for file in self._file.parent.glob("*.attrs"):
             if not file.stat().st_size:  # killed while the engine wrote it
                 file.unlink()
-        self.type("cancel", "--yes")  # an error where there is nothing to cancel
+        self.type("cancel", "--yes")  # an error if there is nothing to cancel
         if refresh:
             self.stack.refresh()
         return self.stack.up()
 
     def type(self, *command: str, fails: bool | None = None) -> Run:
-        """Any command, which may fail unless `fails` says."""
+        """Runs any command; whether it fails is checked only if `fails` is given."""
         with going(self.stack, *command) as it:
             return it.end(fails=fails)
 
-    def agree(self) -> list[str]:
-        """In what the API, the state and the program disagree."""
+    def disagreements(self) -> list[str]:
+        """Every disagreement between the API, the state and the program."""
         wanted = {_identity(it): it for it in self.models.values()}
         live, found = self.api.models(), []
         found += [f"{id_} is registered and not declared" for id_ in live.keys() - wanted.keys()]
@@ -125,7 +125,7 @@ class Troubled:
         found += [f"the state holds {id_}" for id_ in held.keys() - wanted.keys()]
         for id_ in wanted.keys() & live.keys() & held.keys():
             if number_in(held[id_]) != live[id_]["model_id"]:
-                found.append(f"the state's number of {id_} is not the API's")
+                found.append(f"the state's model_id of {id_} is not the API's")
             if not _holds(live[id_], {k: v for k, v in wanted[id_].items() if k != "adopt_existing"}):
                 found.append(f"{id_} is not as declared")
             if live[id_]["model_config"]["apikeys"] != [self.key]:
@@ -134,12 +134,12 @@ class Troubled:
 
 
 def either(*where: object) -> Frontend:
-    """The front end that the seed gives to a story: the other one with another seed."""
+    """The front end that the seed selects for a test."""
     return chance("front end", *where).choice(("dynamic", "native"))
 
 
 def number_in(held: Mapping[str, Any]) -> int:
-    """The number of the registration that an object of the state stands for."""
+    """The model_id in an object of the state."""
     outputs = held["outputs"]
     return int(outputs["model_id"] if "model_id" in outputs else outputs["modelId"])
 
@@ -149,7 +149,7 @@ def _identity(arguments: Mapping[str, Any]) -> str:
 
 
 def _holds(live: Any, declared: Any) -> bool:
-    """Whether everything declared is there as it was declared; the rest are defaults."""
+    """Whether `live` contains everything declared; all else is a default."""
     if isinstance(declared, Mapping):
         return isinstance(live, Mapping) and all(_holds(live.get(name), it) for name, it in declared.items())
     return bool(live == declared)

@@ -1,4 +1,4 @@
-"""Argument trees by the thousand: valid, nearly valid, hostile. `check` answers each, and the API agrees with it."""
+"""Thousands of argument trees: valid, nearly valid, hostile. `check` answers each, and the API agrees."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ VALID: dict[Dialect, st.SearchStrategy[Any]] = {
 
 @st.composite
 def nearly_valid(draw: st.DrawFn, dialect: Dialect) -> Any:
-    """A valid tree in which one to three places hold something else, are gone, or have another name."""
+    """A valid tree in which one to three places are changed, dropped or renamed."""
     tree: Any = draw(VALID[dialect])
     for _ in range(draw(TIMES)):
         places = [place for place in leaves(tree) if place]
@@ -114,7 +114,7 @@ def trees(dialect: Dialect) -> st.SearchStrategy[Any]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_check_answers_every_tree_and_the_api_agrees(tmp_path: Path, chunk: int, count: Count) -> None:
-    """Each tree gets an answer, of bounded size; what is accepted and known, the emulator registers."""
+    """Each tree gets an answer of bounded size; the emulator registers every accepted, fully known tree."""
     dialect: Dialect = "v2" if chunk % 2 else "v1"
     given_ = Settings(Key("stand-in-key"), NOWHERE, dialect=dialect)
     client = EnkryptClient(given_)
@@ -143,7 +143,7 @@ def test_check_answers_every_tree_and_the_api_agrees(tmp_path: Path, chunk: int,
             assert all(line.isprintable() and len(line) < 1000 for line in lines), lines
             return
         if any(is_unknown(at(found.inputs, place)) for place in leaves(found.inputs)):
-            counted["accepted, with values that are not known yet"] += 1
+            counted["accepted, with unknown values"] += 1
             return
         counted["accepted, and registered by the emulator"] += 1
         body = json.dumps(
@@ -152,7 +152,7 @@ def test_check_answers_every_tree_and_the_api_agrees(tmp_path: Path, chunk: int,
         answer = api.post("/models/add-model", content=body, headers={"Content-Type": "application/json"})
         assert answer.status_code in (200, 409), answer.text
 
-    # Hypothesis may stop early, over an inconsistency of its own draws: then another seed goes on.
+    # Hypothesis may stop early because its own draws were inconsistent: then continue with another seed.
     for attempt in itertools.count():
         with suppress(FlakyStrategyDefinition):
             seed(start + attempt)(answered)()
@@ -160,4 +160,4 @@ def test_check_answers_every_tree_and_the_api_agrees(tmp_path: Path, chunk: int,
             break
     for what, number in counted.items():
         count(f"argument trees: {what}", number)
-    count("most:argument trees: the slowest answer of check, ms of CPU", round(slowest * 1000))
+    count("most:argument trees: slowest check, ms of CPU", round(slowest * 1000))

@@ -1,4 +1,4 @@
-"""Ctrl-C, a kill where the engine writes no checkpoints, and a disk that is full."""
+"""Ctrl-C, a kill while the engine writes no checkpoints, and a full disk."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ engine = Engine(machine, state=out_of_json(state.read_text()) if state.exists() 
 program = {f"m{n}": model(f"m{n}", config__system_prompt="x" * 4000) for n in range(120)}
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-said = ""
+message = ""
 try:
     engine.up(program)
 except EnkryptError as error:
-    said = f"{type(error).__name__}: {error}"
+    message = f"{type(error).__name__}: {error}"
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 state.write_text(in_json(engine.state))
 engine.refresh()
-print(json.dumps([said, len(engine.state), machine.shown]))
+print(json.dumps([message, len(engine.state), machine.shown]))
 """
-"""One `up` of 120 models on the embedded emulator, whose files may grow to a limit and no further."""
+"""One `up` of 120 models with the embedded emulator, under a limit on file size."""
 
 
 @BOTH
-def test_ctrl_c_in_the_midst_loses_nothing(story: Story, frontend: Frontend) -> None:
-    """The engine ends what it began and stops; the next up goes on, with nothing to cancel and nothing doubled."""
+def test_ctrl_c_during_an_up_loses_nothing(story: Story, frontend: Frontend) -> None:
+    """The engine finishes pending calls and stops; the next up completes, without `cancel` or duplicates."""
     troubled = Troubled(story, story.api(), frontend)
     troubled.declare({f"m{number}": model(f"m{number}") for number in range(8)}, after={"m7": ["m0"]})
     troubled.api.fault({"call": "add_model", "delay": 1.5})
@@ -63,13 +63,13 @@ def test_ctrl_c_in_the_midst_loses_nothing(story: Story, frontend: Frontend) -> 
     troubled.stack.up()
 
     assert done.items() <= troubled.numbers().items()
-    assert troubled.agree() == []
+    assert troubled.disagreements() == []
 
 
 @BOTH
-def test_a_kill_without_checkpoints_loses_nothing_here(story: Story, frontend: Frontend) -> None:
-    """With PULUMI_SKIP_CHECKPOINTS the engine forgets whatever a killed `up` made: on the same machine the provider
-    knows its own, and the next up takes them into the state as they are."""
+def test_a_kill_without_checkpoints_loses_nothing_on_the_same_machine(story: Story, frontend: Frontend) -> None:
+    """With PULUMI_SKIP_CHECKPOINTS the engine forgets what a killed `up` created. On the same machine the provider
+    recognizes its registrations, and the next up adds them to the state unchanged."""
     troubled = Troubled(story, story.api(), frontend, {"PULUMI_SKIP_CHECKPOINTS": "true"})
     troubled.declare({f"m{number}": model(f"m{number}") for number in range(12)})
     troubled.api.fault({"call": "add_model", "delay": 0.5})
@@ -85,16 +85,16 @@ def test_a_kill_without_checkpoints_loses_nothing_here(story: Story, frontend: F
     troubled.recover()
 
     assert done.items() <= troubled.numbers().items()
-    assert troubled.agree() == []
+    assert troubled.disagreements() == []
 
 
 def test_a_full_disk_under_the_embedded_database_loses_nothing(tmp_path: Path) -> None:
-    """When no byte more can be written, that is one line; what was registered stays, and later the up goes on."""
+    """A full disk is a one-line error; completed registrations stay, and a later up finishes the rest."""
     state = tmp_path / "state.json"
 
-    said, before, _ = _filled(tmp_path, state, limit=500_000)
-    assert said.startswith("ServiceUnavailable: create m")
-    assert "database" in said
+    error, before, _ = _filled(tmp_path, state, limit=500_000)
+    assert error.startswith("ServiceUnavailable: create m")
+    assert "database" in error
     assert 0 < before < 120
 
     assert _filled(tmp_path, state, limit=0)[:2] == ["", 120]

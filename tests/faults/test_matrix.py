@@ -1,4 +1,4 @@
-"""Every operation on every kind, every fault of the dial, before and after the work, in every setting."""
+"""Every operation on every kind, with every fault of the emulator, before and after the work, in every setting."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from .world import AWAY, Corner, World, number_of, world_of
 
 OFTEN: dict[str, dict[str, Any]] = {"once": {"first": 1}, "always": {}}
 MOVABLE = (scenes.update, scenes.rename, scenes.refresh, scenes.destroy)
-"""The stories in which the endpoint may have changed."""
+"""The scenes in which the endpoint may change."""
 ON_A_WIRE = ("reset", "truncate", "delay", "garbage")
-"""What is not the same over a socket as inside a process."""
+"""Faults that differ between a socket and an in-process call."""
 CELLS = "cells of the matrix"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Where the stories happen: in which world, and what is done to a corner of it before and to its scene."""
+    """The circumstances of the scenes: options of the world, and hooks that change the corner and the scene."""
 
     name: str
     world: Mapping[str, Any] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Setting:
 
 
 def _beside(corner: Corner, sample: Sample) -> None:
-    """Another account of the stack has a registration of the same name."""
+    """Adds a registration of the same name in another account of the stack."""
     corner.beside = {"twin": {**sample.arguments("x", corner.secrets.make("the twin's key")), PROVIDER: AWAY}}
 
 
@@ -53,11 +53,11 @@ def _new_machines(corner: Corner, _sample: Sample) -> None:
 
 
 def _move(scene: Scene, sample: Sample) -> None:
-    """All is registered anew at the new endpoint, and nothing is touched at the old one."""
+    """Moves to a new endpoint, where all is registered again; nothing may change at the old one."""
     scene.corner.move()
     scene.untouched, scene.numbers = {}, {}
     if scene.call == sample.call("modify"):
-        scene.call, scene.makes_anew = sample.call("add"), True
+        scene.call, scene.creates = sample.call("add"), True
 
 
 PLAIN: Final = Setting("one account")
@@ -74,7 +74,7 @@ SETTINGS: Final = (
 
 
 def _step(sample: Sample, setting: Setting) -> int:
-    """One of how many faults is tried: all of one account's models, fewer of the rest."""
+    """Tries one in how many faults: all of them for models in one account, fewer for the rest."""
     is_model = sample is SAMPLES[0]
     if FULL:
         return (1 if is_model else 3) if setting is PLAIN else (4 if is_model else 8)
@@ -83,11 +83,11 @@ def _step(sample: Sample, setting: Setting) -> int:
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
 @pytest.mark.parametrize(("sample", "play"), STORIES, ids=lambda it: getattr(it, "__name__", str(it)))
-def test_no_fault_costs_a_registration(
+def test_no_fault_loses_a_registration(
     memory: Path, setting: Setting, sample: Sample, play: Play, count: Count
 ) -> None:
-    """Whatever fails, once or for ever, before or after the work: nothing is doubled, lost or leaked, what passes
-    is not noticed, and one more command makes the API, the state and the program agree."""
+    """Whatever fails, once or always, before or after the work: nothing is duplicated, lost or leaked, transient
+    faults go unnoticed, and one more command makes the API, the state and the program agree."""
     step, number = _step(sample, setting), STORIES.index((sample, play)) + SETTINGS.index(setting)
     if play in setting.plays:
         with world_of(memory, **setting.world) as world:
@@ -97,30 +97,30 @@ def test_no_fault_costs_a_registration(
 
 
 @pytest.mark.parametrize("play", SCENES if FULL else (scenes.create, scenes.destroy), ids=lambda play: play.__name__)
-def test_no_fault_of_the_wire_costs_a_registration(tmp_path: Path, play: Play, count: Count) -> None:
-    """The same over a real socket, where a response can be late: the work is done when nobody waits any more."""
+def test_no_network_fault_loses_a_registration(tmp_path: Path, play: Play, count: Count) -> None:
+    """The same over a real socket, where the work can be done after the client has timed out."""
     names = ON_A_WIRE if FULL else ON_A_WIRE[:3]
     with world_of(tmp_path, transport="http") as world:
         ways = [way for way in WAYS if way.fault.keys() & set(names)]
         assert not _problems(world, (PLAIN, SAMPLES[0], play), ways, count)
 
 
-Story = tuple[Setting, Sample, Play]
+Case = tuple[Setting, Sample, Play]
 
 
-def _problems(world: World, story: Story, ways: Iterable[Way], count: Count) -> list[str]:
-    setting, sample, play = story
+def _problems(world: World, case: Case, ways: Iterable[Way], count: Count) -> list[str]:
+    setting, sample, play = case
     cells = list(product(ways, OFTEN))
     count(f"{CELLS}: {setting}, {sample}", len(cells))
     return [
         f"{setting}, {sample}, {play.__name__}, {way}, {often}: {problem}"
         for way, often in cells
-        for problem in _cell(world, story, way, often)
+        for problem in _cell(world, case, way, often)
     ]
 
 
-def _cell(world: World, story: Story, way: Way, often: str) -> Iterator[str]:
-    setting, sample, play = story
+def _cell(world: World, case: Case, way: Way, often: str) -> Iterator[str]:
+    setting, sample, play = case
     world.turn()
     corner = world.corner()
     setting.before(corner, sample)
@@ -129,28 +129,28 @@ def _cell(world: World, story: Story, way: Way, often: str) -> Iterator[str]:
     world.turn(*scene.beside, {"call": scene.call, **way.fault, **OFTEN[often]})
     error = corner.failure(scene.act)
     world.turn()
-    yield from _told(scene, way, often, error)
+    yield from _error_problems(scene, way, often, error)
     yield from _still_there(scene)
     if scene.ends_in:
         yield from _refused_again(scene)
-    elif error is not None and scene.makes_anew and way.is_after and way.kind is Kind.BELIEVED:
+    elif error is not None and scene.creates and way.is_after and way.kind is Kind.BELIEVED:
         yield from _adopted(scene)
     else:
-        yield from _made_up_for(scene)
+        yield from _recovered(scene)
     yield from corner.leaks()
     for account, before in corner.left.items():
         if world.registered(account) != before:
-            yield "what was left at the old account was touched"
+            yield "registrations left in the old account were changed"
 
 
-def _told(scene: Scene, way: Way, often: str, error: BaseException | None) -> Iterator[str]:
-    """What is wrong with what a person was told."""
+def _error_problems(scene: Scene, way: Way, often: str, error: BaseException | None) -> Iterator[str]:
+    """Problems with the reported error."""
     is_noticed = way.kind is Kind.BELIEVED or (often == "always" and way.kind is Kind.PASSING)
     if scene.ends_in and not is_noticed and scene.ends_in not in str(error):
         yield f"should have been refused, not {error!r}"
     is_refused = scene.corner.machine.is_new and scene.refused_elsewhere and scene.refused_elsewhere in str(error)
     if not scene.ends_in and not is_noticed and not is_refused and error is not None:
-        yield f"was noticed: {error!r}"
+        yield f"should not have failed: {error!r}"
     if error is not None and not isinstance(error, EnkryptError):
         yield f"a bug: {error!r}"
     if len(str(error).splitlines()) > 1:
@@ -163,23 +163,23 @@ def _still_there(scene: Scene) -> Iterator[str]:
         if id_ not in found:
             yield f"{id_} was lost"
         elif number_of(found[id_]) != scene.numbers[id_]:
-            yield f"{id_} was made again"
+            yield f"{id_} was registered again"
         elif registration and found[id_] != registration:
             yield f"{id_} was changed"
 
 
-# ---- what follows, with the dial at rest
+# ---- recovery, without faults
 
 
-def _made_up_for(scene: Scene) -> Iterator[str]:
+def _recovered(scene: Scene) -> Iterator[str]:
     last = scene.corner.failure(scene.settle)
     if isinstance(last, ModelExists) and scene.corner.machine.is_new:
-        # Nobody can know on another machine whose the registration is.
+        # Another machine cannot know whose registration it is.
         yield from _adopted_after(scene, last)
         return
     if last is not None:
-        yield f"one more command did not make up for it: {last!r}"
-    yield from scene.corner.wrong(scene.program)
+        yield f"one more command did not repair it: {last!r}"
+    yield from scene.corner.disagreements(scene.program)
 
 
 def _refused_again(scene: Scene) -> Iterator[str]:
@@ -190,20 +190,20 @@ def _refused_again(scene: Scene) -> Iterator[str]:
 
 
 def _adopted(scene: Scene) -> Iterator[str]:
-    """Where the other side said that it did nothing, and did it, the next command says how to take what is there."""
+    """If the API did the work but claimed otherwise, the next command's error says how to adopt the registration."""
     last = scene.corner.failure(scene.settle)
     if last is None and scene.corner.world.refused():
-        # Where a lock-out came before the lie, the machine is in doubt, and finds its own.
-        yield from scene.corner.wrong(scene.program)
+        # If a lock-out came before the false claim, the machine knows that it is in doubt and finds its own.
+        yield from scene.corner.disagreements(scene.program)
     else:
         yield from _adopted_after(scene, last)
 
 
 def _adopted_after(scene: Scene, last: BaseException | None) -> Iterator[str]:
     if not isinstance(last, ModelExists) or "adopt_existing=True" not in str(last):
-        yield f"the fix was not told: {last!r}"
+        yield f"the error does not contain the fix: {last!r}"
     program = {name: {**copy.deepcopy(it), "adopt_existing": True} for name, it in scene.program.items()}
-    adopt: Callable[[], None] = lambda: scene.corner.engine.up(program)  # noqa: E731 - shorter than a function of its own
+    adopt: Callable[[], None] = lambda: scene.corner.engine.up(program)  # noqa: E731 - shorter than a function
     if (last := scene.corner.failure(adopt)) is not None:
         yield f"could not be adopted: {last!r}"
-    yield from scene.corner.wrong(program)
+    yield from scene.corner.disagreements(program)

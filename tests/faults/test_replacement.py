@@ -1,4 +1,4 @@
-"""Replacements with the real engine: forced, swapped, renamed, moved, interrupted. The live registration stays."""
+"""Replacements with the real engine: forced, swapped, renamed, moved, interrupted. The registration stays."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .stacks import ADOPT, Models, Troubled, either
 LONG: Final = {"call": "add_model", "model": "slow", "delay": 60}
 """Holds a command at the creation of `slow`."""
 SOME: Final = slice(None if FULL else 1)
-"""Of the cases: all in a full run, else the first."""
+"""Selects the cases: all in a full run, otherwise the first."""
 ADOPTING: Final[dict[str, Any]] = {"adopt_existing": True}
 
 
 @pytest.fixture
 def troubled(story: Story, count: Count, request: pytest.FixtureRequest) -> Troubled:
     frontend = either(request.node.name)
-    count(f"stories of a replacement with the real engine, {frontend}", 1)
+    count(f"replacement tests with the real engine, {frontend}", 1)
     return Troubled(story, story.api(), frontend)
 
 
 @pytest.mark.parametrize("options", [{}, ADOPTING] if FULL else [{}], ids=str)
 def test_a_forced_replacement_keeps_the_registration(troubled: Troubled, options: dict[str, Any]) -> None:
-    """The engine creates, then deletes; the registration is the same one all the while, and is not deleted."""
+    """The engine creates, then deletes; the provider keeps the same registration throughout."""
     troubled.declare({"a": model("x", **options)})
     troubled.stack.up()
     before = troubled.numbers()
@@ -40,7 +40,7 @@ def test_a_forced_replacement_keeps_the_registration(troubled: Troubled, options
 
     assert "x/v1 is kept: " in forced.text
     assert "delete_model x/v1" not in troubled.api.calls()
-    assert (troubled.numbers(), troubled.agree()) == (before, [])
+    assert (troubled.numbers(), troubled.disagreements()) == (before, [])
     troubled.stack.destroy()
     assert troubled.numbers() == {}
 
@@ -71,7 +71,7 @@ def another_first(troubled: Troubled) -> None:
 
 
 def renamed_in_between(troubled: Troubled) -> None:
-    """The program goes on under another name for the resource, and adopts."""
+    """The program gives the resource another name and adopts."""
     models = dict(troubled.models)
     troubled.declare({"slow": models["slow"], "b": {**models["a"], **ADOPTING}})
     troubled.recover(refresh=False)
@@ -81,7 +81,7 @@ ENDINGS: Final[tuple[Ending, ...]] = (up, refresh_and_up, forced_again, another_
 
 
 def _interrupt(troubled: Troubled, *options: str) -> None:
-    """kill -9 once a new object of `a` is in the state, and the old one not yet deleted."""
+    """Sends kill -9 once the new object of `a` is in the state and the old one is not deleted yet."""
     troubled.api.fault(LONG)
     with going(troubled.stack, "up", "--yes", "--skip-preview", *options) as command:
         wait_for(lambda: any(it.get("delete") for it in troubled.objects("a")), "the replacement in the state")
@@ -93,7 +93,7 @@ def _interrupt(troubled: Troubled, *options: str) -> None:
 
 
 def _interrupted(troubled: Troubled, options: dict[str, Any]) -> int:
-    """A stack that was killed in the midst of a forced replacement; the number of its registration."""
+    """Kills a stack during a forced replacement; returns the model_id of the registration."""
     a = model("x", **options)
     troubled.declare({"a": a})
     troubled.stack.up()
@@ -104,22 +104,22 @@ def _interrupted(troubled: Troubled, options: dict[str, Any]) -> int:
 
 @pytest.mark.parametrize("ending", ENDINGS if FULL else ENDINGS[:1], ids=lambda it: it.__name__)
 @pytest.mark.parametrize("options", [{}, ADOPTING] if FULL else [{}], ids=str)
-def test_an_interrupted_replacement_costs_nothing(
+def test_an_interrupted_replacement_loses_nothing(
     troubled: Troubled, ending: Ending, options: dict[str, Any]
 ) -> None:
-    """Killed between the create and the delete of a forced replacement, the stack ends whole, whatever comes next."""
+    """Killed between create and delete of a forced replacement, the stack recovers whatever command follows."""
     before = _interrupted(troubled, options)
 
     ending(troubled)
 
     assert troubled.numbers()["x/v1"] == before
-    assert troubled.agree() == []
+    assert troubled.disagreements() == []
     troubled.stack.destroy()
     assert troubled.numbers() == {}
 
 
 def test_an_interrupted_replacement_can_be_destroyed(troubled: Troubled) -> None:
-    """Two objects of one registration in the state: a destroy leaves nothing, neither there nor at the API."""
+    """With two objects of one registration in the state, destroy empties both the state and the API."""
     _interrupted(troubled, {})
     troubled.type("cancel", "--yes")
 
@@ -129,7 +129,7 @@ def test_an_interrupted_replacement_can_be_destroyed(troubled: Troubled) -> None
 
 
 def _kill_after_the_work(troubled: Troubled, call: str, *command: str, registered: list[str]) -> None:
-    """kill -9 of a command once the API has done the work of a call, and before the state says so."""
+    """Sends kill -9 after the API has done the work of a call and before the state records it."""
     troubled.api.fault({"call": call, "status": 503, "retry_after": 60, "work": True})
     with going(troubled.stack, *command, "--yes", "--skip-preview") as going_on:
         wait_for(lambda: list(troubled.numbers()) == registered, "the work")
@@ -138,29 +138,29 @@ def _kill_after_the_work(troubled: Troubled, call: str, *command: str, registere
     troubled.api.fault()
 
 
-def test_a_create_that_was_killed_is_taken_up(troubled: Troubled) -> None:
-    """The next up knows the registration as its own."""
+def test_a_killed_create_is_completed(troubled: Troubled) -> None:
+    """The next up recognizes the registration as its own."""
     troubled.declare({"a": model("x")})
     _kill_after_the_work(troubled, "add_model", "up", registered=["x/v1"])
     before = troubled.numbers()
 
-    told = troubled.recover(refresh=False)
+    recovered = troubled.recover(refresh=False)
 
-    assert "x/v1 is registered: this resource had made it" in told.text
-    assert (troubled.numbers(), troubled.agree()) == (before, [])
+    assert "x/v1 is registered: this resource had made it" in recovered.text
+    assert (troubled.numbers(), troubled.disagreements()) == (before, [])
 
 
-def test_what_a_killed_destroy_deleted_is_registered_anew(troubled: Troubled) -> None:
-    """The state holds it still: the next up needs no refresh to see that it is gone."""
+def test_a_model_deleted_by_a_killed_destroy_is_registered_again(troubled: Troubled) -> None:
+    """The state still holds it; the next up needs no refresh to notice that it is gone."""
     troubled.declare({"a": model("x")})
     troubled.stack.up()
     before = troubled.numbers()
     _kill_after_the_work(troubled, "delete_model", "destroy", registered=[])
 
-    told = troubled.recover(refresh=False)
+    recovered = troubled.recover(refresh=False)
 
-    assert "x/v1 was deleted by an earlier command on this machine" in told.text
-    assert troubled.agree() == []
+    assert "x/v1 was deleted by an earlier command on this machine" in recovered.text
+    assert troubled.disagreements() == []
     assert troubled.numbers() != before
     troubled.stack.destroy()
     assert troubled.numbers() == {}
@@ -169,8 +169,8 @@ def test_what_a_killed_destroy_deleted_is_registered_anew(troubled: Troubled) ->
 # ---- gone, swapped, renamed, moved
 
 
-def test_what_is_gone_can_be_replaced_by_force(troubled: Troubled) -> None:
-    """A model that somebody deleted is registered anew by a forced replacement, and stays."""
+def test_a_deleted_model_can_be_replaced_by_force(troubled: Troubled) -> None:
+    """A forced replacement registers a deleted model again, and keeps it."""
     troubled.declare({"a": model("x")})
     troubled.stack.up()
     troubled.api.delete("x/v1")
@@ -178,12 +178,12 @@ def test_what_is_gone_can_be_replaced_by_force(troubled: Troubled) -> None:
     troubled.stack.up("--replace", troubled.urn("a"))
 
     assert list(troubled.numbers()) == ["x/v1"]
-    assert troubled.agree() == []
+    assert troubled.disagreements() == []
 
 
 @pytest.mark.parametrize("first", ["both at once", "a", "b"] if FULL else ["a"])
 def test_two_resources_swap_their_names(troubled: Troubled, first: str) -> None:
-    """Each adopts what the other had; both registrations stay, in whichever order the resources come."""
+    """Each adopts the other's registration; both stay, in whichever order the resources are processed."""
     one, other = model("x", **ADOPTING), model("y", **ADOPTING)
     troubled.declare({"a": one, "b": other})
     troubled.stack.up()
@@ -195,13 +195,13 @@ def test_two_resources_swap_their_names(troubled: Troubled, first: str) -> None:
     troubled.declare({name: swapped[name] for name in order}, after=after)
     troubled.stack.up()
 
-    assert (troubled.numbers(), troubled.agree()) == (before, [])
+    assert (troubled.numbers(), troubled.disagreements()) == (before, [])
     troubled.stack.destroy()
     assert troubled.numbers() == {}
 
 
 def _half_way(troubled: Troubled, differs: dict[str, Any]) -> tuple[Any, dict[str, int]]:
-    """Two objects of one registration, which `b` took over and `a` kept; what `a` says, and the numbers."""
+    """A failed up after which `a` and `b` hold one registration; returns the arguments of `a` and the model_ids."""
     first = model("x", model_name="a's")
     troubled.declare({"a": first})
     troubled.stack.up()
@@ -216,11 +216,11 @@ def _half_way(troubled: Troubled, differs: dict[str, Any]) -> tuple[Any, dict[st
 @pytest.mark.parametrize("is_refreshed", [False, True][SOME])
 @pytest.mark.parametrize("differs", [{"model_name": "b's"}, {}][SOME], ids=str)
 @pytest.mark.parametrize("beside", [{"b": model("z")}, {}][SOME], ids=len)
-def test_what_a_failed_up_handed_over_is_given_back(
+def test_a_registration_taken_over_in_a_failed_up_is_given_back(
     troubled: Troubled, tmp_path: Path, beside: Models, differs: dict[str, Any], is_refreshed: bool
 ) -> None:
-    """`b` took over what `a` was to give up and did not; the program is again as it was, with another `b` or none,
-    on a machine that remembers nothing, as in CI."""
+    """`b` took over a registration that `a` failed to release; then the program is reverted (another `b` or none), on
+    a machine without a journal, as in CI."""
     first, before = _half_way(troubled, differs)
 
     troubled.stack = troubled.stack.with_environment({"XDG_STATE_HOME": str(tmp_path / "another machine")})
@@ -229,14 +229,14 @@ def test_what_a_failed_up_handed_over_is_given_back(
     troubled.declare({"a": first, **beside})
     troubled.stack.up()
 
-    assert troubled.agree() == []
+    assert troubled.disagreements() == []
     assert before.items() <= troubled.numbers().items()
     troubled.stack.destroy()
     assert troubled.numbers() == {}
 
 
-def test_an_up_that_goes_on_after_an_error_deletes_nothing_that_stays(troubled: Troubled) -> None:
-    """The update of `a` fails, and the engine deletes the object of `b`, which stands for the same registration."""
+def test_continue_on_error_deletes_nothing_that_is_declared(troubled: Troubled) -> None:
+    """The update of `a` fails, and the engine deletes the object of `b`, which represents the same registration."""
     first, before = _half_way(troubled, {"model_name": "b's"})
     troubled.api.fault({"call": "modify_model", "status": 400, "first": 1})
     troubled.declare({"a": {**first, "model_name": "new"}})
@@ -247,15 +247,15 @@ def test_an_up_that_goes_on_after_an_error_deletes_nothing_that_stays(troubled: 
     assert [it["id"] for it in troubled.state()] == ["x/v1"]
     troubled.api.fault()
     troubled.stack.up()
-    assert troubled.agree() == []
+    assert troubled.disagreements() == []
 
 
 @pytest.mark.parametrize("is_refreshed", [True, False][SOME])
 def test_a_forced_replacement_that_fails_loses_nothing_to_the_deletes(
     troubled: Troubled, tmp_path: Path, is_refreshed: bool
 ) -> None:
-    """`a` is refused what its own object stands for, by a machine that remembers nothing, and the engine goes on to
-    the object of `b`, which stands for the same registration."""
+    """On a machine without a journal, `a` is refused its own registration, and the engine goes on to delete the
+    object of `b`, which represents the same one."""
     first, before = _half_way(troubled, {})
     troubled.stack = troubled.stack.with_environment({"XDG_STATE_HOME": str(tmp_path / "another machine")})
     troubled.declare({"a": first})
@@ -266,11 +266,11 @@ def test_a_forced_replacement_that_fails_loses_nothing_to_the_deletes(
     assert "x/v1 is not deleted: another resource failed to create it in this run" in refused.text
     assert troubled.numbers() == before
     troubled.stack.up()
-    assert (troubled.numbers(), troubled.agree()) == (before, [])
+    assert (troubled.numbers(), troubled.disagreements()) == (before, [])
 
 
-def test_a_swap_that_was_killed_is_completed(troubled: Troubled) -> None:
-    """kill -9 between the creates and the deletes of a swap: the next up deletes neither."""
+def test_a_killed_swap_is_completed(troubled: Troubled) -> None:
+    """After kill -9 between the creates and the deletes of a swap, the next up deletes neither."""
     one, other = model("x", **ADOPTING), model("y", **ADOPTING)
     troubled.declare({"a": one, "b": other})
     troubled.stack.up()
@@ -281,11 +281,11 @@ def test_a_swap_that_was_killed_is_completed(troubled: Troubled) -> None:
     troubled.recover()
 
     assert {id_: number for id_, number in troubled.numbers().items() if id_ in before} == before
-    assert troubled.agree() == []
+    assert troubled.disagreements() == []
 
 
-def test_a_renamed_resource_adopts_what_it_had(troubled: Troubled) -> None:
-    """Another name in the program and no alias: the new resource adopts, the old one lets go, the model stays."""
+def test_a_renamed_resource_adopts_its_registration(troubled: Troubled) -> None:
+    """With a new resource name and no alias, the new resource adopts, the old one releases, the model stays."""
     troubled.declare({"a": model("x", **ADOPTING)})
     troubled.stack.up()
     before = troubled.numbers()
@@ -293,11 +293,11 @@ def test_a_renamed_resource_adopts_what_it_had(troubled: Troubled) -> None:
     troubled.declare({"b": model("x", **ADOPTING)})
     troubled.stack.up()
 
-    assert (troubled.numbers(), troubled.agree()) == (before, [])
+    assert (troubled.numbers(), troubled.disagreements()) == (before, [])
 
 
-def test_a_renamed_resource_without_adoption_is_told_what_to_do(troubled: Troubled) -> None:
-    """Without adoption the new resource is told how to keep what it had; nothing is deleted."""
+def test_a_renamed_resource_without_adoption_gets_the_fix(troubled: Troubled) -> None:
+    """Without adoption, the error says how to keep the registration, and nothing is deleted."""
     troubled.declare({"a": model("x")})
     troubled.stack.up()
     before = troubled.numbers()
@@ -305,13 +305,13 @@ def test_a_renamed_resource_without_adoption_is_told_what_to_do(troubled: Troubl
     troubled.declare({"b": model("x")})
     refused = troubled.stack.up(fails=True)
 
-    for told in ("the resource option aliases", ADOPT[troubled.frontend]):
-        assert told in refused.text
+    for fix in ("the resource option aliases", ADOPT[troubled.frontend]):
+        assert fix in refused.text
     assert troubled.numbers() == before
 
 
 def test_delete_before_replace_is_obeyed(troubled: Troubled) -> None:
-    """Who asks the engine to delete first gets one registration, with a new number."""
+    """If the engine deletes first, one registration with a new model_id results."""
     troubled.declare({"a": model("x")}, options={"a": {"delete_before_replace": True}})
     troubled.stack.up()
     before = troubled.numbers()
@@ -320,11 +320,11 @@ def test_delete_before_replace_is_obeyed(troubled: Troubled) -> None:
 
     assert troubled.numbers().keys() == before.keys()
     assert troubled.numbers() != before
-    assert troubled.agree() == []
+    assert troubled.disagreements() == []
 
 
 def test_a_replacement_that_moves_to_another_provider_keeps_the_registration(troubled: Troubled) -> None:
-    """One provider process creates and another deletes: where the account is the same, they know of each other."""
+    """One provider process creates and another deletes; since the account is the same, they share the journal."""
     troubled.declare({"a": model("x")})
     troubled.stack.up()
     before = troubled.numbers()
@@ -332,4 +332,4 @@ def test_a_replacement_that_moves_to_another_provider_keeps_the_registration(tro
     troubled.declare({"a": model("x")}, account={"endpoint": troubled.api.url})
     troubled.stack.up("--replace", troubled.urn("a"))
 
-    assert (troubled.numbers(), troubled.agree()) == (before, [])
+    assert (troubled.numbers(), troubled.disagreements()) == (before, [])

@@ -1,4 +1,4 @@
-"""Random changes of twenty models with the real engine, while calls fail by chance or processes are killed."""
+"""Random changes of twenty models with the real engine, while calls fail at random or processes are killed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CALLS: Final = ("*", "*", "add_model", "modify_model", "delete_model", "get_mode
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("number", NUMBERS)
 def test_faults_cost_at_most_one_more_up(story: Story, number: int, count: Count) -> None:
-    """Whatever calls fail in an `up`, what the README says to do next ends with exactly the declared models."""
+    """Whatever calls fail in an `up`, the documented recovery ends with exactly the declared models."""
     troubled = Troubled(story, story.api(), FRONTENDS[number % 2])
     for round_ in range(ROUNDS):
         dice = chance("schedule", number, round_)
@@ -46,10 +46,10 @@ def test_faults_cost_at_most_one_more_up(story: Story, number: int, count: Count
         run = troubled.type("up", "--yes", "--skip-preview")
         troubled.api.fault()
         count(f"random schedules of a real up over 20 models, {troubled.frontend}", 1)
-        count("… of which failed, and were made up for by one more up", int(run.code != 0))
+        count("… of which failed and were repaired by one more up", int(run.code != 0))
         if run.code:
             troubled.recover()
-        assert troubled.agree() == [], f"{number}.{round_}: {run}"
+        assert troubled.disagreements() == [], f"{number}.{round_}: {run}"
     count("commands of the real engine whose output was searched for secrets", len(story.printed))
 
 
@@ -58,7 +58,7 @@ def _faults(dice: random.Random) -> Iterator[dict[str, Any]]:
         often = {"probability": round(dice.uniform(0.05, 0.4), 2), "seed": dice.randrange(10**6)}
         rare = {"nth": dice.randint(1, 30)}
         fault = dice.choice(FAULTS)
-        # Two are believed; each 429 makes all calls slower, down to an eighth: many would take many minutes.
+        # 401 and 404 are final; each 429 halves the rate, down to an eighth: many would take many minutes.
         is_rare = fault.get("status") in (401, 404, 429)
         yield {"call": dice.choice(CALLS), **fault, **(rare if is_rare else dice.choice([often, often, rare]))}
 
@@ -66,7 +66,7 @@ def _faults(dice: random.Random) -> Iterator[dict[str, Any]]:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_kill_costs_at_most_one_more_up(story: Story, number: int, count: Count) -> None:
-    """Whichever process is killed, and when, what the README says to do next ends with exactly what is declared."""
+    """Whichever process is killed, and when, the documented recovery ends with exactly the declared models."""
     database = story.folder / "api.db"
     with ExitStack() as running:
         server = running.enter_context(serving(database))
@@ -85,22 +85,22 @@ def test_a_kill_costs_at_most_one_more_up(story: Story, number: int, count: Coun
                     server = running.enter_context(_restarted(server, database))
                 hit = victim == "server" or command.kill(victim)
                 command.end()
-            hit_or_not = f"in the midst of a real up, {troubled.frontend}: {victim}" if hit else "that came too late"
+            hit_or_not = f"during a real up, {troubled.frontend}: {victim}" if hit else "that came too late"
             count(f"kill -9 {hit_or_not}", 1)
             troubled.recover(refresh=dice.random() < 0.3)
-            assert troubled.agree() == [], f"{number}.{round_}"
+            assert troubled.disagreements() == [], f"{number}.{round_}"
     count("commands of the real engine whose output was searched for secrets", len(story.printed))
 
 
 def _restarted(server: Served, database: Path) -> AbstractContextManager[Served]:
-    """Killed, and started again where it was."""
+    """Kills the server and restarts it at the same address."""
     server.process.kill()
     server.process.wait()
     return serving(database, "--port", server.url.rpartition(":")[2])
 
 
 def _change(troubled: Troubled, dice: random.Random) -> None:
-    """Another program of twenty models: most go on, some change, some are renamed, some go and others come."""
+    """Declares a new program of twenty models: most stay, some change, get a new version, are dropped or added."""
     models = dict(troubled.models)
     for name in list(models):
         what = dice.random()

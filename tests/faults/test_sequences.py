@@ -1,4 +1,4 @@
-"""Random lives of a stack, with random faults and deaths, against a plain model of what should be registered."""
+"""Random command sequences of a stack, with random faults and kills, against a plain model of the registrations."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PROVIDERS = st.sampled_from(["", "", "", AWAY])
 IDENTITIES = st.sampled_from([("x", "1"), ("x", "2"), ("y", "1"), ("z", "1")])
 TEXTS = st.sampled_from(["", "one", "two"])
 CALLS = st.sampled_from(["add", "add", "get", "list", "modify", "delete", "delete", "*"])
-# Half of a true answer over no socket at all is the same as a reset; the heavy ones have tests of their own.
+# Excluded: delays, which need a socket, and huge bodies, which have their own tests.
 FAULTS = st.sampled_from([way.fault for way in WAYS if not {"delay", "size"} & way.fault.keys()])
 WHEN = st.sampled_from([{}, {"first": 1}, {"first": 1}, {"first": 2}, {"first": 4}, {"nth": 2}, {"nth": 3}])
 FAULT = st.builds(lambda call, fault, when: {"call": call, **fault, **when}, CALLS, FAULTS, WHEN)
@@ -57,7 +57,7 @@ CASTS: tuple[tuple[str, Cast], ...] = (
     ("models", MODELS), ("policies", POLICIES), ("all three kinds", ALL_THREE), ("deployments", DEPLOYMENTS),
     ("models", MODELS), ("all three kinds", ALL_THREE), ("models", MODELS),
 )  # fmt: skip
-"""Of which kind each resource of a stack is, by its name."""
+"""The kind of each resource of a stack, by name."""
 WORLDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("a plain server", {}),
     ("rate limits", {"limits": LIKE_VENDOR}),
@@ -72,15 +72,15 @@ Program = Mapping[str, tuple[tuple[str, str], str, int, str]]
 
 @dataclass(frozen=True)
 class Trouble:
-    """What goes wrong while a command runs."""
+    """Faults and death during a command."""
 
     faults: Sequence[Mapping[str, Any]]
     death: int | None
-    """After how many moments the machine dies: a request, a response, an operation."""
+    """The number of moments (request, response, end of operation) after which the machine dies, if it does."""
 
     @property
     def lies(self) -> bool:
-        """Whether an answer can hide what is there: then only a refresh shows it."""
+        """Whether a response may hide a registration, which then only a refresh shows."""
         return any(fault.get("stale") or fault.get("status", 500) < 500 for fault in self.faults)
 
 
@@ -89,20 +89,20 @@ TROUBLES = st.builds(Trouble, st.lists(FAULT, max_size=3), st.none() | st.none()
 
 @dataclass
 class Model:
-    """What should be registered, told without a word about how."""
+    """The expected registrations, independent of how they come about."""
 
     program: dict[str, Properties] = field(default_factory=dict)
     theirs: set[str] = field(default_factory=set)
-    """Registered by others, and not adopted."""
+    """Registered by others and not adopted."""
     doubtful: set[str] = field(default_factory=set)
-    """What a command that failed may have registered, or lost out of sight."""
+    """Registrations that a failed command may have created or lost track of."""
 
     def identities(self) -> dict[str, str]:
-        """The name of the resource that declares each."""
+        """Each declared label, with the name of its resource."""
         return {labelled(arguments): name for name, arguments in self.program.items()}
 
     def whole(self) -> dict[str, Properties]:
-        """The program, in which a deployment takes its model and its policy from the resources that declare them."""
+        """The program, with deployments referring to the model and the policy that it declares."""
         return {name: {**it, **self._taken(it)} for name, it in self.program.items()}
 
     def _taken(self, arguments: Properties) -> Properties:
@@ -126,7 +126,7 @@ def labelled(arguments: Properties) -> str:
 
 
 def arguments_of(kind: Kind, which: tuple[str, str], text: str, key: str) -> Properties:
-    """What a program says of one resource: `which` it is, and the text of a field."""
+    """The arguments of one resource: its identity `which`, and the text of one field."""
     if kind is MODEL:
         return model(which[0], key, config__model_version=which[1], config__system_prompt=text)
     name = f"{kind.noun[0]}{''.join(which)}"
@@ -134,7 +134,7 @@ def arguments_of(kind: Kind, which: tuple[str, str], text: str, key: str) -> Pro
 
 
 class Lives(RuleBasedStateMachine):
-    """One stack, its program, what others do to the same account, and what goes wrong."""
+    """One stack and its program, other people's changes in the same account, and faults."""
 
     world: ClassVar[World]
     cast: ClassVar[Cast]
@@ -151,20 +151,20 @@ class Lives(RuleBasedStateMachine):
         self.model = Model()
         self.keys = [self.corner.secrets.make(f"key {number} of a model") for number in range(2)]
         self.fresh_machines = False
-        """Whether each command runs on a machine that remembers nothing."""
+        """Whether each command runs on a machine without a journal."""
         self.past: list[dict[str, Properties]] = []
-        """The program at each `up` until now."""
+        """The program of each `up` so far."""
         self.disturbed = False
-        """Whether somebody else's hand, or a lying answer, makes a refresh necessary."""
+        """Whether other people's changes or a false response make a refresh necessary."""
         self.deleted_unseen = False
-        """Whether a command that died deleted something: the state does not say so, the machine's journal does."""
+        """Whether a killed command deleted something, which only the machine's journal records, not the state."""
 
     @initialize(program=PROGRAMS, adopt=st.booleans(), trouble=TROUBLES, fresh=st.sampled_from([False, False, True]))
     def begin(self, program: Program, adopt: bool, trouble: Trouble, fresh: bool) -> None:
         self.fresh_machines = fresh
         self.up_with_another_program(program, adopt, trouble)
 
-    # ---- what the program says
+    # ---- changes of the program
 
     @rule(name=NAMES, which=IDENTITIES, text=TEXTS, key=st.integers(0, 1), adopt=st.booleans(), provider=PROVIDERS)
     def declare(self, name: str, which: tuple[str, str], text: str, key: int, adopt: bool, provider: str) -> None:
@@ -178,7 +178,7 @@ class Lives(RuleBasedStateMachine):
         self.model.program.pop(name, None)
 
     def _pairs(self) -> list[tuple[str, str]]:
-        """Two resources of one kind."""
+        """Pairs of resources of the same kind."""
         return [
             pair for pair in combinations(sorted(self.model.program), 2) if len({self.cast[it] for it in pair}) == 1
         ]
@@ -186,7 +186,7 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: self._pairs())
     @rule(data=st.data())
     def swap(self, data: st.DataObject) -> None:
-        """Two resources swap what they declare, and may adopt."""
+        """Two resources swap their arguments, and may adopt."""
         program = self.model.program
         one, other = data.draw(st.sampled_from(self._pairs()))
         program[one], program[other] = program[other], program[one]
@@ -205,10 +205,10 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: self.past)
     @rule(back=st.integers(1, 3))
     def revert(self, back: int) -> None:
-        """The program is again what it was, as after an `up` that failed."""
+        """The program is reverted to an earlier one, as after a failed `up`."""
         self.model.program = dict(self.past[-min(back, len(self.past))])
 
-    # ---- what others do, and what goes wrong
+    # ---- changes by others, and moves
 
     @rule(name=NAMES, which=IDENTITIES, text=TEXTS, provider=PROVIDERS)
     def somebody_registers(self, name: str, which: tuple[str, str], text: str, provider: str) -> None:
@@ -228,7 +228,7 @@ class Lives(RuleBasedStateMachine):
         identity = kind.identity_in(live)
         changed = policy(identity.name, text) if kind is GUARDRAILS_POLICY else deployment(identity.name, text or "x")
         if kind is MODEL:
-            (key,) = live["model_config"]["apikeys"]  # no refresh could see another
+            (key,) = live["model_config"]["apikeys"]  # no refresh shows a different key
             changed = arguments_of(MODEL, (identity.name, identity.version), text, key)
         self.world.change(self.corner.account_of(id_), changed)
         self.disturbed = True
@@ -243,7 +243,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule()
     def go_on_elsewhere(self) -> None:
-        """Another machine takes over: it has the state, and remembers nothing."""
+        """Another machine takes over, with the state but without a journal."""
         self.corner.machine = self.engine.machine = self.corner.another_machine()
         self.model.doubtful |= self.corner.registered().keys() - self.corner.held()
         self.disturbed |= self.deleted_unseen
@@ -274,21 +274,21 @@ class Lives(RuleBasedStateMachine):
         self, trouble: Trouble, forced: Collection[str] = (), *, refresh: bool = False, goes_on: bool = False
     ) -> None:
         self.past.append(dict(self.model.program))
-        wanted = set(self.model.identities()) - self._deleted_first() - self._made_anew()
-        if goes_on:  # past the failure of who was to take over what is deleted then
+        wanted = set(self.model.identities()) - self._deleted_first() - self._replaced_by_others()
+        if goes_on:  # deletes happen even if the resource that should take over failed
             wanted &= self._held_by_its_declarer()
         go = partial(self.engine.up, self.model.whole(), replace=forced, refresh=refresh, goes_on=goes_on)
         if self._run(go, trouble, may_go=self._stood_for(refresh), stay=wanted) is None and not self.disturbed:
             self._is_as_declared()
 
     def _stood_for(self, refresh: bool) -> set[str]:
-        """What the state stands for; after a refresh also what others made anew under its names."""
+        """The registrations that the state represents; after a refresh also those registered anew under its names."""
         if not refresh:
             return self.corner.held()
         return {label(it.kind, it.id, it.provider) for it in self.engine.state} & self.corner.registered().keys()
 
-    def _made_anew(self) -> set[str]:
-        """What others made anew and no refresh has shown: to the state of who declares it, it is somebody else's."""
+    def _replaced_by_others(self) -> set[str]:
+        """Registrations that others replaced since the last refresh: the state does not represent them."""
         found, declared = self.corner.registered(), self.model.identities()
         held = [(label(it.kind, it.id, it.provider), it) for it in self.engine.held().values()]
         known = [(id_, it) for id_, it in held if declared.get(id_) == it.name and id_ in found]
@@ -300,7 +300,7 @@ class Lives(RuleBasedStateMachine):
         return {id_ for id_, name in held if declared.get(id_) == name}
 
     def _deleted_first(self) -> set[str]:
-        """What the engine deletes before anything takes its place: the deployments that get another name."""
+        """The registrations that are deleted before their replacement is created: those of renamed deployments."""
         declared = {name: labelled(it) for name, it in self.model.program.items()}
         held = {it.name: label(it.kind, it.id, it.provider) for it in self.engine.state if it.kind.deletes_first}
         return {id_ for name, id_ in held.items() if declared.get(name, id_) != id_}
@@ -318,13 +318,13 @@ class Lives(RuleBasedStateMachine):
         held, may_go = self.corner.held(), self._stood_for(refresh)
         go = partial(self.engine.destroy, refresh=refresh)
         error = self._run(go, trouble, may_go=may_go, stay=set(self.corner.registered()) - may_go)
-        if error is None and not (refresh and trouble.lies):  # a refresh that does not see it drops it
-            assert not held & self.corner.registered().keys(), "a destroyed model is registered still"
+        if error is None and not (refresh and trouble.lies):  # a false response may make the refresh drop it
+            assert not held & self.corner.registered().keys(), "a destroyed resource is still registered"
 
     def _run(
         self, command: Callable[[], None], trouble: Trouble, *, may_go: set[str], stay: set[str]
     ) -> BaseException | None:
-        """Runs a command in trouble; what must not change has not changed."""
+        """Runs a command with faults, and checks everything that must not change."""
         if self.fresh_machines:
             self.go_on_elsewhere()
         before = self.corner.registered()
@@ -340,19 +340,19 @@ class Lives(RuleBasedStateMachine):
         self.deleted_unseen |= bool(gone) and isinstance(error, Killed)
         assert error is None or isinstance(error, (EnkryptError, Killed)), f"a bug: {error!r}"
         assert not gone & stay, f"lost: {gone & stay}"
-        assert gone <= may_go, f"deleted without being ours: {gone}"
+        assert gone <= may_go, f"deleted although the state does not represent it: {gone}"
         self.model.theirs -= gone
         both = before.keys() & after.keys()
-        made_again = {id_ for id_ in both if number_of(before[id_]) != number_of(after[id_])}
-        assert not made_again & stay, f"deleted and made again: {made_again}"
+        replaced = {id_ for id_ in both if number_of(before[id_]) != number_of(after[id_])}
+        assert not replaced & stay, f"deleted and registered again: {replaced}"
         self._theirs_are_untouched(before, after)
-        if error is not None or trouble.lies:  # a lie may have lost it out of sight
+        if error is not None or trouble.lies:  # a false response may have lost track of it
             self.model.doubtful |= after.keys() - self.corner.held()
-        self._all_is_well()
+        self._check_invariants()
         return error
 
     def _aimed(self, fault: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A fault of a call of one of the kinds of this stack."""
+        """The fault, aimed at a call of one of this stack's kinds."""
         kinds = sorted({*self.cast.values()}, key=lambda kind: kind.noun)
         call = getattr(kinds[len(str(fault)) % len(kinds)].calls, fault["call"], "*")
         return {**fault, "call": call.replace("-", "_")}
@@ -367,10 +367,10 @@ class Lives(RuleBasedStateMachine):
         there = {(it.kind, it.id) for it in self.engine.state if it.provider}
         self.counted["commands after which a stack held one name in two accounts"] += bool(here & there)
         self.counted["commands that failed"] += isinstance(error, EnkryptError)
-        self.counted["machines that died in the midst of a command"] += isinstance(error, Killed)
+        self.counted["machines that died during a command"] += isinstance(error, Killed)
 
     def _theirs_are_untouched(self, before: Mapping[str, Properties], after: Mapping[str, Properties]) -> None:
-        """What others registered is touched only by who may adopt it, and is ours from then on."""
+        """Others' registrations are changed only by a resource that may adopt them, and then belong to the stack."""
         names = self.model.identities()
         for id_ in sorted(self.model.theirs):
             name = names.get(id_)
@@ -378,14 +378,14 @@ class Lives(RuleBasedStateMachine):
                 if before.get(id_) != after.get(id_):
                     self.model.theirs.discard(id_)
             elif id_ not in self.corner.held():
-                assert before.get(id_) == after.get(id_), f"{id_} is somebody else's, and was touched"
+                assert before.get(id_) == after.get(id_), f"{id_} is not managed by this stack, but was changed"
         self.model.theirs -= self.corner.held()
 
     # ---- what must hold, after each command
 
-    def _all_is_well(self) -> None:
-        """Each name is registered once, what nobody declared, made or left behind is not there, what was left at
-        other accounts stays, and no secret is shown."""
+    def _check_invariants(self) -> None:
+        """Nothing is registered that is not declared, in the state, others' or in doubt; accounts that the stack
+        moved away from are unchanged; no secret is shown."""
         known = {*self.model.identities(), *self.model.theirs, *self.model.doubtful}
         known |= {label(it.kind, it.id, it.provider) for it in self.engine.state}
         assert self.corner.registered().keys() <= known
@@ -393,7 +393,7 @@ class Lives(RuleBasedStateMachine):
         assert self.corner.leaks() == []
 
     def teardown(self) -> None:
-        """With nothing failing any more, at most a refresh and one `up` end with exactly what is declared."""
+        """Without faults, at most a refresh and one `up` end with exactly the declared registrations."""
         self.counted["sequences"] += 1
         if self.disturbed:
             assert self.corner.failure(self.engine.refresh) is None
@@ -402,18 +402,18 @@ class Lives(RuleBasedStateMachine):
             self.counted["names that had to be adopted"] += 1
             self.model.program[name] = {**self.model.program[name], "adopt_existing": True}
             error = self.corner.failure(lambda: self.engine.up(self.model.whole()))
-        assert error is None, f"was not made up for: {error!r}"
+        assert error is None, f"was not repaired: {error!r}"
         self._is_as_declared()
-        self._all_is_well()
+        self._check_invariants()
         assert self.world.refused() == 0 or not self.world.rates
 
     def _rightly_refused(self, error: str) -> str | None:
-        """The resource that was refused what is somebody else's, or what nobody can prove to be ours."""
+        """The resource that was rightly refused a registration: somebody else's, or not provably its own."""
         id_ = error.partition(" is registered already")[0]
         for declared, name in self.model.identities().items():
             arguments = self.model.program[name]
             is_meant = str(kind_of(arguments).identity_of(arguments)) == id_ and not arguments.get("adopt_existing")
-            # The engine does not tell of what an interrupted replacement left in the state to be deleted.
+            # The engine does not tell the provider about objects that an interrupted replacement left to be deleted.
             of_others = {label(it.kind, it.id, it.provider) for it in self.engine.state if it.name != name or it.goes}
             may_be_refused = declared in self.model.theirs | self.model.doubtful | of_others
             if is_meant and may_be_refused and "adopt_existing=True" in error:
@@ -424,15 +424,15 @@ class Lives(RuleBasedStateMachine):
         declared = self.model.identities()
         extra = self.corner.registered().keys() - declared.keys()
         assert extra <= self.model.theirs | self.model.doubtful
-        problems = self.corner.wrong(self.model.whole())
+        problems = self.corner.disagreements(self.model.whole())
         assert [it for it in problems if it not in {f"{id_} is registered and not declared" for id_ in extra}] == []
         self.model.doubtful -= declared.keys()
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_whatever_happens_the_next_up_ends_with_what_is_declared(memory: Path, chunk: int, count: Count) -> None:
-    """After any sequence of commands, faults, deaths and other people's doings, nothing is doubled, lost or leaked,
-    and one `up` makes the API, the state and the program agree."""
+def test_after_any_history_one_up_ends_with_the_declared_state(memory: Path, chunk: int, count: Count) -> None:
+    """After any sequence of commands, faults, kills and other people's changes, nothing is duplicated, lost or
+    leaked, and one `up` makes the API, the state and the program agree."""
     Lives.counted = Counter()
     number = int(os.environ["FAULTS_SEED"]) * 1000 + chunk
     limits = settings(

@@ -1,4 +1,4 @@
-"""A model, its policy and its deployment in one stack of the real engine, killed on the way up, across and down."""
+"""A model, its policy and its deployment in one real stack, killed during create, rename and destroy."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NOTHING: Final[dict[str, set[str]]] = {"models": set(), "policies": set(), "depl
 
 
 def live(api: Api) -> dict[str, dict[str, int]]:
-    """The number of each registration of each kind, by its name."""
+    """The id of each registration of each kind, by name."""
     return {
         field: {_name(it): _number(it) for it in api._answer("GET", path)[field]} for path, field in LISTS.items()
     }
@@ -61,8 +61,8 @@ def names(api: Api) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("frontend", ["dynamic", "native"])
-def test_three_kinds_survive_kills_in_their_order(story: Story, count: Count, frontend: Frontend) -> None:
-    """What was made stays as it is, and a deployment is always there after, and gone before, what it names."""
+def test_three_kinds_survive_kills_and_keep_their_order(story: Story, count: Count, frontend: Frontend) -> None:
+    """Created registrations stay; a deployment is created after and deleted before those that it refers to."""
     api = story.api()
     module = "enkrypt_provider.native" if frontend == "native" else "enkrypt_provider"
     stack = story.project(PROGRAM.replace("MODULE", module), api, settings=QUICK)
@@ -70,20 +70,20 @@ def test_three_kinds_survive_kills_in_their_order(story: Story, count: Count, fr
         stack.write("Pulumi.yaml", project(story, "python"))
 
     stack.write("name", "x")
-    killed(stack, api, "up", "add_deployment", lambda: names(api)["models"] and names(api)["policies"])
-    made = live(api)
-    recovered(stack)
+    kill_during(stack, api, "up", "add_deployment", lambda: names(api)["models"] and names(api)["policies"])
+    created = live(api)
+    recover(stack)
     assert names(api) == all_named("x")
-    assert {**live(api), "deployments": {}} == made
+    assert {**live(api), "deployments": {}} == created
 
     stack.write("name", "y")
-    killed(stack, api, "up", "delete_model", lambda: names(api)["policies"] == {"y"})
-    recovered(stack)
+    kill_during(stack, api, "up", "delete_model", lambda: names(api)["policies"] == {"y"})
+    recover(stack)
     assert names(api) == all_named("y")
     stack.up("--expect-no-changes")
 
     api.calls()
-    killed(stack, api, "destroy", "delete_model", lambda: not names(api)["policies"])
+    kill_during(stack, api, "destroy", "delete_model", lambda: not names(api)["policies"])
     assert names(api) == {**NOTHING, "models": {"y"}}
     stack.run("cancel", "--yes")
     stack.destroy()
@@ -94,24 +94,24 @@ def test_three_kinds_survive_kills_in_their_order(story: Story, count: Count, fr
     count("kill -9 of stacks with all three kinds", 3)
 
 
-def killed(stack: Stack, api: Api, command: str, call: str, once: Callable[[], object]) -> None:
-    """kill -9 of a command that is held at a call."""
+def kill_during(stack: Stack, api: Api, command: str, call: str, once: Callable[[], object]) -> None:
+    """Sends kill -9 to a command that is held up at a call."""
     api.fault({"call": call, "status": 503, "retry_after": 60})
     with going(stack, command, "--yes", "--skip-preview") as run:
         wait_for(once, f"the call before {call}")
-        wait_for(lambda: is_written(stack), "the state of that")  # half a file would be the engine's loss
+        wait_for(lambda: is_written(stack), "the state of that")  # the engine would lose a partly written file
         run.kill(EVERYTHING)
         run.end(fails=True)
     api.fault()
 
 
 def is_written(stack: Stack) -> bool:
-    """Whether the engine has been done with the state's file for a while."""
+    """Whether the engine finished writing the state file a while ago."""
     file = stack.story.folder / "state/.pulumi/stacks/story/dev.json"
     return file.exists() and file.stat().st_size > 0 and time.time() - file.stat().st_mtime > 0.5
 
 
-def recovered(stack: Stack) -> None:
+def recover(stack: Stack) -> None:
     stack.run("cancel", "--yes")
     stack.refresh()
     stack.up()

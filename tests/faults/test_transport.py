@@ -1,4 +1,4 @@
-"""TLS, proxies and bodies without end, over real sockets: who is trusted, what a proxy sees, what a bomb costs."""
+"""TLS, proxies and huge bodies over real sockets: which certificates are trusted, what proxies see, memory use."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ BODY = codec.body(MODEL, codec.parse(MODEL, model("x", "stand-in-model-key"))[0]
 YESTERDAY = datetime.now(timezone.utc) - timedelta(days=1)
 BOMB = 50 * MIB
 ALLOWED = 36 * MIB
-"""What the refusal of an answer may cost: the limit of a list is 16 MiB, and an answer is held twice at most."""
+"""Memory that refusing a response may use: a list is limited to 16 MiB, and held at most twice."""
 
 Issue = Callable[[trustme.CA], trustme.LeafCert]
 
 
 @pytest.fixture
 def authority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> trustme.CA:
-    """A certificate authority that this machine's settings trust, and nobody else does."""
+    """A certificate authority that only this test trusts, through SSL_CERT_FILE."""
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
     authority = trustme.CA()
@@ -60,7 +60,7 @@ def secrets() -> Secrets:
 
 @contextmanager
 def over_tls(folder: Path, leaf: trustme.LeafCert) -> Iterator[tuple[str, list[str]]]:
-    """The emulator behind a certificate; gives its URL, by the name localhost, and each call's path."""
+    """Serves the emulator over TLS; yields its URL, with the host localhost, and the path of each call."""
     app, heard = create_app(folder / "api.sqlite"), list[str]()
 
     def listen(environ: dict[str, Any], start_response: Any) -> Any:
@@ -73,21 +73,21 @@ def over_tls(folder: Path, leaf: trustme.LeafCert) -> Iterator[tuple[str, list[s
 
 @contextmanager
 def tunnelling(answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> Iterator[tuple[str, list[bytes]]]:
-    """A proxy that tunnels; gives its address, and all that it is told."""
-    told: list[bytes] = []
+    """A tunnelling proxy; yields its address and all bytes that it receives."""
+    received: list[bytes] = []
     server = socket.create_server(("127.0.0.1", 0))
 
     def pump(source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65_536):
-                told.append(data)
+                received.append(data)
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
 
     def tunnel(client: socket.socket) -> None:
         with client, suppress(OSError):
             head = client.recv(65_536)
-            told.append(head)
+            received.append(head)
             client.sendall(answer)
             host, port = head.split()[1].decode().rsplit(":", 1)
             if b" 200 " in answer:
@@ -104,7 +104,7 @@ def tunnelling(answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -
 
     threading.Thread(target=accept, daemon=True).start()
     with server:
-        yield f"127.0.0.1:{server.getsockname()[1]}", told
+        yield f"127.0.0.1:{server.getsockname()[1]}", received
         server.shutdown(socket.SHUT_RDWR)
 
 
@@ -112,10 +112,8 @@ def connected(url: str, key: str) -> EnkryptClient:
     return EnkryptClient(Settings(Key(key), url, timeout=10), retry=RetryPolicy(1, sleep=lambda _seconds: None))
 
 
-def test_a_custom_authority_is_trusted_by_httpxs_own_convention(
-    tmp_path: Path, authority: trustme.CA, secrets: Secrets
-) -> None:
-    """`SSL_CERT_FILE` names the authorities of a company's own gateway; a whole life over TLS."""
+def test_ssl_cert_file_names_the_trusted_authorities(tmp_path: Path, authority: trustme.CA, secrets: Secrets) -> None:
+    """`SSL_CERT_FILE` names the authorities of a company's own gateway; every call works over TLS."""
     with over_tls(tmp_path, authority.issue_cert("localhost")) as (url, _):
         client = connected(url, secrets.make("the API key"))
         assert client.add(MODEL, BODY, IDENTITY).identity == IDENTITY
@@ -133,10 +131,10 @@ DISTRUSTED: dict[str, tuple[Issue, str]] = {
 
 
 @pytest.mark.parametrize(("issue", "line"), DISTRUSTED.values(), ids=DISTRUSTED)
-def test_a_certificate_that_proves_nothing_is_refused(
+def test_an_invalid_certificate_is_refused(
     tmp_path: Path, authority: trustme.CA, secrets: Secrets, issue: Issue, line: str
 ) -> None:
-    """Nothing is sent, the key least of all; the error is one line, and says that nothing was sent."""
+    """Nothing is sent, least of all the key; the error is one line that says the API cannot be reached."""
     key = secrets.make("the API key")
     with over_tls(tmp_path, issue(authority)) as (url, heard), pytest.raises(ServiceUnavailable) as caught:
         connected(url, key).add(MODEL, BODY, IDENTITY)
@@ -144,29 +142,29 @@ def test_a_certificate_that_proves_nothing_is_refused(
     assert line in str(caught.value)
     assert "\n" not in str(caught.value)
     assert heard == []
-    _shows_none(secrets, caught.value)
+    _assert_no_leak(secrets, caught.value)
 
 
 def test_a_proxy_tunnels_and_sees_neither_key_nor_body(
     tmp_path: Path, authority: trustme.CA, secrets: Secrets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Through `HTTPS_PROXY` the calls work; all bytes that pass it are TLS."""
+    """Calls work through `HTTPS_PROXY`, which sees only TLS."""
     key = secrets.make("the API key")
-    with over_tls(tmp_path, authority.issue_cert("localhost")) as (url, heard), tunnelling() as (proxy, told):
+    with over_tls(tmp_path, authority.issue_cert("localhost")) as (url, heard), tunnelling() as (proxy, received):
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
         client = connected(url, key)
         assert client.add(MODEL, BODY, IDENTITY).identity == IDENTITY
         client.close()
     assert heard == ["/models/add-model"]
-    assert told[0].startswith(b"CONNECT localhost:")
-    passed = b"".join(told)
+    assert received[0].startswith(b"CONNECT localhost:")
+    passed = b"".join(received)
     assert len(passed) > 2000
     assert secrets.found_in(passed) == []
     assert not any(part in passed for part in (b"stand-in-model-key", b"model_saved_name", b"apikey"))
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", b""])
-def test_a_proxy_that_refuses_is_said_without_its_password(
+def test_a_refusing_proxy_is_reported_without_its_password(
     secrets: Secrets, monkeypatch: pytest.MonkeyPatch, answer: bytes
 ) -> None:
     """The password in a proxy's URL is a secret too."""
@@ -179,7 +177,7 @@ def test_a_proxy_that_refuses_is_said_without_its_password(
             client.get(MODEL, IDENTITY)
     assert str(caught.value).startswith("read x/v1: ")
     assert "\n" not in str(caught.value)
-    _shows_none(secrets, caught.value)
+    _assert_no_leak(secrets, caught.value)
 
 
 UNUSABLE: dict[str, tuple[str, str, str]] = {
@@ -192,20 +190,20 @@ UNUSABLE: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize(("name", "value", "line"), UNUSABLE.values(), ids=UNUSABLE)
-def test_an_unusable_setting_of_httpx_is_said_without_its_value(
+def test_an_unusable_httpx_setting_is_reported_without_its_value(
     secrets: Secrets, monkeypatch: pytest.MonkeyPatch, name: str, value: str, line: str
 ) -> None:
-    """httpx itself would repeat a part of the password, which is a secret too."""
+    """httpx itself would repeat part of the password, which is a secret too."""
     monkeypatch.setenv(name, value.format(quote(secrets.make("the proxy's password"), safe="")))
     with pytest.raises(ConfigurationError, match=re.escape(line)) as caught:
         connected("https://localhost:1", secrets.make("the API key")).get(MODEL, IDENTITY)
-    _shows_none(secrets, caught.value)
+    _assert_no_leak(secrets, caught.value)
 
 
 @pytest.mark.parametrize("kind", ["huge", "gzip_bomb"])
 @pytest.mark.parametrize("call", ["get_model", "list_models", "modify_model"])
-def test_fifty_megabytes_cost_a_bounded_memory(tmp_path: Path, secrets: Secrets, kind: str, call: str) -> None:
-    """A body of 50 MiB, plain or compressed to a few bytes, is cut off: an error, and no memory to speak of."""
+def test_fifty_megabytes_use_bounded_memory(tmp_path: Path, secrets: Secrets, kind: str, call: str) -> None:
+    """A body of 50 MiB, plain or compressed to a few bytes, is cut off with an error, and uses little memory."""
     key = secrets.make("the API key")
     calls: dict[str, Callable[[EnkryptClient], object]] = {
         "get_model": lambda client: client.get(MODEL, IDENTITY),
@@ -225,6 +223,6 @@ def test_fifty_megabytes_cost_a_bounded_memory(tmp_path: Path, secrets: Secrets,
     assert peak < ALLOWED
 
 
-def _shows_none(secrets: Secrets, error: BaseException) -> None:
+def _assert_no_leak(secrets: Secrets, error: BaseException) -> None:
     found = {what for text in shown_by(error) for what in secrets.found_in(text.encode(errors="replace"))}
     assert found == set()

@@ -1,6 +1,6 @@
-"""Every way in which the dial can make a call fail, and what a person should see of it: a table.
+"""A table of every way in which the emulator can make a call fail, and how the command should react.
 
-A status is spoilt before or after the work was done (`work`); the rest says so itself.
+An error status comes before or after the work was done (`work`); the other faults imply it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ MIB: Final = 2**20
 
 
 class Kind(Enum):
-    """What a failure is to whoever waits for the command."""
+    """How a command reacts to a failure."""
 
-    PASSING = "once, it is not noticed; for ever, it is an error, and the next up makes up for it"
-    BELIEVED = "an error at once: the other side says that it did nothing"
-    HARMLESS = "no error: an answer that is allowed"
+    PASSING = "retried: unnoticed if it happens once; an error if it persists, repaired by the next up"
+    BELIEVED = "an error at once: the API claims that it did nothing"
+    HARMLESS = "no error: a valid response"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Way:
 
     @property
     def is_after(self) -> bool:
-        """Whether the other side says that it did nothing, and did it."""
+        """Whether the API reports an error although it did the work."""
         return bool(self.fault.get("work"))
 
     def __str__(self) -> str:

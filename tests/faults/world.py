@@ -1,7 +1,7 @@
-"""An API of this machine, the machines that use it, and the search for secrets in all that they showed.
+"""An emulated API, the machines that use it, and the search for secrets in all their output.
 
-`World` is one emulator; `Corner` one account of it, with a machine and a stack of its own, so that a thousand small
-stories share one database. No claim is made here.
+`World` is one emulator; `Corner` is one account in it with its own machine and stack, so that thousands of small
+scenes can share a database. Contains no tests.
 """
 
 from __future__ import annotations
@@ -52,25 +52,25 @@ from .miniature import (
 Transport = Literal["embedded", "http"]
 
 TIMEOUT: Final = 0.3
-"""Seconds that a request may take over HTTP, where the dial delays answers for twice that."""
+"""Time limit of a request over HTTP, in seconds. Delayed responses take twice as long."""
 RETRIES: Final = 2
 NOWHERE: Final = "http://127.0.0.1:9"
-"""What an embedded API is called: never asked, for its transport is the application."""
+"""The URL of an embedded API. Never contacted, since its transport calls the application."""
 ELSEWHERE: Final = "http://127.0.0.1:99"
-"""The endpoint of the explicit provider, which is the same embedded API under another name."""
+"""The endpoint of the explicit provider: the same embedded API under another URL."""
 NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Loads no root certificates: httpx would, for each client anew."""
+"""Has no root certificates, which httpx would load for each client."""
 
 
 class AnyKey(dict[str, str]):
-    """Each key is an account."""
+    """Every key is an account of its own."""
 
     def get(self, key: str, default: Any = None) -> Any:
         return key or default
 
 
 class World:
-    """One emulator with its dial, and what it really holds: told by its own calls, past the dial and the rates."""
+    """One emulator with its faults, and direct access to its registrations that bypasses faults and rate limits."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class World:
         self.is_native = is_native
         self.dialect: Dialect = dialect
         self._running = ExitStack()
-        sleep = time.sleep if transport == "http" else _nobody_waits
+        sleep = time.sleep if transport == "http" else _no_wait
         self.clock = Clock()
         self._date = self.clock.date if transport == "embedded" else _now
         self.time = self.clock.time if transport == "embedded" else time.time
@@ -102,9 +102,9 @@ class World:
         self._stored = self._stored_in("world.db")
         self._oracle = self._stored_in("oracle.db")
         self._dial = Dial(self._stored[0], 0)
-        self._said: dict[str, Properties] = {}
+        self._answers: dict[str, Properties] = {}
         self._seen: dict[str, dict[str, Properties]] = {}
-        """What is registered by account, until the next request."""
+        """The registrations of each account, cached until the next request."""
         self._numbers = itertools.count()
 
     def _stored_in(self, name: str) -> tuple[Database, Store, Objects]:
@@ -116,16 +116,16 @@ class World:
         self._running.close()
 
     def turn(self, *faults: Mapping[str, Any]) -> None:
-        """Sets the dial to these, counting from nothing."""
+        """Sets the active faults and restarts their counts."""
         self._dial.set(faults_in(list(faults)), anew=True)
 
     def refused(self) -> int:
-        """How many requests exceeded a rate."""
+        """The number of requests that exceeded a rate limit."""
         emulator: Emulator = self._app.extensions["emulator"]
         return emulator.limiter.counts["violation"]
 
     def corner(self, **settings: Any) -> Corner:
-        """An account, a machine and a stack that nobody has used."""
+        """A new account, machine and stack."""
         secrets = Secrets()
         key = secrets.make("the API key")
         return Corner(self, key, secrets, self.folder / f"corner{next(self._numbers)}", settings)
@@ -137,10 +137,10 @@ class World:
         self._seen.clear()
         return self._app(environ, start_response)
 
-    # ---- behind everybody's back
+    # ---- direct access
 
     def registered(self, account: str) -> dict[str, Properties]:
-        """Every registration by its label, with its keys."""
+        """Every registration, with its keys, by label."""
         if account not in self._seen or self._is_wire:
             self._seen[account] = self._registered(account)
         return self._seen[account]
@@ -157,7 +157,7 @@ class World:
         self._write(account, "add", arguments)
 
     def change(self, account: str, arguments: Properties) -> None:
-        """Makes a registration what `arguments` say."""
+        """Updates a registration to match `arguments`."""
         self._write(account, "modify", arguments)
 
     def delete(self, account: str, label: str) -> None:
@@ -166,12 +166,12 @@ class World:
         self._call(account, f"delete_{kind.noun}", kind.headers(identity))
 
     def answer_to(self, arguments: Properties) -> Properties:
-        """What an API with nothing in it answers to a create of `arguments`."""
+        """The response of an empty API to a create of `arguments`."""
         text = json.dumps(arguments, sort_keys=True)
-        if text not in self._said:
+        if text not in self._answers:
             account = f"account{next(self._numbers)}"
-            self._said[text] = self._write(account, "add", arguments, self._oracle)["data"]
-        return self._said[text]
+            self._answers[text] = self._write(account, "add", arguments, self._oracle)["data"]
+        return self._answers[text]
 
     def parsed(self, arguments: Properties) -> Properties:
         given = {name: value for name, value in arguments.items() if name != PROVIDER}
@@ -180,7 +180,7 @@ class World:
         return inputs
 
     def label(self, arguments: Properties) -> str:
-        """The label of what such arguments declare: the provider's name, where it is explicit, and the identity."""
+        """The label of the registration that `arguments` declare; see `label`."""
         kind, provider = kind_of(arguments), arguments.get(PROVIDER, "")
         return label(kind, str(kind.identity_of(self.parsed(arguments))), provider)
 
@@ -199,7 +199,7 @@ class World:
 
 
 def label(kind: Kind, id_: str, provider: str = "") -> str:
-    """What a test calls a registration: `x/v1`, `policy x`, `deployment x`, `away: x/v1`."""
+    """A registration's label in tests: `x/v1`, `policy x`, `deployment x`; `away: x/v1` at the explicit provider."""
     return f"{f'{provider}: ' if provider else ''}{'' if kind is MODEL else f'{kind.noun} '}{id_}"
 
 
@@ -210,7 +210,7 @@ def _labelled(label: str) -> tuple[Kind, Identifier]:
 
 
 def number_of(registration: Properties) -> int:
-    """The API's own number of a registration of any kind."""
+    """The API's number of a registration of any kind, such as its model_id."""
     return next(int(registration[kind.number]) for kind in KINDS if kind.number in registration)
 
 
@@ -218,17 +218,17 @@ def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def _nobody_waits(_seconds: float) -> None:
-    """An embedded delay: no client's time limit could end there."""
+def _no_wait(_seconds: float) -> None:
+    """Replaces a delay of the embedded API, where no client time-out could end it."""
 
 
 AWAY: Final = "away"
-"""The explicit provider of every corner."""
+"""The name of every corner's explicit provider."""
 
 
 @dataclass
 class Corner:
-    """One account of a world and another beside it, with a machine and the stack that uses them."""
+    """Two accounts of a world (the stack's and its explicit provider's), a machine and the stack."""
 
     world: World
     account: str
@@ -240,11 +240,11 @@ class Corner:
     away: str = field(init=False)
     """The account of the explicit provider."""
     beside: dict[str, Properties] = field(default_factory=dict)
-    """What each program of the stack declares besides."""
+    """Resources that each program of the stack declares in addition."""
     errors: list[BaseException] = field(default_factory=list)
     endpoint: str = ""
     left: dict[str, dict[str, Properties]] = field(default_factory=dict)
-    """What is registered at the accounts that the stack has moved away from."""
+    """The registrations in the accounts that the stack has moved away from."""
 
     def __post_init__(self) -> None:
         self.away = self.secrets.make("the API key of the explicit provider")
@@ -252,7 +252,7 @@ class Corner:
         self.engine = Engine(self.machine)
 
     def another_machine(self) -> Machine:
-        """A machine that knows nothing of what others did."""
+        """A machine without a journal."""
         given = {"timeout": TIMEOUT, "max_retries": RETRIES, "dialect": self.world.dialect, **self.options}
         given["rate_limit"] = tuple(Rate(rate.count, rate.seconds) for rate in self.world.rates)
         settings = Settings(Key(self.account), endpoint=self.endpoint or self.world.url, **given)
@@ -267,14 +267,14 @@ class Corner:
         )  # fmt: skip
 
     def move(self) -> None:
-        """Change the endpoint of the stack: another account, which nobody has used."""
+        """Changes the stack's endpoint to a new, empty account."""
         self.left[self.account] = self.world.registered(self.account)
         self.account = self.secrets.make("the API key of another account")
         self.endpoint = f"http://127.0.0.1:{100 + len(self.left)}"
         self.machine.settings = self.another_machine().settings
 
     def failure(self, command: Callable[[], None]) -> BaseException | None:
-        """The error that a command ends with; it is kept for the search."""
+        """Runs a command; returns its error, which is kept for the search for secrets."""
         try:
             command()
         except BaseException as error:  # a killed machine is one too
@@ -285,7 +285,7 @@ class Corner:
         return None
 
     def registered(self) -> dict[str, Properties]:
-        """Every registration at both accounts."""
+        """Every registration in both accounts."""
         away = self.world.registered(self.away)
         return {**self.world.registered(self.account), **{f"{AWAY}: {id_}": it for id_, it in away.items()}}
 
@@ -293,12 +293,12 @@ class Corner:
         return self.away if label.startswith(AWAY) else self.account
 
     def held(self) -> set[str]:
-        """The registrations that the state stands for: by their numbers, not by their names."""
+        """The registrations that the state represents, matched by number, not only by name."""
         numbers = {(label(it.kind, it.id, it.provider), it.outputs.get(it.kind.number)) for it in self.engine.state}
         return {id_ for id_, it in self.registered().items() if (id_, number_of(it)) in numbers}
 
-    def wrong(self, program: Program, engine: Engine | None = None) -> list[str]:
-        """In what the API, the state and the program disagree: nothing doubled, nothing lost, state equals server."""
+    def disagreements(self, program: Program, engine: Engine | None = None) -> list[str]:
+        """Every disagreement between the API, the state and the program."""
         found = self.registered()
         return [
             *_between_server_and_program(self.world, found, program),
@@ -306,7 +306,7 @@ class Corner:
         ]
 
     def leaks(self) -> list[str]:
-        """Where a secret stands in what was shown or raised since the last time, or is kept outside the state."""
+        """Secrets in lines shown or errors raised since the last call, or in files outside the state."""
         texts = [*self.machine.shown, *(text for error in self.errors for text in shown_by(error))]
         self.machine.shown.clear()
         self.errors.clear()
@@ -315,7 +315,7 @@ class Corner:
 
 
 def shown_by(error: BaseException) -> Iterator[str]:
-    """All that an exception and those behind it can show."""
+    """Every text that an exception and those behind it can show."""
     for it in chain(error):
         yield from (str(it), repr(it), repr(it.args), *getattr(it, "__notes__", ()))
         yield "".join(traceback.format_exception(type(it), it, it.__traceback__))
@@ -326,9 +326,9 @@ def _between_server_and_program(world: World, found: Mapping[str, Properties], p
     yield from (f"{id_} is registered and not declared" for id_ in found.keys() - wanted.keys())
     yield from (f"{id_} is declared and not registered" for id_ in wanted.keys() - found.keys())
     for id_ in found.keys() & wanted.keys():
-        said, computed = world.answer_to(wanted[id_]), kind_of(wanted[id_]).computed
+        answer, computed = world.answer_to(wanted[id_]), kind_of(wanted[id_]).computed
         server_set = {*computed, "created_by", "updated_by"}
-        differ = sorted(name for name in said if name not in server_set and said[name] != found[id_].get(name))
+        differ = sorted(name for name in answer if name not in server_set and answer[name] != found[id_].get(name))
         yield from (f"{id_}: {name} is not as declared" for name in differ)
 
 

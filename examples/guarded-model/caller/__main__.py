@@ -1,4 +1,4 @@
-"""Another team's program: it finds the deployment by its name, and what protects it."""
+"""Another team's program: looks up the deployment by name, and the policy that protects it."""
 
 import pulumi
 

@@ -1,1 +1,1 @@
-"""Stories of the native plugin with the real engine."""
+"""End-to-end tests of the native plugin with the real engine."""

@@ -1,4 +1,4 @@
-"""Accounts of the native plugin: rotated keys, another endpoint, explicit providers, stacks of the dynamic one."""
+"""Accounts of the native plugin: rotated keys, new endpoints, explicit providers, migrated dynamic stacks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EnkryptModel("chat", opts=pulumi.ResourceOptions(provider=account), model_saved_
 
 
 def test_a_rotated_key_changes_no_model_and_another_account_replaces_all(story: Story) -> None:
-    """They are registered there and deleted here, each with its own account's key."""
+    """They are created in the new account and deleted in the old one, each with that account's key."""
     first, second = story.api("first.db"), story.api("second.db")
     stack = native(story, api=first, environment={MODEL_KEY: story.secrets.make("the models' key")})
     stack.write("models.json", json.dumps({"chat": model("chat"), "judge": model("judge")}))
@@ -44,7 +44,7 @@ def test_a_rotated_key_changes_no_model_and_another_account_replaces_all(story: 
 
 
 def test_a_protected_model_is_not_moved(story: Story) -> None:
-    """Told at the preview, before anything is registered there or deleted here."""
+    """Preview reports it, before anything is created in the new account or deleted in the old one."""
     first, second = story.api("first.db"), story.api("second.db")
     reached = {"isCompatibleWith": "openai", "endpoint": {"host": "chat.example.com"}}
     chat = {"modelSavedName": "chat", "modelConfig": reached, "deletionProtection": True}
@@ -58,7 +58,7 @@ def test_a_protected_model_is_not_moved(story: Story) -> None:
     assert (list(first.models()), second.models()) == (["chat/v1"], {})
 
 
-def test_an_explicit_provider_is_an_account(story: Story) -> None:
+def test_an_explicit_provider_selects_the_account(story: Story) -> None:
     first, second = story.api("first.db"), story.api("second.db")
     key = story.secrets.make("the models' key")
     stack = native(story, EXPLICIT.replace("MODULE", "enkrypt_provider.native"), environment={MODEL_KEY: key})
@@ -70,22 +70,22 @@ def test_an_explicit_provider_is_an_account(story: Story) -> None:
     assert (first.models(), list(second.models())) == ({}, ["chat/v1"])
 
 
-def moved(story: Story, stack: Stack, program: str) -> Stack:
-    """The same stack with the native plugin's program: one import is another."""
+def migrated(story: Story, stack: Stack, program: str) -> Stack:
+    """The same stack with a native program, which differs in one import."""
     stack.write("__main__.py", program)
     stack.write("Pulumi.yaml", project(story, "python"))
     return stack
 
 
 def test_a_dynamic_stack_becomes_native_without_a_call(story: Story) -> None:
-    """One changed import; the models stay, and the state gets the native names."""
+    """After changing one import, the models stay as they are and the state gets the native names."""
     api = story.api()
     stack = story.project(DECLARED, api, environment={MODEL_KEY: story.secrets.make("the models' key")})
     stack.write("models.json", json.dumps({"chat": model("chat"), "judge": model("judge")}))
     stack.up()
     api.calls()
 
-    moved(story, stack, PROGRAM)
+    migrated(story, stack, PROGRAM)
     assert "~ 2 updated" in stack.up().lines
     assert api.calls() == []
     assert stack.outputs() == {"chat": "chat.example.com", "judge": "judge.example.com"}
@@ -104,7 +104,7 @@ def test_a_dynamic_stack_with_an_explicit_provider_becomes_native(story: Story) 
     stack = story.project(EXPLICIT.replace("MODULE", "enkrypt_provider"), environment=environment)
     stack.up()
     api.calls()
-    moved(story, stack, EXPLICIT.replace("MODULE", "enkrypt_provider.native"))
+    migrated(story, stack, EXPLICIT.replace("MODULE", "enkrypt_provider.native"))
     assert "~ 1 updated" in stack.up().lines
     assert api.calls() == []
     stack.up("--expect-no-changes")

@@ -1,4 +1,4 @@
-"""The native plugin as an archive with a Python of its own, for teams that have none."""
+"""The native plugin as an archive that bundles Python, for machines without it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ EXAMPLE = REPOSITORY / "examples" / "yaml" / "Pulumi.yaml"
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make plugin` makes, in an environment of its own."""
+    """The archive that `make plugin` builds, from a separate environment."""
     folder = tmp_path_factory.mktemp("archive")
     both = folder / "requirements.txt"
     both.write_text("".join((REPOSITORY / f"requirements{of}.txt").read_text() for of in ("", "-plugin")))
     python = environment(Path(sys.executable), THIS, both) / "python"
     script = REPOSITORY / "tools" / "plugin_archive.py"
-    made = subprocess.run([python, script, folder], stdout=subprocess.PIPE, text=True, check=True)
-    return Path(made.stdout.strip())
+    built = subprocess.run([python, script, folder], stdout=subprocess.PIPE, text=True, check=True)
+    return Path(built.stdout.strip())
 
 
 @pytest.mark.timeout(900)
 def test_the_archive_needs_no_python(story: Story, archive: Path) -> None:
-    """Installed by `--file` it registers and deletes what a program in YAML declares, with no Python on PATH."""
+    """Installed with `--file`, it runs a YAML program from up to destroy, with no Python on PATH."""
     assert archive.name.startswith(f"pulumi-resource-enkrypt-v{__version__}-")
     api = story.api()
     project = yaml(story, {}, api)
@@ -46,8 +46,8 @@ def test_the_archive_needs_no_python(story: Story, archive: Path) -> None:
     stack.run("plugin", "install", "resource", "enkrypt", __version__, "--file", str(archive))
     stack.up()
     stack.destroy()
-    made = [call.partition("_")[2].partition(" ")[0] for call in api.calls() if call.startswith(("add_", "delete_"))]
-    assert (sorted(made[:2]), made[2:4], sorted(made[4:])) == (
+    kinds = [call.partition("_")[2].partition(" ")[0] for call in api.calls() if call.startswith(("add_", "delete_"))]
+    assert (sorted(kinds[:2]), kinds[2:4], sorted(kinds[4:])) == (
         ["model", "policy"],
         ["deployment", "deployment"],
         ["model", "policy"],

@@ -1,4 +1,4 @@
-"""What is registered already comes under the native plugin's management, and programs look it up."""
+"""Importing existing registrations into the native plugin, and looking them up in programs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ pulumi.export("made", native.get_model_output(made.model_saved_name).model_confi
 
 
 def test_pulumi_import_writes_short_code_without_keys(story: Story) -> None:
-    """With the code in the program the next preview is clean."""
+    """With the generated properties the next preview is clean; a later change warns about the omitted keys."""
     api = story.api()
     key = story.secrets.make("the model's key")
     api.add(model("chat", system_prompt="Be brief.", apikeys=[key], metadata={"owner": "ml"}))
@@ -71,7 +71,7 @@ def test_pulumi_import_writes_short_code_without_keys(story: Story) -> None:
     assert "warning: chat/v1: the import left out modelConfig.apikeys" in warned
 
 
-def test_the_resource_option_imports(story: Story) -> None:
+def test_the_import_option_imports_a_model(story: Story) -> None:
     api = story.api()
     api.add(model("chat", system_prompt="Be brief."))
     stack = native(story, IMPORTED, api)
@@ -82,7 +82,7 @@ def test_the_resource_option_imports(story: Story) -> None:
     assert not [call for call in api.calls() if not call.startswith(("get_", "list_"))]
 
 
-def test_what_is_not_there_is_not_imported(story: Story) -> None:
+def test_importing_an_unknown_model_suggests_the_nearest_name(story: Story) -> None:
     api = story.api()
     api.add(model("chat"))
     stack = native(story, IMPORTED, api)

@@ -1,4 +1,4 @@
-"""Ctrl-C while the native plugin waits: the run ends, and nothing that was begun is lost."""
+"""Ctrl-C while the native plugin waits: the run ends, and nothing that it started is lost."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..programs import MODEL_KEY, model
 from .projects import native
 
 LIMIT = 60.0
-"""Seconds that may pass until the run waits, and until it has ended: it takes a few of them."""
+"""Time limit for the interrupted run to end, in seconds. It normally takes a few."""
 
 
 def test_an_interrupt_cuts_a_wait_short(story: Story) -> None:
-    """The API asks for half a minute after the work was done; the next `up` finds what was made."""
+    """The API does the work but asks for a retry in 30 s; the next `up` finds the registration."""
     api = story.api()
     stack = native(story, api=api, environment={MODEL_KEY: story.secrets.make("the models' key")})
     stack.write("models.json", json.dumps({"chat": model("chat")}))
@@ -36,7 +36,7 @@ def test_an_interrupt_cuts_a_wait_short(story: Story) -> None:
             assert line, printed
             printed += line
         began = time.monotonic()
-        os.killpg(up.pid, signal.SIGINT)  # as a terminal does it: to all of them
+        os.killpg(up.pid, signal.SIGINT)  # to the whole group, as a terminal does
         printed += up.stdout.read()
         up.wait(LIMIT)
     assert time.monotonic() - began < 25, printed

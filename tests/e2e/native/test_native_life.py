@@ -1,4 +1,4 @@
-"""The life of a stack of the native plugin, from its first preview to its last destroy."""
+"""The life cycle of stacks that use the native plugin, from the first preview to the last destroy."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ..programs import MODEL_KEY, model
 from .projects import native, yaml
 
 
-def test_a_stack_lives_as_it_should(story: Story) -> None:
-    """Each step makes exactly the calls that it needs, and its diff names what changes."""
+def test_each_step_makes_only_the_calls_it_needs(story: Story) -> None:
+    """Each step makes exactly the calls that it needs, and its diff shows the changed fields."""
     api = story.api()
     stack = native(story, api=api, environment={MODEL_KEY: story.secrets.make("the models' key")})
 
@@ -28,7 +28,7 @@ def test_a_stack_lives_as_it_should(story: Story) -> None:
 
     stack.up()
     assert api.calls() == ["add_model chat/v1"]
-    assert stack.outputs() == {"chat": "chat.example.com"}  # plain, though the keys are secret
+    assert stack.outputs() == {"chat": "chat.example.com"}  # plain text, though the keys are secret
     stack.up("--expect-no-changes")
     assert api.calls() == []
 
@@ -51,13 +51,13 @@ def test_a_stack_lives_as_it_should(story: Story) -> None:
     assert api.models() == {}
 
 
-def test_a_yaml_program_lives_too(story: Story) -> None:
-    """A key that stands in the program, against all advice, stands in no state."""
+def test_life_cycle_of_a_yaml_program(story: Story) -> None:
+    """A key in the program, against all advice, does not reach the state."""
     api = story.api()
     key = story.secrets.make("the model's key")
     reached = {"isCompatibleWith": "openai", "endpoint": {"host": "chat.example.com"}, "apikeys": [key]}
     chat = {"type": "enkrypt:EnkryptModel", "properties": {"modelSavedName": "chat", "modelConfig": reached}}
-    # An output of the API's: the name is known before the model is there, and so would be looked up too early.
+    # Depends on an output of the API: the name alone is known earlier, so the look-up would run too early.
     found = {"fn::invoke": {"function": "enkrypt:listModels", "arguments": {"name": "c*-${chat.modelId}"}}}
     outputs = {"host": "${chat.modelConfig.endpoint.host}", "none": "${found.models}"}
     stack = yaml(story, {"resources": {"chat": chat}, "variables": {"found": found}, "outputs": outputs}, api)
@@ -67,11 +67,11 @@ def test_a_yaml_program_lives_too(story: Story) -> None:
     stack.up("--expect-no-changes")
     stack.destroy()
     assert api.models() == {}
-    (stack.folder / "Pulumi.yaml").unlink()  # it is the program
+    (stack.folder / "Pulumi.yaml").unlink()  # it contains the key
 
 
-def test_a_model_that_does_not_answer_is_kept(story: Story) -> None:
-    """A refresh does not forget its error; the next `up` tries again, even without a change."""
+def test_a_model_that_fails_its_health_check_is_kept(story: Story) -> None:
+    """A refresh keeps its error; the next `up` retries, even without a change."""
     api = story.api()
     stack = native(story, api=api, environment={MODEL_KEY: story.secrets.make("the models' key")})
     stack.write("models.json", json.dumps({"chat": {**model("chat"), "verify_health": True}}))

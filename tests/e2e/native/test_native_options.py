@@ -1,4 +1,4 @@
-"""Resource options of Pulumi that a dynamic resource does not have, and messages at the resource."""
+"""Pulumi resource options that dynamic resources do not support, and messages at the resource."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ declare("late", apikeys=[fixed.created_at], system_prompt=pulumi.Output.format("
 """
 
 
-def test_resource_options_have_their_effect(story: Story) -> None:
-    """Paths are written as the arguments are."""
+def test_resource_options_take_effect(story: Story) -> None:
+    """Property paths are written like the arguments."""
     api = story.api()
     stack = native(story, PROGRAM, api, environment={MODEL_KEY: story.secrets.make("the models' key")})
     api.fault(Fault(call="add_model", model="moved", reset="after", first=1))
@@ -50,7 +50,7 @@ def test_resource_options_have_their_effect(story: Story) -> None:
     assert '~ hostingType: "External" => "Internal"' in previewed.lines
     assert "Be brief." not in previewed.text
     changed.up()
-    # The same identity: the old one is deleted first, or the new one would meet it.
+    # Same identity: the old registration must be deleted before the new one is created.
     assert [call for call in api.calls() if not call.startswith("list_")] == [
         "delete_model moved/v1",
         "add_model moved/v1",
@@ -84,8 +84,8 @@ if "SLOW" in os.environ:
 """
 
 
-def test_options_of_a_resources_life(story: Story) -> None:
-    """Secrets in free maps stand nowhere, whoever says that they are some: the story looks for them."""
+def test_lifecycle_options_take_effect(story: Story) -> None:
+    """Secrets in free-form maps never leak, however they are marked: the story searches for them at its end."""
     api = story.api()
     key = story.secrets.make("the models' key")
     stack = native(story, LIFE, api, environment={MODEL_KEY: key})
@@ -98,7 +98,7 @@ def test_options_of_a_resources_life(story: Story) -> None:
 
     api.fault(Fault(call="add_model", model="slow", status=503, retry_after="5"))
     (error,) = stack.with_environment({"SLOW": "1"}).up(fails=True).errors
-    assert "tried once" in error  # a wait that would end after two seconds is not begun
+    assert "tried once" in error  # it does not start a wait beyond the 2 s limit
     api.fault()
 
     refused = stack.destroy("--target", stack.export()["safe"]["urn"], fails=True)

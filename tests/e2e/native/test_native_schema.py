@@ -10,7 +10,7 @@ from ..harness import Story
 from .projects import launcher
 
 
-def test_the_engine_gets_the_schema_and_finds_no_fault(story: Story) -> None:
+def test_the_engine_gets_a_valid_schema(story: Story) -> None:
     stack = story.empty("project")
     plugin = launcher(story.folder / "plugin") / "pulumi-resource-enkrypt"
     schema = stack.run("package", "get-schema", str(plugin)).stdout

@@ -119,7 +119,7 @@ def test_a_stack_of_the_wrong_dialect_is_told_so(database: Path, dialect: Dialec
     stack = Stack.answered(dialect, transport.handle_request)
     with pytest.raises(RequestRejected) as caught:
         stack.create(document())
-    line = f"create Test_Model/1: 400: {field} is no field of this API (dialect {OTHER[dialect]}): "
+    line = f"create Test_Model/1: 400: {field} is not a field of this API (dialect {OTHER[dialect]}): "
     assert str(caught.value).startswith(line)
     assert f"set enkrypt:dialect to {OTHER[dialect]} (request id" in str(caught.value)
     assert raw(database, "v1").get("/models/list-models").json() == {"models": []}

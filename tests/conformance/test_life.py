@@ -110,7 +110,7 @@ def test_the_clients_payload_is_refused_in_v1(official: OfficialClient, database
         for kind in KINDS:
             error = _error(Person(official, url, KEY), "add", config=written(kind))
             assert error["status_code"] == 400
-            assert error["error"].endswith("is no field of this API (dialect v1)")
+            assert error["error"].endswith("is not a field of this API (dialect v1)")
 
 
 def _error(person: Person, call: str, **arguments: Json) -> Json:

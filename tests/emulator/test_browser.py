@@ -119,7 +119,7 @@ def test_a_server_that_ends_is_told(browser: Chrome, database: Path) -> None:
     with serve_in_thread(create_app(database, page=True)) as url, _client(url) as api:
         ask(api, "add-model", json=v1())
         look(browser, api)
-    wait_for(browser, "The emulator does not respond: this is what was there.")
+    wait_for(browser, "The emulator is not responding. This is the last known state.")
     assert shows(browser, "Test_Model")
     with serve_in_thread(create_app(database, page=True), int(url.rpartition(":")[2])):
         wait_for(browser, "1 model")

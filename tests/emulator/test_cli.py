@@ -89,7 +89,7 @@ def test_a_taken_port_or_a_file_of_something_else_is_one_line(tmp_path: Path) ->
         assert invoke("--port", str(port), "--db", str(tmp_path / "a.db")) == (1, line)
     path = tmp_path / "notes.txt"
     path.write_text("not a database" * 100)
-    line = f"error: {path} cannot be the emulator's database: file is not a database\n"
+    line = f"error: {path} cannot be used as the emulator's database: file is not a database\n"
     assert invoke("--port", "0", "--db", str(path)) == (1, line)
 
 

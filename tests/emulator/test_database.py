@@ -157,7 +157,7 @@ def test_a_file_of_something_else_is_left_alone(tmp_path: Path, prepare: Callabl
     prepare(path)
     before = path.read_bytes() if path.is_file() else b""
     for use in (create_app, database_id):
-        with pytest.raises(NotOurs, match=r"file\.db cannot be the emulator's database"):
+        with pytest.raises(NotOurs, match=r"file\.db cannot be used as the emulator's database"):
             use(path)
     assert (path.read_bytes() if path.is_file() else b"") == before
 

@@ -174,19 +174,21 @@ def test_a_name_that_is_taken_is_refused(connect: Connect, kind: Kind) -> None:
 
 
 REFUSED = [
-    (POLICY, {"name": "p" * 33}, "name must be 1 to 32 characters of printable ASCII without a space at its ends"),
+    (POLICY, {"name": "p" * 33},
+     "name must be 1 to 32 printable ASCII characters without leading or trailing spaces"),
     (POLICY, {"description": "d" * 129}, "description must be at most 128 characters long"),
     (POLICY, {"detectors": None}, "detectors must be an object"),
-    (POLICY, {"detectors": {"topic": {}}}, "detectors.topic is no field of this API"),
+    (POLICY, {"detectors": {"topic": {}}}, "detectors.topic is not a field of this API"),
     (POLICY, {"detectors": {"nsfw": {"enabled": "yes"}}}, "detectors.nsfw.enabled must be true or false"),
-    (POLICY, {"detectors": {"bias": {"block_message": "x"}}}, "detectors.bias.block_message is no field of this API"),
+    (POLICY, {"detectors": {"bias": {"block_message": "x"}}},
+     "detectors.bias.block_message is not a field of this API"),
     (POLICY, {"detectors": {"pii": {"entities": "pii"}}}, "detectors.pii.entities must be a list"),
-    (POLICY, {"policy_id": 1}, "policy_id is no field of this API"),
+    (POLICY, {"policy_id": 1}, "policy_id is not a field of this API"),
     (DEPLOYMENT, {"model_saved_name": 5}, "model_saved_name must be a string"),
     (DEPLOYMENT, {"input_guardrails_policy": {"block": ["relevancy"]}},
      f"input_guardrails_policy.block[0] must be one of: {', '.join(DETECTORS)}"),
     (DEPLOYMENT, {"output_guardrails_policy": {"additional_config": {"pii_redaction": True}}},
-     "output_guardrails_policy.additional_config.pii_redaction is no field of this API"),
+     "output_guardrails_policy.additional_config.pii_redaction is not a field of this API"),
 ]  # fmt: skip
 
 

@@ -236,7 +236,7 @@ def test_a_model_has_its_page(page: httpx.Client) -> None:
     for difference in (
         "nothing: the same values were sent again",
         "model_config.apikeys xxxxx → became empty",
-        "model_config.apikeys xxxxx → became another value, which is not shown",
+        "model_config.apikeys xxxxx → became a different value, which is not shown",
         "model_config.system_prompt empty → became Be fair.",
         "model_config.paths.vision absent → became /see",
         "model_config.metadata.owner ml → became absent",
@@ -272,7 +272,7 @@ def test_a_history_that_is_cut_says_so(page: httpx.Client, monkeypatch: pytest.M
         ask(page, "modify-model", headers=called("old"), json=v1("old", system_prompt=str(number)))
     text = seen(page, address(page, "old"))
     assert text.count("became") == 3
-    assert "registered the changes between are no longer kept" in text
+    assert "registered the changes in between are no longer kept" in text
 
 
 @pytest.mark.parametrize("kind", LISTS)
@@ -281,7 +281,7 @@ def test_what_never_was_is_not_found(page: httpx.Client, kind: str) -> None:
     others = [added.add(page)[added.number] for added in (POLICY, DEPLOYMENT) if added.noun != kind]
     for number in (1, 10**30, *others):
         response = page.get(f"/{kind}/{number}")
-        assert (response.status_code, f"No {kind} has this number" in response.text) == (404, True)
+        assert (response.status_code, f"No {kind} has this id" in response.text) == (404, True)
 
 
 # ---- policies and deployments
@@ -379,7 +379,7 @@ def test_what_another_emulator_registered_is_shown_without_requests(page: httpx.
     assert "No request about this model was recorded here" in seen(page, there)
     text = seen(page, "/requests")
     assert "0 requests" in text
-    assert "A stack with enkrypt:endpoint: embedded , which is what make up deploys" in text
+    assert "A stack with enkrypt:endpoint: embedded , such as the one that make up deploys" in text
     assert "set enkrypt:endpoint to http://127.0.0.1:8787." in text
     unrecorded = here(embedded(page=True))
     assert "Requests are not recorded: the emulator runs with --no-record ." in seen(unrecorded, "/requests")

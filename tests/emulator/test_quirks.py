@@ -97,6 +97,6 @@ def test_every_quirk_works_on_every_document(embedded: Connect, dialect: str) ->
 
 
 def test_an_unknown_quirk_is_refused() -> None:
-    with pytest.raises(QuirkError, match="there is no 'hosts'; there are host, slash, noslash"):
+    with pytest.raises(QuirkError, match="unknown quirk 'hosts'; the quirks are host, slash, noslash"):
         quirks_in("hosts")
     assert (quirks_in(" slash , host"), quirks_in("")) == (("host", "slash"), ())

@@ -47,7 +47,7 @@ def test_each_request_is_an_entry(connect: Connect) -> None:
     assert first["seconds"] >= 0
     assert client.delete("/_emulator/requests").json() == log(client) == []
     unrecorded = connect().get("/_emulator/requests")
-    assert unrecorded.json()["message"] == "requests are not recorded: create_app(record=True)"
+    assert unrecorded.json()["message"] == "requests are not recorded: pass record=True to create_app"
     assert unrecorded.status_code == 404
 
 

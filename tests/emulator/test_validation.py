@@ -75,13 +75,13 @@ def one_of(*values: str) -> str:
     return f"must be one of: {', '.join(values)}"
 
 
-ONE = "of printable ASCII without a space at its ends"
+ASCII = "printable ASCII characters without leading or trailing spaces"
 Rules = dict[str, dict[str, list[Any]]]
 # The rule, the fields that have it, values that break it. A path may leave `model_config` out.
 IN_V1: Rules = {
     "is required": {"model_saved_name": [...], "is_compatible_with": [...], "endpoint.host": [...]},
-    f"must be 1 to 32 characters {ONE}": {"model_saved_name": ["", "x" * 33, " x", "x\n", "Modèle"]},
-    f"must be one character or more {ONE}": {"model_config.model_version": [""]},
+    f"must be 1 to 32 {ASCII}": {"model_saved_name": ["", "x" * 33, " x", "x\n", "Modèle"]},
+    f"must be one or more {ASCII}": {"model_config.model_version": [""]},
     "must be a string": {
         "model_saved_name": [7, None], "model_name": [5], "model_config.model_version": [1],
         "model_config.model_provider": [True], "paths.vision": [None], "metadata.azure_instance": [1],
@@ -94,8 +94,8 @@ IN_V1: Rules = {
     "must be true or false": {"auth_data.space_after_prefix": [1]},
     "must be a host name, without scheme or path": {"endpoint.host": ["", "https://x"]},
     "must be a whole number from 1 to 65535": {"endpoint.port": [0, 65536, "443", 443.0, True, None]},
-    "must be a whole number of 1 or more": {"metadata.max_tokens": [0, True]},
-    "must be a number of 0 or more": {"metadata.input_cost": [-0.5], "metadata.output_cost": [False]},
+    "must be a whole number, 1 or more": {"metadata.max_tokens": [0, True]},
+    "must be a number, 0 or more": {"metadata.input_cost": [-0.5], "metadata.output_cost": [False]},
     one_of("Copilot", "LLM", "Chatbot"): {"testing_for": ["agents"]},
     one_of("text_2_text"): {"model_type": ["text_2_image"]},
     one_of("External", "Internal"): {"hosting_type": ["external"]},
@@ -103,7 +103,7 @@ IN_V1: Rules = {
     one_of("openai"): {"metadata.llama2_format": ["ollama"]},
     one_of("openai", "ollama"): {"metadata.mistral_format": ["raw"]},
     one_of(*PROTOCOLS): {"is_compatible_with": ["openAI", "custom"]},
-    "is no field of this API (dialect v1)": {
+    "is not a field of this API (dialect v1)": {
         "model_id": [5], "model_version": ["1"], "tools": [[]], "endpoint.hosts": ["x"], "paths.completion": ["/x"],
         "auth_data.token": ["x"],
     },
@@ -112,13 +112,13 @@ IN_V2: Rules = {
     "must be a string": {"testing_for": [5]},
     "is required": {"model_provider": [...]},
     "must be the name of a protocol": {"model_provider": [" "]},
-    "must be a whole number of 1 or more": {"rate_per_min": [0]},
+    "must be a whole number, 1 or more": {"rate_per_min": [0]},
     one_of("apikey", "jwt"): {"model_auth_type": ["basic"]},
     one_of("POST", "GET"): {"model_jwt_config.jwt_method": ["PUT"]},
     "must be at most 2000 characters long": {"context.system_description": ["x" * 2001]},
     "must be at most 5000 characters long": {"context.policy_description": ["x" * 5001]},
     "must be an object": {"custom_payload": [[]]},
-    "is no field of this API (dialect v2)": {
+    "is not a field of this API (dialect v2)": {
         "model_type": ["text_2_text"], "is_compatible_with": ["openai"], "conversation_template": [""],
         "model_config.model_version": ["1"], "model_jwt_config.secret": ["x"],
     },
@@ -166,8 +166,8 @@ def test_the_path_is_that_of_the_item_or_field_which_is_wrong(
 
 
 def test_each_dialect_refuses_the_others_payload() -> None:
-    assert refusal("v2", WHOLE["v1"]) == "model_type is no field of this API (dialect v2)"
-    assert refusal("v1", WHOLE_V2) == "model_version is no field of this API (dialect v1)"
+    assert refusal("v2", WHOLE["v1"]) == "model_type is not a field of this API (dialect v2)"
+    assert refusal("v1", WHOLE_V2) == "model_version is not a field of this API (dialect v1)"
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 5, True])

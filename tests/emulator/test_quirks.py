@@ -1,4 +1,4 @@
-"""Quirks: what a server that normalises shows of a document, in every response, and what it leaves alone."""
+"""Quirks: what a server that normalises changes in every response, and what it leaves alone."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SENT = {
                    for name in ("metadata", "default_request_options", "custom_payload")}),
     ],
 )  # fmt: skip
-def test_a_quirk_changes_these_fields_alone(connect: Connect, quirk: str, changed: dict[str, Any]) -> None:
+def test_a_quirk_changes_only_these_fields(connect: Connect, quirk: str, changed: dict[str, Any]) -> None:
     plain, quirky = connect(dialect="v2"), connect(dialect="v2", quirks=quirk)
     told = ask(quirky, "add-model", json=SENT).json()["data"]
     assert ask(quirky, "get-model", headers=IDENTITY).json() == told
@@ -70,12 +70,12 @@ def unordered(model: dict[str, Any]) -> list[Any]:
     return [model["certifications"], config["model_jwt_config"]["jwt_headers"], *lists]
 
 
-def test_unordered_lists_come_the_other_way_round(embedded: Connect) -> None:
+def test_order_reverses_unordered_lists(embedded: Connect) -> None:
     told = ask(embedded(dialect="v2", quirks="order"), "add-model", json=SENT).json()["data"]
     assert unordered(told) == [each[::-1] for each in unordered(SENT)]
 
 
-def test_the_documents_odd_forms_are_shown_where_they_are_asked_for(connect: Connect) -> None:
+def test_the_documents_odd_forms_are_shown_on_request(connect: Connect) -> None:
     plain, odd = connect(dialect="v2"), connect(dialect="v2", quirks="root,null,envelope")
     usual = ask(plain, "add-model", json=v2()).json()
     assert set(usual) == {"message", "data"}
@@ -89,7 +89,7 @@ def test_the_documents_odd_forms_are_shown_where_they_are_asked_for(connect: Con
 
 @pytest.mark.parametrize("dialect", ["v1", "v2"])
 def test_every_quirk_works_on_every_document(embedded: Connect, dialect: str) -> None:
-    """All together, on the least that a dialect takes; what comes back can be sent again."""
+    """All together, on a minimal body; the response can be sent back."""
     client, body = embedded(dialect=dialect, quirks=",".join(NAMES[:7])), {"v1": v1(), "v2": v2()}[dialect]
     told = ask(client, "add-model", json=body).json()["data"]
     again = {**body, "model_config": told["model_config"]}

@@ -146,7 +146,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """An exclusive write transaction: committed at the end, rolled back on any exception."""
+        """A write transaction, only one at a time: committed at the end, rolled back on any exception."""
         with self._one_writer, self.connection() as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -175,7 +175,7 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=TIMEOUT, isolation_level=None, check_same_thread=False)
         try:
-            # In WAL mode, a killed process loses nothing; a power cut may lose the last commits, never the file.
+            # With WAL, a killed process then loses nothing; a power cut may lose the last commits, never the file.
             connection.execute("PRAGMA synchronous = NORMAL")
             # A checkpoint waits for the disk; SQLite's default of 1000 pages holds hardly 200 new models.
             connection.execute("PRAGMA wal_autocheckpoint = 8000")

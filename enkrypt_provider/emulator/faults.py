@@ -28,7 +28,7 @@ _Seconds = Annotated[_HeaderText, BeforeValidator(lambda value: str(value) if ty
 
 
 class FaultError(ValueError):
-    """An invalid fault; the message has the field and its rule."""
+    """An invalid fault; the message names the field and its rule."""
 
 
 class Fault(BaseModel):
@@ -43,7 +43,7 @@ class Fault(BaseModel):
     nth: Annotated[int | None, Field(ge=1)] = None
     """Only the nth matching call, counted from 1 across all processes."""
     first: Annotated[int | None, Field(ge=1)] = None
-    """Only the first so many matching calls."""
+    """Only the first N matching calls."""
     probability: Annotated[float | None, Field(ge=0, le=1)] = None
     """Only with this probability; `seed` and the number of the call decide."""
     seed: int | None = None
@@ -103,7 +103,7 @@ class Fault(BaseModel):
         return self.probability is None or _chance(self.seed, met) < self.probability
 
     def spelled(self) -> str:
-        """Return the notation of the command line, which `spelled_fault` parses."""
+        """Return the command-line notation, which `spelled_fault` parses."""
         said = self.model_dump(exclude_defaults=True, exclude={"call"})
         return f"{self.call}:" + ",".join(
             name if value is True else f"{name}={value}" for name, value in said.items()

@@ -98,7 +98,7 @@ class History:
             return [_registered(row) for row in rows]
 
     def find(self, kind: str, number: int) -> list[Registered]:
-        """Return a list of the registration with this number, or an empty list."""
+        """Return the registration with this number, as a list of at most one."""
         with self._database.connection() as connection:
             query = f"SELECT {_COLUMNS} FROM {_ALL} WHERE kind = ? AND number = ?"
             return [_registered(row) for row in connection.execute(query, (kind, number))]

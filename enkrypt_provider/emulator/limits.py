@@ -22,7 +22,7 @@ RUNTIME = "/rt/"  # paths with this prefix share one bucket, all others another
 
 
 class LimitError(ValueError):
-    """Invalid limits; the message has the field and its rule."""
+    """Invalid limits; the message names the field and its rule."""
 
 
 @dataclass(frozen=True)

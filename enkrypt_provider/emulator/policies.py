@@ -66,7 +66,7 @@ POLICY = _object(
 
 
 def _policy_used(block: tuple[str, ...], *additional: str) -> Field:
-    """Build the field of a used policy. Without a name it is none [P]: the official client sends it so."""
+    """Build the field for a policy of a deployment. An empty name means none [P]: the official client sends it so."""
     fields = {
         "policy_name": Field(text_up_to(32), ""),
         **_ENABLED,

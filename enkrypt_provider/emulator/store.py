@@ -88,7 +88,7 @@ class Store:
                     return model
 
     def find(self, account: str, identity: Identity) -> list[Model]:
-        """Return a list of the model with this identity, or an empty list."""
+        """Return the model with this identity, as a list of at most one."""
         with self._database.connection() as connection:
             return find_in(connection, account, identity)
 

@@ -18,7 +18,7 @@ Check = Callable[[Any], Any]
 
 
 class Refused(Exception):
-    """The body is refused with 400; the message has the path of the field and its rule."""
+    """The body is refused with 400; the message names the field by its path, and its rule."""
 
     def __init__(self, problem: str, path: str = "") -> None:
         super().__init__(f"{path or 'the body'} {problem}")

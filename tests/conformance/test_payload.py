@@ -127,7 +127,7 @@ OURS = {"is_compatible_with", "model_version", "conversation_template", "endpoin
 
 
 def test_the_vocabulary_equals_the_clients(official: OfficialClient) -> None:
-    """The provider knows exactly the values of its closed sets, and can declare every field that it sends."""
+    """The provider knows exactly the values of the client's closed sets, and has every field that it sends."""
     known = official("vocabulary")
     assert set(known["ModelProviders"]) == {*PROTOCOLS, *PROTOCOLS_V2}
     assert known["InputModality"] == [*MODEL.fields["model_config.input_modalities"].values]

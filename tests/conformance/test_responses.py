@@ -119,7 +119,7 @@ def in_the_config(*names: str) -> Form:
 
 
 def in_floats(value: Json) -> Json:
-    """Return every whole number but `model_id` as a float."""
+    """Return the value with every whole number but `model_id` as a float."""
     if isinstance(value, dict):
         return {name: item if name == "model_id" else in_floats(item) for name, item in value.items()}
     return float(value) if type(value) is int else value

@@ -123,7 +123,7 @@ def _difference(path: str, old: str | None, new: str | None) -> Difference:
 
 
 def event(change: Change) -> str:
-    """Return the name of a change."""
+    """Return what a change did to its registration."""
     if not change.before:
         return "registered"
     return "changed" if change.after else "deleted"

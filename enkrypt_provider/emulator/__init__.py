@@ -1,7 +1,7 @@
-"""The Enkrypt AI API on this machine: Flask over one SQLite file, on a port or inside a process.
+"""An emulator of the Enkrypt AI API: Flask over one SQLite file, on a port or in process.
 
-It imports nothing from the rest of the package: shared code would hide shared mistakes. Its rules are written
-from the API's document alone. For users: docs/emulator.md.
+It imports nothing from the rest of the package, because shared code would hide shared mistakes. Its rules come only
+from the API's document and the official client. For users: docs/emulator.md.
 """
 
 from .app import create_app

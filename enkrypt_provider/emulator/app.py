@@ -1,4 +1,4 @@
-"""The application: its options, its routes, and how a request passes rate limits, faults, call and log."""
+"""The application: its options and routes, and each request's path through rate limits, faults, call and log."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _error_response(error: Exception) -> flask.Response:
 
 
 class Emulator:
-    """Takes each request through the rate limits, the fault dial, the call and the log."""
+    """Passes each request through the rate limits, the fault dial, the call and the log."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Emulator:
         self._sleep = sleep
 
     def respond(self, name: str) -> flask.Response:
-        """The response to the request in Flask's context, which is for the call `name`."""
+        """Respond to the request in Flask's context, which is for the call `name`."""
         began = time.perf_counter()
         request = Request.of(flask.request)
         if refusal := self._over_limit(request):
@@ -90,7 +90,7 @@ class Emulator:
         return response
 
     def _over_limit(self, request: Request) -> Refusal | None:
-        """A key that is not accepted is told so, and counts for nothing."""
+        """Apply the rate limits. Requests with an unaccepted key are not counted; the call itself refuses them."""
         apikey = request.headers.get("apikey", "")
         is_accepted = apikey and (self._keys is None or self._keys.get(apikey))
         return self.limiter.refuse(apikey, request.path) if is_accepted else None
@@ -114,10 +114,10 @@ class Emulator:
 
     def _call(self, request: Request, faults: list[Fault]) -> Call:
         account = _account(request.headers.get("apikey", ""), self._keys)
-        return Call(request, account, self._store, _under(faults, self._settings), self._objects)
+        return Call(request, account, self._store, _settings_under(faults, self._settings), self._objects)
 
     def refuse(self, error: Exception) -> flask.Response:
-        """The response to a request that reached no call."""
+        """Respond to a request that failed outside of any call."""
         response = _error_response(error)
         if not flask.request.path.startswith(control.PREFIX):
             request = Request.of(flask.request, b"")
@@ -149,8 +149,8 @@ class Emulator:
         )
 
 
-def _under(faults: list[Fault], settings: Settings) -> Settings:
-    """The settings as these faults change them."""
+def _settings_under(faults: list[Fault], settings: Settings) -> Settings:
+    """Return the settings as changed by these faults."""
     if not faults:
         return settings
     return replace(
@@ -162,7 +162,7 @@ def _under(faults: list[Fault], settings: Settings) -> Settings:
 
 
 def _account(apikey: str, keys: Mapping[str, str] | None) -> str:
-    """The account of a key; without `keys` any key has the account "default". The status is the gateway's [I]."""
+    """Return the account of a key; without `keys` it is always "default". The status 401 is the gateway's [I]."""
     account = keys.get(apikey) if keys is not None else apikey and "default"
     if not account:
         raise ApiError(401, "Unauthorized" if apikey else "No API key found in request")
@@ -187,16 +187,16 @@ def create_app(
     clock: Clock = lambda: datetime.now(timezone.utc),
     sleep: Callable[[float], object] = time.sleep,
 ) -> flask.Flask:
-    """The Enkrypt AI API as a WSGI application over the SQLite file `db`, which is made where it is missing.
+    """Return the Enkrypt AI API as a WSGI application over the SQLite file `db`, which is created if missing.
 
     `keys` maps each accepted API key to its account; None accepts any key, for the account "default".
     `mask_apikeys` shows "xxxxx" for every key; `cache_reads` serves reads from a cache that only
-    `X-Enkrypt-Refresh-Cache: true` renews; `list_details=False` lists without `model_config`.
-    `quirks` are names of `quirks.NAMES` with commas between them, for a server that normalises what it was sent.
-    `record` keeps the last requests for `GET /_emulator/requests`; `page` shows a browser on this machine what is
-    registered, at `/`. `faults` sets the fault dial, which all processes on the file share: None leaves it as it is,
-    and the same faults again go on counting. `limits` refuses a key that asks too fast, as `LIKE_VENDOR` does;
-    `monotonic` gives the seconds by which they count. `config["DATABASE_ID"]` of the result is the file's id.
+    `X-Enkrypt-Refresh-Cache: true` renews; `list_details=False` lists models without `model_config`.
+    `quirks` are comma-separated names from `quirks.NAMES`, for a server that normalises what it is sent.
+    `record` keeps the last requests for `GET /_emulator/requests`; `page` shows the registrations at `/`, to browsers
+    on this machine. `faults` sets the fault dial, which all processes on the file share: None leaves it as it is, and
+    setting the same faults again keeps their counts. `limits` are the rate limits of each key, such as `LIKE_VENDOR`;
+    `monotonic` is their clock, in seconds. `config["DATABASE_ID"]` of the result is the file's id.
     """
     settings = Settings(dialect, mask_apikeys, cache_reads, list_details, quirks=quirks_in(quirks))
     database = Database(db)
@@ -216,7 +216,7 @@ def create_app(
 
 
 # werkzeug parses routes; in CPython 3.11 two threads that parse at once fail ("AST constructor recursion depth").
-# One that formats a traceback meanwhile parses too, and no lock of ours keeps it out: hence the second try.
+# A thread that formats a traceback parses too, and this lock cannot stop it: hence the second try.
 _ROUTING = threading.Lock()
 
 

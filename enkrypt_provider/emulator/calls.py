@@ -1,7 +1,7 @@
-"""The calls of the API, one function each, in the order of a model's life.
+"""The calls of the API, one function each, in the order of a model's life cycle.
 
-Here: which headers and bodies a call takes, and its response. Not here: what a body may hold (model_rules), what the
-dialects call it (dialects), how it is kept (store).
+This module defines the headers, body and response of each call. The rules for bodies are in model_rules, the dialects
+in dialects, storage in store.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Request:
-    """A request before anyone has judged it."""
+    """A request before authentication and validation."""
 
     method: str
     path: str
@@ -46,7 +46,7 @@ class Request:
 
     @classmethod
     def of(cls, request: flask.Request, body: bytes | None = None) -> Request:
-        """From Flask's request; `body` takes the place of its own."""
+        """Build from Flask's request; `body` replaces its own body."""
         return cls(
             request.method, request.path, request.headers, request.get_data(cache=False) if body is None else body
         )
@@ -70,14 +70,14 @@ class Request:
             return None
 
     def about(self, call: str) -> Identity | None:
-        """The model that it is about, as far as that can be told."""
+        """Return the model that the request is about, if that can be determined."""
         if call == "add_model":
             return _identity_within(self.json_or_none)
         name = self.headers.get("X-Enkrypt-Model")
         return self.identity() if name and call not in ("list_models", "consumer_info") else None
 
     def subject(self, call: str) -> tuple[str, str] | tuple[None, None]:
-        """The kind and the name of the registration that it is about, as far as that can be told."""
+        """Return the kind and name of the registration that the request is about, if they can be determined."""
         if model := self.about(call):
             return "model", model.model_saved_name
         kind = next((kind for kind in policies.KINDS if call.endswith(f"_{kind.noun}")), None)
@@ -85,7 +85,7 @@ class Request:
         return (kind.noun, named) if kind and named else (None, None)
 
     def identity(self) -> Identity:
-        """The model that the headers name; the version is the official client's default where there is none."""
+        """Return the identity in the headers; a missing version is the official client's default."""
         if not (name := self.headers.get("X-Enkrypt-Model")):
             raise ApiError(400, "the header X-Enkrypt-Model is required")
         return Identity(name, self.headers.get("X-Enkrypt-Model-Version") or DEFAULT_VERSION)
@@ -97,7 +97,7 @@ def _name_within(body: Any) -> str | None:
 
 
 def _identity_within(body: Any) -> Identity | None:
-    """In a body of either dialect that may be anything."""
+    """Find the identity in an unchecked body of either dialect."""
     if not isinstance(body, dict) or not isinstance(name := body.get("model_saved_name"), str):
         return None
     config = body.get("model_config")
@@ -108,7 +108,7 @@ def _identity_within(body: Any) -> Identity | None:
 
 @dataclass(frozen=True)
 class Call:
-    """A request of a known account, as the calls see it."""
+    """An authenticated request, as the call functions see it."""
 
     request: Request
     account: str
@@ -118,11 +118,11 @@ class Call:
 
     @property
     def project(self) -> str:
-        """The part of the account behind a slash: a key of the account `acme/prod` is one of the project `prod`."""
+        """The part of the account after the slash: a key of the account `acme/prod` belongs to the project `prod`."""
         return self.account.partition("/")[2] or PROJECT
 
     def identity(self) -> Identity:
-        """The model that the headers name."""
+        """Return the identity in the headers, in the project of the key."""
         return replace(self.request.identity(), project_name=self.project)
 
     def identity_in(self, body: Payload) -> Identity:
@@ -133,7 +133,7 @@ class Call:
         return self.settings.dialect
 
     def model(self) -> Payload:
-        """The body, checked, with its defaults."""
+        """Return the validated body, with defaults filled in."""
         checked: Payload = model_rules.BODY[self.dialect](self.request.json)
         return checked
 
@@ -142,7 +142,7 @@ class Call:
         return with_quirks(self.settings.quirks, shown)
 
     def wrote(self, what: str, data: Payload, noun: str = "Model") -> Payload:
-        """The response to a write."""
+        """Build the response to a write."""
         return enveloped(self.settings.quirks, f"{noun} details {what} successfully", data)
 
     def find(self, identity: Identity) -> Model:
@@ -176,7 +176,7 @@ def add_model(call: Call) -> Payload:
 
 
 def get_model(call: Call) -> Payload:
-    """The bare object. That the cache also remembers what was not there is a guess [G]."""
+    """Return the bare object. That the cache also keeps misses is a guess [G]."""
     return call.shown(call.find(call.identity()))
 
 
@@ -186,7 +186,7 @@ def list_models(call: Call) -> Payload:
 
 
 def modify_model(call: Call) -> Payload:
-    """Replaces the whole object [G]; the headers name the old identity, the body the new."""
+    """Replace the whole object [G]; the headers have the old identity, the body the new one."""
     old, body = call.identity(), call.model()
     change = partial(to_document, call.dialect, body)
     model = call.store.modify(call.account, old, call.identity_in(body), change)
@@ -194,20 +194,20 @@ def modify_model(call: Call) -> Payload:
 
 
 def delete_model(call: Call) -> Payload:
-    """What `data` holds is a guess [G]."""
+    """The contents of `data` are a guess [G]."""
     gone = call.store.delete(call.account, call.identity())
     data = {"model_saved_name": gone.model_saved_name, "model_version": gone.model_version}
     return call.wrote("deleted", data)
 
 
 def model_health(call: Call) -> Payload:
-    """Every registered model is well. The body is a guess [G]."""
+    """Report every registered model as healthy. The body is a guess [G]."""
     call.find(call.identity())
     return {"status": "healthy", "message": "Model is healthy", "data": {}}
 
 
 def consumer_info(call: Call) -> Payload:
-    """Whose key it is, and of which project. What the values look like is a guess [G]."""
+    """Return the account and project of the key. The form of the values is a guess [G]."""
     organization, _, project = call.account.partition("/")
     return {
         "id": str(uuid.uuid5(uuid.NAMESPACE_OID, call.account)),

@@ -1,4 +1,4 @@
-"""The calls that control the emulator, under /_emulator: no part of the API, and without a key."""
+"""The calls that control the emulator, under /_emulator: they are not part of the API and need no key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PREFIX = "/_emulator/"
 
 
 def add_routes(app: flask.Flask, dial: Dial, limiter: Limiter, log: RequestLog | None) -> None:
-    """Adds these calls to an application."""
+    """Add these calls to an application."""
 
     def faults() -> flask.Response:
         """POST sets the dial to a JSON list of faults, GET reads it, DELETE clears it."""
@@ -24,7 +24,7 @@ def add_routes(app: flask.Flask, dial: Dial, limiter: Limiter, log: RequestLog |
         return json_response(as_json(dial.setting()))
 
     def limits() -> flask.Response:
-        """POST sets the rate limits, GET reads them and counts what they refused, DELETE takes them away."""
+        """POST sets the rate limits, GET reads them with the counts of refused requests, DELETE removes them."""
         if flask.request.method == "POST":
             limiter.set(limits_in(json_in(flask.request.get_data())))
         elif flask.request.method == "DELETE":
@@ -33,9 +33,9 @@ def add_routes(app: flask.Flask, dial: Dial, limiter: Limiter, log: RequestLog |
         return json_response({**limiter.limits.model_dump(), **counts})
 
     def requests() -> flask.Response:
-        """GET gives the last requests, oldest first; DELETE forgets them."""
+        """GET returns the last requests, oldest first; DELETE clears them."""
         if not log:
-            raise ApiError(404, "requests are not recorded: create_app(record=True)")
+            raise ApiError(404, "requests are not recorded: pass record=True to create_app")
         if flask.request.method == "DELETE":
             log.clear()
         return json_response(log.entries())

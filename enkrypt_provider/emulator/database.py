@@ -1,7 +1,7 @@
-"""One SQLite file, shared by any number of threads and processes: its tables, its connections, its transactions.
+"""One SQLite file, shared by any number of threads and processes: its tables, connections and transactions.
 
-Here: WAL, waiting for others, one connection for each call in progress, what a full disk is called. Not here: what
-the rows mean (store, history, faults, request_log).
+This module handles WAL, waiting for locks, one connection for each call in progress, and full disks. The meaning of
+the rows is in store, objects, history, faults and request_log.
 """
 
 from __future__ import annotations
@@ -74,37 +74,37 @@ CREATE TABLE IF NOT EXISTS account (
 );
 INSERT INTO account SELECT lower(hex(randomblob(8))) WHERE NOT EXISTS (SELECT * FROM account)
 """
-TIMEOUT = 30.0  # seconds that a call waits for the other processes on the file
+TIMEOUT = 30.0  # seconds to wait for the locks of other processes
 
 
-APPLICATION_ID = 0x656E6B31  # SQLite's application_id: "enk", and the number of the schema
+APPLICATION_ID = 0x656E6B31  # SQLite's application_id: "enk" and the schema's version
 
 
 class DatabaseFailed(Exception):
-    """SQLite could not do it: the call changed nothing."""
+    """SQLite failed; the call changed nothing."""
 
 
 class DatabaseFull(DatabaseFailed):
-    """The disk under the database is full: the call changed nothing."""
+    """The disk is full; the call changed nothing."""
 
 
 class NotOurs(Exception):
-    """The file cannot be the emulator's database; it was not touched."""
+    """The file cannot be used as the emulator's database; it was left unchanged."""
 
 
 class Database:
-    """The file at `path`, made with its folder where it is missing; its owner's alone, for it holds keys."""
+    """The file at `path`, created with its folder if missing. Only its owner can read it, because it holds keys."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).absolute()
-        # By process: a connection must not cross a fork.
+        # By process id: a connection must not cross a fork.
         self._idle: dict[int, list[sqlite3.Connection]] = {}
         self._one_writer = threading.Lock()  # threads queue here, fairly; SQLite's own wait is a sleep
         weakref.finalize(self, _close, self._idle)
         try:
             self._create()
         except (OSError, sqlite3.Error, DatabaseFailed) as error:
-            raise NotOurs(f"{self.path} cannot be the emulator's database: {error}") from error
+            raise NotOurs(f"{self.path} cannot be used as the emulator's database: {error}") from error
 
     def _create(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,7 @@ class Database:
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection for a single statement, or several that need not agree with each other."""
+        """Lend a connection for one statement, or for several that need no common snapshot."""
         idle = self._idle.setdefault(os.getpid(), [])
         try:
             try:
@@ -136,7 +136,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A transaction in which all statements see one state, whatever others write meanwhile."""
+        """A read transaction: all statements see the same snapshot, whatever others write meanwhile."""
         with self.connection() as connection:
             connection.execute("BEGIN")
             try:
@@ -146,7 +146,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that no other writer is in: kept whole at the end, undone whole on any exception."""
+        """A write transaction, only one at a time: committed at the end, rolled back on any exception."""
         with self._one_writer, self.connection() as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -158,26 +158,26 @@ class Database:
                 raise
 
     def write(self, statement: str, values: Sequence[object] = ()) -> int | None:
-        """One statement in a transaction of its own; gives the number of the row that it made."""
+        """Execute one statement in its own transaction; return the rowid of the inserted row."""
         with self._one_writer, self.connection() as connection:
             return connection.execute(statement, values).lastrowid
 
     @cached_property
     def id(self) -> str:
-        """16 hex digits, made once with the file, which it keeps wherever it is moved."""
+        """16 hex digits, generated once and stored in the file, so they survive a move."""
         with self.connection() as connection:
             return str(connection.execute("SELECT id FROM account").fetchone()[0])
 
     def close(self) -> None:
-        """Gives the idle connections back; the next call opens new ones."""
+        """Close the idle connections; the next call opens new ones."""
         _close(self._idle)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=TIMEOUT, isolation_level=None, check_same_thread=False)
         try:
-            # In WAL a killed process loses nothing with this; a power cut may cost the last commits, never the file.
+            # With WAL, a killed process then loses nothing; a power cut may lose the last commits, never the file.
             connection.execute("PRAGMA synchronous = NORMAL")
-            # A checkpoint waits for the disk; SQLite's own 1000 pages are hardly 200 new models.
+            # A checkpoint waits for the disk; SQLite's default of 1000 pages holds hardly 200 new models.
             connection.execute("PRAGMA wal_autocheckpoint = 8000")
         except sqlite3.Error:
             connection.close()
@@ -186,7 +186,7 @@ class Database:
 
 
 def database_id(path: str | os.PathLike[str]) -> str:
-    """The id of the emulator's database at `path`, which is made where it is missing; `NotOurs` for another file."""
+    """Return the id of the database at `path`, created if missing; raise `NotOurs` for any other file."""
     database = Database(path)
     try:
         return database.id
@@ -202,20 +202,20 @@ def _close(idle: dict[int, list[sqlite3.Connection]]) -> None:
 
 def _failure(error: sqlite3.OperationalError) -> DatabaseFailed:
     if "full" in str(error):
-        return DatabaseFull("the disk under the emulator's database is full")
+        return DatabaseFull("the disk that holds the emulator's database is full")
     return DatabaseFailed(f"the emulator's database failed: {error}")
 
 
 def _check_application_id(connection: sqlite3.Connection) -> None:
-    # In this order: another process may make the file between the two, and gives it its mark with its tables.
+    # In this order: another process that creates the file in between sets its mark together with its tables.
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     (mark,) = connection.execute("PRAGMA application_id").fetchone()
     if mark != APPLICATION_ID and (mark or tables):
-        raise sqlite3.DatabaseError("it belongs to something else")
+        raise sqlite3.DatabaseError("it belongs to another application")
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Tries again at once: two processes that make this switch together are refused without SQLite's usual wait."""
+    """Retry at once: of two processes that switch together, SQLite refuses one without its usual wait."""
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")

@@ -1,7 +1,7 @@
-"""The two dialects over one stored document: what each puts in, and what each sees of the other's.
+"""The two dialects over one stored document: what each writes, and what each shows of the other's fields.
 
-The stored document is neutral: v1's names, and beside them what only v2 can say. Nothing here checks (model_rules.py)
-or stores (store.py).
+The stored document is neutral: v1's names, plus the fields that only v2 has. Validation is in model_rules.py, storage
+in store.py.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from .validation import DEFAULT_VERSION, Dialect
 Body = dict[str, Any]
 
 BOXAI = "boxai"
-"""Where that part of `auth_data` is stored. It is not shown: the official client's reader breaks on it [P]."""
+"""Where the Box AI part of `auth_data` is stored. It is not shown: the official client's reader breaks on it [P]."""
 ROOT_ONLY_V1 = ("model_type",)
 CONFIG_ONLY_V2 = (*ONLY_V2, BOXAI)
-UNSAID_IN_V2: Mapping[str, Any] = {
+ABSENT_FROM_V2: Mapping[str, Any] = {
     "model_type": "text_2_text", **{name: field.default for name, field in ONLY_V1.items()}
 }  # fmt: skip
 
 
 def identity_of(dialect: Dialect, body: Body) -> Identity:
-    """The identity in a body that the rules accepted."""
+    """Return the identity in a validated body."""
     holder = body["model_config"] if dialect == "v1" else body
     return Identity(body["model_saved_name"], holder["model_version"])
 
 
 def to_document(dialect: Dialect, body: Body, before: Document | None = None) -> Document:
-    """A body as it is stored; what this dialect cannot say stays as it was `before`."""
+    """Convert a body to its stored form; fields that this dialect lacks are kept from `before`."""
     document = {**body, "model_config": dict(body["model_config"])}
     config = document["model_config"]
     del document["model_saved_name"]
@@ -42,13 +42,13 @@ def to_document(dialect: Dialect, body: Body, before: Document | None = None) ->
         hidden = {name: value for name, value in config["auth_data"].items() if name.startswith(BOXAI)}
         shown = {name: value for name, value in config["auth_data"].items() if name not in hidden}
         config.update({"auth_data": shown, BOXAI: hidden} if hidden else {})
-    return _with_the_others(dialect, document, before)
+    return _with_kept_fields(dialect, document, before)
 
 
-def _with_the_others(dialect: Dialect, document: Document, before: Document | None) -> Document:
+def _with_kept_fields(dialect: Dialect, document: Document, before: Document | None) -> Document:
     root = ROOT_ONLY_V1 if dialect == "v2" else ()
     in_config: Iterable[str] = ONLY_V1 if dialect == "v2" else CONFIG_ONLY_V2
-    old: Document = before or {**UNSAID_IN_V2, "model_config": UNSAID_IN_V2}
+    old: Document = before or {**ABSENT_FROM_V2, "model_config": ABSENT_FROM_V2}
     document.update({name: old[name] for name in root if name in old})
     kept = {name: old["model_config"][name] for name in in_config if name in old["model_config"]}
     document["model_config"] = as_jsonb({**document["model_config"], **kept})
@@ -56,7 +56,7 @@ def _with_the_others(dialect: Dialect, document: Document, before: Document | No
 
 
 def to_body(dialect: Dialect, model: Model, *, mask_apikeys: bool) -> Body:
-    """A model as this dialect shows it, in the document's order of keys."""
+    """Convert a model to the form that this dialect shows, with its keys in the document's order."""
     document, config = model.document, dict(model.document["model_config"])
     if mask_apikeys:
         config["apikeys"] = ["xxxxx"] * len(config["apikeys"])
@@ -90,7 +90,7 @@ def _seen_by_v2(model: Model, document: Document, config: Document) -> Body:
 
 
 def to_summary(model: Model) -> Body:
-    """An item of a list without details; which fields the real one would have is a guess [G]."""
+    """Build an item of a list without details; its choice of fields is a guess [G]."""
     return {
         "model_saved_name": model.model_saved_name,
         "model_version": model.model_version,
@@ -109,7 +109,7 @@ def _set_by_the_server(model: Model) -> Body:
 
 
 def as_jsonb(value: Any) -> Any:
-    """Objects with their keys as PostgreSQL's jsonb orders them: the document's response shows that order."""
+    """Order the keys of all objects as PostgreSQL's jsonb does: the document's response shows that order."""
     if isinstance(value, dict):
         return {name: as_jsonb(value[name]) for name in _order(tuple(value))}
     if isinstance(value, list):

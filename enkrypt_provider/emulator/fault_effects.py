@@ -1,6 +1,6 @@
-"""What a fault makes of a response: lost connections, half of it, another status, garbage.
+"""The effects of faults on a response: a lost connection, half of the body, another status, garbage.
 
-When a fault fires is decided in faults.
+Which faults fire is decided in faults.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from .responses import ApiError, Payload, json_response
 
 
 class ConnectionReset(ConnectionResetError):
-    """The response is lost. Embedded it reaches the caller as it is; over HTTP the socket is reset."""
+    """The response is lost. Embedded, the caller gets this exception; over HTTP, the socket is reset."""
 
 
 class ResponseTruncated(ConnectionAbortedError):
-    """Half of the response was sent. Embedded it is raised while the body is read; over HTTP the socket is closed."""
+    """Half of the response was sent. Embedded, reading the body raises it; over HTTP, the socket is closed."""
 
 
 class _Reset(flask.Response):
@@ -39,7 +39,7 @@ def is_reset(response: flask.Response) -> bool:
 
 
 def status(faults: Iterable[Fault]) -> flask.Response | None:
-    """The first fault that is a status, as a response."""
+    """Return the response of the first fault with a status or a redirect."""
     fault = next((fault for fault in faults if fault.is_status), None)
     if fault is None:
         return None
@@ -62,7 +62,7 @@ def _phrase(code: int) -> str:
 
 
 def truncated(response: flask.Response) -> flask.Response:
-    """Half of the body under the whole Content-Length."""
+    """Send half of the body under the full Content-Length."""
     body = response.get_data()
 
     def half() -> Iterator[bytes]:
@@ -75,7 +75,7 @@ def truncated(response: flask.Response) -> flask.Response:
 
 
 def garbage(faults: Iterable[Fault], payload: Payload) -> flask.Response | None:
-    """The first fault that is garbage, as a response."""
+    """Return the response of the first fault with garbage."""
     kinds = ((fault.garbage, fault.size) for fault in faults if fault.garbage)
     return next((GARBAGE[kind](payload, size) for kind, size in kinds), None)
 
@@ -93,7 +93,7 @@ def _wrong_types(payload: Payload, _: int) -> flask.Response:
 
 
 def _other_type(value: Any) -> Any:
-    """Every leaf as another type; the names stay."""
+    """Change the type of every leaf; keep the names."""
     if isinstance(value, dict) and value:
         return {name: _other_type(item) for name, item in value.items()}
     if isinstance(value, (dict, list)):
@@ -102,12 +102,12 @@ def _other_type(value: Any) -> Any:
 
 
 def _missing_data(payload: Payload, _: int) -> flask.Response:
-    """The message without the data; a bare object without what the server sets."""
+    """Return the message without the data; of a bare object, only `model_name`."""
     return json_response({name: payload[name] for name in payload.keys() & {"message", "model_name"}})
 
 
 def _another_model(payload: Payload, _: int) -> flask.Response:
-    """A response of the right form, about another model."""
+    """Return a valid response about another model."""
     return json_response(_renamed(payload))
 
 
@@ -121,12 +121,12 @@ def _renamed(value: Any) -> Any:
 
 
 def _huge(payload: Payload, size: int) -> flask.Response:
-    """The true response behind `size` bytes of blanks, which JSON allows."""
+    """Return the true response after `size` bytes of spaces, which JSON allows."""
     return _padded(payload, size, lambda chunks: chunks, {"Content-Length": str(size + len(json.dumps(payload)))})
 
 
 def _gzip_bomb(payload: Payload, size: int) -> flask.Response:
-    """The same, compressed to a thousandth."""
+    """Return the same, compressed about a thousandfold."""
     return _padded(payload, size, _gzipped, {"Content-Encoding": "gzip"})
 
 

@@ -1,6 +1,6 @@
-"""The fault dial: which calls fail, when, and how; kept in the database, so that all processes turn one dial.
+"""The fault dial: which calls fail, when, and how. It is kept in the database, so all processes share one dial.
 
-Here: what a fault is, how a person types it, when it fires. Not here: what it does to a response (fault_effects).
+This module defines faults, their notation on the command line, and when they fire; fault_effects, what they do.
 """
 
 from __future__ import annotations
@@ -28,48 +28,48 @@ _Seconds = Annotated[_HeaderText, BeforeValidator(lambda value: str(value) if ty
 
 
 class FaultError(ValueError):
-    """A fault that cannot be set; the message says which field, and what it may be."""
+    """An invalid fault; the message names the field and its rule."""
 
 
 class Fault(BaseModel):
-    """Fails calls in one way. With no condition it fails every call; several conditions must all hold."""
+    """Makes calls fail in one way. With no condition every call fails; several conditions must all hold."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     call: CallName = "*"
-    """Which call of the API; `*` is any."""
+    """The API call that fails; `*` is any."""
     model: str | None = None
     """Only this model: its name, or `name/version`."""
     nth: Annotated[int | None, Field(ge=1)] = None
-    """Only the nth of the calls that it is about, counted from 1 over all processes."""
+    """Only the nth matching call, counted from 1 across all processes."""
     first: Annotated[int | None, Field(ge=1)] = None
-    """Only the first of the calls that it is about."""
+    """Only the first N matching calls."""
     probability: Annotated[float | None, Field(ge=0, le=1)] = None
-    """Only by chance, which `seed` and the number of the call decide."""
+    """Only with this probability; `seed` and the number of the call decide."""
     seed: int | None = None
 
     delay: Annotated[float, Field(ge=0, le=3600)] = 0
-    """Seconds before anything else."""
+    """Seconds to wait before anything else."""
     reset: Literal["before", "after"] | None = None
-    """Resets the connection before or after the work was done."""
+    """Resets the connection before or after the work is done."""
     status: Annotated[int | None, Field(ge=200, le=599)] = None
-    """This status, and the work is not done."""
+    """Responds with this status without doing the work."""
     location: _HeaderText | None = None
-    """Redirects there, with status 307 unless `status` says another."""
+    """Redirects there, with status 307 unless `status` is set."""
     retry_after: _Seconds | None = None
     """The header `Retry-After`: seconds, or a date."""
     body: str | None = None
-    """This text, in place of the error that the API would write."""
+    """The text of the response, instead of the API's error."""
     work: bool = False
-    """Does the work in spite of `status` or `location`."""
+    """Does the work despite `status` or `location`."""
     truncate: bool = False
     """Does the work and sends half of the response."""
     garbage: Garbage | None = None
     """Does the work and responds with something else."""
     size: Annotated[int, Field(ge=1, le=1024 * MIB)] = 64 * MIB
-    """Bytes of a `huge` response, or of what a `gzip_bomb` unpacks to."""
+    """Bytes of padding in a `huge` response or an unpacked `gzip_bomb`."""
     stale: bool = False
-    """Reads as of before the last write: to the model (get_model), to the account (list_models)."""
+    """Reads the state before the last write to the model (get_model) or to the account (list_models)."""
     mask_apikeys: bool = False
     """Shows xxxxx for every stored key."""
     without_details: bool = False
@@ -77,10 +77,10 @@ class Fault(BaseModel):
 
     @model_validator(mode="after")
     def _does_something(self) -> Fault:
-        if not any(getattr(self, name) for name in _WHAT):
-            raise ValueError(f"says nothing to do; give one of {', '.join(_WHAT)}")
+        if not any(getattr(self, name) for name in _EFFECTS):
+            raise ValueError(f"has no effect; set one of {', '.join(_EFFECTS)}")
         if (self.retry_after is not None or self.body is not None or self.work) and not self.is_status:
-            raise ValueError("retry_after, body and work need a status")
+            raise ValueError("retry_after, body and work need status or location")
         return self
 
     @property
@@ -95,7 +95,7 @@ class Fault(BaseModel):
         )
 
     def fires(self, met: int) -> bool:
-        """Whether the call that is the `met`th of those that the fault is about fails: the same each time."""
+        """Return whether the `met`th matching call fails; the result is deterministic."""
         if self.nth is not None and met != self.nth:
             return False
         if self.first is not None and met > self.first:
@@ -103,23 +103,23 @@ class Fault(BaseModel):
         return self.probability is None or _chance(self.seed, met) < self.probability
 
     def spelled(self) -> str:
-        """As a person types it; `spelled_fault` reads it back."""
+        """Return the command-line notation, which `spelled_fault` parses."""
         said = self.model_dump(exclude_defaults=True, exclude={"call"})
         return f"{self.call}:" + ",".join(
             name if value is True else f"{name}={value}" for name, value in said.items()
         )
 
 
-_WHAT = ("status", "location", "delay", "reset", "truncate", "garbage", "stale", "mask_apikeys", "without_details")
+_EFFECTS = ("status", "location", "delay", "reset", "truncate", "garbage", "stale", "mask_apikeys", "without_details")
 _FAULTS = TypeAdapter(list[Fault])
 
 
 def _chance(seed: int | None, met: int) -> float:
-    return random.Random(f"{seed}:{met}").random()  # noqa: S311 - it must be foreseeable
+    return random.Random(f"{seed}:{met}").random()  # noqa: S311 - it must be reproducible
 
 
 def spelled_fault(text: str) -> Fault:
-    """Reads `add_model:status=503,retry_after=2,first=3`; a name without a value is true."""
+    """Parse `add_model:status=503,retry_after=2,first=3`; a name without a value is true."""
     call, colon, rest = text.partition(":")
     fields: dict[str, str] = {"call": call}
     for item in rest.split(",") if colon else ():
@@ -132,7 +132,7 @@ def spelled_fault(text: str) -> Fault:
 
 
 def faults_in(value: Any) -> list[Fault]:
-    """The faults in a JSON list."""
+    """Parse a JSON list of faults."""
     try:
         return _FAULTS.validate_python(value, strict=True)
     except ValidationError as error:
@@ -140,14 +140,14 @@ def faults_in(value: Any) -> list[Fault]:
 
 
 class Dial:
-    """The faults of one database, and how many calls each has met."""
+    """The faults of one database, each with the number of calls that matched it."""
 
     def __init__(self, database: Database, seed: int) -> None:
         self._database = database
         self._seed = seed
 
     def set(self, faults: Iterable[Fault], *, anew: bool) -> None:
-        """Sets these in place of all before, counting from nothing; not `anew`: the same faults go on counting."""
+        """Replace all faults and reset the counts; unless `anew`, setting the same faults again keeps the counts."""
         wanted = [self._kept(fault, number) for number, fault in enumerate(faults)]
         with self._database.writing() as connection:
             rows = connection.execute("SELECT fault FROM faults ORDER BY number").fetchall()
@@ -156,13 +156,13 @@ class Dial:
                 connection.executemany("INSERT INTO faults VALUES (?, ?, 0)", list(enumerate(wanted)))
 
     def _kept(self, fault: Fault, number: int) -> str:
-        """Chance gets a seed of its own, so that two faults of one dial do not fall together."""
+        """Return the stored form, with a seed for each probability, so that faults of one dial fire independently."""
         if fault.probability is not None and fault.seed is None:
             fault = fault.model_copy(update={"seed": self._seed * 1000 + number})
         return fault.model_dump_json(exclude_defaults=True)
 
     def setting(self) -> list[tuple[Fault, int]]:
-        """Each fault, and how many calls it has met."""
+        """Return each fault with the number of calls that matched it."""
         with self._database.connection() as connection:
             rows = connection.execute("SELECT fault, met FROM faults ORDER BY number").fetchall()
         return [(_fault(text), met) for text, met in rows]
@@ -172,7 +172,7 @@ class Dial:
             return connection.execute("SELECT 1 FROM faults").fetchone() is not None
 
     def fire(self, call: str, identity: Identity | None) -> list[Fault]:
-        """Counts a call, and gives the faults that it falls to."""
+        """Count a call and return the faults that fire."""
         if not self.is_set():
             return []
         with self._database.writing() as connection:

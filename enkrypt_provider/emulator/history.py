@@ -1,7 +1,7 @@
-"""What became of the registrations, as the page and a person read it: over all accounts, and only to read.
+"""The registrations of all accounts and their history, as the page shows them; read-only.
 
-The history of models is what the store keeps for stale reads: each change with what it replaced; that of the other
-kinds is kept for this alone. Nothing here knows HTTP.
+The history of models comes from the undo records that the store keeps for stale reads; the other kinds have a history
+of their own. Nothing here knows HTTP.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from .store import Document, Identity, Model, find_in, undo_of
 
 @dataclass(frozen=True)
 class Registered:
-    """A registration of a kind, `model` say, and whose it is. The number is unique among all; only a model has a
-    version."""
+    """A registration of a kind, such as `model`, and its account. `number` is unique; only models have a version."""
 
     kind: str
     account: str
@@ -36,7 +35,7 @@ class Registered:
 
 @dataclass(frozen=True)
 class Change:
-    """What one call made of one registration: None before is a registration, None after a deletion."""
+    """One change of one registration: `before` is None if it was created, `after` if it was deleted."""
 
     number: str
     at: str
@@ -45,12 +44,12 @@ class Change:
 
     @property
     def of(self) -> Registered:
-        """The registration as the change left it, or as it was when it was deleted."""
+        """The registration after the change, or before it if the change was a deletion."""
         return cast(Registered, self.after or self.before)
 
 
 _COLUMNS = "kind, account, name, version, project_name, number, created_at, updated_at, document"
-# A deployment's name is unique in an account over all projects; its account is shown as that of the others.
+# The scope of a deployment is its whole account; it is shown with its project, like the other kinds.
 _ACCOUNT = "CASE WHEN {0} = 'default' OR instr(scope, '/') THEN scope ELSE scope || '/' || {0} END"
 _ALL = f"""(
     SELECT 'model' AS kind, account, model_saved_name AS name, model_version AS version, project_name,
@@ -60,7 +59,7 @@ _ALL = f"""(
         name, '', project_name, number, created_at, updated_at, document
     FROM objects WHERE NOT is_deleted
 )"""
-# What a person may look for; no key is among it.
+# The searchable text, which has no keys.
 _TEXT = " || ' ' || ".join(
     ["name", "version"]
     + [
@@ -79,18 +78,18 @@ class History:
         self._database = database
 
     def accounts(self) -> list[str]:
-        """Those that have a registration."""
+        """Return the accounts that have a registration."""
         with self._database.connection() as connection:
             return [account for (account,) in connection.execute(f"SELECT DISTINCT account FROM {_ALL} ORDER BY 1")]
 
     def count(self, kind: str, account: str = "", words: str = "") -> int:
-        """How many of a kind there are in whose names or cells `words` stand: of an account, or of all."""
+        """Count the registrations of a kind that contain `words`, in one account or in all."""
         with self._database.connection() as connection:
             (count,) = connection.execute(f"SELECT count(*) FROM {_ALL} {_WHERE}", (kind, account, words)).fetchone()
         return int(count)
 
     def registered(self, kind: str, account: str, words: str, limit: int, offset: int) -> list[Registered]:
-        """Those registrations, by name."""
+        """Return one page of those registrations, ordered by name."""
         with self._database.connection() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM {_ALL} {_WHERE} ORDER BY lower(name), version, account LIMIT ?4 OFFSET ?5",
@@ -99,19 +98,19 @@ class History:
             return [_registered(row) for row in rows]
 
     def find(self, kind: str, number: int) -> list[Registered]:
-        """The one registration of this number, or none."""
+        """Return the registration with this number, as a list of at most one."""
         with self._database.connection() as connection:
             query = f"SELECT {_COLUMNS} FROM {_ALL} WHERE kind = ? AND number = ?"
             return [_registered(row) for row in connection.execute(query, (kind, number))]
 
     def count_changes(self) -> int:
-        """How many are kept."""
+        """Count the changes that are kept."""
         with self._database.connection() as connection:
             query = "SELECT (SELECT count(*) FROM changes) + (SELECT count(*) FROM object_changes)"
             return int(connection.execute(query).fetchone()[0])
 
     def changes(self, limit: int | None = None, offset: int = 0) -> list[Change]:
-        """The last changes, the newest first."""
+        """Return the changes, newest first."""
         with self._database.reading() as connection:
             found = heapq.merge(
                 _of_models(connection), _of_objects(connection), key=lambda change: change.at, reverse=True
@@ -119,7 +118,7 @@ class History:
             return list(islice(found, offset, None if limit is None else offset + limit))
 
     def changes_of(self, kind: str, number: int) -> list[Change]:
-        """The same of one registration."""
+        """Return the changes of one registration, newest first."""
         return [change for change in self.changes() if (change.of.kind, change.of.number) == (kind, number)]
 
 
@@ -129,18 +128,18 @@ def _registered(row: tuple[Any, ...]) -> Registered:
 
 
 def registered_model(account: str, model: Model) -> Registered:
-    """A model as all kinds are read here."""
+    """Convert a model to a `Registered`."""
     identity = (model.model_saved_name, model.model_version, model.project_name)
     times = (model.created_at, model.updated_at)
     return Registered("model", account, *identity, model.model_id, *times, model.document)
 
 
 def _of_models(connection: sqlite3.Connection) -> Iterator[Change]:
-    """Walks back from what is registered now; each step undoes one change."""
+    """Walk back from the current registrations; each step undoes one change."""
     now: dict[tuple[str, Identity], Model | None] = {}
 
     def was(account: str, undo: Mapping[Identity, Model | None]) -> Model | None:
-        """What the change made, which is what the one after it found."""
+        """Return the model after the change, which is the model before the next change."""
         for identity in undo:
             if (account, identity) not in now:
                 now[account, identity] = next(iter(find_in(connection, account, identity)), None)

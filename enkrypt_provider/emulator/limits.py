@@ -1,6 +1,6 @@
-"""Rate limits as the vendor's gateway has them: so many requests for each API key, and a lock-out for one too many.
+"""Rate limits like those of the vendor's gateway: a key that exceeds one is locked out.
 
-The counts are this process's own and start from nothing with it. Nothing here knows HTTP.
+The counts are in memory, for this process only. Nothing here knows HTTP.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from .mistakes import first_mistake
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
-RUNTIME = "/rt/"  # paths that begin so share a bucket of their own; all others share one
+RUNTIME = "/rt/"  # paths with this prefix share one bucket, all others another
 
 
 class LimitError(ValueError):
-    """Limits that cannot be set; the message names the field and what it may be."""
+    """Invalid limits; the message names the field and its rule."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def _rates(text: str) -> list[Rate]:
 def _rate(text: str) -> Rate:
     match = re.fullmatch(r"([1-9]\d{0,8}) */ *(s|sec|second|m|min|minute|h|hour)", text, re.IGNORECASE)
     if not match:
-        raise ValueError("is given as 3/s,100/min; the units are s, min and h")
+        raise ValueError("must look like 3/s,100/min; the units are s, min and h")
     return Rate(text, int(match[1]), SECONDS[match[2][0].lower()])
 
 
@@ -56,15 +56,15 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rate: Annotated[str, AfterValidator(_valid)] = ""
-    """Of all paths but `/rt/*`, such as `3/s,100/min`."""
+    """For all paths but `/rt/*`, such as `3/s,100/min`."""
     rt_rate: Annotated[str, AfterValidator(_valid)] = ""
-    """Of `/rt/*`, such as `5/min`."""
+    """For `/rt/*`, such as `5/min`."""
     lockout: Annotated[float, Field(ge=0, le=86400)] = 60
     """Seconds for which a key that exceeded a rate is refused everywhere."""
 
     @cached_property
     def rates(self) -> dict[bool, list[Rate]]:
-        """By whether they are those of `/rt/*`."""
+        """The rates for `/rt/*` under True, all others under False."""
         return {False: _rates(self.rate), True: _rates(self.rt_rate)}
 
 
@@ -74,7 +74,7 @@ _LIMITS = TypeAdapter(Limits)
 
 
 def limits_in(value: Any) -> Limits:
-    """The limits in a JSON value."""
+    """Parse limits from a JSON value."""
     try:
         return _LIMITS.validate_python(value, strict=True)
     except ValidationError as error:
@@ -83,7 +83,7 @@ def limits_in(value: Any) -> Limits:
 
 @dataclass
 class _Key:
-    """What one API key has done."""
+    """The requests of one API key."""
 
     admitted: dict[bool, deque[float]] = field(default_factory=lambda: {False: deque(), True: deque()})
     locked_until: float = float("-inf")
@@ -106,14 +106,14 @@ class Limiter:
         self.set(limits)
 
     def set(self, limits: Limits) -> None:
-        """Sets other limits, and forgets what was counted."""
+        """Set other limits and reset all counts."""
         with self._lock:
             self.limits = limits
             self.counts: dict[str, int] = {"violation": 0, "lockout": 0}
             self._keys: dict[str, _Key] = {}
 
     def refuse(self, apikey: str, path: str) -> Refusal | None:
-        """Counts a request; says why it is refused, if it is. A refused request takes no place in a rate."""
+        """Count a request; return why it is refused, or None. A refused request does not count towards a rate."""
         if self.limits == NO_LIMITS:
             return None
         with self._lock:
@@ -127,7 +127,7 @@ class Limiter:
         if now < key.locked_until:
             return Refusal("lockout", f"lockout={self.limits.lockout:g}")
         for rate in self.limits.rates[is_runtime]:
-            # The rate is used up where its oldest place was taken less than its time ago.
+            # A rate is used up if `count` requests were admitted within the last `seconds`.
             if len(admitted) >= rate.count and now - admitted[-rate.count] < rate.seconds:
                 key.locked_until = now + self.limits.lockout
                 return Refusal("violation", f"rate={rate.text}")

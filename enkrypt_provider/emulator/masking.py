@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import unquote
 
 MASK = "xxxxx"
-RECOGNIZED = 8  # characters; a shorter secret is too likely part of something else
-# Wider than the known fields: a key in a misspelt one must not come out either.
+RECOGNIZED = 8  # characters; a shorter secret is too likely to occur in other text
+# Wider than the known fields: a key in a misspelt field must not leak either.
 _SECRET = re.compile(
     r"\wkeys?|[_-]keys?|secret|token|passw|passphrase|passcode|pwd|jwt|curl|headers|credential|creds|authorization|"
     r"cookie|bearer|dsn|assertion|conn\w*[_-]?str|(service_?)?account_?json|(^|[_-]|user|db)(pass|o?auth|sas|otp|sig|pat)"
@@ -40,7 +40,7 @@ _NAMED = re.compile(
 
 
 def masked(value: Any) -> Any:
-    """A JSON value with every string under a secret name masked, and those of some length wherever they stand."""
+    """Return a JSON value with every string under a secret name masked, and longer secrets masked in all texts."""
     secrets = {text for text in _secrets(value) if len(text) >= RECOGNIZED}
     return _masked(value, secrets)
 
@@ -57,13 +57,13 @@ def _secrets(value: Any, *, secret: bool = False) -> Iterator[str]:
 
 
 def _is_secret_text(text: str) -> bool:
-    """Whether a text is secret by its look: a URL with a password, a header, a key of a well-known service."""
+    """Return whether a text looks secret: a URL with a password, a header, a key of a well-known service."""
     text = f"{text} {unquote(text)}" if "%" in text else text
-    return bool(_TEXT.search(text)) or any(_names_one(*found.groups()) for found in _NAMED.finditer(text))
+    return bool(_TEXT.search(text)) or any(_is_secret_pair(*found.groups()) for found in _NAMED.finditer(text))
 
 
-def _names_one(name: str, sign: str, value: str) -> bool:
-    # What stands behind a colon may be a word of a sentence.
+def _is_secret_pair(name: str, sign: str, value: str) -> bool:
+    # After a colon, the value may be a word of a sentence.
     return is_secret(name) and (sign == "=" or len(value) >= 20 or any(map(str.isdigit, value)))
 
 
@@ -85,7 +85,7 @@ def _masked(value: Any, secrets: Set[str], *, secret: bool = False) -> Any:
 
 
 def _is_hidden(holder: dict[str, Any], name: str, *, secret: bool) -> bool:
-    """Whether a field is secret by its name, or by what a `key` or `name` beside its value says."""
+    """Return whether a field is secret by its own name, or by the text of a `key` or `name` beside it."""
     small = {field.lower(): text for field, text in holder.items()}
     if name.lower() in _LABELS and not small.keys().isdisjoint(_VALUES):
         return False

@@ -1,6 +1,6 @@
-"""The bodies of the calls for models in either dialect: one row for each field.
+"""The rules for the bodies of model calls in either dialect: one row for each field.
 
-Written from the document and models-api.md alone; [G] is a guess about the real server.
+Written from the API's document and the official client alone; [G] is a guess about the real server.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ PROTOCOLS = (
     "fireworks", "alibaba", "portkey", "deepseek", "mistral", "llama", "openai_compatible", "cohere_compatible",
     "anthropic_compatible",
 )  # fmt: skip
-CERTIFICATIONS = ("GDPR", "CCPA", "HIPAA", "SOC 2 Type II", "SOC 3")  # [G] that no other is taken
-METADATA: Mapping[str, Check] = {  # [G] their place; see models-api.md
+CERTIFICATIONS = ("GDPR", "CCPA", "HIPAA", "SOC 2 Type II", "SOC 3")  # [G] that no others are accepted
+METADATA: Mapping[str, Check] = {  # [G] their place; see docs/api.md
     "max_tokens": whole(1),
     "input_cost": amount,
     "output_cost": amount,
@@ -64,7 +64,7 @@ _host_or_none = text_like(r"[^\s/]*", "a host name, without scheme or path, or e
 _ENDPOINT: dict[str, Field] = {
     "host": Field(_host),
     "port": Field(whole(1, 65535), Default.ABSENT),
-    "scheme": Field(one_of(*STANDARD_PORT), "https"),  # [G] that no other is taken
+    "scheme": Field(one_of(*STANDARD_PORT), "https"),  # [G] that no others are accepted
     "base_path": Field(text, ""),
 }
 _PATHS = {
@@ -78,7 +78,7 @@ _AUTH_DATA = {
     "header_prefix": Field(text, "Bearer"),
     "space_after_prefix": Field(boolean, True),
 }
-_BOXAI = {  # [I] the official client has a class for them, which it does not send
+_BOXAI = {  # [I] the official client has a class for them, which it never sends
     name: Field(text, Default.ABSENT)
     for name in ("boxai_client_id", "boxai_client_secret", "boxai_user_id", "boxai_default_file_id")
 }
@@ -86,7 +86,7 @@ _CERTIFICATIONS = Field(list_of(one_of(*CERTIFICATIONS)), [])
 
 
 def _in_both(object_of: Callable[[Mapping[str, Field]], Check], host: Field) -> dict[str, Field]:
-    """What `model_config` holds in either dialect."""
+    """Return the fields of `model_config` that both dialects have."""
     return {
         "paths": Field(object_of(_PATHS), {}),
         "apikeys": Field(list_of(text), []),
@@ -126,9 +126,7 @@ V1 = _v1(
     }
 )
 
-_v2 = partial(
-    object_with, dialect="v2", null_is_absent=True
-)  # the official client sends null for what it has not [P]
+_v2 = partial(object_with, dialect="v2", null_is_absent=True)  # the official client sends null for unset fields [P]
 _HEADERS = list_of(_v2({"key": Field(text), "value": Field(text)}))
 _JWT = {
     "jwt_method": Field(one_of("POST", "GET"), "POST"),
@@ -152,7 +150,7 @@ ONLY_V2: Mapping[str, Check] = {
     "model_auth_type": one_of("apikey", "jwt"),
     "model_jwt_config": _v2(_JWT),
     "output_modalities": list_of(one_of("text")),
-    "rate_per_min": whole(1),  # 20 where it is absent
+    "rate_per_min": whole(1),  # 20 if absent
     "tools": list_of(_v2({"name": Field(text), "description": Field(text, "")})),
 }
 V2 = _v2(

@@ -1,6 +1,6 @@
-"""The registered policies and deployments: what adding, changing and removing one means, one transaction each.
+"""Stores the registered policies and deployments; each write is one transaction.
 
-A deletion leaves its row behind, as the API's database does [P]. Nothing here knows HTTP or what a document holds.
+A deletion leaves its row behind, as in the API's database [P]. Nothing here knows HTTP or the contents of a document.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from .database import Database
 from .store import UNDOABLE, Clock, Document, Taken, Unknown, random_id
 
 _COLUMNS = "name, project_name, number, created_at, updated_at, document"
-_THERE = "kind = ? AND scope = ? AND name = ?"
+_KEY = "kind = ? AND scope = ? AND name = ?"
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Where a name is unique: in `owner`, an account or a project of one. Only `project_name` sees what is there."""
+    """Where a name is unique: in `owner`, an account or one of its projects. Only `project_name` sees the objects."""
 
     kind: str
     owner: str
@@ -43,7 +43,7 @@ class Objects:
         self._clock = clock
 
     def add(self, scope: Scope, document: Document, *, revives: bool) -> Object:
-        """Keeps a new object; `Taken` where its name is. A deleted one of that name is gone [G], or `revives`."""
+        """Store a new object or raise `Taken`. It replaces a deleted one [G]; `revives` keeps its number and time."""
         now, name = self._now(), str(document["name"])
         with self._database.writing() as connection:
             deleted, there = _rows(connection, scope, name, 1), _rows(connection, scope, name, 0)
@@ -61,7 +61,7 @@ class Objects:
             return _one(connection, scope, name)
 
     def all(self, scope: Scope) -> list[Object]:
-        """Every object of the project, in the order of their making [G]."""
+        """Return every object of the project, in order of creation [G]."""
         with self._database.connection() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM objects WHERE kind = ? AND scope = ? AND project_name = ? AND is_deleted = 0"
@@ -71,14 +71,14 @@ class Objects:
             return [_object(row) for row in rows]
 
     def modify(self, scope: Scope, name: str, change: Callable[[Document], Document]) -> Object:
-        """Replaces the document, and the name where it says another: `Taken` where that is someone else's."""
+        """Replace the document, and with it the name; raise `Taken` if another object has that name."""
         with self._database.writing() as connection:
             before = _one(connection, scope, name)
             document = change(before.document)
             new = replace(before, name=document["name"], document=document, updated_at=self._now())
             if new.name != name and _rows(connection, scope, new.name, 0):
                 raise Taken(new.name, scope.kind)
-            connection.execute(f"DELETE FROM objects WHERE {_THERE}", (scope.kind, scope.owner, name))
+            connection.execute(f"DELETE FROM objects WHERE {_KEY}", (scope.kind, scope.owner, name))
             _put(connection, scope, new)
             _remember(connection, scope, new.updated_at, before, new)
             return new
@@ -86,7 +86,7 @@ class Objects:
     def delete(self, scope: Scope, name: str) -> Object:
         with self._database.writing() as connection:
             gone = _one(connection, scope, name)
-            connection.execute(f"UPDATE objects SET is_deleted = 1 WHERE {_THERE}", (scope.kind, scope.owner, name))
+            connection.execute(f"UPDATE objects SET is_deleted = 1 WHERE {_KEY}", (scope.kind, scope.owner, name))
             _remember(connection, scope, self._now(), gone, None)
             return gone
 
@@ -95,7 +95,7 @@ class Objects:
 
 
 def _one(connection: sqlite3.Connection, scope: Scope, name: str) -> Object:
-    """Of this project: to another one it is not there [G]."""
+    """Return an object of this project; those of other projects are unknown [G]."""
     found = [it for it in _rows(connection, scope, name, 0) if it.project_name == scope.project_name]
     if not found:
         raise Unknown(name, scope.kind)
@@ -104,14 +104,14 @@ def _one(connection: sqlite3.Connection, scope: Scope, name: str) -> Object:
 
 def _rows(connection: sqlite3.Connection, scope: Scope, name: str, is_deleted: int) -> list[Object]:
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM objects WHERE {_THERE} AND is_deleted = ?",
+        f"SELECT {_COLUMNS} FROM objects WHERE {_KEY} AND is_deleted = ?",
         (scope.kind, scope.owner, name, is_deleted),
     )
     return [_object(row) for row in rows]
 
 
 def _put(connection: sqlite3.Connection, scope: Scope, it: Object) -> None:
-    """In the place of a deleted one of that name."""
+    """Insert an object, or replace a deleted one of that name."""
     connection.execute(
         f"INSERT OR REPLACE INTO objects (kind, scope, is_deleted, {_COLUMNS}) VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?)",
         (
@@ -124,7 +124,7 @@ def _put(connection: sqlite3.Connection, scope: Scope, it: Object) -> None:
 def _remember(
     connection: sqlite3.Connection, scope: Scope, at: str, before: Object | None, after: Object | None
 ) -> None:
-    """Keeps a change for the history."""
+    """Store a change for the history."""
     texts = [it and json.dumps(vars(it)) for it in (before, after)]
     number = connection.execute(
         "INSERT INTO object_changes (at, kind, scope, before, after) VALUES (?, ?, ?, ?, ?)",

@@ -1,6 +1,6 @@
-"""Who may ask a server on this machine: nobody whom a browser brings from another site.
+"""Refuses requests that a browser sends for another site.
 
-A page of another site can give its own name this machine's address (DNS rebinding) and would then read every key.
+Another site can point its own host name at this machine (DNS rebinding), and its page could then read every key.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-REFUSAL = "{} names another place than this machine: open the emulator as http://127.0.0.1 or http://localhost"
+REFUSAL = "the {} header does not name this machine: open the emulator at http://127.0.0.1 or http://localhost"
 
 
 def refusal(environ: WSGIEnvironment) -> str | None:
-    """Why a request is refused: its Host or Origin is not this machine. Programs send no Origin."""
+    """Return why a request is refused: its Host or Origin is not this machine. Programs send no Origin."""
     if not _is_here(f"//{environ.get('HTTP_HOST', 'localhost')}"):
         return REFUSAL.format("Host")
     if not _is_here(environ.get("HTTP_ORIGIN", "http://localhost")):
@@ -42,7 +42,7 @@ def _is_here(url: str) -> bool:
 
 
 class LocalOnly:
-    """Refuses what comes from another site, with 403."""
+    """Refuses requests from other sites with 403."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app

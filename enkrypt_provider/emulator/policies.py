@@ -1,6 +1,6 @@
-"""Guardrails policies and deployments: what their calls take and say, written from the official client alone.
+"""The calls for guardrails policies and deployments, written from the official client alone.
 
-Here: which headers and bodies a call takes, and its response. Not here: how an object is kept (objects).
+This module defines the headers, body and response of each call. Storage is in objects.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ POLICY = _object(
 
 
 def _policy_used(block: tuple[str, ...], *additional: str) -> Field:
-    """One that is not named is none [P]: the official client sends it so."""
+    """Build the field for a policy of a deployment. An empty name means none [P]: the official client sends it so."""
     fields = {
         "policy_name": Field(text_up_to(32), ""),
         **_ENABLED,
@@ -91,7 +91,7 @@ DEPLOYMENT = _object(
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of object: its calls below `base`, and the fields of its document that a list shows."""
+    """One kind of object: its calls are under `base`, and `in_lists` are the fields that a list shows."""
 
     noun: str
     plural: str
@@ -110,7 +110,7 @@ class Kind:
         return Scope(self.noun, owner, call.project)
 
     def named(self, call: Call) -> str:
-        """The name that the header gives."""
+        """Return the name in the header."""
         if not (name := call.request.headers.get(self.header)):
             raise ApiError(400, f"the header {self.header} is required")
         return name
@@ -129,7 +129,7 @@ def _set_by_the_server(kind: Kind, call: Call, it: Object) -> Payload:
     return {
         "created_at": it.created_at,
         "updated_at": it.updated_at,
-        "created_by": call.account,  # [G] what it looks like
+        "created_by": call.account,  # [G] its form
         "updated_by": call.account,
         "project_name": it.project_name,
         kind.number: it.number,
@@ -143,12 +143,12 @@ def add(kind: Kind, call: Call) -> Payload:
 
 
 def get(kind: Kind, call: Call) -> Payload:
-    """The bare object."""
+    """Return the bare object."""
     return shown(kind, call, call.objects.find(kind.scope(call), kind.named(call)))
 
 
 def list_all(kind: Kind, call: Call) -> Payload:
-    """Without detectors and policies [P]."""
+    """List the objects, without detectors and policies [P]."""
     return {kind.plural: [_summary(kind, call, it) for it in call.objects.all(kind.scope(call))]}
 
 
@@ -158,7 +158,7 @@ def _summary(kind: Kind, call: Call, it: Object) -> Payload:
 
 
 def modify(kind: Kind, call: Call) -> Payload:
-    """Replaces the whole object [G], or with the quirk `merge` what the body names; the header says the old name."""
+    """Replace the whole object [G], or with the quirk `merge` the fields in the body; the header has the old name."""
     body = call.request.json
     merges = "merge" in call.settings.quirks
     if not merges:
@@ -191,7 +191,7 @@ KINDS = (
 
 
 def calls_of(kind: Kind) -> dict[str, tuple[str, str, Callable[[Call], Payload]]]:
-    """As `calls.CALLS`."""
+    """Return the entries of `calls.CALLS` for a kind."""
     named = {
         f"add_{kind.noun}": ("POST", add),
         f"get_{kind.noun}": ("GET", get),

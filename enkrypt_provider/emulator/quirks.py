@@ -1,6 +1,6 @@
-"""What other servers make of a document that they were sent: each quirk changes the responses, not what is stored.
+"""Quirks: what other servers may do to a document. Those in this module change responses, not the stored document.
 
-Without any the responses hold what the official client can read. Nothing here knows HTTP or storage.
+Without quirks, responses hold only what the official client can read. Nothing here knows HTTP or storage.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ UNORDERED = ("input_modalities", "output_modalities", "tools", "custom_headers")
 
 
 class QuirkError(ValueError):
-    """No such quirk; the message names those that there are."""
+    """An unknown quirk; the message lists the known ones."""
 
 
 def _lower_host(model: Document) -> None:
-    """The host in small letters."""
+    """Lowercase the host."""
     endpoint = model["model_config"]["endpoint"]
     endpoint["host"] = endpoint["host"].lower()
 
 
 def _add_slash(model: Document) -> None:
-    """A slash at the end of `base_path` and `model_source`, where they are not empty."""
+    """End `base_path` and `model_source` with a slash, unless they are empty."""
     config = model["model_config"]
     for holder, name in ((config["endpoint"], "base_path"), (config, "model_source")):
         if holder[name]:
@@ -35,7 +35,7 @@ def _add_slash(model: Document) -> None:
 
 
 def _strip_slash(model: Document) -> None:
-    """No slash at the end of `base_path`, `paths` and `model_source`."""
+    """Strip final slashes from `base_path`, `paths` and `model_source`."""
     config = model["model_config"]
     config["endpoint"]["base_path"] = config["endpoint"]["base_path"].rstrip("/")
     config["model_source"] = config["model_source"].rstrip("/")
@@ -43,7 +43,7 @@ def _strip_slash(model: Document) -> None:
 
 
 def _reverse(model: Document) -> None:
-    """Certifications, modalities, tools and headers the other way round."""
+    """Reverse the order of certifications, modalities, tools and headers."""
     config = model["model_config"]
     jwt = config.get("model_jwt_config", {})
     for holder, name in ((model, "certifications"), (jwt, "jwt_headers"), *((config, name) for name in UNORDERED)):
@@ -52,7 +52,7 @@ def _reverse(model: Document) -> None:
 
 
 def _mask(model: Document) -> None:
-    """`xxxxx` for one text of each free map: every one whose name says that it is secret, or else the first."""
+    """Mask every text with a secret name in each free map or, if there is none, the first text."""
     for free in _free_maps(model):
         texts = sorted(name for name, value in free.items() if isinstance(value, str))
         for name in [name for name in texts if is_secret(name)] or texts[:1]:
@@ -60,27 +60,27 @@ def _mask(model: Document) -> None:
 
 
 def _omit(model: Document) -> None:
-    """Each free map without its first key."""
+    """Drop the first key of each free map."""
     for free in _free_maps(model):
         for name in sorted(free)[:1]:
             del free[name]
 
 
 def _extend(model: Document) -> None:
-    """A field of the server's own in each free map."""
+    """Add a field of the server's own to each free map."""
     for free in _free_maps(model):
         free["set_by_the_server"] = True
 
 
 def _copy_to_root(model: Document) -> None:
-    """`model_provider` and `hosting_type` at the root too, as in the document of v2, with `is_deleted`."""
+    """Repeat `model_provider` and `hosting_type` at the root, as in the document of v2, and add `is_deleted`."""
     config = model["model_config"]
     names = ("model_provider", "hosting_type")
     model.update({name: config[name] for name in names if name in config}, is_deleted=False)
 
 
 def _say_null(model: Document) -> None:
-    """null for `model_jwt_config` and `custom_headers` that were not set."""
+    """Show `model_jwt_config` and `custom_headers` as null if they were not set."""
     config = model["model_config"]
     for name in ("model_jwt_config", "custom_headers"):
         config.setdefault(name, None)
@@ -92,7 +92,7 @@ def _free_maps(model: Document) -> Iterator[Document]:
 
 
 def _extend_envelope(payload: Document) -> None:
-    """`error` and `request_id` beside `message` and `data`."""
+    """Add `error` and `request_id` beside `message` and `data`."""
     payload.update(error=None, request_id="0")
 
 
@@ -109,21 +109,21 @@ OF_MODELS: Mapping[str, Callable[[Document], None]] = {
 }
 OF_ENVELOPES: Mapping[str, Callable[[Document], None]] = {"envelope": _extend_envelope}
 OF_OBJECTS = ("echo", "merge", "revive")
-"""Of policies and deployments, see policies.py: `echo` shows also the detectors that were not sent; `merge` keeps
-what a change does not name; `revive` gives what takes a deleted name the number and time of the deleted one."""
+"""For policies and deployments, see policies.py: `echo` also shows detectors that were not sent; `merge` keeps fields
+that a change omits; `revive` gives a new object with a deleted name the number and time of the deleted one."""
 NAMES = (*OF_MODELS, *OF_ENVELOPES, *OF_OBJECTS)
 
 
 def quirks_in(text: str) -> tuple[str, ...]:
-    """The quirks in `host,slash`, in the order in which they work."""
+    """Parse `host,slash`; return the quirks in the order in which they apply."""
     asked = {name.strip() for name in text.split(",")} - {""}
     if unknown := asked - set(NAMES):
-        raise QuirkError(f"there is no {min(unknown)!r}; there are {', '.join(NAMES)}")
+        raise QuirkError(f"unknown quirk {min(unknown)!r}; the quirks are {', '.join(NAMES)}")
     return tuple(name for name in NAMES if name in asked)
 
 
 def with_quirks(quirks: tuple[str, ...], model: Document) -> Document:
-    """A model as a server with these quirks shows it."""
+    """Return a model as a server with these quirks shows it."""
     if not quirks:
         return model
     shown = deepcopy(model)
@@ -134,7 +134,7 @@ def with_quirks(quirks: tuple[str, ...], model: Document) -> Document:
 
 
 def enveloped(quirks: tuple[str, ...], message: str, data: Document) -> Document:
-    """The response to a write."""
+    """Build the response to a write."""
     payload: Document = {"message": message, "data": data}
     for name in quirks:
         if change := OF_ENVELOPES.get(name):

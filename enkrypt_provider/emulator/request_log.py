@@ -1,7 +1,7 @@
-"""The last requests, for tests to read: what was asked, of which registration, and what came of it.
+"""The log of the last requests: each call, its registration and its outcome, for tests and the page.
 
-Kept in the database, so that it holds the requests of every process. No API key enters: the header `apikey` is never
-looked at, and bodies come in with every field that may hold a secret masked.
+It is kept in the database, so it has the requests of every process. It never holds an API key: the header `apikey` is
+not logged, and bodies arrive with every field that may hold a secret masked.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class RequestLog:
         self._database = database
 
     def record(self, entry: Entry) -> None:
-        """A full disk costs the entry, not the response."""
+        """Store an entry. If the database fails, the entry is lost, not the response."""
         try:
             number = self._database.write("INSERT INTO requests (entry) VALUES (?)", (json.dumps(vars(entry)),))
             if number and number % 256 == 0:
@@ -51,31 +51,31 @@ class RequestLog:
             return
 
     def entries(self) -> list[dict[str, Any]]:
-        """Oldest first."""
+        """Return all entries, oldest first."""
         with self._database.connection() as connection:
             rows = connection.execute("SELECT number, entry FROM requests ORDER BY number").fetchall()
-        return _told(rows)
+        return _numbered(rows)
 
     def last(self, words: str, limit: int, offset: int) -> list[dict[str, Any]]:
-        """Those that `words` stand in, bodies aside; the newest first."""
+        """Return the entries that contain `words` outside of their bodies, newest first."""
         with self._database.connection() as connection:
             rows = connection.execute(
                 f"SELECT number, entry FROM requests WHERE {_FOUND} ORDER BY number DESC LIMIT ?2 OFFSET ?3",
                 (words, limit, offset),
             ).fetchall()
-        return _told(rows)
+        return _numbered(rows)
 
     def count(self, words: str = "") -> int:
-        """How many there are that `words` stand in."""
+        """Count the entries that contain `words` outside of their bodies."""
         with self._database.connection() as connection:
             query = f"SELECT count(*) FROM requests WHERE {_FOUND}"
             (count,) = connection.execute(query, (words,)).fetchone()
         return int(count)
 
     def about(self, kind: str, name: str, version: str, limit: int) -> list[dict[str, Any]]:
-        """The last about one registration, the newest first; only a model has a version."""
+        """Return the last entries about one registration, newest first; only models have a version."""
         kept = json.dumps({"kind": kind, "name": name})[1:-1]
-        # The text is found ten times as fast as the field, which then decides.
+        # Matching the raw text first is ten times as fast; the extracted fields then decide.
         query = (
             "SELECT number, entry FROM requests WHERE instr(entry, ?) AND json_extract(entry, '$.kind') = ?"
             " AND json_extract(entry, '$.name') = ? AND coalesce(json_extract(entry, '$.model_version'), '') = ?"
@@ -83,11 +83,11 @@ class RequestLog:
         )
         with self._database.connection() as connection:
             rows = connection.execute(query, (kept, kind, name, version, limit)).fetchall()
-        return _told(rows)
+        return _numbered(rows)
 
     def clear(self) -> None:
         self._database.write("DELETE FROM requests")
 
 
-def _told(rows: Iterable[tuple[int, str]]) -> list[dict[str, Any]]:
+def _numbered(rows: Iterable[tuple[int, str]]) -> list[dict[str, Any]]:
     return [{"number": number, **json.loads(entry)} for number, entry in rows]

@@ -1,4 +1,4 @@
-"""JSON in and out of HTTP: what a body may be, what a response and an error look like."""
+"""JSON over HTTP: parsing of bodies, and the form of responses and errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def json_response(payload: object, status: int = 200) -> flask.Response:
 
 
 def json_in(body: bytes) -> Any:
-    """The JSON value in a body: UTF-8, finite numbers, and no text that PostgreSQL could not hold [I]."""
+    """Parse a body as JSON: UTF-8, finite numbers, and no text that PostgreSQL cannot store [I]."""
     try:
         text = body.decode()
         value = _DECODER.decode(text)
@@ -44,7 +44,7 @@ def json_in(body: bytes) -> Any:
 
 
 def _storable(value: Any) -> None:
-    """Refuses half a surrogate pair, which UTF-8 cannot encode, and NUL, which is still escaped after all."""
+    """Refuse half a surrogate pair, which UTF-8 cannot encode, and NUL, which JSON always escapes."""
     if rb"\u0000" in json.dumps(value, ensure_ascii=False).encode().replace(rb"\\", b""):
         raise ValueError("NUL")
 

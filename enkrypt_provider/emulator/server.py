@@ -1,4 +1,4 @@
-"""Serves the application on a socket of this machine: waitress, and how a connection is broken."""
+"""Serves the application on a local socket with waitress, and breaks connections for the fault dial."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from waitress import wasyncore
 from .fault_effects import ConnectionReset, ResponseTruncated
 from .origin import LocalOnly
 
-HOST = "127.0.0.1"  # never another: who reaches it may read the keys
+HOST = "127.0.0.1"  # never another: anyone who reaches it can read the keys
 BACKLOG = 1024
 THREADS = 16  # a delayed response occupies one
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns whenever all threads are busy
 
 
 class _Task(waitress.task.WSGITask):  # type: ignore[misc]  # the base has no types
-    """Does to the socket what the fault dial wants."""
+    """Resets or closes the socket if the fault dial says so."""
 
     def execute(self) -> None:
         try:
             super().execute()
         except ConnectionReset as error:
-            # Closed with this linger, the kernel sends RST in place of FIN.
+            # With this linger option, closing sends RST instead of FIN.
             with suppress(OSError):  # the client may have closed it
                 self.channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raise waitress.channel.ClientDisconnected from error
@@ -46,7 +46,7 @@ class _Channel(waitress.channel.HTTPChannel):  # type: ignore[misc]  # the base 
 
 
 class Listener:
-    """Listens at `url` from the start; responds while `run` runs. A taken port is an OSError."""
+    """Listens at `url` once created; responds while `run` runs. Raises OSError if the port is taken."""
 
     def __init__(self, app: flask.Flask, port: int = 0) -> None:
         self.app = app
@@ -59,7 +59,7 @@ class Listener:
         self.url = f"http://{HOST}:{self._server.effective_port}"
 
     def run(self) -> None:
-        """Responds until `stop`; a KeyboardInterrupt or a SystemExit also ends it, and closes."""
+        """Respond until `stop`; KeyboardInterrupt and SystemExit also end it, and close the server."""
         try:
             while not self._is_stopped:
                 wasyncore.loop(timeout=60, use_poll=True, map=self._map, count=1)
@@ -67,12 +67,12 @@ class Listener:
             self.close()
 
     def stop(self) -> None:
-        """Ends `run` from another thread, which then calls `close`."""
+        """End `run` from another thread, which must then call `close`."""
         self._is_stopped = True
         self._server.pull_trigger()
 
     def close(self) -> None:
-        """Lets calls in progress finish, and ends every connection. Only after `run`: it closes what wakes that."""
+        """Finish calls in progress and end every connection. Only after `run`, whose wake-up trigger it closes."""
         self._server.task_dispatcher.shutdown()
         wasyncore.close_all(self._map)
         self.app.extensions["emulator"].close()
@@ -81,7 +81,7 @@ class Listener:
 def _opened(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port), backlog=BACKLOG)
-    except OSError as error:  # without the address, which Python adds to some
+    except OSError as error:  # without the address, which Python adds to some errors
         raise OSError(error.errno, os.strerror(error.errno or 0)) from error
 
 
@@ -96,7 +96,7 @@ _ADJUSTMENTS: dict[str, Any] = {
 
 @contextmanager
 def serve_in_thread(app: flask.Flask, port: int = 0) -> Iterator[str]:
-    """An application of `create_app` over HTTP while the block runs; gives the base URL."""
+    """Serve an application of `create_app` over HTTP while the block runs; yield the base URL."""
     listener = Listener(app, port)
     thread = threading.Thread(target=listener.run, name="emulator", daemon=True)
     thread.start()

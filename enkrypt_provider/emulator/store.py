@@ -1,6 +1,6 @@
-"""The registered models: what adding, changing and removing one means, one transaction each.
+"""Stores the registered models; each write is one transaction.
 
-A row's document is neutral between the dialects (dialects.py); here it is only kept. Nothing here knows HTTP.
+A row's document is neutral between the dialects (dialects.py) and is stored as it is. Nothing here knows HTTP.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from .database import Database
 Clock = Callable[[], datetime]
 Document = dict[str, Any]
 PROJECT = "default"
-UNDOABLE = 1000  # changes; what is older is never read stale, and in no history
+UNDOABLE = 1000  # changes that are kept for stale reads and the history
 COLUMNS = "model_saved_name, model_version, project_name, model_id, created_at, updated_at, document"
 _IDENTITY = "account = ? AND model_saved_name = ? AND model_version = ? AND project_name = ?"
 
 
 class Unknown(Exception):
-    """Nothing has this identity."""
+    """No registration has this identity."""
 
     def __init__(self, identity: str, noun: str = "model") -> None:
         super().__init__(f"no {noun} {identity} is registered")
 
 
 class Taken(Exception):
-    """Another model, or another object of its kind, has this identity."""
+    """Another registration of the same kind has this identity."""
 
     def __init__(self, identity: str, noun: str = "model") -> None:
         super().__init__(f"a {noun} {identity} is already registered")
@@ -39,7 +39,7 @@ class Taken(Exception):
 
 @dataclass(frozen=True)
 class Identity:
-    """With the account, the primary key: everything else that uses a model names it so."""
+    """The primary key of a model within its account: everything that refers to a model uses it."""
 
     model_saved_name: str
     model_version: str
@@ -61,7 +61,7 @@ class Model:
 
 
 Undo = Mapping[Identity, Model | None]
-"""What a change replaced: each identity that it touched, and the model that had it before."""
+"""The undo record of a change: each identity that it touched, with the model that had it before."""
 
 
 class Store:
@@ -70,7 +70,7 @@ class Store:
         self._clock = clock
 
     def add(self, account: str, identity: Identity, document: Document) -> Model:
-        """Keeps a new model; `Taken` where the identity is. A deletion frees it [G]."""
+        """Store a new model; raise `Taken` if its identity is taken. A deletion frees it [G]."""
         now, kept = self._now(), json.dumps(document)
         with self._database.writing() as connection:
             while True:
@@ -84,16 +84,16 @@ class Store:
                     if not str(error).endswith("models.model_id"):
                         raise Taken(str(identity)) from error
                 else:
-                    _can_undo(connection, account, now, {identity: None})
+                    _save_undo(connection, account, now, {identity: None})
                     return model
 
     def find(self, account: str, identity: Identity) -> list[Model]:
-        """The one model of this identity, or none."""
+        """Return the model with this identity, as a list of at most one."""
         with self._database.connection() as connection:
             return find_in(connection, account, identity)
 
     def models(self, account: str) -> list[Model]:
-        """Every model of the account, in the order of their making [G]."""
+        """Return every model of the account, in order of creation [G]."""
         with self._database.connection() as connection:
             rows = connection.execute(
                 f"SELECT {COLUMNS} FROM models WHERE account = ? ORDER BY rowid",
@@ -102,7 +102,7 @@ class Store:
             return [model_of(row) for row in rows]
 
     def modify(self, account: str, old: Identity, new: Identity, change: Callable[[Document], Document]) -> Model:
-        """Replaces the document, and the identity where `new` is another: `Taken` where that is someone else's."""
+        """Replace the document and the identity; raise `Taken` if another model has the identity `new`."""
         with self._database.writing() as connection:
             before = _one(connection, account, old)
             model = replace(before, **vars(new), updated_at=self._now(), document=change(before.document))
@@ -114,35 +114,35 @@ class Store:
                 )
             except sqlite3.IntegrityError as error:
                 raise Taken(str(new)) from error
-            _can_undo(connection, account, model.updated_at, {new: None, old: before})
+            _save_undo(connection, account, model.updated_at, {new: None, old: before})
             return model
 
     def delete(self, account: str, identity: Identity) -> Model:
         with self._database.writing() as connection:
             model = _one(connection, account, identity)
             connection.execute(f"DELETE FROM models WHERE {_IDENTITY}", (account, *_key(identity)))
-            _can_undo(connection, account, self._now(), {identity: model})
+            _save_undo(connection, account, self._now(), {identity: model})
             return model
 
     def find_before(self, account: str, identity: Identity) -> list[Model]:
-        """As `find`, as of before the last write to that identity."""
+        """Like `find`, before the last write to that identity."""
         with self._database.connection() as connection:
-            for undo in _undone(connection, account):
+            for undo in _undos(connection, account):
                 if identity in undo:
                     return [model for model in [undo[identity]] if model]
             return find_in(connection, account, identity)
 
     def models_before(self, account: str) -> list[Model]:
-        """As `models`, as of before the account's last write."""
+        """Like `models`, before the account's last write."""
         with self._database.connection() as connection:
-            undo = next(_undone(connection, account), {})
+            undo = next(_undos(connection, account), {})
         now = {_identity(model): model for model in self.models(account)}
         before = {**now, **undo}
         return sorted((model for model in before.values() if model), key=lambda model: model.created_at)
 
     def cached(self, account: str, question: str, read: Callable[[], list[Model]], *, refresh: bool) -> list[Model]:
-        """The last result of this question, however old; `refresh` forgets all results of the account [G]."""
-        if not refresh and (models := self._remembered(account, question)) is not None:
+        """Return the last result for `question`, however old; `refresh` drops all results of the account [G]."""
+        if not refresh and (models := self._last_result(account, question)) is not None:
             return models
         models = read()
         with self._database.writing() as connection:
@@ -154,7 +154,7 @@ class Store:
             )
         return models
 
-    def _remembered(self, account: str, question: str) -> list[Model] | None:
+    def _last_result(self, account: str, question: str) -> list[Model] | None:
         with self._database.connection() as connection:
             row = connection.execute(
                 "SELECT answer FROM cache WHERE account = ? AND question = ?", (account, question)
@@ -174,13 +174,13 @@ def _key(identity: Identity) -> tuple[str, str, str]:
 
 
 def model_of(row: Sequence[Any]) -> Model:
-    """From the values of `COLUMNS`."""
+    """Build a model from the values of `COLUMNS`."""
     *columns, document = row
     return Model(*(*columns, json.loads(document)))
 
 
 def find_in(connection: sqlite3.Connection, account: str, identity: Identity) -> list[Model]:
-    """As `Store.find`, within a transaction."""
+    """Like `Store.find`, within a transaction."""
     rows = connection.execute(
         f"SELECT {COLUMNS} FROM models WHERE {_IDENTITY}",
         (account, *_key(identity)),
@@ -194,8 +194,8 @@ def _one(connection: sqlite3.Connection, account: str, identity: Identity) -> Mo
     return found[0]
 
 
-def _can_undo(connection: sqlite3.Connection, account: str, at: str, before: Undo) -> None:
-    """Remembers what a change replaced, for stale reads and the history."""
+def _save_undo(connection: sqlite3.Connection, account: str, at: str, before: Undo) -> None:
+    """Store the undo record of a change, for stale reads and the history."""
     undo = [(_key(identity), model and vars(model)) for identity, model in before.items()]
     number = connection.execute(
         "INSERT INTO changes (account, at, undo) VALUES (?, ?, ?)", (account, at, json.dumps(undo))
@@ -204,14 +204,14 @@ def _can_undo(connection: sqlite3.Connection, account: str, at: str, before: Und
         connection.execute("DELETE FROM changes WHERE number <= ?", (number - UNDOABLE,))
 
 
-def _undone(connection: sqlite3.Connection, account: str) -> Iterator[Undo]:
-    """What each change of the account replaced, the last one first."""
+def _undos(connection: sqlite3.Connection, account: str) -> Iterator[Undo]:
+    """Return the undo records of the account, newest first."""
     rows = connection.execute("SELECT undo FROM changes WHERE account = ? ORDER BY number DESC", (account,))
     return (undo_of(undo) for (undo,) in rows)
 
 
 def undo_of(text: str) -> Undo:
-    """What a change replaced, as it is kept."""
+    """Parse a stored undo record."""
     return {Identity(*key): model and Model(**model) for key, model in json.loads(text)}
 
 

@@ -1,7 +1,7 @@
-"""What a field of a body may hold, and one message for the first thing that is wrong.
+"""The rules for fields of a body, and one message for the first violation.
 
-Nothing here knows HTTP or storage, and no message repeats a value: a key pasted into the wrong field must not come
-back. The tables of fields are in model_rules.py and policies.py.
+Nothing here knows HTTP or storage, and no message repeats a value: a key pasted into the wrong field must not be
+echoed. The tables of fields are in model_rules.py and policies.py.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 Dialect = Literal["v1", "v2"]
 Check = Callable[[Any], Any]
-"""Takes a JSON value; gives it with its defaults filled in, or raises `Refused`."""
+"""Takes a JSON value; returns it with defaults filled in, or raises `Refused`."""
 
 
 class Refused(Exception):
-    """The body is refused with 400: the text names the nested field and what it may hold."""
+    """The body is refused with 400; the message names the field by its path, and its rule."""
 
     def __init__(self, problem: str, path: str = "") -> None:
         super().__init__(f"{path or 'the body'} {problem}")
@@ -26,13 +26,13 @@ class Refused(Exception):
         self.path = path
 
     def within(self, name: str) -> Refused:
-        """The same, seen from the object that holds the field."""
+        """Return the same error, seen from the object that holds the field."""
         dot = "." if self.path and not self.path.startswith("[") else ""
         return Refused(self.problem, name + dot + self.path)
 
 
 class Default(Enum):
-    """What stands in for a field that was not sent, where no value does."""
+    """What happens if a field that has no default value is missing."""
 
     REQUIRED = "the call is refused"
     ABSENT = "the field stays absent"
@@ -86,7 +86,7 @@ def boolean(value: Any) -> bool:
 
 
 def whole(low: int, high: int | None = None) -> Check:
-    meaning = f"a whole number from {low} to {high}" if high is not None else f"a whole number of {low} or more"
+    meaning = f"a whole number from {low} to {high}" if high is not None else f"a whole number, {low} or more"
 
     def check(value: Any) -> int:
         if type(value) is not int or value < low or (high is not None and value > high):
@@ -98,7 +98,7 @@ def whole(low: int, high: int | None = None) -> Check:
 
 def amount(value: Any) -> float:
     if type(value) not in (int, float) or not value >= 0:
-        raise Refused("must be a number of 0 or more")
+        raise Refused("must be a number, 0 or more")
     number: float = value
     return number
 
@@ -113,7 +113,7 @@ def list_of(check: Check) -> Check:
 
 
 def mapping(known: Mapping[str, Check]) -> Check:
-    """An object of any names: the known ones are checked."""
+    """An object with any names; the known ones are checked."""
 
     def check_mapping(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -127,13 +127,13 @@ def mapping(known: Mapping[str, Check]) -> Check:
 
 
 def object_with(fields: Mapping[str, Field], *, dialect: Dialect | None, null_is_absent: bool = False) -> Check:
-    """An object of exactly these fields."""
+    """An object with no other fields than these."""
 
     def check_object(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise Refused("must be an object")
         if unknown := value.keys() - fields.keys():
-            raise Refused(f"is no field of this API{f' (dialect {dialect})' if dialect else ''}", min(unknown))
+            raise Refused(f"is not a field of this API{f' (dialect {dialect})' if dialect else ''}", min(unknown))
         found = {}
         for name, field in fields.items():
             item = value.get(name, field.default)
@@ -155,9 +155,9 @@ def _at(name: str, check: Check, value: Any) -> Any:
         raise refused.within(name) from None
 
 
-# [G] The identity travels in HTTP headers, so it must survive there as it is: printable ASCII, no space at its ends.
+# [G] The identity travels in HTTP headers and must survive there unchanged: printable ASCII, no outer spaces.
 _IN_HEADERS = r"[!-~](?:[ -~]*[!-~])?"
-_MEANING = "printable ASCII without a space at its ends"
-saved_name = text_like(rf"(?=.{{1,32}}\Z){_IN_HEADERS}", f"1 to 32 characters of {_MEANING}")
-version = text_like(_IN_HEADERS, f"one character or more of {_MEANING}")
+_MEANING = "printable ASCII characters without leading or trailing spaces"
+saved_name = text_like(rf"(?=.{{1,32}}\Z){_IN_HEADERS}", f"1 to 32 {_MEANING}")
+version = text_like(_IN_HEADERS, f"one or more {_MEANING}")
 DEFAULT_VERSION = "v1"

@@ -401,4 +401,5 @@ def test_a_file_that_cannot_be_the_embedded_database_is_a_configuration_error(tm
     for use in (lambda: EnkryptClient(settings), lambda: settings.account):
         with pytest.raises(ConfigurationError) as caught:
             use()
-        assert str(caught.value).startswith(f"enkrypt:endpoint: {database} cannot be the emulator's database: ")
+        line = f"enkrypt:endpoint: {database} cannot be used as the emulator's database: "
+        assert str(caught.value).startswith(line)

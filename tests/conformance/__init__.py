@@ -1,1 +1,1 @@
-"""The promise that the provider speaks the API as others do: the official client of v2, the document of v1."""
+"""Tests that the provider speaks the API as others do: v2 as the official client, v1 as the document."""

@@ -1,7 +1,7 @@
-"""The official client, `enkryptai-sdk` from PyPI, as the tests use it: unmodified, in a process of its own.
+"""The official client, `enkryptai-sdk` from PyPI, as the tests use it: unmodified, in its own process.
 
-It needs a later Python than the provider and packages that must not come into the project's environment, so it has
-one of its own, made once per machine (e2e/interpreters.py). What runs there is driver.py.
+It needs a later Python than the provider, and packages that must stay out of the project's environment, so it has its
+own, created once per machine (e2e/interpreters.py), in which driver.py runs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class NoPython(Exception):
 
 
 class Raised(Exception):
-    """What the official client raised: the name of its class, and its message."""
+    """An exception of the official client: the name of its class, and its message."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(f"{kind}: {message}")
@@ -39,7 +39,7 @@ class Raised(Exception):
 
 
 class OfficialClient:
-    """Calls of driver.py, by name. Raises what the client raises as `Raised`."""
+    """Calls the functions of driver.py by name. Exceptions of the client become `Raised`."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -58,11 +58,11 @@ class OfficialClient:
 
 @contextmanager
 def running() -> Iterator[OfficialClient]:
-    """The client, its environment made first if need be. Raises `NoPython`."""
+    """Run the client, after creating its environment if necessary. Raises `NoPython`."""
     command = [str(_python()), "-I", str(HERE / "driver.py")]
-    nobodys = {"PATH": os.defpath}  # no key, no proxy, no settings of whoever runs the tests
+    environ = {"PATH": os.defpath}  # no key, no proxy, no settings of whoever runs the tests
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=nobodys
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=environ
     ) as process:
         try:
             yield OfficialClient(process)
@@ -80,7 +80,7 @@ def _python() -> Path:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who uses the official client with one API and one key."""
+    """A user of the official client, with one API and one key."""
 
     official: OfficialClient
     url: str

@@ -1,4 +1,4 @@
-"""The official client, once a session, and the API that it meets: the emulator in v2 on a real socket."""
+"""The official client, once per session, and the API that it calls: the emulator in v2 on a real socket."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEY = "stand-in-key-of-the-account"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The client's environment may take minutes the first time, which no test's time limit counts."""
+    """Exclude fixtures from the time limit: creating the client's environment may take minutes the first time."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.timeout(func_only=True))
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def official() -> Iterator[OfficialClient]:
-    """The client. There is no skipping: without it nothing here is proven."""
+    """Run the client. No test is skipped without it: nothing would be proven."""
     try:
         with running() as client:
             yield client
@@ -43,7 +43,7 @@ def database(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def url(database: Path) -> Iterator[str]:
-    """The API in dialect v2, which knows one key."""
+    """Serve the API in dialect v2, which accepts one key."""
     with serve_in_thread(create_app(database, dialect="v2", keys={KEY: "default"})) as served:
         yield served
 
@@ -56,7 +56,7 @@ def person(official: OfficialClient, url: str) -> Person:
 
 @pytest.fixture(params=["dynamic", "native"])
 def stack(request: pytest.FixtureRequest, url: str) -> Iterator[Stack]:
-    """A stack in v2 at the same API, of either front end."""
+    """A stack in v2 on the same API, with each front end."""
     if request.param == "dynamic":
         yield Stack.configured("v2", url, KEY)
         return

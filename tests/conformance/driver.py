@@ -1,7 +1,7 @@
-"""The official client in a process of its own: a JSON request a line comes in, a JSON answer a line goes out.
+"""Runs the official client in its own process: one JSON request per line in, one JSON answer per line out.
 
-Runs under the client's own environment (client.py). The client is used as it is; nothing here knows the provider
-or makes a claim.
+It runs in the client's own environment (client.py). The client is unmodified; nothing here knows the provider or
+asserts anything.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Json = Any
 
 
 def release() -> Json:
-    """Which client this is, and those of its files that are not as its wheel says."""
+    """Return the version of the client, and its files whose hashes differ from its wheel's."""
     distribution = importlib.metadata.distribution("enkryptai-sdk")
     wanted = {file: file.hash.value for file in distribution.files or () if file.hash}
     changed = [str(file) for file, digest in wanted.items() if _digest(Path(file.locate())) != digest]
@@ -36,7 +36,7 @@ def _digest(file: Path) -> str:
 
 
 def vocabulary() -> Json:
-    """The client's closed sets and the fields of its classes."""
+    """Return the client's closed sets and the fields of its classes."""
     sets = (ModelProviders, models.InputModality, models.OutputModality, common.ModelAuthTypeEnum)
     classes = (
         models.ModelConfig,
@@ -52,7 +52,7 @@ def vocabulary() -> Json:
 
 
 def payload(config: Json) -> Json:
-    """What the client makes of a user's dictionary; its objects as they say themselves."""
+    """Return the payload that the client builds from a user's dictionary."""
     return ModelClient.prepare_model_payload(config)
 
 
@@ -65,13 +65,13 @@ def get_model(url: str, key: str, name: str, version: str) -> Json:
 
 
 def list_models(url: str, key: str) -> Json:
-    """The collection; what the client answers in its place when it failed."""
+    """Return the collection, or what the client returns instead if it fails."""
     found = ModelClient(key, url).get_model_list()
     return found if isinstance(found, dict) else found.to_dict()
 
 
 def table_of_models(url: str, key: str) -> Json:
-    """The collection as the client's table."""
+    """Return the collection as the client's table."""
     frame = ModelClient(key, url).get_model_list().to_dataframe()
     return {"columns": list(frame.columns), "names": list(frame["model_saved_name"])}
 
@@ -85,7 +85,7 @@ def delete_model(url: str, key: str, name: str, version: str) -> Json:
 
 
 def _sendable(config: Json) -> Any:
-    # Its own object for JWT is none that it can send: a user must put the dictionary back.
+    # The client cannot send its own object for JWT: a user must put the dictionary back.
     jwt = config["model_config"].get("model_jwt_config")
     model = models.ModelConfig.from_dict(config)
     model.model_config.model_jwt_config = jwt
@@ -96,22 +96,22 @@ def _sendable(config: Json) -> Any:
 
 
 def detectors(detectors: Json) -> Json:
-    """What the client's classes make of detectors."""
+    """Return detectors as the client's classes send them."""
     return guardrails.GuardrailDetectors.from_dict(detectors).to_dict()
 
 
 def preset(name: str) -> Json:
-    """The detectors of one of the client's presets."""
+    """Return the detectors of one of the client's presets."""
     return getattr(GuardrailsConfig, name)().as_dict()
 
 
 def deployment(config: Json) -> Json:
-    """What the client makes of a user's dictionary."""
+    """Return the payload that the client builds from a user's dictionary."""
     return deployments.DeploymentInput.from_dict(config).to_dict()
 
 
 def blocks() -> Json:
-    """What the client lets a deployment block: of requests, of responses."""
+    """Return what the client lets a deployment block, in requests and in responses."""
     return [
         [str(it.value) for it in kind]
         for kind in (deployments.InputGuardrailBlockType, deployments.OutputGuardrailBlockType)
@@ -119,15 +119,15 @@ def blocks() -> Json:
 
 
 def policy_life(url: str, key: str, step: str, **arguments: Json) -> Json:
-    """`add`, `get`, `list`, `modify` or `delete` of a policy."""
+    """Call `add`, `get`, `list`, `modify` or `delete` for a policy."""
     call = "get_policy_list" if step == "list" else f"{step}_policy"
     found = getattr(GuardrailsClient(key, url), call)(**arguments)
-    # Its own `to_dict` of a deletion fails: it reads a field that the class has not.
+    # Its `to_dict` of a deletion fails: it reads a field that the class does not have.
     return {"message": found.message, "data": vars(found.data)} if step == "delete" else found.to_dict()
 
 
 def deployment_life(url: str, key: str, step: str, **arguments: Json) -> Json:
-    """The same of a deployment."""
+    """The same for a deployment."""
     call = "list_deployments" if step == "list" else f"{step}_deployment"
     return getattr(DeploymentClient(key, url), call)(**arguments).to_dict()
 
@@ -142,16 +142,16 @@ CALLS: Mapping[str, Callable[..., Json]] = {
 
 
 def answer(request: Json) -> Json:
-    """`{"ok": …}`, or `{"kind": …, "message": …}` of what the client raised."""
+    """Return `{"ok": …}`, or `{"kind": …, "message": …}` for an exception of the client."""
     try:
         return {"ok": CALLS[request.pop("call")](**request)}
-    except Exception as error:  # noqa: BLE001 - the client raises what it likes, and the tests say what
+    except Exception as error:  # noqa: BLE001 - the client may raise anything; the tests check what
         return {"kind": type(error).__name__, "message": str(error)}
 
 
 def main() -> None:
-    """Answers until the last request."""
-    out, sys.stdout = sys.stdout, sys.stderr  # what the client prints is no answer
+    """Answer requests until the last one."""
+    out, sys.stdout = sys.stdout, sys.stderr  # the client's own output is not an answer
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line)), default=lambda found: found.to_dict()), file=out, flush=True)
 

@@ -1,4 +1,4 @@
-"""The native plugin in the place of the dynamic one: a state is its inputs and outputs in one, in the API's names."""
+"""The native plugin in place of the dynamic provider: its state merges inputs and outputs, with the API's names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REPLACING = (
 
 
 class NativeFrontend:
-    """What `Stack` asks of a front end, by the engine's protocol."""
+    """The operations that `Stack` needs of a front end, over the engine's protocol."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -58,7 +58,7 @@ class NativeStack(Stack):
         self.provider: Any = NativeFrontend(engine)
 
     def imported(self, id_: str, program: Properties) -> list[str]:
-        """The same, but for the secrets: an import leaves them out, or generated code would show them."""
+        """The same without secrets: an import leaves them out, or generated code would show them."""
         return [path for path in super().imported(id_, program) if not MODEL.is_secret(path)]
 
 

@@ -60,7 +60,7 @@ KINDS: Final[dict[str, Json]] = {
 
 
 def written(kind: str, **changes: Any) -> Json:
-    """A fresh dictionary of this kind, with fields of `model_config` replaced."""
+    """Return a fresh dictionary of this kind, with fields of `model_config` replaced."""
     config: Json = copy.deepcopy(KINDS[kind])
     config["model_config"].update(changes)
     return config

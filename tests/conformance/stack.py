@@ -1,7 +1,7 @@
-"""A stack as the engine leads it through the provider's operations, without the engine.
+"""A stack that calls the provider's operations as the engine does, without the engine.
 
-What the state holds crosses the engine's own serialisation, and each claim about a difference is asked twice: of the
-documents, and of the operation. No test lives here.
+State passes through the engine's own serialisation, and each difference is checked twice: by comparing documents, and
+by the operation. There are no tests here.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from enkrypt_provider.settings import Key, Settings
 
 @dataclass(frozen=True)
 class Held:
-    """What a state holds of a resource."""
+    """A resource in a state."""
 
     id: str
     outs: Properties
 
 
 class Stack:
-    """The provider with a stack's settings: one run of the engine. Behind its back use a new one."""
+    """The provider with a stack's settings, for one engine run. After changes behind its back, use a new one."""
 
     def __init__(self, provider: DynamicFrontend) -> None:
         self.provider = provider
 
     @classmethod
     def configured(cls, dialect: Dialect, endpoint: str | Path, key: str = "") -> Stack:
-        """As a stack's configuration says: the API at a URL, or the emulator embedded over a file."""
+        """Build from a stack's configuration: the API at a URL, or the embedded emulator over a file."""
         where = f"embedded:{endpoint}" if isinstance(endpoint, Path) else endpoint
         settings = {"enkrypt:dialect": dialect, "enkrypt:endpoint": where, "enkrypt:apiKey": key}
         get = {name: value for name, value in settings.items() if value}.get
@@ -51,7 +51,7 @@ class Stack:
 
     @classmethod
     def answered(cls, dialect: Dialect, api: Callable[[httpx.Request], httpx.Response]) -> Stack:
-        """Of an API that is a function."""
+        """Build for an API that is a function."""
         settings = Settings(Key("stand-in-key"), dialect=dialect, max_retries=0)
         client = EnkryptClient(settings, transport=httpx.MockTransport(api))
         return cls(DynamicFrontend(Controller(connect(client, database=Database(run=uuid.uuid4().hex)))))
@@ -60,7 +60,7 @@ class Stack:
         return self.provider.check({}, program)
 
     def inputs(self, program: Properties) -> Properties:
-        """What `check` makes of a program without faults."""
+        """Return the inputs that `check` makes of a valid program."""
         result = self.checked(program)
         assert not result.failures, [failure.reason for failure in result.failures]
         inputs: Properties = without_secrets(result.inputs)
@@ -75,12 +75,12 @@ class Stack:
         return Held(held.id, _kept(made.outs))
 
     def holding(self, program: Properties) -> Held:
-        """The state of somebody who declared `program`, whoever registered it."""
+        """Return a state with `program` declared, whoever registered it."""
         inputs = self.inputs(program)
         return Held(str(MODEL.identity_of(inputs)), through_engine(inputs))
 
     def preview(self, held: Held, program: Properties) -> list[str]:
-        """The paths that an `up` would change."""
+        """Return the paths that an `up` would change."""
         inputs = self.inputs(program)
         found = diff.changes(codec.from_state(MODEL, held.outs), inputs, MODEL)
         shown = self.provider.diff(held.id, held.outs, through_engine(inputs))
@@ -89,12 +89,12 @@ class Stack:
         return [change.path for change in found]
 
     def refresh(self, held: Held) -> Held | None:
-        """What the state holds after a refresh; None where the registration is gone."""
+        """Return the state after a refresh; None if the registration is gone."""
         found = self.provider.read(held.id, held.outs)
         return Held(found.id, _kept(found.outs)) if found.id else None
 
     def drift(self, held: Held, program: Properties) -> list[str]:
-        """The paths that a refresh shows as changed, and the `up` after it would set back."""
+        """Return the paths that a refresh shows as changed, and that the next `up` would revert."""
         refreshed = self.refresh(held)
         assert refreshed is not None, "the registration is gone"
         assert refreshed.id == held.id
@@ -104,7 +104,7 @@ class Stack:
         return paths
 
     def imported(self, id_: str, program: Properties) -> list[str]:
-        """The paths that an `up` would change of what was imported by its id alone."""
+        """Return the paths that an `up` would change after an import by id alone."""
         found = self.provider.read(id_, {})
         assert found.id == id_
         return self.preview(Held(found.id, _kept(found.outs)), program)

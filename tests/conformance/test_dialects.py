@@ -1,4 +1,4 @@
-"""A stack may change its dialect: what is registered stays, and neither dialect destroys what only the other says."""
+"""A stack may change its dialect: registrations stay, and neither dialect destroys fields that only the other has."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ from enkrypt_provider.kinds.markers import Dialect
 from enkrypt_provider.kinds.model import MODEL
 
 from .stack import Held, Stack
-from .translation import sayable_auth_data
+from .translation import without_box_ai
 
 Json = Any
 OTHER: dict[Dialect, Dialect] = {"v1": "v2", "v2": "v1"}
 MODELS = 30
-"""Generated, for each dialect that they are registered in."""
+"""Generated for each dialect."""
 
 _ONLY = [path.rpartition(".")[2] for path in MODEL.only_in]
 
 
 def shared(program: Properties) -> Properties:
-    """The program without the arguments that only one dialect takes."""
+    """Return the program without the arguments that only one dialect takes."""
     config = {name: value for name, value in program["model_config"].items() if name not in _ONLY}
     if config.get("auth_data"):
-        config["auth_data"] = sayable_auth_data(config)
+        config["auth_data"] = without_box_ai(config)
     kept = {name: value for name, value in program.items() if name not in _ONLY}
-    # Its default is the dialect's own.
+    # Its default differs between the dialects.
     return {**kept, "testing_for": program.get("testing_for") or "LLM", "model_config": config}
 
 
 def without_vendor(program: Properties) -> Properties:
-    """The same without the vendor, which both dialects take but v2 never sends."""
+    """Return the program without the vendor, which both dialects take but v2 never sends."""
     return {**program, "model_config": {**program["model_config"], "model_provider": ""}}
 
 
 _SHARED = registrations("v1").map(shared)
 SHARED: dict[Dialect, Fields] = {"v1": _SHARED, "v2": _SHARED.map(without_vendor)}
-"""What may be declared in both, and is registered whole by the first."""
+"""Programs that both dialects accept and the first one registers completely."""
 
 
 def raw(database: Path, dialect: Dialect) -> httpx.Client:
-    """The API in a dialect, behind everybody's back."""
+    """Return a client of the API in a dialect, which works behind the stack's back."""
     app = create_app(database, dialect=dialect)
     return httpx.Client(transport=httpx.WSGITransport(app), base_url="http://h", headers={"apikey": "any"})
 
 
 def config_of(database: Path, dialect: Dialect, held: Held) -> Json:
-    """A registration's `model_config` as a dialect shows it."""
+    """Return a registration's `model_config` as a dialect shows it."""
     identity = Identifier.parse(held.id)
     headers = {"X-Enkrypt-Model": identity.name, "X-Enkrypt-Model-Version": identity.version}
     return raw(database, dialect).get("/models/get-model", headers=headers).json()["model_config"]
@@ -63,7 +63,7 @@ def config_of(database: Path, dialect: Dialect, held: Held) -> Json:
 
 @pytest.mark.parametrize("dialect", OTHER)
 def test_changing_the_dialect_changes_nothing(database: Path, dialect: Dialect) -> None:
-    """Whatever both can say has no diff, no drift and no replacement in the other one, and none on the way back."""
+    """What both can express has no diff, drift or replacement in the other one, and none on the way back."""
     first, second = (Stack.configured(it, database) for it in (dialect, OTHER[dialect]))
     numbers = itertools.count()
 
@@ -81,7 +81,7 @@ def test_changing_the_dialect_changes_nothing(database: Path, dialect: Dialect) 
     agree()
 
 
-def test_the_documents_model_lives_on_in_v2(database: Path) -> None:
+def test_the_documents_model_survives_the_change_to_v2(database: Path) -> None:
     old, new = Stack.configured("v1", database), Stack.configured("v2", database)
     held = old.create(document())
     assert new.drift(held, document()) == []
@@ -92,8 +92,8 @@ def test_the_documents_model_lives_on_in_v2(database: Path) -> None:
     assert old.drift(held, changed) == []
 
 
-def test_a_vendor_that_was_declared_in_v2_is_sent_in_v1(database: Path) -> None:
-    """v2 has no field for it: kept in the state alone, it is registered by the first `up` after a refresh in v1."""
+def test_a_vendor_declared_in_v2_is_sent_in_v1(database: Path) -> None:
+    """v2 has no field for it, so only the state has it until the first `up` after a refresh in v1 registers it."""
     old, new, program = Stack.configured("v1", database), Stack.configured("v2", database), document()
     held = new.create(program)
     assert old.preview(held, program) == []
@@ -101,7 +101,7 @@ def test_a_vendor_that_was_declared_in_v2_is_sent_in_v1(database: Path) -> None:
     assert old.drift(old.update(held, document(model_name="another")), document(model_name="another")) == []
 
 
-def test_an_update_in_v1_keeps_what_v2_alone_says(database: Path) -> None:
+def test_an_update_in_v1_keeps_fields_that_only_v2_has(database: Path) -> None:
     whole = everything("v2")
     held = Stack.configured("v2", database).create(whole)
     before = config_of(database, "v2", held)
@@ -114,12 +114,12 @@ def test_an_update_in_v1_keeps_what_v2_alone_says(database: Path) -> None:
 
 
 @pytest.mark.parametrize(("dialect", "field"), [("v1", "model_type"), ("v2", "model_version")])
-def test_a_stack_of_the_wrong_dialect_is_told_so(database: Path, dialect: Dialect, field: str) -> None:
+def test_the_wrong_dialect_is_an_error_that_says_so(database: Path, dialect: Dialect, field: str) -> None:
     transport = httpx.WSGITransport(create_app(database, dialect=OTHER[dialect]))
     stack = Stack.answered(dialect, transport.handle_request)
     with pytest.raises(RequestRejected) as caught:
         stack.create(document())
-    line = f"create Test_Model/1: 400: {field} is no field of this API (dialect {OTHER[dialect]}): "
+    line = f"create Test_Model/1: 400: {field} is not a field of this API (dialect {OTHER[dialect]}): "
     assert str(caught.value).startswith(line)
     assert f"set enkrypt:dialect to {OTHER[dialect]} (request id" in str(caught.value)
     assert raw(database, "v1").get("/models/list-models").json() == {"models": []}

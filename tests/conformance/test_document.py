@@ -1,4 +1,4 @@
-"""The document's own words, in v1: its curl has its response, and the provider sends its body."""
+"""The example in the API's document, in v1: its curl gets its response, and the provider sends its body."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CURL = f"""curl --request POST \\
 --header 'Content-Type: application/json' \\
 --header 'apikey: <api-key>' \\
 --data '{DOCUMENT}'"""
-"""As the document has it."""
+"""As in the document."""
 RESPONSE = {"message": "Model details added successfully", "data": json.loads(ANSWER)}
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00"
 
 
 def read(command: str) -> httpx.Request:
-    """A curl command with long options, as a shell and curl read it."""
+    """Parse a curl command with long options, as a shell and curl do."""
     words = shlex.split(command.replace("\\\n", ""))
     assert words[0] == "curl"
     options = [*zip(words[1::2], words[2::2], strict=True)]
@@ -35,12 +35,12 @@ def read(command: str) -> httpx.Request:
 
 
 def but_ids_and_times(body: str) -> str:
-    """`body` with one id for all ids, and one time for all times, of the document's form."""
+    """Replace all ids and times of the document's form in `body` with placeholders."""
     return re.sub(TIME, "TIME", re.sub(r'"model_id": \d{10}\b', '"model_id": ID', body))
 
 
-def test_the_documents_curl_has_the_documents_response(database: Path) -> None:
-    """Byte for byte, the order of its fields included, but ids and times; `get-model` has the same, bare."""
+def test_the_documents_curl_gets_the_documents_response(database: Path) -> None:
+    """Byte for byte, including the order of fields, except ids and times; `get-model` returns the same, bare."""
     call = read(CURL)
     with serve_in_thread(create_app(database, dialect="v1")) as url, httpx.Client(base_url=url) as client:
         client.headers.update({name: call.headers[name] for name in ("apikey", "Content-Type")})

@@ -1,4 +1,4 @@
-"""The official client's whole life with a model, against the emulator: if it is at home there, v2 is spoken there."""
+"""The official client runs the life cycle of models on the emulator, to show that the emulator speaks v2."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .people import KINDS, written
 
 Json = Any
 ELSEWHERE = ("endpoint_url", "auth_data")
-"""What the client's class has in another form than its user wrote it."""
+"""Fields that the client's class has in another form than its user wrote."""
 
 
-def test_the_client_leads_models_through_their_life(person: Person, official: OfficialClient) -> None:
-    """One of each kind comes back in the client's own class with all that was said, and is listed as it is got."""
+def test_the_client_completes_the_life_cycle(person: Person, official: OfficialClient) -> None:
+    """One of each kind comes back in the client's own class with all its values, and is the same in the list."""
     seen = []
     for kind in KINDS:
         said, added = written(kind), person.add(written(kind))
@@ -53,7 +53,7 @@ def test_the_client_leads_models_through_their_life(person: Person, official: Of
     person.add(renamed)
 
 
-def test_the_client_reads_what_was_registered_in_v1(person: Person, database: Path) -> None:
+def test_the_client_reads_a_model_registered_in_v1(person: Person, database: Path) -> None:
     app = create_app(database, dialect="v1", keys={KEY: "default"})
     with httpx.Client(transport=httpx.WSGITransport(app), base_url="http://h", headers={"apikey": KEY}) as v1:
         v1.post("/models/add-model", json=document()).raise_for_status()
@@ -86,20 +86,18 @@ def test_an_error_reaches_the_client(person: Person, call: str, arguments: Json,
 @pytest.mark.parametrize(
     ("key", "message"), [("", "No API key found in request"), ("stand-in-wrong-key", "Unauthorized")]
 )
-def test_the_key_is_asked_for_before_anything_else(
-    official: OfficialClient, url: str, key: str, message: str
-) -> None:
-    """In place of its list the client gives a dictionary with the error."""
+def test_the_key_is_checked_before_anything_else(official: OfficialClient, url: str, key: str, message: str) -> None:
+    """Instead of a list, the client returns a dictionary with the error."""
     nobody, config = Person(official, url, key), {"config": written("hosted")}
     for call, arguments in {"add": config, "get": NOBODY, "modify": config, "delete": NOBODY}.items():
         error = _error(nobody, call, **arguments)
         assert (error["status_code"], error["error"]) == (401, message)
-    assert _told(nobody.models()["error"])["error"] == message
+    assert _parsed(nobody.models()["error"])["error"] == message
 
 
 @pytest.mark.parametrize(("status", "body"), [(502, "<html>Bad gateway</html>"), (503, "")])
-def test_a_response_that_is_no_json(official: OfficialClient, database: Path, status: int, body: str) -> None:
-    """What a gateway sends in the API's place reaches the client as it is, without a request id."""
+def test_a_response_that_is_not_json(official: OfficialClient, database: Path, status: int, body: str) -> None:
+    """A gateway's response reaches the client unchanged, without a request id."""
     with serve_in_thread(create_app(database, dialect="v2", faults=[Fault(status=status, body=body)])) as url:
         found = _error(Person(official, url, KEY), "get", **NOBODY)
     assert found == {"status_code": status, "error": body or f"HTTP {status}"}
@@ -110,17 +108,17 @@ def test_the_clients_payload_is_refused_in_v1(official: OfficialClient, database
         for kind in KINDS:
             error = _error(Person(official, url, KEY), "add", config=written(kind))
             assert error["status_code"] == 400
-            assert error["error"].endswith("is no field of this API (dialect v1)")
+            assert error["error"].endswith("is not a field of this API (dialect v1)")
 
 
 def _error(person: Person, call: str, **arguments: Json) -> Json:
-    """The error that the client builds of an answer, and raises as text."""
+    """Return the error that the client builds from a response and raises as text."""
     with pytest.raises(Raised) as caught:
         getattr(person, call)(**arguments)
     assert caught.value.kind == "ModelClientError"
-    return _told(caught.value.message)
+    return _parsed(caught.value.message)
 
 
-def _told(message: str) -> Json:
+def _parsed(message: str) -> Json:
     assert message.startswith("API Error: ")
     return ast.literal_eval(message.removeprefix("API Error: "))

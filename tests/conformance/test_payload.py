@@ -18,17 +18,17 @@ from enkrypt_provider.kinds.model import MODEL, PROTOCOLS, PROTOCOLS_V2
 
 from .client import OfficialClient
 from .stack import Stack
-from .translation import as_person, sayable
+from .translation import as_written, expressible
 
 Json = Any
 MODELS = 300
-"""Generated; some may be the same."""
+"""Generated; some may be equal."""
 AT_LEAST = 200
-"""Different ones."""
+"""How many of them must be different."""
 
 
 def differing(one: Json, other: Json, path: str = "") -> Iterator[str]:
-    """The paths in which two JSON documents differ."""
+    """Yield the paths at which two JSON documents differ."""
     if isinstance(one, dict) and isinstance(other, dict):
         for name in {**one, **other}:
             yield from differing(one.get(name, ...), other.get(name, ...), f"{path}.{name}".removeprefix("."))
@@ -37,11 +37,11 @@ def differing(one: Json, other: Json, path: str = "") -> Iterator[str]:
 
 
 def spelt(value: Json) -> str:
-    """As JSON tells it: 1 is neither 1.0 nor true."""
+    """Return the value as JSON, in which 1 is neither 1.0 nor true."""
     return "absent" if value is ... else json.dumps(value, sort_keys=True)
 
 
-def test_the_client_is_the_one_that_pypi_has(official: OfficialClient) -> None:
+def test_the_client_is_unmodified(official: OfficialClient) -> None:
     found = official("release")
     assert (found["version"], found["changed"]) == ("1.0.47", [])
     assert found["files"] > 50
@@ -51,9 +51,9 @@ def test_the_provider_sends_what_the_client_sends(official: OfficialClient) -> N
     compared = set()
 
     @settings(max_examples=MODELS, derandomize=True, database=None)
-    @given(sayable())
+    @given(expressible())
     def agree(inputs: Properties) -> None:
-        theirs = official("payload", config=as_person(inputs))
+        theirs = official("payload", config=as_written(inputs))
         assert spelt(codec.body(MODEL, inputs, "v2")) == spelt(theirs)
         compared.add(spelt(theirs))
 
@@ -61,7 +61,7 @@ def test_the_provider_sends_what_the_client_sends(official: OfficialClient) -> N
     assert len(compared) >= AT_LEAST
 
 
-# ---- what one of the two has and the other has not
+# ---- differences between the two
 
 
 parsed = partial(canonical, dialect="v2")
@@ -73,7 +73,7 @@ LEFT_OUT: dict[str, tuple[Json, Json]] = {
     "model_config.paths.completions": ("/completions", ""),
     "model_config.paths.chat": ("/chat/completions", ""),
 }
-"""Where nobody says anything: what the provider sends, with the document's defaults, and what the client sends."""
+"""For fields that are not set: what the provider sends, with the document's defaults, and what the client sends."""
 
 
 def test_defaults_differ_where_the_document_has_its_own(official: OfficialClient) -> None:
@@ -87,7 +87,7 @@ def test_defaults_differ_where_the_document_has_its_own(official: OfficialClient
 CONFIG = "model_config"
 BANK = {"system_description": "A bank."}
 APART = {"completions": "/a", "chat": "/b"}
-UNSAID: list[tuple[str, Properties, Json, set[str]]] = [
+INEXPRESSIBLE: list[tuple[str, Properties, Json, set[str]]] = [
     ("several keys", {"apikeys": ["k1", "k2"]}, {"apikeys": ["k1", "k2"]}, {f"{CONFIG}.apikeys"}),
     ("a context", {"context": BANK}, {"context": BANK}, {f"{CONFIG}.context"}),
     ("Box AI", {"auth_data": BOXAI}, {}, {f"{CONFIG}.auth_data.{name}" for name in BOXAI}),
@@ -102,18 +102,18 @@ UNSAID: list[tuple[str, Properties, Json, set[str]]] = [
     ("paths that are no end of one URL", {"endpoint": {"host": "h", "base_path": "/v1"}, "paths": APART},
      {"endpoint_url": "https://h/v1", "paths": APART}, {f"{CONFIG}.paths.vision", f"{CONFIG}.paths.embeddings"}),
 ]  # fmt: skip
-"""What the client cannot say: what a program says, what comes nearest to it, and in what the payloads differ then."""
+"""What the client cannot express: the program's values, the client's nearest ones, and where the payloads differ."""
 
 
-@pytest.mark.parametrize(("config", "nearest", "paths"), [pytest.param(*row[1:], id=row[0]) for row in UNSAID])
-def test_what_the_client_cannot_say(
+@pytest.mark.parametrize(("config", "nearest", "paths"), [pytest.param(*row[1:], id=row[0]) for row in INEXPRESSIBLE])
+def test_the_provider_can_express_what_the_client_cannot(
     official: OfficialClient, stack: Stack, config: Properties, nearest: Json, paths: set[str]
 ) -> None:
-    """The provider says more than the client: the payloads differ in that alone, and the API takes and shows it."""
+    """The payloads differ in nothing else, and the API accepts and shows the provider's values."""
     endpoint = {"host": "h", "base_path": "/v1"}
     program = minimal(model_config={"is_compatible_with": "openai", "endpoint": endpoint, **config})
     inputs = parsed(program)
-    person = as_person(inputs)
+    person = as_written(inputs)
     theirs = official("payload", config={**person, "model_config": {**person["model_config"], **nearest}})
     assert set(differing(codec.body(MODEL, inputs, "v2"), theirs)) == paths
     assert stack.drift(stack.create(program), program) == []
@@ -126,8 +126,8 @@ NEVER_SENT = {"model_api_value", "model_bearer_token", "model_api_key", "model_e
 OURS = {"is_compatible_with", "model_version", "conversation_template", "endpoint", "apikeys"}
 
 
-def test_the_vocabulary_is_the_clients(official: OfficialClient) -> None:
-    """Of its closed sets each value is known and no other; what it sends can be declared, field by field."""
+def test_the_vocabulary_equals_the_clients(official: OfficialClient) -> None:
+    """The provider knows exactly the values of the client's closed sets, and has every field that it sends."""
     known = official("vocabulary")
     assert set(known["ModelProviders"]) == {*PROTOCOLS, *PROTOCOLS_V2}
     assert known["InputModality"] == [*MODEL.fields["model_config.input_modalities"].values]

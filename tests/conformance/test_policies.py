@@ -1,4 +1,4 @@
-"""The official client and the provider on guardrails policies and deployments: one life, one set of payloads."""
+"""The official client and the provider on guardrails policies and deployments: life cycle and payloads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .conftest import KEY
 
 Json = Any
 EXAMPLES, AT_LEAST = 300, 200
-"""Generated payloads, and how many of them are different ones."""
+"""Generated payloads, and how many of them must be different."""
 DETECTORS = {"nsfw": {"enabled": True}, "topic_detector": {"enabled": True, "topic": ["science"]}}
 USED = {"policy_name": "x", "enabled": True, "block": ["pii"], "additional_config": {}}
 DEPLOYED = {
@@ -39,17 +39,17 @@ DEPLOYED = {
 
 @pytest.fixture(params=["", "echo", "merge", "revive"])
 def api(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The API, as servers of any kind may be."""
+    """The API, with each quirk that a server may have."""
     with serve_in_thread(create_app(tmp_path / "api.db", quirks=request.param, keys={KEY: "default"})) as url:
         yield url
 
 
-# ---- a life
+# ---- life cycle
 
 
 @dataclass(frozen=True)
 class Life:
-    """How the client speaks of a kind, and what it adds and makes of it."""
+    """How the client names a kind, and what it adds and then changes."""
 
     noun: str
     plural: str
@@ -75,7 +75,7 @@ LIVES = [
 
 
 @pytest.mark.parametrize("life", LIVES, ids=lambda life: life.noun)
-def test_the_client_leads_it_through_its_life(official: OfficialClient, api: str, life: Life) -> None:
+def test_the_client_completes_the_life_cycle(official: OfficialClient, api: str, life: Life) -> None:
     def ask(step: str, name: str = "", **arguments: Json) -> Json:
         return life.ask(official, api, step, name, **arguments)
 
@@ -184,7 +184,7 @@ def spelt(value: Json) -> str:
 
 
 def said(value: Json) -> Json:
-    """Without what says nothing: empty texts, and an explanation of attacks that is not wanted."""
+    """Leave out what has no effect: empty texts, the default index, and explanations that are off."""
     if isinstance(value, list):
         return [said(item) for item in value]
     if not isinstance(value, dict):
@@ -210,10 +210,10 @@ def sent_detectors(detectors: Json) -> Json:
         ("deployment", deployments, partial(body, DEPLOYMENT), lambda theirs: theirs),
     ],
 )
-def test_the_payloads_are_the_clients(
+def test_the_payloads_equal_the_clients(
     official: OfficialClient, call: str, programs: st.SearchStrategy[Json], sent: Any, read: Any
 ) -> None:
-    """For at least 200 generated ones, type for type; detectors also where nobody declares them."""
+    """For at least 200 generated ones, type for type, including detectors that are not declared."""
     compared = set()
 
     @settings(max_examples=EXAMPLES, derandomize=True, database=None)
@@ -227,12 +227,12 @@ def test_the_payloads_are_the_clients(
     assert len(compared) >= AT_LEAST
 
 
-def test_the_blocks_are_the_clients(official: OfficialClient) -> None:
+def test_the_blocks_equal_the_clients(official: OfficialClient) -> None:
     assert official("blocks") == [list(get_args(InputBlock)), list(get_args(OutputBlock))]
 
 
-def test_what_is_not_declared_is_sent_as_in_the_clients_presets(official: OfficialClient) -> None:
-    """But for the text of a policy violation, which is the vendor's own example."""
+def test_undeclared_detectors_are_sent_as_in_the_clients_presets(official: OfficialClient) -> None:
+    """Except for the text of a policy violation, which is the vendor's own example."""
     preset = official("preset", name="nsfw")
     del preset["policy_violation"]["policy_text"]
     assert spelt(

@@ -1,4 +1,4 @@
-"""One registration, two owners: what the official client registers the provider reads as declared, and back."""
+"""The provider reads what the official client registers as declared, and the reverse."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .client import OfficialClient, Person, Raised
 from .conftest import KEY
 from .people import PROGRAMS, written
 from .stack import Stack
-from .translation import as_person, as_seen, sayable
+from .translation import as_shown, as_written, expressible
 
 Json = Any
 MODELS = 60
-"""Generated, for each direction."""
+"""Generated for each direction."""
 
 # ---- registered by the client
 
 
 @pytest.mark.parametrize("kind", PROGRAMS)
-def test_what_the_client_registers_the_provider_reads_as_declared(person: Person, stack: Stack, kind: str) -> None:
+def test_the_provider_reads_the_clients_models_as_declared(person: Person, stack: Stack, kind: str) -> None:
     person.add(written(kind))
     program = PROGRAMS[kind]
     held = stack.holding(program)
@@ -36,14 +36,14 @@ def test_what_the_client_registers_the_provider_reads_as_declared(person: Person
     assert stack.drift(held, program) == []
 
 
-def test_what_the_client_registers_at_random_too(person: Person, stack: Stack) -> None:
+def test_the_provider_reads_the_clients_generated_models_as_declared(person: Person, stack: Stack) -> None:
     numbers = itertools.count()
 
     @settings(max_examples=MODELS, derandomize=True, database=None)
-    @given(sayable())
+    @given(expressible())
     def agree(inputs: Properties) -> None:
         program = {**inputs, "model_saved_name": f"model {next(numbers)}"}
-        person.add(as_person(program))
+        person.add(as_written(program))
         held = stack.holding(program)
         assert stack.imported(held.id, program) == []
         assert stack.drift(held, program) == []
@@ -65,7 +65,7 @@ def test_the_clients_own_defaults_can_be_declared(person: Person, stack: Stack) 
     assert stack.imported(held.id, program) == []
 
 
-def test_what_the_client_changes_is_drift(person: Person, stack: Stack) -> None:
+def test_changes_by_the_client_are_drift(person: Person, stack: Stack) -> None:
     program = PROGRAMS["hosted"]
     held = stack.create(program)
     person.modify(written("hosted", system_prompt="Be kind.", tools=[]))
@@ -76,15 +76,15 @@ def test_what_the_client_changes_is_drift(person: Person, stack: Stack) -> None:
     assert person.get("hosted", "v1")["model_config"]["system_prompt"] == "Be brief."
 
 
-def test_what_the_client_renames_or_deletes_is_gone(person: Person, stack: Stack) -> None:
-    """To the provider a model is its name and version: under another it is another model."""
+def test_a_model_that_the_client_renames_is_gone(person: Person, stack: Stack) -> None:
+    """The provider identifies a model by its name and version: with others it is another model."""
     held = stack.create(PROGRAMS["hosted"])
     person.modify({**written("hosted"), "model_saved_name": "renamed"}, old_model_saved_name="hosted")
     assert stack.refresh(held) is None
     assert stack.imported("renamed/v1", {**PROGRAMS["hosted"], "model_saved_name": "renamed"}) == []
 
 
-def test_a_name_that_the_client_took_is_adopted(person: Person, stack: Stack) -> None:
+def test_a_model_that_the_client_registered_is_adopted(person: Person, stack: Stack) -> None:
     person.add(written("hosted", system_prompt="Be kind."))
     program = {**PROGRAMS["hosted"], "adopt_existing": True}
     held = stack.create(program)
@@ -92,10 +92,8 @@ def test_a_name_that_the_client_took_is_adopted(person: Person, stack: Stack) ->
     assert person.get("hosted", "v1")["model_config"]["system_prompt"] == "Be brief."
 
 
-def test_the_provider_reads_past_a_cache_that_the_client_does_not_pass(
-    official: OfficialClient, database: Path
-) -> None:
-    """Behind the server's cache the client sees what was, the provider what is."""
+def test_the_provider_bypasses_a_cache_that_the_client_reads(official: OfficialClient, database: Path) -> None:
+    """With a cache on the server the client sees the old state, the provider the current one."""
     with serve_in_thread(create_app(database, dialect="v2", cache_reads=True)) as url:
         person, program = Person(official, url, KEY), PROGRAMS["hosted"]
         held = Stack.configured("v2", url, KEY).create(program)
@@ -112,12 +110,12 @@ def test_the_provider_reads_past_a_cache_that_the_client_does_not_pass(
 @pytest.mark.parametrize(
     "program", [*PROGRAMS.values(), minimal(), everything("v2")], ids=[*PROGRAMS, "the least", "everything"]
 )
-def test_what_the_provider_registers_the_client_reads(person: Person, stack: Stack, program: Properties) -> None:
+def test_the_client_reads_the_providers_models(person: Person, stack: Stack, program: Properties) -> None:
     held = stack.create(program)
-    assert _shown(person, held.id) == as_seen(stack.inputs(program))
+    assert _shown(person, held.id) == as_shown(stack.inputs(program))
 
 
-def test_what_the_provider_registers_at_random_too(person: Person, stack: Stack) -> None:
+def test_the_client_reads_the_providers_generated_models(person: Person, stack: Stack) -> None:
     inputs: dict[str, Properties] = {}
 
     @settings(max_examples=MODELS, derandomize=True, database=None)
@@ -126,14 +124,14 @@ def test_what_the_provider_registers_at_random_too(person: Person, stack: Stack)
         program = {**program, "model_saved_name": f"model {len(inputs)}"}
         held = stack.create(program)
         inputs[held.id] = stack.inputs(program)
-        assert _shown(person, held.id) == as_seen(inputs[held.id])
+        assert _shown(person, held.id) == as_shown(inputs[held.id])
 
     agree()
     listed = person.models()["models"]
-    assert [_without_the_servers(model) for model in listed] == [as_seen(it) for it in inputs.values()]
+    assert [_without_the_servers(model) for model in listed] == [as_shown(it) for it in inputs.values()]
 
 
-def test_what_the_provider_does_the_client_sees(person: Person, stack: Stack, url: str) -> None:
+def test_the_client_sees_the_providers_changes(person: Person, stack: Stack, url: str) -> None:
     program = PROGRAMS["custom"]
     held = stack.create(program)
     before = person.get("custom", "2")
@@ -145,8 +143,8 @@ def test_what_the_provider_does_the_client_sees(person: Person, stack: Stack, ur
     assert person.models() == {"models": []}
 
 
-def test_the_clients_reader_breaks_on_a_provider_that_it_does_not_know(person: Person, stack: Stack) -> None:
-    """Who declares a provider of the open set that the client lacks takes the client's list away: hence a warning."""
+def test_the_clients_reader_breaks_on_an_unknown_provider(person: Person, stack: Stack) -> None:
+    """Declaring a provider that the client does not know breaks the client's list; hence the warning."""
     stack.create(minimal(model_config__is_compatible_with="brand_new"))
     with pytest.raises(Raised, match="Invalid model_provider: 'brand_new'"):
         person.get("small", "v1")
@@ -166,6 +164,6 @@ _LEFTOVERS = (
 
 
 def _without_the_servers(model: Json) -> Json:
-    """What a user says, in the client's words: without what the server sets, and what no call fills."""
+    """Return the user's fields in the client's form, without those that the server sets or that no call fills."""
     config = {name: value for name, value in model["model_config"].items() if name not in _LEFTOVERS}
     return {**{name: value for name, value in model.items() if name not in _SERVERS}, "model_config": config}

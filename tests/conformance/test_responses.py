@@ -1,4 +1,4 @@
-"""However an API tells of one registration, in both dialects, it is read as the same registration."""
+"""Whatever the form of the response, in both dialects, it is read as the same registration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .stack import Stack
 
 Json = Any
 Form = Callable[[Json], Json] | dict[str, Json]
-"""What a server makes of a response: a function, or values by dotted path; `...` takes away what is there."""
+"""A change to a response: a function, or values by dotted path; `...` removes the field."""
 Responses = Mapping[tuple[Dialect, str], Json]
 DIALECTS: tuple[Dialect, ...] = ("v1", "v2")
 in_both = pytest.mark.parametrize("dialect", DIALECTS)
@@ -34,7 +34,7 @@ PROGRAMS: Mapping[Dialect, Mapping[str, Properties]] = {
 
 @pytest.fixture(scope="session")
 def responses(tmp_path_factory: pytest.TempPathFactory) -> Responses:
-    """What an API tells that leaves nothing out: the emulator's words, which are not the provider's."""
+    """Complete responses, from the emulator, which shares no code with the provider."""
     found = {}
     for dialect in DIALECTS:
         app = create_app(tmp_path_factory.mktemp("responses") / "models.db", dialect=dialect)
@@ -57,7 +57,7 @@ def api(response: Json, items: list[Json]) -> Callable[[httpx.Request], httpx.Re
 
 
 def drift(dialect: Dialect, program: Properties, response: Json) -> list[str]:
-    """What a stack sees of a program whose registration is told so, by every call: the same each time."""
+    """Return the drift that a stack sees if every call returns this response; get and list must agree."""
     stack = Stack.answered(dialect, api(response, [response]))
     held = stack.create(program)
     assert stack.update(stack.holding({**program, "model_name": "before"}), program).outs.items() <= held.outs.items()
@@ -69,7 +69,7 @@ def drift(dialect: Dialect, program: Properties, response: Json) -> list[str]:
 
 
 def listed(dialect: Dialect, program: Properties, response: Json) -> list[str]:
-    """The same by a list alone."""
+    """Return the drift that a list alone shows."""
     stack = Stack.answered(dialect, api(response, [response]))
     return stack.drift(stack.holding(program), program)
 
@@ -78,7 +78,7 @@ def listed(dialect: Dialect, program: Properties, response: Json) -> list[str]:
 
 
 def formed(response: Json, *forms: Form) -> Json:
-    """A copy of a response in these forms, one after the other."""
+    """Return a copy of a response, changed by each form in turn."""
     response = copy.deepcopy(response)
     for form in forms:
         if isinstance(form, dict):
@@ -99,7 +99,7 @@ def _put(response: Json, path: str, value: Json) -> None:
 
 
 def at_the_root(*names: str, **more: Json) -> Form:
-    """With fields of `model_config` at the root in its place; all of them where none is named."""
+    """Move fields of `model_config` to the root; all of them if none is named."""
 
     def form(response: Json) -> Json:
         config = response["model_config"]
@@ -109,7 +109,7 @@ def at_the_root(*names: str, **more: Json) -> Form:
 
 
 def in_the_config(*names: str) -> Form:
-    """With fields of the root in `model_config` in its place."""
+    """Move fields of the root into `model_config`."""
 
     def form(response: Json) -> Json:
         response["model_config"].update({name: response.pop(name) for name in names})
@@ -119,7 +119,7 @@ def in_the_config(*names: str) -> Form:
 
 
 def in_floats(value: Json) -> Json:
-    """With every whole number as a float."""
+    """Return the value with every whole number but `model_id` as a float."""
     if isinstance(value, dict):
         return {name: item if name == "model_id" else in_floats(item) for name, item in value.items()}
     return float(value) if type(value) is int else value
@@ -207,7 +207,7 @@ FORMS: dict[Dialect, dict[str, Form]] = {
         for name, form in FORMS[dialect].items()
     ],
 )
-def test_it_is_the_same_registration(responses: Responses, dialect: Dialect, form: Form) -> None:
+def test_every_form_is_the_same_registration(responses: Responses, dialect: Dialect, form: Form) -> None:
     assert drift(dialect, PROGRAMS[dialect]["most"], formed(responses[dialect, "most"], form)) == []
 
 
@@ -231,7 +231,7 @@ ADDED: dict[str, Form] = {
 
 @pytest.mark.parametrize("form", ADDED.values(), ids=ADDED)
 @in_both
-def test_what_the_server_adds_is_never_drift(responses: Responses, dialect: Dialect, form: Form) -> None:
+def test_fields_that_the_server_adds_are_never_drift(responses: Responses, dialect: Dialect, form: Form) -> None:
     assert drift(dialect, minimal(), formed(responses[dialect, "least"], form)) == []
 
 
@@ -248,11 +248,11 @@ DECLARED: list[tuple[Properties, Form]] = [
     (EMPTY, lambda it: {**it, C: {name: item for name, item in it[C].items() if name not in EMPTY}}),
     *((CURL, {f"{C}.custom_curl_command": "curl https://h", f"{C}.endpoint": it}) for it in ({}, NOWHERE, None)),
 ]
-"""Part of a context, empty values that a server keeps or leaves out, a model behind a command."""
+"""Part of a context, empty values that a server keeps or leaves out, a model behind a curl command."""
 
 
 @pytest.mark.parametrize(("config", "form"), DECLARED)
-def test_what_is_declared_in_part_or_empty_is_no_drift(responses: Responses, config: Properties, form: Form) -> None:
+def test_partial_and_empty_declarations_are_not_drift(responses: Responses, config: Properties, form: Form) -> None:
     program = minimal(**{f"{C}__{name}": value for name, value in config.items()})
     assert drift("v2", program, formed(responses["v2", "least"], form)) == []
 
@@ -267,7 +267,7 @@ DEFAULTS: dict[str, Form] = {
 
 
 @pytest.mark.parametrize("form", DEFAULTS.values(), ids=DEFAULTS)
-def test_what_is_imported_at_its_defaults_needs_no_declaration(responses: Responses, form: Form) -> None:
+def test_imported_defaults_need_no_declaration(responses: Responses, form: Form) -> None:
     response = formed(responses["v2", "least"], form)
     assert Stack.answered("v2", api(response, [response])).imported("small/v1", minimal()) == []
 
@@ -278,7 +278,7 @@ REQUIRED: Mapping[Dialect, tuple[str, ...]] = {
     "v1": ("", "model_saved_name", C, f"{C}.endpoint.host"),
     "v2": ("", "model_saved_name", C, f"{C}.model_provider", f"{C}.endpoint.host"),
 }
-"""Without these a response is no registration."""
+"""Without these a response is not a registration."""
 WITHOUT_DEFAULT = (f"{C}.endpoint", f"{C}.is_compatible_with")
 
 
@@ -292,14 +292,14 @@ def _places(response: Json, dialect: Dialect) -> list[str]:
 def test_a_missing_field_has_its_default(responses: Responses, dialect: Dialect, value: Json) -> None:
     response = responses[dialect, "least"]
     shown = {path: listed(dialect, minimal(), formed(response, {path: value})) for path in _places(response, dialect)}
-    # What has no default: an API that leaves it out has lost it.
+    # These have no default: an API that leaves them out has lost them.
     assert [path for path, paths in shown.items() if paths] == [path for path in shown if path in WITHOUT_DEFAULT]
 
 
 @in_both
 def test_a_missing_field_is_at_most_drift_of_itself(responses: Responses, dialect: Dialect) -> None:
-    """A program that declares everything is told which field is missing, but for secrets, those known as quiet, and
-    what is declared as off: some servers leave that out."""
+    """If a program declares everything, a missing field shows as drift, except secrets, fields marked as quiet, and
+    values declared as off: some servers leave those out."""
     response = responses[dialect, "most"]
     off = f"{C}.auth_data.space_after_prefix"
     silent = (*MODEL.secrets, *MODEL.marked(Quiet), *MODEL.computed, off, "model_version", f"{C}.model_version")
@@ -321,17 +321,17 @@ def _in_v1(path: str, dialect: Dialect) -> str:
 
 
 @in_both
-def test_an_item_without_a_version_is_no_model_of_the_default_version(responses: Responses, dialect: Dialect) -> None:
-    """In a list that says no versions another one's item is not taken for ours: ours is asked for by itself."""
-    ours = responses[dialect, "least"]
+def test_an_item_without_a_version_does_not_have_the_default_version(responses: Responses, dialect: Dialect) -> None:
+    """In a list without versions, another model is not mistaken for this one, which is then read by itself."""
+    mine = responses[dialect, "least"]
     version = f"{C}.model_version" if dialect == "v1" else "model_version"
-    another = formed(ours, {f"{C}.system_prompt": "Of another version.", version: ...})
-    stack = Stack.answered(dialect, api(ours, [another]))
+    another = formed(mine, {f"{C}.system_prompt": "Of another version.", version: ...})
+    stack = Stack.answered(dialect, api(mine, [another]))
     assert stack.drift(stack.holding(minimal()), minimal()) == []
 
 
 @in_both
-def test_without_what_makes_it_one_it_is_no_registration(responses: Responses, dialect: Dialect) -> None:
+def test_a_response_without_a_required_field_is_not_a_registration(responses: Responses, dialect: Dialect) -> None:
     for path in REQUIRED[dialect][1:]:
         response = formed(responses[dialect, "least"], {path: ...})
         stack = Stack.answered(dialect, api(response, []))
@@ -339,7 +339,7 @@ def test_without_what_makes_it_one_it_is_no_registration(responses: Responses, d
             stack.refresh(stack.holding(minimal()))
 
 
-# ---- and what is drift
+# ---- drift
 
 
 DIFFERENT = {
@@ -356,7 +356,7 @@ IN_V2 = {
     *((dialect, *row) for dialect in DIALECTS for row in DIFFERENT.items()),
     *(("v2", *row) for row in IN_V2.items()),
 ])  # fmt: skip
-def test_what_differs_is_drift(responses: Responses, dialect: Dialect, path: str, value: Json) -> None:
-    """Another value, an entry in a free map, a field of v2's own that is empty now: each shows, and by its path."""
+def test_a_difference_is_drift(responses: Responses, dialect: Dialect, path: str, value: Json) -> None:
+    """Another value, an entry in a free map, a field of v2 that became empty: each shows by its path."""
     response = formed(responses[dialect, "most"], {path: value})
     assert drift(dialect, PROGRAMS[dialect]["most"], response) == [path]

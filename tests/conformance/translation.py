@@ -1,6 +1,6 @@
-"""The same model as a program declares it and as a user of the official client writes it.
+"""Translates a model from what a program declares to what a user of the official client writes.
 
-Written from the client's own classes, not from the provider's mapping. No test lives here.
+Written from the client's own classes, not from the provider's mapping. There are no tests here.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ SAME: Final = (
     "model_auth_type", "model_jwt_config", "tools", "input_modalities", "output_modalities", "custom_headers",
     "custom_payload", "custom_curl_command", "custom_response_format", "custom_response_content_type",
 )  # fmt: skip
-"""What has one name and one place in `model_config` for both."""
+"""Fields that have the same name and place in `model_config` for both."""
 
 
-def as_person(inputs: Properties) -> Json:
-    """The dictionary that a user of the client writes for canonical `inputs`, as far as the client can say them."""
+def as_written(inputs: Properties) -> Json:
+    """Return the dictionary that a user of the client writes for canonical `inputs`, as far as the client allows."""
     config = inputs["model_config"]
     paths = config["paths"]
     said = {name: config[name] for name in SAME if name in config}
@@ -34,7 +34,7 @@ def as_person(inputs: Properties) -> Json:
         "model_config": {
             **said,
             **given,
-            "auth_data": sayable_auth_data(config),
+            "auth_data": without_box_ai(config),
             "model_provider": config["is_compatible_with"],
             "endpoint_url": _url(config["endpoint"], "" if given else paths["chat"]) if "endpoint" in config else "",
             "apikey": next(iter(config["apikeys"]), None),
@@ -42,8 +42,8 @@ def as_person(inputs: Properties) -> Json:
     }
 
 
-def sayable_auth_data(config: Properties) -> Properties:
-    """`auth_data` without what the client has a class for and neither sends nor reads."""
+def without_box_ai(config: Properties) -> Properties:
+    """Return `auth_data` without the Box AI fields, for which the client has a class that it never sends or reads."""
     return {name: value for name, value in config["auth_data"].items() if name not in BOXAI}
 
 
@@ -51,21 +51,21 @@ def _url(endpoint: Properties, path: str) -> str:
     return f"{endpoint['scheme']}://{endpoint['host']}:{endpoint['port']}{endpoint['base_path']}{path}"
 
 
-def as_seen(inputs: Properties) -> Json:
-    """What the client's own class holds of a registration of canonical `inputs`, the server's fields aside."""
+def as_shown(inputs: Properties) -> Json:
+    """Return the client's own object for a registration of canonical `inputs`, without the server's fields."""
     config = inputs["model_config"]
     said = {name: config[name] for name in SAME if name in config}
     return {
         **{name: inputs[name] for name in ("model_saved_name", "testing_for", "model_name", "certifications")},
         "model_version": config["model_version"],
         "model_config": {
-            **NOT_SAID,
+            **DEFAULTS,
             **said,
             "model_provider": config["is_compatible_with"],
             "endpoint_url": _shown_url(config["endpoint"]) if "endpoint" in config else "https://",
             "apikey": next(iter(config["apikeys"]), None),
             "paths": {"vision": "images", "embeddings": "embeddings", **config["paths"]},
-            "auth_data": {**sayable_auth_data(config), "_extra_fields": {}},
+            "auth_data": {**without_box_ai(config), "_extra_fields": {}},
             "context": {**NO_CONTEXT, **config["context"]} if "context" in config else None,
             "rate_per_min": config.get("rate_per_min", 20),
         },
@@ -73,7 +73,7 @@ def as_seen(inputs: Properties) -> Json:
 
 
 NO_CONTEXT: Final = {"system_description": None, "policy_description": None}
-NOT_SAID: Final[Properties] = {
+DEFAULTS: Final[Properties] = {
     "tools": [],
     "model_jwt_config": None,
     "model_auth_type": "apikey",
@@ -85,7 +85,7 @@ NOT_SAID: Final[Properties] = {
     "custom_response_content_type": "",
     "custom_response_format": "",
 }
-"""What the client's class has where nothing was said."""
+"""The defaults of the client's class."""
 
 
 def _shown_url(endpoint: Properties) -> str:
@@ -94,18 +94,18 @@ def _shown_url(endpoint: Properties) -> str:
     return f"{endpoint['scheme']}://{endpoint['host']}{port}{path}"
 
 
-# ---- what both can say
+# ---- inputs that both can express
 
 
-def sayable() -> Fields:
-    """Canonical inputs of v2 that the client can say too: what it cannot is a table in test_payload.py."""
+def expressible() -> Fields:
+    """Generate canonical inputs of v2 that the client can express too; test_payload.py lists those that it cannot."""
     return st.builds(_narrowed, registrations("v2"), st.booleans())
 
 
 def _narrowed(program: Properties, has_endpoint: bool) -> Properties:
     inputs = canonical(program, dialect="v2")
     config = {k: v for k, v in inputs["model_config"].items() if k not in ("context", "rate_per_min")}
-    config["auth_data"] = sayable_auth_data(config)
+    config["auth_data"] = without_box_ai(config)
     if has_endpoint or not config.get("custom_curl_command"):
         config["endpoint"] = {**config["endpoint"], "base_path": _first(config["endpoint"]["base_path"])}
         config["paths"] = _paths(config["paths"], config["endpoint"]["base_path"])
@@ -120,7 +120,7 @@ def _first(path: str) -> str:
 
 
 def _paths(paths: Properties, base_path: str) -> Properties:
-    """All four, or the two that are the rest of a URL."""
+    """Return all four paths, or the two that are the end of a URL."""
     if {"vision", "embeddings"} & paths.keys() or base_path == "/":
         return _whole(paths)
     chat = paths["chat"].rstrip("/")

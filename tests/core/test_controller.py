@@ -72,7 +72,7 @@ def test_wrong_settings_are_a_problem_of_each_check_and_an_error_of_the_rest() -
 def test_a_database_that_cannot_be_is_a_problem_of_the_check(tmp_path: Path) -> None:
     wrong = Controller.configured({"enkrypt:endpoint": f"embedded:{tmp_path}"}.get)
     (line,) = wrong.check(Request(inputs=document())).problems
-    assert line.startswith(f"enkrypt:endpoint: {tmp_path} cannot be the emulator's database")
+    assert line.startswith(f"enkrypt:endpoint: {tmp_path} cannot be used as the emulator's database")
 
 
 def test_an_unusual_value_of_v2_is_doubted_aloud(machine: Machine) -> None:

@@ -1,6 +1,6 @@
-"""A browser without a window: Debian's Chromium, driven by selenium.
+"""A headless browser: Debian's Chromium, driven by selenium.
 
-As a program it takes the picture of docs/emulator.md: `python tests/emulator/browser.py docs/images/emulator.png`.
+Run it to take the screenshot in docs/emulator.md: `python tests/emulator/browser.py docs/images/emulator.png`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from enkrypt_provider.emulator import create_app, serve_in_thread
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 
-ALONE: Final = (
+SWITCHES: Final = (
     "--headless",
-    "--no-sandbox",  # it is refused to root
+    "--no-sandbox",  # root cannot run it with the sandbox
     "--disable-gpu",
     "--hide-scrollbars",
     "--disable-dev-shm-usage",
@@ -37,16 +37,16 @@ ALONE: Final = (
     "--no-first-run",
     "--no-proxy-server",
 )
-"""Asks nobody for anything but the page."""
-MISSING: Final = "no {}: as root run tests/tools.sh, or else install Chromium and its driver, and put both on PATH"
+"""No window, and no requests except for the page."""
+MISSING: Final = "no {}: run tests/tools.sh as root, or install Chromium and its driver and put both on PATH"
 
 
 @contextmanager
 def opened(profile: Path, *, scripts: bool = True) -> Iterator[webdriver.Chrome]:
-    """A browser with an empty profile in the folder `profile`; without `scripts` no page runs any."""
+    """Open a browser with an empty profile in the folder `profile`, with or without JavaScript."""
     options = webdriver.ChromeOptions()
     options.binary_location = _found("chromium")
-    for switch in (*ALONE, f"--user-data-dir={profile}"):
+    for switch in (*SWITCHES, f"--user-data-dir={profile}"):
         options.add_argument(switch)
     if not scripts:
         setting = {"profile.managed_default_content_settings.javascript": 2}
@@ -67,15 +67,15 @@ def _found(program: str) -> str:
 
 
 def resize(browser: webdriver.Chrome, width: int, height: int, *, scale: float = 1, dark: bool = False) -> None:
-    """Gives the page so many pixels, and the person's taste."""
+    """Set the size of the page in pixels, and the preferred colour scheme."""
     size = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
 
 
-def _pictured(path: Path) -> None:
-    """The page with what `make up` registers, in the file `path`."""
+def _take_screenshot(path: Path) -> None:
+    """Save the page, with the models that `make up` registers, to the file `path`."""
     catalogue = yaml.safe_load((REPOSITORY / "stacks/Pulumi.dev.yaml").read_text())["config"]["enkrypt:models"]
     now = datetime(2026, 3, 2, 9, 14, 5, tzinfo=timezone.utc)
     with TemporaryDirectory() as folder, opened(Path(folder) / "profile") as browser:
@@ -93,4 +93,4 @@ def _pictured(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    _pictured(Path(sys.argv[1]))
+    _take_screenshot(Path(sys.argv[1]))

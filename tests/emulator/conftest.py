@@ -14,7 +14,7 @@ import pytest
 
 from enkrypt_provider.emulator import create_app, serve_in_thread
 
-TIMEOUT = 60.0  # of a test that will fail anyway
+TIMEOUT = 60.0  # seconds; only a test that fails waits so long
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # httpx would load all root certificates for each client
 
 
@@ -36,11 +36,11 @@ def ask(client: httpx.Client, call: str, **more: Any) -> httpx.Response:
 
 class Connect(Protocol):
     def __call__(self, *, apikey: str = "key-of-a-test", **options: Any) -> httpx.Client:
-        """A client of the emulator on the test's database, made with these options of `create_app`."""
+        """Return a client of an emulator on the test's database; `options` are those of `create_app`."""
 
 
 class Clock:
-    """A second later at each look."""
+    """A clock that advances one second at each call."""
 
     def __init__(self) -> None:
         self.now = datetime(2024, 10, 15, 17, 22, 47, 872389, tzinfo=timezone.utc)
@@ -62,7 +62,7 @@ def embedded(database: Path) -> Iterator[Connect]:
 
 @pytest.fixture(params=["http", "embedded"])
 def connect(database: Path, request: pytest.FixtureRequest) -> Iterator[Connect]:
-    """Each test that takes this runs over both transports."""
+    """Run each test over both transports."""
     yield from _connector(database, over_http=request.param == "http")
 
 

@@ -1,4 +1,4 @@
-"""The least that each dialect takes, and the headers that name a model; imports little, for tests' own processes."""
+"""Minimal bodies of each dialect, and identity headers. Imports little, because subprocesses import it too."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ IDENTITY = {"X-Enkrypt-Model": "Test_Model", "X-Enkrypt-Model-Version": "1"}
 
 
 def v1(name: str = "Test_Model", **config: Any) -> dict[str, Any]:
-    """The least that dialect v1 takes, and what the test adds to its model_config."""
+    """Return a minimal body of v1, with `config` added to its model_config."""
     least = {"is_compatible_with": "openai", "model_version": "1", "endpoint": {"host": "api.together.xyz"}}
     return {"model_saved_name": name, "model_config": {**least, **config}}
 
 
 def v2(name: str = "Test_Model", **config: Any) -> dict[str, Any]:
-    """The least that dialect v2 takes, and what the test adds to its model_config."""
+    """Return a minimal body of v2, with `config` added to its model_config."""
     least = {"model_provider": "openai", "endpoint": {"host": "api.together.xyz"}}
     return {"model_saved_name": name, "model_version": "1", "model_config": {**least, **config}}
 
@@ -39,4 +39,4 @@ SECRETS: list[tuple[str, Any]] = [
     ("v2", v2("b", model_jwt_config={"jwt_body": "SECRET", "jwt_headers": [{"key": "a", "value": "SECRET"}]})),
     ("v2", v2("b", custom_payload={"password": "SECRET"})),
 ]
-"""Bodies of each dialect with a secret in its place, pasted elsewhere, or where it does not belong."""
+"""Bodies of each dialect with a secret in its own field, pasted elsewhere, or in a wrong field."""

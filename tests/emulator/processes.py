@@ -1,4 +1,4 @@
-"""What tests run in processes of their own; it imports little, for each process imports it anew."""
+"""Functions that tests run in subprocesses. Imports little, because each subprocess imports it again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .document import IDENTITY, v1
 
 
 def together(work: Callable[..., list[int]], *arguments: Iterable[Any]) -> list[list[int]]:
-    """The results of `work` in fresh processes, one for each set of arguments."""
+    """Run `work` in fresh processes, one for each set of arguments, and return the results."""
     sets = list(zip(*arguments, strict=True))
     with ProcessPoolExecutor(len(sets), multiprocessing.get_context("spawn")) as pool:
         futures = [pool.submit(work, *each) for each in sets]
@@ -29,17 +29,17 @@ def _client(path: Path, **options: Any) -> httpx.Client:
 
 
 def register(path: Path, names: list[str]) -> list[int]:
-    """Opens the file and adds the models; gives the statuses."""
+    """Open the file and add the models; return the statuses."""
     with _client(path, record=True) as client:
         return [client.post("/models/add-model", json=v1(name)).status_code for name in names]
 
 
-def meet_the_first(path: Path, failures: int, calls: int) -> list[int]:
-    """Opens the file with a fault that falls to so many calls, and makes some; gives the statuses."""
+def get_with_failures(path: Path, failures: int, calls: int) -> list[int]:
+    """Open the file with a fault for the first `failures` calls, and make `calls`; return the statuses."""
     with _client(path, faults=[Fault(call="get_model", status=503, first=failures)]) as client:
         return [client.get("/models/get-model", headers=IDENTITY).status_code for _ in range(calls)]
 
 
 def read_id(path: Path) -> list[int]:
-    """The id of the database, as a number."""
+    """Return the id of the database as a number."""
     return [int(database_id(path), 16)]

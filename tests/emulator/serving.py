@@ -1,4 +1,4 @@
-"""An emulator in a process of its own, as `python -m enkrypt_provider serve` starts it."""
+"""An emulator in its own process, started by `python -m enkrypt_provider serve`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Served:
 
 @contextmanager
 def serving(database: Path, *options: str) -> Iterator[Served]:
-    """Runs `serve` on a free port until the block ends; kills it then, if it still runs."""
+    """Run `serve` on a free port until the block ends; kill it if it is still running."""
     command = [sys.executable, "-m", "enkrypt_provider", "serve", "--port", "0", "--db", str(database), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:

@@ -1,4 +1,4 @@
-"""The models' calls over both transports: keys and accounts, bodies, caches, what a server may leave out."""
+"""The calls for models over both transports: keys and accounts, bodies, caches, what a server may omit."""
 
 from __future__ import annotations
 
@@ -24,23 +24,21 @@ def test_times_and_ids_have_the_documents_form(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "port"), [("https", 443), ("http", 80)])
-def test_what_was_not_sent_has_the_documents_values(connect: Connect, scheme: str, port: int) -> None:
+def test_omitted_fields_get_the_documents_values(connect: Connect, scheme: str, port: int) -> None:
     sent = v1(endpoint={"host": "api.together.xyz", "scheme": scheme, "base_path": "/v1"})
     known = ("model_source", "model_provider", "apikeys")
     sent["model_config"] |= {name: document()["model_config"][name] for name in known}
     sent["model_name"] = document()["model_name"]
-    told = ask(connect(), "add-model", json=sent).json()["data"]
+    shown = ask(connect(), "add-model", json=sent).json()["data"]
     expected = json.loads(ANSWER)
     expected["model_config"]["endpoint"].update(scheme=scheme, port=port)
-    expected.update({name: told[name] for name in ("created_at", "updated_at", "model_id")})
-    assert json.dumps(told) == json.dumps(expected)
+    expected.update({name: shown[name] for name in ("created_at", "updated_at", "model_id")})
+    assert json.dumps(shown) == json.dumps(expected)
 
 
 @pytest.mark.parametrize("version", [None, "1", "2"])
-def test_a_version_is_a_part_of_the_identity_and_v1_where_none_is_named(
-    connect: Connect, version: str | None
-) -> None:
-    """Neither a body nor a header needs one: the official client's default stands in."""
+def test_the_version_is_part_of_the_identity_and_defaults_to_v1(connect: Connect, version: str | None) -> None:
+    """Body and headers may omit it; the official client's default applies."""
     client = connect()
     ask(client, "add-model", json=v1(model_version="another"))
     sent = v1(**{} if version is None else {"model_version": version})
@@ -65,7 +63,7 @@ def test_modify_model_replaces_the_whole_object(connect: Connect) -> None:
 
 
 def test_every_registered_model_is_healthy(connect: Connect) -> None:
-    """model-health takes no body, and knows only what is registered; an error has a message and a request id."""
+    """model-health takes no body; an unknown model is 404. An error has a message and a request id."""
     client = connect()
     assert ask(client, "model-health").json()["message"] == "the header X-Enkrypt-Model is required"
     response = ask(client, "model-health", headers=IDENTITY)
@@ -76,16 +74,16 @@ def test_every_registered_model_is_healthy(connect: Connect) -> None:
     assert ask(client, "model-health", headers=IDENTITY).json()["status"] == "healthy"
 
 
-def test_a_key_tells_whose_it_is(connect: Connect) -> None:
+def test_consumer_info_returns_the_account_of_a_key(connect: Connect) -> None:
     client = connect(keys={"a": "acme", "b": "acme/prod"})
-    told = [ask(client, "consumer-info", headers={"apikey": key}).json() for key in "ab"]
-    assert [sorted(each) for each in told] == [["custom_id", "id", "is_project_user", "project_name", "username"]] * 2
-    assert [(each["username"], each["project_name"], each["is_project_user"]) for each in told] == [
+    seen = [ask(client, "consumer-info", headers={"apikey": key}).json() for key in "ab"]
+    assert [sorted(each) for each in seen] == [["custom_id", "id", "is_project_user", "project_name", "username"]] * 2
+    assert [(each["username"], each["project_name"], each["is_project_user"]) for each in seen] == [
         ("acme", "default", False),
         ("acme/prod", "prod", True),
     ]
-    assert told[1]["custom_id"] == "member|acme|limits|limits|prod"
-    assert told[0]["id"] != told[1]["id"]
+    assert seen[1]["custom_id"] == "member|acme|limits|limits|prod"
+    assert seen[0]["id"] != seen[1]["id"]
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -107,14 +105,14 @@ def test_no_call_works_without_a_key(connect: Connect, call: str) -> None:
         ("OPTIONS", "/models/list-models", 405),
     ],
 )
-def test_what_is_no_call_is_refused_in_json(connect: Connect, method: str, path: str, status: int) -> None:
+def test_unknown_paths_and_methods_get_a_json_error(connect: Connect, method: str, path: str, status: int) -> None:
     response = connect(record=True).request(method, path)
     assert (response.status_code, set(response.json())) == (status, ERROR)
 
 
 BAD_BODIES = {
     "nothing": b"",
-    "no JSON": b"model_saved_name=x",
+    "not JSON": b"model_saved_name=x",
     "half JSON": DOCUMENT.encode()[:-1],
     "NaN": DOCUMENT.replace("443", "NaN").encode(),
     "infinity": DOCUMENT.replace("443", "1e999").encode(),
@@ -136,8 +134,8 @@ BAD_BODIES = {
         pytest.param(json.dumps(v1(system_prompt="x" * 8 * 2**20)).encode(), 413, id="eight mebibytes"),
     ],
 )
-def test_a_body_that_cannot_be_taken_is_refused(connect: Connect, body: bytes, status: int) -> None:
-    """Whatever bytes arrive, the response is an error in JSON and the server lives on."""
+def test_a_malformed_body_is_refused(connect: Connect, body: bytes, status: int) -> None:
+    """Whatever bytes arrive, the response is a JSON error and the server keeps working."""
     client = connect(record=True)
     for call in ("add-model", "modify-model"):
         response = ask(client, call, headers=IDENTITY, content=body)
@@ -147,7 +145,7 @@ def test_a_body_that_cannot_be_taken_is_refused(connect: Connect, body: bytes, s
 
 @pytest.mark.parametrize("depth", [50, 300, 5000])
 def test_nesting_is_stored_or_refused(connect: Connect, depth: int) -> None:
-    """No depth of a free field is a server's error; text of any script, emoji and controls come back as they were."""
+    """No depth of a free field is a server error; any script, emoji and control characters come back unchanged."""
     text = "Grüße, 你好, \U0001f600, \t\n\x7f, \\u0000"
     body = json.dumps(v1(system_prompt=text, metadata={text: [text, 0]})).replace(
         "0]}", "[" * depth + "]" * depth + "]}"
@@ -160,7 +158,7 @@ def test_nesting_is_stored_or_refused(connect: Connect, depth: int) -> None:
     assert [it["model_config"]["metadata"][text][0] for it in models] == [text] * (status == 200)
 
 
-def test_masked_keys_keep_their_number(connect: Connect) -> None:
+def test_masked_keys_keep_their_count(connect: Connect) -> None:
     client = connect(mask_apikeys=True)
     sent = v1(apikeys=["sk-1", "sk-2"])
     seen = [
@@ -174,7 +172,7 @@ def test_masked_keys_keep_their_number(connect: Connect) -> None:
     assert plain["model_config"]["apikeys"] == ["sk-1", "sk-2"]
 
 
-def test_a_list_without_details_names_models_only(connect: Connect) -> None:
+def test_a_list_without_details_omits_the_model_config(connect: Connect) -> None:
     client = connect(list_details=False)
     ask(client, "add-model", content=DOCUMENT)
     (item,) = ask(client, "list-models").json()["models"]
@@ -184,8 +182,8 @@ def test_a_list_without_details_names_models_only(connect: Connect) -> None:
     assert "model_config" in ask(client, "get-model", headers=IDENTITY).json()
 
 
-def test_cached_reads_are_old_until_a_refresh(connect: Connect) -> None:
-    """With cache_reads no write is seen, not even the first or a deletion, before X-Enkrypt-Refresh-Cache: true."""
+def test_cached_reads_stay_old_until_a_refresh(connect: Connect) -> None:
+    """With cache_reads no write shows, not even the first or a deletion, before X-Enkrypt-Refresh-Cache: true."""
     client = connect(cache_reads=True)
     refresh = {"X-Enkrypt-Refresh-Cache": "true"}
     assert ask(client, "get-model", headers=IDENTITY).status_code == 404
@@ -201,7 +199,7 @@ def test_cached_reads_are_old_until_a_refresh(connect: Connect) -> None:
     assert ask(client, "get-model", headers={**IDENTITY, **refresh}).status_code == 404
 
 
-def test_the_cache_of_one_account_is_not_anothers(connect: Connect) -> None:
+def test_accounts_do_not_share_a_cache(connect: Connect) -> None:
     client = connect(cache_reads=True, keys={"a": "a", "b": "b"})
     for key in ("a", "b"):
         assert ask(client, "list-models", headers={"apikey": key}).json() == {"models": []}

@@ -1,4 +1,4 @@
-"""The page in a browser: it keeps itself up to date, for everyone, and nothing on it runs that is not its own."""
+"""The page in a browser: it updates itself, is accessible, and runs no scripts but its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .test_page import ALSO_HOSTILE, HOSTILE, PATHS
 
 AXE: Final = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text()
 WIDE, PHONE, NARROW = 1280, 390, 320
-"""CSS pixels; at the narrow one a person reads a page of 1280 pixels at 400 %."""
+"""In CSS pixels; the narrow one is a page of 1280 pixels at a zoom of 400 %."""
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def wait_for(browser: Chrome, text: str) -> None:
 
 
 def test_it_keeps_itself_up_to_date(browser: Chrome, api: httpx.Client) -> None:
-    """What others register, change and delete shows without a reload, and is said to a screen reader."""
+    """Changes by others show without a reload and are announced to screen readers."""
     look(browser, api)
     wait_for(browser, "No model is registered yet.")
     browser.execute_script("window.isTheSame = 1")
@@ -81,8 +81,8 @@ def test_it_keeps_itself_up_to_date(browser: Chrome, api: httpx.Client) -> None:
     assert browser.execute_script("return window.isTheSame") == 2
 
 
-def test_an_update_disturbs_nobody(browser: Chrome, api: httpx.Client) -> None:
-    """What has the focus keeps it, what is typed stays, and what was opened stays open."""
+def test_an_update_disturbs_nothing(browser: Chrome, api: httpx.Client) -> None:
+    """The focus, typed text and opened details survive an update."""
     ask(api, "add-model", json=v1("m1"))
     look(browser, api)
     find(browser, "input[type=search]").send_keys("half typ")
@@ -101,12 +101,12 @@ def test_an_update_disturbs_nobody(browser: Chrome, api: httpx.Client) -> None:
 
 
 def test_updates_can_be_paused(browser: Chrome, api: httpx.Client) -> None:
-    """While it is paused nothing moves; then all shows that came meanwhile."""
+    """Nothing changes during a pause; after it, everything that happened meanwhile shows."""
     look(browser, api)
     find(browser, "#pause").click()
     assert find(browser, "#pause").get_attribute("aria-pressed") == "true"
     ask(api, "add-model", json=v1())
-    # Asks at once, as it does when its tab is opened again; an response to that would come before this one.
+    # Triggers an update, as when its tab is opened again; its response would arrive before the next one.
     browser.execute_script("document.dispatchEvent(new Event('visibilitychange'))")
     browser.execute_async_script("fetch('/').then(response => response.text()).then(arguments[0])")
     assert not shows(browser, "Test_Model")
@@ -114,19 +114,19 @@ def test_updates_can_be_paused(browser: Chrome, api: httpx.Client) -> None:
     wait_for(browser, "Test_Model")
 
 
-def test_a_server_that_ends_is_told(browser: Chrome, database: Path) -> None:
-    """The page keeps what it showed and says that it is old; with the server back it goes on."""
+def test_a_stopped_server_is_reported(browser: Chrome, database: Path) -> None:
+    """The page keeps its content and says that it is old; when the server is back, it updates again."""
     with serve_in_thread(create_app(database, page=True)) as url, _client(url) as api:
         ask(api, "add-model", json=v1())
         look(browser, api)
-    wait_for(browser, "The emulator does not respond: this is what was there.")
+    wait_for(browser, "The emulator is not responding. This is the last known state.")
     assert shows(browser, "Test_Model")
     with serve_in_thread(create_app(database, page=True), int(url.rpartition(":")[2])):
         wait_for(browser, "1 model")
 
 
 ROWS = 4
-"""On one page of a table, in place of many."""
+"""Rows on one page of a table, instead of many."""
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def furnished(api: httpx.Client) -> list[str]:
-    """An emulator with everything that a page can show; gives the addresses of its pages."""
+    """Register everything that a page can show; return the paths of the pages."""
     long = "long-" * 6
     ask(
         api,
@@ -175,8 +175,8 @@ def furnished(api: httpx.Client) -> list[str]:
 
 
 @pytest.mark.usefixtures("few_rows")
-def test_everyone_can_use_it(browser: Chrome, api: httpx.Client) -> None:
-    """axe finds no fault with any page: light on a wide screen, and dark on a narrow one."""
+def test_every_page_is_accessible(browser: Chrome, api: httpx.Client) -> None:
+    """axe finds no violation on any page, light on a wide screen and dark on a narrow one."""
     look(browser, api)
     faults = _faults(browser)
     for path in furnished(api):
@@ -207,7 +207,7 @@ def test_no_page_is_wider_than_its_screen(browser: Chrome, api: httpx.Client) ->
 
 @pytest.mark.parametrize("width", [WIDE, PHONE])
 def test_nothing_is_cut_or_broken(browser: Chrome, api: httpx.Client, width: int) -> None:
-    """On a phone and on a desk every column is there, no table scrolls sideways, names and versions are unbroken."""
+    """On a phone and a desktop every column shows, no table scrolls sideways, and names and versions do not wrap."""
     name = "a-name-of-exactly-32-characters-"
     ask(api, "add-model", json=v1(name, model_version="2024-08-06"))
     ask(api, "modify-model", headers=called(name, "2024-08-06"), json=v1(name, model_version="2024-08-07", tls="?"))
@@ -244,8 +244,8 @@ return {
 """
 
 
-def test_nothing_runs_that_is_not_its_own(browser: Chrome, api: httpx.Client) -> None:
-    """What is sent as a script or an event handler is text, and the browser finds nothing to complain of."""
+def test_only_its_own_script_runs(browser: Chrome, api: httpx.Client) -> None:
+    """Scripts and event handlers in values are shown as text, and the browser logs nothing."""
     body = v1(HOSTILE, system_prompt=ALSO_HOSTILE, metadata={ALSO_HOSTILE: HOSTILE})
     ask(api, "add-model", json=body)
     ask(api, "modify-model", headers=called(HOSTILE), json=v1(HOSTILE, system_prompt=HOSTILE))
@@ -260,8 +260,8 @@ def test_nothing_runs_that_is_not_its_own(browser: Chrome, api: httpx.Client) ->
     assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]  # the library has no types
 
 
-def test_it_is_whole_without_scripts(api: httpx.Client, tmp_path: Path) -> None:
-    """Where no script runs the page is all there, its search works, and it renews itself; no button does nothing."""
+def test_it_works_without_javascript(api: httpx.Client, tmp_path: Path) -> None:
+    """The page is complete, its search works, it reloads itself, and the button that needs scripts is hidden."""
     for number in range(60):
         ask(api, "add-model", json=v1(f"m{number}"))
     with opened(tmp_path, scripts=False) as browser:

@@ -34,7 +34,7 @@ def own_signals() -> Iterator[None]:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """In place of serving for long, the server puts these requests to its own application and is then terminated."""
+    """Instead of serving, the server sends these requests to its own application and is then terminated."""
     requests: list[Any] = []
 
     def run(listener: Listener) -> None:
@@ -54,8 +54,8 @@ def invoke(*arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_until_it_is_told_to_end(tmp_path: Path, ending: signal.Signals) -> None:
-    """Two lines when it really listens; then it serves; then SIGTERM or Ctrl-C ends it with 0 and no other word."""
+def test_it_serves_until_a_signal_ends_it(tmp_path: Path, ending: signal.Signals) -> None:
+    """It prints two lines once it listens; SIGTERM or Ctrl-C ends it with 0 and without further output."""
     database = tmp_path / "deep" / "models.db"
     with serving(database) as served:
         assert re.fullmatch(
@@ -71,7 +71,7 @@ def test_it_serves_until_it_is_told_to_end(tmp_path: Path, ending: signal.Signal
         assert served.process.stdout.read() == ""
 
 
-def test_the_file_is_that_of_the_embedded_emulator(
+def test_the_default_file_is_that_of_the_embedded_emulator(
     tmp_path: Path, asked: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without --db it serves what a stack with `enkrypt:endpoint: embedded` registered in the same folder."""
@@ -82,14 +82,14 @@ def test_the_file_is_that_of_the_embedded_emulator(
     assert asked == []
 
 
-def test_a_taken_port_or_a_file_of_something_else_is_one_line(tmp_path: Path) -> None:
+def test_a_taken_port_or_foreign_file_is_a_one_line_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
         line = f"error: port {port} cannot be used: Address already in use\n"
         assert invoke("--port", str(port), "--db", str(tmp_path / "a.db")) == (1, line)
     path = tmp_path / "notes.txt"
     path.write_text("not a database" * 100)
-    line = f"error: {path} cannot be the emulator's database: file is not a database\n"
+    line = f"error: {path} cannot be used as the emulator's database: file is not a database\n"
     assert invoke("--port", "0", "--db", str(path)) == (1, line)
 
 
@@ -118,7 +118,7 @@ def test_options_reach_the_emulator(tmp_path: Path, asked: list[Any]) -> None:
         ([], {"rate": "", "rt_rate": "", "lockout": 60}),
     ],
 )
-def test_without_options_any_key_is_good_and_limits_reach_the_emulator(
+def test_any_key_is_accepted_by_default_and_limits_reach_the_emulator(
     tmp_path: Path, asked: list[Any], arguments: list[str], limits: dict[str, Any]
 ) -> None:
     asked += [
@@ -134,7 +134,7 @@ def test_without_options_any_key_is_good_and_limits_reach_the_emulator(
 
 
 @pytest.mark.parametrize("start", [main, lambda: runpy.run_module("enkrypt_provider", run_name="__main__")])
-def test_a_start_without_a_command_tells_what_there_is(
+def test_a_start_without_a_command_lists_the_commands(
     start: Callable[[], object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["enkrypt-provider"])

@@ -1,4 +1,4 @@
-"""One file under many processes, under kill -9, on a full disk."""
+"""One file with many processes, with kill -9, and on a full disk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROCESSES = 4
 EACH = 25
 
 
-def test_many_processes_make_and_share_one_file(database: Path, embedded: Connect) -> None:
+def test_many_processes_create_and_share_one_file(database: Path, embedded: Connect) -> None:
     names = [[*(f"of_{process}_{number}" for number in range(EACH)), "wanted by all"] for process in range(PROCESSES)]
     statuses = together(register, [database] * PROCESSES, names)
     assert [each[:-1] for each in statuses] == [[200] * EACH] * PROCESSES
@@ -38,8 +38,8 @@ def test_many_processes_make_and_share_one_file(database: Path, embedded: Connec
     assert len(client.get("/_emulator/requests").json()) == PROCESSES * (EACH + 1) + 1
 
 
-def test_a_database_has_an_id_for_good(tmp_path: Path) -> None:
-    """16 hex digits, another for each file, the same in a moved folder; a file of before there were any gets one."""
+def test_a_database_keeps_its_id(tmp_path: Path) -> None:
+    """16 hex digits, different for each file and the same after a move; an older file without one gets one."""
     ids = [database_id(tmp_path / name / "models.db") for name in ("one", "two")]
     assert all(re.fullmatch("[0-9a-f]{16}", each) for each in ids)
     assert ids[0] != ids[1]
@@ -57,7 +57,7 @@ def test_processes_agree_on_the_id_of_a_new_file(database: Path) -> None:
 
 
 def _keep_adding(url: str, known: list[str], enough: threading.Event) -> None:
-    """Adds models until the server dies; `known` are those that it said it had stored."""
+    """Add models until the server dies; `known` gets those that it confirmed."""
     with httpx.Client(base_url=url, headers={"apikey": "k"}, timeout=TIMEOUT, verify=NO_TLS) as client:
         before = len(known)
         for number in itertools.count(before):
@@ -70,7 +70,7 @@ def _keep_adding(url: str, known: list[str], enough: threading.Event) -> None:
                 enough.set()
 
 
-def test_kill_9_loses_nothing_that_was_confirmed(database: Path, embedded: Connect) -> None:
+def test_kill_9_loses_no_confirmed_write(database: Path, embedded: Connect) -> None:
     known: list[str] = []
     with serving(database) as served:
         enough = threading.Event()
@@ -87,7 +87,7 @@ def test_kill_9_loses_nothing_that_was_confirmed(database: Path, embedded: Conne
 
 
 def _fill(monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
-    """From now on SQLite takes the disk for full beyond so many pages."""
+    """Make SQLite report a full disk beyond `pages` pages."""
     connect = Database._connect
 
     def connect_to_little(database: Database) -> sqlite3.Connection:
@@ -98,7 +98,7 @@ def _fill(monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
     monkeypatch.setattr(Database, "_connect", connect_to_little)
 
 
-def test_a_full_disk_is_a_response_and_costs_nothing(
+def test_a_full_disk_is_an_error_response_and_loses_nothing(
     connect: Connect, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = connect(record=True)
@@ -118,7 +118,7 @@ def test_a_full_disk_is_a_response_and_costs_nothing(
     assert ask(client, "delete-model", headers=called("m0")).status_code == 200
 
 
-def test_a_database_that_others_hold_is_a_response(
+def test_a_locked_database_is_an_error_response(
     connect: Connect, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_module, "TIMEOUT", 0.0)
@@ -133,7 +133,7 @@ def test_a_database_that_others_hold_is_a_response(
     assert ask(client, "add-model", json=v1()).status_code == 200
 
 
-def test_only_the_owner_reads_the_file(database: Path) -> None:
+def test_only_the_owner_can_read_the_file(database: Path) -> None:
     app = create_app(database / "deeper" / "models.db")
     with httpx.Client(transport=httpx.WSGITransport(app=app), base_url="http://e", headers={"apikey": "k"}) as client:
         ask(client, "add-model", json=v1())
@@ -142,29 +142,29 @@ def test_only_the_owner_reads_the_file(database: Path) -> None:
         assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
-def _something_else(path: Path) -> None:
+def _foreign_database(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE invoices (amount)")
 
 
 @pytest.mark.parametrize(
     "prepare",
-    [lambda path: path.write_text("name,price\n" * 100), _something_else, lambda path: path.mkdir()],
-    ids=["a text", "another program's database", "a folder"],
+    [lambda path: path.write_text("name,price\n" * 100), _foreign_database, lambda path: path.mkdir()],
+    ids=["a text file", "another program's database", "a folder"],
 )
-def test_a_file_of_something_else_is_left_alone(tmp_path: Path, prepare: Callable[[Path], object]) -> None:
+def test_a_foreign_file_is_left_alone(tmp_path: Path, prepare: Callable[[Path], object]) -> None:
     path = tmp_path / "file.db"
     prepare(path)
     before = path.read_bytes() if path.is_file() else b""
     for use in (create_app, database_id):
-        with pytest.raises(NotOurs, match=r"file\.db cannot be the emulator's database"):
+        with pytest.raises(NotOurs, match=r"file\.db cannot be used as the emulator's database"):
             use(path)
     assert (path.read_bytes() if path.is_file() else b"") == before
 
 
 @pytest.mark.parametrize(("failure", "left"), [("database is locked", 0), ("disk I/O error", 1)])
-def test_a_switch_to_wal_that_meets_another_is_tried_again(failure: str, left: int) -> None:
-    """Two processes that make the file together both get it, though SQLite refuses the second at first."""
+def test_a_concurrent_switch_to_wal_is_retried(failure: str, left: int) -> None:
+    """Two processes that create the file at once both succeed, though SQLite refuses one at first."""
     tries = [sqlite3.OperationalError(failure), None]
 
     class Refusing:

@@ -1,4 +1,4 @@
-"""One database, two dialects: what each sees of the other's models, and what neither can destroy."""
+"""One database, two dialects: what each shows of the other's models, and what each must preserve."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_v1_reads_what_v2_registered(old: httpx.Client, new: httpx.Client) -> No
     assert (seen["model_type"], seen["model_config"]["model_provider"]) == ("text_2_text", "")
 
 
-def test_a_patch_replaces_what_its_dialect_can_say_and_keeps_the_rest(old: httpx.Client, new: httpx.Client) -> None:
+def test_a_patch_replaces_the_fields_of_its_dialect_and_keeps_the_rest(old: httpx.Client, new: httpx.Client) -> None:
     only_v2: dict[str, Any] = {
         "tools": [{"name": "web", "description": ""}],
         "rate_per_min": 3,
@@ -67,8 +67,8 @@ def test_a_patch_replaces_what_its_dialect_can_say_and_keeps_the_rest(old: httpx
     assert not only_v2.keys() & read(new)["model_config"].keys()
 
 
-def test_what_is_for_box_ai_is_taken_in_v2_and_shown_to_nobody(old: httpx.Client, new: httpx.Client) -> None:
-    """The official client's reader breaks on it; it may be a secret."""
+def test_box_ai_fields_are_accepted_in_v2_and_never_shown(old: httpx.Client, new: httpx.Client) -> None:
+    """The official client's reader breaks on them, and they may be secret."""
     auth_data = {"header_name": "X-Key", "boxai_client_id": "stand-in-id", "boxai_client_secret": "stand-in-secret"}
     ask(new, "add-model", json=v2(auth_data=auth_data))
     shown = {"header_name": "X-Key", "header_prefix": "Bearer", "space_after_prefix": True}

@@ -1,4 +1,4 @@
-"""Each way in which a fault changes a response, over a socket and embedded."""
+"""Each effect of a fault on a response, over a socket and embedded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from enkrypt_provider.emulator import ConnectionReset, Fault, ResponseTruncated
 from .conftest import Connect, ask
 from .document import IDENTITY, v1
 
-# What a client meets: httpx's name over a socket, the emulator's own exception inside the process.
+# What a client gets: an exception of httpx over a socket, the emulator's own one inside the process.
 RESET = (httpx.ReadError, httpx.RemoteProtocolError, ConnectionReset)
 TRUNCATED = (httpx.RemoteProtocolError, ResponseTruncated)
 
@@ -42,10 +42,10 @@ ELSEWHERE = "https://elsewhere/models/add-model"
         ({"location": "/x", "status": 301}, 301, {"Location": "/x"}, "", False),
     ],
 )
-def test_a_status_or_a_redirect_takes_the_place_of_the_response(
+def test_a_status_or_a_redirect_replaces_the_response(
     connect: Connect, fault: dict[str, Any], status: int, headers: dict[str, str], text: str, done: bool
 ) -> None:
-    """Without the work, unless the fault says that it is done; the next call is answered as ever."""
+    """The work is done only if the fault has `work`; the next call works as usual."""
     client = connect()
     dial(client, call="add_model", **fault)
     response = ask(client, "add-model", json=v1())
@@ -60,10 +60,10 @@ def test_a_status_or_a_redirect_takes_the_place_of_the_response(
     ("fault", "error", "done"),
     [({"reset": "before"}, RESET, False), ({"reset": "after"}, RESET, True), ({"truncate": True}, TRUNCATED, True)],
 )
-def test_a_response_that_is_lost_may_have_been_worked_for(
+def test_the_work_may_be_done_although_the_response_is_lost(
     connect: Connect, fault: dict[str, Any], error: tuple[type[Exception], ...], done: bool
 ) -> None:
-    """A half that is sent under the length of the whole is never taken for it."""
+    """A client never takes a truncated response for a complete one."""
     client = connect()
     dial(client, call="add_model", **fault)
     with pytest.raises(error):
@@ -72,7 +72,7 @@ def test_a_response_that_is_lost_may_have_been_worked_for(
 
 
 def test_a_delay_is_slept_before_the_work(connect: Connect) -> None:
-    """Delays of several faults add up, and the response is the true one."""
+    """Delays of several faults add up, and the response is unchanged."""
     slept: list[float] = []
     client = connect(sleep=slept.append, faults=[Fault(delay=1.5, nth=1), Fault(delay=2)])
     assert ask(client, "list-models").json() == {"models": []}
@@ -80,7 +80,7 @@ def test_a_delay_is_slept_before_the_work(connect: Connect) -> None:
     assert slept == [3.5, 2]
 
 
-def test_a_stale_read_does_not_know_the_last_write(connect: Connect) -> None:
+def test_a_stale_read_misses_the_last_write(connect: Connect) -> None:
     client = connect(faults=[])
     stale = [{"stale": True}]
 
@@ -100,7 +100,7 @@ def test_a_stale_read_does_not_know_the_last_write(connect: Connect) -> None:
     assert ask(client, "get-model", headers=IDENTITY).status_code == 404
 
 
-def test_keys_and_details_can_be_hidden_for_a_while(connect: Connect) -> None:
+def test_a_fault_can_hide_keys_and_details(connect: Connect) -> None:
     client = connect()
     whole = ask(client, "add-model", json=v1(apikeys=["sk-1", "sk-2"])).json()["data"]
     dial(client, mask_apikeys=True)
@@ -113,7 +113,7 @@ def test_keys_and_details_can_be_hidden_for_a_while(connect: Connect) -> None:
 
 
 def spoilt(client: httpx.Client, kind: str, call: str = "get-model", **more: Any) -> tuple[Any, httpx.Response]:
-    """The true response, and what the garbage makes of it."""
+    """Return the true response, and the one with the garbage."""
     truth = ask(client, call, headers=IDENTITY).json()
     dial(client, garbage=kind, **more)
     response = ask(client, call, headers=IDENTITY)
@@ -128,7 +128,7 @@ def client(connect: Connect) -> httpx.Client:
     return client
 
 
-def test_every_leaf_of_another_type(client: httpx.Client) -> None:
+def test_wrong_types_changes_the_type_of_every_leaf(client: httpx.Client) -> None:
     truth, response = spoilt(client, "wrong_types", "list-models")
     (model,) = response.json()["models"].values()
     assert set(model) == set(truth["models"][0])
@@ -144,7 +144,7 @@ def test_every_leaf_of_another_type(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("call", ["get-model", "list-models", "modify-model", "delete-model", "model-health"])
-def test_a_response_without_what_it_is_for(client: httpx.Client, call: str) -> None:
+def test_missing_data_leaves_out_the_data(client: httpx.Client, call: str) -> None:
     dial(client, garbage="missing_data")
     response = ask(client, call, headers=IDENTITY, json=v1())
     assert response.status_code == 200
@@ -152,7 +152,7 @@ def test_a_response_without_what_it_is_for(client: httpx.Client, call: str) -> N
 
 
 @pytest.mark.parametrize("call", ["get-model", "list-models"])
-def test_the_right_response_about_another_model(client: httpx.Client, call: str) -> None:
+def test_another_model_changes_the_name_and_the_id(client: httpx.Client, call: str) -> None:
     truth, response = spoilt(client, "another_model", call)
     for true, wrong in zip(
         truth.get("models", [truth]), response.json().get("models", [response.json()]), strict=True
@@ -160,13 +160,13 @@ def test_the_right_response_about_another_model(client: httpx.Client, call: str)
         assert {name for name in true if true[name] != wrong[name]} == {"model_saved_name", "model_id"}
 
 
-def test_a_huge_response_is_true(client: httpx.Client) -> None:
+def test_a_huge_response_holds_the_true_one(client: httpx.Client) -> None:
     truth, response = spoilt(client, "huge", size=3_000_000)
     assert len(response.content) == 3_000_000 + len(json.dumps(truth))
     assert response.json() == truth
 
 
-def test_a_gzip_bomb_unpacks(client: httpx.Client) -> None:
+def test_a_gzip_bomb_unpacks_to_the_true_response(client: httpx.Client) -> None:
     client.headers["Accept-Encoding"] = "gzip"
     truth = ask(client, "get-model", headers=IDENTITY).json()
     dial(client, garbage="gzip_bomb", size=5_000_000)
@@ -179,8 +179,8 @@ def test_a_gzip_bomb_unpacks(client: httpx.Client) -> None:
     assert unpacked.json() == truth
 
 
-def test_of_what_falls_to_one_call_a_reset_is_first_and_garbage_last(connect: Connect) -> None:
-    """Garbage replaces responses to work that was done, never an error; and it can be cut short."""
+def test_a_reset_precedes_a_status_and_a_status_garbage(connect: Connect) -> None:
+    """Garbage replaces only successful responses, never errors, and can be truncated."""
     client = connect()
     dial(client, reset="after", truncate=True, status=503, work=True, garbage="html")
     with pytest.raises(RESET):

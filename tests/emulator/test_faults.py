@@ -1,4 +1,4 @@
-"""The dial: what a fault may say, how it is spelled, when it fires, and that all processes turn one."""
+"""The fault dial: valid faults, their notation, when they fire, and that all processes share one dial."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from enkrypt_provider.emulator.faults import faults_in
 
 from .conftest import CALLS, Connect, ask
 from .document import IDENTITY, v1
-from .processes import meet_the_first, together
+from .processes import get_with_failures, together
 
 DOWN = Fault(call="get_model", status=503)
 
@@ -41,18 +41,18 @@ def statuses(client: httpx.Client, calls: int, call: str = "get-model", **more: 
         ({"model": "Test"}, [404] * 5),
     ],
 )
-def test_a_fault_fires_when_it_says(connect: Connect, when: dict[str, Any], expected: list[int]) -> None:
+def test_a_fault_fires_if_its_conditions_hold(connect: Connect, when: dict[str, Any], expected: list[int]) -> None:
     client = connect(faults=[Fault(call="get_model", status=503, **when)])
     assert statuses(client, 5) == expected
     assert statuses(client, 1, "list-models") == [200]
 
 
-def test_a_star_is_any_call(connect: Connect) -> None:
+def test_a_star_matches_any_call(connect: Connect) -> None:
     client = connect(faults=[Fault(status=500)])
     assert [statuses(client, 1, call) for call in CALLS] == [[500]] * len(CALLS)
 
 
-def test_a_list_is_about_no_model(connect: Connect) -> None:
+def test_a_list_matches_no_model(connect: Connect) -> None:
     client = connect(faults=[Fault(model="Test_Model", status=503)])
     assert statuses(client, 1, "list-models") == [200]
 
@@ -69,20 +69,20 @@ def test_a_list_is_about_no_model(connect: Connect) -> None:
         (v1("one", model_version=["1"]), 400),
     ],
 )
-def test_an_add_is_about_the_model_in_its_body(connect: Connect, body: Any, status: int) -> None:
-    """In either dialect; a body that names none meets no fault about one."""
+def test_an_add_matches_the_model_in_its_body(connect: Connect, body: Any, status: int) -> None:
+    """In either dialect; a body without a name matches no fault for a model."""
     client = connect(faults=[Fault(call="add_model", model="one/1", status=503)])
     assert ask(client, "add-model", json=body).status_code == status
 
 
-def test_all_faults_that_fire_count(connect: Connect) -> None:
-    """A call counts for every fault that is about it, also where another fault is told."""
+def test_a_call_counts_for_every_matching_fault(connect: Connect) -> None:
+    """It counts even if another fault sets the response."""
     client = connect(faults=[Fault(status=503, first=1), Fault(call="get_model", status=418, nth=2)])
     assert statuses(client, 3) == [503, 418, 404]
     assert [fault["met"] for fault in client.get("/_emulator/faults").json()] == [3, 3]
 
 
-def test_chance_follows_the_seed(connect: Connect) -> None:
+def test_probability_follows_the_seed(connect: Connect) -> None:
 
     def run(fault: dict[str, Any], seed: int) -> list[int]:
         client = connect(faults=[], seed=seed)
@@ -95,14 +95,14 @@ def test_chance_follows_the_seed(connect: Connect) -> None:
     assert run({"seed": 7}, 1) == run({"seed": 7}, 2)
 
 
-def test_two_faults_of_one_dial_fire_by_chances_of_their_own(connect: Connect) -> None:
+def test_two_faults_of_one_dial_fire_independently(connect: Connect) -> None:
     faults = [Fault(status=503, probability=0.5), Fault(delay=1, probability=0.5)]
     client = connect(faults=faults, sleep=lambda _: None, record=True)
     statuses(client, 40)
     assert 1 in [len(entry["faults"]) for entry in client.get("/_emulator/requests").json()]
 
 
-def test_the_dial_is_read_set_and_cleared_by_its_own_call(connect: Connect) -> None:
+def test_a_call_without_a_key_reads_sets_and_clears_the_dial(connect: Connect) -> None:
     client = connect(apikey="")
     fault = {"call": "get_model", "status": 503, "retry_after": 2}
     expected = [{"fault": {**fault, "retry_after": "2"}, "spelled": "get_model:status=503,retry_after=2", "met": 0}]
@@ -116,8 +116,8 @@ def test_the_dial_is_read_set_and_cleared_by_its_own_call(connect: Connect) -> N
     assert statuses(client, 1, headers={"apikey": "k", **IDENTITY}) == [404]
 
 
-def test_the_same_faults_again_go_on_counting(connect: Connect) -> None:
-    """The same option in a second process does not turn the dial back, another does, none leaves it."""
+def test_setting_the_same_faults_again_keeps_the_counts(connect: Connect) -> None:
+    """Other faults reset them; None leaves the dial as it is."""
     faults = [Fault(call="get_model", status=503, first=2)]
     assert statuses(connect(faults=faults), 1) == [503]
     assert statuses(connect(faults=faults), 2) == [503, 404]
@@ -131,10 +131,10 @@ BAD_FAULTS = [
     ([{"call": "add-model", "status": 503}], "[0].call: must be one of add_model, get_model"),
     ([{"status": 503}, {"status": 99}], "[1].status: must be 200 or more"),
     ([{"status": "503"}], "[0].status: must be a whole number"),
-    ([{"statuses": 503}], "[0].statuses: is no setting"),
-    ([{"call": "get_model"}], "[0]: says nothing to do; give one of status, location, delay, reset,"),
-    ([{"delay": 0, "status": None}], "[0]: says nothing to do"),
-    ([{"delay": 1, "retry_after": 2}], "[0]: retry_after, body and work need a status"),
+    ([{"statuses": 503}], "[0].statuses: is not a known field"),
+    ([{"call": "get_model"}], "[0]: has no effect; set one of status, location, delay, reset,"),
+    ([{"delay": 0, "status": None}], "[0]: has no effect"),
+    ([{"delay": 1, "retry_after": 2}], "[0]: retry_after, body and work need status or location"),
     ([{"status": 503, "nth": 0}], "[0].nth: must be 1 or more"),
     ([{"status": 503, "probability": 1.5}], "[0].probability: must be 1.0 or less"),
     ([{"reset": True}], "[0].reset: must be one of before or after"),
@@ -148,7 +148,7 @@ BAD_FAULTS = [
 
 
 @pytest.mark.parametrize(("faults", "message"), BAD_FAULTS)
-def test_a_wrong_fault_is_refused_with_its_field(connect: Connect, faults: Any, message: str) -> None:
+def test_an_invalid_fault_is_refused_with_its_field(connect: Connect, faults: Any, message: str) -> None:
     client = connect(faults=[DOWN])
     response = client.post("/_emulator/faults", json=faults)
     assert response.status_code == 400
@@ -183,7 +183,7 @@ FAULTS = st.builds(
 
 @settings(deadline=None)
 @given(FAULTS)
-def test_what_a_fault_spells_is_that_fault(fault: Fault) -> None:
+def test_the_notation_of_a_fault_reads_back_as_that_fault(fault: Fault) -> None:
     assert spelled_fault(fault.spelled()) == fault
     assert faults_in([fault.model_dump(exclude_defaults=True)]) == [fault]
 
@@ -196,5 +196,5 @@ def test_threads_are_counted_exactly(connect: Connect) -> None:
 
 
 def test_processes_are_counted_exactly(database: Path) -> None:
-    responses = together(meet_the_first, [database] * 3, [20] * 3, [20] * 3)
+    responses = together(get_with_failures, [database] * 3, [20] * 3, [20] * 3)
     assert sorted(chain(*responses)) == [404] * 40 + [503] * 20

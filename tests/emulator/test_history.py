@@ -1,4 +1,4 @@
-"""The history against a list of what was done, under Hypothesis."""
+"""The history against a list of the changes made, with Hypothesis."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMES = st.sampled_from(["a", "b"])
 
 
 def _registered(kind: str, account: str, it: Model | Object) -> Registered:
-    """A registration as the history tells it."""
+    """Return a registration in the form of the history."""
     if isinstance(it, Model):
         return registered_model(account, it)
     times = (it.created_at, it.updated_at)
@@ -30,7 +30,7 @@ def _registered(kind: str, account: str, it: Model | Object) -> Registered:
 
 
 class AgainstAList(AgainstADictionary):
-    """Whatever is done in whatever order, the history tells each step with what was before it and what came of it."""
+    """After any sequence of operations the history has each change, with the states before and after it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,12 +73,12 @@ class AgainstAList(AgainstADictionary):
         self._did(account, before, None, kind=kind)
 
     @invariant()
-    def tells_the_same(self) -> None:
-        told = self.history.changes()
-        assert [(change.before, change.after) for change in reversed(told)] == self.done
-        assert self.history.count_changes() == len(told)
-        assert sorted((change.at for change in told), reverse=True) == [change.at for change in told]
-        for kind, number in {(change.of.kind, change.of.number) for change in told}:
+    def shows_the_same(self) -> None:
+        shown = self.history.changes()
+        assert [(change.before, change.after) for change in reversed(shown)] == self.done
+        assert self.history.count_changes() == len(shown)
+        assert sorted((change.at for change in shown), reverse=True) == [change.at for change in shown]
+        for kind, number in {(change.of.kind, change.of.number) for change in shown}:
             mine = self.history.changes_of(kind, number)
             assert mine[-1].before is None
             assert self.history.find(kind, number) == [it for it in [mine[0].after] if it]
@@ -89,8 +89,8 @@ TestAgainstAList = AgainstAList.TestCase
 TestAgainstAList.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
 
 
-def test_a_history_is_of_one_moment(database: Path) -> None:
-    """What another writes while the history is read is not half in it."""
+def test_a_history_is_a_consistent_snapshot(database: Path) -> None:
+    """A concurrent write is never partly in it."""
     kept = Database(database)
     store, history = Store(kept, Clock()), History(kept)
     identity = Identity("a", "1")
@@ -102,8 +102,8 @@ def test_a_history_is_of_one_moment(database: Path) -> None:
     assert len(history.changes()) == 2
 
 
-def test_the_database_of_an_earlier_emulator_goes_on(database: Path) -> None:
-    """A file from before there was a history is taken as it is: its models stay, and their history begins."""
+def test_the_database_of_an_earlier_emulator_still_works(database: Path) -> None:
+    """A file without a history is accepted: its models stay, and their history begins."""
     kept = Database(database)
     store = Store(kept, Clock())
     model = store.add("x", Identity("a", "1"), {"number": 0})

@@ -1,4 +1,4 @@
-"""The life of each kind of registration, what its calls refuse, and the quirks of other servers."""
+"""The life cycle of each kind of registration, the errors of its calls, and the quirks of other servers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Json = Any
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind as a person calls it: `body` is the least that is taken, `change` a change of it."""
+    """One kind and its calls: `body` is a minimal body, `change` a change to it."""
 
     noun: str
     plural: str
@@ -29,9 +29,9 @@ class Kind:
     unlisted: frozenset[str] = frozenset()
     name: str = "name"
     label: str = "{}"
-    """How a message names one."""
+    """How messages refer to one."""
     more: Mapping[str, str] = field(default_factory=dict)
-    """Headers beside the name's."""
+    """Headers besides the one for the name."""
 
     @property
     def header(self) -> str:
@@ -80,7 +80,7 @@ DETECTORS = (
 )  # fmt: skip
 
 
-# ---- a life
+# ---- life cycle
 
 
 @KINDS
@@ -99,14 +99,14 @@ def test_it_is_added_read_listed_changed_and_deleted(connect: Connect, kind: Kin
 
     gone = kind.ask(client, "delete", "x").json()
     assert gone["message"] == f"{kind.noun.capitalize()} details deleted successfully"
-    told = {kind.number: made[kind.number], "project_name": "default"}
-    assert gone["data"] == ({"model_saved_name": "x", "model_version": "1"} if kind is MODEL else told)
+    expected = {kind.number: made[kind.number], "project_name": "default"}
+    assert gone["data"] == ({"model_saved_name": "x", "model_version": "1"} if kind is MODEL else expected)
     assert (kind.ask(client, "get", "x").status_code, kind.list(client)) == (404, [])
 
 
 @KINDS
 def test_it_is_renamed_by_its_body(embedded: Connect, kind: Kind) -> None:
-    """The header has the old name, which is free after; a name that is taken is refused, and nothing changes."""
+    """The header has the old name, which becomes free; a taken name is refused, and nothing changes."""
     client = embedded()
     made = kind.add(client)
     renamed = kind.ask(client, "modify", "x", kind.named("y")).json()["data"]
@@ -120,12 +120,12 @@ def test_it_is_renamed_by_its_body(embedded: Connect, kind: Kind) -> None:
 
 
 @KINDS
-def test_it_survives_the_process(embedded: Connect, kind: Kind) -> None:
+def test_it_survives_a_restart(embedded: Connect, kind: Kind) -> None:
     made = kind.add(embedded())
     assert kind.ask(embedded(), "get", "x").json() == made
 
 
-def test_the_kinds_share_no_names_and_no_numbers(embedded: Connect) -> None:
+def test_the_kinds_share_no_names_and_no_ids(embedded: Connect) -> None:
     client = embedded()
     assert len({kind.add(client)[kind.number] for kind in (MODEL, POLICY, DEPLOYMENT)}) == 3
 
@@ -134,8 +134,8 @@ KEYS = {"dev": "acme/dev", "a second": "acme/dev", "prod": "acme/prod", "other":
 
 
 @pytest.mark.parametrize(("kind", "status"), [(MODEL, 200), (POLICY, 200), (DEPLOYMENT, 409)])
-def test_another_project_of_the_account(connect: Connect, kind: Kind, status: int) -> None:
-    """A name is the project's; a deployment's is the account's, though only its project sees it."""
+def test_the_same_name_in_another_project_of_the_account(connect: Connect, kind: Kind, status: int) -> None:
+    """Names are unique in a project, those of deployments in an account; only its project sees a registration."""
     made = kind.add(connect(apikey="dev", keys=KEYS))
     assert kind.ask(connect(apikey="a second", keys=KEYS), "get", "x").json() == made
     assert kind.ask(connect(apikey="unknown", keys=KEYS), "list").status_code == 401
@@ -149,12 +149,12 @@ def test_another_project_of_the_account(connect: Connect, kind: Kind, status: in
     assert kind.ask(other, "modify", "x", kind.body).json()["data"]["project_name"] == "dev"
 
 
-# ---- what is refused
+# ---- errors
 
 
 @KINDS
 @pytest.mark.parametrize("call", ["get", "modify", "delete"])
-def test_what_is_not_there_is_told_with_its_kind(connect: Connect, kind: Kind, call: str) -> None:
+def test_an_unknown_name_is_an_error_with_its_kind(connect: Connect, kind: Kind, call: str) -> None:
     client, body = connect(), kind.body if call == "modify" else None
     response = kind.ask(client, call, "nobody", body)
     message = f"no {kind.noun} {kind.label.format('nobody')} is registered"
@@ -164,7 +164,7 @@ def test_what_is_not_there_is_told_with_its_kind(connect: Connect, kind: Kind, c
 
 
 @KINDS
-def test_a_name_that_is_taken_is_refused(connect: Connect, kind: Kind) -> None:
+def test_a_taken_name_is_refused(connect: Connect, kind: Kind) -> None:
     client = connect()
     made = kind.add(client)
     response = kind.ask(client, "add", body={**kind.body, **kind.change})
@@ -174,19 +174,21 @@ def test_a_name_that_is_taken_is_refused(connect: Connect, kind: Kind) -> None:
 
 
 REFUSED = [
-    (POLICY, {"name": "p" * 33}, "name must be 1 to 32 characters of printable ASCII without a space at its ends"),
+    (POLICY, {"name": "p" * 33},
+     "name must be 1 to 32 printable ASCII characters without leading or trailing spaces"),
     (POLICY, {"description": "d" * 129}, "description must be at most 128 characters long"),
     (POLICY, {"detectors": None}, "detectors must be an object"),
-    (POLICY, {"detectors": {"topic": {}}}, "detectors.topic is no field of this API"),
+    (POLICY, {"detectors": {"topic": {}}}, "detectors.topic is not a field of this API"),
     (POLICY, {"detectors": {"nsfw": {"enabled": "yes"}}}, "detectors.nsfw.enabled must be true or false"),
-    (POLICY, {"detectors": {"bias": {"block_message": "x"}}}, "detectors.bias.block_message is no field of this API"),
+    (POLICY, {"detectors": {"bias": {"block_message": "x"}}},
+     "detectors.bias.block_message is not a field of this API"),
     (POLICY, {"detectors": {"pii": {"entities": "pii"}}}, "detectors.pii.entities must be a list"),
-    (POLICY, {"policy_id": 1}, "policy_id is no field of this API"),
+    (POLICY, {"policy_id": 1}, "policy_id is not a field of this API"),
     (DEPLOYMENT, {"model_saved_name": 5}, "model_saved_name must be a string"),
     (DEPLOYMENT, {"input_guardrails_policy": {"block": ["relevancy"]}},
      f"input_guardrails_policy.block[0] must be one of: {', '.join(DETECTORS)}"),
     (DEPLOYMENT, {"output_guardrails_policy": {"additional_config": {"pii_redaction": True}}},
-     "output_guardrails_policy.additional_config.pii_redaction is no field of this API"),
+     "output_guardrails_policy.additional_config.pii_redaction is not a field of this API"),
 ]  # fmt: skip
 
 
@@ -222,7 +224,7 @@ def test_a_deployment_may_have_no_policy_and_no_version(embedded: Connect) -> No
     assert (made["model_version"], made["input_guardrails_policy"]) == ("v1", None)
 
 
-# ---- other servers
+# ---- quirks of other servers
 
 
 def test_echo_shows_every_detector(embedded: Connect) -> None:
@@ -232,7 +234,7 @@ def test_echo_shows_every_detector(embedded: Connect) -> None:
 
 
 @pytest.mark.parametrize(("quirks", "kept"), [("", {"bias"}), ("merge", {"nsfw", "bias"})])
-def test_merge_keeps_what_a_change_does_not_name(embedded: Connect, quirks: str, kept: set[str]) -> None:
+def test_merge_keeps_what_a_change_omits(embedded: Connect, quirks: str, kept: set[str]) -> None:
     client = embedded(quirks=quirks)
     POLICY.add(client)
     changed = POLICY.ask(client, "modify", "x", {"name": "x", **POLICY.change}).json()["data"]["detectors"]
@@ -244,7 +246,7 @@ def test_merge_keeps_what_a_change_does_not_name(embedded: Connect, quirks: str,
     [(MODEL, ""), (POLICY, ""), (POLICY, "revive"), (DEPLOYMENT, ""), (DEPLOYMENT, "revive")],
     ids=lambda it: getattr(it, "noun", it),
 )
-def test_revive_gives_a_deleted_name_its_number_back(embedded: Connect, kind: Kind, quirks: str) -> None:
+def test_revive_reuses_the_id_of_a_deleted_name(embedded: Connect, kind: Kind, quirks: str) -> None:
     client = embedded(quirks=quirks, clock=Clock())
     made = kind.add(client)
     kind.ask(client, "delete", "x")
@@ -254,7 +256,7 @@ def test_revive_gives_a_deleted_name_its_number_back(embedded: Connect, kind: Ki
 
 
 @KINDS
-def test_the_fault_dial_reaches_it(embedded: Connect, kind: Kind) -> None:
+def test_faults_apply_to_every_kind(embedded: Connect, kind: Kind) -> None:
     client = embedded(faults=[spelled_fault(f"add_{kind.noun}:status=503,work,first=1")])
     assert kind.ask(client, "add", body=kind.body).status_code == 503
     assert kind.ask(client, "get", "x").status_code == 200

@@ -1,4 +1,4 @@
-"""Rate limits: which requests are refused, for how long, and what tells of them."""
+"""Rate limits: which requests are refused, for how long, and where that is recorded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .document import IDENTITY, v1
 
 
 class Seconds:
-    """A time that passes only when a test says so."""
+    """A clock that only the test advances."""
 
     now = 0.0
 
@@ -46,7 +46,7 @@ def test_the_vendors_limits(connect: Connect) -> None:
     assert lists(client, 1) == [200]
 
 
-def test_the_health_check_has_a_limit_of_its_own(connect: Connect) -> None:
+def test_the_health_check_has_its_own_limit(connect: Connect) -> None:
     time = Seconds()
     client = connect(limits=LIKE_VENDOR, monotonic=time)
     ask(client, "add-model", json=v1())
@@ -71,17 +71,17 @@ def test_a_refused_call_does_nothing(connect: Connect) -> None:
     assert client.get("/_emulator/faults").json()[0]["met"] == 1
 
 
-def test_the_log_tells_what_was_refused(connect: Connect) -> None:
+def test_refused_requests_are_logged(connect: Connect) -> None:
     client = connect(limits=Limits(rate="2/s,9/min", lockout=30), monotonic=Seconds(), record=True)
     assert lists(client, 4) == [200, 200, 429, 429]
-    told = [(entry["status"], entry["faults"]) for entry in client.get("/_emulator/requests").json()]
-    assert told == [(200, []), (200, []), (429, ["rate=2/s"]), (429, ["lockout=30"])]
+    logged = [(entry["status"], entry["faults"]) for entry in client.get("/_emulator/requests").json()]
+    assert logged == [(200, []), (200, []), (429, ["rate=2/s"]), (429, ["lockout=30"])]
     assert client.get("/_emulator/limits").json() == {
         "rate": "2/s,9/min", "rt_rate": "", "lockout": 30.0, "violations": 1, "locked_out": 1
     }  # fmt: skip
 
 
-def test_the_limits_change_while_it_runs(connect: Connect) -> None:
+def test_the_limits_can_be_changed_at_run_time(connect: Connect) -> None:
     client = connect(monotonic=Seconds())
     assert lists(client, 5) == [200] * 5
     assert client.post("/_emulator/limits", json={"rate": "1/h"}, headers={"apikey": ""}).json()["rate"] == "1/h"
@@ -93,15 +93,15 @@ def test_the_limits_change_while_it_runs(connect: Connect) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"rate": "3"}, "rate: is given as 3/s,100/min; the units are s, min and h"),
-        ({"rt_rate": "0/min"}, "rt_rate: is given as 3/s"),
-        ({"rate": "3/s,"}, "rate: is given as 3/s"),
+        ({"rate": "3"}, "rate: must look like 3/s,100/min; the units are s, min and h"),
+        ({"rt_rate": "0/min"}, "rt_rate: must look like 3/s"),
+        ({"rate": "3/s,"}, "rate: must look like 3/s"),
         ({"lockout": -1}, "lockout: must be 0.0 or more"),
-        ({"rates": "3/s"}, "rates: is no setting"),
+        ({"rates": "3/s"}, "rates: is not a known field"),
         ([], "the limits: must be an object"),
     ],
 )
-def test_wrong_limits_are_refused_with_their_field(embedded: Connect, value: Any, message: str) -> None:
+def test_invalid_limits_are_refused_with_their_field(embedded: Connect, value: Any, message: str) -> None:
     with pytest.raises(LimitError, match=message.replace("(", "\\(")):
         limits_in(value)
     client = embedded(limits=Limits(rate="1/h"), monotonic=Seconds())
@@ -128,7 +128,7 @@ def test_threads_are_counted_exactly(connect: Connect) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 3, allow_subnormal=False), max_size=40), st.integers(1, 4), st.integers(1, 9))
-def test_no_second_and_no_minute_has_more(pauses: list[float], second: int, minute: int) -> None:
+def test_no_second_and_no_minute_exceeds_its_rate(pauses: list[float], second: int, minute: int) -> None:
     time, admitted = Seconds(), list[float]()
     limiter = Limiter(Limits(rate=f"{second}/s,{minute}/min", lockout=0), time)
     for pause in pauses:
@@ -139,7 +139,7 @@ def test_no_second_and_no_minute_has_more(pauses: list[float], second: int, minu
         admitted += [time.now] * allowed
 
 
-def test_a_test_of_a_program_counts_violations(tmp_path: Path) -> None:
+def test_the_test_kit_counts_violations(tmp_path: Path) -> None:
     with (
         emulator(tmp_path / "api.sqlite") as api,
         httpx.Client(base_url=api.url, headers={"apikey": api.key}) as http,

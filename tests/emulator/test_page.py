@@ -1,4 +1,4 @@
-"""The page as it is sent: what is on it, what never is, and to whom it is given."""
+"""The page as HTML: what it shows, what it never shows, and who may see it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def page(embedded: Connect) -> httpx.Client:
 
 
 def seen(client: httpx.Client, path: str = "/") -> str:
-    """The text of a page, without its tags and with single spaces."""
+    """Return the text of a page, without its tags and with single spaces."""
     response = client.get(path)
     assert response.status_code == 200, response.text
     text = re.sub(r"<(head|script)\b.*?</\1>", " ", response.text, flags=re.DOTALL)
@@ -49,12 +49,12 @@ def seen(client: httpx.Client, path: str = "/") -> str:
 
 
 def address(client: httpx.Client, name: str, version: str = "1") -> str:
-    """The address of a model's page."""
+    """Return the path of a model's page."""
     return f"/model/{ask(client, 'get-model', headers=called(name, version)).json()['model_id']}"
 
 
 class Markup(HTMLParser):
-    """What a browser takes for markup."""
+    """The tags and attributes that a browser finds in a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class Markup(HTMLParser):
 
 
 def everywhere(client: httpx.Client) -> Iterator[str]:
-    """The HTML of every page that can be reached from the first."""
+    """Yield the HTML of every page that `PATHS` lead to."""
     left, found = list(PATHS), set(PATHS)
     while left:
         text = client.get(left.pop()).text
@@ -78,7 +78,7 @@ def everywhere(client: httpx.Client) -> Iterator[str]:
         found |= links
 
 
-def test_it_shows_what_is_registered(page: httpx.Client) -> None:
+def test_it_lists_the_registered_models(page: httpx.Client) -> None:
     ask(page, "add-model", json=v1("beta", endpoint={"host": "b.example.com", "scheme": "http", "port": 8000}))
     ask(page, "add-model", json={**v1("Alpha", hosting_type="Internal"), "model_name": "org/alpha"})
     text = seen(page)
@@ -88,7 +88,7 @@ def test_it_shows_what_is_registered(page: httpx.Client) -> None:
     assert text.index("Alpha") < text.index("beta")
 
 
-def test_an_empty_emulator_tells_how_to_fill_it(page: httpx.Client) -> None:
+def test_an_empty_emulator_shows_how_to_register_models(page: httpx.Client) -> None:
     assert "pulumi config set enkrypt:endpoint http://127.0.0.1:8787" in seen(page)
     assert "<table" not in page.get("/").text
     assert "No model is registered yet." in seen(page)
@@ -111,7 +111,7 @@ def test_every_account_is_shown(embedded: Connect) -> None:
 
 
 def test_no_key_is_on_any_page(embedded: Connect) -> None:
-    """Wherever a key was put, accepted or refused, changed or deleted: no page shows it, and the API key neither."""
+    """Wherever a key was sent, accepted or refused, changed or deleted, no page shows it; nor the API key."""
     options: dict[str, Any] = {"page": True, "record": True, "apikey": "sk-SECRET-0"}
     clients = {name: here(embedded(dialect=name, **options)) for name in ("v1", "v2")}
     for dialect, body in SECRETS:
@@ -148,7 +148,7 @@ def test_everything_is_escaped(page: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/model/1", "/page/page.css", "/page/page.js", "/page/icon.svg"])
-def test_nothing_from_elsewhere_and_nothing_inline(page: httpx.Client, path: str) -> None:
+def test_nothing_is_external_or_inline(page: httpx.Client, path: str) -> None:
     response = page.get(path)
     policy = dict(rule.split(" ", 1) for rule in response.headers["Content-Security-Policy"].split("; "))
     assert policy.pop("default-src") == policy.pop("frame-ancestors") == policy.pop("base-uri") == "'none'"
@@ -166,15 +166,15 @@ def test_nothing_from_elsewhere_and_nothing_inline(page: httpx.Client, path: str
 )  # fmt: skip
 @pytest.mark.parametrize("path", [*PATHS, "/model/1", "/page/page.js"])
 def test_only_this_machine_sees_it(database: Path, client: str, host: str, status: int, path: str) -> None:
-    """Another machine is refused, and so is a browser to which another site gave this address as its own."""
+    """Other machines are refused, and so is a browser that DNS rebinding sends here."""
     app = create_app(database, page=True).test_client()
     response = app.get(path, headers={"Host": host}, environ_base={"REMOTE_ADDR": client})
     assert response.status_code == (404 if (status, path) == (200, "/model/1") else status)
     assert ("text/html" in response.headers["Content-Type"]) or status == 200
 
 
-def test_looking_leaves_no_trace(embedded: Connect) -> None:
-    """A look is no request of the API: no fault falls to it, and it is in no log. Without `page` there is none."""
+def test_viewing_a_page_leaves_no_trace(embedded: Connect) -> None:
+    """A view is not an API request: it meets no fault and is not logged. Without `page` there are no pages."""
     client = here(embedded(page=True, record=True, faults=[Fault(status=503)]))
     assert len([*everywhere(client)]) == len(PATHS)
     assert client.get("/_emulator/requests").json() == []
@@ -183,7 +183,7 @@ def test_looking_leaves_no_trace(embedded: Connect) -> None:
     assert (response.status_code, response.headers["Content-Type"]) == (404, "application/json")
 
 
-def test_many_models_are_paged(page: httpx.Client) -> None:
+def test_many_models_are_paginated(page: httpx.Client) -> None:
     names = [f"m{number:03}" for number in range(120)]
     for name in names:
         ask(page, "add-model", json=v1(name))
@@ -199,7 +199,7 @@ def test_many_models_are_paged(page: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("words", ["HAT", "2024-08", "azure_OPENAI", "gpt-4o", "host.example", " chat "])
-def test_models_are_found(page: httpx.Client, words: str) -> None:
+def test_models_can_be_searched(page: httpx.Client, words: str) -> None:
     wanted = v1("chat", model_version="2024-08-06", is_compatible_with="azure_openai")
     wanted["model_config"]["endpoint"] = {"host": "host.example.com"}
     ask(page, "add-model", json={**wanted, "model_name": "GPT-4o"})
@@ -213,7 +213,7 @@ def test_models_are_found(page: httpx.Client, words: str) -> None:
     assert "1 model of 3 found" in seen(page, "/?q=100%25")
 
 
-def test_a_model_has_its_page(page: httpx.Client) -> None:
+def test_a_model_has_its_own_page(page: httpx.Client) -> None:
     config: dict[str, Any] = {
         "metadata": {"owner": "ml", "limits": {"day": 5}},
         "default_request_options": {"stop": []},
@@ -236,7 +236,7 @@ def test_a_model_has_its_page(page: httpx.Client) -> None:
     for difference in (
         "nothing: the same values were sent again",
         "model_config.apikeys xxxxx → became empty",
-        "model_config.apikeys xxxxx → became another value, which is not shown",
+        "model_config.apikeys xxxxx → became a different value, which is not shown",
         "model_config.system_prompt empty → became Be fair.",
         "model_config.paths.vision absent → became /see",
         "model_config.metadata.owner ml → became absent",
@@ -265,23 +265,23 @@ def test_a_renamed_and_a_deleted_model_keep_their_history(page: httpx.Client) ->
     assert "0 models" not in seen(page)
 
 
-def test_a_history_that_is_cut_says_so(page: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_truncated_history_says_so(page: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "UNDOABLE", 3)
     ask(page, "add-model", json=v1("old"))
     for number in range(63):
         ask(page, "modify-model", headers=called("old"), json=v1("old", system_prompt=str(number)))
     text = seen(page, address(page, "old"))
     assert text.count("became") == 3
-    assert "registered the changes between are no longer kept" in text
+    assert "registered the changes in between are no longer kept" in text
 
 
 @pytest.mark.parametrize("kind", LISTS)
-def test_what_never_was_is_not_found(page: httpx.Client, kind: str) -> None:
-    """The response is a page with status 404, also for the number of another kind."""
+def test_an_unknown_id_is_not_found(page: httpx.Client, kind: str) -> None:
+    """The response is a page with status 404, also for the id of another kind."""
     others = [added.add(page)[added.number] for added in (POLICY, DEPLOYMENT) if added.noun != kind]
     for number in (1, 10**30, *others):
         response = page.get(f"/{kind}/{number}")
-        assert (response.status_code, f"No {kind} has this number" in response.text) == (404, True)
+        assert (response.status_code, f"No {kind} has this id" in response.text) == (404, True)
 
 
 # ---- policies and deployments
@@ -291,7 +291,7 @@ BLOCKING = {"policy_name": "strict", "enabled": True, "block": ["pii", "nsfw"]}
 
 
 def test_policies_and_deployments_are_listed(page: httpx.Client) -> None:
-    """What they do is on one line: the detectors that are on, the model, the policies and what they block."""
+    """One row has the detectors that are on, or the model, the policies and what they block."""
     detectors = {"pii": {"enabled": True}, "nsfw": {"enabled": True}, "bias": {"enabled": False}}
     POLICY.add(page, name="strict", description="For all.", detectors=detectors)
     POLICY.add(page, name="idle", detectors={})
@@ -308,7 +308,7 @@ def test_policies_and_deployments_are_listed(page: httpx.Client) -> None:
 
 @pytest.mark.parametrize("kind", [POLICY, DEPLOYMENT], ids=lambda kind: kind.noun)
 def test_each_kind_has_pages_with_its_history(page: httpx.Client, kind: Kind) -> None:
-    """Fields in their objects, what became of it through a rename and beyond its deletion, the requests about it."""
+    """A page has the fields, the history across a rename and a deletion, and the requests."""
     there = f"/{kind.noun}/{kind.add(page)[kind.number]}"
     kind.ask(page, "modify", "x", {**kind.body, **kind.change, "name": "y"})
     text = seen(page, there)
@@ -329,14 +329,14 @@ def test_each_kind_has_pages_with_its_history(page: httpx.Client, kind: Kind) ->
 
 
 def test_a_detector_is_a_group_of_its_own(page: httpx.Client) -> None:
-    """As the objects in a model are."""
+    """Like the objects in a model."""
     number = POLICY.add(page, detectors={"topic_detector": {"enabled": True, "topic": ["a", "b"]}})["policy_id"]
     text = seen(page, f"/policy/{number}")
     assert "name x description empty detectors.topic_detector enabled true topic a, b set by" in text
 
 
 def test_a_deployment_of_a_project_is_shown_with_its_account(embedded: Connect) -> None:
-    """As its model and its policies are, though its name is unique in the whole account."""
+    """Like its model and policies, though its name is unique in the whole account."""
     client = here(embedded(page=True, keys={"key-1": "acme/prod"}, apikey="key-1"))
     number = DEPLOYMENT.add(client)["deployment_id"]
     POLICY.add(client)
@@ -371,7 +371,7 @@ def test_requests_are_shown_with_their_faults(page: httpx.Client) -> None:
         assert f"{count} request{'s' * (count != 1)} found" in seen(page, f"/requests?q={words}")
 
 
-def test_what_another_emulator_registered_is_shown_without_requests(page: httpx.Client, embedded: Connect) -> None:
+def test_registrations_of_another_emulator_are_shown_without_requests(page: httpx.Client, embedded: Connect) -> None:
     ask(embedded(), "add-model", json=v1("of-the-provider"))
     assert "of-the-provider" in seen(page)
     assert "registered model of-the-provider/1" in seen(page, "/changes")
@@ -379,7 +379,7 @@ def test_what_another_emulator_registered_is_shown_without_requests(page: httpx.
     assert "No request about this model was recorded here" in seen(page, there)
     text = seen(page, "/requests")
     assert "0 requests" in text
-    assert "A stack with enkrypt:endpoint: embedded , which is what make up deploys" in text
+    assert "A stack with enkrypt:endpoint: embedded , such as the one that make up deploys" in text
     assert "set enkrypt:endpoint to http://127.0.0.1:8787." in text
     unrecorded = here(embedded(page=True))
     assert "Requests are not recorded: the emulator runs with --no-record ." in seen(unrecorded, "/requests")
@@ -389,7 +389,7 @@ def test_what_another_emulator_registered_is_shown_without_requests(page: httpx.
 @pytest.mark.parametrize(
     ("accept", "kind"), [("text/html,*/*;q=0.8", "text/html"), ("*/*", "application/json"), ("", "application/json")]
 )
-def test_an_unknown_path_is_told_in_the_callers_way(page: httpx.Client, accept: str, kind: str) -> None:
+def test_an_unknown_path_is_reported_as_html_or_json(page: httpx.Client, accept: str, kind: str) -> None:
     response = page.get("/nowhere", headers={"Accept": accept})
     assert (response.status_code, response.headers["Content-Type"].partition(";")[0]) == (404, kind)
     assert ("There is nothing at /nowhere." in response.text) == (kind == "text/html")
@@ -398,7 +398,7 @@ def test_an_unknown_path_is_told_in_the_callers_way(page: httpx.Client, accept: 
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_what_did_not_change_is_not_sent_again(page: httpx.Client, path: str) -> None:
+def test_an_unchanged_page_is_not_sent_again(page: httpx.Client, path: str) -> None:
     tag = {"If-None-Match": page.get(path).headers["ETag"]}
     assert (page.get(path, headers=tag).status_code, page.get(path, headers=tag).content) == (304, b"")
     ask(page, "add-model", json=v1())
@@ -407,7 +407,7 @@ def test_what_did_not_change_is_not_sent_again(page: httpx.Client, path: str) ->
     assert page.get(path, headers=tag).status_code == 200
 
 
-def test_a_broken_database_is_a_page(page: httpx.Client, database: Path) -> None:
+def test_a_broken_database_is_an_error_page(page: httpx.Client, database: Path) -> None:
     with sqlite3.connect(database) as connection:
         connection.execute("DROP TABLE changes")
     connection.close()

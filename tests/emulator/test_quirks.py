@@ -1,4 +1,4 @@
-"""Quirks: what a server that normalises shows of a document, in every response, and what it leaves alone."""
+"""Quirks: what a server that normalises changes in every response, and what it leaves alone."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ SENT = {
                    for name in ("metadata", "default_request_options", "custom_payload")}),
     ],
 )  # fmt: skip
-def test_a_quirk_changes_these_fields_alone(connect: Connect, quirk: str, changed: dict[str, Any]) -> None:
+def test_a_quirk_changes_only_these_fields(connect: Connect, quirk: str, changed: dict[str, Any]) -> None:
     plain, quirky = connect(dialect="v2"), connect(dialect="v2", quirks=quirk)
-    told = ask(quirky, "add-model", json=SENT).json()["data"]
-    assert ask(quirky, "get-model", headers=IDENTITY).json() == told
-    assert ask(quirky, "list-models").json() == {"models": [told]}
+    shown = ask(quirky, "add-model", json=SENT).json()["data"]
+    assert ask(quirky, "get-model", headers=IDENTITY).json() == shown
+    assert ask(quirky, "list-models").json() == {"models": [shown]}
     before, after = (
-        leaves(model["model_config"]) for model in (ask(plain, "get-model", headers=IDENTITY).json(), told)
+        leaves(model["model_config"]) for model in (ask(plain, "get-model", headers=IDENTITY).json(), shown)
     )
     assert {path: after.get(path) for path in before.keys() | after if before.get(path) != after.get(path)} == changed
     modified = ask(quirky, "modify-model", headers=IDENTITY, json=SENT).json()["data"]
-    assert {**modified, "updated_at": ""} == {**told, "updated_at": ""}
+    assert {**modified, "updated_at": ""} == {**shown, "updated_at": ""}
 
 
 def leaves(value: Any, path: str = "") -> dict[str, Any]:
@@ -70,33 +70,33 @@ def unordered(model: dict[str, Any]) -> list[Any]:
     return [model["certifications"], config["model_jwt_config"]["jwt_headers"], *lists]
 
 
-def test_unordered_lists_come_the_other_way_round(embedded: Connect) -> None:
-    told = ask(embedded(dialect="v2", quirks="order"), "add-model", json=SENT).json()["data"]
-    assert unordered(told) == [each[::-1] for each in unordered(SENT)]
+def test_order_reverses_unordered_lists(embedded: Connect) -> None:
+    shown = ask(embedded(dialect="v2", quirks="order"), "add-model", json=SENT).json()["data"]
+    assert unordered(shown) == [each[::-1] for each in unordered(SENT)]
 
 
-def test_the_documents_odd_forms_are_shown_where_they_are_asked_for(connect: Connect) -> None:
+def test_the_documents_odd_forms_are_shown_on_request(connect: Connect) -> None:
     plain, odd = connect(dialect="v2"), connect(dialect="v2", quirks="root,null,envelope")
     usual = ask(plain, "add-model", json=v2()).json()
     assert set(usual) == {"message", "data"}
-    told = ask(odd, "modify-model", headers=IDENTITY, json=v2()).json()
-    assert set(told) == {"message", "data", "error", "request_id"}
-    assert set(told["data"]) - set(usual["data"]) == {"model_provider", "hosting_type", "is_deleted"}
-    config = told["data"]["model_config"]
+    shown = ask(odd, "modify-model", headers=IDENTITY, json=v2()).json()
+    assert set(shown) == {"message", "data", "error", "request_id"}
+    assert set(shown["data"]) - set(usual["data"]) == {"model_provider", "hosting_type", "is_deleted"}
+    config = shown["data"]["model_config"]
     assert (config["model_jwt_config"], config["custom_headers"]) == (None, None)
     assert not {"model_jwt_config", "custom_headers"} & usual["data"]["model_config"].keys()
 
 
 @pytest.mark.parametrize("dialect", ["v1", "v2"])
 def test_every_quirk_works_on_every_document(embedded: Connect, dialect: str) -> None:
-    """All together, on the least that a dialect takes; what comes back can be sent again."""
+    """All together, on a minimal body; the response can be sent back."""
     client, body = embedded(dialect=dialect, quirks=",".join(NAMES[:7])), {"v1": v1(), "v2": v2()}[dialect]
-    told = ask(client, "add-model", json=body).json()["data"]
-    again = {**body, "model_config": told["model_config"]}
+    shown = ask(client, "add-model", json=body).json()["data"]
+    again = {**body, "model_config": shown["model_config"]}
     assert ask(client, "modify-model", headers=IDENTITY, json=again).status_code == 200
 
 
 def test_an_unknown_quirk_is_refused() -> None:
-    with pytest.raises(QuirkError, match="there is no 'hosts'; there are host, slash, noslash"):
+    with pytest.raises(QuirkError, match="unknown quirk 'hosts'; the quirks are host, slash, noslash"):
         quirks_in("hosts")
     assert (quirks_in(" slash , host"), quirks_in("")) == (("host", "slash"), ())

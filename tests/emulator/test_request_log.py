@@ -1,4 +1,4 @@
-"""The last requests, as a test reads them: whole, of all processes, and without a key."""
+"""The log of requests as a test reads it: complete, bounded, and without keys."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def test_each_request_is_an_entry(connect: Connect) -> None:
     ask(client, "list-models")
     client.get("/favicon.ico?apikey=sk-1")
     client.get("/_emulator/faults")
-    told = [
+    found = [
         (e["number"], e["call"], e["method"], e["path"], e["model_saved_name"], e["model_version"], e["status"])
         for e in log(client)
     ]
-    assert told == [
+    assert found == [
         (1, "add_model", "POST", "/models/add-model", "Test_Model", "1", 200),
         (2, "get_model", "GET", "/models/get-model", "Nobody", "v1", 404),
         (3, "list_models", "GET", "/models/list-models", None, None, 200),
@@ -47,11 +47,11 @@ def test_each_request_is_an_entry(connect: Connect) -> None:
     assert first["seconds"] >= 0
     assert client.delete("/_emulator/requests").json() == log(client) == []
     unrecorded = connect().get("/_emulator/requests")
-    assert unrecorded.json()["message"] == "requests are not recorded: create_app(record=True)"
+    assert unrecorded.json()["message"] == "requests are not recorded: pass record=True to create_app"
     assert unrecorded.status_code == 404
 
 
-def test_what_a_fault_did_is_told(connect: Connect) -> None:
+def test_faults_are_logged(connect: Connect) -> None:
     client = connect(record=True, faults=[Fault(call="list_models", reset="after", nth=1), Fault(status=503, nth=2)])
     with pytest.raises(RESET):
         ask(client, "list-models")
@@ -66,7 +66,7 @@ def test_what_a_fault_did_is_told(connect: Connect) -> None:
 
 @pytest.mark.parametrize(("dialect", "body"), SECRETS)
 def test_no_key_enters_the_log(connect: Connect, dialect: str, body: Any) -> None:
-    """Accepted or refused, in its place or pasted elsewhere, a secret is masked; the header is not looked at."""
+    """A secret is masked in accepted and refused bodies, in its field or elsewhere; the header is not logged."""
     client = connect(record=True, dialect=dialect, apikey="sk-HEADER")
     ask(client, "add-model", json=body)
     ask(client, "modify-model", headers=IDENTITY, json=body)
@@ -76,18 +76,18 @@ def test_no_key_enters_the_log(connect: Connect, dialect: str, body: Any) -> Non
     assert "SECRET" not in written
     assert "HEADER" not in written
     assert "xxxxx" in written
-    assert ("xxxxx is for me" in written) == ("is for me" in str(body))  # a key of few characters is a word
+    assert ("xxxxx is for me" in written) == ("is for me" in str(body))  # a short key may be a word
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)
-def test_what_the_provider_takes_for_a_secret_by_its_name_is_masked(name: str) -> None:
+def test_every_name_that_the_provider_treats_as_secret_is_masked(name: str) -> None:
     said = {"metadata": {name: "stand-in-1"}, "list": [{"key": name, "value": "stand-in-2"}]}
     shown = masked(said)
     assert shown["metadata"] == {name: "xxxxx"}
     assert shown["list"] == [{"key": name, "value": "xxxxx"}]
 
 
-def test_what_is_harmless_is_not_masked() -> None:
+def test_harmless_values_are_not_masked() -> None:
     harmless = {
         "detectors": {"keyword_detector": {"banned_keywords": ["together"]}, "block_message": "together, we"},
         "model_jwt_config": {"jwt_method": "POST", "jwt_response_key": "access_token"},
@@ -102,12 +102,12 @@ def test_what_is_harmless_is_not_masked() -> None:
 
 
 @pytest.mark.parametrize("text", SECRET_TEXTS)
-def test_a_text_that_holds_a_secret_is_masked_wherever_it_stands(text: str) -> None:
+def test_a_text_with_a_secret_is_masked_in_any_field(text: str) -> None:
     assert masked({"a": [text]}) == {"a": ["xxxxx"]}
 
 
 @pytest.mark.parametrize("pair", SECRET_PAIRS, ids=str)
-def test_what_stands_beside_its_name_is_masked(pair: dict[str, str]) -> None:
+def test_a_value_beside_its_name_is_masked(pair: dict[str, str]) -> None:
     name, value = pair
     assert secret_paths([pair], ()) == [(0, value)]
     assert masked([pair]) == [{name: pair[name], value: "xxxxx"}]

@@ -1,4 +1,4 @@
-"""The real socket: keep-alive, resets that are resets, responses beside a delayed one, a clean end."""
+"""The real socket: keep-alive, resets, responses during a delayed one, a clean end."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def connected(url: str) -> closing[socket.socket]:
 
 
 def response(connection: socket.socket) -> tuple[int, bytes]:
-    """Reads one response, byte by byte in its head: what follows belongs to the next."""
+    """Read one response; its head byte by byte, so as not to read into the next one."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         byte = connection.recv(1)
@@ -55,7 +55,7 @@ def url(database: Path) -> Iterator[str]:
 
 
 def test_a_connection_serves_many_requests(url: str) -> None:
-    """After a success and after an error; those that arrive together one by one, in their order."""
+    """After a success and after an error; requests that arrive together are served in order."""
     with connected(url) as connection:
         for body, status in ((v1(), 200), (v1(), 409), ({}, 400), (v1("other"), 200)):
             connection.sendall(post(body))
@@ -64,7 +64,7 @@ def test_a_connection_serves_many_requests(url: str) -> None:
         assert [response(connection)[0] for _ in range(3)] == [200, 409, 200]
 
 
-def test_a_reset_is_a_reset(database: Path) -> None:
+def test_a_reset_resets_the_socket(database: Path) -> None:
     with serve_in_thread(create_app(database, faults=[Fault(reset="after", first=1)])) as url:
         with connected(url) as connection:
             connection.sendall(LIST)
@@ -75,7 +75,7 @@ def test_a_reset_is_a_reset(database: Path) -> None:
             assert response(connection)[0] == 200
 
 
-def test_a_truncated_response_ends_in_order(database: Path) -> None:
+def test_a_truncated_response_closes_the_socket_normally(database: Path) -> None:
     with serve_in_thread(create_app(database, faults=[Fault(truncate=True)])) as url, connected(url) as connection:
         connection.sendall(LIST)
         received = b"".join(iter(lambda: connection.recv(4096), b""))
@@ -85,7 +85,7 @@ def test_a_truncated_response_ends_in_order(database: Path) -> None:
 
 
 @pytest.mark.parametrize("later", [False, True])
-def test_a_delayed_response_holds_up_no_other(database: Path, later: bool) -> None:
+def test_a_delayed_response_does_not_delay_others(database: Path, later: bool) -> None:
     waiting, go_on = threading.Event(), threading.Event()
 
     def sleep(_: float) -> None:
@@ -127,17 +127,18 @@ def test_many_connections_are_served_at_once(url: str) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/models/list-models", "/_emulator/requests", "/"])
-def test_another_sites_page_reads_nothing(database: Path, name: str, value: str, status: int, path: str) -> None:
-    """A name that was given this machine's address, and a script of another site, are refused by every path."""
+def test_requests_from_other_sites_are_refused(database: Path, name: str, value: str, status: int, path: str) -> None:
+    """Every path refuses DNS rebinding, and scripts of other sites."""
     with serve_in_thread(create_app(database, record=True, page=True)) as url:
         headers = {"apikey": "k", name: value}
         response = httpx.get(url + path, headers=headers, verify=NO_TLS, trust_env=False)
-        assert (response.status_code, f"{name} names another" in response.text) == (status, status == 403)
+        assert response.status_code == status
+        assert (f"the {name} header does not name this machine" in response.text) == (status == 403)
         entries = httpx.get(f"{url}/_emulator/requests", verify=NO_TLS, trust_env=False).json()
         assert len(entries) == (path == "/models/list-models" and status == 200)
 
 
-def test_it_listens_on_this_machine_alone_and_its_end_frees_the_port(database: Path) -> None:
+def test_it_listens_only_on_this_machine_and_frees_its_port_at_the_end(database: Path) -> None:
     app = create_app(database)
     with serve_in_thread(app) as url, serve_in_thread(app) as other:
         assert {urlsplit(each).hostname for each in (url, other)} == {"127.0.0.1"}

@@ -1,4 +1,4 @@
-"""The registry of models against a plain dictionary, under Hypothesis and under many threads."""
+"""The store of models against a plain dictionary, with Hypothesis and with many threads."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def identity_of(model: Model) -> Identity:
 
 
 class AgainstADictionary(RuleBasedStateMachine):
-    """In whatever order things are done, the store holds what a dictionary would, now and before the last write."""
+    """After any sequence of operations the store equals a dictionary, now and before the last write."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ def store(database: Path) -> Store:
     return Store(Database(database), Clock())
 
 
-def test_changes_of_many_threads_are_all_kept(store: Store) -> None:
+def test_concurrent_changes_are_all_kept(store: Store) -> None:
     """200 increments from 8 threads make 200: a change is read and written in one transaction."""
     identity = Identity("a", "1")
     store.add("x", identity, document(0))
@@ -115,14 +115,14 @@ def test_changes_of_many_threads_are_all_kept(store: Store) -> None:
     assert store.find("x", identity)[0].document == document(200)
 
 
-def test_an_id_is_never_given_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_id_is_never_assigned_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = iter([5, 5, 5, 6])
     monkeypatch.setattr(store_module, "random_id", lambda: next(ids))
     assert [store.add("x", Identity(name, "1"), {}).model_id for name in "ab"] == [5, 6]
 
 
-def test_a_stale_read_knows_each_model_as_it_was_before_its_own_last_write(store: Store) -> None:
-    """Writes to other models do not bring an older state of this one back, and a rename is undone in both names."""
+def test_a_stale_read_undoes_only_the_last_write_to_that_model(store: Store) -> None:
+    """Writes to other models do not bring back an older state of this one; a rename is undone under both names."""
     a, b, c = (Identity(name, "1") for name in "abc")
     store.add("x", a, document(1))
     assert store.find_before("x", a) == []
@@ -137,8 +137,8 @@ def test_a_stale_read_knows_each_model_as_it_was_before_its_own_last_write(store
     assert store.find_before("y", b) == []
 
 
-def test_only_so_many_writes_can_be_undone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stale reads need is bounded: beyond it they tell the present."""
+def test_only_a_limited_number_of_writes_can_be_undone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond that number, stale reads return the current state."""
     monkeypatch.setattr(store_module, "UNDOABLE", 10)
     a, b = Identity("a", "1"), Identity("b", "1")
     store.add("x", a, document(0))

@@ -1,4 +1,4 @@
-"""What the API refuses, rule by rule, and how it says so."""
+"""The rules for bodies, one by one, with their messages."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ WHOLE: dict[Dialect, dict[str, Any]] = {"v1": document(), "v2": WHOLE_V2}
 
 
 def changed(body: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """The body with another value at a dotted path; `...` takes the field away."""
+    """Return the body with another value at a dotted path; `...` removes the field."""
     new = copy.deepcopy(body)
     *holders, name = path.split(".")
     holder = new
@@ -75,13 +75,13 @@ def one_of(*values: str) -> str:
     return f"must be one of: {', '.join(values)}"
 
 
-ONE = "of printable ASCII without a space at its ends"
+ASCII = "printable ASCII characters without leading or trailing spaces"
 Rules = dict[str, dict[str, list[Any]]]
-# The rule, the fields that have it, values that break it. A path may leave `model_config` out.
+# Each rule, the fields that have it, and values that break it. A path may omit `model_config`.
 IN_V1: Rules = {
     "is required": {"model_saved_name": [...], "is_compatible_with": [...], "endpoint.host": [...]},
-    f"must be 1 to 32 characters {ONE}": {"model_saved_name": ["", "x" * 33, " x", "x\n", "Modèle"]},
-    f"must be one character or more {ONE}": {"model_config.model_version": [""]},
+    f"must be 1 to 32 {ASCII}": {"model_saved_name": ["", "x" * 33, " x", "x\n", "Modèle"]},
+    f"must be one or more {ASCII}": {"model_config.model_version": [""]},
     "must be a string": {
         "model_saved_name": [7, None], "model_name": [5], "model_config.model_version": [1],
         "model_config.model_provider": [True], "paths.vision": [None], "metadata.azure_instance": [1],
@@ -94,8 +94,8 @@ IN_V1: Rules = {
     "must be true or false": {"auth_data.space_after_prefix": [1]},
     "must be a host name, without scheme or path": {"endpoint.host": ["", "https://x"]},
     "must be a whole number from 1 to 65535": {"endpoint.port": [0, 65536, "443", 443.0, True, None]},
-    "must be a whole number of 1 or more": {"metadata.max_tokens": [0, True]},
-    "must be a number of 0 or more": {"metadata.input_cost": [-0.5], "metadata.output_cost": [False]},
+    "must be a whole number, 1 or more": {"metadata.max_tokens": [0, True]},
+    "must be a number, 0 or more": {"metadata.input_cost": [-0.5], "metadata.output_cost": [False]},
     one_of("Copilot", "LLM", "Chatbot"): {"testing_for": ["agents"]},
     one_of("text_2_text"): {"model_type": ["text_2_image"]},
     one_of("External", "Internal"): {"hosting_type": ["external"]},
@@ -103,7 +103,7 @@ IN_V1: Rules = {
     one_of("openai"): {"metadata.llama2_format": ["ollama"]},
     one_of("openai", "ollama"): {"metadata.mistral_format": ["raw"]},
     one_of(*PROTOCOLS): {"is_compatible_with": ["openAI", "custom"]},
-    "is no field of this API (dialect v1)": {
+    "is not a field of this API (dialect v1)": {
         "model_id": [5], "model_version": ["1"], "tools": [[]], "endpoint.hosts": ["x"], "paths.completion": ["/x"],
         "auth_data.token": ["x"],
     },
@@ -112,13 +112,13 @@ IN_V2: Rules = {
     "must be a string": {"testing_for": [5]},
     "is required": {"model_provider": [...]},
     "must be the name of a protocol": {"model_provider": [" "]},
-    "must be a whole number of 1 or more": {"rate_per_min": [0]},
+    "must be a whole number, 1 or more": {"rate_per_min": [0]},
     one_of("apikey", "jwt"): {"model_auth_type": ["basic"]},
     one_of("POST", "GET"): {"model_jwt_config.jwt_method": ["PUT"]},
     "must be at most 2000 characters long": {"context.system_description": ["x" * 2001]},
     "must be at most 5000 characters long": {"context.policy_description": ["x" * 5001]},
     "must be an object": {"custom_payload": [[]]},
-    "is no field of this API (dialect v2)": {
+    "is not a field of this API (dialect v2)": {
         "model_type": ["text_2_text"], "is_compatible_with": ["openai"], "conversation_template": [""],
         "model_config.model_version": ["1"], "model_jwt_config.secret": ["x"],
     },
@@ -159,23 +159,21 @@ def test_one_wrong_value_is_refused_with_its_path_and_rule(
         ("v2", "tools", ["web"], "model_config.tools[0] must be an object"),
     ],
 )
-def test_the_path_is_that_of_the_item_or_field_which_is_wrong(
-    dialect: Dialect, field: str, value: Any, message: str
-) -> None:
+def test_the_path_is_that_of_the_wrong_item_or_field(dialect: Dialect, field: str, value: Any, message: str) -> None:
     assert refusal(dialect, changed(WHOLE[dialect], f"model_config.{field}", value)) == message
 
 
 def test_each_dialect_refuses_the_others_payload() -> None:
-    assert refusal("v2", WHOLE["v1"]) == "model_type is no field of this API (dialect v2)"
-    assert refusal("v1", WHOLE_V2) == "model_version is no field of this API (dialect v1)"
+    assert refusal("v2", WHOLE["v1"]) == "model_type is not a field of this API (dialect v2)"
+    assert refusal("v1", WHOLE_V2) == "model_version is not a field of this API (dialect v1)"
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 5, True])
-def test_a_body_is_an_object(body: Any) -> None:
+def test_a_body_must_be_an_object(body: Any) -> None:
     assert refusal("v1", body) == "the body must be an object"
 
 
-def test_whole_bodies_pass_unchanged() -> None:
+def test_complete_bodies_pass_unchanged() -> None:
     for dialect, body in WHOLE.items():
         assert BODY[dialect](body) == body
 
@@ -190,8 +188,8 @@ def test_known_metadata_is_accepted_with_the_documents_values() -> None:
     assert BODY["v1"](v1(metadata=metadata))["model_config"]["metadata"] == metadata
 
 
-def test_null_is_absent_in_v2_alone() -> None:
-    """The official client sends null for what it has not; the document never does."""
+def test_null_means_absent_only_in_v2() -> None:
+    """The official client sends null for unset fields; the document never does."""
     nulls: dict[str, Any] = dict.fromkeys(("model_jwt_config", "custom_curl_command", "model_source", "apikeys"))
     config = BODY["v2"](v2(**nulls))["model_config"]
     assert "model_jwt_config" not in config
@@ -208,7 +206,7 @@ PATHS = sorted({path for _, path, *_ in BROKEN})
 
 
 def outcome(dialect: Dialect, body: Any) -> tuple[Any, str]:
-    """What is accepted, or why it is not."""
+    """Return the accepted body, or the message of the refusal."""
     try:
         return BODY[dialect](body), ""
     except Refused as refused:
@@ -218,7 +216,7 @@ def outcome(dialect: Dialect, body: Any) -> tuple[Any, str]:
 @settings(deadline=None)
 @given(path=st.sampled_from(PATHS), value=JSON, dialect=st.sampled_from(["v1", "v2"]))
 def test_a_rule_accepts_or_refuses(path: str, value: Any, dialect: Dialect) -> None:
-    """No value at any place makes a rule fail in another way, and what it accepts it accepts again, unchanged."""
+    """No value anywhere raises another exception, and an accepted body is accepted again unchanged."""
     accepted, message = outcome(dialect, changed(WHOLE[dialect], path, value))
     assert message or outcome(dialect, accepted) == (accepted, "")
 

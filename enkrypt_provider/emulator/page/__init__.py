@@ -1,7 +1,7 @@
-"""The page for a person's eyes: what is registered, what became of it, what was asked.
+"""The web page: the registrations, their history and the last requests.
 
-Only for this machine, only to read, and no key is on it. Here: routes and headers. What a value looks like is in
-formatting; where it is read, in history and request_log.
+It is read-only, serves only this machine and never shows a key. This module has the routes and headers; the display
+of values is in formatting, the queries in history and request_log.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from . import formatting
 
 ROWS = 50  # on one page of a table
 REQUESTS = 10  # on the page of a registration
-MISSING = "No {} has this number, or it was deleted and its history is no longer kept."
+MISSING = "No {} has this id, or it was deleted and its history is no longer kept."
 KINDS = {"model": "models", **{kind.noun: kind.plural for kind in policies.KINDS}}
 SEARCHED = {
     "model": "name, version, protocol, host",
@@ -51,7 +51,7 @@ SHOWN = {
 
 @dataclass(frozen=True)
 class Part:
-    """Which rows of a table are shown: `number` of `count` pages, for `words` and an account."""
+    """One page of a table: `number` of `count` pages, filtered by `words` and account."""
 
     words: str
     account: str
@@ -72,11 +72,11 @@ class Part:
 
     @property
     def last(self) -> int:
-        """The number of its last row."""
+        """The number of the last row."""
         return min(self.offset + ROWS, self.total)
 
     def query(self, page: int) -> dict[str, str | int]:
-        """The address of another page."""
+        """Return the URL arguments of another page."""
         found = {"q": self.words, "account": self.account, "page": page if page > 1 else ""}
         return {**(flask.request.view_args or {}), **{name: value for name, value in found.items() if value}}
 
@@ -110,7 +110,7 @@ class Page:
         )
 
     def registration(self, kind: str, number: int) -> str:
-        """Also a deleted one, as long as its history is kept."""
+        """Show a registration, or a deleted one as long as its history is kept."""
         if number >= 2**63:  # SQLite's largest
             raise NotFound(MISSING.format(kind))
         there, changes = self._history.find(kind, number), self._history.changes_of(kind, number)
@@ -138,7 +138,7 @@ class Page:
 
 
 def page_of(database: Database, dial: Dial, log: RequestLog | None, about: str) -> flask.Blueprint:
-    """The routes of the page, for an application of its own origin; `about` stands at its foot."""
+    """Return the routes of the page, for an application with its own origin; `about` is the footer."""
     routes = flask.Blueprint(
         "page", __name__, template_folder="templates", static_folder="static", static_url_path="/page"
     )
@@ -159,12 +159,12 @@ def page_of(database: Database, dial: Dial, log: RequestLog | None, about: str) 
 
 
 def wants_page(request: flask.Request) -> bool:
-    """Whether a browser on this machine asks for a page, not a program for JSON."""
+    """Return whether a browser on this machine asks for a page, rather than a program for JSON."""
     return request.method == "GET" and "text/html" in request.accept_mimetypes.values() and _is_local(request)
 
 
 def missing_page(error: HTTPException) -> flask.Response:
-    """The page for an address that has none."""
+    """Return the page for an unknown path."""
     message = f"There is nothing at {flask.request.path}."
     page = flask.render_template("error.html", error=error, message=message)
     return _with_headers(flask.make_response(page, error.code))
@@ -175,13 +175,13 @@ def _is_local(request: flask.Request) -> bool:
 
 
 def _for_this_machine() -> None:
-    """Refuses other machines and other sites, also where no server of ours does."""
+    """Refuse other machines and other sites, even under a server that does not."""
     if not _is_local(flask.request):
         raise Forbidden("This page is for a browser on the machine that serves it.")
 
 
 def _with_headers(response: flask.Response) -> flask.Response:
-    """A page that did not change is not sent again."""
+    """Add the headers, and an ETag so that an unchanged page is not sent again."""
     response.headers.update(HEADERS)
     if response.mimetype == "text/html":
         response.add_etag()

@@ -1,4 +1,4 @@
-"""What a value looks like on the page: as text, and never a key. Nothing here reads the database or writes HTML."""
+"""Formats values for the page as text, with keys masked. Nothing here reads the database or writes HTML."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..masking import masked
 from ..model_rules import STANDARD_PORT
 from ..store import Document
 
-HIDDEN = "another value, which is not shown"
+HIDDEN = "a different value, which is not shown"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One field that a change touched; None where there was, or is, no such field."""
+    """One field that a change touched; None if the field was, or became, absent."""
 
     path: str
     old: str | None
@@ -36,14 +36,14 @@ class Cell:
 
 
 def about(it: Registered) -> str:
-    """What stands below a name in a table."""
+    """Return the line below a name in a table."""
     shown = masked(it.document)
     own: str = shown.get("model_name") or shown.get("description") or ""
     return "" if own == it.name else own
 
 
 def cells(it: Registered) -> list[Cell]:
-    """What a table shows of a registration besides its name, by its kind."""
+    """Return the table cells of a registration after its name, depending on its kind."""
     return _CELLS[it.kind](replace(it, document=masked(it.document)))
 
 
@@ -79,17 +79,17 @@ _CELLS = {"model": _of_model, "policy": _of_policy, "deployment": _of_deployment
 
 
 def fields(it: Registered) -> dict[str, str]:
-    """Every field by its path, keys masked."""
+    """Return every field by its path, with keys masked."""
     return {path: _text(value) for path, value in _leaves(masked(_document(it)))}
 
 
 def groups(it: Registered) -> dict[str, dict[str, str]]:
-    """Every field by its name, in the objects that hold them: the root first, last what the server set."""
+    """Group every field by the object that holds it: the root first, the fields set by the server last."""
     found: dict[str, dict[str, str]] = {"": {}}
     for path, text in fields(it).items():
         parts = path.split(".")
         depth = min(len(parts) - 1, 2)
-        found.setdefault(".".join(parts[: min(depth, 1)]), {})  # an object before those in it
+        found.setdefault(".".join(parts[: min(depth, 1)]), {})  # an object comes before its nested objects
         found.setdefault(".".join(parts[:depth]), {})[".".join(parts[depth:])] = text
     shown = {name: group for name, group in found.items() if group}
     return {**shown, "set by the server": _set_by_the_server(it)}
@@ -106,7 +106,7 @@ def _set_by_the_server(it: Registered) -> dict[str, str]:
 
 
 def differences(change: Change) -> list[Difference]:
-    """What a change changed."""
+    """Return the fields that a change changed."""
     if not (change.before and change.after):
         return []
     old, new = (dict(_leaves(_document(it))) for it in (change.before, change.after))
@@ -114,7 +114,7 @@ def differences(change: Change) -> list[Difference]:
     return [
         _difference(path, before.get(path), after.get(path))
         for path in {**old, **new}
-        if old.get(path, {}) != new.get(path, {})  # an empty object is as good as none: its fields are told
+        if old.get(path, {}) != new.get(path, {})  # an empty object counts as absent: its fields are listed
     ]
 
 
@@ -123,21 +123,21 @@ def _difference(path: str, old: str | None, new: str | None) -> Difference:
 
 
 def event(change: Change) -> str:
-    """What a change did."""
+    """Return what a change did to its registration."""
     if not change.before:
         return "registered"
     return "changed" if change.after else "deleted"
 
 
 def endpoint(document: Document) -> str:
-    """The address at which the model is reached, as one URL."""
+    """Return the endpoint of the model as one URL."""
     found = document["model_config"]["endpoint"]
     port = "" if found["port"] == STANDARD_PORT.get(found["scheme"]) else f":{found['port']}"
     return f"{found['scheme']}://{found['host']}{port}{found['base_path']}" if found["host"] else ""
 
 
 def moment(text: str) -> str:
-    """A time as a person reads it: seconds, UTC."""
+    """Format a time to the second, in UTC."""
     return datetime.fromisoformat(text).astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -151,7 +151,7 @@ def _document(it: Registered) -> Document:
 
 
 def _leaves(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Each value that is no object, or an empty one, by its path."""
+    """Yield each value by its path, except objects that are not empty."""
     for name, item in value.items():
         if isinstance(item, dict) and item:
             yield from _leaves(item, f"{path}{name}.")

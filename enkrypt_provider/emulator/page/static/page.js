@@ -1,11 +1,11 @@
-// Keeps the page up to date: asks for it again, and puts in its place what has changed.
+// Keeps the page up to date: fetches it again and replaces the parts that changed.
 "use strict";
 
 const EVERY = 2000; // milliseconds
 const live = document.getElementById("live");
 const state = document.getElementById("status");
 const pause = document.getElementById("pause");
-let shown = live.innerHTML; // as it came: a person may have opened some of it since
+let shown = live.innerHTML; // as received: the user may have opened parts of it since
 let etag = "";
 let isPaused = false;
 
@@ -38,7 +38,7 @@ async function update() {
     put(await response.text());
   } catch {
     etag = "";
-    state.textContent = "The emulator does not respond: this is what was there.";
+    state.textContent = "The emulator is not responding. This is the last known state.";
   }
 }
 

@@ -236,8 +236,8 @@ def _rows(kind: Kind) -> Iterator[str]:
     head = ["path", *dialects, "rule", "default"]
     yield from (_row(*head).replace("|  |", "| |"), f"|{'---|' * len(head)}")
     for path, field in kind.fields.items():
-        is_told_by_its_list = kind.has_dialects and field.parent is not None and field.parent.is_list
-        if field.is_argument and not field.marker(Option) and not is_told_by_its_list:
+        is_covered_by_its_list = kind.has_dialects and field.parent is not None and field.parent.is_list
+        if field.is_argument and not field.marker(Option) and not is_covered_by_its_list:
             evidence = _evidence(field)[: len(dialects)]
             cells = (f"`{path}`{' *' * _is_starred(field)}", *evidence, "; ".join(_rule(field)), _default(field))
             yield _row(*cells).replace("|  |", "| |")
@@ -262,7 +262,7 @@ def _rule(field: FieldOf) -> Iterator[str]:
     if field.marker(Unordered):
         yield "a set"
     if unless := field.marker(RequiredUnless):
-        yield f"not required beside `{unless.field}`"
+        yield f"not required with `{unless.field}`"
     if note := field.marker(Note):
         yield note.text
 
@@ -309,7 +309,7 @@ def _paragraph(text: str) -> Iterator[str]:
 
 
 def _titled(level: int, found: Any) -> Iterator[str]:
-    owner = getattr(found, "__self__", None)  # of a method that every class of a registration has
+    owner = getattr(found, "__self__", None)  # the class, for a classmethod that all resource classes inherit
     name = f"{owner.__name__}.{found.__name__}" if isinstance(owner, type) else found.__qualname__
     yield from ("", f"{'#' * level} {name}", "", inspect.getdoc(found) or "")
 
@@ -344,7 +344,7 @@ def _parameters(call: Callable[..., Any]) -> Iterator[str]:
             yield f"{name}: {_short(parameter.annotation)}{default}"
 
 
-# ---- what the code says
+# ---- types and signatures
 
 
 class _Short(ast.NodeTransformer):

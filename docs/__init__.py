@@ -1,1 +1,1 @@
-"""The documentation, and what writes the parts of it that are made from the code."""
+"""The documentation, and the code that generates parts of it."""

@@ -1,7 +1,7 @@
-"""Writes docs/reference.md, the tables in docs/api.md and docs/catalogue.schema.json: `make generate`.
+"""Write docs/reference.md, the tables in docs/api.md and docs/catalogue.schema.json: `make generate`.
 
-What an argument means, and what a change of it does, stands once, in kinds/; the settings stand in Pulumi.yaml. A
-test fails while the files say something else.
+Arguments, and the effect of changing them, are documented once, in kinds/; settings in Pulumi.yaml. A test fails if
+the generated files are out of date.
 """
 
 from __future__ import annotations
@@ -69,16 +69,16 @@ LOOK_UPS: Final[tuple[Callable[..., Any], ...]] = tuple(
 
 
 def page() -> str:
-    """The whole page."""
+    """Return docs/reference.md."""
     return "\n".join([HEAD, *_resources(), *_look_ups(), *_catalogue(), *_provider(), *_settings(), *_types()])
 
 
 HEAD: Final = """\
-<!-- Written by docs/generate.py from the code: change it there. -->
+<!-- Generated from the code by docs/generate.py. Do not edit. -->
 # Reference
 
-Every argument, output, look-up and setting; `*` is required. What is known of the API behind them is in
-[api.md](api.md)."""
+Every argument, output, look-up and setting; `*` marks required arguments. [api.md](api.md) describes what is known
+about the API behind them."""
 
 
 def _resources() -> Iterator[str]:
@@ -94,9 +94,9 @@ def _resource(kind: Kind) -> Iterator[str]:
     yield from _titled(2, getattr(resource, kind.name))
     yield from _signature(kind.name, ["resource_name: str", "*", *signature, "opts: ResourceOptions | None = None"])
     yield from _paragraph(
-        f"`{kind.name}(resource_name, {kind.name}Args(…), opts)` does the same; every argument takes"
+        f"`{kind.name}(resource_name, {kind.name}Args(…), opts)` is equivalent. Every argument accepts Inputs."
     )
-    yield "Inputs. A change is made in place, unless the column says that it *replaces*."
+    yield "Changes are made in place, unless the last column says *replaces*."
     yield from _paragraph("### Arguments")
     yield from _table(arguments)
     yield from _paragraph("### Outputs")
@@ -104,14 +104,14 @@ def _resource(kind: Kind) -> Iterator[str]:
     outputs = [kind.fields[name] for name in kind.computed]
     rows = [f"| `{field.name}` | `{field.value_type.__name__}` | {meaning(field)} |" for field in outputs]
     id_ = "NAME/VERSION" if len(kind.identity) > 1 else "NAME"
-    of_id = f"| `id` | `str` | `{id_}`, by which all that uses the {kind.noun} refers to it. |"
+    of_id = f"| `id` | `str` | `{id_}`, by which others refer to the {kind.noun}. |"
     yield from ("", "| output | type | meaning |", "|---|---|---|", of_id, *rows)
 
 
 def _look_ups() -> Iterator[str]:
     yield from _paragraph("## Look-ups")
     yield from _paragraph(
-        "What they return, such as a `Model`, has its resource's arguments, without the options, and its outputs."
+        "Look-ups return objects such as `Model`, with the resource's arguments (except options) and outputs."
     )
     for found in (resource.EnkryptModel.get, *LOOK_UPS):
         yield from _titled(3, found)
@@ -129,22 +129,22 @@ def _catalogue() -> Iterator[str]:
 def _provider() -> Iterator[str]:
     yield from _titled(2, account.EnkryptProvider)
     yield from _signature("EnkryptProvider", _parameters(account.EnkryptProvider.__init__))
-    yield from _paragraph("Each argument is the [setting](#settings) of that name; `api_key` is always secret.")
+    yield from _paragraph("Each argument is the [setting](#settings) of the same name; `api_key` is always secret.")
 
 
 def _settings() -> Iterator[str]:
     yield from _paragraph("## Settings")
     yield from _paragraph(
-        "From the stack's configuration, `pulumi config set enkrypt:NAME VALUE` (`--secret` for a secret),"
+        "They come from the stack's configuration (`pulumi config set enkrypt:NAME VALUE`, `--secret` for a secret),"
     )
-    yield "then from the environment, else the default. An `EnkryptProvider` has none of the stack's."
+    yield "then the environment, then the default. An `EnkryptProvider` ignores the stack's configuration."
     yield from ("", "| setting | type | environment | meaning | default |", "|---|---|---|---|---|")
     for name, setting in declared_settings().items():
         yield _setting(name, setting)
 
 
 def declared_settings() -> dict[str, Mapping[str, Any]]:
-    """The settings as Pulumi.yaml declares them, without the keys of this repository's own catalogue."""
+    """Return the settings that Pulumi.yaml declares, without the keys of this repository's own catalogue."""
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
     return {name: setting for name, setting in declared.items() if not name.endswith("ApiKey")}
 
@@ -158,7 +158,7 @@ def _setting(name: str, setting: Mapping[str, Any]) -> str:
 
 def _types() -> Iterator[str]:
     yield from _paragraph("## Supporting types")
-    yield from _paragraph("A plain dict of the same fields does as well.")
+    yield from _paragraph("A plain dict with the same fields works too.")
     fields = (field for kind in KINDS for field in kind.fields.values())
     for document in dict.fromkeys(field.document for field in fields if field.document):
         yield from ("", f"### {document.__name__}Args", "", inspect.getdoc(document) or "")
@@ -167,12 +167,12 @@ def _types() -> Iterator[str]:
 
 
 def schema() -> str:
-    """docs/catalogue.schema.json."""
+    """Return docs/catalogue.schema.json."""
     return catalogue_schema(declared_settings())
 
 
 def _arguments(document: type[Document]) -> list[FieldOf]:
-    """The fields of a document where it stands first."""
+    """Return the fields of a document, at the first place where it is used."""
     fields = [field for kind in KINDS for field in kind.fields.values()]
     holder = next((field for field in fields if field.document is document), None)
     return required_first(
@@ -184,7 +184,7 @@ def _arguments(document: type[Document]) -> list[FieldOf]:
 
 
 def api_page() -> str:
-    """docs/api.md with its tables of fields."""
+    """Return docs/api.md with its tables of fields."""
     page = API.read_text(encoding="utf-8")
     tables = {"compared": _comparisons(), **{kind.noun: _rows(kind) for kind in KINDS}}
     for name, rows in tables.items():
@@ -199,31 +199,31 @@ def _comparisons() -> Iterator[str]:
     optional = [one for one in fields if one.default is ABSENT and not _is_starred(one) and not one.marker(DefaultOf)]
     compared = [one for one in fields if not one.is_secret]
     rows = {
-        "part of the identity: replaced, the new one first": MODEL.marked(Replaces),
-        "secret: compared with what was declared, never with the server": MODEL.secrets,
+        "part of the identity: replaced, create before delete": MODEL.marked(Replaces),
+        "secret: compared with the declared value, never with the server's": MODEL.secrets,
         "in any order": [one.path for one in compared if one.marker(Unordered)],
         **{
             how: [one.path for one in compared if _is_compared(one, spelling)]
             for how, spelling in (
-                ("in any case", ignoring_case),
-                ("as a host: in any case, with a last dot, in ASCII, an IPv6 address in each spelling", as_host),
-                ("as a URL: its host as a host, its path as one, with or without the standard port", as_url),
-                ("as a path, with or without a first slash", ignoring_outer_slashes),
-                ("as a path: with or without a last slash, in each spelling of `%7E`", ignoring_trailing_slash),
+                ("ignoring case", ignoring_case),
+                ("as a host: ignoring case and a trailing dot, in ASCII, any spelling of an IPv6 address", as_host),
+                ("as a URL: its host and path likewise, with or without the default port", as_url),
+                ("as a path, with or without a leading slash", ignoring_outer_slashes),
+                ("as a path: with or without a trailing slash, any spelling of `%7E`", ignoring_trailing_slash),
             )
         },
-        "a map: only the names that the program gives; one that a response leaves out or masks stands": [
+        "a map: only the declared names; names that a response omits or masks are unchanged": [
             one.path for one in compared if one.is_map and not (one.parent and one.parent.is_map)
         ],
-        "where it is not declared, the server's value is no drift": [
+        "if not declared, the server's value is not drift": [
             one.path for one in optional if not one.is_secret and not (one.parent and one.parent.is_map)
         ],
-        "where a response leaves it out, what was declared stands": MODEL.marked(Quiet),
+        "if a response omits it, the declared value is kept": MODEL.marked(Quiet),
     }
-    yield from ("| | |", "|---|---|")
+    yield from ("| comparison | fields |", "|---|---|")
     for how, paths in rows.items():
         yield _row(how, ", ".join(f"`{path.removeprefix('model_config.')}`" for path in paths))
-    yield _row("as it is, and set in place, by PATCH with the whole object", "everything else")
+    yield _row("exactly; changed in place, with a PATCH of the whole object", "everything else")
 
 
 def _is_compared(field: FieldOf, spelling: Callable[[str], str]) -> bool:
@@ -236,8 +236,8 @@ def _rows(kind: Kind) -> Iterator[str]:
     head = ["path", *dialects, "rule", "default"]
     yield from (_row(*head).replace("|  |", "| |"), f"|{'---|' * len(head)}")
     for path, field in kind.fields.items():
-        is_told_by_its_list = kind.has_dialects and field.parent is not None and field.parent.is_list
-        if field.is_argument and not field.marker(Option) and not is_told_by_its_list:
+        is_covered_by_its_list = kind.has_dialects and field.parent is not None and field.parent.is_list
+        if field.is_argument and not field.marker(Option) and not is_covered_by_its_list:
             evidence = _evidence(field)[: len(dialects)]
             cells = (f"`{path}`{' *' * _is_starred(field)}", *evidence, "; ".join(_rule(field)), _default(field))
             yield _row(*cells).replace("|  |", "| |")
@@ -255,14 +255,14 @@ def _evidence(field: FieldOf) -> tuple[str, str]:
 
 def _rule(field: FieldOf) -> Iterator[str]:
     if field.marker(Secret):
-        yield "secret, never compared with what the API says"
+        yield "secret, never compared with the API's response"
     yield _kind(field)
     if limit := limit_of(field):
         yield f"at most {limit} characters"
     if field.marker(Unordered):
         yield "a set"
     if unless := field.marker(RequiredUnless):
-        yield f"not required beside `{unless.field}`"
+        yield f"not required with `{unless.field}`"
     if note := field.marker(Note):
         yield note.text
 
@@ -277,7 +277,7 @@ def _kind(field: FieldOf) -> str:
     if field.document and field.is_list:
         return "a list of " + ", ".join(f"`{name}`" for name in field.document.model_fields)
     if field.document:
-        return "an object; any field beside the known ones" if field.is_map else "an object"
+        return "an object; other fields are accepted too" if field.is_map else "an object"
     if field.is_map:
         return "any JSON object"
     texts = {str: "text", bool: "true or false"}
@@ -309,7 +309,7 @@ def _paragraph(text: str) -> Iterator[str]:
 
 
 def _titled(level: int, found: Any) -> Iterator[str]:
-    owner = getattr(found, "__self__", None)  # of a method that every class of a registration has
+    owner = getattr(found, "__self__", None)  # the class, for a classmethod that all resource classes inherit
     name = f"{owner.__name__}.{found.__name__}" if isinstance(owner, type) else found.__qualname__
     yield from ("", f"{'#' * level} {name}", "", inspect.getdoc(found) or "")
 
@@ -344,7 +344,7 @@ def _parameters(call: Callable[..., Any]) -> Iterator[str]:
             yield f"{name}: {_short(parameter.annotation)}{default}"
 
 
-# ---- what the code says
+# ---- types and signatures
 
 
 class _Short(ast.NodeTransformer):
@@ -369,7 +369,7 @@ def _linked(field: FieldOf) -> str:
 
 
 def main() -> None:
-    """Writes the pages."""
+    """Write the files."""
     PAGE.write_text(page(), encoding="utf-8")
     API.write_text(api_page(), encoding="utf-8")
     SCHEMA.write_text(schema(), encoding="utf-8")

@@ -36,8 +36,8 @@ from enkrypt_provider.testing import MockStack
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "troubleshooting.md"
 REFUSED: Final = "The preview refuses an argument"
-TOLD: Final = "What it says without failing"
-ENGINE: Final = "The engine says"
+TOLD: Final = "Messages that are not errors"
+ENGINE: Final = "Messages from the engine"
 ID: Final = "chat/v1"
 
 

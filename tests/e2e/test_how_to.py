@@ -166,7 +166,7 @@ def test_guard_a_model(story: Story) -> None:
     assert language == "python"
     assert _begin(api, "add_")[2:] == ["add_deployment"]
     assert (list(api.models()), list(api.policies())) == (["support-chat/v1"], ["support"])
-    (_, caller) = BLOCK.findall(section(text, "What is there already"))[0]
+    (_, caller) = BLOCK.findall(section(text, "Existing policies and deployments"))[0]
     stack.write("__main__.py", f"{program}\n{caller}")
     stack.up()
     assert stack.outputs() == {

@@ -234,7 +234,7 @@ def test_the_documents_commands_work_as_written(story: Story) -> None:
     """Both imports into a catalogue in docs/import.md end with an `up` that changes nothing."""
     stack = story.own_project("dev", {})
     here = account(story, stack, [])
-    for number, title in ((2, "At once"), (3, "With a file to look at")):
+    for number, title in ((2, "Import in one step"), (3, "Review the import file first")):
         here.add(small(f"model-{number}", story.secrets.make("the key of a model")))
         (block,) = blocks(title)
         here.api.calls()
@@ -264,7 +264,7 @@ def test_the_documents_commands_for_masked_keys_work_as_written(story: Story) ->
 def test_the_documents_commands_for_a_program_work_as_written(story: Story) -> None:
     stack = story.project("")
     here = account(story, stack, [small("gpt-4o", story.secrets.make("the key of a model"))])
-    (block,) = blocks("Into a program instead of a catalogue")
+    (block,) = blocks("Import into a program instead of the catalogue")
     assert "2 unchanged" in here.type(block).lines
     assert here.api.calls() == LISTS
 

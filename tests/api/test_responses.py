@@ -130,7 +130,7 @@ def test_a_registration_that_is_not_whole_is_read_twice() -> None:
     """What a server stores amiss stays so: more attempts would only make a list of many slow."""
     broken = answer(model_config__endpoint={"port": "none"})
     server = Server(says(broken))
-    with pytest.raises(UnexpectedResponse, match=r"not whole: model_config\.endpoint"):
+    with pytest.raises(UnexpectedResponse, match=r"invalid model: model_config\.endpoint"):
         CALLS["read Test_Model/1"](server.client(retries=5))
     assert len(server.sent) == 2
     assert CALLS["read Test_Model/1"](Server(says(broken), says(answer())).client(retries=1))

@@ -21,7 +21,7 @@ LOCK_OUT: Final = 61.0
 LOCK_OUT_LIMIT: Final = 120.0
 """The longest lock-out in seconds, even if the server asks for more."""
 SHORTEST_LOCK_OUT: Final = 1.0
-"""Seconds: after a shorter lock-out, another refusal at once counts as a full `LOCK_OUT`."""
+"""Seconds: if the server asks for less but refuses again within this time, calls wait a full `LOCK_OUT`."""
 MARGIN: Final = 1.02
 """The factor by which a rate's window is stretched, since two clocks never agree."""
 ARRIVAL_LIMIT: Final = 1.0

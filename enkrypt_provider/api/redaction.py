@@ -16,7 +16,7 @@ LONGEST: Final = 2**16
 """Maximum length of a redacted text, in characters: nobody reads more of a message."""
 
 SHORTEST_KEY: Final = 16
-"""Minimum length, in characters, of an account's key that is redacted in whole bodies."""
+"""Minimum length, in characters, for an account's key to be redacted in whole bodies."""
 
 _KEY: Final = re.compile(r"""[^\s"'`{}<>|\\&;,]+""")
 _NO_KEY: Final = re.compile(r"://|\A[A-Za-z_]+[=/][A-Za-z_]+\Z")
@@ -62,7 +62,7 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 
 
 def spelt(key: str) -> frozenset[bytes]:
-    """Return the encodings for `without_key`; none for a short key, which may be a word, as an emulator accepts."""
+    """Return the encodings for `without_key`; none for a short key, since an emulator accepts any word as one."""
     return frozenset(text.encode().lower() for _, text in spellings(key)) if len(key) >= SHORTEST_KEY else frozenset()
 
 

@@ -1,6 +1,6 @@
 """Interprets responses: the registration or list in the body, or the error for the status.
 
-`hide` redacts the keys that were sent in a text. No error shows more than one line of a response.
+`hide` returns a text with the keys that were sent redacted. No error shows more than one line of a response.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ def refusal(response: Response) -> Response | None:
 
 def _message(response: Response, hide: Hide) -> str:
     body = _json(response)
-    said = (_field(body, name) for name in ("message", "error", "detail"))
-    return plain(hide(next((text for text in said if isinstance(text, str) and text), "")), 300)
+    found = (_field(body, name) for name in ("message", "error", "detail"))
+    return plain(hide(next((text for text in found if isinstance(text, str) and text), "")), 300)
 
 
 def _request_id(response: Response) -> str:

@@ -105,8 +105,8 @@ class Transport:
 
     def _reach(self, error: Exception) -> str:
         # Only the status from a proxy's message, which may repeat its password.
-        said = re.sub(r"\A(\d{3}) .*", r"\1 from the proxy", str(error), flags=re.DOTALL)
-        reason = plain(redacted(said, [self.settings.api_key.reveal()]), 160)
+        message = re.sub(r"\A(\d{3}) .*", r"\1 from the proxy", str(error), flags=re.DOTALL)
+        reason = plain(redacted(message, [self.settings.api_key.reveal()]), 160)
         where = f"{self.settings.shown_endpoint} cannot be reached ({reason or type(error).__name__})"
         return f"{where}: check enkrypt:endpoint, the network and HTTPS_PROXY"
 
@@ -125,7 +125,7 @@ def _connect(settings: Settings, transport: httpx.BaseTransport | None) -> httpx
             },
             timeout=httpx.Timeout(settings.timeout, connect=min(settings.timeout, 10.0)),
             transport=transport,
-            # Plain http needs no certificates, and loading them takes as long as a few calls: trust nobody.
+            # Plain http needs no certificates, and loading them takes as long as a few calls, so trust nobody.
             verify=True if is_https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             follow_redirects=False,  # the key must never follow one
             event_hooks={"response": [_hide_location]},

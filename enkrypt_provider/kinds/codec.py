@@ -56,16 +56,16 @@ def parse(kind: Kind, props: Mapping[str, Json], dialect: Dialect = "v1") -> tup
     """
     given = declared(kind, props)
     plain = Plain.of(given)
-    told = [*plain.problems, *_dates(kind, plain)]
+    reported = [*plain.problems, *_dates(kind, plain)]
     if plain.is_cut:
-        return given, shown(told)
+        return given, shown(reported)
     try:
         inputs, broken = _validated(kind, kind.document, plain, dialect), []
         _finish(kind, plain.put_back(inputs), given, dialect)
     except ValidationError as error:
         inputs, broken = plain.put_back(plain.value), problems_in(error, kind, plain)
     broken += _missing(kind, inputs)
-    problems = [*told, *(it for it in broken if not any(map(it.is_within, told)))]
+    problems = [*reported, *(it for it in broken if not any(map(it.is_within, reported)))]
     paths = {it.path for it in problems}
     problems += [it for it in _foreign(kind, inputs, dialect) if it.path not in paths]
     return (given if problems else inputs), shown(problems)
@@ -273,17 +273,17 @@ def from_state(kind: Kind, props: Mapping[str, Json]) -> Properties:
 
 def _in_place(kind: Kind, response: Properties) -> Properties:
     """Return the response with every field where the document has it [P: v2 returns some at the root]."""
-    said = dict(response)
+    found = dict(response)
     if kind.nested:
         roots, nested = set(kind.document.model_fields), kind.fields[kind.nested].document
         inner = set(nested.model_fields) if nested else set()
-        strays = {name: said.pop(name) for name in list(said) if name in inner}
-        config = said.pop(kind.nested, {} if strays else None)
+        strays = {name: found.pop(name) for name in list(found) if name in inner}
+        config = found.pop(kind.nested, {} if strays else None)
         if not isinstance(config, dict):
             return dict(response)
-        said = {**{name: config[name] for name in config if name in roots}, **said}
-        said[kind.nested] = {**strays, **config}
-    return kind.placed(_from_v2(kind, said))
+        found = {**{name: config[name] for name in config if name in roots}, **found}
+        found[kind.nested] = {**strays, **config}
+    return kind.placed(_from_v2(kind, found))
 
 
 def _from_v2(kind: Kind, document: Properties) -> Properties:

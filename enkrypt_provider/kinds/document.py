@@ -84,7 +84,7 @@ class FieldOf:
     @property
     def constraints(self) -> tuple[Any, ...]:
         """The metadata of its type annotation."""
-        return (*self.info.metadata, *(one for _, said in _alternatives(self.info.annotation) for one in said))
+        return (*self.info.metadata, *(one for _, data in _alternatives(self.info.annotation) for one in data))
 
     def constraint(self, kind: type[M]) -> M | None:
         """Return the outermost constraint of that class, or None."""
@@ -147,7 +147,7 @@ def fields(document: type[Document], parent: FieldOf | None = None) -> Iterator[
 
 
 def in_order(document: type[Document]) -> list[tuple[str, FieldInfo]]:
-    """Return the named fields of one document: arguments, then options, then outputs of the server."""
+    """Return the fields of one document with their names: arguments, then options, then outputs of the server."""
     return sorted(document.model_fields.items(), key=lambda field: _place(field[1]))
 
 
@@ -158,16 +158,16 @@ def _place(info: FieldInfo) -> int:
 _LAST: Final = (Option, ServerSet)
 
 
-def _alternatives(annotation: Any, said: tuple[Any, ...] = ()) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+def _alternatives(annotation: Any, metadata: tuple[Any, ...] = ()) -> Iterator[tuple[Any, tuple[Any, ...]]]:
     """Yield each alternative type of a union, with its metadata."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
         for part in inner:
-            yield from _alternatives(part, said)
+            yield from _alternatives(part, metadata)
     elif origin is Annotated:
-        yield from _alternatives(inner[0], (*said, *inner[1:]))
+        yield from _alternatives(inner[0], (*metadata, *inner[1:]))
     else:
-        yield annotation, said
+        yield annotation, metadata
 
 
 def _value_types(annotation: Any) -> Iterator[Any]:

@@ -130,7 +130,7 @@ class Kind:
 
     @cached_property
     def fields(self) -> Mapping[str, FieldOf]:
-        """Every field by its dotted path; the path of a list also stands for its items."""
+        """Every field by its dotted path; the fields of a list's items are under the path of the list."""
         return {found.path: found for found in fields(self.document)}
 
     def having(self, marker: type[M]) -> tuple[tuple[FieldOf, M], ...]:

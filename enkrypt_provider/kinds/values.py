@@ -128,7 +128,7 @@ HostNameOrEmpty = Annotated[
 
 _PATH: Final = (
     r"^(/([^\s:]|:[^\s/])*:?)?$",
-    'must be empty, or start with "/" and contain no spaces or scheme, such as "/v1"',
+    'must be empty or start with "/" and contain no spaces or scheme, such as "/v1"',
 )
 
 

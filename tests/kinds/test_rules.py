@@ -26,7 +26,7 @@ NAMES, PURPOSE = ", ".join(PROTOCOLS), "must be one of Copilot, LLM, Chatbot"
 CERTIFICATIONS = ", ".join(MODEL.fields["certifications"].values)
 STRING = "must be a string (in YAML, quote it)"
 NOT_TEXT = "must not contain NUL characters or unpaired surrogates"
-PATH = 'must be empty, or start with "/" and contain no spaces or scheme, such as "/v1"'
+PATH = 'must be empty or start with "/" and contain no spaces or scheme, such as "/v1"'
 DEEP = "must be nested at most 18 levels deep"
 
 

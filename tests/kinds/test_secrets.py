@@ -135,7 +135,7 @@ def test_words_that_also_occur_in_a_key_are_not_secret(key: str, text: str) -> N
 
 
 def test_an_identity_is_never_secret() -> None:
-    """It is the resource's id, even if a key is derived from it."""
+    """It is the resource's id, so it stays readable even if a key is derived from it."""
     arguments = minimal(model_saved_name="gpt-4o-mini-2024", model_config__apikeys=["gpt-4o-mini-2024-key"])
     inputs = canonical(arguments)
     assert MODEL.secret_paths(inputs) == [("model_config", "apikeys")]

@@ -1,7 +1,7 @@
-"""The tree of errors, by who is to blame; each is one line that says what happened, to which model and what to do.
+"""The exception hierarchy. Every message is one line: what happened, to which model, and what to do about it.
 
-No message here may hold a key, a header's value or a request's body. Names and paths are shown through
-`plain`, so that a hostile one cannot break the line or colour the terminal.
+No message may contain a key, a header value or a request body. Names and paths are shown through `plain`, so that a
+hostile one cannot break the line or colour the terminal.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ _SHOWN = 200
 
 
 def plain(text: object, limit: int = _SHOWN) -> str:
-    """`text` on one line of printable characters, cut at `limit` characters."""
+    """Return `text` as one line of printable characters, truncated to `limit` characters."""
     line = "".join(c if c.isprintable() else " " for c in str(text)[: limit + 1])
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 model`, `2 models`."""
+    """Return `1 model`, `2 models`."""
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def near_match(value: str, allowed: tuple[str, ...], cutoff: float = 0.5) -> str:
-    """`; did you mean "X"?` for the allowed value nearest to `value`, or nothing."""
+    """Return `; did you mean "X"?` for the allowed value closest to `value`, or an empty string."""
     import difflib  # only a mistake needs it
 
     folded = {name.casefold().replace(" ", ""): name for name in allowed}
@@ -34,13 +34,13 @@ def near_match(value: str, allowed: tuple[str, ...], cutoff: float = 0.5) -> str
 
 @dataclass(frozen=True)
 class Problem:
-    """One field that breaks a rule. `str()` is one line without any value."""
+    """A field that breaks a rule. `str()` is one line that shows no value."""
 
     path: str
     rule: str
 
     def is_within(self, other: Problem) -> bool:
-        """Whether the field of another problem is the same one, or holds it."""
+        """Whether the other problem is about the same field or an object that contains it."""
         return f"{self.path}.".startswith((f"{other.path}.", f"{other.path}["))
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ class Problem:
 
 
 class EnkryptError(Exception):
-    """Anything that a user of this provider can be told in one line."""
+    """The base class of errors that are shown to users as one line."""
 
 
 class ConfigurationError(EnkryptError):
@@ -60,17 +60,17 @@ class DeletionProtected(EnkryptError):
 
 
 class ModelUnhealthy(EnkryptError):
-    """The model was registered and does not answer."""
+    """The model was registered but does not respond."""
 
 
 class Interrupted(EnkryptError):
-    """The person who ran the command interrupted a wait."""
+    """The user interrupted a wait."""
 
 
 class RequestRejected(EnkryptError):
     """The API refused a request (4xx).
 
-    Attributes: `status`, the HTTP status; `request_id`, the API's own id of the request, or "".
+    Attributes: `status`, the HTTP status; `request_id`, the API's own id for the request, or "".
     """
 
     def __init__(self, message: str, *, status: int = 0, request_id: str = "") -> None:
@@ -84,17 +84,17 @@ class AuthenticationFailed(RequestRejected):
 
 
 class ModelNotFound(RequestRejected):
-    """404: to `read` it means gone, to `delete` it means done."""
+    """404: for `read` the registration is gone, for `delete` the work is done."""
 
 
 class ModelExists(RequestRejected):
-    """The identity is taken, by a registration that this create did not make."""
+    """Another registration already has this identity."""
 
 
 class ServiceUnavailable(EnkryptError):
-    """The API could not be reached or kept failing: retries are spent.
+    """The API could not be reached or kept failing, and no retries are left.
 
-    Attributes: `attempts`, how often the request was tried.
+    Attributes: `attempts`, the number of times the request was tried.
     """
 
     def __init__(self, message: str, *, attempts: int = 1) -> None:
@@ -103,9 +103,9 @@ class ServiceUnavailable(EnkryptError):
 
 
 class UnexpectedResponse(EnkryptError):
-    """The other side broke its contract: nothing of its response was kept."""
+    """The response broke the API's contract: nothing from it was kept."""
 
 
-# What the console shows before a message is the class's qualified name: keep it short and public.
+# The console shows the class's qualified name before a message: keep it short and public.
 for _error in [it for it in vars().values() if isinstance(it, type) and issubclass(it, EnkryptError)]:
     _error.__module__ = "enkrypt_provider"

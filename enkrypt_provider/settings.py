@@ -1,6 +1,6 @@
-"""Where the API is and how to reach it: the stack's configuration before the environment.
+"""The settings for reaching the API: from the stack's configuration, then from the environment.
 
-Everything is checked here, once. A key is held by `Key` alone, whose text shows in no repr.
+Everything is validated here, once. Keys are only held in a `Key`, which no repr reveals.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NO_KEY: Final = (
 
 @dataclass(frozen=True)
 class Rate:
-    """At most `calls` in any `seconds`."""
+    """At most `calls` in any window of `seconds`."""
 
     calls: int
     seconds: float
@@ -44,13 +44,13 @@ class Rate:
 Rates = tuple[Rate, ...]
 OFF: Final[Rates] = ()
 VENDOR_RATES: Final[Rates] = (Rate(3, 1.0), Rate(100, 60.0))
-"""The strictest that the vendor names for any plan: 3 a second on lower ones, 100 a minute on enterprise [P]."""
+"""The vendor's strictest limits for any plan: 3 a second on lower plans, 100 a minute on enterprise [P]."""
 VENDOR_RT_RATES: Final[Rates] = (Rate(5, 60.0),)
-"""What every plan allows for `/rt/*` [P]."""
+"""The limit for `/rt/*` on every plan [P]."""
 
 
 class Key:
-    """A key that no repr, log or traceback shows; `reveal()` is called where it is sent, nowhere else."""
+    """A key that no repr, log or traceback shows; call `reveal()` only to send or redact it."""
 
     __slots__ = ("_text",)
 
@@ -72,12 +72,12 @@ class Key:
 
 @dataclass(frozen=True)
 class Settings:
-    """How one account of the API is reached.
+    """How to reach one account of the API.
 
-    `endpoint` is a base URL without a slash at its end, or "" where `database`, the file of the embedded
-    emulator, is set; `timeout` is in seconds, for one request; `max_retries` counts the requests after the first;
-    `check_online` lets a preview ask the API what it would meet; `require_https` refuses every other endpoint;
-    `rate_limit` is kept by all calls of the process.
+    `endpoint` is a base URL without a trailing slash, or "" if `database`, the file of the embedded emulator, is set;
+    `timeout` is for one request, in seconds; `max_retries` does not count the first attempt; `check_online` lets a
+    preview query the API; `require_https` refuses endpoints that are not https; `rate_limit` applies to all calls of
+    the process together.
     """
 
     api_key: Key
@@ -92,9 +92,9 @@ class Settings:
 
     @cached_property
     def account(self) -> str:
-        """The account in a state: a storage format. Another key of the same endpoint may be another project's.
+        """The account as stored in the state, a storage format. Another key there may be for another project.
 
-        Raise `ConfigurationError` where the embedded database cannot be used.
+        Raise `ConfigurationError` if the embedded database cannot be used.
         """
         if self.database:
             return f"emulator:{_database_id(self.database)}"
@@ -104,7 +104,7 @@ class Settings:
 
     @property
     def shown_endpoint(self) -> str:
-        """The endpoint as a person should read it."""
+        """The endpoint as messages show it."""
         return f"the embedded emulator ({self.database})" if self.database else self.endpoint
 
     @classmethod
@@ -138,11 +138,11 @@ NAMES: Final = (
 _PORTS: Final = {"https": 443, "http": 80}
 _RATE: Final = re.compile(r" *([0-9]{1,6}) */ *(s|sec|second|m|min|minute|h|hour) *", re.IGNORECASE)
 _SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_NOT_HTTPS: Final = "must be https here, since enkrypt:requireHttps is true: neither embedded nor http, but a URL"
+_NOT_HTTPS: Final = "must be https, because enkrypt:requireHttps is true: set a URL"
 
 
 def _text(value: Any) -> str:
-    # Pulumi hands every setting over as a string, an explicit provider may hand over a number.
+    # Pulumi passes every setting as a string; an explicit provider may pass a number.
     return "" if value is None else str(value).strip()
 
 
@@ -161,20 +161,20 @@ def _key(text: str, where: str | Path) -> Key:
 
 
 _PRINTABLE: Final = re.compile(r"[!-~]+")
-# What the HTTP client would refuse later, or read in another way than `urlsplit` does.
+# Excludes what the HTTP client would refuse later, or parse differently from `urlsplit`.
 _NETLOC: Final = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|\[[0-9A-Fa-f:.]+\])(?::\d*)?")
 
 
 def _endpoint(text: str) -> str | Path:
     if text == EMBEDDED or text.startswith(f"{EMBEDDED}:"):
         if find_spec("flask") is None:
-            raise _wrong("endpoint", 'is embedded, and the emulator is not installed: add the extra "emulator"')
+            raise _wrong("endpoint", 'is embedded, but the emulator is not installed: install the extra "emulator"')
         return Path(text.partition(":")[2].strip() or EMBEDDED_DATABASE).expanduser().absolute()
     try:
         url = urlsplit(text)
         host, _ = url.hostname, url.port
     except ValueError:
-        raise _wrong("endpoint", "is no URL") from None
+        raise _wrong("endpoint", "is not a URL") from None
     if host and (ascii_host := in_ascii(host)):
         raise _wrong("endpoint", f"must be ASCII: write its host as {ascii_host}")
     if url.scheme not in ("https", "http") or not host or not _PRINTABLE.fullmatch(text):
@@ -182,7 +182,7 @@ def _endpoint(text: str) -> str | Path:
     if "@" in url.netloc or "?" in text or "#" in text:
         raise _wrong("endpoint", "must be a URL without user, password, query or fragment")
     if not _NETLOC.fullmatch(url.netloc):
-        raise _wrong("endpoint", "is no URL")
+        raise _wrong("endpoint", "is not a URL")
     if url.scheme == "http" and not is_loopback(host):
         raise _wrong("endpoint", "must be https: the key is sent over plain http only to this machine (127.0.0.1)")
     return text.rstrip("/")
@@ -210,7 +210,7 @@ def _database_id(database: Path) -> str:
 
 
 def one_spelling(host: str) -> str:
-    """Return a host name or address, an IPv6 one in brackets, as it is compared: in small letters and in ASCII."""
+    """Return the canonical form of a host for comparison: lower case, ASCII, an IPv6 address in brackets."""
     name = (in_ascii(host) or host).casefold().rstrip(".")
     with contextlib.suppress(ValueError):
         address = ipaddress.ip_address(name.strip("[]"))
@@ -256,7 +256,7 @@ def _rates(text: str, where: str | Path) -> Rates:
     matches = [_RATE.fullmatch(part) for part in text.split(",")]
     rates = tuple(Rate(int(match[1]), _SECONDS[match[2][0].lower()]) for match in matches if match)
     if len(rates) != len(matches) or any(rate.calls == 0 for rate in rates):
-        raise _wrong("rateLimit", 'must be "off" or calls for each s, min or h, such as 3/s,100/min')
+        raise _wrong("rateLimit", 'must be "off" or a number of calls per s, min or h, such as 3/s,100/min')
     return rates
 
 

@@ -1,4 +1,4 @@
-"""settings.py: where the API is, and that a key shows nowhere but where it is sent."""
+"""settings.py: how settings are read and validated, and that no text shows a key."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SECRET = "stand-in-key"
 ASCII = "must be printable ASCII without spaces: was something else pasted with it?"
 URL = 'must be "embedded" or a URL such as https://api.enkryptai.com'
 BARE = "must be a URL without user, password, query or fragment"
-RATE_LIMIT = 'must be "off" or calls for each s, min or h, such as 3/s,100/min'
+RATE_LIMIT = 'must be "off" or a number of calls per s, min or h, such as 3/s,100/min'
 WRONG_RATES = [
     "3", "3/day", "٣/s", "0/s", "-1/s", "3/s,", ",3/s", "3.5/s", "1e3/s", "3/s;9/min", "1000000/s", "none", "true",
 ]  # fmt: skip
@@ -45,20 +45,20 @@ HTTPS = "must be https: the key is sent over plain http only to this machine (12
 
 
 def configured(environ: Mapping[str, str] | None = None, **config: Any) -> Settings:
-    """The settings in a stack's configuration, and in nobody's environment."""
+    """Read settings from a stack's configuration, with an empty environment by default."""
     given = {f"enkrypt:{name}": value for name, value in {"apiKey": SECRET, **config}.items()}
     return Settings.from_config(given.get, environ or {})
 
 
 def refused(environ: Mapping[str, str] | None = None, **config: Any) -> str:
-    """The one line that refuses these settings."""
+    """Return the message that refuses these settings."""
     with pytest.raises(ConfigurationError) as caught:
         configured(environ, **config)
     return str(caught.value)
 
 
-def test_a_key_is_all_that_must_be_said() -> None:
-    """Every setting but the key has a default, and they are those that Pulumi.yaml declares."""
+def test_every_setting_but_the_key_has_a_default() -> None:
+    """The defaults are those that Pulumi.yaml declares."""
     expected = Settings(Key(SECRET), DEFAULT_ENDPOINT, None, "v1", 30.0, 5, False, False, VENDOR_RATES)
     assert configured() == expected
 
@@ -88,8 +88,8 @@ def test_a_key_is_all_that_must_be_said() -> None:
         ("endpoint", None, "endpoint", DEFAULT_ENDPOINT),
     ],
 )
-def test_a_setting_is_read_as_pulumi_hands_it_over(name: str, value: Any, field: str, expected: object) -> None:
-    """A setting may be a string, a number or empty; what is empty has its default."""
+def test_a_setting_is_read_as_pulumi_passes_it(name: str, value: Any, field: str, expected: object) -> None:
+    """A setting may be a string or a number; an empty one has its default."""
     assert getattr(configured(**{name: value}), field) == expected
 
 
@@ -97,7 +97,7 @@ WRONG: list[tuple[str, str, list[str]]] = [
     ("apiKey", ASCII, ["stand-in key", "stand-in-kéy", "stand-in\nkey"]),
     ("endpoint", URL, ["api.enkryptai.com", "ftp://api.enkryptai.com", "https://", "https://a b", "Embedded"]),
     ("endpoint", "must be ASCII: write its host as xn--bcher-kva.de", ["https://bücher.de/v1"]),
-    ("endpoint", "is no URL", ["https://a:port", "https://a:99999", "https://[::1", "https://a^b"]),
+    ("endpoint", "is not a URL", ["https://a:port", "https://a:99999", "https://[::1", "https://a^b"]),
     ("endpoint", BARE, ["https://me:secret@h", "https://h?a=b", "https://h?", "https://h#a"]),
     ("endpoint", HTTPS, ["http://api.enkryptai.com", "http://10.0.0.1", "http://localhost.example.com"]),
     ("dialect", "must be one of v1, v2", ["v3", "old"]),
@@ -112,7 +112,7 @@ WRONG: list[tuple[str, str, list[str]]] = [
 @pytest.mark.parametrize(
     ("name", "value", "rule"), [(name, value, rule) for name, rule, values in WRONG for value in values]
 )
-def test_a_wrong_setting_is_named_with_its_rule(name: str, value: Any, rule: str) -> None:
+def test_a_wrong_setting_is_reported_with_its_rule(name: str, value: Any, rule: str) -> None:
     assert refused(**{name: value}) == f"enkrypt:{name} {rule}"
 
 
@@ -133,7 +133,7 @@ OTHERS = [
     ("endpoint", "rates"), [*((it, VENDOR_RATES) for it in VENDORS), *((it, OFF) for it in OTHERS)]
 )
 def test_the_vendors_limits_are_the_default_for_its_own_hosts(endpoint: str, rates: Rates) -> None:
-    """Elsewhere, and for the emulator, there is none; what is set holds everywhere."""
+    """Other hosts and the emulator have no limit by default; an explicit limit applies everywhere."""
     assert configured(endpoint=endpoint).rate_limit == rates
     assert configured(endpoint=endpoint, rateLimit="off").rate_limit == OFF
     assert configured(endpoint=endpoint, rateLimit="9/h").rate_limit == (Rate(9, 3600.0),)
@@ -179,26 +179,26 @@ def test_a_rate_limit_is_one_rate_or_several(text: Any, rates: Rates) -> None:
     ],
 )
 def test_an_account_is_its_endpoint_however_it_is_spelled(endpoint: str, account: str) -> None:
-    """Case, default port, slash and dot at the end make no difference; another port or path does."""
+    """Case, default port, trailing slash and trailing dot do not matter; another port or path does."""
     assert configured(endpoint=endpoint).account == account
 
 
 @pytest.mark.parametrize("endpoint", ["embedded", "embedded:other.sqlite", "http://127.0.0.1:8787", "HTTP://[::1]"])
 @pytest.mark.parametrize("where", ["config", "environ"])
 def test_a_stack_that_requires_https_refuses_every_other_endpoint(endpoint: str, where: str) -> None:
-    """Wherever the endpoint comes from, a stack that others rely on speaks https or not at all."""
+    """Wherever the endpoint comes from: a production stack uses https or nothing."""
     config, environ = ({"endpoint": endpoint}, {}) if where == "config" else ({}, {"ENKRYPTAI_BASE_URL": endpoint})
     assert refused(environ, requireHttps="true", **config) == (
-        "enkrypt:endpoint must be https here, since enkrypt:requireHttps is true: neither embedded nor http, "
-        "but a URL such as https://api.enkryptai.com"
+        "enkrypt:endpoint must be https, because enkrypt:requireHttps is true: set a URL such as "
+        "https://api.enkryptai.com"
     )
     assert configured({}, requireHttps="true", endpoint="HTTPS://eu.example.com").require_https
     assert not configured(environ, requireHttps="false", **config).require_https
 
 
 @pytest.mark.parametrize("key", ["", None, "  "])
-def test_without_a_key_the_line_says_how_to_set_one(key: object) -> None:
-    """In a way that does not show it."""
+def test_a_missing_key_is_reported_with_how_to_set_one(key: object) -> None:
+    """In a way that does not show the key."""
     assert refused(apiKey=key) == NO_KEY
 
 
@@ -210,13 +210,13 @@ def test_without_a_key_the_line_says_how_to_set_one(key: object) -> None:
         ({"ENKRYPTAI_API_KEY": "", "ENKRYPT_API_KEY": "second"}, "", "second"),
     ],
 )
-def test_the_stacks_key_comes_before_the_environments(environ: dict[str, str], config: str, key: str) -> None:
-    """A key in the stack's configuration wins; of the environment's two, the official client's own wins."""
+def test_the_key_of_the_stack_wins_over_the_environment(environ: dict[str, str], config: str, key: str) -> None:
+    """Of the environment's two variables, the official client's own wins."""
     assert configured(environ, apiKey=config).api_key == Key(key)
 
 
 def test_the_environment_may_name_the_endpoint() -> None:
-    """The official client's variable for the base URL is read, after the stack's own setting, by the same rules."""
+    """The official client's variable for the base URL is read if the stack sets none, by the same rules."""
     environ = {"ENKRYPTAI_BASE_URL": "https://of.the.environment/"}
     assert configured(environ).endpoint == "https://of.the.environment"
     assert configured(environ, endpoint="https://of.the.stack").endpoint == "https://of.the.stack"
@@ -224,7 +224,7 @@ def test_the_environment_may_name_the_endpoint() -> None:
 
 
 def test_the_embedded_emulator_never_gets_a_key() -> None:
-    """The embedded emulator needs no key, so that a real one never reaches its database."""
+    """It needs no key, so a real one never reaches its database."""
     settings = configured(endpoint="embedded:x.sqlite")
     assert settings.api_key.reveal() == "embedded"
     assert settings.shown_endpoint == f"the embedded emulator ({Path('x.sqlite').absolute()})"
@@ -232,14 +232,14 @@ def test_the_embedded_emulator_never_gets_a_key() -> None:
 
 HERE = ["127.0.0.1", "127.8.8.8", "::1", "localhost", "LocalHost", "localhost."]
 ELSEWHERE = [
-    "0.0.0.0",  # noqa: S104 - every address of this machine is not this machine alone
+    "0.0.0.0",  # noqa: S104 - all addresses of this machine, not only loopback
     "10.0.0.1", "::", "127.0.0.1.example.com", "localhost.example.com", "2130706433", "",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("host", [*HERE, *ELSEWHERE])
 def test_loopback_is_this_machine_alone(host: str) -> None:
-    """Plain http is only for an address that cannot leave this machine."""
+    """Plain http is only allowed for an address that cannot leave this machine."""
     assert is_loopback(host) is (host in HERE)
 
 
@@ -255,7 +255,7 @@ _PARTS = [
 @example("http://127.0.0.1\\@evil.example")
 @example("http://localhost\t.evil.example")
 @example("https://h/\n")
-def test_an_endpoint_is_refused_or_reached_as_it_reads(endpoint: str) -> None:
+def test_an_endpoint_is_refused_or_reached_as_written(endpoint: str) -> None:
     """No spelling of a URL sends the key over plain http off this machine, or to a path other than the API's."""
     seen: list[httpx.Request] = []
 
@@ -277,8 +277,8 @@ def test_an_endpoint_is_refused_or_reached_as_it_reads(endpoint: str) -> None:
 # ---- no key in any string
 
 
-def test_no_text_of_the_settings_shows_the_key(caplog: pytest.LogCaptureFixture) -> None:
-    """However settings are printed, logged or formatted, the key stays out of sight."""
+def test_no_string_form_of_the_settings_shows_the_key(caplog: pytest.LogCaptureFixture) -> None:
+    """However settings are printed, logged or formatted."""
     settings = configured()
     logging.getLogger("tests").warning("settings: %s %r", settings, settings)
     shown = [repr(settings), str(settings), f"{settings}", pprint.pformat(settings), caplog.text]
@@ -286,8 +286,8 @@ def test_no_text_of_the_settings_shows_the_key(caplog: pytest.LogCaptureFixture)
     assert not any(SECRET in text for text in shown)
 
 
-def test_keys_compare_and_hash_by_what_they_hold() -> None:
-    """A changed key makes other settings, an equal one the same."""
+def test_keys_compare_and_hash_by_value() -> None:
+    """Settings with another key differ; settings with an equal key are equal."""
     settings = configured()
     assert settings == configured()
     assert settings != replace(settings, api_key=Key("another"))
@@ -298,7 +298,7 @@ def test_keys_compare_and_hash_by_what_they_hold() -> None:
 
 @given(st.text(min_size=4, max_size=40).map("marker-".__add__))
 def test_no_refusal_shows_the_key(key: str) -> None:
-    """A key that is refused is not shown by the refusal."""
+    """The message that refuses a key does not show it."""
     try:
         configured(apiKey=key)
     except ConfigurationError as error:

@@ -161,7 +161,7 @@ def test_a_wrong_setting_is_refused() -> None:
 def test_the_dialect_is_the_configured_one() -> None:
     """A field of dialect v2 is refused in v1 and taken in v2."""
     program = declaring(model_config__rate_per_min=5)
-    with pytest.raises(CheckFailed, match="is of dialect v2"):
+    with pytest.raises(CheckFailed, match="exists only in dialect v2"):
         stack(program).preview()
     made = stack(program, config={"enkrypt:dialect": "v2"}).up()
     assert made.resources["m"].outputs["model_config"]["rate_per_min"] == 5

@@ -1,4 +1,4 @@
-"""The calls of an account: one method per call, and one place (`_exchange`) through which every request goes.
+"""The API client: one method per call; every request goes through `_exchange`.
 
 A call for one registration returns it parsed; `list_all` returns raw JSON.
 """
@@ -35,17 +35,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 VISIBILITY_WAITS: Final = (0.0, 0.5, 1.0, 2.0)
-"""Seconds before each look-up of a registration whose creation had no response: replicas lag."""
+"""Seconds before each look-up of a registration whose create got no response, since replicas lag."""
 
 _PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
 class EnkryptClient:
-    """The calls of one account. Safe for threads; one for each process is enough.
+    """The client of one account. Thread-safe; one per process is enough.
 
-    It connects when it is first used. `transport` stands in for the network. With its own `retry` policy it has its
-    own pace, by that policy's sleep and clock; otherwise the clients of an account share one.
-    Raise `ConfigurationError`, at the latest when it connects, where the environment's proxy or certificates, or the
+    It connects on first use. `transport` replaces the network. A client with its own `retry` policy has its own pace,
+    which uses that policy's sleep and clock; otherwise the clients of an account share one.
+    Raise `ConfigurationError`, when connecting at the latest, if the environment's proxy or certificates, or the
     embedded database, cannot be used.
     """
 
@@ -68,18 +68,18 @@ class EnkryptClient:
         self._given_transport = transport
         self._connecting = threading.Lock()
         self._transport: Transport | None = None
-        if settings.database or _is_environment_odd():
-            self._connect()  # a preview must already tell what is wrong with them
+        if settings.database or _has_proxy_or_bad_certificates():
+            self._connect()  # so that a preview already reports what is wrong with them
 
     def __repr__(self) -> str:
         return f"EnkryptClient({self.settings.shown_endpoint!r})"
 
     def hide(self, secrets: Iterable[str]) -> None:
-        """Show none of these from now on: any later response may repeat them. They are read once one is shown."""
+        """Redact these in every later message. The iterable is consumed lazily, when a message is first redacted."""
         self._hidden.unread.append(secrets)
 
     def without_keys(self, text: str) -> str:
-        """Return a text of the API's without the account's key, what is to be hidden, and what looks like a key."""
+        """Return a text from the API with the account's key, the hidden secrets and apparent keys redacted."""
         return without_secret_texts(self._hidden.redacted(text))
 
     def close(self) -> None:
@@ -89,7 +89,7 @@ class EnkryptClient:
 
     @property
     def clock_offset(self) -> float:
-        """Seconds by which the API's clock is ahead of this machine's, as of its last response."""
+        """Seconds by which the API's clock is ahead of this machine's, measured on the quickest response."""
         return self._transport.clock_offset if self._transport else 0.0
 
     def add(
@@ -100,29 +100,29 @@ class EnkryptClient:
         look_up: Callable[[], Live | None] = lambda: None,
         doubt: Callable[[], None] = lambda: None,
     ) -> Live:
-        """POST the call that adds, and return the registration as the server has it.
+        """Create a registration and return it as the server has it.
 
-        Where the response is lost, `look_up` is called: it returns the registration where the work was done, else
-        None. `doubt` is called as soon as the work may have been done without a response. Raise `ModelExists` where
-        the identity is taken.
+        If the response is lost, `look_up` is called: it returns the registration if it was created, else None.
+        `doubt` is called as soon as it may have been created without a response. Raise `ModelExists` if the identity
+        is taken.
         """
         request = self._request("POST", kind, kind.calls.add, f"create {identity}", body=body)
         return self._send(request, partial(responses.written, kind, identity), look_up, doubt)
 
     def get(self, kind: Kind, identity: Identifier) -> Live:
-        """GET one registration, past the server's cache. Raise `ModelNotFound`."""
+        """GET one registration, bypassing the server's cache. Raise `ModelNotFound`."""
         request = self._request("GET", kind, kind.calls.get, f"read {identity}", identity)
         return self._send(request, partial(responses.one, kind, identity))
 
     def list_all(self, kind: Kind) -> list[Json]:
-        """GET every registration of the account, past the server's cache."""
+        """GET every registration of the account, bypassing the server's cache."""
         request = self._request("GET", kind, kind.calls.list, f"list the {kind.calls.listed}", limit=LIST_LIMIT)
         return self._send(request, partial(responses.items, kind))
 
     def matching(self, kind: Kind, pattern: str) -> list[Live]:
         """Return the registrations whose name matches a pattern (`*` and `?`), in the order of their ids.
 
-        Of a list that does not show them whole, those alone are read one by one.
+        Matches that the list does not return whole are read one by one.
         """
         named = ((kind.identity_in(item), item) for item in self.list_all(kind) if isinstance(item, dict))
         found = sorted(
@@ -139,7 +139,7 @@ class EnkryptClient:
     ) -> Live:
         """PATCH the whole object and return the registration as the server has it. Raise `ModelNotFound`.
 
-        `doubt` is called as soon as the work may have been done without a response.
+        `doubt` is called as soon as the update may have been made without a response.
         """
         request = self._request("PATCH", kind, kind.calls.modify, f"update {identity}", identity, body)
         return self._send(request, partial(responses.written, kind, identity), doubt=doubt)
@@ -151,13 +151,13 @@ class EnkryptClient:
         is_gone: Callable[[], bool] = lambda: False,
         on_turn: Callable[[], None] = lambda: None,
     ) -> None:
-        """DELETE one registration. Raise `ModelNotFound`. The response's body says nothing of use [G].
+        """DELETE one registration. Raise `ModelNotFound`. The response's body contains nothing useful [G].
 
-        `is_gone` is asked before it is sent again: the identity may be another registration's by then. `on_turn` is
-        called when nothing is left to wait for; what it raises is raised, and nothing is sent.
+        `is_gone` is called before each retry, since by then another registration may have the identity. `on_turn` is
+        called right before the request is sent; if it raises, nothing is sent.
         """
         request = self._request("DELETE", kind, kind.calls.delete, f"delete {identity}", identity)
-        self._send(request, lambda _response: True, before_again=lambda: is_gone() or None, on_turn=on_turn)
+        self._send(request, lambda _response: True, before_retry=lambda: is_gone() or None, on_turn=on_turn)
 
     def model_health(self, identity: Identifier) -> Json:
         """POST `/rt/model/model-health` and return the response's JSON, whose shape is not known."""
@@ -165,8 +165,8 @@ class EnkryptClient:
         return self._send(request, Response.json)
 
     def consumer_info(self) -> Mapping[str, Json]:
-        """GET `/consumer-info` and return what the API says of the key; nothing where it does not say. Tried once."""
-        request = Request("GET", "/consumer-info", "ask whose the key is")
+        """GET `/consumer-info` and return the API's information about the key, or {} if it has none. Tried once."""
+        request = Request("GET", "/consumer-info", "look up the owner of the key")
         try:
             found = self._send(request, Response.json, policy=replace(self._policy, max_retries=0))
         except (RequestRejected, ServiceUnavailable, UnexpectedResponse):
@@ -174,14 +174,14 @@ class EnkryptClient:
         return found if isinstance(found, dict) else {}
 
     def find(self, kind: Kind, identity: Identifier, waits: tuple[float, ...] = (0.0,)) -> Live | None:
-        """Return the registration, or None where it is not there after each of `waits`, seconds."""
+        """Look for a registration after each of `waits`, in seconds, and return it, or None if it is never found."""
         try:
             return self.until_visible(lambda: self.get(kind, identity), waits)
         except ModelNotFound:
             return None
 
     def registered(self, kind: Kind, identity: Identifier) -> Live:
-        """Return the registration that a person named. Raise `ModelNotFound` with the nearest name."""
+        """Return the registration that a user named. Raise `ModelNotFound` with the nearest name."""
         found = self.find(kind, identity)
         if found is None:
             known = tuple(str(kind.identity_in(item)) for item in self.list_all(kind) if isinstance(item, dict))
@@ -190,7 +190,7 @@ class EnkryptClient:
         return found
 
     def until_visible(self, call: Callable[[], T], waits: tuple[float, ...] = VISIBILITY_WAITS) -> T:
-        """Call `call` after each of `waits`, seconds, until it finds something. Raise `ModelNotFound` at the end."""
+        """Call `call` after each of `waits`, in seconds, until it finds something. Raise its last `ModelNotFound`."""
         *before, last = waits
         for wait in before:
             self.wait(wait)
@@ -200,7 +200,7 @@ class EnkryptClient:
         return call()
 
     def wait(self, seconds: float) -> None:
-        """Let time pass."""
+        """Sleep, unless `seconds` is 0."""
         if seconds:
             self._policy.sleep(seconds)
 
@@ -226,7 +226,7 @@ class EnkryptClient:
         look_up: Callable[[], T | None] = lambda: None,
         doubt: Callable[[], None] = lambda: None,
         policy: RetryPolicy | None = None,
-        before_again: Callable[[], T | None] = lambda: None,
+        before_retry: Callable[[], T | None] = lambda: None,
         on_turn: Callable[[], None] = lambda: None,
     ) -> T:
         self.hide(request.secrets)
@@ -234,7 +234,7 @@ class EnkryptClient:
         broken: set[str] = set()
 
         def attempt() -> T:
-            if next(attempts) and (done := before_again()) is not None:
+            if next(attempts) and (done := before_retry()) is not None:
                 return done
             try:
                 return read(self._exchange(request, on_turn))
@@ -242,7 +242,7 @@ class EnkryptClient:
                 why = plain(self.without_keys(str(error)))
                 is_final = request.method == "GET" and isinstance(error, codec.NotWhole) and why in broken
                 broken.add(why)
-            # Not in `except`: the error that may show a key must not be chained.
+            # Outside `except`: the original error may show a key and must not be chained.
             named = UnexpectedResponse(f"{request.what}: {self.settings.shown_endpoint} {why}")
             raise named if is_final else Failed(Failure.LOST, why, error=named)
 
@@ -257,18 +257,18 @@ class EnkryptClient:
 
     def _exchange(self, request: Request, on_turn: Callable[[], None]) -> Response:
         if request.identity and not request.identity.is_sendable:
-            raise ModelNotFound(f"{plain(request.what)}: nothing has a name or version that is not printable ASCII")
+            raise ModelNotFound(f"{plain(request.what)}: its name or version is not printable ASCII")
         transport = self._connect()
         with self._pace.turn(request.family) as turn:
             on_turn()
             response = transport.send(request)
-        # Not only of errors: what a registration says is kept in the state.
+        # Not only from errors: the state stores the content of a registration.
         response = replace(response, body=without_key(response.body, self._key_forms))
         if failed := responses.failure(response, self.without_keys):
             if failed.failure is Failure.RATE_LIMITED:
                 self._pace.lock_out(turn, str(failed), failed.retry_after)
             raise failed
-        # After a POST what is registered is looked up, and a GET says what it says.
+        # After a POST the registration is looked up, and a GET is read for its content.
         refusal = responses.refusal(response) if request.method in ("PATCH", "DELETE") else None
         if refusal or response.status >= 300:
             raise responses.rejection(request, refusal or response, self.settings, self.without_keys)
@@ -283,6 +283,6 @@ class EnkryptClient:
             return self._transport
 
 
-def _is_environment_odd() -> bool:
+def _has_proxy_or_bad_certificates() -> bool:
     authorities = os.environ.get("SSL_CERT_FILE")
     return any(map(os.environ.get, _PROXIES)) or bool(authorities and not os.access(authorities, os.R_OK))

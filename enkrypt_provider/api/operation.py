@@ -1,4 +1,4 @@
-"""The operation that a thread works on: where its lines go, how long it may take, how long it has waited its turn."""
+"""The operation that a thread works on: where it reports, its time limit, and the time it waited for turns."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def print_line(severity: Severity, line: str) -> None:
 
 @dataclass
 class Operation:
-    """One operation on one resource. `time_limit` and `waited` are seconds; waiting for a turn is not work.
+    """One operation on one resource. `time_limit` and `waited` are seconds; waiting for turns does not count as work.
 
-    `interrupted` is set when the person no longer wants to wait.
+    `interrupted` is set when the user interrupts the command.
     """
 
     report: Report = print_line
@@ -54,7 +54,7 @@ def current() -> Operation:
 
 @contextmanager
 def joined(clock: Callable[[], float]) -> Iterator[Operation]:
-    """Go on with the operation of this thread, or run a new one with the defaults."""
+    """Continue this thread's operation, or run a new one with the defaults."""
     with running(_current.get() or Operation(began=clock())) as operation:
         yield operation
 
@@ -70,11 +70,11 @@ def running(operation: Operation) -> Iterator[Operation]:
 
 
 def sleep(seconds: float) -> None:
-    """Wait. Raise `Interrupted` as soon as the current operation is interrupted."""
+    """Sleep. Raise `Interrupted` as soon as the current operation is interrupted."""
     if current().interrupted.wait(seconds):
-        raise Interrupted("interrupted while it waited: run the command again")
+        raise Interrupted("interrupted while waiting: run the command again")
 
 
 def report(severity: Severity, line: str) -> None:
-    """Show a line to the person who runs the current operation."""
+    """Report a line to the user of the current operation."""
     current().report(severity, line)

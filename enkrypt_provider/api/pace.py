@@ -1,6 +1,6 @@
-"""Rate limits of one account: a turn for each call, and one lock-out for all calls.
+"""The rate limits of one account: each call waits for its turn, and a lock-out holds up all calls.
 
-A limiter library does not fit: a turn must count from when the server saw the call, and a lock-out must hold all.
+No limiter library fits: a turn must count from when the server saw the call, and a lock-out must hold up all calls.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from ..settings import OFF, VENDOR_RATES, VENDOR_RT_RATES, Key, Rate, Rates, Set
 from . import operation
 
 LOCK_OUT: Final = 61.0
-"""Seconds for which the vendor refuses a key after a violation, and one more [P: the vendor's own tests]."""
+"""Seconds for which the vendor refuses a key after a violation, plus one [P: the vendor's own tests]."""
 LOCK_OUT_LIMIT: Final = 120.0
-"""Seconds: a server that asks for more is asked again after this."""
+"""The longest lock-out in seconds, even if the server asks for more."""
 SHORTEST_LOCK_OUT: Final = 1.0
-"""Seconds: a server that says less, and refuses the next call again, is not believed."""
+"""Seconds: if the server asks for less but refuses again within this time, calls wait a full `LOCK_OUT`."""
 MARGIN: Final = 1.02
-"""A rate's window is taken for this much longer: two clocks never agree."""
+"""The factor by which a rate's window is stretched, since two clocks never agree."""
 ARRIVAL_LIMIT: Final = 1.0
-"""Seconds: a call is taken to have arrived after this, even where its response takes longer."""
+"""Seconds after which a call is assumed to have arrived, even if its response takes longer."""
 SLOWEST: Final = 8
-"""How many times slower than its limit an account becomes after violations."""
+"""The largest factor by which an account is slowed down after violations."""
 WORTH_A_LINE: Final = 5.0
-"""Seconds of waiting for a turn that are reported."""
+"""Seconds: a longer wait for a turn is reported."""
 
 _VENDOR: Final[Mapping[str, Rates]] = {"models": VENDOR_RATES, "rt": VENDOR_RT_RATES}
 """The vendor's limits by family of calls."""
@@ -37,21 +37,21 @@ _VENDOR: Final[Mapping[str, Rates]] = {"models": VENDOR_RATES, "rt": VENDOR_RT_R
 
 @dataclass
 class Turn:
-    """One call: when it left, when its response came, and how many lock-outs there were before it."""
+    """One call: when it left, when its response arrived, and how many lock-outs came before it."""
 
     left: float
     lock_outs: int
     responded: float | None = None
 
     def arrived(self, now: float) -> float:
-        """Return the latest time at which the server may have counted it, as far as is known by `now`."""
+        """Return the latest time, as known at `now`, at which the server may have counted the call."""
         return min(now if self.responded is None else self.responded, self.left + ARRIVAL_LIMIT)
 
 
 class Pace:
-    """The turns of one account's calls. Safe for threads.
+    """Gives turns to the calls of one account. Thread-safe.
 
-    `rates` has the limits of each family of calls. A lock-out closes the gate for every family.
+    `rates` holds the limits of each family of calls. A lock-out closes the gate for every family.
     """
 
     def __init__(
@@ -71,14 +71,14 @@ class Pace:
         self._opens_at = self._reported_until = float("-inf")
 
     def limit(self, rates: Mapping[str, Rates]) -> None:
-        """Keep to these limits too."""
+        """Enforce these limits too."""
         with self._lock:
             for family, more in rates.items():
                 self._rates[family] = tuple(dict.fromkeys((*self._rates[family], *more)))
 
     @contextmanager
     def turn(self, family: str) -> Iterator[Turn]:
-        """Wait for the next turn of `family`; it lasts until the response is there."""
+        """Wait for the next turn of `family`; it lasts until the response has arrived."""
         turn = self._wait(family)
         try:
             yield turn
@@ -86,16 +86,16 @@ class Pace:
             turn.responded = max(turn.left, self._clock())
 
     def lock_out(self, turn: Turn, why: str, seconds: float | None = None) -> None:
-        """Close the gate for all calls, since the one of `turn` was refused, and reopen it more slowly.
+        """Close the gate for all calls, because the call of `turn` was refused, and slow down the calls after it.
 
-        Calls that left before the gate closed belong to the same violation and change nothing.
+        Refused calls that left before the gate closed belong to the same violation and change nothing.
         """
         wait = LOCK_OUT if seconds is None else min(seconds, LOCK_OUT_LIMIT)
         with self._lock:
             if turn.lock_outs != self._lock_outs:
                 return
             if wait < SHORTEST_LOCK_OUT and turn.left - self._opens_at < SHORTEST_LOCK_OUT:
-                wait = LOCK_OUT  # "at once", such as a date in the past, was said and was wrong
+                wait = LOCK_OUT  # "at once", such as a date in the past, turned out to be wrong
             self._lock_outs += 1
             self._opens_at = self._reported_until = self._clock() + wait
             self._slow_down()
@@ -114,13 +114,13 @@ class Pace:
             if is_worth_a_line:
                 operation.report("info", f"waiting {free - now:.0f} s for the API's rate limit (enkrypt:rateLimit)")
             self._sleep(free - now)
-            now = free  # even where `sleep` is a test's, and no time passed
+            now = free  # even if a test's `sleep` let no time pass
 
     def _next_turn(self, family: str, now: float) -> float:
-        """Return the earliest time that may be right: a call in flight may still delay it."""
+        """Return the earliest possible time of the next turn; calls in flight may still delay it."""
         turns = self._turns[family]
         rates = self._rates[family]
-        # The rate itself too: calls that left before it became slower still count at the server.
+        # Include the original rate: calls that left before the slow-down still count at the server.
         limits = [limit for rate in rates for limit in (self._limit(rate, 1), self._limit(rate, self._slower))]
         after = [turns[-calls].arrived(now) + window for calls, window in limits if len(turns) >= calls]
         return max([self._opens_at, *after])
@@ -133,7 +133,7 @@ class Pace:
         return turn
 
     def _limit(self, rate: Rate, slower: int) -> tuple[int, float]:
-        """Return how many calls may leave in how many seconds: the rate, or a part of it, in smaller bursts."""
+        """Return how many calls may leave in how many seconds: the rate divided by `slower`, in smaller bursts."""
         calls = max(1, rate.calls // slower)
         return calls, rate.seconds * MARGIN * slower * calls / rate.calls
 
@@ -154,7 +154,7 @@ _shared: dict[tuple[str, Key], Pace] = {}
 
 
 def shared_pace(settings: Settings) -> Pace:
-    """Return the pace that all clients of one account in this process share; it keeps the limits of all of them."""
+    """Return the pace shared by all clients of one account in this process; it enforces all of their limits."""
     account = (str(settings.database or settings.account), settings.api_key)
     pace = _shared.setdefault(account, new_pace(settings))
     pace.limit(_rates_of(settings))
@@ -172,5 +172,5 @@ def new_pace(
 
 
 def _rates_of(settings: Settings) -> Mapping[str, Rates]:
-    """Return the limits of each family. `/rt/*` has one of its own, on every plan."""
+    """Return the limits of each family. `/rt/*` has its own on every plan."""
     return {"models": settings.rate_limit, "rt": VENDOR_RT_RATES if settings.rate_limit else OFF}

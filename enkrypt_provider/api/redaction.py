@@ -1,4 +1,4 @@
-"""Keys stay out of sight: texts without them."""
+"""Redacts keys and other secrets in texts and bodies."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from ..kinds.spellings import SHORTEST, by_size, has_digit, parts, slices, spell
 from ..settings import Key
 
 LONGEST: Final = 2**16
-"""Characters of a text that are looked through; nobody reads more of a message."""
+"""Maximum length of a redacted text, in characters: nobody reads more of a message."""
 
 SHORTEST_KEY: Final = 16
-"""Characters of the shortest account's key that is searched for in whole bodies."""
+"""Minimum length, in characters, for an account's key to be redacted in whole bodies."""
 
 _KEY: Final = re.compile(r"""[^\s"'`{}<>|\\&;,]+""")
 _NO_KEY: Final = re.compile(r"://|\A[A-Za-z_]+[=/][A-Za-z_]+\Z")
 _WORD: Final = re.compile(r"[\w.~+=-]{8,}")
 
 Wanted: TypeAlias = dict[int, set[str]]
-"""Parts of secrets, in small letters, by their length."""
+"""Parts of secrets, in lower case, by length."""
 
 
 class Hidden:
-    """What the clients of one account show in no message."""
+    """The secrets that the clients of one account redact in every message."""
 
     def __init__(self) -> None:
-        self.unread: list[Iterable[str]] = []  # to look for keys in each document at once would double a diff's time
+        self.unread: list[Iterable[str]] = []  # reading each document's keys at once would double a diff's time
         self._read: set[str] = set()
         self._wanted: Wanted = {}
         self._reading = threading.Lock()
 
     def redacted(self, text: str) -> str:
-        """Return `text` as `redacted` would without all that is hidden; what was read once is not read again."""
+        """Return `text` with all hidden secrets redacted; each secret is only processed once."""
         with self._reading:
             while self.unread:
                 new = {*self.unread.pop()} - self._read
@@ -48,26 +48,26 @@ class Hidden:
 
 @functools.lru_cache(maxsize=64)
 def hidden_of(_account: tuple[str, Key]) -> Hidden:
-    """Each kind has a client, and a deployment is of a model with keys."""
+    """Return what all clients of an account share: an error about a deployment may repeat a key of its model."""
     return Hidden()
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
-    """Return `text` with `***` for each secret, however it is spelt.
+    """Return `text` with `***` in place of each secret, in any encoding.
 
-    Of a key, each part of eight characters or more is hidden too; of a longer text, such as a command, each word that
-    may be a key, and its parts. What is beyond `LONGEST` is cut off.
+    Every substring of a key that has eight or more characters is redacted too; so is, in a longer secret such as a
+    command, every word that may be a key, and its substrings. The text is cut off at `LONGEST`.
     """
     return _without(text, _wanted(secrets))
 
 
 def spelt(key: str) -> frozenset[bytes]:
-    """Return what `without_key` looks for; nothing of a key that may be a word, as an emulator takes it."""
+    """Return the encodings for `without_key`; none for a short key, since an emulator accepts any word as one."""
     return frozenset(text.encode().lower() for _, text in spellings(key)) if len(key) >= SHORTEST_KEY else frozenset()
 
 
 def without_key(body: bytes, forms: Set[bytes]) -> bytes:
-    """Return a body with `***` for a key in each of its forms."""
+    """Return a body with `***` in place of every form of a key."""
     small = body.lower()
     for form in (form for form in forms if form in small):
         body = re.sub(re.escape(form), b"***", body, flags=re.IGNORECASE)
@@ -75,7 +75,7 @@ def without_key(body: bytes, forms: Set[bytes]) -> bytes:
 
 
 def _is_key(secret: str) -> bool:
-    """Whether a secret is one key, not several words such as `grant_type=client_credentials`, `application/json`."""
+    """Whether a secret is a single key, not words such as `grant_type=client_credentials` or `application/json`."""
     return bool(_KEY.fullmatch(secret)) and not _NO_KEY.search(secret)
 
 
@@ -88,7 +88,7 @@ def _wanted(secrets: Iterable[str]) -> Wanted:
         wanted.update(parts(secret))
         for word in filter(has_digit, _WORD.findall(secret)):
             wanted.update(parts(word))
-            # Of a host name the single parts are words.
+            # In a host name, the single parts are words.
             wanted.update(part for key in filter(has_digit, word.split(".")) for part in parts(key, SHORTEST))
     return by_size(wanted)
 

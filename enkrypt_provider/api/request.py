@@ -13,15 +13,15 @@ from ..kinds.kind import Identifier, Json, Kind
 
 RESPONSE_LIMIT: Final = 4 * 2**20
 LIST_LIMIT: Final = 16 * 2**20
-"""Bytes of one response, decompressed; parsed, they can take thirty times that. The models of a longer list are read
-one by one."""
+"""Maximum size of a response in bytes, decompressed; parsed, it can take thirty times that. The models of a longer
+list are read one by one."""
 NOT_FOLLOWED: Final = "x-not-followed"
-"""The header in which the place of a redirect is kept."""
+"""The header that keeps the location of a redirect."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request. `what` names it to a person; `secrets` must not come back in an error."""
+    """One request. `what` describes it to the user; `secrets` must not appear in an error."""
 
     method: str
     path: str
@@ -45,14 +45,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """A status, the headers, the whole body."""
+    """The status, the headers and the whole body of a response."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> Json:
-        """Return the body's JSON. Raise `UnexpectedResponse` where it is none."""
+        """Parse the body as JSON. Raise `UnexpectedResponse` if it is not JSON."""
         try:
             return json.loads(self.body, parse_constant=_no_constant)
         except (ValueError, RecursionError):

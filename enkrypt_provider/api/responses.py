@@ -1,6 +1,6 @@
-"""What a response means: the model or the list that it holds, or the error that its status stands for.
+"""Interprets responses: the registration or list in the body, or the error for the status.
 
-`hide` takes the keys that were sent out of a text. No error shows more of a response than one line of it.
+`hide` returns a text with the keys that were sent redacted. No error shows more than one line of a response.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _REJECTIONS: Final[dict[int, tuple[type[RequestRejected], str]]] = {
     ),
     403: (
         AuthenticationFailed,
-        "{endpoint} does not accept the API key; it may be of another project or lack the right to do this",
+        "{endpoint} does not accept the API key; it may belong to another project or lack permission for this",
     ),
     404: (ModelNotFound, ""),
     409: (ModelExists, ""),
 }
 """The error and the advice for a status."""
 _OTHER_DIALECT: Final = (
-    "it was sent in dialect {own}; where the account speaks {other} (`enkrypt-provider doctor` says which), set "
+    "it was sent in dialect {own}; if the account speaks {other} (run `enkrypt-provider doctor` to find out), set "
     "enkrypt:dialect to {other}"
 )
 _NO_SUCH_CALL: Final = (RequestRejected, "is {endpoint} the API's address?")
@@ -49,7 +49,7 @@ _NO_SUCH_CALL: Final = (RequestRejected, "is {endpoint} the API's address?")
 
 
 def failure(response: Response, hide: Hide) -> Failed | None:
-    """Return how the request failed where the status says that it may be sent again."""
+    """Return the failure if the status means that the request may be sent again, else None."""
     seconds = retry_after(response.headers.get("retry-after"), response.headers.get("date"))
     status = response.status
     why = f"{status}{_colon(_message(response, hide))}"
@@ -63,7 +63,7 @@ def failure(response: Response, hide: Hide) -> Failed | None:
 
 
 def rejection(request: Request, response: Response, settings: Settings, hide: Hide) -> RequestRejected:
-    """Return the error that any other status from 300 stands for."""
+    """Return the error for any other status from 300."""
     if response.status in (301, 302, 303, 307, 308):
         return RequestRejected(_redirected(request, response, hide), status=response.status)
     kind, advice = _REJECTIONS.get(response.status, (RequestRejected, ""))
@@ -80,9 +80,9 @@ def rejection(request: Request, response: Response, settings: Settings, hide: Hi
 
 
 def retry_after(header: str | None, date: str | None = None) -> float | None:
-    """Return seconds, from either form of the header; None where there is none or it is unreadable.
+    """Return the seconds in either form of the header, or None if it is missing or unreadable.
 
-    A time is that of the server's clock, as its `date` shows it: this machine's may be wrong.
+    An HTTP date is compared with the server's own clock, its `date` header: this machine's may be wrong.
     """
     if header is None:
         return None
@@ -99,8 +99,8 @@ def _now(date: str | None) -> float:
 
 
 def refusal(response: Response) -> Response | None:
-    """Return a response of 2xx that says in its body that it failed [P: so the official client reads one], with the
-    status that stands there."""
+    """Return a 2xx response whose body reports an error [P: the official client reads it so], with the status in the
+    body; else None."""
     body = _json(response)
     if response.status >= 300 or not _field(body, "error"):
         return None
@@ -110,8 +110,8 @@ def refusal(response: Response) -> Response | None:
 
 def _message(response: Response, hide: Hide) -> str:
     body = _json(response)
-    said = (_field(body, name) for name in ("message", "error", "detail"))
-    return plain(hide(next((text for text in said if isinstance(text, str) and text), "")), 300)
+    found = (_field(body, name) for name in ("message", "error", "detail"))
+    return plain(hide(next((text for text in found if isinstance(text, str) and text), "")), 300)
 
 
 def _request_id(response: Response) -> str:
@@ -120,7 +120,7 @@ def _request_id(response: Response) -> str:
 
 
 def _json(response: Response) -> Json:
-    """Return the body's JSON; None where it is none."""
+    """Return the body's JSON, or None if it is not JSON."""
     try:
         return response.json()
     except UnexpectedResponse:
@@ -140,7 +140,7 @@ def _redirected(request: Request, response: Response, hide: Hide) -> str:
 
 
 def _host_in(url: str) -> str:
-    """Return `https://HOST`, or "" where `url` names none."""
+    """Return `https://HOST`, or "" if `url` has no host."""
     try:
         target = urlsplit(url)
         return f"{target.scheme}://{target.hostname}" if target.hostname else ""
@@ -152,11 +152,11 @@ def _colon(text: str) -> str:
     return f": {text}" if text else ""
 
 
-# ---- a body; each raises `UnexpectedResponse` where it holds something else
+# ---- a body; each raises `UnexpectedResponse` if it contains anything else
 
 
 def one(kind: Kind, identity: Identifier, response: Response) -> Live:
-    """Return the registration that was asked for."""
+    """Return the requested registration."""
     return _registration(kind, identity, response.json())
 
 
@@ -174,7 +174,7 @@ def items(kind: Kind, response: Response) -> list[Json]:
 
 
 def _registration(kind: Kind, identity: Identifier, found: Json) -> Live:
-    """Return the registration of this identity; one without a version is taken for it."""
+    """Return the registration, which must have this identity; a missing version counts as a match."""
     name = next(iter(kind.identity))
     if not isinstance(found, dict) or not isinstance(found.get(name), str | int):
         raise UnexpectedResponse(f"answered without the {kind.noun}'s data")

@@ -1,4 +1,4 @@
-"""What is sent again, by method and by failure: a table, and tenacity, which follows it."""
+"""Retries: a table of what follows each failure of each method, and tenacity, which applies it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Failure(Enum):
     NOT_SENT = "not sent"  # refused, no such host, no TLS
     RATE_LIMITED = "rate limited"  # 429
     TURNED_AWAY = "turned away"  # 503 with Retry-After
-    LOST = "response lost"  # time-out, reset, 5xx, a body that is cut short or unreadable: the work may be done
+    LOST = "response lost"  # timeout, reset, 5xx, truncated or unreadable body: the work may have been done
 
 
 class Then(Enum):
-    """What follows a failure."""
+    """What to do after a failure."""
 
     RETRY = "send again"
-    RETRY_IN_DOUBT = "send again; where that is refused, the work may have been done before"
+    RETRY_IN_DOUBT = "send again; if that is refused, the work may have been done before"
     LOOK_UP = "look up whether the work was done, then send again"
 
 
@@ -42,23 +42,23 @@ TABLE: Final[dict[tuple[str, Failure], Then]] = {
     ("PATCH", Failure.NOT_SENT): Then.RETRY,
     ("PATCH", Failure.RATE_LIMITED): Then.RETRY,
     ("PATCH", Failure.TURNED_AWAY): Then.RETRY,
-    ("PATCH", Failure.LOST): Then.RETRY_IN_DOUBT,  # the whole object: twice is once
+    ("PATCH", Failure.LOST): Then.RETRY_IN_DOUBT,  # idempotent: always the whole object
     ("DELETE", Failure.NOT_SENT): Then.RETRY,
     ("DELETE", Failure.RATE_LIMITED): Then.RETRY,
     ("DELETE", Failure.TURNED_AWAY): Then.RETRY,
-    ("DELETE", Failure.LOST): Then.RETRY,  # what is gone is done
+    ("DELETE", Failure.LOST): Then.RETRY,  # if it is gone, the work is done
     ("POST", Failure.NOT_SENT): Then.RETRY,
-    ("POST", Failure.RATE_LIMITED): Then.RETRY_IN_DOUBT,  # by a gateway, whatever was done behind it
+    ("POST", Failure.RATE_LIMITED): Then.RETRY_IN_DOUBT,  # perhaps by a gateway, after the API did the work
     ("POST", Failure.TURNED_AWAY): Then.RETRY_IN_DOUBT,
     ("POST", Failure.LOST): Then.LOOK_UP,
 }
 
 RETRY_AFTER_LIMIT: Final = 60.0
-"""Seconds: a server that asks for more is asked again after this."""
+"""The longest wait in seconds, even if the server asks for more."""
 
 
 class Failed(EnkryptError):
-    """One attempt failed. `retry_after`, seconds, is what the server asked for; `error` is what a person is told."""
+    """One attempt failed. `retry_after` is the wait in seconds that the server asked for; `error` is for the user."""
 
     def __init__(
         self, failure: Failure, why: str, retry_after: float | None = None, error: EnkryptError | None = None
@@ -69,14 +69,14 @@ class Failed(EnkryptError):
         self.error = error
 
     def final(self, what: str, attempts: int) -> EnkryptError:
-        """Return the error for a person, once no attempt is left."""
+        """Return the error for the user once no attempt is left."""
         tried = "once" if attempts == 1 else f"{attempts} times"
         return self.error or ServiceUnavailable(f"{what}: {self}; tried {tried}", attempts=attempts)
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often to try, and how to wait. Times in seconds; the time limit is the operation's."""
+    """How often to try and how long to wait, in seconds; the time limit is the operation's."""
 
     max_retries: int = 5
     first_wait: float = 0.5
@@ -96,12 +96,12 @@ def retry(
 ) -> T:
     """Call `attempt` until it returns, as the table, the policy and the operation's time limit allow.
 
-    Where the table says so, `look_up` is called first: what it returns, unless None, is the result. `doubt` is
-    called as soon as the work may have been done without a response. `what` names the request to a person.
-    Raise the last failure's error for a person, and at once whatever else `attempt` or `look_up` raises.
+    If the table says so, `look_up` is called before the next attempt; its result, unless None, is returned. `doubt`
+    is called as soon as the work may have been done without a response. `what` describes the request to the user.
+    Raise the error of the last failure; any other error from `attempt` or `look_up` is raised at once.
     """
 
-    import tenacity  # not before something is sent: it takes as long to load as many models to check
+    import tenacity  # only when something is sent: loading it takes as long as checking many models
 
     def once() -> T:
         try:
@@ -130,7 +130,7 @@ def retry(
 
 
 def _stop(attempts: int, clock: Callable[[], float]) -> Callable[[tenacity.RetryCallState], bool]:
-    """Return a condition: no attempt is left, or no time. Waiting for a turn is not counted."""
+    """Return the condition that no attempt or no time is left. Waiting for a turn does not count."""
 
     def is_over(state: tenacity.RetryCallState) -> bool:
         current = operation.current()

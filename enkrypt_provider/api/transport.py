@@ -32,19 +32,18 @@ _NOT_SENT: Final = (
 
 
 class Transport:
-    """The connections to one API, kept alive. Safe for threads.
+    """Kept-alive connections to one API. Thread-safe.
 
-    Raise `ConfigurationError` where the environment's proxy or certificates, or the embedded database, cannot be
-    used.
+    Raise `ConfigurationError` if the environment's proxy or certificates, or the embedded database, cannot be used.
     """
 
     def __init__(self, settings: Settings, transport: httpx.BaseTransport | None, clock: Callable[[], float]) -> None:
         self.settings = settings
         self.clock_offset = 0.0
-        """Seconds by which the API's clock is ahead of this machine's, as of its quickest response."""
+        """Seconds by which the API's clock is ahead of this machine's, measured on the quickest response."""
         self._quickest = math.inf
         self._clock = clock
-        self._exchange = threading.local()  # until when the one of this thread may last
+        self._exchange = threading.local()  # the deadline of this thread's exchange
         self._http = _connect(settings, transport or _embedded(settings))
 
     def close(self) -> None:
@@ -52,7 +51,7 @@ class Transport:
         self._http.close()
 
     def send(self, request: Request) -> Response:
-        """Return the response, whatever its status. Raise `Failed`, or `UnexpectedResponse` where it is huge."""
+        """Return the response, whatever its status. Raise `Failed`, or `UnexpectedResponse` if it is too large."""
         try:
             return self._send(request)
         except _NOT_SENT as error:
@@ -83,7 +82,7 @@ class Transport:
         return _decompressed(bytes(body), response.headers.get("content-encoding", ""), limit)
 
     def _bound(self, event: str, info: Mapping[str, Any]) -> None:
-        """Bound what a new connection sends and receives by the exchange as a whole, not byte by byte."""
+        """Bound the reads and writes of a new connection by the deadline of the whole exchange, not one by one."""
         if not event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             return
         stream = info["return_value"]
@@ -99,15 +98,15 @@ class Transport:
 
     def _note_clock(self, date: str, sent: float) -> None:
         with contextlib.suppress(ValueError, TypeError, OverflowError):
-            read, received = timestamp(date) + 0.5, time.time()  # the header is cut to the second
+            read, received = timestamp(date) + 0.5, time.time()  # the header is truncated to the second
             if received - sent <= self._quickest:
                 self._quickest = received - sent
                 self.clock_offset = read - (sent + received) / 2
 
     def _reach(self, error: Exception) -> str:
-        # Of a proxy's own words the status alone: they may repeat its password.
-        said = re.sub(r"\A(\d{3}) .*", r"\1 from the proxy", str(error), flags=re.DOTALL)
-        reason = plain(redacted(said, [self.settings.api_key.reveal()]), 160)
+        # Only the status from a proxy's message, which may repeat its password.
+        message = re.sub(r"\A(\d{3}) .*", r"\1 from the proxy", str(error), flags=re.DOTALL)
+        reason = plain(redacted(message, [self.settings.api_key.reveal()]), 160)
         where = f"{self.settings.shown_endpoint} cannot be reached ({reason or type(error).__name__})"
         return f"{where}: check enkrypt:endpoint, the network and HTTPS_PROXY"
 
@@ -126,11 +125,11 @@ def _connect(settings: Settings, transport: httpx.BaseTransport | None) -> httpx
             },
             timeout=httpx.Timeout(settings.timeout, connect=min(settings.timeout, 10.0)),
             transport=transport,
-            # Plain http needs no certificates, and to read them takes as long as a few calls: it trusts nobody.
+            # Plain http needs no certificates, and loading them takes as long as a few calls, so trust nobody.
             verify=True if is_https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            follow_redirects=False,  # the key never follows one
+            follow_redirects=False,  # the key must never follow one
             event_hooks={"response": [_hide_location]},
-            # A proxy is asked for a tunnel to https; plain http, this machine's own, must not leave it.
+            # A proxy only tunnels https; plain http is for this machine and must not leave it.
             trust_env=is_https,
         )
     except OSError:
@@ -138,8 +137,8 @@ def _connect(settings: Settings, transport: httpx.BaseTransport | None) -> httpx
     except ImportError:
         wrong = "a SOCKS proxy needs one more package: pip install 'httpx[socks]'"
     except (httpx.InvalidURL, ValueError):
-        wrong = "HTTPS_PROXY or ALL_PROXY holds no proxy's URL: percent-encode what is odd in its password"
-    # Outside of `except`: what httpx says repeats parts of the URL, a password perhaps, and must not be chained.
+        wrong = "HTTPS_PROXY or ALL_PROXY is not a proxy URL: percent-encode special characters in its password"
+    # Outside `except`: httpx's error repeats parts of the URL, perhaps a password, and must not be chained.
     raise ConfigurationError(wrong)
 
 
@@ -175,6 +174,6 @@ def _decompressed(body: bytes, encoding: str, limit: int) -> bytes:
 
 
 def _hide_location(response: httpx.Response) -> None:
-    """Keep the client from preparing to follow a redirect, which fails where it leads nowhere."""
+    """Keep httpx from preparing to follow a redirect, which fails if its location is invalid."""
     if place := response.headers.pop("location", None):
         response.headers[NOT_FOLLOWED] = place

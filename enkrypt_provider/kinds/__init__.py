@@ -1,1 +1,1 @@
-"""What can be registered: one module for each kind, and the vocabulary in which kinds are declared."""
+"""The kinds of registration: one module per kind, and the vocabulary for declaring them."""

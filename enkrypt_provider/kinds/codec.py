@@ -1,7 +1,7 @@
-"""The only mapping between a program's arguments, the body of a request, a response and the state, for any kind.
+"""Converts between a program's arguments, request bodies, responses and the state, for every kind.
 
-All four are the canonical document: defaults filled in, whole numbers as int, absent for null, in the order of
-the kind's document. It is what the state holds and, in dialect v1, what is sent. No message here shows a value.
+All four share one canonical document: defaults filled in, whole numbers as int, nulls left out, in the order of the
+kind's document. The state holds it, and dialect v1 sends it. No message in this module shows a value.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .secrets import place_of
 from .values import OneOf
 
 _KINDS: Final[Mapping[type, str]] = {
-    dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number",
+    dict: "an object", list: "a list", str: "a string", bool: "true or false", int: "a number",
     float: "a number", type(None): "nothing",
 }  # fmt: skip
 
@@ -35,8 +35,8 @@ _building: Final = threading.Lock()
 
 @cache
 def _validator(document: type[BaseModel]) -> SchemaValidator:
-    # Not `document.model_validate`: pydantic's plugins, tracers, are handed what that one validates, keys as well.
-    with _building:  # a host asks from several threads at once
+    # Not `document.model_validate`: pydantic plugins, such as tracers, see whatever it validates, keys included.
+    with _building:  # a host calls from several threads at once
         document.model_rebuild()
         return SchemaValidator(document.__pydantic_core_schema__, CoreConfig(hide_input_in_errors=True))
 
@@ -45,42 +45,41 @@ def _validator(document: type[BaseModel]) -> SchemaValidator:
 
 
 def declared(kind: Kind, props: Mapping[str, Json]) -> Properties:
-    """`props` without what is not the program's: outputs of the server, the engine's own `__…` entries."""
+    """Return `props` without the server's outputs and the engine's own `__…` entries."""
     return {k: v for k, v in props.items() if k not in kind.computed and not str(k).startswith("__")}
 
 
 def parse(kind: Kind, props: Mapping[str, Json], dialect: Dialect = "v1") -> tuple[Properties, list[Problem]]:
-    """The canonical form of a program's arguments, and the rules that they break.
+    """Return the canonical form of a program's arguments, and the rules that they break.
 
-    Where there are problems, the properties are given back as they came. Values that are `UNKNOWN` stay in their
-    places and break no rule.
+    If there are problems, the properties are returned unchanged. `UNKNOWN` values stay in place and break no rule.
     """
     given = declared(kind, props)
     plain = Plain.of(given)
-    told = [*plain.problems, *_dates(kind, plain)]
+    reported = [*plain.problems, *_dates(kind, plain)]
     if plain.is_cut:
-        return given, shown(told)
+        return given, shown(reported)
     try:
         inputs, broken = _validated(kind, kind.document, plain, dialect), []
         _finish(kind, plain.put_back(inputs), given, dialect)
     except ValidationError as error:
         inputs, broken = plain.put_back(plain.value), problems_in(error, kind, plain)
     broken += _missing(kind, inputs)
-    problems = [*told, *(it for it in broken if not any(map(it.is_within, told)))]
+    problems = [*reported, *(it for it in broken if not any(map(it.is_within, reported)))]
     paths = {it.path for it in problems}
     problems += [it for it in _foreign(kind, inputs, dialect) if it.path not in paths]
     return (given if problems else inputs), shown(problems)
 
 
 def _dates(kind: Kind, plain: Plain) -> Iterator[Problem]:
-    """What YAML and Pulumi make of a date without quotes, where the kind has a text."""
+    """Yield a problem for each unquoted YAML date, as Pulumi passes it on, in a text field of the kind."""
     for path in plain.dates:
         if place_of(path) in kind.fields:
             yield Problem(dotted(path), "is a date: in YAML, quote it")
 
 
 def _validated(kind: Kind, document: type[BaseModel], plain: Plain, dialect: Dialect) -> Properties:
-    """The canonical form of what is known; something valid stands for what is required and not known yet."""
+    """Return the canonical form of the known values; valid stand-ins replace required values that are unknown."""
     validator = _validator(document)
     while True:
         try:
@@ -102,7 +101,7 @@ def _put(document: Json, path: Path, value: Json) -> None:
 
 
 def _holder(document: Json, path: Path) -> Json:
-    """The object or list in which `path` ends."""
+    """Return the object or list that contains the last part of `path`."""
     for part in path[:-1]:
         document = document[part]
     return document
@@ -119,7 +118,7 @@ def _stand_in(field: FieldOf) -> Json:
 
 
 def _finish(kind: Kind, inputs: Properties, given: Properties, dialect: Dialect) -> None:
-    """What pydantic does not know of: empty objects are absent, some defaults wait, others are the dialect's."""
+    """Drop empty optional objects and defaults that depend on unknown values, and set the dialect's own defaults."""
     for field in kind.optional_objects:
         if (holder := holder_of(inputs, field.path)) and holder.get(field.name) == {}:
             del holder[field.name]
@@ -144,18 +143,18 @@ def _foreign(kind: Kind, inputs: Properties, dialect: Dialect) -> Iterator[Probl
         value = at(inputs, path)
         if only.dialect != dialect and value not in (None, UNKNOWN, kind.fields[path].default):
             other = only.dialect
-            yield Problem(path, f"is of dialect {other}: leave it out, or set enkrypt:dialect to {other}")
+            yield Problem(path, f"exists only in dialect {other}: leave it out, or set enkrypt:dialect to {other}")
 
 
 def doubts(kind: Kind, inputs: Properties, dialect: Dialect) -> list[Problem]:
-    """What is sent as it is though this provider does not know it: the sets that v2 leaves open."""
+    """Return a problem for each value of an open set of v2 that this provider does not know and sends unchanged."""
     found = []
     for field, known in kind.having(OneOf) if dialect == "v2" else ():
         value = at(inputs, field.path)
         if isinstance(value, str) and value not in known.values + known.more:
             hint = near_match(value, known.values + known.more)
             found.append(
-                Problem(field.path, f"is none of the values known to this provider and is sent as it is{hint}")
+                Problem(field.path, f"is not among the values known to this provider; it is sent unchanged{hint}")
             )
     return found
 
@@ -164,7 +163,7 @@ def doubts(kind: Kind, inputs: Properties, dialect: Dialect) -> list[Problem]:
 
 
 def body(kind: Kind, inputs: Properties, dialect: Dialect = "v1") -> Properties:
-    """The body of the calls that add and modify, of canonical inputs: always the whole object."""
+    """Return the body of an add or modify call for canonical inputs: always the whole object."""
     sent = {name: value for name, value in inputs.items() if name not in kind.options}
     sent = _with_absent(kind, sent) if kind.having(SentWhereAbsent) else sent
     return _to_v2(kind, sent) if dialect == "v2" else sent
@@ -179,7 +178,7 @@ def _with_absent(kind: Kind, document: Properties) -> Properties:
 
 
 def _to_v2(kind: Kind, document: Properties) -> Properties:
-    """As the official client sends it [P]: each field that it knows, also where it is empty."""
+    """Return the document as the official client sends it [P]: every field that it knows, even if empty."""
     document = {name: dict(value) if isinstance(value, dict) else value for name, value in document.items()}
     for field, _ in kind.having(UnsentInV2):
         _pop(document, field.path)
@@ -203,17 +202,17 @@ def _pop(document: Properties, path: str) -> Json:
     return document.pop(name, ABSENT)
 
 
-# ---- what a server says
+# ---- what a server returns
 
 
 class NotWhole(UnexpectedResponse):
-    """A response that is no registration, though it is JSON: the next one is hardly better."""
+    """The response is JSON but not a whole registration, so another attempt is unlikely to help."""
 
 
 def read(kind: Kind, response: Json) -> Live:
-    """A registration out of a response, in either dialect: values at the root or nested, extra and missing fields.
+    """Read a registration from a response in either dialect: values at the root or nested, fields extra or missing.
 
-    Raises `NotWhole` where it is none.
+    Raise `NotWhole` if the response is not one.
     """
     if not isinstance(response, dict):
         raise NotWhole(f"expected a {kind.noun}, got {_KINDS.get(type(response), 'something else')}")
@@ -221,12 +220,12 @@ def read(kind: Kind, response: Json) -> Live:
     placed = _in_place(kind, plain.value)
     try:
         if plain.problems:
-            raise NotWhole(f"returned a {kind.noun} that is not whole: {plain.problems[0]}")
+            raise NotWhole(f"returned an invalid {kind.noun}: {plain.problems[0]}")
         found = _tolerated(kind, Plain(placed), placed)
     except ValidationError as error:
         problems = "; ".join(str(problem) for problem in problems_in(error, kind, plain)[:3])
         problems = problems.replace(IN_YAML, "")
-        raise NotWhole(f"returned a {kind.noun} that is not whole: {problems}") from None
+        raise NotWhole(f"returned an invalid {kind.noun}: {problems}") from None
     inputs = {name: value for name, value in found.items() if name not in kind.computed}
     computed = {name: found[name] for name in kind.computed if name in found}
     unsaid = frozenset(path for path in kind.filled_in if at(placed, path) is None)
@@ -245,9 +244,9 @@ def _tolerated(kind: Kind, plain: Plain, given: Properties) -> Properties:
 
 
 def _mend(document: Json, error: ValidationError) -> None:
-    """Take out what is empty and of another type, and make texts of numbers: servers spell an empty object as a list
-    or a text, and `"1"` as 1."""
-    for one in reversed(error.errors(include_url=False)):  # places in a list from its end
+    """Remove empty values of the wrong type and turn numbers into strings: servers write an empty object as a list
+    or a string, and `"1"` as 1."""
+    for one in reversed(error.errors(include_url=False)):  # list items from the end
         value, path = one["input"], one["loc"]
         if one["type"] == "string_type" and isinstance(value, int | float) and not isinstance(value, bool):
             _put(document, path, str(value))
@@ -256,15 +255,15 @@ def _mend(document: Json, error: ValidationError) -> None:
 
 
 def is_whole(kind: Kind, item: Json) -> bool:
-    """True for an item of a list that says all that a single `get` would say."""
+    """Whether a list item holds everything that a `get` of that registration would return."""
     placed = _in_place(kind, Plain.of(item, strict=False).value) if isinstance(item, dict) else {}
     wanted = ((kind.fields[path], at(placed, path)) for path in kind.whole_with)
     return all(isinstance(value, dict) if field.document else bool(value) for field, value in wanted)
 
 
 def from_state(kind: Kind, props: Mapping[str, Json]) -> Properties:
-    """The inputs in what the engine hands over, canonical again: its numbers are floats, and an older version of
-    this package may have written them. What is no registration is given back as it came."""
+    """Return the inputs in an engine's state in canonical form: its numbers are floats, and an older version of this
+    package may have written it. Anything that is not a registration is returned unchanged."""
     held = declared(kind, props)
     try:
         return _tolerated(kind, Plain.of(held, strict=False), held)
@@ -273,22 +272,22 @@ def from_state(kind: Kind, props: Mapping[str, Json]) -> Properties:
 
 
 def _in_place(kind: Kind, response: Properties) -> Properties:
-    """The response with every field where the document has it [P: v2 shows some at the root]."""
-    said = dict(response)
+    """Return the response with every field where the document has it [P: v2 returns some at the root]."""
+    found = dict(response)
     if kind.nested:
         roots, nested = set(kind.document.model_fields), kind.fields[kind.nested].document
         inner = set(nested.model_fields) if nested else set()
-        strays = {name: said.pop(name) for name in list(said) if name in inner}
-        config = said.pop(kind.nested, {} if strays else None)
+        strays = {name: found.pop(name) for name in list(found) if name in inner}
+        config = found.pop(kind.nested, {} if strays else None)
         if not isinstance(config, dict):
             return dict(response)
-        said = {**{name: config[name] for name in config if name in roots}, **said}
-        said[kind.nested] = {**strays, **config}
-    return kind.placed(_from_v2(kind, said))
+        found = {**{name: config[name] for name in config if name in roots}, **found}
+        found[kind.nested] = {**strays, **config}
+    return kind.placed(_from_v2(kind, found))
 
 
 def _from_v2(kind: Kind, document: Properties) -> Properties:
-    """With each field that v2 names otherwise under its own name, and v2's defaults."""
+    """Rename the fields that v2 names differently, and fill in v2's defaults."""
     is_v2 = False
     for field, v2 in kind.having(InV2):
         if v2.path in kind.fields and not at(document, field.path) and at(document, v2.path) is not None:

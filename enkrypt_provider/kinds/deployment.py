@@ -1,7 +1,7 @@
-"""A deployment as Enkrypt AI registers it: a model, and the guardrails policies that protect it.
+"""The deployment kind: a model, and the guardrails policies that protect it.
 
-[P] proven, [I] inferred, [G] guessed: what is known of the API and how, see docs/api.md. What is not marked is proven
-by the official client, `enkryptai-sdk`.
+[P] proven, [I] inferred, [G] guessed: how well each fact about the API is known, see docs/api.md. Anything unmarked
+is proven by the official client, `enkryptai-sdk`.
 """
 
 # ruff: noqa: RUF012 - pydantic copies a default before it is used
@@ -27,52 +27,52 @@ InputBlock = Literal[
 OutputBlock = Literal[InputBlock, "hallucination", "adherence", "relevancy"]
 
 
-ORDER: Final = Note("[G] that their order means nothing")
+ORDER: Final = Note("[G] that their order does not matter")
 
 
 class InputAdditionalConfig(Document):
-    """What else is done to requests."""
+    """Additional processing of requests."""
 
     pii_redaction: bool = False
-    """Whether personal data is taken out before the model sees it."""
+    """Whether to redact personal data before the model sees it."""
 
 
 class OutputAdditionalConfig(Document):
-    """What else is checked in responses."""
+    """Additional checks of responses."""
 
     hallucination: bool = False
-    """Whether they are checked for hallucinations."""
+    """Whether to check responses for hallucinations."""
     adherence: bool = False
-    """Whether they are checked for adherence to the context."""
+    """Whether to check responses for adherence to the context."""
     relevancy: bool = False
-    """Whether they are checked for relevancy."""
+    """Whether to check responses for relevancy."""
 
 
 class UsedPolicy(Document):
-    """The guardrails policy that is used."""
+    """A guardrails policy that a deployment uses."""
 
     policy_name: Annotated[SavedName, ReadAs(""), Field(examples=["my-policy"])]
     """The name of the policy, such as the output `name` of an `EnkryptGuardrailsPolicy`."""
     enabled: Annotated[bool, ReadAs(value=False), Field(examples=[True])]
-    """Whether it is used. The API's own default is false, so a program must say it."""
+    """Whether the policy is applied. The API's own default is false, so a program must set it explicitly."""
 
 
 class InputPolicy(UsedPolicy):
     """The guardrails policy for requests."""
 
     block: Annotated[list[InputBlock], Once, Unordered(), ORDER] = []
-    """The detectors whose findings block a request; the others only report theirs."""
+    """The detectors whose findings block a request; the others only report their findings."""
     additional_config: Annotated[InputAdditionalConfig, Field(default_factory=InputAdditionalConfig)]
-    """What else is done to requests."""
+    """Additional processing of requests."""
 
 
 class OutputPolicy(UsedPolicy):
     """The guardrails policy for responses."""
 
     block: Annotated[list[OutputBlock], Once, Unordered(), ORDER] = []
-    """The detectors whose findings block a response; the others only report theirs."""
+    """The detectors whose findings block a response; the others only report their findings."""
     additional_config: Annotated[OutputAdditionalConfig, Field(default_factory=OutputAdditionalConfig)]
-    """What else is checked in responses."""
+    """Additional checks of responses."""
 
 
 NO_POLICY: Final = {"policy_name": "", "enabled": False, "block": []}
@@ -83,26 +83,26 @@ NO_OUTPUT: Final = {
 
 
 class Deployment(Managed):
-    """A deployment as Enkrypt AI registers it: a model, and the guardrails policies that protect it."""
+    """A deployment registered with Enkrypt AI: a model, and the guardrails policies that protect it."""
 
     name: Annotated[
         SavedName, Replaces(), Note("the length [P], the characters [G]"), Field(examples=["my-deployment"])
     ]
-    """The name by which callers refer to it, its identity. No other project of the account may have it."""
+    """The name by which callers refer to the deployment; its identity. Unique across all projects of the account."""
     model_saved_name: Annotated[SavedName, ReadAs(""), Field(examples=["my-model"])]
     """The name of the model, such as the output `model_saved_name` of an `EnkryptModel`."""
     model_version: Annotated[Version, Quiet()] = DEFAULT_VERSION
-    """The version of the model. Always sent: older documents leave it out."""
+    """The version of the model. Always sent, although older documents omit it."""
     input_guardrails_policy: Annotated[InputPolicy | None, SentWhereAbsent(NO_INPUT, is_ours=True)] = None
     """The guardrails policy for requests."""
     output_guardrails_policy: Annotated[OutputPolicy | None, SentWhereAbsent(NO_OUTPUT, is_ours=True)] = None
-    """The guardrails policy for responses. The same one may serve both."""
+    """The guardrails policy for responses. It may be the same policy as for requests."""
     deployment_id: Annotated[int | None, ServerSet()] = None
-    """The API's own number of the deployment; nothing refers to a deployment by it."""
+    """The API's own id for the deployment; nothing refers to a deployment by it."""
 
 
 def _placed(response: dict[str, Any]) -> dict[str, Any]:
-    """A policy without a name is what the official client sends for none; an empty version is none."""
+    """Drop a policy without a name, which is what the official client sends for none, and an empty version."""
     policies = ("input_guardrails_policy", "output_guardrails_policy")
     unset = {it for it in policies if isinstance(response.get(it), dict) and not response[it].get("policy_name")}
     unset |= {"model_version"} if response.get("model_version") == "" else set()
@@ -128,4 +128,4 @@ DEPLOYMENT: Final = Kind(
         Reference(GUARDRAILS_POLICY, ("output_guardrails_policy.policy_name",)),
     ),
 )  # fmt: skip
-"""[P] Its name is unique in the account, over all projects: a replacement of the same name must come second."""
+"""[P] A name is unique across all projects of an account: a replacement is created after the old one is deleted."""

@@ -1,4 +1,4 @@
-"""The base of every document, and what its declaration says about each field."""
+"""The base class of every document, and the properties of each declared field."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ M = TypeVar("M")
 
 
 class Document(BaseModel):
-    """An object of the API. A field's meaning is the docstring below it, which `make generate` reads; at run time
-    `use_attribute_docstrings` would cost each command 65 ms. What has no default is absent unless given.
+    """An object of the API. The docstring below a field documents it: `make generate` reads it, because pydantic's
+    `use_attribute_docstrings` would cost each command 65 ms. A field whose default is None is absent unless set.
 
-    The API's own `model_config`, a name that pydantic reserves, is the alias of the field `config`.
+    pydantic reserves the API's own name `model_config`, so it is the alias of the field `config`.
     """
 
     model_config = ConfigDict(
         extra="forbid",
         protected_namespaces=(),
-        # Whoever prints a ValidationError must not print a key.
+        # Printing a ValidationError must not print a key.
         hide_input_in_errors=True,
         defer_build=True,
     )
@@ -61,7 +61,7 @@ class FieldOf:
 
     @cached_property
     def document(self) -> type[Document] | None:
-        """The class of the object, or of the objects in the list."""
+        """The class of the object, or of the list's items; None for any other value."""
         return _document_in(self.info.annotation)
 
     @cached_property
@@ -70,29 +70,29 @@ class FieldOf:
 
     @cached_property
     def is_map(self) -> bool:
-        """Whether it takes fields of any name."""
+        """Whether it accepts fields with any name."""
         document = self.document
         is_open = document is not None and document.model_config.get("extra") == "allow"
         return is_open or any(get_origin(kind) is dict for kind, _ in _alternatives(self.info.annotation))
 
     @cached_property
     def values(self) -> tuple[str, ...]:
-        """The texts that it takes, where they are a closed set."""
+        """The allowed strings, if they are a closed set."""
         kinds = _value_types(self.info.annotation)
         return tuple(text for kind in kinds if get_origin(kind) is Literal for text in get_args(kind))
 
     @property
     def constraints(self) -> tuple[Any, ...]:
-        """What its type says of the value beside the type itself."""
-        return (*self.info.metadata, *(one for _, said in _alternatives(self.info.annotation) for one in said))
+        """The metadata of its type annotation."""
+        return (*self.info.metadata, *(one for _, data in _alternatives(self.info.annotation) for one in data))
 
     def constraint(self, kind: type[M]) -> M | None:
-        """The constraint of that kind, the outermost, or None."""
+        """Return the outermost constraint of that class, or None."""
         return next((found for found in reversed(self.constraints) if isinstance(found, kind)), None)
 
     @property
     def bounds(self) -> str:
-        """The range of a number, such as `from 1 to 65535` or `1 or more`; empty where it has none."""
+        """The range of a number, such as `from 1 to 65535` or `1 or more`; empty if it has none."""
         lowest, highest = self.constraint(Ge), self.constraint(Le)
         if lowest and highest:
             return f"from {lowest.ge} to {highest.le}"
@@ -100,13 +100,13 @@ class FieldOf:
 
     @property
     def value_type(self) -> type:
-        """The type of its value, or of the values in its list."""
+        """The type of its value, or of its list's items."""
         kind: type = next(_value_types(self.info.annotation))
         return {Literal: str, dict: dict}.get(get_origin(kind), kind)
 
     @cached_property
     def default(self) -> Any:
-        """Its default; ABSENT where it has none, or one that follows from other fields."""
+        """Its default; ABSENT if it has none, or one that depends on other fields."""
         if self.info.default is not PydanticUndefined:
             return ABSENT if self.info.default is None else self.info.default
         if self.document is None or self.info.is_required():
@@ -115,7 +115,7 @@ class FieldOf:
 
     @property
     def is_required(self) -> bool:
-        """Whether a program must give it, where the object is given in which it stands."""
+        """Whether a program must set it if it sets the object that contains it."""
         return self.info.is_required() or self.marker(RequiredUnless) is not None
 
     @property
@@ -123,7 +123,7 @@ class FieldOf:
         return self.marker(ServerSet) is None
 
     def marker(self, kind: type[M]) -> M | None:
-        """The field's own marker of that kind, or None."""
+        """Return the field's own marker of that class, or None."""
         return self._markers.get(kind)
 
     @cached_property
@@ -132,12 +132,12 @@ class FieldOf:
 
     @cached_property
     def is_secret(self) -> bool:
-        """Whether it is declared as a secret, or stands within one."""
+        """Whether it is declared as a secret, or is inside one."""
         return self.marker(Secret) is not None or (self.parent is not None and self.parent.is_secret)
 
 
 def fields(document: type[Document], parent: FieldOf | None = None) -> Iterator[FieldOf]:
-    """Every field, each before the fields of its own document."""
+    """Yield every field, each before the fields of its own document."""
     for name, info in in_order(document):
         path = f"{parent.path}." if parent else ""
         field = FieldOf(f"{path}{info.alias or name}", info, parent)
@@ -147,7 +147,7 @@ def fields(document: type[Document], parent: FieldOf | None = None) -> Iterator[
 
 
 def in_order(document: type[Document]) -> list[tuple[str, FieldInfo]]:
-    """The fields of one document by their names: options, and then what the server sets, after the others."""
+    """Return the fields of one document with their names: arguments, then options, then outputs of the server."""
     return sorted(document.model_fields.items(), key=lambda field: _place(field[1]))
 
 
@@ -158,20 +158,20 @@ def _place(info: FieldInfo) -> int:
 _LAST: Final = (Option, ServerSet)
 
 
-def _alternatives(annotation: Any, said: tuple[Any, ...] = ()) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-    """The types of which a value may be one, each with what is said of it beside the type."""
+def _alternatives(annotation: Any, metadata: tuple[Any, ...] = ()) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+    """Yield each alternative type of a union, with its metadata."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
         for part in inner:
-            yield from _alternatives(part, said)
+            yield from _alternatives(part, metadata)
     elif origin is Annotated:
-        yield from _alternatives(inner[0], (*said, *inner[1:]))
+        yield from _alternatives(inner[0], (*metadata, *inner[1:]))
     else:
-        yield annotation, said
+        yield annotation, metadata
 
 
 def _value_types(annotation: Any) -> Iterator[Any]:
-    """The types of which a value, or one in its list, may be."""
+    """Yield each type that a value, or an item of its list, may have."""
     for kind, _ in _alternatives(annotation):
         if get_origin(kind) is list:
             yield from _value_types(get_args(kind)[0])
@@ -184,12 +184,12 @@ def _document_in(annotation: Any) -> type[Document] | None:
     return next(found, None)
 
 
-# ---- as a response has it
+# ---- reading responses
 
 
 @functools.cache
 def tolerant(document: type[Document]) -> type[BaseModel]:
-    """The same document by the types of its fields alone: a response's values, and fields that are new, are taken."""
+    """Return the document with only the types of its fields checked: unknown values and new fields are accepted."""
     extra: Literal["allow", "ignore"] = "allow" if document.model_config.get("extra") == "allow" else "ignore"
     found: dict[str, Any] = {name: _tolerant(info) for name, info in document.model_fields.items()}
     if extra == "allow":
@@ -209,9 +209,9 @@ def _tolerant(info: FieldInfo) -> tuple[Any, Any]:
 
 
 def _or_absent(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """What the server sets in another form loses no registration: a number is its text, all else is absent.
+    """Tolerate an output of an unexpected type: read a number as a string, and drop anything else.
 
-    A large whole number is read as the engine will keep it, which carries doubles alone.
+    A large whole number is rounded to a double, as the engine will store it.
     """
     for given in (value, str(value) if isinstance(value, int | float) else None):
         with contextlib.suppress(ValidationError, OverflowError):
@@ -221,12 +221,12 @@ def _or_absent(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 
 
 def _as_it_is(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """In a map any value may stand: one of another type under a name that we know loses no registration either."""
+    """Tolerate a value of an unexpected type under a known name of an open map, which may hold any value."""
     try:
         return validate(value)
     except ValidationError as error:
         is_text = type(value) in (int, float) and error.errors()[0]["type"] == "string_type"
-        if is_text or value in ("", [], {}):  # spelt otherwise
+        if is_text or value in ("", [], {}):  # only spelt differently: `_mend` corrects it
             raise
         return value
 

@@ -1,7 +1,8 @@
-"""A guardrails policy as Enkrypt AI registers it: a named set of detectors.
+"""The guardrails policy kind: a named set of detectors.
 
-[P] proven, [I] inferred, [G] guessed: what is known of the API and how, see docs/api.md. What is not marked is proven
-by the official client, `enkryptai-sdk`. The API's document calls these policies legacy, beside its newer guardrails.
+[P] proven, [I] inferred, [G] guessed: how well each fact about the API is known, see docs/api.md. Anything unmarked
+is proven by the official client, `enkryptai-sdk`. The API's document calls these policies legacy, next to its newer
+guardrails.
 """
 
 # ruff: noqa: RUF012 - pydantic copies a default before it is used
@@ -23,7 +24,7 @@ RiskCategory = Literal[
     "legal_ip_liability", "product_misuse_abuse", "performance_reliability_quality",
 ]  # fmt: skip
 Description = Annotated[str, StringConstraints(max_length=128)]
-UNORDERED: Final = Note("[G] that their order means nothing")
+UNORDERED: Final = Note("[G] that their order does not matter")
 Words = Annotated[UpTo1000[Line], Unordered(), UNORDERED]
 
 
@@ -31,46 +32,46 @@ class Detector(Document):
     """A detector without options."""
 
     enabled: Annotated[bool, ReadAs(value=False), Field(examples=[True])]
-    """Whether it is on. The API's own default is false, so a program must say it."""
+    """Whether the detector is on. The API's own default is false, so a program must set it explicitly."""
 
 
 class BlockingDetector(Detector):
-    """A detector with a text of its own for what it blocks."""
+    """A detector with a message of its own for blocked content."""
 
     block_message: Text | None = None
-    """Returned in the place of what is blocked."""
+    """The message returned in place of blocked content."""
 
 
 class TopicDetector(BlockingDetector):
-    """Finds what is about given topics."""
+    """Detects content about the given topics."""
 
     topic: Words = []
     """The topics, such as `science`."""
 
 
 class PiiDetector(Detector):
-    """Finds personal data."""
+    """Detects personal data."""
 
     entities: Words = []
-    """What it looks for, such as `pii`, `secrets`, `ip_address`, `url`, `email`; no closed list is known."""
+    """The entities to detect, such as `pii`, `secrets`, `ip_address`, `url`, `email`; no complete list is known."""
 
 
 class InjectionAttackDetector(BlockingDetector):
-    """Finds attempts to inject a prompt."""
+    """Detects prompt injection."""
 
     need_explanation: bool = False
-    """Whether a found attack is explained, at the cost of another call of a model."""
+    """Whether to explain a detected attack, at the cost of another model call."""
 
 
 class KeywordDetector(Detector):
-    """Finds given words."""
+    """Detects the given words."""
 
     banned_keywords: Words = []
-    """The words."""
+    """The banned words."""
 
 
 class RuleMapping(Document):
-    """Which clause of a framework a rule is for."""
+    """The clause of a framework that requires a rule."""
 
     framework: Line = ""
     """The framework."""
@@ -79,78 +80,78 @@ class RuleMapping(Document):
 
 
 class PolicyRule(Document):
-    """One rule, as the vendor's policy wizard writes it."""
+    """A rule, as the vendor's policy wizard writes it."""
 
     id: Line | None = None
-    """Its id."""
+    """The id of the rule."""
     display_text: Text | None = None
-    """What a person reads."""
+    """The text that people see."""
     text: Annotated[Text, ReadAs(""), Field(examples=["Give no medical advice."])]
-    """What is checked."""
+    """The text used for checking."""
     risk_category: RiskCategory | None = None
-    """The risk that it is about."""
+    """The risk that the rule addresses."""
     applicability: Literal["assistant", "user", "user_assistant"] | None = None
-    """Whose words it is about."""
+    """Whose messages the rule applies to."""
     severity: Literal["critical", "high", "medium", "low"] | None = None
-    """How bad a violation is."""
+    """How severe a violation is."""
     frameworks: Annotated[list[Line], Unordered(), UNORDERED] = []
-    """The frameworks that ask for it, such as `gdpr`."""
+    """The frameworks that require the rule, such as `gdpr`."""
     mappings: Annotated[list[RuleMapping], Unordered(), UNORDERED] = []
-    """The clauses that ask for it."""
+    """The clauses that require the rule."""
     source: Line | None = None
-    """Where it comes from: `document`, `catalog`, `document/catalog` or `user`."""
+    """Where the rule comes from: `document`, `catalog`, `document/catalog` or `user`."""
     suggested: bool = False
-    """Whether the wizard suggested it."""
+    """Whether the wizard suggested the rule."""
 
 
 class PolicyViolationDetector(BlockingDetector):
-    """Finds what violates rules in words. What holds where several of its options are given is not documented."""
+    """Detects violations of natural-language rules. Which option wins if several are given is not documented."""
 
     policy_text: Text | None = None
     """The rules as one text."""
     need_explanation: bool = False
-    """Whether a violation is explained. Always sent: the API's own default is documented in two ways."""
+    """Whether to explain a violation. Always sent: the documentation is contradictory about the API's own default."""
     coc_policy_name: Line | None = None
     """The name of a code of conduct that is stored with Enkrypt AI."""
     rules: Annotated[UpTo1000[PolicyRule] | None, Unordered(), UNORDERED] = None
-    """The rules one by one."""
+    """The rules as a list."""
 
 
 class SystemPromptDetector(BlockingDetector):
-    """Finds leaks of the system prompt."""
+    """Detects leaks of the system prompt."""
 
     index: Line = "system"
-    """The official client's default is `system`; what else there may be is not documented."""
+    """The official client's default is `system`; other values are not documented."""
 
 
 def off(**options: Any) -> SentWhereAbsent:
-    """Say that an absent detector is sent switched off, with these options."""
+    """Mark a detector to be sent switched off, with these options, if it is absent."""
     return SentWhereAbsent({"enabled": False, **options})
 
 
 class Detectors(Document):
-    """What the policy looks for. Only the detectors that are declared are compared with what the API says."""
+    """The detectors of the policy. Only those that are declared are compared with what the API returns."""
 
-    # An absent one is sent switched off, as the official client's presets do: that PATCH replaces the whole set is
-    # a guess [G], and a server that merges would leave on what a program no longer declares.
+    # An absent one is sent switched off, as in the official client's presets: that PATCH replaces the whole set is a
+    # guess [G], and a server that merges would leave on a detector that is no longer declared.
     topic_detector: Annotated[TopicDetector | None, off(topic=[])] = None
     """Topics."""
     nsfw: Annotated[BlockingDetector | None, off()] = None
-    """What is not safe for work."""
+    """Content that is not safe for work."""
     toxicity: Annotated[BlockingDetector | None, off()] = None
-    """Toxic words."""
+    """Toxic language."""
     pii: Annotated[PiiDetector | None, off(entities=[])] = None
     """Personal data."""
     injection_attack: Annotated[InjectionAttackDetector | None, off()] = None
-    """Attempts to inject a prompt."""
+    """Prompt injection."""
     keyword_detector: Annotated[KeywordDetector | None, off(banned_keywords=[])] = None
-    """Words."""
+    """Banned words."""
     policy_violation: Annotated[PolicyViolationDetector | None, off(need_explanation=False)] = None
-    """Violations of rules in words."""
+    """Violations of natural-language rules."""
     bias: Annotated[Detector | None, off()] = None
     """Bias."""
     copyright_ip: Annotated[BlockingDetector | None, off()] = None
-    """What others own."""
+    """Copyrighted content and other intellectual property."""
     system_prompt: Annotated[SystemPromptDetector | None, off(index="system")] = None
     """Leaks of the system prompt."""
     sponge_attack: Annotated[BlockingDetector | None, off()] = None
@@ -158,20 +159,20 @@ class Detectors(Document):
 
 
 class GuardrailsPolicy(Managed):
-    """A guardrails policy as Enkrypt AI registers it: a named set of detectors.
+    """A guardrails policy registered with Enkrypt AI: a named set of detectors.
 
-    A detector that is not declared is switched off when the policy is written, and not compared with what the API
-    says.
+    A detector that is not declared is switched off when the policy is written, and is not compared with what the API
+    returns.
     """
 
     name: Annotated[SavedName, Replaces(), Note("the length [P], the characters [G]"), Field(examples=["my-policy"])]
-    """The name by which deployments and callers refer to it, its identity."""
-    description: Annotated[Description, Note("that it may be empty [I]")] = ""
-    """What it is for."""
+    """The name by which deployments and callers refer to the policy; its identity."""
+    description: Annotated[Description, Note("that it may be empty is inferred [I]")] = ""
+    """What the policy is for."""
     detectors: Detectors
-    """What it looks for."""
+    """The detectors of the policy."""
     policy_id: Annotated[int | None, ServerSet()] = None
-    """The API's own number of the policy; nothing refers to a policy by it."""
+    """The API's own id for the policy; nothing refers to a policy by it."""
 
 
 GUARDRAILS_POLICY: Final = Kind(

@@ -1,4 +1,4 @@
-"""A kind of registration as data: its document, its calls, its identity, and what follows from its fields."""
+"""A kind of registration as data: its document, its calls, its identity, and properties derived from its fields."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .secrets import Path, replaced_at, replaced_texts, secret_paths, secret_tex
 
 Json: TypeAlias = Any
 Properties: TypeAlias = dict[str, Json]
-"""A property bag: the API's names, nested."""
+"""A property bag: nested, with the API's names."""
 
 M = TypeVar("M")
 
@@ -24,9 +24,8 @@ _SENDABLE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 @dataclass(frozen=True)
 class Identifier:
-    """What all that uses a registration names it by. `str()`, NAME/VERSION, is the resource's id: a storage format.
-
-    A kind without versions has an empty one, and its id is NAME.
+    """The name and version that identify a registration. `str()`, NAME/VERSION, is the resource's id, a storage
+    format. For a kind without versions, `version` is empty and the id is NAME.
     """
 
     name: str
@@ -37,20 +36,20 @@ class Identifier:
 
     @classmethod
     def parse(cls, id_: str, default: str = "v1") -> Identifier:
-        """The identity in a resource's id; `NAME` alone means the default version."""
+        """Parse a resource's id; `NAME` alone means the default version."""
         name, _, version = id_.partition("/")
         return cls(name, version or default)
 
     @property
     def is_sendable(self) -> bool:
-        """Whether it survives in HTTP headers as it is; what does not names no registration."""
+        """Whether HTTP headers can carry it unchanged; if not, it cannot identify a registration."""
         return all(_SENDABLE.fullmatch(part) for part in (self.name, self.version) if part or part is self.name)
 
 
 @dataclass(frozen=True)
 class Live:
-    """A registration as the server has it: its `inputs`, canonical; what the server itself `computed`; and the fields
-    that the response left `unsaid`, of those that are filled in."""
+    """A registration as the server has it: its canonical `inputs`, the outputs that the server `computed`, and those
+    `filled_in` fields that the response left `unsaid`."""
 
     kind: Kind = field(repr=False)
     inputs: Properties = field(repr=False)
@@ -63,24 +62,24 @@ class Live:
 
     @property
     def key(self) -> tuple[Kind, Identifier]:
-        """What tells it apart from all registrations of any kind."""
+        """Identifies the registration among those of all kinds."""
         return self.kind, self.identity
 
     @property
     def number(self) -> int | None:
-        """The API's own number of the registration, where it tells one."""
+        """The API's own id for the registration, if the response has one."""
         number: int | None = self.computed.get(self.kind.number)
         return number
 
     @property
     def number_name(self) -> str:
-        """The output that holds that number."""
+        """The name of the output that holds that id."""
         return self.kind.number
 
 
 @dataclass(frozen=True)
 class Calls:
-    """The names of a kind's calls below `base`; `listed` is the field of a list's response that holds the items."""
+    """The names of a kind's calls under `base`; `listed` is the field of a list response that holds the items."""
 
     base: str
     add: str
@@ -97,7 +96,7 @@ class Calls:
 
 @dataclass(frozen=True)
 class Reference:
-    """The paths of the fields that together hold the identity of a registration of another `kind`, the name first."""
+    """The paths of the fields that hold the identity of a registration of another `kind`, the name first."""
 
     kind: Kind
     paths: tuple[str, ...]
@@ -107,11 +106,11 @@ class Reference:
 class Kind:
     """A kind of registration.
 
-    `identity` maps the path of each field of the identity, the name first, to the header that carries it;
-    `number` is the output that holds the API's own number; `whole_with` are the paths without which an item of a list
-    is only a summary. `nested` is the object whose fields a response may show at the root; `placed` is what else is
-    done to a response once its fields are in their places. `deletes_first` says that a replacement must not be made
-    before the old registration is deleted; `references` are the fields that name registrations of other kinds.
+    `identity` maps the path of each identity field, the name first, to the header that carries it; `number` is the
+    output that holds the API's own id; `whole_with` are the paths without which a list item is only a summary.
+    `nested` is the object whose fields a response may have at the root; `placed` post-processes a response once its
+    fields are in place. If `deletes_first`, a replacement must not be created before the old registration is deleted.
+    `references` are the fields that name registrations of other kinds.
     """
 
     name: str
@@ -127,15 +126,15 @@ class Kind:
     references: tuple[Reference, ...] = ()
     _having: dict[type, Any] = field(default_factory=dict, init=False, repr=False)
 
-    # ---- what follows from its fields
+    # ---- derived from its fields
 
     @cached_property
     def fields(self) -> Mapping[str, FieldOf]:
-        """Every field by its dotted path; those of a list's items have the list's path."""
+        """Every field by its dotted path; the fields of a list's items are under the path of the list."""
         return {found.path: found for found in fields(self.document)}
 
     def having(self, marker: type[M]) -> tuple[tuple[FieldOf, M], ...]:
-        """The fields with this marker, each with the marker."""
+        """Return the fields with this marker, each with the marker."""
         if marker not in self._having:
             found = [(one, one.marker(marker)) for one in self.fields.values()]
             self._having[marker] = tuple((one, mark) for one, mark in found if mark)
@@ -143,7 +142,7 @@ class Kind:
         return held
 
     def marked(self, marker: type[Any]) -> tuple[str, ...]:
-        """The paths of the fields with this marker."""
+        """Return the paths of the fields with this marker."""
         return tuple(found.path for found, _ in self.having(marker))
 
     @cached_property
@@ -153,17 +152,17 @@ class Kind:
 
     @cached_property
     def options(self) -> tuple[str, ...]:
-        """The arguments to this provider, unknown to the API."""
+        """The arguments to this provider, which the API does not know."""
         return self.marked(Option)
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:
-        """The fields that can hold a secret as a whole."""
+        """The fields that are secret as a whole."""
         return self.marked(Secret)
 
     @cached_property
     def public(self) -> tuple[str, ...]:
-        """The fields that are no secret whatever they hold: the identity is the resource's id."""
+        """The fields that are never secret, whatever they hold, such as the identity, which is the resource's id."""
         return (*self.identity, *self.marked(Public))
 
     @cached_property
@@ -173,18 +172,18 @@ class Kind:
 
     @property
     def distinction(self) -> str:
-        """The field by which two registrations are most easily told apart: the last of the identity."""
+        """The field to change so that two registrations differ: the last one of the identity."""
         *_, path = self.identity
         return path.rpartition(".")[2]
 
     @cached_property
     def only_in(self) -> Mapping[str, OnlyIn]:
-        """The fields that only one dialect has."""
+        """The fields that only one dialect has, with their markers."""
         return {found.path: only for found, only in self.having(OnlyIn)}
 
     @cached_property
     def filled_in(self) -> tuple[str, ...]:
-        """The fields of which a reader must know whether a response says them: `Quiet` ones, and those whose default
+        """The fields for which it matters whether the response itself had them: `Quiet` ones, and those whose default
         is not empty."""
         return tuple(
             path for path, it in self.fields.items() if it.marker(Quiet) or (it.default is not ABSENT and it.default)
@@ -192,62 +191,62 @@ class Kind:
 
     @cached_property
     def optional_objects(self) -> tuple[FieldOf, ...]:
-        """The objects that are absent unless a program gives them something."""
+        """The objects that are absent unless a program sets something in them."""
         objects = (found for found in self.fields.values() if found.document and not found.is_list)
         return tuple(one for one in objects if one.default is ABSENT and not one.info.is_required())
 
     @cached_property
     def required(self) -> tuple[str, ...]:
-        """What a program must give, wherever the object is given in which it stands."""
+        """The fields that a program must set if it sets the object that contains them."""
         return tuple(path for path, found in self.fields.items() if found.is_required)
 
     def is_secret(self, path: str) -> bool:
-        """Whether the value at a dotted path is secret, by its place or by a name in it."""
+        """Whether the value at a dotted path is secret, by its place or by a name in the path."""
         found = self.fields.get(path)
         if found:
             return found.is_secret
         return any(map(is_secret_name, path.split("."))) or self.is_secret(path.rpartition(".")[0]) if path else False
 
     def secret_paths(self, inputs: Properties) -> list[Path]:
-        """The path of each secret in `inputs`, by its place or by its name; the outermost alone."""
+        """Return the path of each secret in `inputs`, by its place or by its name; only the outermost."""
         return secret_paths(inputs, self.secrets, self.public)
 
     def secret_texts(self, inputs: Properties) -> tuple[str, ...]:
-        """Every text in `inputs` that a person must not see."""
+        """Return every string in `inputs` that nobody may see."""
         return secret_texts(inputs, self.secrets, self.public)
 
     def with_secrets(self, inputs: Properties, put: Callable[[Json], Json]) -> Json:
-        """`inputs` with `put(VALUE)` for each secret, the outermost alone."""
+        """Return `inputs` with `put(VALUE)` in place of each outermost secret."""
         return replaced_at(inputs, self.secret_paths(inputs), put)
 
     def with_secret_texts(self, inputs: Properties, put: Callable[[Path, str], Json]) -> Json:
-        """`inputs` with `put(PATH, TEXT)` for each text that may be a secret."""
+        """Return `inputs` with `put(PATH, TEXT)` in place of each string that may be a secret."""
         return replaced_texts(inputs, self.secrets, self.public, put)
 
     # ---- identity
 
     def identity_of(self, inputs: Mapping[str, Json]) -> Identifier:
-        """The identity of canonical inputs, where it is known."""
+        """Return the identity in canonical inputs; parts that are not known yet are UNKNOWN or None."""
         return Identifier(*(at(inputs, path) for path in self.identity))
 
     def known_identity(self, inputs: Mapping[str, Json]) -> Identifier | None:
-        """The identity of inputs, or None where it is not known yet."""
+        """Return the identity of inputs, or None if it is not known yet."""
         found = self.identity_of(inputs)
         return found if all(isinstance(part, str) for part in (found.name, found.version)) else None
 
     def named(self, inputs: Mapping[str, Json]) -> Iterator[tuple[Reference, Identifier]]:
-        """Each registration of another kind that canonical inputs name, where it is known."""
+        """Yield each registration of another kind that canonical inputs name, if its identity is known."""
         for reference in self.references:
             parts = [at(inputs, path) for path in reference.paths]
             if all(isinstance(part, str) for part in parts):
                 yield reference, Identifier(*parts)
 
     def identity_in(self, item: Mapping[str, Json]) -> Identifier:
-        """The identity in a response, wherever its fields stand there."""
+        """Return the identity in a response, nested or at the root, with defaults filled in."""
         return Identifier(*(str(part or self._default(path)) for path, part in self._shown(item)))
 
     def identity_shown(self, item: Mapping[str, Json]) -> Identifier:
-        """The identity that a response says, without a default; "" where it does not say a part."""
+        """Return the identity in a response without defaults; a missing part is ""."""
         return Identifier(*(part or "" for _, part in self._shown(item)))
 
     def _shown(self, item: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
@@ -256,12 +255,12 @@ class Kind:
         return ((path, str(part) if type(part) is int else part) for path, part in found)
 
     def with_version(self, item: Mapping[str, Json], version: str) -> Properties:
-        """A response that leaves the version out, with it."""
+        """Return the response with `version` added."""
         *_, path = self.identity
         return {**item, path.rpartition(".")[2]: version}
 
     def identity_from(self, id_: str) -> Identifier:
-        """The identity in a resource's id."""
+        """Parse a resource's id."""
         *_, last = self.identity
         return Identifier.parse(id_, self._default(last) or "") if len(self.identity) > 1 else Identifier(id_)
 
@@ -270,19 +269,19 @@ class Kind:
         return None if default is ABSENT else default
 
     def headers(self, identity: Identifier) -> dict[str, str]:
-        """The headers that name a registration."""
+        """Return the headers that identify a registration."""
         return dict(zip(self.identity.values(), (identity.name, identity.version), strict=False))
 
 
 def at(document: Any, path: str) -> Any:
-    """What is at a dotted path; None where nothing is."""
+    """Return the value at a dotted path, or None."""
     for name in path.split("."):
         document = document.get(name) if isinstance(document, dict) else None
     return document
 
 
 def holder_of(document: Any, path: str) -> Properties | None:
-    """The object in which the field at a dotted path stands, or would stand; None where there is none."""
+    """Return the object that contains, or would contain, the field at a dotted path; None if there is none."""
     parent = path.rpartition(".")[0]
     found = at(document, parent) if parent else document
     return found if isinstance(found, dict) else None

@@ -1,4 +1,4 @@
-"""What every registration has besides what it is for."""
+"""The fields that every kind of registration has."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .values import Flag
 
 
 class Managed(Document):
-    """Options of this provider, and what the server says of every registration."""
+    """Options of this provider, and the outputs that the server sets for every registration."""
 
     adopt_existing: Annotated[Flag, Option()] = None
-    """Whether create takes over a registration of the same identity that is there already, and updates it to what is
-    declared. Otherwise that is an error. Not sent to the API."""
+    """Whether create takes over an existing registration with the same identity and updates it to what is declared.
+    Otherwise an existing registration is an error. Not sent to the API."""
     deletion_protection: Annotated[Flag, Option()] = None
-    """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
-    resource option `protect`. To lift it set it to false, run `pulumi up`, then delete."""
+    """Whether deleting or replacing this registration is refused before anything is changed. Implies the resource
+    option `protect`. To delete it after all, set this to false, run `pulumi up`, then delete."""
     project_name: Annotated[str | None, ServerSet()] = None
     """The project that the API key belongs to."""
     created_at: Annotated[str | None, ServerSet()] = None

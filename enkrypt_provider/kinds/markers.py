@@ -1,6 +1,6 @@
-"""The vocabulary for fields: what is special about one, said in its `Annotated` type.
+"""The vocabulary for fields: markers in a field's `Annotated` type for whatever is special about it.
 
-A field without markers is sent as it is declared and changed in place.
+A field without markers is sent as declared and changed in place.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from ..settings import Dialect as Dialect
 from ..settings import one_spelling
 
 ABSENT: Final = type("Absent", (), {"__repr__": lambda _self: "ABSENT"})()
-"""Stands for a value that is not there, where None would be one."""
+"""Stands for a missing value where None would be a value."""
 
 
 @dataclass(frozen=True)
 class Replaces:
-    """Part of the identity: a change replaces the registration, the new one is made first."""
+    """Part of the identity: a change replaces the registration."""
 
 
 @dataclass(frozen=True)
 class Secret:
-    """Is or can hold a secret: hidden without the user asking, and never compared with what the server says.
+    """Is or can hold a secret: always hidden, and never compared with what the server returns.
 
-    `label` is what commands call it: `NAME_apikey`.
+    `label` is the ending of the name that commands give it: `NAME_apikey`.
     """
 
     label: str
@@ -35,17 +35,17 @@ class Secret:
 
 @dataclass(frozen=True)
 class Public:
-    """Stands within a secret and is none itself."""
+    """Is inside a secret, but not secret itself."""
 
 
 @dataclass(frozen=True)
 class Unordered:
-    """A list whose order says nothing."""
+    """A list whose order does not matter."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """The server may spell the value in another way: two values are one if `spelling` makes them equal."""
+    """The server may spell the value differently: two values are equal if their `spelling` is."""
 
     spelling: Callable[[str], str]
 
@@ -54,7 +54,7 @@ class Compared:
 class OnlyIn:
     """Only this dialect has the field; in the other it must have its default.
 
-    `empty` is what is sent for an absent value; `assumed` is what the server makes of one.
+    `empty` is sent for an absent value; `assumed` is the value that the server uses for one.
     """
 
     dialect: Dialect
@@ -64,7 +64,7 @@ class OnlyIn:
 
 @dataclass(frozen=True)
 class InV2:
-    """In dialect v2 the field stands at another `path`, has another `default`, or is sent as `empty` where absent."""
+    """In dialect v2 the field has another `path` or `default`, or is sent as `empty` if absent."""
 
     path: str = ""
     default: Any = ABSENT
@@ -73,9 +73,9 @@ class InV2:
 
 @dataclass(frozen=True)
 class SentWhereAbsent:
-    """An absent value is sent as `value`, so that a server which merges takes the old one away.
+    """An absent value is sent as `value`, so that a server that merges removes the old one.
 
-    `is_ours`: no server makes one of its own, so that one which nobody declared is drift.
+    If `is_ours`, the server never sets one itself, so an undeclared one is drift.
     """
 
     value: Any
@@ -84,33 +84,33 @@ class SentWhereAbsent:
 
 @dataclass(frozen=True)
 class UnsentInV2:
-    """Dialect v2 has no field for it: there it is kept in the state alone, so that a stack may change its dialect."""
+    """Dialect v2 has no field for it: there it is kept only in the state, so that a stack can change its dialect."""
 
 
 @dataclass(frozen=True)
 class Quiet:
-    """A response may leave the field out without having lost it: what was declared stands."""
+    """A response may omit the field although the server has it: the declared value stands."""
 
 
 @dataclass(frozen=True)
 class ReadAs:
-    """Required of a program; a response that leaves the field out means this value."""
+    """A program must set it; a response that omits it means this value."""
 
     value: Any
 
 
 @dataclass(frozen=True)
 class RequiredUnless:
-    """Required of a program, but beside another `field` of the same object."""
+    """A program must set it unless it sets another `field` of the same object."""
 
     field: str
 
 
 @dataclass(frozen=True)
 class DefaultOf:
-    """The default follows from another field of the same object, and waits until that one is known.
+    """The default depends on another field of the same object, and is not filled in until that field is known.
 
-    `shown` is what documentation says of it.
+    `shown` describes the default in the documentation.
     """
 
     field: str
@@ -129,12 +129,12 @@ class ServerSet:
 
 @dataclass(frozen=True)
 class Reaches:
-    """A change of it can make the model unreachable."""
+    """Changing it can make the model unreachable."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """How sure the field is in each dialect: P(roven), I(nferred) or G(uessed); see docs/api.md."""
+    """How certain the field is in each dialect: P(roven), I(nferred) or G(uessed); see docs/api.md."""
 
     v1: str = "P"
     v2: str = "P"
@@ -142,14 +142,14 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Says:
-    """The rule of a value in the words of documentation."""
+    """The rule for a value, in words for the documentation."""
 
     rule: str
 
 
 @dataclass(frozen=True)
 class Note:
-    """What docs/api.md adds to the field's rule."""
+    """A note that docs/api.md adds to the field's rule."""
 
     text: str
 
@@ -158,12 +158,12 @@ class Note:
 
 
 def ignoring_case(text: str) -> str:
-    """The names of headers and schemes are the same in capitals."""
+    """Names of headers and schemes are case-insensitive."""
     return text.casefold()
 
 
 as_host: Final = one_spelling
-"""A host is the same in capitals, with a dot at its end, in ASCII, and in each spelling of an address."""
+"""Equal for a host in any case, with a trailing dot, in ASCII, and in every spelling of an IP address."""
 
 
 def _escaped(path: str) -> str:
@@ -172,12 +172,12 @@ def _escaped(path: str) -> str:
 
 
 def ignoring_trailing_slash(text: str) -> str:
-    """`/v1/` and `/v1` lead to the same place."""
+    """`/v1/` and `/v1` are the same path."""
     return _escaped(text).rstrip("/")
 
 
 def as_url(text: str) -> str:
-    """A URL is the same with its scheme and host in another spelling, with its standard port and a last slash."""
+    """Equal for every spelling of the scheme and host, with or without the standard port and a trailing slash."""
     scheme, colon, rest = text.rstrip("/").partition("://")
     if not colon:
         return scheme
@@ -195,5 +195,5 @@ _RESERVED: Final = "%:/?#[]@!$&'()*+,;="
 
 
 def ignoring_outer_slashes(text: str) -> str:
-    """`/v1/` and `v1` lead to the same place below a host."""
+    """`/v1/` and `v1` are the same path under a host."""
     return _escaped(text).strip("/")

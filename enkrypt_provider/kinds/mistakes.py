@@ -1,4 +1,4 @@
-"""What a person reads of a document that breaks rules: the field, the rule and the nearest name, never a value."""
+"""Messages for a document that breaks rules: the field, the rule and the nearest name, never a value."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ _DERIVED: Final[Mapping[str, Callable[[Error], str]]] = {
         f"must be at most {error['ctx']['max_length']:,} characters, this one has {len(error['input']):,}"
     ),
     "too_long": lambda error: (
-        f"must hold at most {error['ctx']['max_length']} items, this one holds {len(error['input']):,}"
+        f"must have at most {error['ctx']['max_length']} items, this one has {len(error['input']):,}"
     ),
 }
 
 
 def problems_in(error: ValidationError, kind: Kind, plain: Plain) -> list[Problem]:
-    """A line for each mistake."""
+    """Return a problem for each mistake."""
     errors: list[Error] = [*error.errors(include_url=False)]
     real = [one for one in errors if one["type"] != "default_factory_not_called"]
     return [Problem(dotted(plain.place(one["loc"])), _rule(one, kind)) for one in real]
 
 
 def shown(problems: list[Problem]) -> list[Problem]:
-    """The first twenty, and how many there are besides."""
+    """Return the first twenty problems, and one that counts the rest."""
     more = len(problems) - SHOWN
     return [*problems[:SHOWN], Problem("", f"and {more} more problems")] if more > 0 else problems
 
@@ -89,7 +89,7 @@ def _name_in_v2(loc: Path, kind: Kind) -> str:
 
 
 def no_field(loc: Path, kind: Kind) -> str:
-    """What is said of a field that does not exist: where it stands, the nearest name, or which there are."""
+    """Return the message for a field that does not exist: its real place, the nearest name, or the valid names."""
     *parents, name = (part for part in loc if isinstance(part, str))
     holder = kind.fields.get(".".join(parents))
     names = _names(holder.document if holder and holder.document else kind.document)
@@ -97,9 +97,9 @@ def no_field(loc: Path, kind: Kind) -> str:
     if elsewhere and elsewhere[0] in kind.computed:
         return "is set by the server: leave it out"
     hint = (
-        f": it is {elsewhere[0]}"
+        f": use {elsewhere[0]}"
         if len(elsewhere) == 1
-        else near_match(name, names) or f"; there are {', '.join(names)}"
+        else near_match(name, names) or f"; the fields are {', '.join(names)}"
     )
     return f"is not a field here{hint}"
 

@@ -1,6 +1,6 @@
-"""Documents as plain JSON: copied, without nulls, with whole numbers as int, and without what is not known yet.
+"""Documents as plain JSON: copied, without nulls and unknown values, with whole numbers as int.
 
-What JSON or the engine cannot carry is reported with its path. Imports nothing heavy: programs load it too.
+Values that JSON or the engine cannot carry are reported with their path. Imports nothing heavy: programs load it too.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ..errors import Problem, plain
 Json: TypeAlias = Any
 Path: TypeAlias = tuple[str | int, ...]
 
-DEPTH: Final = 18  # ours: nesting of a document
-NODES: Final = 10_000  # ours: values in a document
-TEXT_LIMIT: Final = 200_000  # ours: characters of one text
+DEPTH: Final = 18  # our own limit: nesting of a document
+NODES: Final = 10_000  # our own limit: values in a document
+TEXT_LIMIT: Final = 200_000  # our own limit: characters in a string
 _NOT_TEXT: Final = re.compile(r"[\x00\ud800-\udfff]")
-_NO_TEXT: Final = "must not hold NUL characters or half surrogate pairs"
+_NO_TEXT: Final = "must not contain NUL characters or unpaired surrogates"
 _DATE: Final = re.compile(r"20\d\d-\d\d-\d\d[T ]00:00:00( \+0000 UTC|Z)")
 
 
@@ -35,7 +35,7 @@ UNKNOWN: Final = Unknown.UNKNOWN
 
 
 def dotted(path: Path) -> str:
-    """`a.b[0]`, as a person reads a path."""
+    """Format a path for people: `a.b[0]`."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{plain(part, 60)}"
@@ -43,7 +43,7 @@ def dotted(path: Path) -> str:
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield every value that holds no other, an empty object or list too, with its path."""
+    """Yield every leaf with its path; an empty object or list is a leaf too."""
     if isinstance(value, Mapping | list) and value:
         for name, item in value.items() if isinstance(value, Mapping) else enumerate(value):
             yield from leaves(item, (*path, name))
@@ -52,42 +52,42 @@ def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 
 def changed(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Return a copy of `value` with `change(leaf)` in the place of every value that is no object or list."""
+    """Return a copy of `value` with `change(leaf)` in place of every value that is not an object or list."""
     if isinstance(value, Mapping):
         return {name: changed(item, change) for name, item in value.items()}
     return [changed(item, change) for item in value] if isinstance(value, list) else change(value)
 
 
 def is_exact(number: int) -> bool:
-    """Whether a double, as which the engine and JSON carry numbers, holds a whole number exactly."""
+    """Whether a double, which is how the engine and JSON carry numbers, can represent a whole number exactly."""
     return abs(number) <= 2**53 or (abs(number) < 2**1023 and int(float(number)) == number)
 
 
 def inexact(document: Any) -> Iterator[Problem]:
-    """The whole numbers in what came through the engine that another language may have written otherwise: a double
-    may stand for several."""
+    """Yield a problem for each whole number from the engine that may differ from the one in the program: a large
+    double stands for several."""
     for path, leaf in leaves(document):
         if isinstance(leaf, float) and leaf.is_integer() and abs(leaf) >= 2**53:
             yield Problem(dotted(path), INEXACT)
 
 
 def whole(number: float) -> int | float:
-    """A whole number as int, as far as doubles hold all of them."""
+    """Return a whole number as int if it is in the range in which doubles represent every integer."""
     return int(number) if abs(number) < 2**53 and number.is_integer() else number
 
 
-NO_JSON: Final = "must hold only strings, numbers, true or false, lists and objects"
-NAMES_RULE: Final = "must have strings as the names of its fields"
+NO_JSON: Final = "must contain only strings, numbers, true or false, lists and objects"
+NAMES_RULE: Final = "must have strings as field names"
 NOT_FINITE: Final = "must not be NaN or infinity"
-INEXACT: Final = "must be a whole number that a double holds exactly, up to 2**53: give a larger one as a text"
+INEXACT: Final = "must be a whole number that a double can hold exactly, up to 2**53: give a larger one as a string"
 
 
 @dataclass
 class Plain:
-    """A document as plain JSON: its `value`, where `unknown`s were taken out, and what is wrong with it.
+    """A document as plain JSON: its `value`, the paths of the `unknown` values removed from it, and its problems.
 
-    Where it is not `strict`, as with a response, only what JSON cannot carry is wrong. `dates` are the texts that may
-    be dates which somebody wrote into YAML without quotes.
+    If not `strict`, as for a response, only values that JSON cannot carry are problems. `dates` are the paths of
+    strings that may be unquoted YAML dates.
     """
 
     value: Json = None
@@ -97,11 +97,11 @@ class Plain:
     dates: list[Path] = field(default_factory=list)
     nodes: int = 0
     is_cut: bool = False
-    """Whether a part of the document is not in `value`, since it holds too much."""
+    """Whether `value` lacks part of the document because the document is too large."""
 
     @classmethod
     def of(cls, document: Json, *, strict: bool = True) -> Plain:
-        """`document` as plain JSON."""
+        """Return `document` as plain JSON."""
         found = cls(strict=strict)
         found.value = found._copy(document, ())
         return found
@@ -169,7 +169,7 @@ class Plain:
 
     def _too_many(self, path: Path) -> None:
         self.is_cut = True
-        rule = f"must hold at most {NODES:,} values"
+        rule = f"must contain at most {NODES:,} values"
         if not any(problem.rule == rule for problem in self.problems):
             self._wrong(path[:2], rule)
 
@@ -177,10 +177,10 @@ class Plain:
         if len(self.problems) < 100 and not (self.problems and self.problems[-1].path == dotted(path)):
             self.problems.append(Problem(dotted(path), rule))
 
-    # ---- what was taken out
+    # ---- unknown values
 
     def put_back(self, document: Json) -> Json:
-        """`document`, made of `value`, with what is not known yet in its places."""
+        """Put the unknown values back into `document`, which was derived from `value`."""
         for path in self.unknown:
             holder = document
             for part in path[:-1]:
@@ -192,7 +192,7 @@ class Plain:
         return document
 
     def place(self, path: Path) -> Path:
-        """Where the value at `path` of `value` stands in the document."""
+        """Return the path in the original document of the value at `path` in `value`."""
         found: Path = ()
         for part in path:
             if isinstance(part, int):

@@ -1,4 +1,4 @@
-"""Every kind, for what works on all of them."""
+"""All kinds of registration, and how configuration and commands name them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .kind import Kind
 from .model import MODEL
 
 KINDS: Final[tuple[Kind, ...]] = (MODEL, GUARDRAILS_POLICY, DEPLOYMENT)
-"""What is named stands before what names it."""
+"""A kind comes before the kinds that refer to it."""
 Section: TypeAlias = Literal["models", "policies", "deployments"]
 SECTIONS: Final[Mapping[str, Kind]] = {kind.calls.listed: kind for kind in KINDS}
 """The kinds by the plural of their noun."""
 
 
 def kind_named(word: str) -> Kind:
-    """Return the kind that a person calls `policies` or `policy`. Raise `ConfigurationError`."""
+    """Return the kind for a section name or noun, such as `policies` or `policy`. Raise `ConfigurationError`."""
     names = {name: kind for section, kind in SECTIONS.items() for name in (section, kind.noun)}
     if kind := names.get(str(word).casefold()):
         return kind
@@ -29,7 +29,7 @@ def kind_named(word: str) -> Kind:
 
 
 def misspelt(names: Iterable[str]) -> Iterator[str]:
-    """Yield a line for each of a configuration's names that nobody reads, and that is nearly one which is read."""
+    """Yield a line for each unknown configuration name that is close to a known one."""
     known = (*NAMES, *SECTIONS)
     for name in names:
         if name not in known and (hint := near_match(name, known, cutoff=0.8)):

@@ -1,4 +1,4 @@
-"""Which names say that a field, or a header, holds a secret. Imports nothing heavy: programs load it too."""
+"""Decides by its name whether a field or header holds a secret. Imports nothing heavy: programs load it too."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ _HARMLESS_KEYS: Final = frozenset(
      "public", "query", "question", "response", "result", "role", "routing", "row", "score", "sort", "source", "text",
      "translation", "type", "unique", "url")
 )  # fmt: skip
-"""Whose key, as the last word, opens nothing; any other does: `openai_key`, `x-functions-key`."""
+"""Words before a final `key` that make it harmless; any other makes it secret: `openai_key`, `x-functions-key`."""
 _AT_THE_END: Final = frozenset(
     ("headers", "token", "tokens", "auth", "oauth", "jwt", "sas", "sig", "otp", "pass", "assertion")
 )
-"""What is secret as the last word alone: `basic_auth`, not `auth_type`."""
+"""Words that are secret only at the end: `basic_auth`, not `auth_type`."""
 _AFTER: Final = frozenset(("value", "values", "v", "base", "b", "encoded", "plaintext"))
-"""Words that say nothing behind the others, as numbers do: `token_value`, `token_base64`, `password_2`."""
+"""Words ignored at the end of a name, as numbers are: `token_value`, `token_base64`, `password_2`."""
 _TOGETHER: Final = re.compile(
     r".*(secret|password|passwd|passphrase|credential|(user|db)pass|(access|api|auth|bearer|client|id|refresh|session)"
     r"token|(access|account|api|auth|client|encryption|master|private|secret|service|session|shared|signing)key)s?"
 )
-"""Words that a name without capitals runs together: `secretaccesskey`."""
+"""Secret words run together without capitals: `secretaccesskey`."""
 _PAIRS: Final = frozenset(
     (("connection", "string"), ("connection", "strings"), ("conn", "str"), ("account", "json"), ("auth", "header"))
 )
 _OF_MODELS: Final = frozenset(
     ("bos", "cls", "end", "eos", "mask", "max", "min", "pad", "sep", "start", "stop", "unk")
 )
-"""The tokens of a language model, which are none of an account."""
+"""Words for tokens of a language model rather than of an account."""
 
 
 @lru_cache(maxsize=1024)
 def is_secret_name(name: str) -> bool:
-    """True for the name of a field, or of a header, that holds a secret.
+    """Whether a field or header of this name holds a secret.
 
-    A map of headers is secret as a whole. `max_tokens`, `eos_token` and `token_limit` are none.
+    A map of headers is secret as a whole. `max_tokens`, `eos_token` and `token_limit` are not.
     """
     words = [word.lower() for word in _WORD.findall(name)]
     while words and (words[-1].isdigit() or words[-1] in _AFTER):
@@ -62,7 +62,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def _ends_as_one(before: str, word: str) -> bool:
-    """Whether the last word says that something is secret, after the word before it."""
+    """Whether the last word makes the name secret, given the word before it."""
     if word in ("key", "keys"):
         return before not in _HARMLESS_KEYS
     return word in _AT_THE_END and not _counts(before, word)

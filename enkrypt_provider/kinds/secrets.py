@@ -1,6 +1,6 @@
-"""Which values are secret: those at a place that is declared as `Secret`, and those under a name that says so.
+"""Decides which values are secret: those in a field declared as `Secret`, and those whose name or text says so.
 
-One rule for the state, diffs, commands, imports and redaction. Imports nothing heavy: programs load it too.
+The same rule serves the state, diffs, commands, imports and redaction. Imports nothing heavy: programs load it too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 _LABELS: Final = frozenset(("key", "name", "header", "header_name", "headername", "field", "variable", "k"))
 _VALUES: Final = frozenset(("value", "values", "val", "header_value", "headervalue", "content", "v"))
-"""Names of the two fields of an object that says in one what the other holds."""
+"""Names of the two fields of an object in which one labels the other."""
 _SHORTEST_TEXT: Final = len("http://a:b@c")
 _SECRET_TEXT: Final = re.compile(
     r"://[^/\s:@]{0,99}:(?!\d{1,9}/)[^\s@]{1,999}@|://[^/\s:@]{20,999}@|[?&]key=[^&\s]{8}|[?&]code=[^&\s]{20}|"
@@ -34,13 +34,13 @@ _SECRET_TEXT: Final = re.compile(
     r"aiza[\w-]{30}|(akia|asia)\w{16}(?!\w)|eyj[\w-]{8,2000}\.eyj[\w-]{8})",
     re.IGNORECASE,
 )
-"""A URL with a password, a private key, a whole header, and what the keys of well-known services look like."""
+"""A URL with a password, a private key, a whole header, and the key formats of well-known services."""
 _NAMED: Final = re.compile(
     r"(?<![\w-])([\w-]{2,64})[\\\"']{0,4} {0,2}([=:]) {0,2}[\[\\\"']{0,4}"
     r"(?=(?:(?:bearer|basic|token) {1,2})?([\w.~+/-][^\s\"'&;,\\]{7,80}))",
     re.IGNORECASE,
 )
-"""A name and its value within a text: a query string, a header, JSON, a connection string."""
+"""A name and its value inside a string: a query string, a header, JSON, a connection string."""
 _REST: Final = re.compile(r"\A[^\s\"'&;,\\]+")
 _MASK_WORD: Final = r"(masked|redacted|removed|hidden|secret|sensitive|filtered)( value)?"
 _MASK: Final = re.compile(rf"[xX]{{4}}|[*•●]{{2}}|\.{{3}}|…|\A[xX*•●#]*\Z|\A\W*{_MASK_WORD}\W*\Z", re.IGNORECASE)
@@ -49,8 +49,8 @@ _MASKED: Final = re.compile(rf"\W+{_MASK_WORD}\W+|masked|redacted", re.IGNORECAS
 
 
 def is_secret_text(text: str) -> bool:
-    """True for a text that is secret wherever it stands, or holds one: a URL with a password, a private key, what a
-    header says, `api_key=…`."""
+    """Whether a string is or contains a secret, wherever it is: a URL with a password, a private key, a header value,
+    `api_key=…`."""
     if len(text) < _SHORTEST_TEXT:
         return False
     if "%" in text:
@@ -63,12 +63,12 @@ def is_secret_text(text: str) -> bool:
 
 def _names_one(found: re.Match[str]) -> bool:
     name, sign, value = found.groups()
-    # What stands behind a colon may be a word of a sentence.
+    # A word after a colon may be part of a sentence.
     return is_secret_name(name) and (sign == "=" or len(value) >= 20 or has_digit(value))
 
 
 def without_secret_texts(text: str) -> str:
-    """`text` with `***` for what says itself that it is a secret."""
+    """Return `text` with `***` in place of everything that is recognizable as a secret."""
     named = (found.span(3) for found in _NAMED.finditer(text) if _names_one(found))
     for start, end in sorted([*(found.span() for found in _SECRET_TEXT.finditer(text)), *named], reverse=True):
         text = f"{text[:start]}***{_REST.sub('', text[end:], count=1)}"
@@ -76,15 +76,15 @@ def without_secret_texts(text: str) -> str:
 
 
 def is_masked(text: str) -> bool:
-    """True for what an API shows in the place of a secret, such as `xxxxx`.
+    """Whether a string is a mask that an API shows in place of a secret, such as `xxxxx`.
 
-    In doubt a real one is taken for masked, which is then asked for, rather than a mask for real.
+    When in doubt, a real secret counts as masked, and the user is asked for it, rather than a mask as real.
     """
     return bool(_MASK.search(text))
 
 
 def is_mask_of(shown: str, text: str) -> bool:
-    """True for what an API may show in the place of this text: what it still shows of it stands at its ends."""
+    """Whether `shown` may be an API's mask of `text`: any characters still visible are from its ends."""
     first, *rest = (part if re.search(r"\w", part) else "" for part in _MASKING.split(shown))
     if not rest:
         return bool(_MASKED.fullmatch(shown))
@@ -94,10 +94,10 @@ def is_mask_of(shown: str, text: str) -> bool:
 
 
 def secret_paths(document: Json, places: Collection[str], public: Collection[str] = ()) -> list[Path]:
-    """The path of each secret in `document`, the outermost alone. `places` are the dotted paths of secret fields.
+    """Return the path of each outermost secret in `document`. `places` are the dotted paths of secret fields.
 
-    What is empty holds no secret. `{"key": "api-key", "value": …}` says in its `key`, or `name`, what it holds. A
-    text that repeats a key of the document is secret too, such as one that a server sets; not in a `public` field.
+    Empty values are not secret. In `{"key": "api-key", "value": …}` the `key`, or `name`, labels the value. A string
+    that repeats a key of the document, such as one that a server sets, is secret too, unless the field is `public`.
     """
     found = list(_paths(document, (), "", places))
     repeats = _repeats(document, public) if found else ()
@@ -105,7 +105,7 @@ def secret_paths(document: Json, places: Collection[str], public: Collection[str
 
 
 def without(document: Json, places: Collection[str], public: Collection[str] = ()) -> Json:
-    """A copy of a document without what is secret or would be, empty fields too."""
+    """Return a copy of a document without its secrets and without secret fields that are empty."""
     repeats = frozenset(_repeats(document, public))
 
     def kept(value: Json, path: Path) -> Json:
@@ -126,7 +126,7 @@ def without(document: Json, places: Collection[str], public: Collection[str] = (
 
 
 def is_hidden(holder: Mapping[str, Json], name: str, place: str, places: Collection[str]) -> bool:
-    """Whether a field is secret by its place, or by its name or what stands for one beside it."""
+    """Whether a field is secret by its place, by its name, or by a label next to it."""
     if place in places or is_secret_name(str(name)):
         return True
     labels = (text for other, text in holder.items() if str(other).lower() in _LABELS and isinstance(text, str))
@@ -155,7 +155,7 @@ def _paths(value: Json, path: Path, place: str, places: Collection[str]) -> Iter
 
 
 def _repeats(document: Json, public: Collection[str]) -> Iterator[Path]:
-    """The path of each text that holds a key of the document, or a long part of one, keys included."""
+    """Yield the path of each string that contains a key of the document, or a long part of one; keys included."""
     wanted = _wanted(frozenset(_keys(document)))
     for path, leaf in leaves(document) if wanted else ():
         if isinstance(leaf, str) and place_of(path) not in public and next(slices(leaf, wanted), None):
@@ -163,7 +163,7 @@ def _repeats(document: Json, public: Collection[str]) -> Iterator[Path]:
 
 
 def _keys(value: Json, *, is_key: bool = False) -> Iterator[str]:
-    """Each text whose own name says that it is secret, where it is too long to stand elsewhere by accident."""
+    """Yield each string that its own name makes secret, if it is too long to occur elsewhere by accident."""
     if isinstance(value, dict):
         for name, item in value.items():
             yield from _keys(item, is_key=is_hidden(value, name, "", ()))
@@ -175,7 +175,7 @@ def _keys(value: Json, *, is_key: bool = False) -> Iterator[str]:
 
 
 def _keys_in(text: str) -> Iterator[str]:
-    if text.lstrip().startswith("{"):  # the JSON of a service account: its other fields are none
+    if text.lstrip().startswith("{"):  # the JSON of a service account: its other fields are not keys
         with suppress(ValueError, RecursionError):
             yield from _keys(json.loads(text))
         return
@@ -193,7 +193,7 @@ def _wanted(keys: frozenset[str]) -> Mapping[int, Set[str]]:
 
 
 def replaced_at(value: Json, paths: Collection[Path], put: Callable[[Json], Json]) -> Json:
-    """A copy of `value` with `put(old)` at each of the paths."""
+    """Return a copy of `value` with `put(old)` at each of the paths."""
     if () in paths:
         return put(value)
     below: dict[str | int, list[Path]] = {}
@@ -206,7 +206,7 @@ def replaced_at(value: Json, paths: Collection[Path], put: Callable[[Json], Json
     return value
 
 
-# ---- the texts of secrets
+# ---- the strings in secrets
 
 _HARMLESS_HEADERS: Final = ("accept", "content-type", "user-agent")
 
@@ -214,9 +214,9 @@ _HARMLESS_HEADERS: Final = ("accept", "content-type", "user-agent")
 def replaced_texts(
     document: Json, places: Collection[str], public: Collection[str], put: Callable[[Path, str], Json]
 ) -> Json:
-    """A copy of `document` with `put(PATH, TEXT)` for each text that may be a secret.
+    """Return a copy of `document` with `put(PATH, TEXT)` in place of each string that may be a secret.
 
-    `public` are the dotted paths of fields that stand within a secret and are none.
+    `public` are the dotted paths of fields inside a secret that are not secret themselves.
     """
 
     def below(path: Path, value: Json, header: str = "") -> Json:
@@ -236,7 +236,7 @@ def replaced_texts(
 
 
 def place_of(path: Path) -> str:
-    """The dotted path of the field at `path`, whichever item of a list it stands in."""
+    """Return the dotted path of the field at `path`, without list indexes."""
     return ".".join(part for part in path if isinstance(part, str))
 
 
@@ -247,7 +247,7 @@ def _is_harmless(path: Path, header: str, text: str) -> bool:
 
 
 def secret_texts(document: Json, places: Collection[str], public: Collection[str]) -> tuple[str, ...]:
-    """Every text in `document` that a person must not see."""
+    """Return every string in `document` that nobody may see."""
     found: list[str] = []
     replaced_texts(document, places, public, lambda _path, text: found.append(text))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""The shortest arguments that declare a registration: without what has its default."""
+"""The shortest arguments that declare a registration: defaults left out."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .markers import ABSENT, DefaultOf, Dialect, InV2, OnlyIn, SentWhereAbsent
 
 
 def shortened(kind: Kind, inputs: Properties, like: Any, dialect: Dialect = "v1") -> Properties:
-    """Return `like`, a copy of canonical `inputs` in which other values may stand, without what has its default."""
+    """Return `like`, a copy of canonical `inputs` that may have other values in places, without the defaults."""
     found: Properties = _without(kind, like, _defaults(kind, inputs, dialect), "")
     return found
 
 
 def _defaults(kind: Kind, inputs: Properties, dialect: Dialect) -> Properties:
-    """What a registration is where nothing is declared but what must be."""
+    """Return the registration that results from declaring only the required fields."""
     whole = codec.from_state(kind, _least(kind, inputs))
     for field, follows in kind.having(DefaultOf):
         source = kind.fields[f"{field.path.rpartition('.')[0]}.{follows.field}"]
@@ -34,7 +34,7 @@ def _defaults(kind: Kind, inputs: Properties, dialect: Dialect) -> Properties:
 
 
 def _least(kind: Kind, inputs: Properties) -> Properties:
-    """What is required, and what a default follows from."""
+    """Return the required fields, and those that a default depends on."""
     sources = [f"{field.path.rpartition('.')[0]}.{follows.field}" for field, follows in kind.having(DefaultOf)]
     optional = tuple(f"{field.path}." for field in kind.optional_objects if not field.is_required)
     least: Properties = {}
@@ -50,7 +50,7 @@ def _least(kind: Kind, inputs: Properties) -> Properties:
 
 
 def _without(kind: Kind, value: Any, default: Any, path: str) -> Any:
-    """Without what has its default, at the places that the kind declares."""
+    """Return `value` without the fields that equal their default, as far as the kind declares them."""
     field = kind.fields.get(path)
     if isinstance(value, list) and field and field.document:
         return [_without(kind, item, _of_fields(kind, path), path) for item in value]
@@ -67,11 +67,11 @@ def _without(kind: Kind, value: Any, default: Any, path: str) -> Any:
 
 
 def _is_absent(kind: Kind, value: Any, path: str) -> bool:
-    """Whether an object says what is sent where nobody declares it."""
+    """Whether an object is equal to the one that is sent for an undeclared one."""
     absent = kind.fields[path].marker(SentWhereAbsent) if path in kind.fields else None
     return absent is not None and _without(kind, value, None, path) == _without(kind, absent.value, None, path)
 
 
 def _of_fields(kind: Kind, path: str) -> Properties:
-    """The defaults of an object that is absent unless it is declared."""
+    """Return the defaults of an object that is absent unless declared."""
     return {field.name: field.default for field in kind.fields.values() if field.path.rpartition(".")[0] == path}

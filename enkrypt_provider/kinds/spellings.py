@@ -1,4 +1,4 @@
-"""How programs spell a secret by habit, and the search for it in a text, in capitals or not."""
+"""The encodings in which programs usually write a secret, and the case-insensitive search for them in a text."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Final
 from urllib.parse import quote, quote_plus
 
 SHORTEST: Final = 8
-"""Characters of the shortest secret, or part of one, that is looked for: "none" and "POST" must stay readable."""
+"""Minimum length, in characters, of a secret or part of one to search for: "none" and "POST" must stay readable."""
 LONG: Final = 12
-"""Characters of a key, or of a part of one, that stand elsewhere by no accident."""
+"""Length, in characters, from which a key or part of one does not occur elsewhere by accident."""
 
 _ESCAPE: Final = re.compile(r"%[0-9A-F]{2}")
 
 
 def parts(secret: str, size: int = 2**31) -> Iterator[str]:
-    """Yield each part of `size` characters of each spelling, or a shorter spelling as a whole; in small letters."""
+    """Yield every substring of `size` characters of each spelling, or a whole shorter spelling; in lower case."""
     for form in {folded(text) for _, text in spellings(secret)}:
         length = max(SHORTEST, min(size, len(form)))
         yield from (form[at : at + length] for at in range(len(form) - length + 1))
 
 
 def by_size(wanted: Iterable[str]) -> dict[int, set[str]]:
-    """Return parts as `slices` looks for them."""
+    """Group parts by length, as `slices` needs them."""
     found: dict[int, set[str]] = {}
     for part in wanted:
         found.setdefault(len(part), set()).add(part)
@@ -33,7 +33,7 @@ def by_size(wanted: Iterable[str]) -> dict[int, set[str]]:
 
 
 def slices(text: str, wanted: Mapping[int, Set[str]]) -> Iterator[slice]:
-    """Yield where in `text` one of the parts stands, which `by_size` has sorted."""
+    """Yield each place in `text` where one of the parts occurs; `wanted` comes from `by_size`."""
     small = folded(text)
     for size, parts_of_it in wanted.items():
         yield from (
@@ -42,19 +42,19 @@ def slices(text: str, wanted: Mapping[int, Set[str]]) -> Iterator[slice]:
 
 
 def has_digit(text: str) -> bool:
-    """Whether a text may be a key: one without a digit may be words."""
+    """Whether a text has a digit, as most keys do; without one, it may be ordinary words."""
     return any(map(str.isdigit, text))
 
 
 def folded(text: str) -> str:
-    """`text` in small letters, as many as it has characters."""
+    """Return `text` in lower case, with its length unchanged."""
     small = text.lower()
     return small if len(small) == len(text) else "".join(c if len(c.lower()) > 1 else c.lower() for c in text)
 
 
 def spellings(secret: str) -> Iterator[tuple[str, str]]:
-    """Yield every way in which programs spell `secret` by habit, after its name."""
-    from html import escape  # its table of entities is nothing for a program to wait for
+    """Yield the name and the result of every encoding in which programs usually write `secret`."""
+    from html import escape  # its table of entities is slow to load
 
     raw = secret.encode(errors="replace")
     yield "in the clear", secret
@@ -74,7 +74,7 @@ def spellings(secret: str) -> Iterator[tuple[str, str]]:
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         for before in range(3):
             encoded = encode(b" " * before + raw).decode()
-            # Only what depends on the secret alone, not on what stands before or after it.
+            # Only the characters that depend on the secret alone, not on the bytes before or after it.
             yield (
                 f"as base64 with {before} bytes before it",
                 encoded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6],

@@ -1,4 +1,4 @@
-"""The types of one value: what a program may declare. A mistake is reported by its rule, never with the value."""
+"""The types of single values that a program may declare. A mistake is reported by its rule, never with the value."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from .plain import whole
 
 
 def broken(rule: str) -> PydanticCustomError:
-    """The error of a value that breaks `rule`, which pydantic does not format."""
+    """Return the error for a value that breaks `rule`; pydantic does not format the rule."""
     return PydanticCustomError("rule", "{rule}", {"rule": rule})
 
 
 @dataclass(frozen=True)
 class Matches:
-    """A regular expression for a text, and what is said of one that it does not match; both without braces."""
+    """A regular expression for a string, and the rule to report if it does not match; both without braces."""
 
     pattern: str
     rule: str
@@ -60,7 +60,7 @@ class InV1:
 
 @dataclass(frozen=True)
 class OneOf:
-    """A closed set of texts in dialect v1. In v2 it has `more`, and any other line is sent as it is."""
+    """A closed set of strings in dialect v1. In v2 the set has `more`, and any other line is sent unchanged."""
 
     values: tuple[str, ...]
     more: tuple[str, ...]
@@ -73,7 +73,7 @@ class OneOf:
         known = self.values + self.more if is_v2 else self.values
         if value in known or (is_v2 and _ANY_LINE.fullmatch(value)):
             return value
-        hint = "; that one is of dialect v2" if value in self.more else near_match(value, known)
+        hint = "; that one exists only in dialect v2" if value in self.more else near_match(value, known)
         raise broken(f"must be one of {', '.join(known)}{hint}")
 
 
@@ -108,7 +108,7 @@ Text5000 = Annotated[str, StringConstraints(max_length=5000)]
 
 
 def _host(value: str) -> str:
-    """A host name alone. The error for one that is not ASCII gives its ASCII form."""
+    """Check that a value is a host name alone. The error for a non-ASCII name gives its ASCII form."""
     if _HOST.fullmatch(value):
         return value
     if ascii_name := in_ascii(value):
@@ -124,11 +124,11 @@ HostName = Annotated[str, AfterValidator(_host), Says("a host name alone")]
 HostNameOrEmpty = Annotated[
     str, AfterValidator(lambda value: value and _host(value)), Says("a host name alone, or empty")
 ]
-"""Empty, as in the API's own example."""
+"""May be empty, as in the API's own example."""
 
 _PATH: Final = (
     r"^(/([^\s:]|:[^\s/])*:?)?$",
-    'must be empty or start with "/" and hold no spaces or scheme, such as "/v1"',
+    'must be empty or start with "/" and contain no spaces or scheme, such as "/v1"',
 )
 
 
@@ -142,29 +142,29 @@ def _with_slash(value: Any) -> Any:
 BasePath = Annotated[
     str,
     StringConstraints(max_length=4_000),
-    Matches(r"^[^?#]*$", "must hold no query or fragment: paths follow it"),
+    Matches(r"^[^?#]*$", "must not contain a query or fragment: paths are appended to it"),
     Matches(*_PATH),
     BeforeValidator(_with_slash),
-    Says("a path; its first slash is added, its last one taken away"),
+    Says("a path; a leading slash is added, trailing slashes are removed"),
 ]
-"""With a slash before it and none behind it."""
+"""With one leading slash and no trailing slash."""
 Route = Annotated[
     Line,
-    Matches(r"^\S*$", "must hold no spaces"),
+    Matches(r"^\S*$", "must not contain spaces"),
     InV1(*_PATH),  # [P] the official client's own defaults, such as "chat/completions", do not start with "/"
     Says("a path that starts with `/`, or empty; in dialect v2 any text without spaces"),
 ]
 HeaderName = Annotated[
     Line,
-    Matches(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]*$", "must be an HTTP header's name"),
-    Says("an HTTP header's name, or empty"),
+    Matches(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]*$", "must be an HTTP header name"),
+    Says("an HTTP header name, or empty"),
 ]
 
 
 def _key(value: str) -> str:
     if (value and value.isprintable() and " " not in value) or _is_json_object(value):
         return value
-    raise broken("must not be empty or hold spaces or line breaks (a pasted key?)")
+    raise broken("must not be empty or contain spaces or line breaks (a pasted key?)")
 
 
 def _is_json_object(text: str) -> bool:
@@ -182,7 +182,7 @@ Port = Annotated[int, Ge(1), Le(65535), _no_bool]
 Count = Annotated[int, Ge(1), _no_bool]
 Amount = Annotated[float, Ge(0), AllowInfNan(False), _no_bool, AfterValidator(whole)]
 Flag = Annotated[bool | None, AfterValidator(lambda value: value or None)]
-"""False is the default: absent."""
+"""False is the default, and stored as absent."""
 FreeMap = dict[str, Any]
 T = TypeVar("T")
 UpTo100 = Annotated[list[T], MaxLen(100)]
@@ -194,4 +194,4 @@ def _unique(items: list[str]) -> list[str]:
 
 
 Once: Final = AfterValidator(_unique)
-"""What is given twice is given once."""
+"""Removes duplicates."""

@@ -13,150 +13,150 @@ from .arguments import input_type
 
 @input_type
 class EndpointArgs:
-    """Where the model is reached: `scheme://host:port/base_path`."""
+    """The address of the model: `scheme://host:port/base_path`."""
 
     host: pulumi.Input[str]
     """The host of the model, such as `api.together.xyz`. A host name alone. Required."""
     scheme: pulumi.Input[str] | None = None
-    """How the model is called. One of `https`, `http`. Default: `https`."""
+    """The URL scheme. One of `https`, `http`. Default: `https`."""
     port: pulumi.Input[int] | None = None
-    """The port of the host. From 1 to 65535. Default: 443, or 80 where the scheme is `http`."""
+    """The port of the host. From 1 to 65535. Default: 443, or 80 if the scheme is `http`."""
     base_path: pulumi.Input[str] | None = None
-    """What every path begins with, such as `/v1`. A path; its first slash is added, its last one taken away. Default:
-    empty."""
+    """The prefix of every path, such as `/v1`. A path; a leading slash is added, trailing slashes are removed.
+    Default: empty."""
 
 
 @input_type
 class PathsArgs:
-    """What is appended to the endpoint's `base_path` for each kind of request."""
+    """The paths appended to the endpoint's `base_path`, one for each type of request."""
 
     completions: pulumi.Input[str] | None = None
-    """For completions. A path that starts with `/`, or empty; in dialect v2 any text without spaces. Default:
-    `/completions`."""
+    """The path for completions. A path that starts with `/`, or empty; in dialect v2 any text without spaces.
+    Default: `/completions`."""
     chat: pulumi.Input[str] | None = None
-    """For conversations. A path that starts with `/`, or empty; in dialect v2 any text without spaces. Default:
-    `/chat/completions`."""
+    """The path for chat completions. A path that starts with `/`, or empty; in dialect v2 any text without spaces.
+    Default: `/chat/completions`."""
     vision: pulumi.Input[str] | None = None
-    """For images. Known to the official client, not to the API's document. A path that starts with `/`, or empty; in
-    dialect v2 any text without spaces."""
+    """The path for images. Defined in the official client, but not in the API's document. A path that starts with
+    `/`, or empty; in dialect v2 any text without spaces."""
     embeddings: pulumi.Input[str] | None = None
-    """For embeddings. Known to the official client, not to the API's document. A path that starts with `/`, or empty;
-    in dialect v2 any text without spaces."""
+    """The path for embeddings. Defined in the official client, but not in the API's document. A path that starts with
+    `/`, or empty; in dialect v2 any text without spaces."""
 
 
 @input_type
 class AuthDataArgs:
-    """How a key of `apikeys` is presented to the model: `HEADER_NAME: PREFIX KEY`."""
+    """The header that carries a key from `apikeys` to the model: `HEADER_NAME: PREFIX KEY`."""
 
     header_name: pulumi.Input[str] | None = None
-    """The name of the header. An HTTP header's name, or empty. Default: `Authorization`."""
+    """The name of the header. An HTTP header name, or empty. Default: `Authorization`."""
     header_prefix: pulumi.Input[str] | None = None
-    """What stands before the key. Default: `Bearer`."""
+    """The text before the key. Default: `Bearer`."""
     space_after_prefix: pulumi.Input[bool] | None = None
-    """Whether a space stands between prefix and key. Default: true."""
+    """Whether there is a space between the prefix and the key. Default: true."""
     boxai_client_id: pulumi.Input[str] | None = None
-    """If Box AI: the id of the client. The official client has a class for these four, which it does not send.
-    Dialect v2."""
+    """For Box AI: the client id. The official client has a class for these four fields but never sends it. Dialect
+    v2."""
     boxai_client_secret: pulumi.Input[str] | None = None
-    """If Box AI: the secret of the client. Always secret; never compared with what the API says, which may mask it.
-    Dialect v2."""
+    """For Box AI: the client secret. Always secret; never compared with what the API says, which may mask it. Dialect
+    v2."""
     boxai_user_id: pulumi.Input[str] | None = None
-    """If Box AI: the user as whom the client acts. Dialect v2."""
+    """For Box AI: the user that the client acts as. Dialect v2."""
     boxai_default_file_id: pulumi.Input[str] | None = None
-    """If Box AI: the file that is asked about where a request names none. Dialect v2."""
+    """For Box AI: the file to ask about if a request names none. Dialect v2."""
 
 
 @input_type
 class GeminiArgs:
-    """Gemini on Vertex. The API's document describes these fields without naming them: the names are inferred."""
+    """Gemini on Vertex. The API's document describes these fields without naming them; the names are inferred."""
 
     api_endpoint: pulumi.Input[str] | None = None
     """The regional API endpoint. A host name alone, or empty."""
     project_id: pulumi.Input[str] | None = None
-    """The project's id."""
+    """The project id."""
     location_id: pulumi.Input[str] | None = None
-    """The location's id."""
+    """The location id."""
 
 
 @input_type
 class MetadataArgs:
-    """Options of the model's runtime.
+    """Runtime options of the model.
 
-    The API's document describes these fields without naming them: the names are those of Kong's ai-proxy, their place
-    in `metadata` is a guess. A plain dict may hold any other field besides; it passes through as it is.
+    The API's document describes these fields without naming them: the names are those of Kong's ai-proxy, and their
+    place in `metadata` is a guess. A plain dict may contain any other field too; it is passed through unchanged.
     """
 
     max_tokens: pulumi.Input[int] | None = None
-    """The most tokens of one response; the document's example is 2048. At least 1."""
+    """The maximum number of tokens in a response; the API document's example is 2048. At least 1."""
     input_cost: pulumi.Input[float] | None = None
-    """Cost of the tokens sent; the document's example is 2.5. Its unit is not documented. At least 0."""
+    """The cost of input tokens; the API document's example is 2.5. The unit is not documented. At least 0."""
     output_cost: pulumi.Input[float] | None = None
-    """Cost of the tokens returned; the document's example is 10. Its unit is not documented. At least 0."""
+    """The cost of output tokens; the API document's example is 10. The unit is not documented. At least 0."""
     azure_instance: pulumi.Input[str] | None = None
-    """If Azure: the instance."""
+    """For Azure: the instance."""
     azure_api_version: pulumi.Input[str] | None = None
-    """If Azure: the API version, such as `2024-02-01`."""
+    """For Azure: the API version, such as `2024-02-01`."""
     azure_deployment_id: pulumi.Input[str] | None = None
-    """If Azure: the deployment's id."""
+    """For Azure: the deployment id."""
     anthropic_version: pulumi.Input[str] | None = None
-    """If Anthropic: the API's version."""
+    """For Anthropic: the API version."""
     llama2_format: pulumi.Input[str] | None = None
-    """If Llama 2: the format of its requests. Only `openai`."""
+    """For Llama 2: the request format. Only `openai`."""
     mistral_format: pulumi.Input[str] | None = None
-    """If Mistral: the format of its requests. One of `openai`, `ollama`."""
+    """For Mistral: the request format. One of `openai`, `ollama`."""
     gemini: pulumi.Input[pulumi.InputType[GeminiArgs]] | None = None
-    """If Gemini on Vertex."""
+    """Options for Gemini on Vertex."""
 
 
 @input_type
 class HeaderArgs:
-    """One HTTP header."""
+    """An HTTP header."""
 
     key: pulumi.Input[str]
-    """Its name. Required."""
+    """The name of the header. Required."""
     value: pulumi.Input[str] | None = None
-    """Its value. Default: empty."""
+    """The value of the header. Default: empty."""
 
 
 @input_type
 class JwtConfigArgs:
-    """How Enkrypt AI fetches the token with which it calls the model."""
+    """How Enkrypt AI fetches the token for calling the model."""
 
     jwt_url: pulumi.Input[str]
-    """Where the token is fetched. Required."""
+    """The URL of the token request. Required."""
     jwt_method: pulumi.Input[str] | None = None
-    """How the token is fetched. One of `POST`, `GET`. Default: `POST`."""
+    """The HTTP method of the token request. One of `POST`, `GET`. Default: `POST`."""
     jwt_headers: pulumi.Input[Sequence[pulumi.Input[pulumi.InputType[HeaderArgs]]]] | None = None
-    """Sent when the token is fetched. Default: none."""
+    """The headers of the token request. Default: none."""
     jwt_body: pulumi.Input[str] | None = None
-    """Sent when the token is fetched. Default: empty."""
+    """The body of the token request. Default: empty."""
     jwt_response_key: pulumi.Input[str] | None = None
-    """Which field of the response is the token. Default: empty."""
+    """The field of the response that contains the token. Default: empty."""
 
 
 @input_type
 class ToolArgs:
-    """A tool that the model may call, as a tester should know it."""
+    """A tool that the model may call, described for testers."""
 
     name: pulumi.Input[str]
-    """Its name. Required."""
+    """The name of the tool. Required."""
     description: pulumi.Input[str] | None = None
-    """What it does. Default: empty."""
+    """What the tool does. Default: empty."""
 
 
 @input_type
 class ContextArgs:
-    """What grounds the tests of this model."""
+    """Background information for testing this model."""
 
     system_description: pulumi.Input[str] | None = None
-    """What the system is, for those who attack it. It is not sent to the model. At most 2000 characters."""
+    """A description of the system for testers who attack it. Not sent to the model. At most 2000 characters."""
     policy_description: pulumi.Input[str] | None = None
-    """What it must keep to. At most 5000 characters."""
+    """The rules that the system must follow. At most 5000 characters."""
 
 
 @input_type
 class ModelConfigArgs:
-    """How the model is reached and what it is."""
+    """What the model is and how to reach it."""
 
     is_compatible_with: pulumi.Input[str]
     """The request and response format that the model speaks. Dialect v2 calls it `model_provider`. One of `openai`,
@@ -166,90 +166,90 @@ class ModelConfigArgs:
     `sofitest`, `xactly`, `xactly-cortex`, `xactly-intelligence`, `mattel`, `kastle`, `vg-curl`, `vg-login`,
     `marriott`, `supermoon` and any other too. Required."""
     model_version: pulumi.Input[str] | None = None
-    """Your own identifier of this version, part of the identity. A change replaces the registration. Printable ASCII
+    """Your own identifier for this version; part of the identity. A change replaces the registration. Printable ASCII
     without `/`. At most 255 characters. Default: `v1`."""
     hosting_type: pulumi.Input[str] | None = None
     """Who hosts the model. One of `External`, `Internal`. Default: `External`."""
     model_source: pulumi.Input[str] | None = None
     """Where the model comes from, such as `https://together.ai`. Default: empty."""
     model_provider: pulumi.Input[str] | None = None
-    """The model's vendor, free text such as `Mistral AI`. Dialect v2 has no field for it: there it is kept in
-    Pulumi's state alone. Default: empty."""
+    """The model's vendor: free text, such as `Mistral AI`. Dialect v2 has no field for it, so there it is only kept
+    in Pulumi's state. Default: empty."""
     system_prompt: pulumi.Input[str] | None = None
     """Sent to the model before each conversation. Default: empty."""
     conversation_template: pulumi.Input[str] | None = None
-    """How a conversation is written for the model. Default: empty. Dialect v1."""
+    """The template that turns a conversation into the model's input. Default: empty. Dialect v1."""
     endpoint: pulumi.Input[pulumi.InputType[EndpointArgs]] | None = None
-    """Where the model is reached. Required, but beside a `custom_curl_command`."""
+    """The address of the model. Required, but beside a `custom_curl_command`."""
     paths: pulumi.Input[pulumi.InputType[PathsArgs]] | None = None
-    """The path of each kind of request."""
+    """The path for each type of request."""
     auth_data: pulumi.Input[pulumi.InputType[AuthDataArgs]] | None = None
-    """How a key is presented to the model."""
+    """How a key is sent to the model."""
     apikeys: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
-    """The keys with which the model is called. The JSON of a service account is one, too. Always secret; never
-    compared with what the API says, which may mask it. Default: none."""
+    """The keys for calling the model. A key may also be the JSON of a service account. Always secret; never compared
+    with what the API says, which may mask it. Default: none."""
     metadata: pulumi.Input[pulumi.InputType[MetadataArgs]] | None = None
-    """Options of the model's runtime; as a plain dict it takes any other field too."""
+    """Runtime options of the model. A plain dict may contain any other field too."""
     default_request_options: pulumi.Input[Mapping[str, Any]] | None = None
-    """Sent with every request to the model: any JSON object. Default: empty."""
+    """Options sent with every request to the model: any JSON object. Default: empty."""
     model_auth_type: pulumi.Input[str] | None = None
-    """How the model knows its callers. One of `apikey`, `jwt`. Dialect v2, where the default is `apikey`."""
+    """How the model authenticates its callers. One of `apikey`, `jwt`. Dialect v2, where the default is `apikey`."""
     model_jwt_config: pulumi.Input[pulumi.InputType[JwtConfigArgs]] | None = None
-    """How the model's token is fetched. Always secret; never compared with what the API says, which may mask it.
-    Dialect v2."""
+    """How to fetch the token for calling the model. Always secret; never compared with what the API says, which may
+    mask it. Dialect v2."""
     tools: pulumi.Input[Sequence[pulumi.Input[pulumi.InputType[ToolArgs]]]] | None = None
     """The tools that the model may call. Dialect v2."""
     input_modalities: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
-    """What the model is given. Any of `text`, `image`, `audio`. Dialect v2."""
+    """The kinds of input that the model accepts. Any of `text`, `image`, `audio`. Dialect v2."""
     output_modalities: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
-    """What the model gives. Only `text`. Dialect v2."""
+    """The kinds of output that the model produces. Only `text`. Dialect v2."""
     custom_headers: pulumi.Input[Sequence[pulumi.Input[pulumi.InputType[HeaderArgs]]]] | None = None
-    """Sent with every request to the model. Always secret; never compared with what the API says, which may mask it.
-    Dialect v2."""
+    """Headers sent with every request to the model. Always secret; never compared with what the API says, which may
+    mask it. Dialect v2."""
     custom_payload: pulumi.Input[Mapping[str, Any]] | None = None
-    """The body of a request to a model that speaks no known protocol: any JSON object. Dialect v2."""
+    """The request body for a model that speaks none of the known protocols: any JSON object. Dialect v2."""
     custom_curl_command: pulumi.Input[str] | None = None
     """A request to the model as a curl command. Always secret; never compared with what the API says, which may mask
     it. Dialect v2."""
     custom_response_format: pulumi.Input[str] | None = None
-    """Where the text stands in the model's response, as a jq expression. Dialect v2."""
+    """A jq expression that locates the text in the model's response. Dialect v2."""
     custom_response_content_type: pulumi.Input[str] | None = None
     """The content type of the model's response. Dialect v2."""
     rate_per_min: pulumi.Input[int] | None = None
-    """How many requests a minute the model is sent. Where the API does not show it, its drift is not seen. At least
-    1. Dialect v2, where the default is `20`."""
+    """How many requests per minute are sent to the model. If the API does not return it, drift goes undetected. At
+    least 1. Dialect v2, where the default is `20`."""
     context: pulumi.Input[pulumi.InputType[ContextArgs]] | None = None
-    """What grounds the tests of this model. Dialect v2."""
+    """Background information for testing this model. Dialect v2."""
 
 
 @input_type
 class EnkryptModelArgs:
-    """A model as Enkrypt AI registers it."""
+    """A model registered with Enkrypt AI."""
 
     model_saved_name: pulumi.Input[str]
-    """The name by which all that uses the model refers to it, part of the identity. A change replaces the
+    """The name by which deployments and callers refer to the model; part of its identity. A change replaces the
     registration. Printable ASCII without `/`. At most 32 characters. Required."""
     model_config: pulumi.Input[pulumi.InputType[ModelConfigArgs]]
-    """How the model is reached and what it is. Required."""
+    """What the model is and how to reach it. Required."""
     testing_for: pulumi.Input[str] | None = None
-    """What it is tested as. One of `Copilot`, `LLM`, `Chatbot`. Dialect v2 takes `foundationModels`,
+    """What the model is tested as. One of `Copilot`, `LLM`, `Chatbot`. Dialect v2 takes `foundationModels`,
     `chatbotsAndCopilots`, `agents`, `URL` and any other too. Default: `LLM`, in dialect v2 `foundationModels`."""
     model_name: pulumi.Input[str] | None = None
     """The model's own name, such as `mistralai/Mixtral-8x7B-Instruct-v0.1`. Default: empty."""
     model_type: pulumi.Input[str] | None = None
     """The type of the model. Only `text_2_text`. Default: `text_2_text`. Dialect v1."""
     certifications: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
-    """What the model is certified for, in any order. Any of `GDPR`, `CCPA`, `HIPAA`, `SOC 2 Type II`, `SOC 3`.
-    Default: none."""
+    """The model's certifications, in any order. Any of `GDPR`, `CCPA`, `HIPAA`, `SOC 2 Type II`, `SOC 3`. Default:
+    none."""
     adopt_existing: pulumi.Input[bool] | None = None
-    """Whether create takes over a registration of the same identity that is there already, and updates it to what is
-    declared. Otherwise that is an error. Not sent to the API. Default: false."""
+    """Whether create takes over an existing registration with the same identity and updates it to what is declared.
+    Otherwise an existing registration is an error. Not sent to the API. Default: false."""
     deletion_protection: pulumi.Input[bool] | None = None
-    """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
-    resource option `protect`. To lift it set it to false, run `pulumi up`, then delete. Default: false."""
+    """Whether deleting or replacing this registration is refused before anything is changed. Implies the resource
+    option `protect`. To delete it after all, set this to false, run `pulumi up`, then delete. Default: false."""
     verify_health: pulumi.Input[bool] | None = None
-    """Whether the model must respond after it was registered, or after its endpoint, paths or keys changed. If it
-    does not, a new registration is deleted again, a changed one is set back, and the error says what failed. Default:
+    """Whether to check that the model responds after it is registered, or after its endpoint, paths or keys change.
+    If the check fails, a new registration is deleted, a changed one is rolled back, and the error says why. Default:
     false."""
 
 
@@ -269,62 +269,62 @@ class EnkryptModelKeywords(TypedDict, total=False):
 
 @input_type
 class TopicDetectorArgs:
-    """Finds what is about given topics."""
+    """Detects content about the given topics."""
 
     enabled: pulumi.Input[bool]
-    """Whether it is on. The API's own default is false, so a program must say it. Required."""
+    """Whether the detector is on. The API's own default is false, so a program must set it explicitly. Required."""
     block_message: pulumi.Input[str] | None = None
-    """Returned in the place of what is blocked."""
+    """The message returned in place of blocked content."""
     topic: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
     """The topics, such as `science`. Default: none."""
 
 
 @input_type
 class BlockingDetectorArgs:
-    """A detector with a text of its own for what it blocks."""
+    """A detector with a message of its own for blocked content."""
 
     enabled: pulumi.Input[bool]
-    """Whether it is on. The API's own default is false, so a program must say it. Required."""
+    """Whether the detector is on. The API's own default is false, so a program must set it explicitly. Required."""
     block_message: pulumi.Input[str] | None = None
-    """Returned in the place of what is blocked."""
+    """The message returned in place of blocked content."""
 
 
 @input_type
 class PiiDetectorArgs:
-    """Finds personal data."""
+    """Detects personal data."""
 
     enabled: pulumi.Input[bool]
-    """Whether it is on. The API's own default is false, so a program must say it. Required."""
+    """Whether the detector is on. The API's own default is false, so a program must set it explicitly. Required."""
     entities: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
-    """What it looks for, such as `pii`, `secrets`, `ip_address`, `url`, `email`; no closed list is known. Default:
-    none."""
+    """The entities to detect, such as `pii`, `secrets`, `ip_address`, `url`, `email`; no complete list is known.
+    Default: none."""
 
 
 @input_type
 class InjectionAttackDetectorArgs:
-    """Finds attempts to inject a prompt."""
+    """Detects prompt injection."""
 
     enabled: pulumi.Input[bool]
-    """Whether it is on. The API's own default is false, so a program must say it. Required."""
+    """Whether the detector is on. The API's own default is false, so a program must set it explicitly. Required."""
     block_message: pulumi.Input[str] | None = None
-    """Returned in the place of what is blocked."""
+    """The message returned in place of blocked content."""
     need_explanation: pulumi.Input[bool] | None = None
-    """Whether a found attack is explained, at the cost of another call of a model. Default: false."""
+    """Whether to explain a detected attack, at the cost of another model call. Default: false."""
 
 
 @input_type
 class KeywordDetectorArgs:
-    """Finds given words."""
+    """Detects the given words."""
 
     enabled: pulumi.Input[bool]
-    """Whether it is on. The API's own default is false, so a program must say it. Required."""
+    """Whether the detector is on. The API's own default is false, so a program must set it explicitly. Required."""
     banned_keywords: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
-    """The words. Default: none."""
+    """The banned words. Default: none."""
 
 
 @input_type
 class RuleMappingArgs:
-    """Which clause of a framework a rule is for."""
+    """The clause of a framework that requires a rule."""
 
     framework: pulumi.Input[str] | None = None
     """The framework. Default: empty."""
@@ -334,49 +334,49 @@ class RuleMappingArgs:
 
 @input_type
 class PolicyRuleArgs:
-    """One rule, as the vendor's policy wizard writes it."""
+    """A rule, as the vendor's policy wizard writes it."""
 
     text: pulumi.Input[str]
-    """What is checked. Required."""
+    """The text used for checking. Required."""
     id: pulumi.Input[str] | None = None
-    """Its id."""
+    """The id of the rule."""
     display_text: pulumi.Input[str] | None = None
-    """What a person reads."""
+    """The text that people see."""
     risk_category: pulumi.Input[str] | None = None
-    """The risk that it is about. One of `security_fraud`, `safety_harm`, `privacy_data_protection`,
+    """The risk that the rule addresses. One of `security_fraud`, `safety_harm`, `privacy_data_protection`,
     `brand_reputation_trust`, `bias_fairness_ethical`, `legal_ip_liability`, `product_misuse_abuse`,
     `performance_reliability_quality`."""
     applicability: pulumi.Input[str] | None = None
-    """Whose words it is about. One of `assistant`, `user`, `user_assistant`."""
+    """Whose messages the rule applies to. One of `assistant`, `user`, `user_assistant`."""
     severity: pulumi.Input[str] | None = None
-    """How bad a violation is. One of `critical`, `high`, `medium`, `low`."""
+    """How severe a violation is. One of `critical`, `high`, `medium`, `low`."""
     frameworks: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
-    """The frameworks that ask for it, such as `gdpr`. Default: none."""
+    """The frameworks that require the rule, such as `gdpr`. Default: none."""
     mappings: pulumi.Input[Sequence[pulumi.Input[pulumi.InputType[RuleMappingArgs]]]] | None = None
-    """The clauses that ask for it. Default: none."""
+    """The clauses that require the rule. Default: none."""
     source: pulumi.Input[str] | None = None
-    """Where it comes from: `document`, `catalog`, `document/catalog` or `user`."""
+    """Where the rule comes from: `document`, `catalog`, `document/catalog` or `user`."""
     suggested: pulumi.Input[bool] | None = None
-    """Whether the wizard suggested it. Default: false."""
+    """Whether the wizard suggested the rule. Default: false."""
 
 
 @input_type
 class PolicyViolationDetectorArgs:
-    """Finds what violates rules in words. What holds where several of its options are given is not documented."""
+    """Detects violations of natural-language rules. Which option wins if several are given is not documented."""
 
     enabled: pulumi.Input[bool]
-    """Whether it is on. The API's own default is false, so a program must say it. Required."""
+    """Whether the detector is on. The API's own default is false, so a program must set it explicitly. Required."""
     block_message: pulumi.Input[str] | None = None
-    """Returned in the place of what is blocked."""
+    """The message returned in place of blocked content."""
     policy_text: pulumi.Input[str] | None = None
     """The rules as one text."""
     need_explanation: pulumi.Input[bool] | None = None
-    """Whether a violation is explained. Always sent: the API's own default is documented in two ways. Default: false.
-    """
+    """Whether to explain a violation. Always sent: the documentation is contradictory about the API's own default.
+    Default: false."""
     coc_policy_name: pulumi.Input[str] | None = None
     """The name of a code of conduct that is stored with Enkrypt AI."""
     rules: pulumi.Input[Sequence[pulumi.Input[pulumi.InputType[PolicyRuleArgs]]]] | None = None
-    """The rules one by one."""
+    """The rules as a list."""
 
 
 @input_type
@@ -384,43 +384,43 @@ class DetectorArgs:
     """A detector without options."""
 
     enabled: pulumi.Input[bool]
-    """Whether it is on. The API's own default is false, so a program must say it. Required."""
+    """Whether the detector is on. The API's own default is false, so a program must set it explicitly. Required."""
 
 
 @input_type
 class SystemPromptDetectorArgs:
-    """Finds leaks of the system prompt."""
+    """Detects leaks of the system prompt."""
 
     enabled: pulumi.Input[bool]
-    """Whether it is on. The API's own default is false, so a program must say it. Required."""
+    """Whether the detector is on. The API's own default is false, so a program must set it explicitly. Required."""
     block_message: pulumi.Input[str] | None = None
-    """Returned in the place of what is blocked."""
+    """The message returned in place of blocked content."""
     index: pulumi.Input[str] | None = None
-    """The official client's default is `system`; what else there may be is not documented. Default: `system`."""
+    """The official client's default is `system`; other values are not documented. Default: `system`."""
 
 
 @input_type
 class DetectorsArgs:
-    """What the policy looks for. Only the detectors that are declared are compared with what the API says."""
+    """The detectors of the policy. Only those that are declared are compared with what the API returns."""
 
     topic_detector: pulumi.Input[pulumi.InputType[TopicDetectorArgs]] | None = None
     """Topics."""
     nsfw: pulumi.Input[pulumi.InputType[BlockingDetectorArgs]] | None = None
-    """What is not safe for work."""
+    """Content that is not safe for work."""
     toxicity: pulumi.Input[pulumi.InputType[BlockingDetectorArgs]] | None = None
-    """Toxic words."""
+    """Toxic language."""
     pii: pulumi.Input[pulumi.InputType[PiiDetectorArgs]] | None = None
     """Personal data."""
     injection_attack: pulumi.Input[pulumi.InputType[InjectionAttackDetectorArgs]] | None = None
-    """Attempts to inject a prompt."""
+    """Prompt injection."""
     keyword_detector: pulumi.Input[pulumi.InputType[KeywordDetectorArgs]] | None = None
-    """Words."""
+    """Banned words."""
     policy_violation: pulumi.Input[pulumi.InputType[PolicyViolationDetectorArgs]] | None = None
-    """Violations of rules in words."""
+    """Violations of natural-language rules."""
     bias: pulumi.Input[pulumi.InputType[DetectorArgs]] | None = None
     """Bias."""
     copyright_ip: pulumi.Input[pulumi.InputType[BlockingDetectorArgs]] | None = None
-    """What others own."""
+    """Copyrighted content and other intellectual property."""
     system_prompt: pulumi.Input[pulumi.InputType[SystemPromptDetectorArgs]] | None = None
     """Leaks of the system prompt."""
     sponge_attack: pulumi.Input[pulumi.InputType[BlockingDetectorArgs]] | None = None
@@ -429,25 +429,25 @@ class DetectorsArgs:
 
 @input_type
 class EnkryptGuardrailsPolicyArgs:
-    """A guardrails policy as Enkrypt AI registers it: a named set of detectors.
+    """A guardrails policy registered with Enkrypt AI: a named set of detectors.
 
-    A detector that is not declared is switched off when the policy is written, and not compared with what the API
-    says.
+    A detector that is not declared is switched off when the policy is written, and is not compared with what the API
+    returns.
     """
 
     name: pulumi.Input[str]
-    """The name by which deployments and callers refer to it, its identity. A change replaces the registration.
-    Printable ASCII without `/`. At most 32 characters. Required."""
+    """The name by which deployments and callers refer to the policy; its identity. A change replaces the
+    registration. Printable ASCII without `/`. At most 32 characters. Required."""
     detectors: pulumi.Input[pulumi.InputType[DetectorsArgs]]
-    """What it looks for. Required."""
+    """The detectors of the policy. Required."""
     description: pulumi.Input[str] | None = None
-    """What it is for. At most 128 characters. Default: empty."""
+    """What the policy is for. At most 128 characters. Default: empty."""
     adopt_existing: pulumi.Input[bool] | None = None
-    """Whether create takes over a registration of the same identity that is there already, and updates it to what is
-    declared. Otherwise that is an error. Not sent to the API. Default: false."""
+    """Whether create takes over an existing registration with the same identity and updates it to what is declared.
+    Otherwise an existing registration is an error. Not sent to the API. Default: false."""
     deletion_protection: pulumi.Input[bool] | None = None
-    """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
-    resource option `protect`. To lift it set it to false, run `pulumi up`, then delete. Default: false."""
+    """Whether deleting or replacing this registration is refused before anything is changed. Implies the resource
+    option `protect`. To delete it after all, set this to false, run `pulumi up`, then delete. Default: false."""
 
 
 class EnkryptGuardrailsPolicyKeywords(TypedDict, total=False):
@@ -462,10 +462,10 @@ class EnkryptGuardrailsPolicyKeywords(TypedDict, total=False):
 
 @input_type
 class InputAdditionalConfigArgs:
-    """What else is done to requests."""
+    """Additional processing of requests."""
 
     pii_redaction: pulumi.Input[bool] | None = None
-    """Whether personal data is taken out before the model sees it. Default: false."""
+    """Whether to redact personal data before the model sees it. Default: false."""
 
 
 @input_type
@@ -476,25 +476,26 @@ class InputPolicyArgs:
     """The name of the policy, such as the output `name` of an `EnkryptGuardrailsPolicy`. Printable ASCII without `/`.
     At most 32 characters. Required."""
     enabled: pulumi.Input[bool]
-    """Whether it is used. The API's own default is false, so a program must say it. Required."""
+    """Whether the policy is applied. The API's own default is false, so a program must set it explicitly. Required.
+    """
     block: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
-    """The detectors whose findings block a request; the others only report theirs. Any of `topic_detector`, `nsfw`,
-    `toxicity`, `pii`, `injection_attack`, `keyword_detector`, `policy_violation`, `bias`, `system_prompt`,
+    """The detectors whose findings block a request; the others only report their findings. Any of `topic_detector`,
+    `nsfw`, `toxicity`, `pii`, `injection_attack`, `keyword_detector`, `policy_violation`, `bias`, `system_prompt`,
     `copyright_ip`, `sponge_attack`. Default: none."""
     additional_config: pulumi.Input[pulumi.InputType[InputAdditionalConfigArgs]] | None = None
-    """What else is done to requests."""
+    """Additional processing of requests."""
 
 
 @input_type
 class OutputAdditionalConfigArgs:
-    """What else is checked in responses."""
+    """Additional checks of responses."""
 
     hallucination: pulumi.Input[bool] | None = None
-    """Whether they are checked for hallucinations. Default: false."""
+    """Whether to check responses for hallucinations. Default: false."""
     adherence: pulumi.Input[bool] | None = None
-    """Whether they are checked for adherence to the context. Default: false."""
+    """Whether to check responses for adherence to the context. Default: false."""
     relevancy: pulumi.Input[bool] | None = None
-    """Whether they are checked for relevancy. Default: false."""
+    """Whether to check responses for relevancy. Default: false."""
 
 
 @input_type
@@ -505,38 +506,39 @@ class OutputPolicyArgs:
     """The name of the policy, such as the output `name` of an `EnkryptGuardrailsPolicy`. Printable ASCII without `/`.
     At most 32 characters. Required."""
     enabled: pulumi.Input[bool]
-    """Whether it is used. The API's own default is false, so a program must say it. Required."""
+    """Whether the policy is applied. The API's own default is false, so a program must set it explicitly. Required.
+    """
     block: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
-    """The detectors whose findings block a response; the others only report theirs. Any of `topic_detector`, `nsfw`,
-    `toxicity`, `pii`, `injection_attack`, `keyword_detector`, `policy_violation`, `bias`, `system_prompt`,
+    """The detectors whose findings block a response; the others only report their findings. Any of `topic_detector`,
+    `nsfw`, `toxicity`, `pii`, `injection_attack`, `keyword_detector`, `policy_violation`, `bias`, `system_prompt`,
     `copyright_ip`, `sponge_attack`, `hallucination`, `adherence`, `relevancy`. Default: none."""
     additional_config: pulumi.Input[pulumi.InputType[OutputAdditionalConfigArgs]] | None = None
-    """What else is checked in responses."""
+    """Additional checks of responses."""
 
 
 @input_type
 class EnkryptDeploymentArgs:
-    """A deployment as Enkrypt AI registers it: a model, and the guardrails policies that protect it."""
+    """A deployment registered with Enkrypt AI: a model, and the guardrails policies that protect it."""
 
     name: pulumi.Input[str]
-    """The name by which callers refer to it, its identity. No other project of the account may have it. A change
-    replaces the registration. Printable ASCII without `/`. At most 32 characters. Required."""
+    """The name by which callers refer to the deployment; its identity. Unique across all projects of the account. A
+    change replaces the registration. Printable ASCII without `/`. At most 32 characters. Required."""
     model_saved_name: pulumi.Input[str]
     """The name of the model, such as the output `model_saved_name` of an `EnkryptModel`. Printable ASCII without `/`.
     At most 32 characters. Required."""
     model_version: pulumi.Input[str] | None = None
-    """The version of the model. Always sent: older documents leave it out. Printable ASCII without `/`. At most 255
-    characters. Default: `v1`."""
+    """The version of the model. Always sent, although older documents omit it. Printable ASCII without `/`. At most
+    255 characters. Default: `v1`."""
     input_guardrails_policy: pulumi.Input[pulumi.InputType[InputPolicyArgs]] | None = None
     """The guardrails policy for requests."""
     output_guardrails_policy: pulumi.Input[pulumi.InputType[OutputPolicyArgs]] | None = None
-    """The guardrails policy for responses. The same one may serve both."""
+    """The guardrails policy for responses. It may be the same policy as for requests."""
     adopt_existing: pulumi.Input[bool] | None = None
-    """Whether create takes over a registration of the same identity that is there already, and updates it to what is
-    declared. Otherwise that is an error. Not sent to the API. Default: false."""
+    """Whether create takes over an existing registration with the same identity and updates it to what is declared.
+    Otherwise an existing registration is an error. Not sent to the API. Default: false."""
     deletion_protection: pulumi.Input[bool] | None = None
-    """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
-    resource option `protect`. To lift it set it to false, run `pulumi up`, then delete. Default: false."""
+    """Whether deleting or replacing this registration is refused before anything is changed. Implies the resource
+    option `protect`. To delete it after all, set this to false, run `pulumi up`, then delete. Default: false."""
 
 
 class EnkryptDeploymentKeywords(TypedDict, total=False):

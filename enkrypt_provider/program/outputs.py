@@ -13,7 +13,7 @@ import pulumi
 
 @pulumi.output_type
 class Endpoint(dict):
-    """Where the model is reached: `scheme://host:port/base_path`."""
+    """The address of the model: `scheme://host:port/base_path`."""
 
     scheme: str
     host: str
@@ -23,7 +23,7 @@ class Endpoint(dict):
 
 @pulumi.output_type
 class Paths(dict):
-    """What is appended to the endpoint's `base_path` for each kind of request."""
+    """The paths appended to the endpoint's `base_path`, one for each type of request."""
 
     completions: str
     chat: str
@@ -33,7 +33,7 @@ class Paths(dict):
 
 @pulumi.output_type
 class AuthData(dict):
-    """How a key of `apikeys` is presented to the model: `HEADER_NAME: PREFIX KEY`."""
+    """The header that carries a key from `apikeys` to the model: `HEADER_NAME: PREFIX KEY`."""
 
     header_name: str
     header_prefix: str
@@ -46,7 +46,7 @@ class AuthData(dict):
 
 @pulumi.output_type
 class Header(dict):
-    """One HTTP header."""
+    """An HTTP header."""
 
     key: str
     value: str
@@ -54,7 +54,7 @@ class Header(dict):
 
 @pulumi.output_type
 class JwtConfig(dict):
-    """How Enkrypt AI fetches the token with which it calls the model."""
+    """How Enkrypt AI fetches the token for calling the model."""
 
     jwt_method: str
     jwt_url: str
@@ -65,7 +65,7 @@ class JwtConfig(dict):
 
 @pulumi.output_type
 class Tool(dict):
-    """A tool that the model may call, as a tester should know it."""
+    """A tool that the model may call, described for testers."""
 
     name: str
     description: str
@@ -73,7 +73,7 @@ class Tool(dict):
 
 @pulumi.output_type
 class Context(dict):
-    """What grounds the tests of this model."""
+    """Background information for testing this model."""
 
     system_description: str | None
     policy_description: str | None
@@ -81,7 +81,7 @@ class Context(dict):
 
 @pulumi.output_type
 class ModelConfig(dict):
-    """How the model is reached and what it is."""
+    """What the model is and how to reach it."""
 
     is_compatible_with: str
     model_version: str
@@ -130,26 +130,26 @@ class EnkryptModelOutputs:
     """The outputs of an `EnkryptModel`."""
 
     model_saved_name: pulumi.Output[str]
-    """The name by which all that uses the model refers to it, part of the identity."""
+    """The name by which deployments and callers refer to the model; part of its identity."""
     testing_for: pulumi.Output[str]
-    """What it is tested as."""
+    """What the model is tested as."""
     model_name: pulumi.Output[str]
     """The model's own name, such as `mistralai/Mixtral-8x7B-Instruct-v0.1`."""
     model_type: pulumi.Output[str]
     """The type of the model."""
     certifications: pulumi.Output[Sequence[str]]
-    """What the model is certified for, in any order."""
+    """The model's certifications, in any order."""
     model_config: pulumi.Output[ModelConfig]
-    """How the model is reached and what it is."""
+    """What the model is and how to reach it."""
     adopt_existing: pulumi.Output[bool | None]
-    """Whether create takes over a registration of the same identity that is there already, and updates it to what is
-    declared. Otherwise that is an error. Not sent to the API."""
+    """Whether create takes over an existing registration with the same identity and updates it to what is declared.
+    Otherwise an existing registration is an error. Not sent to the API."""
     deletion_protection: pulumi.Output[bool | None]
-    """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
-    resource option `protect`. To lift it set it to false, run `pulumi up`, then delete."""
+    """Whether deleting or replacing this registration is refused before anything is changed. Implies the resource
+    option `protect`. To delete it after all, set this to false, run `pulumi up`, then delete."""
     verify_health: pulumi.Output[bool | None]
-    """Whether the model must respond after it was registered, or after its endpoint, paths or keys changed. If it
-    does not, a new registration is deleted again, a changed one is set back, and the error says what failed."""
+    """Whether to check that the model responds after it is registered, or after its endpoint, paths or keys change.
+    If the check fails, a new registration is deleted, a changed one is rolled back, and the error says why."""
     project_name: pulumi.Output[str]
     """The project that the API key belongs to."""
     created_at: pulumi.Output[str]
@@ -157,12 +157,12 @@ class EnkryptModelOutputs:
     updated_at: pulumi.Output[str]
     """When it was last changed, in ISO 8601."""
     model_id: pulumi.Output[int]
-    """The API's own number of the registration; nothing refers to a model by it."""
+    """The API's own id for the registration; nothing refers to a model by it."""
 
 
 @pulumi.output_type
 class TopicDetector(dict):
-    """Finds what is about given topics."""
+    """Detects content about the given topics."""
 
     enabled: bool
     block_message: str | None
@@ -171,7 +171,7 @@ class TopicDetector(dict):
 
 @pulumi.output_type
 class BlockingDetector(dict):
-    """A detector with a text of its own for what it blocks."""
+    """A detector with a message of its own for blocked content."""
 
     enabled: bool
     block_message: str | None
@@ -179,7 +179,7 @@ class BlockingDetector(dict):
 
 @pulumi.output_type
 class PiiDetector(dict):
-    """Finds personal data."""
+    """Detects personal data."""
 
     enabled: bool
     entities: Sequence[str]
@@ -187,7 +187,7 @@ class PiiDetector(dict):
 
 @pulumi.output_type
 class InjectionAttackDetector(dict):
-    """Finds attempts to inject a prompt."""
+    """Detects prompt injection."""
 
     enabled: bool
     block_message: str | None
@@ -196,7 +196,7 @@ class InjectionAttackDetector(dict):
 
 @pulumi.output_type
 class KeywordDetector(dict):
-    """Finds given words."""
+    """Detects the given words."""
 
     enabled: bool
     banned_keywords: Sequence[str]
@@ -204,7 +204,7 @@ class KeywordDetector(dict):
 
 @pulumi.output_type
 class RuleMapping(dict):
-    """Which clause of a framework a rule is for."""
+    """The clause of a framework that requires a rule."""
 
     framework: str
     clause: str
@@ -212,7 +212,7 @@ class RuleMapping(dict):
 
 @pulumi.output_type
 class PolicyRule(dict):
-    """One rule, as the vendor's policy wizard writes it."""
+    """A rule, as the vendor's policy wizard writes it."""
 
     id: str | None
     display_text: str | None
@@ -228,7 +228,7 @@ class PolicyRule(dict):
 
 @pulumi.output_type
 class PolicyViolationDetector(dict):
-    """Finds what violates rules in words. What holds where several of its options are given is not documented."""
+    """Detects violations of natural-language rules. Which option wins if several are given is not documented."""
 
     enabled: bool
     block_message: str | None
@@ -247,7 +247,7 @@ class Detector(dict):
 
 @pulumi.output_type
 class SystemPromptDetector(dict):
-    """Finds leaks of the system prompt."""
+    """Detects leaks of the system prompt."""
 
     enabled: bool
     block_message: str | None
@@ -256,7 +256,7 @@ class SystemPromptDetector(dict):
 
 @pulumi.output_type
 class Detectors(dict):
-    """What the policy looks for. Only the detectors that are declared are compared with what the API says."""
+    """The detectors of the policy. Only those that are declared are compared with what the API returns."""
 
     topic_detector: TopicDetector | None
     nsfw: BlockingDetector | None
@@ -288,17 +288,17 @@ class EnkryptGuardrailsPolicyOutputs:
     """The outputs of an `EnkryptGuardrailsPolicy`."""
 
     name: pulumi.Output[str]
-    """The name by which deployments and callers refer to it, its identity."""
+    """The name by which deployments and callers refer to the policy; its identity."""
     description: pulumi.Output[str]
-    """What it is for."""
+    """What the policy is for."""
     detectors: pulumi.Output[Detectors]
-    """What it looks for."""
+    """The detectors of the policy."""
     adopt_existing: pulumi.Output[bool | None]
-    """Whether create takes over a registration of the same identity that is there already, and updates it to what is
-    declared. Otherwise that is an error. Not sent to the API."""
+    """Whether create takes over an existing registration with the same identity and updates it to what is declared.
+    Otherwise an existing registration is an error. Not sent to the API."""
     deletion_protection: pulumi.Output[bool | None]
-    """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
-    resource option `protect`. To lift it set it to false, run `pulumi up`, then delete."""
+    """Whether deleting or replacing this registration is refused before anything is changed. Implies the resource
+    option `protect`. To delete it after all, set this to false, run `pulumi up`, then delete."""
     project_name: pulumi.Output[str]
     """The project that the API key belongs to."""
     created_at: pulumi.Output[str]
@@ -306,12 +306,12 @@ class EnkryptGuardrailsPolicyOutputs:
     updated_at: pulumi.Output[str]
     """When it was last changed, in ISO 8601."""
     policy_id: pulumi.Output[int]
-    """The API's own number of the policy; nothing refers to a policy by it."""
+    """The API's own id for the policy; nothing refers to a policy by it."""
 
 
 @pulumi.output_type
 class InputAdditionalConfig(dict):
-    """What else is done to requests."""
+    """Additional processing of requests."""
 
     pii_redaction: bool
 
@@ -328,7 +328,7 @@ class InputPolicy(dict):
 
 @pulumi.output_type
 class OutputAdditionalConfig(dict):
-    """What else is checked in responses."""
+    """Additional checks of responses."""
 
     hallucination: bool
     adherence: bool
@@ -364,21 +364,21 @@ class EnkryptDeploymentOutputs:
     """The outputs of an `EnkryptDeployment`."""
 
     name: pulumi.Output[str]
-    """The name by which callers refer to it, its identity. No other project of the account may have it."""
+    """The name by which callers refer to the deployment; its identity. Unique across all projects of the account."""
     model_saved_name: pulumi.Output[str]
     """The name of the model, such as the output `model_saved_name` of an `EnkryptModel`."""
     model_version: pulumi.Output[str]
-    """The version of the model. Always sent: older documents leave it out."""
+    """The version of the model. Always sent, although older documents omit it."""
     input_guardrails_policy: pulumi.Output[InputPolicy | None]
     """The guardrails policy for requests."""
     output_guardrails_policy: pulumi.Output[OutputPolicy | None]
-    """The guardrails policy for responses. The same one may serve both."""
+    """The guardrails policy for responses. It may be the same policy as for requests."""
     adopt_existing: pulumi.Output[bool | None]
-    """Whether create takes over a registration of the same identity that is there already, and updates it to what is
-    declared. Otherwise that is an error. Not sent to the API."""
+    """Whether create takes over an existing registration with the same identity and updates it to what is declared.
+    Otherwise an existing registration is an error. Not sent to the API."""
     deletion_protection: pulumi.Output[bool | None]
-    """Whether a delete or a replacement of this registration is refused, before anything is changed. Implies the
-    resource option `protect`. To lift it set it to false, run `pulumi up`, then delete."""
+    """Whether deleting or replacing this registration is refused before anything is changed. Implies the resource
+    option `protect`. To delete it after all, set this to false, run `pulumi up`, then delete."""
     project_name: pulumi.Output[str]
     """The project that the API key belongs to."""
     created_at: pulumi.Output[str]
@@ -386,4 +386,4 @@ class EnkryptDeploymentOutputs:
     updated_at: pulumi.Output[str]
     """When it was last changed, in ISO 8601."""
     deployment_id: pulumi.Output[int]
-    """The API's own number of the deployment; nothing refers to a deployment by it."""
+    """The API's own id for the deployment; nothing refers to a deployment by it."""

@@ -30,8 +30,8 @@ class EnkryptGuardrailsPolicy(EnkryptGuardrailsPolicyDeclaration, Registered):
     """A guardrails policy registered with Enkrypt AI: a named set of detectors.
 
     Its id is its name. A change of the name registers the new policy before the old one is deleted; every other field
-    changes in place. A detector that is not declared is switched off when the policy is written, and not compared
-    with what the API says.
+    changes in place. A detector that is not declared is switched off when the policy is written, and is not compared
+    with what the API returns.
     """
 
     _KIND = "EnkryptGuardrailsPolicy"

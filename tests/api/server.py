@@ -1,4 +1,4 @@
-"""A server that stands in for the network, and each call of the client by what a person calls it."""
+"""A server in place of the network, and the client's calls by the names that messages give them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CALLS: dict[str, Callable[[EnkryptClient], Any]] = {
     "delete Test_Model/1": lambda c: c.delete(KIND, MODEL),
     "check the health of Test_Model/1": lambda c: c.model_health(MODEL),
 }
-"""Each call, by what a person calls it."""
+"""Each call, by the name that messages give it."""
 
 GOOD: dict[str, Any] = {
     "create Test_Model/1": {"message": "Model details added successfully", "data": answer()},
@@ -46,13 +46,13 @@ GOOD: dict[str, Any] = {
     "delete Test_Model/1": {"message": "Model details deleted successfully", "data": {}},
     "check the health of Test_Model/1": {"status": "healthy"},
 }
-"""What a server that does its work replies to each call."""
+"""A working server's reply to each call."""
 
 every_call = pytest.mark.parametrize("name", list(CALLS))
 
 
 class Server:
-    """Keeps what was sent and replies with the next of `replies`, the last one for ever."""
+    """Records requests and replies with the next of `replies`, repeating the last one."""
 
     def __init__(self, *replies: Reply) -> None:
         self._replies = list(replies)
@@ -70,7 +70,7 @@ class Server:
     def client(
         self, retries: int = 0, now: Callable[[], float] | None = None, timeout: float = 30.0
     ) -> EnkryptClient:
-        """Return a client whose time passes only where it waits, or by `now`."""
+        """Return a client whose clock only advances by waiting, or is `now`."""
         return EnkryptClient(
             Settings(Key(KEY), HOST, timeout=timeout),
             transport=httpx.MockTransport(self),
@@ -78,12 +78,12 @@ class Server:
         )
 
     def operation(self) -> AbstractContextManager[Operation]:
-        """Collect what the calls inside report."""
+        """Collect the lines that calls inside report."""
         return operation.running(Operation(lambda _severity, line: self.reported.append(line), began=0.0))
 
 
 def says(body: Any = b"", status: int = 200, **headers: str) -> Handler:
-    """Reply `body`: bytes as they are, anything else as JSON."""
+    """Reply with `body`: bytes unchanged, anything else as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda _request: httpx.Response(status, headers=named, stream=httpx.ByteStream(content))

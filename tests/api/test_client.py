@@ -1,4 +1,4 @@
-"""client.py: what is sent, what a success gives, and what is asked again."""
+"""client.py: what is sent, what a success returns, and what is looked up again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .server import BODY, CALLS, GOOD, HOST, KEY, MODEL, Handler, Server, every_
 def test_each_call_is_sent_as_documented(
     name: str, method: str, path: str, identity: bool, refresh: bool, body: bool
 ) -> None:
-    """Only writes have a body; a compressed response, which could be a bomb, is not asked for."""
+    """Only writes have a body; compressed responses, which could be bombs, are not requested."""
     server = Server(says(GOOD[name]))
     CALLS[name](server.client())
     (sent,) = server.sent
@@ -56,7 +56,7 @@ def test_a_body_is_utf8_without_escapes() -> None:
     assert "Modèle ☃".encode() in server.sent[0].content
 
 
-def test_a_number_that_json_lacks_is_never_sent() -> None:
+def test_a_number_that_json_does_not_have_is_never_sent() -> None:
     server = Server(says(GOOD["create Test_Model/1"]))
     with pytest.raises(ValueError, match="JSON"):
         server.client().add(KIND, {"a": float("nan")}, MODEL)
@@ -66,7 +66,7 @@ def test_a_number_that_json_lacks_is_never_sent() -> None:
 @pytest.mark.parametrize(
     "identity", [Identifier("modèle", "1"), Identifier("a", "1\n2"), Identifier(" a", "1"), Identifier("", "1")]
 )
-def test_an_identity_that_no_header_can_hold_is_not_found_without_a_call(identity: Identifier) -> None:
+def test_an_identity_that_headers_cannot_carry_is_not_found_without_a_call(identity: Identifier) -> None:
     server = Server(says(answer()))
     with pytest.raises(ModelNotFound, match="not printable ASCII") as caught:
         server.client().get(KIND, identity)
@@ -81,7 +81,7 @@ def test_an_identity_that_no_header_can_hold_is_not_found_without_a_call(identit
 @every_call
 @pytest.mark.parametrize("status", [200, 201, 202, 299])
 def test_any_2xx_is_a_success(name: str, status: int) -> None:
-    """Which one the API sends is not documented."""
+    """The documentation does not say which one the API sends."""
     expected = {
         "list the models": [answer()],
         "delete Test_Model/1": None,
@@ -92,7 +92,7 @@ def test_any_2xx_is_a_success(name: str, status: int) -> None:
 
 @pytest.mark.parametrize(("body", "status"), [(b"", 204), (b"<html>", 200)])
 def test_a_delete_needs_no_body(body: bytes, status: int) -> None:
-    """What the API says of a deletion is a guess: it is sent once, whatever comes back."""
+    """The API's response to a delete is a guess: it is sent once, whatever comes back."""
     server = Server(says(body, status))
     server.client(retries=3).delete(KIND, MODEL)
     assert len(server.sent) == 1
@@ -106,7 +106,7 @@ def test_a_delete_needs_no_body(body: bytes, status: int) -> None:
         answer(model_config__model_version=None),
     ],
 )
-def test_the_version_may_stand_at_the_root_or_be_left_out(found: Any) -> None:
+def test_the_version_may_be_at_the_root_or_missing(found: Any) -> None:
     assert Server(says(found)).client().get(KIND, MODEL) == codec.read(KIND, answer())
 
 
@@ -123,7 +123,7 @@ def test_the_version_may_stand_at_the_root_or_be_left_out(found: Any) -> None:
     ],
 )
 def test_an_error_in_a_body_of_200_is_a_refusal(call: str, body: Any, error: type[Exception], said: str) -> None:
-    """As the official client reads it: nothing was done, and nothing is sent again."""
+    """The official client reads it so: nothing was done, and nothing is sent again."""
     server = Server(says(body))
     client = server.client()
     with pytest.raises(error, match=f"^{call} Test_Model/1: {said}"):
@@ -132,7 +132,7 @@ def test_an_error_in_a_body_of_200_is_a_refusal(call: str, body: Any, error: typ
 
 
 @pytest.mark.parametrize("body", [{"error": None}, {"error": ""}, {"message": "deleted"}, []])
-def test_a_body_of_200_without_an_error_is_none(body: Any) -> None:
+def test_a_body_of_200_without_an_error_is_a_success(body: Any) -> None:
     Server(says(body)).client().delete(KIND, MODEL)
 
 
@@ -152,7 +152,7 @@ def test_a_body_of_200_without_an_error_is_none(body: Any) -> None:
         (says({"data": answer(model_saved_name="Another")}), 1),
     ],
 )
-def test_a_create_is_looked_up_where_it_may_have_been_done(reply: Handler, look_ups: int) -> None:
+def test_a_create_is_looked_up_if_it_may_have_been_done(reply: Handler, look_ups: int) -> None:
     looked_up: list[str] = []
     server = Server(reply, says(GOOD["create Test_Model/1"]))
     assert server.client(retries=1).add(KIND, BODY, MODEL, lambda: looked_up.append("")) == codec.read(KIND, answer())
@@ -166,7 +166,7 @@ def test_a_create_is_looked_up_where_it_may_have_been_done(reply: Handler, look_
     ("waits", "found", "asked", "slept"),
     [((), None, 1, []), ((0.0, 0.5, 1.0, 2.0), codec.read(KIND, answer()), 3, [0.5, 1.0])],
 )
-def test_a_model_that_appears_late_is_found_after_the_waits_that_were_asked_for(
+def test_a_model_that_appears_late_is_found_after_the_given_waits(
     waits: tuple[float, ...], found: Any, asked: int, slept: list[float]
 ) -> None:
     server = Server(says(b"", 404), says(b"", 404), says(answer()))
@@ -179,7 +179,7 @@ def test_a_refused_look_up_does_not_mean_that_the_model_is_gone() -> None:
         Server(says(b"", 401)).client().find(KIND, MODEL)
 
 
-def test_a_model_that_a_person_named_and_is_not_there_brings_the_nearest_name() -> None:
+def test_a_missing_model_is_reported_with_the_nearest_name() -> None:
     assert Server(says(answer())).client().registered(KIND, MODEL) == codec.read(KIND, answer())
     server = Server(says(b"", 404), says({"models": [answer(), answer(model_saved_name="other"), "odd"]}))
     with pytest.raises(ModelNotFound) as caught:
@@ -187,11 +187,11 @@ def test_a_model_that_a_person_named_and_is_not_there_brings_the_nearest_name() 
     assert str(caught.value) == ('no model Test_Modl/1 is registered with this account; did you mean "Test_Model/1"?')
 
 
-# ---- whose the key is
+# ---- the owner of the key
 
 
-def test_the_api_may_tell_whose_the_key_is() -> None:
-    """The call is documented nowhere and seen in the vendor's tests."""
+def test_consumer_info_returns_the_owner_of_the_key() -> None:
+    """The call is undocumented, but the vendor's tests use it."""
     server = Server(says({"project_name": "prod"}))
     assert server.client().consumer_info() == {"project_name": "prod"}
     assert (server.sent[0].method, server.sent[0].url.path) == ("GET", "/consumer-info")
@@ -209,8 +209,8 @@ def test_the_api_may_tell_whose_the_key_is() -> None:
         httpx.ReadTimeout("timed out"),
     ],
 )
-def test_an_api_that_does_not_tell_whose_the_key_is_is_no_failure(reply: Any) -> None:
-    """It is asked once: nobody waits for a call that an installation may not have."""
+def test_an_api_without_consumer_info_is_not_a_failure(reply: Any) -> None:
+    """It is tried once: an installation may not have the call, so nobody waits for it."""
     server = Server(reply)
     assert server.client(retries=5).consumer_info() == {}
     assert len(server.sent) == 1
@@ -219,7 +219,7 @@ def test_an_api_that_does_not_tell_whose_the_key_is_is_no_failure(reply: Any) ->
 # ---- in general
 
 
-def test_no_text_of_a_client_shows_its_key() -> None:
+def test_no_string_form_of_a_client_shows_its_key() -> None:
     client = Server(says(answer())).client()
     assert f"{client} {client!r}" == f"EnkryptClient('{HOST}') EnkryptClient('{HOST}')"
 

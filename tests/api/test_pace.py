@@ -1,4 +1,4 @@
-"""pace.py: the API's rate limits are kept, and a lock-out is waited out once, by all."""
+"""pace.py: the API's rate limits are kept, and all calls wait out a lock-out once."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def pace_of(now: VirtualTime, rates: dict[str, Rates] | None = None) -> Pace:
 
 
 CALLS = st.tuples(st.floats(0, 3), st.floats(0, ARRIVAL_LIMIT), st.floats(0, 5))
-"""Seconds before a thread makes a call, until it arrives at the server, until its response is there."""
+"""Seconds until a thread makes a call, until the call arrives at the server, until its response arrives."""
 UNITS = {1.0: "s", 60.0: "min", 3600.0: "h"}
 RATES = st.builds(Rate, st.integers(1, 5), st.sampled_from(list(UNITS)))
 
 
 @given(st.lists(RATES, min_size=1, max_size=2), st.lists(st.lists(CALLS, max_size=8), min_size=1, max_size=5))
-def test_no_window_at_the_server_has_more_calls_than_its_rate(
+def test_no_window_at_the_server_exceeds_its_rate(
     rates: Sequence[Rate], plans: list[list[tuple[float, float, float]]]
 ) -> None:
     now, arrivals = VirtualTime(), list[float]()
@@ -77,7 +77,7 @@ def test_no_window_at_the_server_has_more_calls_than_its_rate(
 
 @pytest.mark.parametrize("threads", [1, 8])
 @pytest.mark.parametrize(("calls", "rates"), [(150, VENDOR_RATES), (40, (Rate(3, 1.0),)), (12, VENDOR_RT_RATES)])
-def test_the_rates_are_used_up(threads: int, calls: int, rates: Rates) -> None:
+def test_the_rates_are_fully_used(threads: int, calls: int, rates: Rates) -> None:
     now, left = VirtualTime(), list(range(calls))
     pace = pace_of(now, {"models": rates})
 
@@ -90,8 +90,8 @@ def test_the_rates_are_used_up(threads: int, calls: int, rates: Rates) -> None:
     assert shortest(calls, rates) <= now() <= 1.1 * shortest(calls, rates)
 
 
-def test_a_call_whose_response_takes_long_holds_its_turn_for_a_second_only() -> None:
-    """By then it has arrived, and a server that hangs does not stop the others."""
+def test_a_call_with_a_slow_response_holds_its_turn_for_only_a_second() -> None:
+    """By then it has reached the server, and a server that hangs does not hold up other calls."""
     now = VirtualTime()
     pace = pace_of(now, {"models": (Rate(1, 1.0),)})
     left: list[float] = []
@@ -105,7 +105,7 @@ def test_a_call_whose_response_takes_long_holds_its_turn_for_a_second_only() -> 
     assert left == pytest.approx([0.0, ARRIVAL_LIMIT + MARGIN, 2 * (ARRIVAL_LIMIT + MARGIN)])
 
 
-def test_a_call_that_raises_gives_its_turn_back() -> None:
+def test_a_call_that_raises_ends_its_turn() -> None:
     now = VirtualTime()
     pace = pace_of(now, {"models": (Rate(1, 1.0),)})
     with suppress(ZeroDivisionError), pace.turn("models"):
@@ -122,8 +122,8 @@ def take(pace: Pace, family: str, turns: int) -> None:
 
 
 @pytest.mark.parametrize(("rates", "waits"), [(OFF, 0.0), (VENDOR_RATES, 60 * MARGIN)])
-def test_the_health_check_has_turns_of_its_own(rates: Rates, waits: float) -> None:
-    """Five a minute, on every plan, and none of the others' turns; none of it where nothing is limited."""
+def test_health_checks_have_their_own_turns(rates: Rates, waits: float) -> None:
+    """Five a minute on every plan, without using other calls' turns; unlimited if nothing is limited."""
     now = VirtualTime()
     pace = new_pace(Settings(Key("k"), HOST, rate_limit=rates), sleep=now.sleep, clock=now)
     take(pace, "rt", 5)
@@ -133,7 +133,7 @@ def test_the_health_check_has_turns_of_its_own(rates: Rates, waits: float) -> No
     assert now() == pytest.approx(waits)
 
 
-def test_off_never_waits_and_a_sleep_that_does_not_sleep_is_believed() -> None:
+def test_off_never_waits_and_a_fake_sleep_counts_as_waiting() -> None:
     slept: list[float] = []
     take(Pace({"models": OFF}, sleep=slept.append, clock=lambda: 0.0), "models", 1000)
     assert slept == []
@@ -158,7 +158,7 @@ def test_a_long_wait_is_reported_once_for_all_threads() -> None:
 
 
 def _refused_together(pace: Pace, now: VirtualTime, calls: int, seconds: float | None) -> list[str]:
-    """Make calls from as many threads, all in flight at once and all refused; return what is reported."""
+    """Make calls from as many threads, all in flight at once and all refused; return the reported lines."""
     lines: list[str] = []
 
     def work(number: int) -> None:
@@ -176,7 +176,7 @@ def _refused_together(pace: Pace, now: VirtualTime, calls: int, seconds: float |
     ("seconds", "waited"), [(None, LOCK_OUT), (7.0, 7.0), (LOCK_OUT_LIMIT, LOCK_OUT_LIMIT), (3600.0, LOCK_OUT_LIMIT)]
 )
 def test_a_lock_out_closes_the_gate_once_for_all_calls(seconds: float | None, waited: float) -> None:
-    """For every family, from the first refusal; calls in flight change nothing, and one line tells it."""
+    """For every family, from the first refusal; calls in flight change nothing, and one line is reported."""
     now = VirtualTime()
     pace = pace_of(now, {"models": OFF, "rt": OFF})
     lines = _refused_together(pace, now, 8, seconds)
@@ -192,7 +192,7 @@ def test_a_lock_out_closes_the_gate_once_for_all_calls(seconds: float | None, wa
     assert opened == pytest.approx([0.1 + waited] * 4)
 
 
-def test_a_call_that_waited_for_its_turn_waits_for_the_gate_too() -> None:
+def test_a_call_waiting_for_its_turn_waits_for_the_gate_too() -> None:
     now, left = VirtualTime(), list[float]()
     pace = pace_of(now, {"models": (Rate(1, 1.0),), "rt": OFF})
 
@@ -213,12 +213,12 @@ def test_a_call_that_waited_for_its_turn_waits_for_the_gate_too() -> None:
 
 
 def _busiest(times: Sequence[float], seconds: float) -> int:
-    """Return how many calls there are at most in any window."""
+    """Return the largest number of calls in any window."""
     return max(sum(first <= other < first + seconds for other in times) for first in times)
 
 
-def test_after_a_short_lock_out_the_calls_before_it_count_still() -> None:
-    """A 429 with `Retry-After: 0`: the server's window is not empty yet, however slow the calls become."""
+def test_after_a_short_lock_out_earlier_calls_still_count() -> None:
+    """After a 429 with `Retry-After: 0`, the server's window is not empty yet, however slow the calls become."""
     now = VirtualTime()
     pace, limiter = pace_of(now), Limiter(Limits(rate="3/s"), now)
     for number in range(6):
@@ -228,7 +228,7 @@ def test_after_a_short_lock_out_the_calls_before_it_count_still() -> None:
                 pace.lock_out(turn, "429", 0)
 
 
-def test_after_each_lock_out_calls_are_slower_down_to_a_limit() -> None:
+def test_each_lock_out_slows_calls_down_to_a_limit() -> None:
     now = VirtualTime()
     pace = pace_of(now, {"models": (Rate(48, 60.0),)})
     busiest: list[int] = []
@@ -245,8 +245,8 @@ def test_after_each_lock_out_calls_are_slower_down_to_a_limit() -> None:
 
 
 @pytest.mark.parametrize(("family", "rates"), list(VENDOR.items()))
-def test_without_a_limit_a_lock_out_is_followed_by_the_vendors(family: str, rates: Rates) -> None:
-    """Of each family its own: `off` was wrong."""
+def test_a_lock_out_without_a_limit_sets_the_vendors_limits(family: str, rates: Rates) -> None:
+    """`off` was wrong, so each family gets its own limits."""
     now = VirtualTime()
     pace = pace_of(now, {"models": OFF, "rt": OFF})
     _refused_together(pace, now, 1, 0.0)
@@ -265,7 +265,7 @@ RATE = (Rate(1, 0.05),)
 
 @pytest.mark.parametrize("rates", [(RATE, RATE), (RATE, OFF), (OFF, RATE), (RATE, (Rate(9, 0.05),))], ids=str)
 def test_two_clients_of_one_account_take_turns(rates: tuple[Rates, Rates]) -> None:
-    """In real time: one call each 50 ms by both together, where one of them says so and however it spells the API."""
+    """In real time: one call per 50 ms by both together if either sets that limit, however it spells the endpoint."""
     left: list[float] = []
 
     def handler(_request: httpx.Request) -> httpx.Response:

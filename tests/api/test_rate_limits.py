@@ -1,4 +1,4 @@
-"""The client in virtual time: the rate limits of the emulator are kept, whatever is called."""
+"""The client in virtual time keeps the emulator's rate limits, whatever is called."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def client_of(transport: httpx.BaseTransport, now: VirtualTime, retries: int, ra
     return EnkryptClient(settings, transport=transport, retry=RetryPolicy(retries, sleep=now.sleep, clock=now))
 
 
-def test_waiting_at_the_gate_is_no_attempt_and_no_work() -> None:
+def test_waiting_at_the_gate_counts_as_neither_attempt_nor_work() -> None:
     now = VirtualTime()
     server = Server(*[says({"message": "busy"}, 503, retry_after="1")] * 3, says({"models": []}))
     ours = Operation(lambda _severity, _line: None, time_limit=10.0, began=0.0)
@@ -44,7 +44,7 @@ def test_waiting_at_the_gate_is_no_attempt_and_no_work() -> None:
     assert ours.waited == pytest.approx(now() - 3)
 
 
-def test_a_lock_out_of_the_server_is_waited_out_and_told_once() -> None:
+def test_a_lock_out_is_waited_out_and_reported_once() -> None:
     now = VirtualTime()
     with reports() as lines:
         server = Server(REFUSES, says({"models": []}))
@@ -57,7 +57,7 @@ def test_a_lock_out_of_the_server_is_waited_out_and_told_once() -> None:
 
 
 @pytest.mark.parametrize("said", ["0", "0.5", "Wed, 21 Oct 2015 07:28:00 GMT"])
-def test_a_lock_out_that_is_said_to_be_over_and_is_not_is_waited_out(said: str) -> None:
+def test_a_lock_out_that_outlasts_its_retry_after_is_waited_out(said: str) -> None:
     now = VirtualTime()
     at_once = says({"message": "Minute Rate limit exceeded"}, 429, retry_after=said)
     with reports() as lines:
@@ -122,7 +122,7 @@ def test_12_health_checks_meet_no_limit(tmp_path: Path) -> None:
     assert account.now() <= 1.1 * (shortest(1, VENDOR_RATES) + shortest(12, VENDOR_RT_RATES))
 
 
-def test_an_unknown_limit_is_met_once(tmp_path: Path) -> None:
+def test_an_unknown_limit_is_exceeded_once(tmp_path: Path) -> None:
     account = Account(tmp_path / "a.sqlite", Limits(rate="3/s", lockout=60), OFF)
     account.register(8, 24)
     assert len(account.client.list_all(KIND)) == 24
@@ -132,16 +132,16 @@ def test_an_unknown_limit_is_met_once(tmp_path: Path) -> None:
     assert account.lines == [WAITING]
 
 
-def test_a_limit_that_is_lower_than_ours_is_found(tmp_path: Path) -> None:
-    """Another process uses up half of it, say: after each lock-out there are fewer calls."""
+def test_a_lower_limit_than_configured_is_found(tmp_path: Path) -> None:
+    """As if another process used half of it: each lock-out slows the calls down."""
     account = Account(tmp_path / "a.sqlite", Limits(rate="1/s", lockout=60), VENDOR_RATES)
     account.register(8, 24)
     assert len(account.client.list_all(KIND)) == 24
     assert account.counts["violations"] == len(account.lines) == 2
 
 
-def test_each_call_that_is_no_health_check_takes_a_turn_of_the_models(tmp_path: Path) -> None:
-    """The question whose the key is, too: the vendor counts them together."""
+def test_every_call_but_the_health_check_takes_a_turn_of_the_models(tmp_path: Path) -> None:
+    """Including `consumer-info`: the vendor counts them together."""
     account = Account(tmp_path / "a.sqlite", LIKE_VENDOR, VENDOR_RATES)
     account.register(1, 1)
     body, identity = _model(0)

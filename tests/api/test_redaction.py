@@ -1,4 +1,4 @@
-"""redaction.py: no secret is left in a text, and nothing harmless is taken out."""
+"""redaction.py: no secret remains in a text, and nothing harmless is removed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ KEYS = st.text("abcdefghijkXYZ0189+/=._-", min_size=7, max_size=20).map("0{}".fo
 @given(st.lists(st.text(st.characters(), min_size=8, max_size=20), min_size=1, max_size=4), st.data())
 @example(["aaaaaaaaa", "aaaaaaaa"], None)
 @example(["half a character: \ud800"], None)
-def test_of_several_secrets_none_is_left(secrets: Sequence[str], data: st.DataObject | None) -> None:
+def test_all_of_several_secrets_are_redacted(secrets: Sequence[str], data: st.DataObject | None) -> None:
     parts = st.lists(st.sampled_from([*secrets, " ", "why: "]), max_size=6)
     text = data.draw(parts.map("".join)) if data else "aaaaaaaaaaaaa"
     left = redacted(text, secrets)
@@ -39,35 +39,35 @@ def test_of_several_secrets_none_is_left(secrets: Sequence[str], data: st.DataOb
 
 
 @given(KEYS, st.data())
-def test_of_a_key_no_eight_characters_are_left(key: str, data: st.DataObject) -> None:
+def test_any_eight_characters_of_a_key_are_redacted(key: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(key) - 8))
     end = data.draw(st.integers(start + 8, len(key)))
     assert redacted(f"<{key[start:end]}>", [key]) == "<***>"
 
 
 @pytest.mark.parametrize("secret", ["stand!in#4f7a$1b%x:9", "stand-in:4f7a1b@x*9^z"])
-def test_a_key_is_one_whatever_its_characters(secret: str) -> None:
-    """Of a password too, no eight characters are left."""
+def test_a_key_may_contain_any_punctuation(secret: str) -> None:
+    """Substrings of a password are redacted too."""
     for size in range(8, len(secret)):
         assert redacted(f"<{secret[:size]}> <{secret[-size:]}>", [secret]) == "<***> <***>"
 
 
 @given(st.text(LETTERS, min_size=8, max_size=20))
-def test_a_secret_is_found_escaped_once_and_twice(secret: str) -> None:
-    """JSON in JSON, as a gateway that logs a body shows it."""
+def test_a_secret_is_redacted_if_escaped_once_or_twice(secret: str) -> None:
+    """JSON within JSON, as a gateway writes it when it logs a body."""
     once = json.dumps({"sent": secret}, ensure_ascii=False)
     assert redacted(once, [secret]) == '{"sent": "***"}'
     assert redacted(json.dumps(once, ensure_ascii=False), [secret]) == '"{\\"sent\\": \\"***\\"}"'
 
 
 @pytest.mark.parametrize("secret", ["stand-in/4f7a1b?+=&<x>'\"ü", "stand-in/4f7a+1b=", "Bearer stand-in-4f7a1b"])
-def test_a_secret_is_found_in_each_spelling(secret: str) -> None:
-    """The test kit looks for the same ones."""
+def test_a_secret_is_redacted_in_every_encoding(secret: str) -> None:
+    """The testing module searches for the same ones."""
     for how, text in spellings(secret):
         assert (how, redacted(f"<{text}>", [secret])) == (how, "<***>")
 
 
-def test_of_a_key_in_a_longer_text_no_eight_characters_are_left() -> None:
+def test_any_eight_characters_of_a_key_in_a_longer_secret_are_redacted() -> None:
     for text in (
         "Bearer stand-in-4f7a1b-and-more",
         "curl -H 'X-Api-Key: stand-in-4f7a1b-and-more' https://api.example.com",
@@ -78,27 +78,27 @@ def test_of_a_key_in_a_longer_text_no_eight_characters_are_left() -> None:
 
 
 @pytest.mark.parametrize("secret", ["443", "none", "POST", "v1", "", "openai"])
-def test_a_text_that_is_too_short_to_be_a_key_is_left(secret: str) -> None:
-    """A model without a key has `none`, by the vendor's own examples: reasons must stay readable."""
+def test_a_secret_too_short_to_be_a_key_is_not_redacted(secret: str) -> None:
+    """In the vendor's examples, a model without a key has `none`: messages must stay readable."""
     line = "none of POST, openai, v1 works on port 443"
     assert redacted(line, [secret]) == line
 
 
-def test_of_a_command_the_whole_and_its_keys_are_hidden_and_plain_words_are_not() -> None:
-    """A server that names a header of it does not blot itself out."""
+def test_a_command_and_its_keys_are_redacted_but_not_its_words() -> None:
+    """A message that mentions a header of the command stays readable."""
     command = "curl -H 'Authorization: Bearer stand-in-4f7a1b' https://example.com/chat -d '{prompt}'"
     line = f"no Authorization by stand-in-4f7a1b for {command}"
     assert redacted(line, [command]) == "no Authorization by *** for ***"
 
 
 @pytest.mark.parametrize("secret", ["grant_type=client_credentials", "application/json"])
-def test_of_words_alone_the_whole_is_hidden(secret: str) -> None:
-    """A reason that names one of the words stays readable."""
+def test_a_secret_of_plain_words_is_redacted_only_as_a_whole(secret: str) -> None:
+    """A message that mentions one of the words stays readable."""
     line = "invalid client credentials for this application"
     assert redacted(f"{line}: {secret}", [secret]) == f"{line}: ***"
 
 
-def test_a_text_without_end_is_cut_off() -> None:
+def test_a_huge_text_is_cut_off() -> None:
     text = redacted("stand-in-4f7a1b " * 2**18, ["stand-in-4f7a1b"])
     assert text == "*** " * (LONGEST // 16)
 
@@ -126,11 +126,11 @@ ECHOES: list[Callable[[str], str]] = [
     html.escape,
     lambda key: f"starts with {key[:-4]}",
 ]
-"""What a server, or a gateway before it, may make of a key."""
+"""The forms in which a server, or a gateway in front of it, may echo a key."""
 
 
 def _printed(error: BaseException) -> str:
-    """Return all that anyone could print of an error: itself, its chain, its traceback."""
+    """Return everything that could be printed of an error: itself, its chain, its traceback."""
     parts: list[str] = []
     seen: BaseException | None = error
     while seen is not None:
@@ -140,7 +140,7 @@ def _printed(error: BaseException) -> str:
 
 
 def _printed_of(status: int, echoed: str, *, update: bool) -> str:
-    """Return all that is printed of a write to which a server replies `echoed`, wherever it can."""
+    """Return everything that is printed about a write if the server's reply has `echoed` in every possible place."""
     body = {"message": f"invalid: {echoed}", "request_id": echoed, "data": {"model_saved_name": echoed}}
     place = quote(echoed, safe="")
     server = Server(says(body, status, location=f"https://{place}.example.com/?apikey={place}"))
@@ -163,7 +163,7 @@ def test_no_error_shows_a_key_that_a_server_repeats(status: int, secret: str) ->
             assert not [part for part in parts if part in printed], (echo(secret), update)
 
 
-def test_the_clients_of_one_account_hide_the_same() -> None:
+def test_clients_of_one_account_share_their_secrets() -> None:
     """A deployment's error may repeat a key of its model, which another client has sent."""
     one, same, other = (
         EnkryptClient(Settings(Key(f"of-account-{account}"), "http://127.0.0.1")) for account in ("a", "a", "b")
@@ -174,8 +174,8 @@ def test_the_clients_of_one_account_hide_the_same() -> None:
     assert other.without_keys(said) == said
 
 
-def test_a_key_is_taken_apart_once_however_many_messages_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thousand models that fail would cost minutes."""
+def test_a_key_is_processed_once_for_any_number_of_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a thousand failing models would take minutes."""
     taken = list[str]()
 
     def noted(secret: str, *size: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""responses.py: what each response means, and what a person is told of it."""
+"""responses.py: what each response means, and the error shown for it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .server import CALLS, GOOD, HOST, MODEL, Server, error_of, every_call, says
 # ---- a refusal
 
 OTHER_DIALECT = (
-    "it was sent in dialect v1; where the account speaks v2 (`enkrypt-provider doctor` says which), set "
+    "it was sent in dialect v1; if the account speaks v2 (run `enkrypt-provider doctor` to find out), set "
     "enkrypt:dialect to v2"
 )
 ROTATED = (
@@ -44,8 +44,8 @@ REFUSED: list[tuple[int, Any, type[EnkryptError], str]] = [
     (422, {"message": "two\nlines \x1b[31m"}, RequestRejected, "422: two lines  [31m"),
     (422, {"message": "y" * 400}, RequestRejected, "422: " + "y" * 299 + "…"),
     (401, {"message": "Unauthorized"}, AuthenticationFailed, f"401: Unauthorized: {ROTATED}"),
-    (403, b"", AuthenticationFailed, f"403: {HOST} does not accept the API key; it may be of another project or lack "
-                                     "the right to do this"),
+    (403, b"", AuthenticationFailed, f"403: {HOST} does not accept the API key; it may belong to another project or "
+                                     "lack permission for this"),
     (409, {"message": "taken"}, ModelExists, "409: taken"),
     *((status, b"", RequestRejected, str(status)) for status in (300, 304)),
     (502, b"<html>Bad gateway</html>", ServiceUnavailable, "502; tried once"),
@@ -56,7 +56,7 @@ REFUSED: list[tuple[int, Any, type[EnkryptError], str]] = [
 
 @every_call
 @pytest.mark.parametrize(("status", "body", "kind", "line"), REFUSED)
-def test_each_refusal_is_one_line_with_its_cause_and_fix(
+def test_each_refusal_is_one_line_with_cause_and_fix(
     name: str, status: int, body: Any, kind: type[EnkryptError], line: str
 ) -> None:
     error = error_of(name, says(body, status))
@@ -67,8 +67,8 @@ def test_each_refusal_is_one_line_with_its_cause_and_fix(
 
 
 @every_call
-def test_a_404_to_a_call_that_names_no_model_doubts_the_address(name: str) -> None:
-    """Only a model that was named can be missing."""
+def test_a_404_without_an_identity_questions_the_address(name: str) -> None:
+    """Only a request for a particular model can mean that the model is missing."""
     error = error_of(name, says({"message": "not here"}, 404))
     is_named = not name.startswith(("create", "list"))
     advice = "" if is_named else f": is {HOST} the API's address?"
@@ -76,7 +76,7 @@ def test_a_404_to_a_call_that_names_no_model_doubts_the_address(name: str) -> No
     assert type(error) is (ModelNotFound if is_named else RequestRejected)
 
 
-def test_the_gateways_id_of_a_request_is_shown_where_the_body_has_none() -> None:
+def test_the_gateways_request_id_is_shown_if_the_body_has_none() -> None:
     error = error_of("read Test_Model/1", says({"message": "no"}, 400, x_enkrypt_correlation_id="c-1"))
     assert str(error) == "read Test_Model/1: 400: no (request id c-1)"
     assert isinstance(error, RequestRejected)
@@ -85,7 +85,7 @@ def test_the_gateways_id_of_a_request_is_shown_where_the_body_has_none() -> None
 
 @every_call
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_refused_with_the_place_it_names(name: str, status: int) -> None:
+def test_a_redirect_is_refused_with_its_target(name: str, status: int) -> None:
     server = Server(says(b"", status, location="https://eu.example.com/models?apikey=x"))
     with pytest.raises(RequestRejected) as caught:
         CALLS[name](server.client(retries=5))
@@ -102,7 +102,7 @@ def test_a_redirect_without_a_host_is_refused_too(location: str) -> None:
     assert str(error).startswith("list the models: 302 to another place: redirects are not followed")
 
 
-# ---- a success without its content
+# ---- a success without the expected content
 
 UNREADABLE: dict[str, list[bytes]] = {
     "nothing": [b""],
@@ -116,8 +116,8 @@ UNREADABLE: dict[str, list[bytes]] = {
 
 @pytest.mark.parametrize("name", [name for name in CALLS if not name.startswith("delete")])
 @pytest.mark.parametrize(("what", "bodies"), UNREADABLE.items(), ids=UNREADABLE)
-def test_an_unreadable_success_is_sent_again_and_then_an_error(name: str, what: str, bodies: list[bytes]) -> None:
-    """A gateway that spoils one response does not end an `up`; one that spoils all is named."""
+def test_an_unreadable_success_is_retried_and_then_an_error(name: str, what: str, bodies: list[bytes]) -> None:
+    """A gateway that garbles one response does not end an `up`; one that garbles all of them is reported."""
     for body in bodies:
         error = error_of(name, says(body))
         assert (type(error), str(error)) == (UnexpectedResponse, f"{name}: {HOST} answered 200 with {what}")
@@ -126,11 +126,11 @@ def test_an_unreadable_success_is_sent_again_and_then_an_error(name: str, what: 
         assert len(server.sent) == 2
 
 
-def test_a_registration_that_is_not_whole_is_read_twice() -> None:
-    """What a server stores amiss stays so: more attempts would only make a list of many slow."""
+def test_an_invalid_registration_is_read_twice() -> None:
+    """Bad data on a server stays bad: more attempts would only make reading many models slow."""
     broken = answer(model_config__endpoint={"port": "none"})
     server = Server(says(broken))
-    with pytest.raises(UnexpectedResponse, match=r"not whole: model_config\.endpoint"):
+    with pytest.raises(UnexpectedResponse, match=r"invalid model: model_config\.endpoint"):
         CALLS["read Test_Model/1"](server.client(retries=5))
     assert len(server.sent) == 2
     assert CALLS["read Test_Model/1"](Server(says(broken), says(answer())).client(retries=1))
@@ -166,12 +166,12 @@ def test_a_success_without_the_model_or_the_list_is_an_error(name: str, found: A
     assert str(error_of(name, says(found))) == f"{name}: {HOST} answered without {what}"
 
 
-# ---- the other side's clock
+# ---- the API's clock
 
 
 @pytest.mark.parametrize("hours", [-2, 0, 24, None])
-def test_the_apis_clock_is_known_from_its_responses(hours: float | None) -> None:
-    """The header `Date` tells how far it is ahead, to about a second; one that is none leaves it as it was."""
+def test_the_clock_offset_follows_the_date_header(hours: float | None) -> None:
+    """The header `Date` gives the offset to about a second; an invalid one changes nothing."""
     ahead = timedelta(hours=hours or 0)
     date = format_datetime(datetime.now(timezone.utc) + ahead, usegmt=True)
     for odd in [date] if hours is not None else ["", "yesterday", "Fri, 31 Dec 99999 00:00:00 GMT"]:
@@ -182,10 +182,10 @@ def test_the_apis_clock_is_known_from_its_responses(hours: float | None) -> None
 
 
 @pytest.mark.parametrize("waits", [(0, 10), (10, 0), (10, 0, 10)], ids=str)
-def test_the_apis_clock_is_known_from_the_quickest_response(
+def test_the_clock_offset_comes_from_the_quickest_response(
     waits: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What comes late says what time it was: by it, what somebody made before a create would be taken for newer."""
+    """A slow response carries an old time: with it, a registration older than a create would be taken for newer."""
     now, left = [1_800_000_000.9], list(waits)
 
     def respond(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""retry.py: what may be sent again, how often, after what wait, and what a person hears of it."""
+"""retry.py: what is retried, how often, after which wait, and what the user sees."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def busy(seconds: float) -> Failed:
 
 
 class Server:
-    """Fails with each of `failures`, then responds; its clock is moved by waiting alone."""
+    """Fails with each of `failures`, then responds; its clock only advances by waiting."""
 
     def __init__(self, *failures: Exception, slept: list[float] | None = None) -> None:
         self._failures = list(failures)
@@ -46,10 +46,10 @@ class Server:
         return retry(self, method=method, what="read a/v1", policy=self.policy(retries), **hooks)
 
 
-# ---- what is sent again
+# ---- what is retried
 
 
-# The whole contract, by hand: how often a failed request is looked up before it is sent again, and whether its work
+# The whole contract, written out: how often a failed request is looked up before it is retried, and whether its work
 # may have been done.
 @pytest.mark.parametrize(
     ("method", "failure", "look_ups", "doubts"),
@@ -62,7 +62,7 @@ class Server:
         ("POST", Failure.LOST, 1, 1),
     ],
 )
-def test_only_a_post_is_looked_up_and_only_where_its_response_was_lost(
+def test_only_a_post_whose_response_was_lost_is_looked_up(
     method: str, failure: Failure, look_ups: int, doubts: int
 ) -> None:
     done: list[str] = []
@@ -73,8 +73,8 @@ def test_only_a_post_is_looked_up_and_only_where_its_response_was_lost(
 
 
 @pytest.mark.parametrize("retries", [0, 5])
-def test_what_was_done_is_not_sent_again(retries: int) -> None:
-    """What the look-up finds is the result, even where no retry is left."""
+def test_work_that_was_done_is_not_sent_again(retries: int) -> None:
+    """The result of the look-up is returned, even if no retries are left."""
     server = Server(LOST)
     assert server.asked("POST", retries, look_up=lambda: "found") == "found"
     assert (server.calls, server.slept) == (1, [])
@@ -86,8 +86,8 @@ def test_each_lost_response_is_looked_up() -> None:
     assert (server.asked("POST", look_up=lambda: next(found)), server.calls) == ("found", 3)
 
 
-def test_a_look_up_that_fails_ends_it() -> None:
-    """To send again without knowing could do the work twice."""
+def test_a_failed_look_up_ends_the_retries() -> None:
+    """Sending again without knowing could do the work twice."""
 
     def look_up() -> str:
         raise ModelExists("a/v1 is registered already")
@@ -111,8 +111,8 @@ OWN = UnexpectedResponse("read a/v1: answered with HTML")
         (Failed(Failure.LOST, "HTML", error=OWN), OWN),
     ],
 )
-def test_any_other_error_is_raised_as_it_is(failure: Exception, error: Exception) -> None:
-    """Only what is known to pass is tried again; a failure may bring the error that is raised at the end."""
+def test_any_other_error_is_raised_unchanged(failure: Exception, error: Exception) -> None:
+    """Only failures that may pass are retried; a failure may carry the error that is raised at the end."""
     server = Server(failure)
     with pytest.raises(type(error)) as caught:
         server.asked(retries=0 if failure is not error else 5)
@@ -120,11 +120,11 @@ def test_any_other_error_is_raised_as_it_is(failure: Exception, error: Exception
     assert (server.calls, server.slept) == (1, [])
 
 
-# ---- what a person hears
+# ---- what the user sees
 
 
 @pytest.mark.parametrize(("retries", "tried"), [(0, "once"), (1, "2 times"), (5, "6 times")])
-def test_the_last_failure_is_an_error_with_its_cause_and_the_attempts(retries: int, tried: str) -> None:
+def test_the_last_failure_is_an_error_with_cause_and_attempts(retries: int, tried: str) -> None:
     server = Server(*[LOST] * 20)
     with pytest.raises(ServiceUnavailable) as caught:
         server.asked(retries=retries)
@@ -147,7 +147,7 @@ def test_the_last_failure_is_an_error_with_its_cause_and_the_attempts(retries: i
         ([], [], []),
     ],
 )
-def test_each_wait_is_reported_and_its_cause_once(
+def test_each_wait_is_reported_but_its_cause_only_once(
     failures: list[Exception], lines: list[str], slept: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     server = Server(*failures)
@@ -157,7 +157,7 @@ def test_each_wait_is_reported_and_its_cause_once(
 
 
 @pytest.mark.parametrize(("severity", "prefix"), [("info", ""), ("warning", "warning: ")])
-def test_without_an_operation_a_line_goes_to_stderr(
+def test_without_an_operation_lines_go_to_stderr(
     capsys: pytest.CaptureFixture[str], severity: operation.Severity, prefix: str
 ) -> None:
     """The engine shows it under the stack."""
@@ -171,7 +171,7 @@ def test_without_an_operation_a_line_goes_to_stderr(
 @pytest.mark.parametrize(
     ("asked", "waited"), [(0, 0), (2.5, 2.5), (60, 60), (61, RETRY_AFTER_LIMIT), (float("inf"), RETRY_AFTER_LIMIT)]
 )
-def test_the_server_is_asked_again_when_it_said_within_a_limit(asked: float, waited: float) -> None:
+def test_retry_after_is_obeyed_up_to_a_limit(asked: float, waited: float) -> None:
     server = Server(busy(asked))
     server.asked()
     assert server.slept == [waited]
@@ -199,8 +199,8 @@ def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | N
         (None, 0.0),
     ],
 )
-def test_a_date_of_retry_after_is_of_the_servers_clock(date: str | None, seconds: float) -> None:
-    """This machine's may be wrong by years."""
+def test_a_date_in_retry_after_is_on_the_servers_clock(date: str | None, seconds: float) -> None:
+    """This machine's clock may be wrong by years."""
     assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT", date) == seconds
 
 
@@ -209,13 +209,13 @@ def test_a_date_of_retry_after_is_of_the_servers_clock(date: str | None, seconds
 @example("Tue, 01 Jan 2999 00:00:00 GMT")
 @example("Wed, 99 Foo 99999 99:99:99 GMT")
 @example("Fri, 31 Dec 0000 00:00:00 -9999")
-def test_no_retry_after_is_too_odd(header: str) -> None:
+def test_any_retry_after_is_parsed_or_ignored(header: str) -> None:
     seconds = retry_after(header)
     assert seconds is None or seconds >= 0
 
 
 @given(st.integers(1, 20))
-def test_waits_are_by_chance_and_below_a_limit_that_doubles(failures: int) -> None:
+def test_waits_are_random_below_a_limit_that_doubles(failures: int) -> None:
     server = Server(*[LOST] * failures)
     with operation.running(Operation(time_limit=1e9, began=0.0)):
         server.asked(retries=20)
@@ -225,8 +225,8 @@ def test_waits_are_by_chance_and_below_a_limit_that_doubles(failures: int) -> No
     assert all(0 <= wait <= limit for wait, limit in zip(server.slept, limits, strict=True))
 
 
-def test_waits_of_the_resources_of_one_stack_differ() -> None:
-    """They would otherwise all come back at once."""
+def test_waits_of_parallel_requests_differ() -> None:
+    """Otherwise they would all retry at once."""
     servers = [Server(LOST) for _ in range(20)]
     assert {server.asked() for server in servers} == {"response"}
     assert len({server.slept[0] for server in servers}) > 1
@@ -235,8 +235,8 @@ def test_waits_of_the_resources_of_one_stack_differ() -> None:
 # ---- the operation's time limit
 
 
-def test_the_time_limit_is_of_all_calls_of_an_operation() -> None:
-    """With 100 s, a server that asks for 30 s each time is tried four times by two calls together."""
+def test_the_time_limit_covers_all_calls_of_an_operation() -> None:
+    """With 100 s, two calls together wait 30 s three times and no more."""
     first = Server(busy(30))
     second = Server(*[busy(30)] * 20, slept=first.slept)
     with operation.running(Operation(time_limit=100, began=0.0)):
@@ -247,8 +247,8 @@ def test_the_time_limit_is_of_all_calls_of_an_operation() -> None:
 
 
 @pytest.mark.parametrize(("limit", "slept"), [(20, []), (None, [59.0] * 5)])
-def test_a_wait_that_would_outlast_the_operation_is_not_begun(limit: float | None, slept: list[float]) -> None:
-    """Without an operation each call has a limit of its own: 300 s, from when it began."""
+def test_a_wait_beyond_the_time_limit_is_not_started(limit: float | None, slept: list[float]) -> None:
+    """Without an operation, each call has its own limit: 300 s from its start."""
     server = Server(*[busy(30 if limit else 59)] * 20, slept=[] if limit else [1000.0])
     running = operation.running(Operation(time_limit=limit, began=0.0)) if limit else nullcontext()
     with running, pytest.raises(ServiceUnavailable):

@@ -1,4 +1,4 @@
-"""snapshot.py: one list for many reads, never older than a change of ours, never the last word on what is gone."""
+"""snapshot.py: one list call for many reads, never older than our own changes, never proof of a deletion."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from enkrypt_provider.settings import Key, Settings
 
 
 class Api:
-    """An account whose models a test can change; counts the calls by path."""
+    """An account whose models a test can change; records the calls."""
 
     def __init__(self, *models: Any) -> None:
         self.models: list[Any] = list(models)
@@ -52,7 +52,7 @@ class Api:
         return self.snapshot.find(identity(name, version))
 
     def seen(self) -> Any:
-        """The name that model `m` has of its own."""
+        """Return the `model_name` of model `m`."""
         return self.find("m").inputs["model_name"]
 
 
@@ -69,7 +69,7 @@ def identity(name: str, version: str = "1") -> Identifier:
 
 
 @pytest.mark.parametrize("threads", [1, 16])
-def test_a_refresh_of_many_models_is_one_call(threads: int) -> None:
+def test_reading_many_models_takes_one_call(threads: int) -> None:
     api = Api(*(model(f"m{n}") for n in range(48)))
     together = threading.Barrier(threads)
 
@@ -94,8 +94,8 @@ def test_two_versions_of_one_model_are_two_registrations(at_the_root: bool) -> N
     assert api.calls == ["list-models"]
 
 
-def test_a_change_of_ours_makes_the_list_old() -> None:
-    """What is read after it was asked for after it, also where the change falls into the call."""
+def test_our_own_change_outdates_the_list() -> None:
+    """A read after a change uses a list requested after it, even if the change happens during the list call."""
     api = Api(model("m", model_name="before"))
     assert api.seen() == "before"
     api.models = [model("m", model_name="after")]
@@ -116,7 +116,7 @@ def test_a_change_of_ours_makes_the_list_old() -> None:
 
 
 @pytest.mark.parametrize(("later", "calls"), [(0.0, 1), (FRESH, 1), (FRESH + 0.1, 2)])
-def test_a_list_is_read_for_a_few_seconds(later: float, calls: int) -> None:
+def test_a_list_is_used_for_a_few_seconds(later: float, calls: int) -> None:
     api = Api(model("m"))
     api.find("m")
     api.now += later
@@ -124,8 +124,8 @@ def test_a_list_is_read_for_a_few_seconds(later: float, calls: int) -> None:
     assert len(api.calls) == calls
 
 
-def test_a_model_that_the_list_lacks_is_read_by_itself() -> None:
-    """A list may lag: only `get-model` says that a model is gone."""
+def test_a_model_missing_from_the_list_is_read_individually() -> None:
+    """A list may lag: only `get-model` shows that a model is gone."""
     api = Api(model("m"))
     api.listed = lambda: _json({"models": []})
     assert api.find("m") == codec.read(KIND, model("m"))
@@ -156,10 +156,10 @@ def test_a_list_without_details_costs_one_call_for_each_model(listed: Any) -> No
 
 @pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationFailed), (500, ServiceUnavailable)])
 @pytest.mark.parametrize("passed", ["time", "a change"])
-def test_all_who_wait_get_the_same_error_as_long_as_a_list_is_kept(
+def test_waiting_threads_get_the_same_error_while_the_list_is_fresh(
     status: int, kind: type[EnkryptError], passed: str
 ) -> None:
-    """Nobody spends the same retries again; it ends after a while, or with a change of ours."""
+    """Nobody repeats the same retries; the error expires after a while, or with one of our own changes."""
     api = Api(model("m"))
     api.listed = lambda: _json({"message": "no"}, status)
     for _ in range(3):
@@ -177,8 +177,8 @@ def test_all_who_wait_get_the_same_error_as_long_as_a_list_is_kept(
 # ---- older lists
 
 
-def test_what_we_did_not_change_is_known_from_a_list_that_is_older_than_changes_of_ours() -> None:
-    """So the deletes of a run are one list."""
+def test_unchanged_registrations_are_read_from_a_list_older_than_our_changes() -> None:
+    """So all deletes of a run need only one list."""
     api = Api(model("m"), model("n"), half := {"model_saved_name": "half", "model_version": "1"})
     listed = api.snapshot.listed
     assert listed(identity("m")) == codec.read(KIND, model("m"))
@@ -193,23 +193,23 @@ def test_what_we_did_not_change_is_known_from_a_list_that_is_older_than_changes_
     assert api.calls == ["list-models", "list-models"]
 
 
-def test_the_names_are_known_even_where_a_list_has_no_details() -> None:
-    """A preview asks for no more."""
+def test_identities_are_known_even_if_a_list_has_no_details() -> None:
+    """A preview needs no more."""
     api = Api()
     api.listed = lambda: _json({"models": [{"model_saved_name": "m", "model_version": "1"}, model("n"), "odd"]})
     assert set(api.snapshot.identities()) == {identity("m"), identity("n")}
 
 
 @pytest.mark.parametrize("is_listed_again", [True, False])
-def test_what_the_list_shows_is_not_gone_because_a_read_says_so(is_listed_again: bool) -> None:
-    """A second list decides: the first may have been older than somebody's deletion."""
+def test_a_listed_registration_is_not_gone_because_of_one_read(is_listed_again: bool) -> None:
+    """A second list decides, since the first may have been older than a deletion."""
     api = Api()
     summaries = iter([["a"], ["a"] if is_listed_again else []])
     api.listed = lambda: _json(
         {"models": [{"model_saved_name": name, "model_version": "1"} for name in next(summaries)]}
     )
     if is_listed_again:
-        with pytest.raises(UnexpectedResponse, match="a/1: the API lists it and says that it is not there"):
+        with pytest.raises(UnexpectedResponse, match="a/1: the API lists it but does not return it"):
             api.snapshot.find(identity("a"))
     else:
         assert api.snapshot.find(identity("a")) is None
@@ -228,14 +228,14 @@ def test_a_read_that_lags_behind_the_list_is_repeated() -> None:
     assert api.calls == ["list-models", "get-model", "list-models", "get-model"]
 
 
-def test_a_broken_item_is_named_in_its_error() -> None:
+def test_the_error_for_a_broken_item_names_it() -> None:
     api = Api({**model("m"), "certifications": 5})
     with pytest.raises(UnexpectedResponse, match=r"^m/1: "):
         api.find("m")
 
 
 def test_waiting_for_another_threads_list_is_not_work() -> None:
-    """That thread may wait for its turn; a minute of it must not end this operation."""
+    """The other thread may wait for its turn for a minute, which must not end this operation."""
     api, asked, waiting, go_on = Api(model("m")), threading.Event(), threading.Event(), threading.Event()
     ours = Operation(began=0.0)
 

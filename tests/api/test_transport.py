@@ -1,4 +1,4 @@
-"""transport.py: how an exchange fails, what it may cost, and where the key may go; over real sockets too."""
+"""transport.py: how an exchange fails, its limits, and where the key may go; over real sockets too."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from .server import BODY, CALLS, GOOD, HOST, KEY, MODEL, Server, drips, error_of
 UNREACHED = f"{HOST} cannot be reached"
 CHECK = ": check enkrypt:endpoint, the network and HTTPS_PROXY"
 
-# The failure, whether nothing can have been sent, and the line.
+# The failure, whether the request cannot have been sent, and the line.
 FAILURES: list[tuple[Exception, bool, str]] = [
     (httpx.ConnectError("refused"), True, f"{UNREACHED} (refused){CHECK}"),
     (httpx.ConnectError(""), True, f"{UNREACHED} (ConnectError){CHECK}"),
@@ -58,10 +58,8 @@ failures = pytest.mark.parametrize(("failure", "unsent", "line"), FAILURES, ids=
 
 @every_call
 @failures
-def test_each_failure_of_the_network_is_one_line_and_sent_again(
-    name: str, failure: Exception, unsent: bool, line: str
-) -> None:
-    """The line says what broke and how often it was tried. Of creates only one that was sent is looked up first."""
+def test_each_network_failure_is_one_line_and_retried(name: str, failure: Exception, unsent: bool, line: str) -> None:
+    """The line says what broke and how often it was tried. A create is only looked up if it may have been sent."""
     assert str(error_of(name, failure)) == f"{name}: {line}; tried once"
     server, looked_up = Server(failure, says(GOOD[name])), list[str]()
     if name.startswith("create"):
@@ -73,21 +71,21 @@ def test_each_failure_of_the_network_is_one_line_and_sent_again(
 
 
 @failures
-def test_no_failure_of_the_network_shows_the_key(failure: Exception, unsent: bool, line: str) -> None:
-    """A library may put a header into its message."""
+def test_no_network_failure_shows_the_key(failure: Exception, unsent: bool, line: str) -> None:
+    """A library may put a header in its message."""
     error = error_of("read Test_Model/1", type(failure)(f"illegal header value {KEY!r}"))
     assert KEY not in str(error) + "".join(traceback.format_exception(error))
     assert unsent is ("cannot be reached" in str(error)) is ("cannot be reached" in line)
 
 
-# ---- bounds
+# ---- limits
 
 
 @pytest.mark.parametrize(
     ("name", "limit"),
     [("read Test_Model/1", RESPONSE_LIMIT), ("delete Test_Model/1", RESPONSE_LIMIT), ("list the models", LIST_LIMIT)],
 )
-def test_a_response_without_end_is_cut_off_at_the_limit(name: str, limit: int) -> None:
+def test_an_endless_response_is_cut_off_at_the_limit(name: str, limit: int) -> None:
     chunks = itertools.repeat(b" " * 2**20, 1000)
     error = error_of(name, drips(chunks))
     assert str(error) == f"{name}: {HOST} answered 200 with more than {limit:,} bytes"
@@ -126,7 +124,7 @@ def test_a_compressed_body_that_swells_or_breaks_is_an_error(body: bytes, encodi
         (ANSWER.encode(), "identity"),
     ],
 )
-def test_a_proxy_may_compress_what_was_asked_for_plain(body: bytes, encoding: str) -> None:
+def test_a_proxy_may_compress_a_response(body: bytes, encoding: str) -> None:
     assert Server(says(body, content_encoding=encoding)).client().get(KIND, MODEL) == codec.read(KIND, answer())
 
 
@@ -137,7 +135,7 @@ def test_a_proxy_may_compress_what_was_asked_for_plain(body: bytes, encoding: st
 def listening(
     respond: Callable[[BaseHTTPRequestHandler], None], keeps: bool = False
 ) -> Iterator[tuple[str, list[str]]]:
-    """Run a server of this machine, which may keep connections; gives its URL and each request's head."""
+    """Run a local server, which may keep connections open; yields its URL and each request's head."""
     heads: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -189,8 +187,8 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 
 @contextmanager
 def dripping(*parts: bytes) -> Iterator[tuple[str, list[int]]]:
-    """Run a server that sends `parts` at once but the last, and that byte by byte, for ever; gives its host and port
-    and, of each connection, how many of these bytes it sent."""
+    """Run a server that sends all `parts` but the last at once, and the last byte by byte, for ever; yields its
+    host and port and, for each connection, how many of these bytes it sent."""
     sent: list[int] = []
     over = threading.Event()
 
@@ -225,8 +223,8 @@ def dripping(*parts: bytes) -> Iterator[tuple[str, list[int]]]:
     ],
     ids=["status", "headers", "hints", "body"],
 )
-def test_a_response_that_drips_is_given_up_after_the_timeout_as_a_whole(parts: tuple[bytes, ...]) -> None:
-    """Each byte comes in time, all of them do not, wherever they stand."""
+def test_a_dripping_response_is_abandoned_after_the_timeout(parts: tuple[bytes, ...]) -> None:
+    """Each byte arrives in time, but the whole does not, in any part of the response."""
     with dripping(*parts) as (place, sent):
         with pytest.raises(ServiceUnavailable, match=r"no response within 0\.3 s; tried 2 times"):
             connected(f"http://{place}", retries=1, timeout=0.3).get(KIND, MODEL)
@@ -234,8 +232,8 @@ def test_a_response_that_drips_is_given_up_after_the_timeout_as_a_whole(parts: t
         assert all(0 < bytes_sent < 100 for bytes_sent in sent)
 
 
-def test_a_proxy_that_drips_is_given_up_after_the_timeout_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stands between us and the API is bounded too."""
+def test_a_dripping_proxy_is_abandoned_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exchange with the proxy has a timeout too."""
     with dripping(HEAD, b"X-A: 1\r\n") as (place, sent):
         monkeypatch.setenv("HTTPS_PROXY", f"http://{place}")
         monkeypatch.setenv("NO_PROXY", "")
@@ -246,8 +244,8 @@ def test_a_proxy_that_drips_is_given_up_after_the_timeout_as_a_whole(monkeypatch
         assert 0 < sent[0] < 100
 
 
-def test_a_connection_that_is_kept_is_bounded_anew_for_each_exchange() -> None:
-    """The second exchange has its own time."""
+def test_each_exchange_on_a_kept_connection_has_its_own_timeout() -> None:
+    """A second exchange does not inherit the first one's deadline."""
     now = 0.0
 
     def clock() -> float:
@@ -283,13 +281,13 @@ def test_the_key_never_follows_a_redirect(status: int) -> None:
 
 @pytest.fixture
 def no_exceptions(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """The environment without hosts that no proxy is for."""
+    """The environment without hosts that bypass the proxy."""
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
 
-def test_a_proxy_is_asked_for_a_tunnel_and_sees_no_key(no_exceptions: pytest.MonkeyPatch) -> None:
+def test_a_proxy_only_tunnels_and_sees_no_key(no_exceptions: pytest.MonkeyPatch) -> None:
     with listening(respond_with(502)) as (url, heads):
         no_exceptions.setenv("HTTPS_PROXY", url)
         with pytest.raises(ServiceUnavailable, match="cannot be reached"):
@@ -299,7 +297,7 @@ def test_a_proxy_is_asked_for_a_tunnel_and_sees_no_key(no_exceptions: pytest.Mon
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-def test_plain_http_never_leaves_this_machine_by_a_proxy(no_exceptions: pytest.MonkeyPatch, variable: str) -> None:
+def test_plain_http_never_goes_through_a_proxy(no_exceptions: pytest.MonkeyPatch, variable: str) -> None:
     with (
         listening(respond_with(502)) as (proxy, strangers),
         listening(respond_with(200, ANSWER.encode())) as (url, heads),
@@ -315,13 +313,13 @@ def test_plain_http_never_leaves_this_machine_by_a_proxy(no_exceptions: pytest.M
         ("SSL_CERT_FILE", "/nowhere.pem", "SSL_CERT_FILE must name a readable file of certificates (PEM)"),
         ("HTTPS_PROXY", "socks5://127.0.0.1:1", "a SOCKS proxy needs one more package: pip install 'httpx[socks]'"),
         ("HTTPS_PROXY", "http://me:pass#word@127.0.0.1:port",
-         "HTTPS_PROXY or ALL_PROXY holds no proxy's URL: percent-encode what is odd in its password"),
+         "HTTPS_PROXY or ALL_PROXY is not a proxy URL: percent-encode special characters in its password"),
     ],
 )  # fmt: skip
-def test_a_proxy_or_certificates_that_cannot_be_used_are_named_at_once(
+def test_an_unusable_proxy_or_certificate_file_is_reported_at_once(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, line: str
 ) -> None:
-    """A preview, which calls nothing, tells it too, and shows no password."""
+    """Even by a preview, which calls nothing, and without showing a password."""
     monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigurationError) as caught:
         EnkryptClient(Settings(Key(KEY), "https://api.enkryptai.invalid"))
@@ -329,7 +327,7 @@ def test_a_proxy_or_certificates_that_cannot_be_used_are_named_at_once(
     assert "word" not in "".join(traceback.format_exception(caught.value)).replace("password", "")
 
 
-def test_a_port_where_nobody_listens_is_named_and_tried_again() -> None:
+def test_a_port_that_nobody_listens_on_is_reported_and_retried() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(ServiceUnavailable) as caught:
@@ -373,7 +371,7 @@ def _served(database: Path, *faults: Fault) -> Iterator[EnkryptClient]:
     ],
     ids=lambda value: value.spelled() if isinstance(value, Fault) else "",
 )
-def test_every_fault_of_the_emulator_is_the_right_error_and_the_next_call_works(
+def test_every_emulator_fault_raises_the_right_error_and_the_next_call_works(
     tmp_path: Path, reach: Any, fault: Fault, kind: type[EnkryptError], line: str
 ) -> None:
     with reach(tmp_path / "a.sqlite") as client:
@@ -385,7 +383,7 @@ def test_every_fault_of_the_emulator_is_the_right_error_and_the_next_call_works(
         assert client.modify(KIND, MODEL, BODY).identity == MODEL
 
 
-def test_the_embedded_emulator_is_made_where_it_is_missing(tmp_path: Path) -> None:
+def test_the_embedded_database_is_created_if_missing(tmp_path: Path) -> None:
     database = tmp_path / "state" / "deeper" / "emulator.sqlite"
     assert EnkryptClient(Settings(Key("embedded"), "", database)).list_all(KIND) == []
     assert database.exists()
@@ -393,7 +391,7 @@ def test_the_embedded_emulator_is_made_where_it_is_missing(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("spoil", ["a folder", "a file in the way", "no database"])
 def test_a_file_that_cannot_be_the_embedded_database_is_a_configuration_error(tmp_path: Path, spoil: str) -> None:
-    """The line names the setting; the account, which is told by that file, says the same."""
+    """The line names the setting; reading `account`, which needs the file, raises the same."""
     file = tmp_path / "file"
     file.write_text("this is no database, but long enough to be taken for one" * 20)
     database = {"a folder": tmp_path, "a file in the way": file / "x", "no database": file}[spoil]

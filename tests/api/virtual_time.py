@@ -1,4 +1,4 @@
-"""Time that passes only while every thread sleeps: hours in a moment, with real threads."""
+"""Virtual time, which passes only while every thread sleeps: hours in a moment, with real threads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class VirtualTime:
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        """Let this thread wait."""
+        """Make this thread wait."""
         if seconds <= 0:
             return
         with self._passed:
@@ -38,7 +38,7 @@ class VirtualTime:
             assert self._passed.wait_for(lambda: self._now >= alarm, timeout=60)
 
     def run(self, threads: int, work: Callable[[int], None]) -> None:
-        """Call `work` with the number of each thread, all at once, and raise what one of them raised."""
+        """Call `work` with a number in each of several threads at once, and raise the error of any of them."""
 
         def thread(number: int) -> None:
             try:
@@ -74,7 +74,7 @@ def reports() -> Iterator[list[str]]:
 
 
 def shortest(calls: int, rates: Rates) -> float:
-    """Return the seconds that `calls` take at least."""
+    """Return the minimum time for `calls` in seconds."""
     times: list[float] = []
     for _ in range(calls):
         after = (times[-rate.calls] + rate.seconds for rate in rates if len(times) >= rate.calls)

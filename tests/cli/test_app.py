@@ -615,7 +615,7 @@ PASTED = r" is not installed: run `pip install 'enkrypt-provider\[cli,emulator\]
     [
         ("typer", f"typer{PASTED}"),
         ("rich", f"rich{PASTED}"),
-        ("flask", 'enkrypt:endpoint is embedded, and the emulator is not installed: add the extra "emulator"'),
+        ("flask", 'enkrypt:endpoint is embedded, but the emulator is not installed: install the extra "emulator"'),
     ],
 )
 def test_without_an_extra_one_line_says_how_to_install_it(missing: str, line: str, tmp_path: Path) -> None:

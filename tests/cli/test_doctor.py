@@ -285,7 +285,7 @@ def test_the_embedded_emulator_needs_no_key(project: Project, monkeypatch: pytes
     create_app(file)
     assert found()["access"].says == "the emulator works: no registration"
     monkeypatch.setattr("enkrypt_provider.settings.find_spec", lambda _name: None)
-    says = 'enkrypt:endpoint is embedded, and the emulator is not installed: add the extra "emulator"'
+    says = 'enkrypt:endpoint is embedded, but the emulator is not installed: install the extra "emulator"'
     assert found()["settings"] == Finding("settings", says, ok=False)
 
 

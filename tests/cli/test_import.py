@@ -260,7 +260,7 @@ def test_one_wrong_key_does_not_stop_the_others(begin: Begin, project: Project, 
     keys_set = {"enkrypt:a_apikey": encrypted("sk with spaces"), "enkrypt:b_apikey": encrypted("sk-b")}
     project.configure({**project.config(), **keys_set})
     ran = typed("import")
-    rule = "must not be empty or hold spaces or line breaks (a pasted key?)"
+    rule = "must not be empty or contain spaces or line breaks (a pasted key?)"
     assert (ran.code, ran.err) == (1, f"left out: model a/v1: model_config.apikeys[0]: {rule}\n")
     assert list(resources()) == list(project.config()["enkrypt:models"]) == ["b"]
 
@@ -301,7 +301,7 @@ def test_a_key_that_breaks_a_rule_is_asked_for_again(begin: Begin) -> None:
     begin(model("a", "sk"), mask_apikeys=True)
     ran = at_a_terminal("all\nsk and more\nsk-right\n")
     assert ran.code == 0
-    assert "  It must not be empty or hold spaces or line breaks (a pasted key?).\n" in ran.out
+    assert "  It must not be empty or contain spaces or line breaks (a pasted key?).\n" in ran.out
     assert "and more" not in ran.text
     assert keys(resources()["a"]) == ["sk-right"]
 

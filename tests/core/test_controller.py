@@ -80,7 +80,7 @@ def test_an_unusual_value_of_v2_is_doubted_aloud(machine: Machine) -> None:
     assert run.check("a", testing_for="agent").problems == []
     (line,) = machine.told()
     assert line.startswith(
-        "warning: x/1: testing_for: is none of the values known to this provider and is sent as it"
+        "warning: x/1: testing_for: is not among the values known to this provider; it is sent unchanged"
     )
 
 
@@ -267,7 +267,7 @@ HALF: Final = '{"model_saved_name": "x", "model_config": {"model_version": "1", 
         (
             Fault(call="list_models", status=200, body=f'{{"models": [{HALF}]}}'),
             UnexpectedResponse,
-            "x/1: returned a model that is not whole: ",
+            "x/1: returned an invalid model: ",
         ),
     ],
 )

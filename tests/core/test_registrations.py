@@ -914,7 +914,7 @@ def test_a_response_that_is_not_whole_names_the_model(machine: Machine, api: Api
     a = machine.run().create("a")
     half = Fault(call="modify_model", status=200, work=True, body='{"data": {"model_saved_name": "x"}}')
     api.turn(half)
-    with pytest.raises(UnexpectedResponse, match=r"^update x/1: .* returned a model that is not whole: "):
+    with pytest.raises(UnexpectedResponse, match=r"^update x/1: .* returned an invalid model: "):
         machine.run().update(a, model_name="new")
 
 

@@ -53,7 +53,7 @@ PROBLEMS = {
     "model_config.endpoint.host": "must be a host name alone",
     "model_config.endpoint.port": "must be from 1 to 65535",
     "model_config.endpoint.base_path": 'must be empty or start with "/"',
-    "model_config.apikeys[1]": "must not be empty or hold spaces",
+    "model_config.apikeys[1]": "must not be empty or contain spaces",
     "model_config.metadata.max_tokens": "must be a whole number",
     "model_config.metadata.input_cost": "must be 0 or more",
 }

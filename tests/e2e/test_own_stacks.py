@@ -89,8 +89,8 @@ def test_prod_lists_every_missing_secret_and_calls_only_the_api(story: Story) ->
 
         embedded = stack.preview("--config", "enkrypt:endpoint=embedded", fails=True)
         assert [line for line in embedded.lines if "requireHttps" in line] == [
-            "enkrypt:endpoint must be https here, since enkrypt:requireHttps is true: neither embedded nor http, "
-            "but a URL such as https://api.enkryptai.com"
+            "enkrypt:endpoint must be https, because enkrypt:requireHttps is true: set a URL such as "
+            "https://api.enkryptai.com"
         ]
         assert not (stack.folder / ".enkrypt").exists()
 

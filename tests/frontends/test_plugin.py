@@ -133,8 +133,8 @@ def test_a_number_that_a_double_may_have_rounded_is_refused(engine: Engine, numb
     declared = chat(metadata={"seeds": [1, number]}, defaultRequestOptions={"n": 2.0**53 - 1, "share": 0.5})
     _, problems = engine.check("chat", declared)
     assert problems == [
-        "modelConfig.metadata.seeds[1]: must be a whole number that a double holds exactly, up to 2**53: give a "
-        "larger one as a text"
+        "modelConfig.metadata.seeds[1]: must be a whole number that a double can hold exactly, up to 2**53: "
+        "give a larger one as a string"
     ]
 
 

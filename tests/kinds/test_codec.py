@@ -1,4 +1,4 @@
-"""kinds/codec.py: the one canonical form of a model, and how responses and states are read into it."""
+"""kinds/codec.py: the one canonical form of a model, and how responses and states are converted to it."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # ---- the canonical form
 
 
-def test_defaults_are_those_of_the_document() -> None:
-    """The least that can be declared stands for a whole object; nothing is left to the server."""
+def test_defaults_match_the_api_document() -> None:
+    """A minimal declaration is filled in to a whole object; no default is left to the server."""
     filled = document(model_saved_name="small", model_name="", model_config__model_version="v1")
     filled["model_config"].update(model_source="", model_provider="", apikeys=[])
     filled["model_config"]["endpoint"].update(host="h", base_path="")
@@ -73,8 +73,8 @@ SERVICE_ACCOUNT = json.dumps({"type": "service_account", "private_key": "stand-i
         ("endpoint", {"host": "h", "scheme": "http"}, {"scheme": "http", "host": "h", "port": 80, "base_path": ""}),
         *(("endpoint.base_path", said, "/v1") for said in ("v1", "/v1/", "v1//", "//v1")),
         *(("endpoint.base_path", said, "") for said in ("/", "")),
-        ("apikeys", [SERVICE_ACCOUNT], [SERVICE_ACCOUNT]),  # the only key that has spaces and line breaks
-        # `pulumi config set --path` may give a text
+        ("apikeys", [SERVICE_ACCOUNT], [SERVICE_ACCOUNT]),  # the only key that may contain spaces and line breaks
+        # `pulumi config set --path` may pass strings
         ("endpoint.port", "8443", 8443),
         ("metadata.max_tokens", "2048", 2048),
         ("metadata.input_cost", "2.5", 2.5),
@@ -85,23 +85,23 @@ SERVICE_ACCOUNT = json.dumps({"type": "service_account", "private_key": "stand-i
         ("metadata.gemini", {}, None),
     ],
 )
-def test_what_is_said_has_one_form(path: str, said: Any, kept: Any) -> None:
-    """A port is its scheme's, a path has one slash before it, a number is one, an empty object is absent."""
+def test_declared_values_are_normalized(path: str, said: Any, kept: Any) -> None:
+    """A port follows its scheme, a path has one leading slash, a number is a number, an empty object is absent."""
     place = ("model_config", *path.split("."))
     inputs = canonical(put(everything("v2"), place, said), dialect="v2")
     assert json.dumps(at(inputs, place[:-1]).get(place[-1])) == json.dumps(kept)
 
 
 @pytest.mark.parametrize(("dialect", "purpose"), [("v1", "LLM"), ("v2", "foundationModels")])
-def test_what_a_model_is_tested_as_has_the_dialects_own_default(dialect: Dialect, purpose: str) -> None:
-    """In v2 it is the official client's, also where a response leaves it out."""
+def test_testing_for_has_a_default_per_dialect(dialect: Dialect, purpose: str) -> None:
+    """In v2 it is the official client's, even if a response omits it."""
     inputs, _ = parse(minimal(), dialect)
     sent = body(inputs, dialect)
     assert inputs["testing_for"] == sent.pop("testing_for") == read(sent).inputs["testing_for"] == purpose
 
 
 @given(registrations())
-def test_the_canonical_form_is_a_fixed_point_and_the_engine_changes_nothing(props: dict[str, Any]) -> None:
+def test_the_canonical_form_is_a_fixed_point_and_survives_the_engine(props: dict[str, Any]) -> None:
 
     def without(value: Any) -> Any:
         return {k: without(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
@@ -127,13 +127,13 @@ def test_the_canonical_form_is_a_fixed_point_and_the_engine_changes_nothing(prop
 )
 @pytest.mark.parametrize("place", [("default_request_options",), ("metadata",), ("metadata", "gemini")])
 def test_a_free_map_is_plain_json(place: tuple[str, ...], declared: Any, kept: Any) -> None:
-    """Whole numbers whole, null fields absent, items of lists in place; names and dates are not looked at."""
+    """Whole numbers are int, null fields are dropped, list items stay in place; names and dates are not checked."""
     inputs = canonical(put(everything(), ("model_config", *place), declared))
     assert json.dumps(at(inputs, ("model_config", *place))) == json.dumps(kept)
 
 
 @given(st.dictionaries(TEXT, FREE))
-def test_a_free_map_is_not_the_callers_own(options: dict[str, Any]) -> None:
+def test_a_free_map_is_copied(options: dict[str, Any]) -> None:
     before = json.dumps(options)
     inputs = canonical(minimal(model_config__default_request_options=options))
     inputs["model_config"]["default_request_options"]["added"] = 1
@@ -141,19 +141,19 @@ def test_a_free_map_is_not_the_callers_own(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", [*MODEL.computed, "__provider"])
-def test_what_is_not_the_programs_is_no_input(name: str) -> None:
+def test_server_outputs_and_engine_entries_are_not_inputs(name: str) -> None:
     assert name not in canonical({**document(), name: "x"})
 
 
 @pytest.mark.parametrize(("said", "kept"), [(True, True), ("true", True), (False, None), (None, None)])
 @pytest.mark.parametrize("option", MODEL.options)
-def test_an_option_of_ours_is_kept_where_it_is_true_and_never_sent(option: str, said: Any, kept: bool | None) -> None:
+def test_a_provider_option_is_kept_if_true_and_never_sent(option: str, said: Any, kept: bool | None) -> None:
     inputs = canonical(document(**{option: said}))
     assert inputs.get(option) is kept
     assert option not in body(inputs)
 
 
-# ---- the API, as the emulator has it, accepts what is accepted here
+# ---- the emulated API and `check` accept the same
 
 
 Registered = Callable[[Any, Dialect], tuple[int, str]]
@@ -161,7 +161,7 @@ Registered = Callable[[Any, Dialect], tuple[int, str]]
 
 @pytest.fixture(scope="module")
 def add(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registered]:
-    """`add-model` in a dialect: its status and text."""
+    """Call `add-model` in a dialect; returns its status and text."""
     with ExitStack() as stack:
 
         def client(dialect: Dialect) -> httpx.Client:
@@ -181,7 +181,7 @@ def add(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registered]:
 
 
 @pytest.mark.parametrize("dialect", get_args(Dialect))
-def test_what_is_accepted_here_is_accepted_by_the_api(add: Registered, dialect: Dialect) -> None:
+def test_the_api_accepts_whatever_check_accepts(add: Registered, dialect: Dialect) -> None:
     """No registration passes `check` only to be refused by `add-model`."""
 
     @given(registrations(dialect))
@@ -196,8 +196,8 @@ ODD = ["", " ", "\0", "x" * 40, "Ünï", 0, -1, 1.5, 70_000, True, None, [], {},
 
 
 @pytest.mark.parametrize("dialect", get_args(Dialect))
-def test_what_the_api_refuses_is_refused_here(add: Registered, dialect: Dialect) -> None:
-    """Of all odd values in all places, those that the emulator refuses never get that far: `check` is first."""
+def test_check_refuses_whatever_the_api_refuses(add: Registered, dialect: Dialect) -> None:
+    """Of all odd values in all fields, `check` lets none through that the emulator refuses."""
     whole = everything(dialect)
     places = [place for place in leaves(whole) if place]
     tried = [(place, odd, *parse(put(whole, place, odd), dialect)) for place in places for odd in ODD]
@@ -207,12 +207,12 @@ def test_what_the_api_refuses_is_refused_here(add: Registered, dialect: Dialect)
     assert [row for row in responses if row[2][0] not in (200, 409)] == []
 
 
-# ---- what a response says
+# ---- reading a response
 
 
 @given(registrations())
-def test_what_was_sent_reads_back_the_same(props: dict[str, Any]) -> None:
-    """A server that echoes a registration shows no drift, in any order, and its id names the same model."""
+def test_an_echoed_registration_reads_back_the_same(props: dict[str, Any]) -> None:
+    """An echo in any order shows no drift, and its id identifies the same model."""
     inputs = canonical(props)
     live = read(upside_down({**inputs, **COMPUTED}))
     assert live.inputs == inputs
@@ -220,7 +220,7 @@ def test_what_was_sent_reads_back_the_same(props: dict[str, Any]) -> None:
 
 
 @given(registrations("v2"))
-def test_v2_reads_back_what_it_can_say(props: dict[str, Any]) -> None:
+def test_an_echoed_v2_body_shows_no_drift(props: dict[str, Any]) -> None:
     inputs, _ = parse(props, "v2")
     live = read(body(inputs, "v2"))
     assert differing(inputs, live, MODEL) == []
@@ -228,7 +228,7 @@ def test_v2_reads_back_what_it_can_say(props: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("endpoint", [None, {}, {"host": "", "port": 443}])
-def test_a_model_behind_a_command_has_no_endpoint_however_a_server_shows_that(endpoint: Any) -> None:
+def test_a_model_with_a_curl_command_has_no_endpoint_however_a_server_returns_it(endpoint: Any) -> None:
     inputs, _ = parse(minimal(model_config__endpoint=None, model_config__custom_curl_command="curl h"), "v2")
     sent = body(inputs, "v2")
     sent["model_config"]["endpoint"] = endpoint
@@ -238,7 +238,7 @@ def test_a_model_behind_a_command_has_no_endpoint_however_a_server_shows_that(en
 
 
 def without(*path: str) -> dict[str, Any]:
-    """The document's response without a field."""
+    """Return the document's response without a field."""
     found = answer()
     del at(found, path[:-1])[path[-1]]
     return found
@@ -259,17 +259,17 @@ def without(*path: str) -> dict[str, Any]:
         ("model_config__metadata", {"n": 2**53 + 1, "t": "x" * 200_001}),
     ],
 )
-def test_reading_takes_values_that_we_would_not_send(field: str, value: Any) -> None:
-    """What someone else registered is shown, even where we would not have declared it."""
+def test_reading_accepts_values_that_check_would_refuse(field: str, value: Any) -> None:
+    """A registration created elsewhere is shown even if this provider would not accept it."""
     assert at(read(answer(**{field: value})).inputs, tuple(field.split("__"))) == value
 
 
-def test_a_midnight_in_a_response_is_a_time() -> None:
+def test_a_midnight_in_a_response_is_not_an_unquoted_date() -> None:
     assert read(answer(created_at="2024-10-15T00:00:00Z")).computed["created_at"] == "2024-10-15T00:00:00Z"
 
 
 @pytest.mark.parametrize("name", MODEL.computed)
-def test_what_the_server_sets_may_be_missing(name: str) -> None:
+def test_server_set_fields_may_be_missing(name: str) -> None:
     expected = {k: v for k, v in COMPUTED.items() if k != name}
     assert read(without(name)).computed == read(answer(**{name: None})).computed == expected
 
@@ -279,7 +279,7 @@ def test_what_the_server_sets_may_be_missing(name: str) -> None:
     [
         (None, "expected a model, got nothing"),
         ([answer()], "expected a model, got a list"),
-        ("ok", "expected a model, got a text"),
+        ("ok", "expected a model, got a string"),
         (5, "expected a model, got a number"),
         (True, "expected a model, got true or false"),
         ({}, "model_saved_name: is required; model_config: is required"),
@@ -293,15 +293,15 @@ def test_what_the_server_sets_may_be_missing(name: str) -> None:
         (answer(model_saved_name=[5]), "model_saved_name: must be a string"),
     ],
 )
-def test_what_is_no_registration_is_said(found: Any, line: str) -> None:
+def test_a_response_that_is_not_a_registration_is_reported(found: Any, line: str) -> None:
     with pytest.raises(UnexpectedResponse) as caught:
         read(found)
-    prefix = "" if line.startswith("expected") else "returned a model that is not whole: "
+    prefix = "" if line.startswith("expected") else "returned an invalid model: "
     assert str(caught.value) == prefix + line
 
 
 @given(marked() | st.fixed_dictionaries({"model_saved_name": marked(), "model_config": marked()}))
-def test_any_response_is_read_or_refused_without_a_value_of_it(found: Any) -> None:
+def test_any_response_is_read_or_refused_without_showing_a_value(found: Any) -> None:
     said, behind = "", None
     try:
         read(found)
@@ -320,8 +320,8 @@ def test_any_response_is_read_or_refused_without_a_value_of_it(found: Any) -> No
         document(model_config__endpoint__port="https"),
     ],
 )
-def test_a_state_that_is_no_registration_comes_back_as_it_is(held: dict[str, Any]) -> None:
-    """A state that another version wrote, or none, is still compared rather than refused."""
+def test_a_state_that_is_not_a_registration_is_returned_unchanged(held: dict[str, Any]) -> None:
+    """An empty state or one written by another version is still compared rather than refused."""
     assert from_state({**held, "__provider": "x", "model_id": 1.0}) == held
 
 
@@ -330,7 +330,7 @@ def test_a_state_that_is_no_registration_comes_back_as_it_is(held: dict[str, Any
     [("Test_Model/1", "Test_Model", "1"), ("Test_Model", "Test_Model", "v1"), ("Test_Model/", "Test_Model", "v1"),
      ("a b/v 2", "a b", "v 2")],
 )  # fmt: skip
-def test_an_id_is_a_name_and_a_version_which_is_v1_where_none_is_named(id_: str, name: str, version: str) -> None:
+def test_an_id_is_a_name_and_a_version_with_v1_as_the_default(id_: str, name: str, version: str) -> None:
     assert Identifier.parse(id_) == Identifier(name, version)
 
 
@@ -364,8 +364,8 @@ print(json.dumps([spy.SEEN, os.environ.get("PYDANTIC_DISABLE_PLUGINS")]))
 
 
 @pytest.mark.parametrize("setting", [None, "another"])
-def test_no_plugin_of_pydantics_sees_a_document(tmp_path: Path, setting: str | None) -> None:
-    """A tracer that is installed beside this package is handed what others validate, never a model with its keys."""
+def test_pydantic_plugins_never_see_a_document(tmp_path: Path, setting: str | None) -> None:
+    """A tracer installed next to this package sees what others validate, but never a model with its keys."""
     described = tmp_path / "spy-1.dist-info"
     described.mkdir()
     (described / "METADATA").write_text("Metadata-Version: 2.1\nName: spy\nVersion: 1\n")

@@ -1,4 +1,4 @@
-"""kinds/deployment.py: what a program may declare of a deployment, what is sent, and what is drift."""
+"""kinds/deployment.py: what a program may declare, what is sent, and what counts as drift."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def problems(**deployment: Any) -> list[str]:
 
 
 def test_the_version_and_both_policies_are_always_sent() -> None:
-    """As the official client does: a server that merges must not keep a policy that is no longer declared."""
+    """As by the official client: a server that merges must not keep a policy that is no longer declared."""
     sent = codec.body(DEPLOYMENT, parsed(DECLARED))
     assert sent == {
         **DECLARED, "model_version": "v1", "input_guardrails_policy": NO_INPUT, "output_guardrails_policy": NO_OUTPUT,
@@ -31,8 +31,8 @@ def test_the_version_and_both_policies_are_always_sent() -> None:
 
 
 @pytest.mark.parametrize("none", [NO_OUTPUT, None, {}])
-def test_a_policy_without_a_name_is_none(none: Any) -> None:
-    """To one that declares none it is no difference, to one that declares some it is."""
+def test_a_policy_without_a_name_counts_as_absent(none: Any) -> None:
+    """No difference from a deployment that declares none, but one from a deployment that declares a policy."""
     response = {**codec.body(DEPLOYMENT, parsed(BOTH)), "output_guardrails_policy": none}
     live = codec.read(DEPLOYMENT, response)
     assert "output_guardrails_policy" not in live.inputs
@@ -41,15 +41,15 @@ def test_a_policy_without_a_name_is_none(none: Any) -> None:
 
 
 @pytest.mark.parametrize("said", [{}, {"model_version": None}, {"model_version": ""}])
-def test_a_response_may_leave_the_version_out(said: dict[str, Any]) -> None:
-    """As older documents do."""
+def test_a_response_may_omit_the_version(said: dict[str, Any]) -> None:
+    """Older documents do."""
     inputs = parsed({**DECLARED, "model_version": "2"})
     sent = {name: value for name, value in codec.body(DEPLOYMENT, inputs).items() if name != "model_version"}
     assert differing(inputs, codec.read(DEPLOYMENT, {**sent, **said}), DEPLOYMENT) == []
 
 
-def test_drift_is_seen_field_by_field() -> None:
-    """The order of what blocks says nothing; a check that somebody switched on is drift all the same."""
+def test_drift_is_reported_field_by_field() -> None:
+    """The order of `block` does not matter, but a check that somebody switched on is drift."""
     inputs = parsed({**DECLARED, "input_guardrails_policy": {**INPUT, "additional_config": {}}})
     changed = {**INPUT, "block": ["nsfw", "pii"], "enabled": False}
     live = codec.read(DEPLOYMENT, {**DECLARED, "model_version": "v2", "input_guardrails_policy": changed})
@@ -60,7 +60,7 @@ def test_drift_is_seen_field_by_field() -> None:
     ]
 
 
-def test_a_name_replaces_and_the_old_one_is_deleted_first() -> None:
+def test_a_changed_name_replaces_and_the_old_one_is_deleted_first() -> None:
     """Names are unique in an account, not in a project."""
     new = parsed({**BOTH, "name": "e", "model_version": "2"})
     assert [(one.path, one.rule) for one in changes(parsed(BOTH), new, DEPLOYMENT)] == [
@@ -70,7 +70,7 @@ def test_a_name_replaces_and_the_old_one_is_deleted_first() -> None:
     assert DEPLOYMENT.deletes_first
 
 
-def test_mistakes_are_told_by_their_place() -> None:
+def test_mistakes_are_reported_with_their_path() -> None:
     assert problems() == ["name: is required", "model_saved_name: is required"]
     names = ", ".join(Detectors.model_fields)
     found = problems(**DECLARED, input_guardrails_policy={"policy_name": "", "block": ["relevancy", "topic"]})
@@ -84,6 +84,6 @@ def test_mistakes_are_told_by_their_place() -> None:
     assert problems(
         **DECLARED, output_guardrails_policy={**OUTPUT, "additional_config": {"pii_redaction": True}}
     ) == [
-        "output_guardrails_policy.additional_config.pii_redaction: is not a field here: it is "
+        "output_guardrails_policy.additional_config.pii_redaction: is not a field here: use "
         "input_guardrails_policy.additional_config.pii_redaction"
     ]

@@ -1,4 +1,4 @@
-"""kinds/guardrails_policy.py: what a program may declare of a policy, what is sent, and what is drift."""
+"""kinds/guardrails_policy.py: what a program may declare, what is sent, and what counts as drift."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from enkrypt_provider.kinds.kind import Properties
 
 
 def parsed(**detectors: Any) -> Properties:
-    """The canonical form of a policy with these detectors."""
+    """Return the canonical form of a policy with these detectors."""
     return canonical({"name": "p", "detectors": detectors}, GUARDRAILS_POLICY)
 
 
@@ -22,8 +22,8 @@ def problems(**policy: Any) -> list[str]:
     return [str(problem) for problem in codec.parse(GUARDRAILS_POLICY, policy)[1]]
 
 
-def test_what_is_not_declared_is_sent_switched_off() -> None:
-    """A server that merges what it is sent must not leave a detector on that a program no longer declares."""
+def test_undeclared_detectors_are_sent_switched_off() -> None:
+    """A server that merges must not leave on a detector that a program no longer declares."""
     assert set(DETECTORS) == set(Detectors.model_fields)
     inputs = parsed(nsfw={"enabled": True})
     sent = codec.body(GUARDRAILS_POLICY, inputs)["detectors"]
@@ -33,8 +33,8 @@ def test_what_is_not_declared_is_sent_switched_off() -> None:
     assert inputs["detectors"] == {"nsfw": {"enabled": True}}
 
 
-def test_only_what_is_declared_is_compared() -> None:
-    """A server may echo its other detectors, on or off, and options that nobody gave."""
+def test_only_declared_detectors_are_compared() -> None:
+    """A server may return its other detectors, on or off, and options that nobody set."""
     inputs = parsed(nsfw={"enabled": True})
     echo = {"nsfw": {"enabled": True, "block_message": ""}, "bias": {"enabled": True}, "new_one": {"enabled": True}}
     live = codec.read(GUARDRAILS_POLICY, {"name": "p", "detectors": echo})
@@ -53,13 +53,13 @@ def test_only_what_is_declared_is_compared() -> None:
     ],
 )
 def test_a_declared_detector_drifts(detectors: Properties, drift: list[str]) -> None:
-    """The order of topics says nothing."""
+    """The order of topics does not matter."""
     inputs = parsed(topic_detector={"enabled": True, "topic": ["a", "b"]})
     live = codec.read(GUARDRAILS_POLICY, {"name": "p", "detectors": detectors})
     assert differing(inputs, live, GUARDRAILS_POLICY) == drift
 
 
-def test_a_name_replaces_and_all_else_is_updated() -> None:
+def test_a_changed_name_replaces_and_every_other_change_updates() -> None:
     old = parsed(nsfw={"enabled": True}, bias={"enabled": True})
     new = {**parsed(nsfw={"enabled": False}), "name": "q", "description": "x"}
     assert [(one.path, one.rule) for one in changes(old, new, GUARDRAILS_POLICY)] == [
@@ -70,7 +70,7 @@ def test_a_name_replaces_and_all_else_is_updated() -> None:
     ]
 
 
-def test_mistakes_are_told_by_their_place() -> None:
+def test_mistakes_are_reported_with_their_path() -> None:
     assert problems() == ["name: is required", "detectors: is required"]
     assert problems(name="p" * 33, description="d" * 129, detectors={"nsfw": {}, "pii": {"enabled": "on"}}) == [
         "name: must be at most 32 characters, this one has 33",
@@ -79,7 +79,7 @@ def test_mistakes_are_told_by_their_place() -> None:
     ]
     wrong = {"injection": {}, "pii": {"enabled": True, "block_message": "x"}}
     assert problems(name="p", detectors=wrong) == [
-        "detectors.pii.block_message: is not a field here; there are enabled, entities",
+        "detectors.pii.block_message: is not a field here; the fields are enabled, entities",
         'detectors.injection: is not a field here; did you mean "injection_attack"?',
     ]
     rule = {"text": "x", "severity": "hihg"}

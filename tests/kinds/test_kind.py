@@ -1,4 +1,4 @@
-"""kinds/kind.py and the codec: what holds for every kind of registration, with versions and without."""
+"""kinds/kind.py and the codec: what every kind of registration has in common, with versions and without."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ WHOLE = [(MODEL, document()), (GUARDRAILS_POLICY, WHOLE_POLICY), (DEPLOYMENT, WH
 
 @pytest.mark.parametrize(("kind", "program"), WHOLE)
 @pytest.mark.parametrize("number", [7, "7", 7.0])
-def test_it_comes_back_as_it_was_declared(kind: Kind, program: dict[str, Any], number: Any) -> None:
-    """Through the engine, whose numbers are floats, to the API and back; its own number may come as a text."""
+def test_a_declaration_survives_the_engine_and_the_api(kind: Kind, program: dict[str, Any], number: Any) -> None:
+    """Through the engine, whose numbers are floats, to the API and back; the API's own id may come as a string."""
     inputs = canonical(program, kind)
     assert codec.from_state(kind, through_engine(inputs)) == inputs
     live = codec.read(kind, {**codec.body(kind, inputs), kind.number: number, "created_by": "me"})
@@ -60,15 +60,15 @@ SWITCHED_OFF: list[tuple[Kind, Dialect, dict[str, Any]]] = [
         **WHOLE_DEPLOYMENT, "input_guardrails_policy": {"policy_name": "p", "enabled": False, "block": []},
     }),
 ]  # fmt: skip
-"""What a program may declare as empty, or off."""
+"""Declarations in which fields are empty or off."""
 
 
 @pytest.mark.parametrize(("kind", "dialect", "program"), SWITCHED_OFF)
 @pytest.mark.parametrize("empty", ["", [], {}, None, ...], ids=["text", "list", "object", "null", "left out"])
-def test_a_server_may_say_in_any_way_that_something_is_empty_or_off(
+def test_a_server_may_return_empty_or_off_in_any_form(
     kind: Kind, dialect: Dialect, program: dict[str, Any], empty: Any
 ) -> None:
-    """Go leaves out what is empty or false, PHP spells an empty object as a list: neither is drift, or unreadable."""
+    """Go omits empty and false values, PHP writes an empty object as a list: neither is drift or unreadable."""
     inputs, problems = codec.parse(kind, program, dialect)
     assert problems == []
     sent = codec.body(kind, inputs, dialect)
@@ -91,7 +91,7 @@ def _less(document: Any, place: tuple[str | int, ...]) -> Any:
 
 
 CLOSED = {*PURPOSES, *PROTOCOLS, "External", "text_2_text", "GDPR", "nsfw", "safety_harm", "assistant", "high"}
-"""Texts of closed sets, none of which the documents of the tests hold elsewhere."""
+"""Values of closed sets that the test documents use in no other field."""
 RULE_2 = {"text": "Be kind.", "frameworks": ["gdpr", "hipaa"], "mappings": [{"framework": "a"}, {"clause": "1"}]}
 RULES = {"policy_violation": {"enabled": True, "rules": [RULE, RULE_2]}}
 
@@ -110,9 +110,9 @@ RULES = {"policy_violation": {"enabled": True, "rules": [RULE, RULE_2]}}
         lambda value: str(value) if isinstance(value, int) else value,
         lambda value: {**value, "more": [1]} if isinstance(value, dict) else value,
     ],
-    ids=["reversed", "one twice", "decomposed", "in another case", "with spaces", "numbers as texts", "more fields"],
+    ids=["reversed", "one twice", "decomposed", "in another case", "with spaces", "numbers as text", "more fields"],
 )
-def test_what_a_server_makes_of_a_document_of_any_kind_is_no_drift(
+def test_harmless_changes_by_a_server_are_not_drift(
     kind: Kind, program: dict[str, Any], stored: Callable[[Any], Any]
 ) -> None:
     inputs, problems = codec.parse(kind, program)
@@ -138,8 +138,8 @@ def _changed(value: Any, change: Callable[[Any], Any]) -> Any:
         (DEPLOYMENT, {**WHOLE_DEPLOYMENT, "input_guardrails_policy": {**INPUT, "policy_name": UNKNOWN}}),
     ],
 )
-def test_what_is_not_known_yet_breaks_no_rule(kind: Kind, program: dict[str, Any]) -> None:
-    """At a preview names are outputs of what is made in the same run."""
+def test_unknown_values_break_no_rule(kind: Kind, program: dict[str, Any]) -> None:
+    """At preview, names are outputs of resources created in the same run."""
     inputs, problems = codec.parse(kind, program)
     assert problems == []
     assert {name: inputs[name] for name in program} == program
@@ -148,12 +148,12 @@ def test_what_is_not_known_yet_breaks_no_rule(kind: Kind, program: dict[str, Any
 @pytest.mark.parametrize(
     ("kind", "item", "details", "message"),
     [
-        (MODEL, answer(), "model_config", "a model that is not whole: model_config: is required"),
-        (GUARDRAILS_POLICY, WHOLE_POLICY, "detectors", "a policy that is not whole: detectors: is required"),
+        (MODEL, answer(), "model_config", "an invalid model: model_config: is required"),
+        (GUARDRAILS_POLICY, WHOLE_POLICY, "detectors", "an invalid policy: detectors: is required"),
         (DEPLOYMENT, WHOLE_DEPLOYMENT, "input_guardrails_policy", ""),
     ],
 )
-def test_a_list_without_details_is_told_from_a_whole_one(
+def test_a_summary_is_distinguished_from_a_whole_item(
     kind: Kind, item: dict[str, Any], details: str, message: str
 ) -> None:
     assert [codec.is_whole(kind, it) for it in (item, "x", None)] == [True, False, False]
@@ -167,12 +167,12 @@ def test_a_list_without_details_is_told_from_a_whole_one(
 @pytest.mark.parametrize(
     ("kind", "name"), [(MODEL, "model"), (GUARDRAILS_POLICY, "policy"), (DEPLOYMENT, "deployment")]
 )
-def test_its_name_stands_in_errors(kind: Kind, name: str) -> None:
+def test_errors_name_the_kind(kind: Kind, name: str) -> None:
     with pytest.raises(UnexpectedResponse, match=rf"^expected a {name}, got a list$"):
         codec.read(kind, [])
 
 
-def test_an_identity_without_a_version_is_the_name() -> None:
+def test_an_identity_without_a_version_is_just_the_name() -> None:
     inputs, _ = codec.parse(GUARDRAILS_POLICY, {"name": "p", "detectors": {}})
     identity = GUARDRAILS_POLICY.known_identity(inputs)
     assert identity == GUARDRAILS_POLICY.identity_in({"name": "p"}) == GUARDRAILS_POLICY.identity_from("p")
@@ -184,12 +184,12 @@ def test_an_identity_without_a_version_is_the_name() -> None:
     assert GUARDRAILS_POLICY.known_identity({**inputs, "name": UNKNOWN}) is None
 
 
-def test_a_models_identity_is_name_and_version() -> None:
+def test_a_models_identity_is_its_name_and_version() -> None:
     identity = MODEL.identity_from("a")
     assert identity == Identifier("a", "v1")
     assert MODEL.headers(identity) == {"X-Enkrypt-Model": "a", "X-Enkrypt-Model-Version": "v1"}
 
 
-def test_what_tells_two_apart_is_the_end_of_the_identity() -> None:
+def test_the_distinction_is_the_last_field_of_the_identity() -> None:
     assert (MODEL.distinction, GUARDRAILS_POLICY.distinction) == ("model_version", "name")
     assert (MODEL.has_dialects, GUARDRAILS_POLICY.has_dialects) == (True, False)

@@ -1,4 +1,4 @@
-"""What a program may not declare of a model: each broken rule is one line, with the field and never its value."""
+"""What a program may not declare for a model: each broken rule is one line, with the field but never its value."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from enkrypt_provider.kinds.plain import UNKNOWN
 Place = tuple[str | int, ...]
 parse = partial(codec.parse, MODEL)
 PLACES: list[Place] = [place for place in leaves(everything("v2")) if place]
-"""Where a program may put a value."""
+"""Every path at which a program may set a value."""
 V2 = everything("v2")["model_config"].keys() - everything()["model_config"].keys()
 NAMES, PURPOSE = ", ".join(PROTOCOLS), "must be one of Copilot, LLM, Chatbot"
 CERTIFICATIONS = ", ".join(MODEL.fields["certifications"].values)
 STRING = "must be a string (in YAML, quote it)"
-NOT_TEXT = "must not hold NUL characters or half surrogate pairs"
-PATH = 'must be empty or start with "/" and hold no spaces or scheme, such as "/v1"'
+NOT_TEXT = "must not contain NUL characters or unpaired surrogates"
+PATH = 'must be empty or start with "/" and contain no spaces or scheme, such as "/v1"'
 DEEP = "must be nested at most 18 levels deep"
 
 
@@ -39,20 +39,20 @@ def said(props: dict[str, Any], dialect: Dialect = "v1") -> list[str]:
 
 
 def place_of(path: str) -> Place:
-    """The place of a path, which may leave `model_config` out."""
+    """Return the place of a path, which may omit `model_config`."""
     place = tuple(int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", path))
     return place if place[0] in everything() else ("model_config", *place)
 
 
 def broken(place: Place, value: Any) -> list[str]:
-    """What is said of `value` there, in the first dialect that has the field."""
+    """Return the problems of `value` at a place, in the first dialect that has the field."""
     dialect: Dialect = "v2" if place[1:2] and place[1] in V2 else "v1"
     props = everything(dialect)
     at(props, place[:-1])[place[-1]] = value
     return said(props, dialect)
 
 
-# By the type of a field: a value of another one, and what is said of it.
+# By the type of a field: values of other types, and their problem.
 WRONG_TYPE: dict[type, list[tuple[Any, str]]] = {
     str: [(5, STRING), (1.0, STRING), (["a"], STRING)],
     dict: [("x", "must be an object"), ([], "must be an object")],
@@ -73,12 +73,12 @@ def test_a_value_of_another_type_is_refused_in_every_field(place: Place) -> None
         assert broken(place, value) == [f"{spelled(place)}: {rule}"]
 
 
-def test_everything_means_every_field() -> None:
+def test_the_everything_document_has_every_field() -> None:
     names = {field.name for field in MODEL.fields.values() if field.is_argument}
     assert names <= {part for place in PLACES for part in place}
 
 
-# The rule, the fields that have it, values that break it. A path may leave `model_config` out.
+# The rule, the fields that have it, values that break it. A path may omit `model_config`.
 BROKEN: dict[str, dict[str, list[Any]]] = {
     'must be printable ASCII, without "/" and without spaces at its ends, and not be empty': {
         "model_saved_name": ["", "a/b", " a", "a ", "a\n", "modèle"], "model_config.model_version": ["", "1/2"],
@@ -112,12 +112,12 @@ BROKEN: dict[str, dict[str, list[Any]]] = {
         "paths.chat": ["chat"],
         "paths.vision": ["chat"], "paths.embeddings": ["chat"],
     },
-    "must hold no query or fragment: paths follow it": {"endpoint.base_path": ["/v1?a=1", "v1#a"]},
-    "must not be empty or hold spaces or line breaks (a pasted key?)": {
+    "must not contain a query or fragment: paths are appended to it": {"endpoint.base_path": ["/v1?a=1", "v1#a"]},
+    "must not be empty or contain spaces or line breaks (a pasted key?)": {
         "apikeys[0]": ["", "stand-in key", "stand-in-key\n", "stand-in\u200b"],
         "auth_data.boxai_client_secret": ["stand-in key"],
     },
-    "must be an HTTP header's name": {"auth_data.header_name": ["X Key", "X-Key:"]},
+    "must be an HTTP header name": {"auth_data.header_name": ["X Key", "X-Key:"]},
     "must be from 1 to 65535": {"endpoint.port": [0, 65536]},
     "must be 1 or more": {"metadata.max_tokens": [0], "rate_per_min": [0]},
     "must be 0 or more": {"metadata.input_cost": [-0.5], "metadata.output_cost": [-0.5]},
@@ -126,7 +126,7 @@ BROKEN: dict[str, dict[str, list[Any]]] = {
         "endpoint.port": [443.5, [443]], "metadata.max_tokens": [2048.5], "rate_per_min": [20.5],
     },
     "must be a whole number of a sensible size": {"endpoint.port": ["9" * 5000]},
-    "must be a whole number that a double holds exactly, up to 2**53: give a larger one as a text": {
+    "must be a whole number that a double can hold exactly, up to 2**53: give a larger one as a string": {
         "metadata.other": [2**53 + 1, 10**400],
     },
     "must not be NaN or infinity": {
@@ -134,15 +134,15 @@ BROKEN: dict[str, dict[str, list[Any]]] = {
         "metadata.gemini.other": [float("nan")], "default_request_options.temperature": [float("inf")],
         "custom_payload.prompt": [float("nan")],
     },
-    "must hold only strings, numbers, true or false, lists and objects": {
+    "must contain only strings, numbers, true or false, lists and objects": {
         "metadata.other": [object()], "default_request_options.temperature": [{2, 3}],
     },
-    "must have strings as the names of its fields": {"metadata.other": [{1: "a"}]},
-    "must hold at most 10,000 values": {
+    "must have strings as field names": {"metadata.other": [{1: "a"}]},
+    "must contain at most 10,000 values": {
         "default_request_options": [{"a": list(range(10_000))}], "certifications": [["x"] * 100_000],
         "apikeys": [[1] * 1_000_000],
     },
-    "must hold at most 100 items, this one holds 101": {
+    "must have at most 100 items, this one has 101": {
         "certifications": [["GDPR"] * 101], "apikeys": [["k"] * 101], "tools": [[{"name": "a"}] * 101],
     },
     "is required": {"model_jwt_config.jwt_url": [None], "tools[0].name": [None], "custom_headers[0].key": [None]},
@@ -153,11 +153,11 @@ BROKEN: dict[str, dict[str, list[Any]]] = {
     f'{PURPOSE}; did you mean "LLM"?': {"testing_for": ["llm"]},
     f'{PURPOSE}; did you mean "Chatbot"?': {"testing_for": ["chat bot"]},
     PURPOSE: {"testing_for": ["12"]},
-    f"{PURPOSE}; that one is of dialect v2": {"testing_for": ["agents"]},
+    f"{PURPOSE}; that one exists only in dialect v2": {"testing_for": ["agents"]},
     f'must be one of {CERTIFICATIONS}; did you mean "GDPR"?': {"certifications[0]": ["gpd"]},
     f'must be one of {CERTIFICATIONS}; did you mean "SOC 2 Type II"?': {"certifications[0]": ["soc2 type ii"]},
     f'must be one of {NAMES}; did you mean "openai"?': {"is_compatible_with": ["open-ai"]},
-    f"must be one of {NAMES}; that one is of dialect v2": {"is_compatible_with": ["sierra"]},
+    f"must be one of {NAMES}; that one exists only in dialect v2": {"is_compatible_with": ["sierra"]},
     f"must be one of {NAMES}": {"is_compatible_with": ["x" * 100_000]},
     "must be one of openai": {"metadata.llama2_format": ["ollama"]},
     'must be one of openai; did you mean "openai"?': {"metadata.llama2_format": ["opnai"]},
@@ -169,14 +169,14 @@ BROKEN: dict[str, dict[str, list[Any]]] = {
 }  # fmt: skip
 
 
-def test_what_holds_a_few_values_too_many_is_refused_for_something() -> None:
-    """The limit is for lists and objects: what follows in the last one is still looked at."""
+def test_a_document_slightly_over_the_size_limit_is_refused() -> None:
+    """The limit is applied at lists and objects: the values in the last object are still checked."""
     _, problems = codec.parse(MODEL, {"unknown": dict.fromkeys(map(str, range(10_001)), 1)})
     assert problems
 
 
 @pytest.mark.parametrize(("rule", "fields"), BROKEN.items(), ids=[rule[:40] for rule in BROKEN])
-def test_each_broken_rule_is_one_exact_line(rule: str, fields: dict[str, list[Any]]) -> None:
+def test_each_broken_rule_is_reported_in_one_exact_line(rule: str, fields: dict[str, list[Any]]) -> None:
     for path, values in fields.items():
         for value in values:
             assert broken(place_of(path), value) == [f"{spelled(place_of(path))}: {rule}"]
@@ -191,7 +191,7 @@ LONGEST = {
 
 
 @pytest.mark.parametrize(("path", "limit"), LONGEST.items())
-def test_a_text_may_be_just_so_long(path: str, limit: int) -> None:
+def test_a_string_may_be_as_long_as_its_limit(path: str, limit: int) -> None:
     first = "/" if "path" in path else "x"
     assert broken(place_of(path), first + "x" * (limit - 1)) == []
     line = f"{spelled(place_of(path))}: must be at most {limit:,} characters, this one has {limit + 1:,}"
@@ -209,7 +209,7 @@ def test_a_text_may_be_just_so_long(path: str, limit: int) -> None:
     ],
 )
 @pytest.mark.parametrize("null", [True, False])
-def test_what_is_required_must_be_there(missing: str, line: str, null: bool) -> None:
+def test_required_fields_must_be_set(missing: str, line: str, null: bool) -> None:
     props = document()
     *parents, last = missing.split(".")
     target = at(props, tuple(parents))
@@ -226,7 +226,7 @@ def test_what_is_required_must_be_there(missing: str, line: str, null: bool) -> 
         ("model_config", "api_keys", '; did you mean "apikeys"?'),
         ("model_config", "meta data", '; did you mean "metadata"?'),
         ("model_config.endpoint", "hostname", '; did you mean "host"?'),
-        ("model_config.endpoint", "qq", "; there are scheme, host, port, base_path"),
+        ("model_config.endpoint", "qq", "; the fields are scheme, host, port, base_path"),
         ("model_config.paths", "chats", '; did you mean "chat"?'),
         ("model_config.auth_data", "header", '; did you mean "header_name"?'),
     ],
@@ -239,32 +239,32 @@ def test_an_unknown_field_is_refused_with_the_nearest_name(place: str, name: str
 
 @pytest.mark.parametrize("name", ["\ud800", "a\0b"])
 @pytest.mark.parametrize("path", ["metadata", "metadata.gemini"])
-def test_a_name_that_json_cannot_carry_is_refused(path: str, name: str) -> None:
+def test_a_field_name_that_json_cannot_carry_is_refused(path: str, name: str) -> None:
     (line,) = broken((*place_of(path), name), 1)
     assert line.startswith(f"model_config.{path}")
     assert line.endswith(NOT_TEXT)
 
 
-# ---- what a dialect cannot say
+# ---- dialects
 
 
 OWN = {path: only.dialect for path, only in MODEL.only_in.items() if path != "model_type"}
 
 
 def foreign(path: str) -> str:
-    return f"{path}: is of dialect {OWN[path]}: leave it out, or set enkrypt:dialect to {OWN[path]}"
+    return f"{path}: exists only in dialect {OWN[path]}: leave it out, or set enkrypt:dialect to {OWN[path]}"
 
 
-def test_what_the_other_dialect_alone_can_say_is_refused_field_by_field() -> None:
-    """Not silently dropped; and in the dialect of its own each is accepted."""
+def test_fields_of_the_other_dialect_are_refused_one_by_one() -> None:
+    """They are not silently dropped, and each is accepted in its own dialect."""
     assert said(everything("v2"), "v1") == [foreign(path) for path, dialect in OWN.items() if dialect == "v2"]
     template = document(model_config__conversation_template="{{ a }}")
     assert said(template, "v2") == [foreign("model_config.conversation_template")]
     assert said(everything("v2"), "v2") == said(template, "v1") == said(document(), "v2") == []
 
 
-def test_what_is_not_known_yet_is_not_refused_by_the_other_dialect() -> None:
-    """At preview another resource's output may still be nothing."""
+def test_unknown_values_of_the_other_dialect_are_not_refused() -> None:
+    """At preview, another resource's output may still turn out to be absent."""
     unknown = {path.replace(".", "__"): UNKNOWN for path, dialect in OWN.items() if dialect == "v2"}
     assert said(minimal(**unknown), "v1") == []
 
@@ -279,7 +279,7 @@ def test_what_is_not_known_yet_is_not_refused_by_the_other_dialect() -> None:
             f"model_config.is_compatible_with: must be one of {', '.join(PROTOCOLS + PROTOCOLS_V2)}",
         ),
         ({"model_type": "text"}, 'model_type: must be one of text_2_text; did you mean "text_2_text"?'),
-        ({"model_config__paths": {"chat": "a b"}}, "model_config.paths.chat: must hold no spaces"),
+        ({"model_config__paths": {"chat": "a b"}}, "model_config.paths.chat: must not contain spaces"),
         ({"model_config__endpoint": None}, "model_config.endpoint: is required"),
     ],
 )
@@ -295,7 +295,7 @@ def test_v2_has_rules_of_its_own(changes: dict[str, Any], line: str) -> None:
     ],
 )
 def test_v2_accepts_what_the_official_client_sends(changes: dict[str, Any]) -> None:
-    """Paths without a slash, and no endpoint where a command says where the model is."""
+    """Paths without a slash, and no endpoint if a curl command has the address."""
     assert said(minimal(**changes), "v2") == []
     assert said(minimal(**changes), "v1") != []
 
@@ -310,18 +310,18 @@ def test_v2_accepts_what_the_official_client_sends(changes: dict[str, Any]) -> N
         ("model_config.is_compatible_with", "Open AI", '; did you mean "openai"?'),
     ],
 )
-def test_v2_leaves_open_sets_to_the_server_with_a_doubt(path: str, value: str, hint: str) -> None:
+def test_v2_sends_unknown_values_of_open_sets_with_a_warning(path: str, value: str, hint: str) -> None:
     inputs, problems = parse(document(**{path.replace(".", "__"): value}), "v2")
     doubts = [str(doubt) for doubt in codec.doubts(MODEL, inputs, "v2")]
     assert problems == []
-    assert doubts == [f"{path}: is none of the values known to this provider and is sent as it is{hint}"]
+    assert doubts == [f"{path}: is not among the values known to this provider; it is sent unchanged{hint}"]
 
 
 @pytest.mark.parametrize(
     ("dialect", "protocols", "purposes"),
     [("v1", PROTOCOLS, PURPOSES), ("v2", PROTOCOLS + PROTOCOLS_V2, PURPOSES + PURPOSES_V2)],
 )
-def test_what_is_known_raises_no_doubt(dialect: Dialect, protocols: list[str], purposes: list[str]) -> None:
+def test_known_values_cause_no_warning(dialect: Dialect, protocols: list[str], purposes: list[str]) -> None:
     known = [minimal(model_config__is_compatible_with=name) for name in protocols]
     known += [minimal(testing_for=name) for name in (*purposes, UNKNOWN)]
     for props in known:
@@ -329,18 +329,18 @@ def test_what_is_known_raises_no_doubt(dialect: Dialect, protocols: list[str], p
         assert problems == codec.doubts(MODEL, inputs, dialect) == []
 
 
-def test_a_pasted_document_of_v2_is_told_where_its_fields_stand() -> None:
+def test_a_pasted_v2_document_gets_hints_where_its_fields_belong() -> None:
     config = {"model_provider": "together", "host": "h"}
     assert said({"model_saved_name": "a", "model_version": "v1", "model_config": config}, "v2") == [
         "model_config.is_compatible_with: is required (dialect v2 calls it model_provider)",
-        "model_config.host: is not a field here: it is model_config.endpoint.host",
-        "model_version: is not a field here: it is model_config.model_version",
+        "model_config.host: is not a field here: use model_config.endpoint.host",
+        "model_version: is not a field here: use model_config.model_version",
         "model_config.endpoint: is required",
     ]
 
 
-def test_what_json_a_type_and_a_dialect_do_not_allow_is_told_at_once() -> None:
-    """One preview names every fault, each field once."""
+def test_problems_of_every_sort_are_reported_together() -> None:
+    """One preview reports every mistake, each field once."""
     config = {
         "is_compatible_with": "opnai", "system_prompt": "\0", "model_version": "2024-02-01T00:00:00Z",
         "metadata": {"a": float("nan"), "max_tokens": 0}, "paths": {"chat": {1: 2}}, "tools": [{"name": 5}],
@@ -350,16 +350,16 @@ def test_what_json_a_type_and_a_dialect_do_not_allow_is_told_at_once() -> None:
     assert sorted(lines) == sorted(
         [
             f'model_config.is_compatible_with: must be one of {", ".join(PROTOCOLS)}; did you mean "openai"?',
-            "model_config.system_prompt: must not hold NUL characters or half surrogate pairs",
+            "model_config.system_prompt: must not contain NUL characters or unpaired surrogates",
             "model_config.model_version: is a date: in YAML, quote it",
             "model_config.metadata.a: must not be NaN or infinity",
             "model_config.metadata.max_tokens: must be 1 or more",
-            "model_config.paths.chat: must have strings as the names of its fields",
+            "model_config.paths.chat: must have strings as field names",
             "model_config.tools[0].name: must be a string (in YAML, quote it)",
             "model_config.output_modalities: must be a list",
             "model_config.endpoint: is required",
-            "model_config.tools: is of dialect v2: leave it out, or set enkrypt:dialect to v2",
-            "model_config.rate_per_min: is of dialect v2: leave it out, or set enkrypt:dialect to v2",
+            "model_config.tools: exists only in dialect v2: leave it out, or set enkrypt:dialect to v2",
+            "model_config.rate_per_min: exists only in dialect v2: leave it out, or set enkrypt:dialect to v2",
         ]
     )
 
@@ -371,7 +371,7 @@ DIALECTS = st.sampled_from(get_args(Dialect))
 
 
 @given(st.dictionaries(st.text(), marked(), max_size=4) | st.fixed_dictionaries({"model_config": marked()}), DIALECTS)
-def test_any_input_gets_a_bounded_number_of_lines(props: Any, dialect: Dialect) -> None:
+def test_any_input_gets_a_bounded_number_of_lines_without_its_values(props: Any, dialect: Dialect) -> None:
     lines = said(props, dialect)
     assert len(lines) <= SHOWN + 1
     assert all(line.isprintable() and MARKER not in line for line in lines)
@@ -400,7 +400,7 @@ CIRCLE["again"] = CIRCLE
         (
             "paths",
             {"x\ny" * 100: "a"},
-            f".{'x y' * 19}x …: is not a field here; there are completions, chat, vision, embeddings",
+            f".{'x y' * 19}x …: is not a field here; the fields are completions, chat, vision, embeddings",
         ),
     ],
 )
@@ -408,33 +408,33 @@ def test_hostile_input_is_one_line(field: str, value: Any, line: str) -> None:
     assert said(document(**{f"model_config__{field}": value})) == [f"model_config.{field}{line}"]
 
 
-def test_a_name_that_is_no_text_is_refused() -> None:
+def test_a_field_name_that_is_not_a_string_is_refused() -> None:
     odd: dict[Any, Any] = {1: "a"}
-    assert said({**document(), **odd}) == ["must have strings as the names of its fields"]
+    assert said({**document(), **odd}) == ["must have strings as field names"]
 
 
-def test_many_problems_are_counted() -> None:
+def test_problems_after_the_first_twenty_are_counted() -> None:
     lines = said({**document(), **{f"q{n}": n for n in range(30)}})
     assert len(lines) == 21
     assert lines[-1] == "and 10 more problems"
 
 
-def test_broken_properties_come_back_as_they_were() -> None:
+def test_invalid_properties_are_returned_unchanged() -> None:
     props = document(model_config__endpoint__port="https")
     assert parse(props)[0] == props
 
 
-# ---- what is not known yet
+# ---- unknown values
 
 
 @pytest.mark.parametrize("place", PLACES, ids=spelled)
-def test_an_unknown_value_stays_where_it_is(place: Place) -> None:
+def test_an_unknown_value_stays_in_place(place: Place) -> None:
     inputs, problems = parse(put(everything("v2"), place, UNKNOWN), "v2")
     assert problems == []
     assert at(inputs, place) is UNKNOWN
 
 
-def test_the_default_of_a_port_waits_for_its_scheme() -> None:
+def test_the_default_port_is_left_out_while_the_scheme_is_unknown() -> None:
     inputs = canonical(minimal(model_config__endpoint={"host": "h", "scheme": UNKNOWN}))
     assert "port" not in inputs["model_config"]["endpoint"]
 

@@ -1,4 +1,4 @@
-"""kinds/secrets.py: one rule says what is secret, by its place and by its name."""
+"""kinds/secrets.py: which values are secret, by place, by name and by text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from enkrypt_provider.kinds.secrets import is_secret_text, replaced_at, without,
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)
-def test_a_name_may_say_that_it_holds_a_secret(name: str) -> None:
+def test_secret_names_are_recognized(name: str) -> None:
     assert is_secret_name(name)
 
 
@@ -30,16 +30,16 @@ def test_a_name_may_say_that_it_holds_a_secret(name: str) -> None:
      "cacheKey", "banned_keywords", "keyword_detector", "token_type", "passport", "bypass_cache", "signature_2",
      "prompt_cache_key", "messages_key", "outputKey"],
 )  # fmt: skip
-def test_another_name_does_not(name: str) -> None:
+def test_harmless_names_are_not_secret(name: str) -> None:
     assert not is_secret_name(name)
 
 
-def test_no_field_of_the_document_is_secret_by_its_name_alone() -> None:
+def test_every_field_with_a_secret_name_is_declared_secret() -> None:
     assert [path for path, field in MODEL.fields.items() if is_secret_name(field.name) and not field.is_secret] == []
 
 
-def test_every_secret_has_a_path() -> None:
-    """By place and by name, in maps and lists; the outermost alone, and nothing that is empty."""
+def test_secret_paths_lists_the_outermost_secrets() -> None:
+    """By place and by name, in maps and lists; empty values are not secret."""
     metadata = {
         "a": [{"token": "x"}, {"n": 1}],
         "b": {"headers": {"X": "y", "secret": "z"}},
@@ -87,8 +87,8 @@ def test_every_secret_has_a_path() -> None:
     ],
     ids=str,
 )
-def test_a_value_may_say_that_it_is_a_secret(free: Properties, path: tuple[str | int, ...]) -> None:
-    """Also under a name that says nothing."""
+def test_a_value_may_be_secret_by_its_text_or_label(free: Properties, path: tuple[str | int, ...]) -> None:
+    """Under a harmless name too."""
     inputs = canonical(minimal(model_config__default_request_options=free))
     assert MODEL.secret_paths(inputs) == [("model_config", "default_request_options", *path)]
 
@@ -110,7 +110,7 @@ KEYS: dict[str, Properties] = {
     ],
 )  # fmt: skip
 def test_a_text_that_repeats_a_key_is_secret(text: str, keys: Properties) -> None:
-    """Wherever it stands, whoever set it: a server may repeat what it was sent in any field."""
+    """In any field, whoever set it: a server may echo what it was sent."""
     inputs: Properties = canonical(everything("v2"), dialect="v2") | {"model_config": keys, "created_at": text}
     inputs["model_config"] = {**keys, "custom_payload": {"a": [1, text]}}
     _, *repeats = MODEL.secret_paths(inputs)
@@ -128,14 +128,14 @@ def test_a_text_that_repeats_a_key_is_secret(text: str, keys: Properties) -> Non
         ("key-of-the-support-copilot-1", "the-support-copilot"),
     ],
 )  # fmt: skip
-def test_what_a_key_has_in_common_with_words_is_shown(key: str, text: str) -> None:
+def test_words_that_also_occur_in_a_key_are_not_secret(key: str, text: str) -> None:
     inputs = {**canonical(minimal(model_config__apikeys=[key])), "model_name": text}
     assert MODEL.secret_paths(inputs) == [("model_config", "apikeys")]
     assert without(inputs, MODEL.secrets)["model_name"] == text
 
 
-def test_an_identity_is_no_secret() -> None:
-    """It is the resource's id; whoever derives a key from it still can refer to the model."""
+def test_an_identity_is_never_secret() -> None:
+    """It is the resource's id, so it stays readable even if a key is derived from it."""
     arguments = minimal(model_saved_name="gpt-4o-mini-2024", model_config__apikeys=["gpt-4o-mini-2024-key"])
     inputs = canonical(arguments)
     assert MODEL.secret_paths(inputs) == [("model_config", "apikeys")]
@@ -150,8 +150,8 @@ def test_an_identity_is_no_secret() -> None:
     ],
     ids=str,
 )
-def test_a_header_whose_name_says_nothing_is_no_key(headers: Properties) -> None:
-    """Its value is hidden where it stands, and the model's name stays readable."""
+def test_the_value_of_a_harmless_header_is_not_secret_elsewhere(headers: Properties) -> None:
+    """The header itself is hidden, but the model's name stays readable."""
     inputs: Properties = {"model_name": "gpt-4o-2024-08-06", "model_config": headers}
     assert ("model_name",) not in MODEL.secret_paths(inputs)
 
@@ -168,17 +168,17 @@ def test_a_header_whose_name_says_nothing_is_no_key(headers: Properties) -> None
         ("", ""),
     ],
 )
-def test_a_text_is_left_without_what_looks_like_a_secret(text: str, left: str) -> None:
+def test_without_secret_texts_masks_recognizable_secrets(text: str, left: str) -> None:
     assert without_secret_texts(text) == left
 
 
 @pytest.mark.parametrize("text", SECRET_TEXTS)
-def test_a_text_may_say_that_it_is_a_secret(text: str) -> None:
+def test_secret_texts_are_recognized(text: str) -> None:
     assert is_secret_text(text)
 
 
-def test_what_only_resembles_a_secret_is_shown() -> None:
-    """A URL without a password, a sentence, a pair of something else."""
+def test_texts_that_only_resemble_secrets_are_not_secret() -> None:
+    """A URL without a password, a sentence, a harmless pair of name and value."""
     free = {
         "a": "https://h:443/x@y", "b": "Basic rules: be polite", "c": [{"name": "region", "value": "eu"}],
         "d": "-----BEGIN CERTIFICATE-----", "e": "https://me@h", "f": "Bearer token", "value": "v",
@@ -199,12 +199,12 @@ def test_a_long_text_is_searched_in_bounded_time(part: str) -> None:
     assert time.process_time() - began < 10
 
 
-def test_what_is_not_known_yet_may_be_a_secret() -> None:
+def test_an_unknown_value_may_be_secret() -> None:
     inputs, _ = codec.parse(MODEL, minimal(model_config__apikeys=UNKNOWN))
     assert MODEL.secret_paths(inputs) == [("model_config", "apikeys")]
 
 
-def test_the_texts_of_secrets() -> None:
+def test_secret_texts_lists_every_secret_string() -> None:
     inputs = canonical(everything("v2"), dialect="v2")
     assert sorted(MODEL.secret_texts(inputs)) == [
         "curl -H 'Authorization: stand-in-curl-key' https://h",
@@ -228,7 +228,7 @@ def test_the_texts_of_secrets() -> None:
         ([()], "-"),
     ],
 )
-def test_what_is_at_a_path_is_replaced(paths: list[tuple[Any, ...]], expected: Any) -> None:
+def test_replaced_at_replaces_the_values_at_the_paths(paths: list[tuple[Any, ...]], expected: Any) -> None:
     document: Properties = {"a": [1, {"b": 2}]}
     assert replaced_at(document, paths, lambda _old: "-") == expected
     assert document == {"a": [1, {"b": 2}]}

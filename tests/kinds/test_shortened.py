@@ -1,4 +1,4 @@
-"""shortened.py: the least arguments that declare what is registered, of every kind. Models: tests/cli."""
+"""shortened.py: the shortest arguments that declare a registration, for every kind. Models: tests/cli."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ PII = {"enabled": True, "entities": ["email"]}
         ),
     ],
 )
-def test_what_is_sent_where_nothing_is_declared_is_left_out(kind: Kind, least: dict[str, Any]) -> None:
-    """What the server has of the least declaration, every detector switched off among it, is declared by it again."""
+def test_shortened_arguments_declare_the_same_registration(kind: Kind, least: dict[str, Any]) -> None:
+    """Whatever is sent for an undeclared field, such as every detector switched off, is left out again."""
     inputs = canonical(least, kind)
     live = codec.read(kind, codec.body(kind, inputs))
     assert shortened(kind, live.inputs, live.inputs) == least

@@ -115,7 +115,7 @@ HEAD = "{} in the configuration of stack dev:"
         (
             {"a": everything("v2")},
             [
-                f"models.a.model_config.{name}: is of dialect v2: leave it out, or set enkrypt:dialect to v2"
+                f"models.a.model_config.{name}: exists only in dialect v2: leave it out, or set enkrypt:dialect to v2"
                 for name in (
                     *(f"auth_data.{name}" for name in BOXAI),
                     "model_auth_type", "model_jwt_config", "tools", "input_modalities", "output_modalities",

@@ -196,7 +196,7 @@ def _endless() -> Iterator[Any]:
         ),
         (
             lambda: EnkryptModel("m", **{**document(), "model_version": "1"}),
-            "m: model_version is not a field here: it is model_config.model_version",
+            "m: model_version is not a field here: use model_config.model_version",
         ),
         (
             lambda: _untyped(EndpointArgs)(host="h", hostname="h"),
@@ -208,7 +208,7 @@ def _endless() -> Iterator[Any]:
         ),
         (
             lambda: _untyped(ModelConfigArgs)(model_provider="together", host="h"),
-            "ModelConfigArgs: host is not a field here: it is model_config.endpoint.host; "
+            "ModelConfigArgs: host is not a field here: use model_config.endpoint.host; "
             "is_compatible_with is required",
         ),
         (lambda: _untyped(EnkryptModel)("m", model_saved_name="m"), "m: model_config is required"),
@@ -231,7 +231,7 @@ def _endless() -> Iterator[Any]:
         ),
         (
             lambda: _untyped(DetectorArgs)(enabled=True, block_message="x"),
-            "DetectorArgs: block_message is not a field here; there are enabled",
+            "DetectorArgs: block_message is not a field here; the fields are enabled",
         ),
         (
             lambda: EnkryptGuardrailsPolicy("a", name="p", detectors={}, opts=pulumi.ResourceOptions(import_="p")),
@@ -258,7 +258,7 @@ def _endless() -> Iterator[Any]:
                     "holds an Output as text: use pulumi.Output.format or pulumi.Output.concat",
                 ),
                 (2**53 + 1, INEXACT),
-                ({1: 2}, "must have strings as the names of its fields"),
+                ({1: 2}, "must have strings as field names"),
             )
         ),
         *(

@@ -48,7 +48,7 @@ def test_dev_works_without_an_account(story: Story) -> None:
 
 def looked_at(stack: Stack, run: Run) -> str:
     """The page of the command that a run told, typed where it ran."""
-    (told,) = {line.partition("what is registered: ")[2] for line in run.lines if "A page shows" in line}
+    (told,) = {line.partition("in a browser: ")[2] for line in run.lines if "in a browser: " in line}
     command = [*told.split(), "--port", "0"]
     with subprocess.Popen(
         command, cwd=stack.folder, env=dict(stack.environment), stdout=subprocess.PIPE, text=True

@@ -88,7 +88,7 @@ class Registered(pulumi.CustomResource, Declaration):
         if given.get("deletion_protection") is True:
             ours.protect = True  # the engine refuses before anything is changed
         options = self._with_paths(pulumi.ResourceOptions.merge(ours, opts))
-        # Not `super()`: the SDK takes the caller of the third `__init__` for the program's line.
+        # Not `super()`: the SDK reports the caller of the third `__init__` as the program's line.
         pulumi.CustomResource.__init__(self, self._RESOURCE.type, name, self._RESOURCE.inputs(given), options)
 
     @classmethod
@@ -104,7 +104,7 @@ class Registered(pulumi.CustomResource, Declaration):
 
     @classmethod
     def _with_paths(cls, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-        """Put the options' paths into the package's names: `modelConfig.endpoint` for `model_config.endpoint`."""
+        """Translate the options' paths to the package's names: `modelConfig.endpoint` for `model_config.endpoint`."""
         for option in ("ignore_changes", "replace_on_changes", "hide_diffs"):
             paths = getattr(opts, option, None)  # an older SDK has no hide_diffs
             if isinstance(paths, list):
@@ -113,7 +113,7 @@ class Registered(pulumi.CustomResource, Declaration):
 
 
 class EnkryptModel(EnkryptModelDeclaration, Registered, kind="EnkryptModel"):
-    """A model registered with Enkrypt AI, managed by the native plugin.
+    """A model registered with Enkrypt AI by the native plugin.
 
     Its id is `NAME/VERSION`. Changing either registers the new model before the old one is deleted; every other
     field is updated in place. Fields that can hold a secret are encrypted in the state and are not outputs, so
@@ -127,11 +127,11 @@ class EnkryptModel(EnkryptModelDeclaration, Registered, kind="EnkryptModel"):
 
 
 class EnkryptGuardrailsPolicy(EnkryptGuardrailsPolicyDeclaration, Registered, kind="EnkryptGuardrailsPolicy"):
-    """A guardrails policy registered with Enkrypt AI, managed by the native plugin; else like the dynamic one."""
+    """A guardrails policy registered with Enkrypt AI by the native plugin; otherwise like the dynamic class."""
 
 
 class EnkryptDeployment(EnkryptDeploymentDeclaration, Registered, kind="EnkryptDeployment"):
-    """A deployment registered with Enkrypt AI, managed by the native plugin; else like the dynamic one."""
+    """A deployment registered with Enkrypt AI by the native plugin; otherwise like the dynamic class."""
 
 
 class EnkryptProvider(Account):

@@ -1,4 +1,4 @@
-"""The provider classes, which every state names and the engine's process unpickles, and how their errors look.
+"""The dynamic provider classes. Every state names one, and the engine's process unpickles it.
 
 The module path of each class is a storage format: never move or rename one, and set no attribute before
 `configure()`, which runs in the engine's process after unpickling. Imports that only the operations need belong

@@ -106,7 +106,7 @@ def required_first(fields: list[FieldOf]) -> list[FieldOf]:
 
 
 def limit_of(field: FieldOf) -> int | None:
-    """How many characters a text may have, if that is a limit that somebody may reach by hand."""
+    """The maximum length of a text, if somebody may reach it by hand."""
     found = field.constraint(StringConstraints)
     return found.max_length if found and found.max_length not in OURS else None
 
@@ -182,12 +182,12 @@ def only_in(field: FieldOf) -> Dialect | None:
     return own.dialect if own else only_in(field.parent) if field.parent else None
 
 
-def argument_meaning(field: FieldOf, told: str = "", named: Callable[[str], str] = str) -> str:
-    """An argument's meaning (`told`, if given), its allowed values, and its default.
+def argument_meaning(field: FieldOf, text: str = "", named: Callable[[str], str] = str) -> str:
+    """An argument's meaning (`text`, if given), its allowed values, and its default.
 
     `named` gives the name of another field in the package.
     """
-    return " ".join(filter(None, [told or meaning(field), *_rules(field), _default(field, named)]))
+    return " ".join(filter(None, [text or meaning(field), *_rules(field), _default(field, named)]))
 
 
 def _rules(field: FieldOf) -> Iterator[str]:

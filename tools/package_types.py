@@ -24,10 +24,10 @@ from tools.generate import argument_meaning, meaning, only_in
 Schema = dict[str, Any]
 ANY: Final = "pulumi.json#/Any"
 HERE: Final = {
-    "deletion_protection": "Whether to refuse to delete or replace this registration. To lift the protection, set it "
-    "to false, run `pulumi up`, then delete. Also set `protect`, which refuses before anything is changed.",
-    "verify_health": "Whether the model must respond after it is registered, or after its endpoint, paths or keys "
-    "change. If it does not, the registration is kept with its error, and the next `pulumi up` tries again.",
+    "deletion_protection": "Whether deleting or replacing this registration is refused. To delete it after all, set "
+    "this to false, run `pulumi up`, then delete. Also set `protect`, which refuses before anything is changed.",
+    "verify_health": "Whether to check that the model responds after it is registered, or after its endpoint, paths "
+    "or keys change. If not, the registration is kept with its error, and the next `pulumi up` tries again.",
 }
 """Meanings for which the native plugin differs from the dynamic provider, which the fields' docstrings describe."""
 RESPONSE: Final = "Response"

@@ -133,7 +133,7 @@ from .registered import Registered
 '''
 HIDES: Final = "Pulumi treats the whole output `{name}` as a secret, because it can hold secrets."
 REFERS: Final = (
-    "Take the names it refers to from the outputs of those resources, so that they are registered before it and "
+    "Take the names that it refers to from the other resources' outputs, so that these are registered before it and "
     "deleted after it: the API does not ensure that."
 )
 RESOURCE: Final = '''\

@@ -22,7 +22,7 @@ def received(kind: Kind, message: struct_pb2.Struct) -> Properties:
 
 
 def is_of_dynamic(kind: Kind, message: struct_pb2.Struct) -> bool:
-    """Whether the dynamic provider wrote a message, which then has the API's names."""
+    """Whether a message was written by the dynamic provider, which uses the API's names."""
     return any(name != in_package(kind)[""].get(name, name) for name in message.fields)
 
 

@@ -74,7 +74,7 @@ def with_secrets(kind: Kind, properties: dict[str, Json]) -> dict[str, Json]:
 
 
 def hidden_at(properties: dict[str, Json], paths: Collection[Path], hide: Callable[[Json], Json]) -> Json:
-    """Return `properties` with `hide(VALUE)` at each path, or in place of each value of an object there.
+    """Return `properties` with `hide(VALUE)` at each path; in an object, at each of its values.
 
     Engines such as 3.274 forget that a whole object is secret if a program declares it in the clear.
     """

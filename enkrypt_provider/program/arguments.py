@@ -60,7 +60,7 @@ def names_of(cls: type) -> Collection[str]:
 
 
 def check_names(of: str, arguments: Mapping[str, Any], cls: type) -> None:
-    """Raise `WrongArguments` if a name is not an argument of the class (with the nearest one), or one is missing."""
+    """Raise `WrongArguments` if an argument does not exist (with the nearest name) or a required one is missing."""
     wrong = [f"{name} {_unknown(cls, name)}" for name in arguments if name not in names_of(cls)]
     required = (name for name, is_required in _ARGUMENTS[cls].items() if is_required)
     wrong += [f"{name} is required" for name in required if arguments.get(name) is None]

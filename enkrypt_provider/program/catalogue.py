@@ -44,11 +44,10 @@ class Catalogue:
 def declare(
     config: pulumi.Config | None = None, *, opts: pulumi.ResourceOptions | None = None, package: Any = None
 ) -> Catalogue:
-    """Declare every entry of this stack's catalogue as a resource of `package`: `enkrypt_provider.native`, or by
-    default the dynamic resources.
+    """Declare every entry of this stack's catalogue; `package=enkrypt_provider.native` makes them native resources.
 
-    A deployment gets the name of a model or a policy in the catalogue as that resource's output, so it is registered
-    after it and deleted before it. Raises the same errors as `load`.
+    A deployment that names a model or a policy in the catalogue takes the name from that resource's output, so it is
+    registered after that resource and deleted before it. Raises the same errors as `load`.
     """
     config = config or pulumi.Config("enkrypt")
     made: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}

@@ -33,7 +33,7 @@ class NotKnownYet(Exception):
 
 
 class PolicyViolation(EnkryptError, pulumi.RunError):
-    """A mandatory rule was broken, so the resource was not registered. `violations` has one line for each."""
+    """A mandatory rule was broken, so the resource was not registered. `violations` has one line per violation."""
 
     def __init__(self, name: str, violations: list[str]) -> None:
         super().__init__(f"{plain(name, 60)}: {counted(len(violations), 'policy violation')}: not registered")

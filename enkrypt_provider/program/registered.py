@@ -72,7 +72,7 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
             OWNER: _owner(self._resource_type_name, name, opts),
             PROVIDER_KEY: serialize_provider(self._PROVIDER()),
         }
-        # Not `super()`: the SDK takes the caller of the third `__init__` for the program's line.
+        # Not `super()`: the SDK reports the caller of the third `__init__` as the program's line.
         pulumi.CustomResource.__init__(
             self,
             f"pulumi-python:{self._resource_type_name}",
@@ -103,7 +103,7 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
 
 
 def _owner(type_: str, name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Input[str]:
-    """Return ORGANIZATION/URN for `check`, because the host does not say whose inputs it passes."""
+    """Return ORGANIZATION/URN for `check`: the host does not say which resource the inputs belong to."""
     organization, type_ = pulumi.get_organization() or "organization", f"pulumi-python:{type_}"
     if opts is None or opts.parent is None:  # a plain string saves the SDK 0.4 ms per resource
         return f"{organization}/urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{type_}::{name}"
@@ -162,7 +162,7 @@ def _warn_of_open_key(stack: pulumi.Resource | None) -> None:
 
 
 def _without_star(opts: pulumi.ResourceOptions | None, args: type) -> pulumi.ResourceOptions | None:
-    """Expand `*` in `ignore_changes`: the engine would ignore `OWNER` too, and no run would know the resource."""
+    """Expand `*` in `ignore_changes`: the engine would drop `OWNER` too, and no run would know the resource's URN."""
     if opts is None or "*" not in (opts.ignore_changes or ()):
         return opts
     expanded = copy(opts)

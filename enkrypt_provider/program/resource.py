@@ -42,7 +42,7 @@ class EnkryptDeployment(EnkryptDeploymentDeclaration, Registered):
     """A deployment registered with Enkrypt AI: a model, and the guardrails policies that protect it.
 
     Its id is its name. Changing the name deletes the old deployment before the new one is registered; every other
-    field is updated in place. Take the names it refers to from the outputs of those resources, so that they are
+    field is updated in place. Take the names that it refers to from the other resources' outputs, so that these are
     registered before it and deleted after it: the API does not ensure that.
     """
 

@@ -126,7 +126,7 @@ def test_all_three_kinds_together() -> None:
     assert {it.change for it in stack.up().resources.values()} == {"same"}
 
 
-def test_an_explicit_provider_is_an_account() -> None:
+def test_an_explicit_provider_selects_the_account() -> None:
     def program() -> None:
         account = native.EnkryptProvider("eu", endpoint="https://eu.example.com", api_key=KEY, check_online=False)
         native.EnkryptModel("m", **minimal(), opts=pulumi.ResourceOptions(provider=account))

@@ -19,7 +19,7 @@ from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.kinds.registry import KINDS
 
 
-def test_names_in_python_are_the_apis() -> None:
+def test_names_in_python_match_the_api() -> None:
     """So a generated SDK and this package's own classes have the same field names."""
     fixed = {
         field.name for kind in KINDS for field in kind.fields.values() if not (field.parent and field.parent.is_map)

@@ -23,11 +23,11 @@ SCHEMA = package_schema.package()
 of_each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
 
-def test_the_file_is_what_would_be_generated() -> None:
+def test_the_schema_is_up_to_date() -> None:
     assert generator.SCHEMA.read_text(encoding="utf-8") == generator.text(), "run `make generate`"
 
 
-def test_the_reference_is_what_would_be_generated() -> None:
+def test_the_reference_is_up_to_date() -> None:
     assert package_reference.PAGE.read_text(encoding="utf-8") == package_reference.page(), "run `make generate`"
 
 

@@ -114,7 +114,7 @@ def test_check_fills_in_defaults_and_marks_secrets(engine: Engine) -> None:
 
 
 def test_a_value_with_a_secret_name_is_marked_too(engine: Engine) -> None:
-    """In an object each value is: engines forget that an object is secret if a program has it in the clear."""
+    """In an object, each value is: engines forget that an object is secret if the program has it in the clear."""
     inputs, _ = engine.check("chat", chat(defaultRequestOptions={"headers": {"x": "y"}, "n": 1}))
     assert inputs["modelConfig"]["defaultRequestOptions"] == {"headers": {"x": Secret("y")}, "n": 1.0}
 
@@ -332,7 +332,7 @@ def test_a_refresh_shows_drift_and_keeps_the_keys(engine: Engine, api: Emulator)
     assert KEY not in json.dumps(found.outputs)
 
 
-def test_a_key_that_the_server_repeats_is_no_output(engine: Engine, api: Emulator) -> None:
+def test_a_key_that_the_server_repeats_is_not_an_output(engine: Engine, api: Emulator) -> None:
     held = engine.create("chat", chat())
     api.change("chat/v1", {"model_config": {"system_prompt": f"use {KEY.upper()}"}})
     found = engine.read("chat", "chat/v1", held)

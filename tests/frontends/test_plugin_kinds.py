@@ -1,4 +1,4 @@
-"""The plugin with every kind: each goes through its life as with the engine."""
+"""The plugin with every kind, called as the engine calls it over a registration's life."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_an_import_leaves_out_secrets_and_disabled_detectors(engine: Engine, kin
     assert paths == {MODEL: {"modelConfig.apikeys"}, GUARDRAILS_POLICY: {"detectors.toxicity"}}.get(kind, set())
 
 
-def test_the_error_for_an_import_of_nothing_names_the_kind(engine: Engine, kind: Kind) -> None:
+def test_importing_a_missing_registration_names_the_kind(engine: Engine, kind: Kind) -> None:
     with pytest.raises(CallFailed, match=f"no {kind.noun} nobody"):
         engine.read("x", "nobody")
 

@@ -259,7 +259,7 @@ def test_an_unquoted_date_in_a_free_map_is_warned_about(place: str) -> None:
     ]
 
 
-def test_the_dialect_is_the_stacks() -> None:
+def test_the_dialect_is_taken_from_the_stack() -> None:
     """In v2 a catalogue may have v2 fields."""
     whole = everything("v2")
     assert set(declared({"a": whole}, dialect="v2").resources) == {"a"}

@@ -84,10 +84,10 @@ class Registered(pulumi.CustomResource, Declaration):
         warn_of_deleted_with(name, opts, Declaration)
         given = given_arguments(name, self._ARGS, args, arguments)
         # The alias takes over a stack of the dynamic provider without calling the API.
-        ours = pulumi.ResourceOptions(aliases=[self._ALIAS])
+        own = pulumi.ResourceOptions(aliases=[self._ALIAS])
         if given.get("deletion_protection") is True:
-            ours.protect = True  # the engine refuses before anything is changed
-        options = self._with_paths(pulumi.ResourceOptions.merge(ours, opts))
+            own.protect = True  # the engine refuses before anything is changed
+        options = self._with_paths(pulumi.ResourceOptions.merge(own, opts))
         # Not `super()`: the SDK reports the caller of the third `__init__` as the program's line.
         pulumi.CustomResource.__init__(self, self._RESOURCE.type, name, self._RESOURCE.inputs(given), options)
 

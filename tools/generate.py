@@ -36,7 +36,7 @@ from tools.templates import declarations, resources
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 WIDTH: Final = 118
-OURS: Final = (4_000, 8_000)
+UNMENTIONED: Final = (4_000, 8_000)
 """Limits in characters that nobody reaches by hand: not worth mentioning."""
 PROGRAM: Final = ROOT / "enkrypt_provider" / "program"
 
@@ -108,7 +108,7 @@ def required_first(fields: list[FieldOf]) -> list[FieldOf]:
 def limit_of(field: FieldOf) -> int | None:
     """The maximum length of a text, if somebody may reach it by hand."""
     found = field.constraint(StringConstraints)
-    return found.max_length if found and found.max_length not in OURS else None
+    return found.max_length if found and found.max_length not in UNMENTIONED else None
 
 
 # ---- arguments

@@ -19,7 +19,7 @@ HEAD: Final = """\
 <!-- Written by tools/package_reference.py from the package's schema: `make generate`. -->
 # Reference
 
-Resources, functions and provider of the package `enkrypt`. `*` marks what is required. In Python `modelSavedName` is
+Resources, functions and provider of the package `enkrypt`. `*` marks a required property. In Python `modelSavedName` is
 `model_saved_name`; in Go it is `ModelSavedName`. Python imports `from enkrypt_provider import native`, TypeScript
 `import * as enkrypt from "@enkrypt-provider/enkrypt"`."""
 FUNCTION: Final = """\

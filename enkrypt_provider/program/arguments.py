@@ -108,9 +108,9 @@ def _contains_itself(value: Any, parents: frozenset[int] = frozenset()) -> bool:
     return any(id(item) in parents or _contains_itself(item, parents) for item in items)
 
 
-def warn_of_deleted_with(resource: str, opts: pulumi.ResourceOptions | None, ours: type) -> None:
-    """Warn if `deleted_with` is one of `ours` or a component: the API deletes no registration along with another."""
-    if opts and isinstance(opts.deleted_with, (ours, pulumi.ComponentResource)):
+def warn_of_deleted_with(resource: str, opts: pulumi.ResourceOptions | None, registration: type) -> None:
+    """Warn if `deleted_with` is a `registration` or a component: the API does not delete it along with those."""
+    if opts and isinstance(opts.deleted_with, (registration, pulumi.ComponentResource)):
         pulumi.log.warn(
             f"{resource}: deleted_with would leave it registered, because the API does not delete it along with "
             "another resource: remove deleted_with, or use depends_on"

@@ -172,8 +172,8 @@ async def _judged(
 def _violations(found: Registration, rules: Iterable[Rule]) -> Iterator[str]:
     for rule in rules:
         try:
-            said = rule(found)
-            lines = [said] if isinstance(said, str) else list(said or ())
+            result = rule(found)
+            lines = [result] if isinstance(result, str) else list(result or ())
         except NotKnownYet:
             continue
         name = getattr(rule, "__name__", type(rule).__name__)

@@ -88,11 +88,11 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
         `id` is `NAME/VERSION` for a model, or `NAME` for version `v1`; `NAME` for a policy or a deployment. A model's
         `model_config` is secret as a whole. Every resource class has this method.
         """
-        ours = pulumi.ResourceOptions(id=id, additional_secret_outputs=[*cls._SECRET_OUTPUTS])
+        own = pulumi.ResourceOptions(id=id, additional_secret_outputs=[*cls._SECRET_OUTPUTS])
         if id is None or id == "" or isinstance(id, int):
             raise WrongArguments(f"{resource_name}: give the id of a registration, such as NAME/VERSION or NAME")
         found = cls.__new__(cls)
-        merged = pulumi.ResourceOptions.merge(opts, ours)
+        merged = pulumi.ResourceOptions.merge(opts, own)
         Resource.__init__(found, cls._PROVIDER(), resource_name, cls._named_outputs(), merged)
         return found
 

@@ -88,8 +88,8 @@ def test_a_key_that_the_server_repeats_is_secret(machine: Machine, api: Api, pat
     echoed = f"/{key}{base64.b64encode(key.encode()).decode()}"
 
     def repeat(found: Any) -> None:
-        said = [echoed, account] if path == "certifications" else f"{echoed}/{account}"
-        found |= put(found, tuple(path.split(".")), said)
+        repeated = [echoed, account] if path == "certifications" else f"{echoed}/{account}"
+        found |= put(found, tuple(path.split(".")), repeated)
 
     api.edit = repeat
     inputs = frontend.check({}, news(model_config__apikeys=[key])).inputs

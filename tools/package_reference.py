@@ -19,9 +19,9 @@ HEAD: Final = """\
 <!-- Written by tools/package_reference.py from the package's schema: `make generate`. -->
 # Reference
 
-Resources, functions and provider of the package `enkrypt`. `*` marks a required property. In Python `modelSavedName` is
-`model_saved_name`; in Go it is `ModelSavedName`. Python imports `from enkrypt_provider import native`, TypeScript
-`import * as enkrypt from "@enkrypt-provider/enkrypt"`."""
+Resources, functions and provider of the package `enkrypt`. `*` marks a required property. In Python
+`modelSavedName` is `model_saved_name`; in Go it is `ModelSavedName`. Python imports
+`from enkrypt_provider import native`, TypeScript `import * as enkrypt from "@enkrypt-provider/enkrypt"`."""
 FUNCTION: Final = """\
 ### {name}
 

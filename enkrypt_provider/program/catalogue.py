@@ -1,7 +1,7 @@
 """The catalogue: registrations declared in a stack's configuration, so that one program serves every stack.
 
-Reads and validates `enkrypt:models`, `enkrypt:policies` and `enkrypt:deployments` before anything is declared. It
-holds no secrets: anywhere in it, `{secret: NAME}` stands for the secret configuration value `enkrypt:NAME`, and
+Reads and validates `enkrypt:models`, `enkrypt:policies` and `enkrypt:deployments` before anything is declared.
+Secrets do not belong in it: anywhere, `{secret: NAME}` stands for the secret configuration value `enkrypt:NAME`, and
 `{config: NAME}` for the plain one, so that one catalogue in Pulumi.yaml can serve every stack.
 """
 

@@ -1,4 +1,4 @@
-"""What is registered with Enkrypt AI as Pulumi resources: models, guardrails policies, deployments."""
+"""Enkrypt AI models, guardrails policies and deployments as Pulumi resources."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -136,7 +136,7 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    # Look-ups need pydantic and an HTTP client, the provider's process no resource: only who uses them waits.
+    # Imported on first use: look-ups need pydantic and an HTTP client, and the provider's process needs no resources.
     from importlib import import_module
 
     if name not in _LATER:

@@ -1,4 +1,4 @@
-"""The catalogue in a stack's configuration: `catalogue.declare()`, `catalogue.load()`. It is program/catalogue.py."""
+"""The catalogue in a stack's configuration: `catalogue.declare()`, `catalogue.load()`. See program/catalogue.py."""
 
 from .program.catalogue import MODELS, Catalogue, declare, load
 from .program.placeholders import SECRET, VALUE, mapped, meant

@@ -1,6 +1,6 @@
 """The native package's resources and functions for programs in Python.
 
-The same classes, arguments and outputs as the dynamic ones, by the plugin `pulumi-resource-enkrypt`.
+They have the same classes, arguments and outputs as the dynamic ones, and use the plugin `pulumi-resource-enkrypt`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ __all__ = [
 
 
 class Registered(pulumi.CustomResource, Declaration):
-    """A registration of one kind, by the native plugin."""
+    """A registration of one kind, managed by the native plugin."""
 
     _ARGS: ClassVar[type]
     _RESOURCE: ClassVar[ResourceType]
@@ -83,19 +83,19 @@ class Registered(pulumi.CustomResource, Declaration):
     ) -> None:
         warn_of_deleted_with(name, opts, Declaration)
         given = given_arguments(name, self._ARGS, args, arguments)
-        # A stack of the dynamic provider is taken over without a call of the API.
-        ours = pulumi.ResourceOptions(aliases=[self._ALIAS])
+        # The alias takes over a stack of the dynamic provider without calling the API.
+        own = pulumi.ResourceOptions(aliases=[self._ALIAS])
         if given.get("deletion_protection") is True:
-            ours.protect = True  # the engine refuses before anything is changed
-        options = self._with_paths(pulumi.ResourceOptions.merge(ours, opts))
-        # Not `super()`: the engine takes the line that calls the third `__init__` for the program's.
+            own.protect = True  # the engine refuses before anything is changed
+        options = self._with_paths(pulumi.ResourceOptions.merge(own, opts))
+        # Not `super()`: the SDK reports the caller of the third `__init__` as the program's line.
         pulumi.CustomResource.__init__(self, self._RESOURCE.type, name, self._RESOURCE.inputs(given), options)
 
     @classmethod
     def get(cls, resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None) -> Self:
-        """A registration that exists and that another stack, or nobody, manages: read, never changed.
+        """Read an existing registration that another stack, or nobody, manages. It is never changed.
 
-        `id` is `NAME/VERSION` of a model, or `NAME` for version `v1`; `NAME` of a policy or a deployment.
+        `id` is `NAME/VERSION` for a model, or `NAME` for version `v1`; `NAME` for a policy or a deployment.
         """
         found = cls.__new__(cls)
         options = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
@@ -104,7 +104,7 @@ class Registered(pulumi.CustomResource, Declaration):
 
     @classmethod
     def _with_paths(cls, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-        """The options with each path in the package's names: `model_config.endpoint` is `modelConfig.endpoint`."""
+        """Translate the options' paths to the package's names: `modelConfig.endpoint` for `model_config.endpoint`."""
         for option in ("ignore_changes", "replace_on_changes", "hide_diffs"):
             paths = getattr(opts, option, None)  # an older SDK has no hide_diffs
             if isinstance(paths, list):
@@ -113,31 +113,31 @@ class Registered(pulumi.CustomResource, Declaration):
 
 
 class EnkryptModel(EnkryptModelDeclaration, Registered, kind="EnkryptModel"):
-    """A model registered with Enkrypt AI, by the native plugin.
+    """A model registered with Enkrypt AI by the native plugin.
 
-    Its id is `NAME/VERSION`. A change of either registers the new model before the old one is deleted; every other
-    field changes in place. What can hold a secret is encrypted in the state and is no output, so that
+    Its id is `NAME/VERSION`. Changing either registers the new model before the old one is deleted; every other
+    field is updated in place. Fields that can hold a secret are encrypted in the state and are not outputs, so
     `model_config.endpoint.host` is plain.
     """
 
     @property
     def model_version(self) -> pulumi.Output[str]:
-        """The version, as a deployment names it."""
+        """The version, to pass to a deployment's `model_version`."""
         return self.model_config.apply(lambda config: config.model_version)
 
 
 class EnkryptGuardrailsPolicy(EnkryptGuardrailsPolicyDeclaration, Registered, kind="EnkryptGuardrailsPolicy"):
-    """A guardrails policy registered with Enkrypt AI, by the native plugin: as the dynamic one."""
+    """A guardrails policy registered with Enkrypt AI by the native plugin; otherwise like the dynamic class."""
 
 
 class EnkryptDeployment(EnkryptDeploymentDeclaration, Registered, kind="EnkryptDeployment"):
-    """A deployment registered with Enkrypt AI, by the native plugin: as the dynamic one."""
+    """A deployment registered with Enkrypt AI by the native plugin; otherwise like the dynamic class."""
 
 
 class EnkryptProvider(Account):
-    """One account of the API, for `ResourceOptions(provider=…)` and the functions here.
+    """One account of the API, for `ResourceOptions(provider=…)` and the functions in this module.
 
-    What is not given here has the default, or comes from the environment, never from the stack's configuration.
+    A setting that is not given comes from the environment or has its default; the stack's configuration is not used.
     """
 
     _PACKAGE = "enkrypt"

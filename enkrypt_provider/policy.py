@@ -1,4 +1,4 @@
-"""Rules that what a program registers must keep: `policy.enforce(…)`. It is program/policy.py."""
+"""Rules that a program's registrations must satisfy: `policy.enforce(…)`. See program/policy.py."""
 
 from .program.policy import (
     SECRET,

@@ -1,8 +1,8 @@
-"""What every state names: the class that the engine's process unpickles, and how its errors look in the console.
+"""The dynamic provider classes. Every state names one, and the engine's process unpickles it.
 
-The module path of each provider class is a storage format: never move or rename one, and give it no attribute
-before `configure()`, which runs in the engine's process, after the pickle is read. What the operations need is
-imported there alone: a program that only declares models needs none of it.
+The module path of each class is a storage format: never move or rename one, and set no attribute before
+`configure()`, which runs in the engine's process after unpickling. Imports that only the operations need belong
+there too: a program that only declares models needs none of them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _one_line(operation: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(operation)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-        # Process-wide, and shared with other dynamic providers: given back at the next call.
+        # Process-wide, and shared with other dynamic providers: reset at the next call.
         vars(sys).pop("tracebacklimit", None)
         try:
             return operation(*args, **kwargs)
@@ -49,15 +49,15 @@ def _one_line(operation: Callable[P, T]) -> Callable[P, T]:
 
 
 class _Provider(ResourceProvider):
-    """Registers the kind that the class is named after. Each operation is that of `DynamicFrontend`."""
+    """Registers the kind that the class is named after. Each operation delegates to `DynamicFrontend`."""
 
-    # It is 40 bytes that name a class: nothing to encrypt in every state and every diff.
+    # The pickle is 40 bytes that name a class: it need not be encrypted in every state and every diff.
     serialize_as_secret_always = False
 
     _frontend: DynamicFrontend
 
     def configure(self, req: ConfigureRequest) -> None:
-        """Take the stack's configuration."""
+        """Read the stack's configuration."""
         from .frontends.dynamic import DynamicFrontend
         from .kinds.registry import KINDS
 

@@ -1,1 +1,1 @@
-"""What is generated from kinds/, but for the documentation."""
+"""Generators for everything that follows from kinds/, except the documentation."""

@@ -1,6 +1,6 @@
 """The JSON Schema of a stack's file, from kinds/ and Pulumi.yaml: editors complete and check the catalogue with it.
 
-`make generate` writes it. What only the provider can judge, such as a host name, is left to the preview.
+`make generate` writes it. Rules that only the provider can check, such as those of a host name, show at preview.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ REFERENCE: Final[Schema] = {
         "secure": {"type": "string", "description": "A value that Pulumi encrypted: `pulumi config set --path`."},
     },
 }
-"""What may stand in the place of any value of a catalogue."""
+"""What may replace any value in a catalogue."""
 _KINDS: Final[Mapping[type, Schema]] = {
-    # Pulumi writes `config set --path` values as texts; a text is good where a number or a switch is wanted.
+    # Pulumi writes `config set --path` values as strings, which are accepted as numbers and booleans too.
     int: {"type": ["integer", "string"], "pattern": r"^\d+$"},
     float: {"type": ["number", "string"], "pattern": r"^\d+(\.\d+)?$"},
     bool: {"enum": [True, False, "true", "false"]},
@@ -62,7 +62,7 @@ def catalogue_schema(settings: Mapping[str, Mapping[str, Any]]) -> str:
         "else": _sections("v1"),
     }
     schema = {
-        "$schema": "http://json-schema.org/draft-07/schema#",  # the one that editors know best
+        "$schema": "http://json-schema.org/draft-07/schema#",  # the one that editors support best
         "title": "The configuration of a stack that registers with Enkrypt AI",
         "type": "object",
         "properties": {"config": config},
@@ -77,7 +77,7 @@ def _setting(setting: Mapping[str, Any]) -> Schema:
 
 
 def _kinds(dialect: Spoken) -> list[Kind]:
-    """The kinds that are declared in this dialect alone, or the same way in both."""
+    """The kinds that are declared differently in each dialect or, for "both", in the same way."""
     return [kind for kind in KINDS if kind.has_dialects is (dialect != "both")]
 
 
@@ -110,7 +110,7 @@ def _may_be_given(field: FieldOf, dialect: Spoken) -> bool:
 
 
 def _is_of(field: FieldOf, dialect: Spoken) -> bool:
-    """Whether the dialect has the field; one of the other dialect must have its default."""
+    """Whether the dialect has the field; a field of the other dialect must have its default."""
     return only_in(field) in (None, dialect)
 
 
@@ -128,7 +128,7 @@ def _object(document: type[Document], fields: list[FieldOf], dialect: Spoken) ->
 
 
 def _alternatives(field: FieldOf, names: set[str]) -> list[str]:
-    """The fields of which one must be given."""
+    """The fields of which at least one must be given."""
     unless = field.marker(RequiredUnless)
     return [field.name, unless.field] if unless and unless.field in names else []
 
@@ -136,14 +136,14 @@ def _alternatives(field: FieldOf, names: set[str]) -> list[str]:
 def _field(field: FieldOf, dialect: Spoken) -> Schema:
     in_v2 = field.marker(InV2)
     default = in_v2.default if in_v2 and dialect == "v2" and in_v2.default is not ABSENT else field.default
-    is_said = default is not ABSENT and not (field.document and not field.is_list)
+    is_shown = default is not ABSENT and not (field.document and not field.is_list)
     own = _or_reference(_value(field, dialect))
     value = _or_reference({"type": "array", "items": own}) if field.is_list else own
-    return {"description": argument_meaning(field), **({"default": default} if is_said else {}), **value}
+    return {"description": argument_meaning(field), **({"default": default} if is_shown else {}), **value}
 
 
 def _or_reference(schema: Schema) -> Schema:
-    # Not `anyOf`: a slip within would only be told as "not valid under any of the given schemas".
+    # Not `anyOf`: a mistake inside would only be reported as "not valid under any of the given schemas".
     return {"if": {"$ref": "#/definitions/reference"}, "else": schema}
 
 

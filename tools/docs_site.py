@@ -1,4 +1,4 @@
-"""What mkdocs does besides: links that lead out of docs/ go to the repository, at REPO_URL."""
+"""An mkdocs hook: links that lead out of docs/ go to the repository at REPO_URL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LINK: Final = re.compile(r"(?P<image>!?)\[(?P<text>(?:!\[[^\]]*\]\([^)]*\)|[^\[\
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, **_files: Any) -> str:
-    """Return the page's Markdown with each link out of docs/ as a URL; without REPO_URL, as its text alone."""
+    """Return the page's Markdown with each link out of docs/ as a URL or, without REPO_URL, as plain text."""
     folder = posixpath.dirname(page.file.src_uri)
     return LINK.sub(lambda link: _outward(link, folder, config.repo_url), markdown)
 

@@ -1,4 +1,4 @@
-"""Writes docs/native/reference.md from the native package's schema: `make generate`. A test holds the page to it."""
+"""Writes docs/native/reference.md from the native package's schema (`make generate`). A test checks the page."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ HEAD: Final = """\
 <!-- Written by tools/package_reference.py from the package's schema: `make generate`. -->
 # Reference
 
-Resources, functions and provider of the package `enkrypt`. `*` is required. In Python `modelSavedName` is
-`model_saved_name`; in Go it is `ModelSavedName`. Python imports `from enkrypt_provider import native`, TypeScript
-`import * as enkrypt from "@enkrypt-provider/enkrypt"`."""
+Resources, functions and provider of the package `enkrypt`. `*` marks a required property. In Python
+`modelSavedName` is `model_saved_name`; in Go it is `ModelSavedName`. Python imports
+`from enkrypt_provider import native`, TypeScript `import * as enkrypt from "@enkrypt-provider/enkrypt"`."""
 FUNCTION: Final = """\
 ### {name}
 
@@ -54,14 +54,14 @@ def _resource(schema: Schema, kind: Kind) -> Iterator[str]:
     yield f"### Inputs of {name}"
     yield _table(found["inputProperties"], found["requiredInputs"])
     yield f"### Outputs of {name}"
-    yield "All inputs, but those that can hold a secret, with their defaults filled in, and:"
+    yield "All inputs except those that can hold a secret, with their defaults filled in, and:"
     outputs = {name: spec for name, spec in found["properties"].items() if name not in found["inputProperties"]}
     yield _table({"id": {"type": "string", "description": f"`{id_of(kind)}`."}, **outputs}, ())
 
 
 def _functions(schema: Schema) -> Iterator[str]:
     yield "## Functions"
-    yield "What they return has no secrets."
+    yield "Their results contain no secrets."
     for name, found in schema["functions"].items():
         short = name.rpartition(":")[2]
         go = short[:1].upper() + short[1:]

@@ -1,6 +1,6 @@
-"""Writes the native package's schema from kinds/: types, names, enums, defaults, meanings, what replaces.
+"""Writes the native package's schema from kinds/: types, names, enums, defaults, meanings, replacements.
 
-A test holds the file to it. `pulumi package get-schema` prints it; the engine makes SDKs and documentation of it.
+A test checks that the file is current. `pulumi package get-schema` prints it; the engine generates SDKs from it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def schema() -> Schema:
 
 NAMESPACE: Final = "enkrypt-provider"
 LANGUAGES: Final[Schema] = {
-    # A program in Python uses the classes of this package, whose arguments are the dynamic provider's.
+    # A program in Python uses this package's own classes, which have the dynamic provider's arguments.
     "python": {"packageName": "enkrypt_provider.native", "inputTypes": "classes-and-dicts"},
     "nodejs": {"respectSchemaVersion": True},
     "go": {
@@ -83,23 +83,23 @@ SETTINGS: Final[Schema] = {
     "endpoint": _setting(
         "string",
         f"Base URL of the Enkrypt AI API, https except on this machine; or `embedded`, an emulator in the plugin's "
-        f"own process (`embedded:PATH` names its database). Another account replaces every registration. "
+        f"own process (`embedded:PATH` names its database). Changing the account replaces every registration. "
         f"Default: `{ENDPOINT_VARIABLE}` in the environment, then {DEFAULT_ENDPOINT}.",
         willReplaceOnChanges=True,
     ),
     "dialect": _setting(
-        "string", "The dialect of the API: `v1`, as documented, or `v2`, as the official client speaks."
+        "string", "The dialect of the API: `v1`, as documented, or `v2`, as the official client uses it."
     ),
-    "timeout": _setting("number", "Seconds that one request may take. Default: 30."),
-    "maxRetries": _setting("integer", "How often a request is sent again after the first time. Default: 5."),
+    "timeout": _setting("number", "Time limit for one request, in seconds. Default: 30."),
+    "maxRetries": _setting("integer", "How many times a request is retried. Default: 5."),
     "checkOnline": _setting(
-        "boolean", "Lets a preview ask the API whether the key works and whether a name is taken. Default: false."
+        "boolean", "Whether a preview asks the API if the key works and if a name is taken. Default: false."
     ),
     "requireHttps": _setting(
-        "boolean", "Refuses every endpoint but an https URL, the embedded emulator too. Default: false."
+        "boolean", "Whether to refuse every endpoint except an https URL, even the embedded emulator. Default: false."
     ),
     "rateLimit": _setting(
-        "string", "`off`, or the calls that the API allows, such as `3/s,100/min`. Default: `3/s,100/min` for "
+        "string", "How many calls the API allows, such as `3/s,100/min`, or `off`. Default: `3/s,100/min` for "
         "hosts of enkryptai.com, `off` for any other."
     ),
 }  # fmt: skip
@@ -111,7 +111,7 @@ SETTINGS: Final[Schema] = {
 def _resource(kind: Kind) -> Schema:
     root = [field for field in kind.fields.values() if field.parent is None]
     arguments = [field for field in root if field.is_argument]
-    secret = ["What can hold a secret is encrypted in the state and is no output."] if kind.secrets else []
+    secret = ["Fields that can hold a secret are encrypted in the state and are not outputs."] if kind.secrets else []
     return {
         "description": "\n\n".join([_meaning(kind), " ".join([life(kind), *secret]), _import(kind)]),
         "inputProperties": {camel(field.name): argument(field) for field in arguments},
@@ -138,17 +138,17 @@ def _import(kind: Kind) -> str:
 
 
 def _looked_up_token(kind: Kind) -> str:
-    # Not the resource's own name, which an SDK has already.
+    # Not the resource's own name, which an SDK already uses.
     return token(f"Registered{names.short(kind.name)}")
 
 
 def _looked_up(kind: Kind) -> Schema:
-    """A registration as a function finds it: without secrets and options."""
+    """A registration as a function returns it: without secrets and options."""
     root = [field for field in kind.fields.values() if field.parent is None and field.marker(Option) is None]
     without = ", without its secrets" if kind.secrets else ""
     return {
         "type": "object",
-        "description": f"A {kind.noun} that is registered{without}.",
+        "description": f"A registered {kind.noun}{without}.",
         **outputs(root),
     }
 
@@ -156,7 +156,7 @@ def _looked_up(kind: Kind) -> Schema:
 def _functions(kind: Kind) -> Schema:
     listed = kind.calls.listed
     get, list_all = map(token, names.functions(kind))
-    asked = {"name": {"type": "string", "description": "The name by which it is registered."}}
+    asked = {"name": {"type": "string", "description": "The name under which it is registered."}}
     for path in list(kind.identity)[1:]:
         default = kind.fields[path].default
         asked["version"] = {"type": "string", "description": f"Its version. Default: `{default}`."}
@@ -165,14 +165,14 @@ def _functions(kind: Kind) -> Schema:
     without = ", without its secrets" if kind.secrets else ""
     return {
         get: {
-            "description": f"One {kind.noun}, as it is now{without}. If it is not registered, the error names the "
-            "nearest. In a YAML program that registers it too, let an argument depend on an output that the API "
-            f"sets, such as `{camel(kind.number)}`.",
+            "description": f"One {kind.noun}, as it is now{without}. If it is not registered, the error suggests the "
+            "nearest name. In a YAML program that also registers it, make an argument depend on an output that the "
+            f"API sets, such as `{camel(kind.number)}`.",
             "inputs": {"type": "object", "properties": asked, "required": ["name"]},
             "outputs": _looked_up(kind),
         },
         list_all: {
-            "description": f"The {listed} whose name matches a pattern, in the order of their names.",
+            "description": f"The {listed} whose name matches a pattern, sorted by name.",
             "inputs": {"type": "object", "properties": {"name": {"type": "string", "description": pattern}}},
             "outputs": {"type": "object", "properties": {listed: found}, "required": [listed]},
         },

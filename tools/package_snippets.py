@@ -1,4 +1,4 @@
-"""Declarations in the four languages, written from one: for the reference of the native package."""
+"""Renders a declaration in four languages, for the native package's reference."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ EXAMPLES: Final[Mapping[str, tuple[str, Mapping[str, Json]]]] = {
         },
     ),
 }
-"""By the type of a resource: what the program calls it, and its inputs."""
+"""By resource type: the name of the variable in the program, and the inputs."""
 
 
 def snippets(type_: str) -> Iterator[tuple[str, str, str]]:
-    """A resource's declaration: the language, the name of its highlighting, the text."""
+    """Yield a resource's declaration in each language: the language, the name of its highlighting, the text."""
     variable, inputs = EXAMPLES[type_]
     short = type_.rpartition(":")[2]
     spec = SCHEMA["resources"][type_]

@@ -1,6 +1,6 @@
-"""The types of the native package's schema: what a program gives, and what it reads of it.
+"""The types of the native package's schema: those of inputs and those of outputs.
 
-An output has no enums, which a program in YAML could not give to another resource, and no secrets.
+An output has no secrets, and no enums, which a program in YAML could not pass to another resource.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from tools.generate import argument_meaning, meaning, only_in
 Schema = dict[str, Any]
 ANY: Final = "pulumi.json#/Any"
 HERE: Final = {
-    "deletion_protection": "Whether a delete or a replacement of this registration is refused. To lift it set it to "
-    "false, run `pulumi up`, then delete. Set the option `protect` too: it refuses before anything is changed.",
-    "verify_health": "Whether the model must respond after it was registered, or after its endpoint, paths or keys "
-    "changed. If it does not, the registration is kept with its error, and the next `pulumi up` tries again.",
+    "deletion_protection": "Whether deleting or replacing this registration is refused. To delete it after all, set "
+    "this to false, run `pulumi up`, then delete. Also set `protect`, which refuses before anything is changed.",
+    "verify_health": "Whether to check that the model responds after it is registered, or after its endpoint, paths "
+    "or keys change. If not, the registration is kept with its error, and the next `pulumi up` tries again.",
 }
-"""What the native plugin does in another way than the dynamic provider, of which the fields' docstrings tell."""
+"""Meanings for which the native plugin differs from the dynamic provider, which the fields' docstrings describe."""
 RESPONSE: Final = "Response"
-"""What the name of an output's type ends with."""
+"""The suffix of an output type's name."""
 
 
 def types_of(kind: Kind) -> Iterator[tuple[str, Schema]]:
@@ -60,7 +60,7 @@ def _head(field: FieldOf) -> Schema:
 
 
 def outputs(fields: list[FieldOf]) -> Schema:
-    """What a program reads of these fields of one object."""
+    """The outputs for these fields of one object."""
     shown = [field for field in fields if not field.is_secret]
     return {
         "properties": {
@@ -84,7 +84,7 @@ def _enum_name(value: str) -> str:
 
 
 def argument(field: FieldOf) -> Schema:
-    """The property that a program gives."""
+    """The input property of a field."""
     found: Schema = {"description": _description(field), **_type(field)}
     default = field.default
     if isinstance(default, str | bool | int | float) and default != "" and not _is_of_dialect(field):
@@ -97,7 +97,7 @@ def argument(field: FieldOf) -> Schema:
 
 
 def _is_of_dialect(field: FieldOf) -> bool:
-    """Whether an SDK must not fill the default in: it is the dialect's, or that of an enum."""
+    """Whether an SDK must not fill in the default: it depends on the dialect, or is that of an enum."""
     in_v2 = field.marker(InV2)
     return bool(_values_of(field) or only_in(field) or (in_v2 and in_v2.default is not ABSENT))
 
@@ -125,7 +125,7 @@ def _item(field: FieldOf, ending: str) -> Schema:
     if field.document:
         return {"type": "object", "$ref": f"#/types/{_type_token(field.document, ending)}"}
     if _values_of(field) and not ending:
-        # What is not in the set may be right in dialect v2: any other text is taken too.
+        # A value outside the set may be valid in dialect v2: any other text is accepted too.
         return {
             "type": "string",
             "oneOf": [{"type": "string"}, {"type": "string", "$ref": f"#/types/{_enum_token(field)}"}],
@@ -138,7 +138,7 @@ def _may_be_absent(field: FieldOf) -> bool:
 
 
 def required(fields: list[FieldOf]) -> list[str]:
-    """The names of those that a program must give."""
+    """The names of the fields that a program must give."""
     return [camel(field.name) for field in fields if field.info.is_required()]
 
 
@@ -150,7 +150,7 @@ def _type_token(document: type[Document], ending: str = "") -> str:
 
 
 def _enum_token(field: FieldOf) -> str:
-    """`HostingType`; `InputPolicyBlock` where a field of the same name takes other values."""
+    """`HostingType`, or `InputPolicyBlock` if another field of the same name takes other values."""
     same = (other for kind in KINDS for other in kind.fields.values() if other.name == field.name)
     is_ambiguous = len({_values_of(other) for other in same} - {()}) > 1
     holder = field.parent.document.__name__ if is_ambiguous and field.parent and field.parent.document else ""

@@ -1,6 +1,6 @@
-"""Makes the native plugin's archive for this machine, with a Python of its own: `make plugin`.
+"""Builds the native plugin's archive for this machine, with its own Python (`make plugin`).
 
-`pulumi plugin install resource enkrypt VERSION --file ARCHIVE` takes it.
+`pulumi plugin install resource enkrypt VERSION --file ARCHIVE` installs it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 NAME: Final = "pulumi-resource-enkrypt"
 MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
-"""As Go and so the engine name them; all others are alike."""
+"""Go's names, which the engine uses; those of all other machines are the same."""
 START: Final = "from enkrypt_provider.frontends.plugin.__main__ import main\n\nmain()\n"
 OPTIONS: Final = (
     "--onedir",
@@ -34,7 +34,7 @@ OPTIONS: Final = (
 
 
 def archive(folder: Path) -> Path:
-    """Make the archive in `folder` and return it."""
+    """Build the archive in `folder` and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as work:
         made = _frozen(Path(work))
@@ -56,7 +56,7 @@ def _frozen(work: Path) -> Path:
 
 
 def _version(executable: Path) -> str:
-    """The version of what was frozen; that it starts at all is worth to know."""
+    """The version of the frozen plugin. Asking for it also shows that the plugin starts."""
     asked = subprocess.run([executable, "--version"], check=True, capture_output=True, text=True)  # noqa: S603 - no shell
     return asked.stdout.strip()
 

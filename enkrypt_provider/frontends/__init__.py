@@ -1,1 +1,1 @@
-"""Who asks: each front end turns an engine's requests into the core's, and the results back."""
+"""The front ends: each translates an engine's requests into the core's types, and the results back."""

@@ -1,4 +1,4 @@
-"""Which backend of Pulumi is in use: stacks of two backends may have one name."""
+"""Identifies the Pulumi backend in use: stacks in two backends may have the same name."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 
 
 def current_backend() -> str:
-    """Return a hash of the backend's URL, which may hold a password: of the environment, the project or the login."""
+    """Return a hash of the backend's URL (which may hold a password), from the environment, project or login."""
     url = os.environ.get("PULUMI_BACKEND_URL") or _of_project(Path.cwd()) or _of_login()
     return hashlib.sha256(_absolute(url).encode()).hexdigest()[:12] if url else ""
 
 
 def _absolute(url: str) -> str:
-    """Return a URL that names one place alone: two copies of a project may both name `file://./state`."""
+    """Return the URL with an absolute path: two copies of a project may both have `file://./state`."""
     path = url.removeprefix("file://")
     return url if path == url or path.startswith("~") else f"file://{os.path.normpath(Path.cwd() / path)}"
 
 
 def nearest_project(folder: Path) -> Path | None:
-    """Return the Pulumi.yaml in `folder`, or else in the nearest folder above it."""
+    """Return the Pulumi.yaml in `folder`, or in the nearest folder above it."""
     folders = (folder, *folder.absolute().parents)
     files = (place / name for place in folders for name in ("Pulumi.yaml", "Pulumi.yml"))
     return next(filter(Path.is_file, files), None)

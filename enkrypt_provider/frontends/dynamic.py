@@ -1,4 +1,4 @@
-"""The dynamic front end: what `pulumi.dynamic` asks and is told, in the core's types."""
+"""The dynamic front end: translates between `pulumi.dynamic` and the core's types."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Properties = dict[str, Any]
 class DynamicFrontend:
     """The six operations in `pulumi.dynamic`'s types.
 
-    The host names a resource in no request: `check` learns its URN from an input of our own, and returns inputs
-    without it.
+    The host never says which resource a request is for: `check` takes the URN from an extra input, and returns the
+    inputs without it.
     """
 
     def __init__(self, controller: Controller, report: Report = print_line, kind: Kind = MODEL) -> None:
@@ -31,7 +31,7 @@ class DynamicFrontend:
 
     @classmethod
     def configured(cls, get: Callable[[str], Any], kind: Kind = MODEL) -> DynamicFrontend:
-        """Return a kind's front end for a stack's configuration, then the environment."""
+        """Return a kind's front end, with settings from the stack's configuration, then the environment."""
 
         def known(name: str) -> Any:
             value = get(name)
@@ -43,7 +43,7 @@ class DynamicFrontend:
         given = {name: value for name, value in news.items() if name != OWNER}
         request = self._request("", olds, given, urn=str(news.get(OWNER) or ""))
         result = self.controller.check(request)
-        # With a property's name the engine would print the property's value, secrets in the clear.
+        # If a failure names a property, the engine prints the property's value, secrets in the clear.
         failures = [CheckFailure("", problem) for problem in result.problems]
         return CheckResult({} if failures else with_secrets(self._kind, with_unknown(result.inputs)), failures)
 

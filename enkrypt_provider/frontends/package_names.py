@@ -1,7 +1,7 @@
-"""The names of the native package, made mechanically: `model_saved_name` is `modelSavedName`.
+"""The native package's names, derived mechanically: `model_saved_name` is `modelSavedName`.
 
-What stands in a map that takes any name is untouched. An unknown name passes through, so that documents in the API's
-names, such as the dynamic provider's states, are read as well.
+Names in a map that takes any name are left alone. An unknown name passes through, so that documents in the API's
+names, such as the dynamic provider's states, can be read too.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from ..kinds.secrets import Path
 from .package_schema import DYNAMIC, camel, resource
 
 TYPES: Final[Mapping[str, Kind]] = {resource(kind.name): kind for kind in KINDS}
-"""The kinds by the type of their resource."""
+"""The kinds by native resource type."""
 DYNAMIC_TYPES: Final[Mapping[str, Kind]] = {f"{DYNAMIC}{kind.name}": kind for kind in KINDS}
-"""The kinds by the type of their dynamic resource."""
+"""The kinds by dynamic resource type."""
 ALL_TYPES: Final[Mapping[str, Kind]] = {**DYNAMIC_TYPES, **TYPES}
 """Both."""
 PROVIDER_TYPES: Final = ("pulumi:providers:pulumi-python", "pulumi:providers:enkrypt")
-"""Of the dynamic and of the native resources."""
+"""The provider types of dynamic and native resources."""
 
 
 def is_default_provider(urn: str) -> bool:
-    """Whether a provider is the one that the engine makes of a stack's configuration, by the name it gives it.
+    """Whether a provider is the one that the engine creates from a stack's configuration, judging by its name.
 
-    That is `default`, with the plugin's version, and with where it is downloaded: `default_0_2_0_github_/host/path`.
+    That is `default`, with the plugin's version and its download URL if any: `default_0_2_0_github_/host/path`.
     """
     return bool(_DEFAULT.fullmatch(urn.rpartition("::")[2]))
 
@@ -72,7 +72,7 @@ def _step(part: str | int) -> str:
 
 
 def problem_in_package(kind: Kind, problem: str) -> str:
-    """A line for a person with the package's names in the place of the API's, no Python: `adoptExisting: true`."""
+    """A message with the package's names instead of the API's, and no Python syntax: `adoptExisting: true`."""
     names = {name: camel(name) for name in (*(field.name for field in kind.fields.values()), *_OPTIONS)}
     named = _WORD.sub(lambda word: names.get(word[0], word[0]), problem)
     return _PYTHON.sub(lambda value: _PLAINLY[value[0]], named)
@@ -88,7 +88,7 @@ _WORD: Final = re.compile(r"\w+")
 
 @cache
 def in_package(kind: Kind) -> Mapping[str, Mapping[str, str]]:
-    """By the dotted path of each object with fixed names ("" is the root): the package's name of each field."""
+    """The package's name for each field, by the dotted path of the object ("" is the root) and the API's name."""
     tables: dict[str, dict[str, str]] = {}
     for field in kind.fields.values():
         if not (field.parent and field.parent.is_map):

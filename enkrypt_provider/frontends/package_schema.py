@@ -1,6 +1,6 @@
-"""The native package's schema: schema.json, which `make generate` makes of `kinds/`. The engine makes SDKs of it.
+"""The native package's schema: schema.json, written by `make generate` from `kinds/`. The engine makes SDKs from it.
 
-Imports nothing heavy: programs read it too.
+Imports nothing heavy, because programs read it too.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 NAME: Final = "enkrypt"
 DYNAMIC: Final = "pulumi-python:dynamic/enkrypt:"
-"""What the type of a dynamic resource begins with."""
+"""The prefix of a dynamic resource's type."""
 FILE: Final = "schema.json"
 
 
 def package() -> dict[str, Any]:
-    """The whole schema, of this version."""
+    """The whole schema, with this version."""
     text = resources.files(__package__).joinpath(FILE).read_text(encoding="utf-8")
     return {**json.loads(text), "version": __version__}
 
@@ -33,27 +33,27 @@ def token(name: str) -> str:
 
 
 def short(kind: str) -> str:
-    """`GuardrailsPolicy` of the class `EnkryptGuardrailsPolicy`: what types and functions are named by."""
+    """`GuardrailsPolicy` for the class `EnkryptGuardrailsPolicy`: its name in types and functions."""
     return kind.removeprefix("Enkrypt")
 
 
 def resource(kind: str) -> str:
-    """`enkrypt:index:GuardrailsPolicy`, the type of a kind's resource; a model's keeps its whole name."""
+    """`enkrypt:index:GuardrailsPolicy`, the type of a kind's resource; a model keeps the whole class name."""
     return token(kind if kind == "EnkryptModel" else short(kind))
 
 
 def functions(kind: Kind) -> tuple[str, str]:
-    """`getGuardrailsPolicy`, `listGuardrailsPolicies`: its functions."""
+    """The names of a kind's functions: `getGuardrailsPolicy`, `listGuardrailsPolicies`."""
     stem = short(kind.name).removesuffix(kind.noun.capitalize())
     return f"get{short(kind.name)}", f"list{stem}{kind.calls.listed.capitalize()}"
 
 
 def camel(name: str) -> str:
-    """`jwt_url` as `jwtUrl`."""
+    """`jwtUrl` for `jwt_url`."""
     first, *others = name.split("_")
     return first + "".join(part[:1].upper() + part[1:] for part in others)
 
 
 def snake(name: str) -> str:
-    """`jwtUrl` as `jwt_url`."""
+    """`jwt_url` for `jwtUrl`."""
     return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)

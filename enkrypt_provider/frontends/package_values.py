@@ -1,7 +1,7 @@
-"""A kind's properties in the engine's messages: the package's names, what is secret, what is not known yet.
+"""A kind's properties in the engine's messages: the package's names, secrets, and values not known yet.
 
-Inputs hold the secrets, marked. Outputs hold none: one secret in an object would make the whole object secret to a
-program.
+Inputs hold the secrets, marked as such. Outputs hold none: one secret in an object would make the whole object secret
+to a program.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from .property_values import Secret, clear, from_engine, hidden_at, to_engine, w
 
 
 def received(kind: Kind, message: struct_pb2.Struct) -> Properties:
-    """The properties in a message, in the API's names and in the clear."""
+    """The properties in a message, with the API's names and secrets in the clear."""
     found: Properties = without_unknown(clear(from_engine(message)))
     return from_package(kind, found)
 
 
 def is_of_dynamic(kind: Kind, message: struct_pb2.Struct) -> bool:
-    """Whether a message holds what the dynamic provider wrote: the API's names."""
+    """Whether a message was written by the dynamic provider, which uses the API's names."""
     return any(name != in_package(kind)[""].get(name, name) for name in message.fields)
 
 
 def held(outputs: Properties, inputs: Properties) -> Properties:
-    """The state of a resource as the core knows it: the secrets are in the inputs alone."""
+    """A resource's state as the core expects it. Only the inputs hold the secrets."""
     return {**outputs, **inputs}
 
 
 def inputs_message(kind: Kind, inputs: Properties) -> struct_pb2.Struct:
-    """A message of inputs, each secret marked."""
+    """A message of inputs, with each secret marked."""
     secrets = [package_steps(kind, path) for path in kind.secret_paths(inputs)]
     marked: Properties = hidden_at(with_unknown(to_package(kind, inputs)), secrets, Secret)
     return to_engine(marked)
 
 
 def open_outputs(kind: Kind, state: Properties) -> Properties:
-    """The outputs in a state, in the package's names and without the secrets."""
+    """The outputs in a state, with the package's names and without the secrets."""
     return to_package(kind, differences.without_secrets(state, kind))
 
 
@@ -49,6 +49,6 @@ def outputs_message(kind: Kind, state: Properties) -> struct_pb2.Struct:
 
 
 def preview(kind: Kind, inputs: Properties, state: Properties | None = None) -> Properties:
-    """The state that a create or an update will have, as far as it is known before."""
+    """The state after a create or an update, as far as it is known in advance."""
     known = {name: value for name, value in (state or {}).items() if name != "updated_at"}
     return {**inputs, **{name: known.get(name, UNKNOWN) for name in kind.computed}}

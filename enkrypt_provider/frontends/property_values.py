@@ -1,6 +1,6 @@
-"""Values as the engine has them: secrets, and values that are not known yet, inside any value.
+"""The engine's values, which may hold secrets and values that are not known yet at any depth.
 
-Turns them into this package's own forms and back. The private names of the SDK that this needs stand here alone.
+Converts them to this package's own forms and back. The SDK's private names that this needs are used only here.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
 
 Json = Any
 OWNER: Final = "__owner"
-"""An input for `check` alone, the resource as ORGANIZATION/URN: never in the state."""
+"""An input only for `check`, the resource as ORGANIZATION/URN; it is never in the state."""
 
 
 @dataclass(frozen=True)
 class Secret:
-    """A value that the engine is told to keep secret; its repr does not show it."""
+    """A value that the engine keeps secret; its repr does not show it."""
 
     value: Json = field(repr=False)
 
 
 def is_unknown(value: object) -> bool:
-    """True for a value that Pulumi does not know yet: at preview, another resource's output."""
+    """Whether Pulumi does not know the value yet: at preview, another resource's output."""
     return isinstance(value, Unknown) or (isinstance(value, str) and value == UNKNOWN_TEXT)
 
 
 def without_unknown(value: Json, levels: int = 2 * DEPTH) -> Json:
-    """`value` with the sentinel of `kinds` wherever Pulumi does not know a value yet.
+    """Return `value` with the sentinel of `kinds` in place of each value that Pulumi does not know yet.
 
-    What is nested deeper than any document may be stays as it is: a check refuses it.
+    Values nested deeper than a document may be are left as they are: `check` refuses them.
     """
     if is_unknown(value):
         return UNKNOWN_IN_KINDS
@@ -50,7 +50,7 @@ def without_unknown(value: Json, levels: int = 2 * DEPTH) -> Json:
 
 
 def with_unknown(value: Json) -> Json:
-    """The way back."""
+    """The inverse of `without_unknown`."""
     return UNKNOWN if value is UNKNOWN_IN_KINDS else _inside(value, with_unknown)
 
 
@@ -61,22 +61,22 @@ def from_engine(message: struct_pb2.Struct) -> dict[str, Json]:
 
 
 def to_engine(properties: dict[str, Json]) -> struct_pb2.Struct:
-    """The message for such properties."""
+    """The inverse of `from_engine`."""
     message = struct_pb2.Struct()
     json_format.ParseDict(_to_engine(properties), message)
     return message
 
 
 def with_secrets(kind: Kind, properties: dict[str, Json]) -> dict[str, Json]:
-    """`properties` with each secret of the kind in the form that the engine encrypts, whoever set it."""
+    """Return `properties` with each secret of the kind in the form that the engine encrypts, whoever set it."""
     hidden: dict[str, Json] = hidden_at(properties, kind.secret_paths(properties), _wrapped)
     return hidden
 
 
 def hidden_at(properties: dict[str, Json], paths: Collection[Path], hide: Callable[[Json], Json]) -> Json:
-    """`properties` with `hide(VALUE)` at each of the paths; of an object with that for each of its values.
+    """Return `properties` with `hide(VALUE)` at each path; in an object, at each of its values.
 
-    An engine such as 3.274 forgets that an object as a whole is secret, where a program declares it in the clear.
+    Engines such as 3.274 forget that a whole object is secret if a program declares it in the clear.
     """
 
     def each(value: Json) -> Json:
@@ -90,12 +90,12 @@ def _wrapped(value: Json) -> Json:
 
 
 def clear(value: Json) -> Json:
-    """`value` with its secrets in the clear."""
+    """Return `value` with its secrets in the clear."""
     return clear(value.value) if isinstance(value, Secret) else _inside(value, clear)
 
 
 def hidden_as(inputs: Json, outputs: Json) -> Json:
-    """`outputs` with a secret wherever `inputs` has one, as the engine does it."""
+    """Return `outputs` with a secret wherever `inputs` has one, as the engine does."""
     if isinstance(inputs, Secret):
         return Secret(outputs)
     if isinstance(inputs, dict) and isinstance(outputs, dict):

@@ -1,1 +1,1 @@
-"""What a program writes: resources, their arguments and outputs, look-ups, the catalogue, policies."""
+"""The API for programs: resources, their arguments and outputs, look-ups, the catalogue, policies."""

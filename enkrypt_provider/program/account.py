@@ -15,13 +15,13 @@ P = ParamSpec("P")
 
 
 def _with_known_names(init: Callable[P, None]) -> Callable[P, None]:
-    """`init`, which tells of a keyword that it does not know in one line."""
+    """Wrap `init` so that it reports an unknown keyword in one line."""
 
     @functools.wraps(init)
     def checked(*args: P.args, **keywords: P.kwargs) -> None:
-        known = tuple(getattr(init, "__kwdefaults__"))  # noqa: B009 - mypy knows of none
+        known = tuple(getattr(init, "__kwdefaults__"))  # noqa: B009 - unknown to mypy
         if wrong := [name for name in keywords if name not in (*known, "resource_name")]:
-            hint = near_match(wrong[0], known) or f"; there are {', '.join(known)}"
+            hint = near_match(wrong[0], known) or f"; the settings are {', '.join(known)}"
             raise WrongArguments(f"{type(args[0]).__name__}: {wrong[0]} is not a setting{hint}")
         init(*args, **keywords)
 
@@ -49,7 +49,7 @@ class Account(pulumi.ProviderResource):
         rate_limit: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Each argument is the setting of that name, see settings.py; `api_key` is always secret."""
+        """Each argument is the setting of the same name, see settings.py; `api_key` is always secret."""
         given: dict[str, Any] = {
             "apiKey": None if api_key is None else pulumi.Output.secret(api_key),
             "endpoint": endpoint,
@@ -69,16 +69,16 @@ class Account(pulumi.ProviderResource):
 
 
 def _as_text(value: Any) -> str:
-    # The engine takes no other setting.
+    # The engine accepts only strings as settings.
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class EnkryptProvider(Account):
     """One account of the API, for `ResourceOptions(provider=…)` and look-ups.
 
-    What is not given here has the default, or comes from the environment, never from the stack's configuration.
-    A changed key shows as an update of the provider. A model's provider is part of its identity to Pulumi: to
-    move a model to another account is to replace it.
+    A setting that is not given comes from the environment or has its default; the stack's configuration is not used.
+    A changed key shows as an update of the provider. To Pulumi the provider is part of a model's identity, so moving
+    a model to another account replaces it.
     """
 
     _PACKAGE = "pulumi-python"

@@ -1,6 +1,6 @@
-"""What the classes of arguments have in common: types for type checkers, and mistakes told as `check` tells them.
+"""Shared by all argument classes: types for type checkers, and mistakes reported as `check` reports them.
 
-And what the resources of both packages have in common: how they take arguments and give outputs.
+Also shared by the resources of both packages: how they take arguments and expose outputs.
 """
 
 from __future__ import annotations
@@ -33,36 +33,34 @@ WrongArguments.__module__ = "enkrypt_provider"
 
 
 _ARGUMENTS: Final[dict[type, dict[str, bool]]] = {}
-"""Whether it is required, by the name of each argument of a class."""
+"""The names of each class's arguments, and whether each is required."""
 
 
 @dataclass_transform(kw_only_default=True)
 def input_type(cls: type[T]) -> type[T]:
-    """`pulumi.input_type`, whose `__init__` type checkers know, and which tells mistakes in one line."""
+    """Like `pulumi.input_type`, but type checkers know the `__init__`, and it reports mistakes in one line."""
     _ARGUMENTS[cls] = {name: not hasattr(cls, name) for name in inspect.get_annotations(cls)}
     made = pulumi.input_type(cls)
-    take = made.__init__
+    init = made.__init__
 
-    @functools.wraps(take)
+    @functools.wraps(init)
     def checked(self: Any, *unnamed: Any, **arguments: Any) -> None:
         if unnamed:
-            raise WrongArguments(
-                f"{cls.__name__}: give each field by its name, such as {next(iter(names_of(cls)))}=…"
-            )
+            raise WrongArguments(f"{cls.__name__}: pass each field by name, such as {next(iter(names_of(cls)))}=…")
         check_names(cls.__name__, arguments, made)
-        take(self, **arguments)
+        init(self, **arguments)
 
     setattr(made, "__init__", checked)  # noqa: B010 - mypy knows that it is a method
     return made
 
 
 def names_of(cls: type) -> Collection[str]:
-    """The arguments of a class of arguments; none for any other."""
+    """The names of an argument class's arguments; empty for any other class."""
     return _ARGUMENTS.get(cls, {})
 
 
 def check_names(of: str, arguments: Mapping[str, Any], cls: type) -> None:
-    """Raises `WrongArguments`, with the nearest name, where one is no argument of the class, or is missing."""
+    """Raise `WrongArguments` if an argument does not exist (with the nearest name) or a required one is missing."""
     wrong = [f"{name} {_unknown(cls, name)}" for name in arguments if name not in names_of(cls)]
     required = (name for name, is_required in _ARGUMENTS[cls].items() if is_required)
     wrong += [f"{name} is required" for name in required if arguments.get(name) is None]
@@ -79,13 +77,13 @@ def _unknown(cls: type, name: str) -> str:
 
 
 def classes(kind: Kind) -> dict[str, str]:
-    """The name of the class of arguments at each path of a kind."""
+    """The name of the argument class at each path of a kind."""
     documents = {path: field.document for path, field in kind.fields.items() if field.document}
     return {"": f"{kind.name}Args", **{path: f"{document.__name__}Args" for path, document in documents.items()}}
 
 
 def given_arguments(resource: str, cls: type, args: object, keywords: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a resource, as an object of `cls`, a dict or keywords. Raise `WrongArguments`."""
+    """Return a resource's arguments, given as a `cls` object, a dict or keywords. Raise `WrongArguments`."""
     if args is not None and keywords:
         raise WrongArguments(f"{resource}: give either args or keywords, not both")
     if not isinstance(args, cls):
@@ -95,32 +93,32 @@ def given_arguments(resource: str, cls: type, args: object, keywords: dict[str, 
         check_names(resource, args, cls)
     given = args if isinstance(args, Mapping) else vars(args)
     for name, value in given.items():
-        if _holds_itself(value):
-            raise WrongArguments(f"{resource}: {name}: must not hold itself")
+        if _contains_itself(value):
+            raise WrongArguments(f"{resource}: {name}: must not contain itself")
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _holds_itself(value: Any, holders: frozenset[int] = frozenset()) -> bool:
-    holders |= {id(value)}
+def _contains_itself(value: Any, parents: frozenset[int] = frozenset()) -> bool:
+    parents |= {id(value)}
     if names_of(type(value)):
         value = vars(value)
     if not isinstance(value, Mapping | list | tuple):
         return False
     items = value.values() if isinstance(value, Mapping) else value
-    return any(id(item) in holders or _holds_itself(item, holders) for item in items)
+    return any(id(item) in parents or _contains_itself(item, parents) for item in items)
 
 
-def warn_of_deleted_with(resource: str, opts: pulumi.ResourceOptions | None, ours: type) -> None:
-    """Warn where a resource is to go with one of `ours` or a component: the API deletes each by itself alone."""
-    if opts and isinstance(opts.deleted_with, (ours, pulumi.ComponentResource)):
+def warn_of_deleted_with(resource: str, opts: pulumi.ResourceOptions | None, registration: type) -> None:
+    """Warn if `deleted_with` is a `registration` or a component: the API does not delete it along with those."""
+    if opts and isinstance(opts.deleted_with, (registration, pulumi.ComponentResource)):
         pulumi.log.warn(
-            f"{resource}: deleted_with leaves it registered, since the API deletes nothing with another resource: "
-            "use depends_on, or nothing"
+            f"{resource}: deleted_with would leave it registered, because the API does not delete it along with "
+            "another resource: remove deleted_with, or use depends_on"
         )
 
 
 def getter(name: str, in_package: str, type_: Any) -> property:
-    """The property of a resource that is the output `in_package`, of `type_`, or of None where it has none."""
+    """Return a property for the output `in_package`, of `type_`; an Output of None if the resource has none."""
 
     def get(self: pulumi.Resource) -> Any:
         found = pulumi.get(self, name)
@@ -131,9 +129,9 @@ def getter(name: str, in_package: str, type_: Any) -> property:
 
 
 def walked(value: Any, place: str, end: Callable[[Any, str], Any]) -> Any:
-    """A program's value at a dotted path, with `end(VALUE, PATH)` for each mapping and each plain value in it.
+    """Return a program's value with `end(VALUE, PATH)` in place of each mapping and each plain value in it.
 
-    Objects of arguments are mappings; an output is walked once it is known. Raise `WrongArguments`.
+    Argument objects count as mappings; an Output is walked once it is known. Raise `WrongArguments`.
     """
     if isinstance(value, Awaitable) and not isinstance(value, pulumi.Output):
         value = pulumi.Output.from_input(value)
@@ -153,15 +151,15 @@ _SENDABLE: Final = (
 
 
 _NO_VALUE: Final = "Calling __str__ on an Output[T] is not supported."
-"""What an f-string makes of an Output."""
+"""The text that an Output becomes in an f-string."""
 
 
 def _refuse_unsendable(place: str, value: Any) -> None:
-    """Raise `WrongArguments` for a value that the SDK cannot send: it would print the whole argument."""
+    """Raise `WrongArguments` for a value that the SDK cannot send; its own error would print the whole argument."""
     if isinstance(value, Mapping) and not all(isinstance(name, str) for name in value):
         raise WrongArguments(f"{place}: {NAMES_RULE}")
     if isinstance(value, str) and _NO_VALUE in value:
-        raise WrongArguments(f"{place}: holds an Output as text: use pulumi.Output.format or pulumi.Output.concat")
+        raise WrongArguments(f"{place}: contains an Output as text: use pulumi.Output.format or pulumi.Output.concat")
     if isinstance(value, int) and not is_exact(value):
         raise WrongArguments(f"{place}: {INEXACT}")
     if isinstance(value, float) and not math.isfinite(value):

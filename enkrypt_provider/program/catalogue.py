@@ -1,8 +1,8 @@
-"""The catalogue: registrations declared in the configuration of a stack, so that one program serves every stack.
+"""The catalogue: registrations declared in a stack's configuration, so that one program serves every stack.
 
-Reads and validates `enkrypt:models`, `enkrypt:policies` and `enkrypt:deployments` before anything is declared. A
-secret is never in it: `{secret: NAME}`, at any place, stands for the secret configuration value `enkrypt:NAME`;
-`{config: NAME}` for the plain one, so that one catalogue, in Pulumi.yaml, serves every stack.
+Reads and validates `enkrypt:models`, `enkrypt:policies` and `enkrypt:deployments` before anything is declared.
+Secrets do not belong in it: anywhere, `{secret: NAME}` stands for the secret configuration value `enkrypt:NAME`, and
+`{config: NAME}` for the plain one, so that one catalogue in Pulumi.yaml can serve every stack.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MODELS: Final = "models"
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The resources that a catalogue declares, by the names of their entries."""
+    """The resources that a catalogue declares, by entry name."""
 
     models: dict[str, EnkryptModel]
     policies: dict[str, EnkryptGuardrailsPolicy]
@@ -44,11 +44,10 @@ class Catalogue:
 def declare(
     config: pulumi.Config | None = None, *, opts: pulumi.ResourceOptions | None = None, package: Any = None
 ) -> Catalogue:
-    """Declare everything that the catalogue of this stack holds, as resources of `package`, such as
-    `enkrypt_provider.native`.
+    """Declare every entry of this stack's catalogue; `package=enkrypt_provider.native` makes them native resources.
 
-    A deployment that names a model or a policy of the catalogue gets the name as that resource's output: it is made
-    after them and deleted before them. Raise as `load` does.
+    A deployment that names a model or a policy in the catalogue takes the name from that resource's output, so it is
+    registered after that resource and deleted before it. Raises the same errors as `load`.
     """
     config = config or pulumi.Config("enkrypt")
     made: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
@@ -66,10 +65,10 @@ def declare(
 
 @one_line
 def load(config: pulumi.Config | None = None, section: Section = "models") -> dict[str, dict[str, Any]]:
-    """The arguments of each entry in one section of this stack's catalogue, by its name: those of an `EnkryptModel`.
+    """Return the arguments of each entry in one section of this stack's catalogue, by entry name.
 
-    The whole catalogue is checked. Raise `pulumi.RunError`, a line for each problem: the entry, the field, the rule
-    and what to do. No problem shows a value. `ConfigurationError` says that there is no such section.
+    Checks the whole catalogue. Raises `pulumi.RunError` with one line per problem: the entry, the field, the rule
+    and what to do, but never a value. Raises `ConfigurationError` if there is no such section.
     """
     config = config or pulumi.Config("enkrypt")
     kind = kind_named(section)
@@ -86,7 +85,7 @@ def _put(arguments: Properties, path: str, value: Any) -> None:
 
 @dataclass(frozen=True)
 class _Entry:
-    """One entry: what is `given` with references in it, and its canonical `inputs` as far as they are known."""
+    """One entry: as `given`, with placeholders, and its canonical `inputs` as far as they are known."""
 
     kind: Kind
     name: str
@@ -104,7 +103,7 @@ class _Entry:
 
 
 def _entries(config: pulumi.Config) -> list[_Entry]:
-    """The entries of all sections. Raise `pulumi.RunError` where anything is wrong."""
+    """Return the entries of all sections. Raise `pulumi.RunError` if anything is wrong."""
     dialect: Dialect = "v2" if config.get("dialect") == "v2" else "v1"
     given = [(kind, name, entry) for section, kind in SECTIONS.items() for name, entry in _section(config, section)]
     entries = [_Entry(kind, name, entry, *_parsed(kind, entry, config, dialect)) for kind, name, entry in given]
@@ -125,7 +124,7 @@ def _entries(config: pulumi.Config) -> list[_Entry]:
 
 
 def _warn_of_misspelt_names(entries: list[_Entry], config: pulumi.Config) -> None:
-    """Warn of names that nothing reads: without its section all that is registered would be deleted."""
+    """Warn about names that nothing reads: everything in a misspelt section would be deleted."""
     used = {name for kind in (SECRET, VALUE) for name, _ in _users(entries, kind)}
     keys = (key.partition(":") for key in CONFIG.get())
     for line in misspelt(name for namespace, _, name in keys if namespace == config.name and name not in used):
@@ -133,13 +132,13 @@ def _warn_of_misspelt_names(entries: list[_Entry], config: pulumi.Config) -> Non
 
 
 def _warn_of_open_secrets(entries: list[_Entry], config: pulumi.Config) -> None:
-    """Warn of secrets that stand in the stack's file, which others may read."""
+    """Warn about plain-text secrets in the stack's file, which others may read."""
     for entry in entries:
         found = _open_secrets(entry)
         if found and not is_config_secret(config.full_key(entry.kind.calls.listed)):
             pulumi.log.warn(
-                f"{entry.path}: in the clear in the configuration: {', '.join(found)}. Write {{secret: NAME}} there, "
-                f"and run `pulumi config set --secret {_setting('NAME')}`"
+                f"{entry.path}: in plain text in the configuration: {', '.join(found)}. Write {{secret: NAME}} "
+                f"instead, and run `pulumi config set --secret {_setting('NAME')}`"
             )
 
 
@@ -150,22 +149,22 @@ def _open_secrets(entry: _Entry) -> list[str]:
 
 
 def _warn_of_dates(entries: list[_Entry]) -> None:
-    """Warn of dates in free maps, where any text may stand: the engine adds a time to one without quotes."""
+    """Warn about dates in free maps, where any text is valid: the engine adds a time to a date without quotes."""
     for entry in entries:
         for path in Plain.of(entry.given).dates:
             if place_of(path) not in entry.kind.fields:
-                pulumi.log.warn(f"{entry.path}.{dotted(path)}: is sent as a date with a time: in YAML, quote a date")
+                pulumi.log.warn(f"{entry.path}.{dotted(path)}: is sent as a date with a time: in YAML, quote it")
 
 
 def _section(config: pulumi.Config, section: str) -> Iterator[tuple[str, Any]]:
     try:
         found = config.get_object(section)
-    except pulumi.ConfigTypeError:  # it shows the value
+    except pulumi.ConfigTypeError:  # its message shows the value
         found = ""
     if not isinstance(found, dict | None):
         raise pulumi.RunError(
-            f"{config.full_key(section)} must be an object: a name for each {SECTIONS[section].noun}, and its "
-            "arguments below it"
+            f"{config.full_key(section)} must be an object that maps the name of each {SECTIONS[section].noun} to "
+            "its arguments"
         )
     if "" in (found or {}):
         raise pulumi.RunError(f"{config.full_key(section)}: each {SECTIONS[section].noun} must have a name")
@@ -199,15 +198,15 @@ def _settings_problems(config: pulumi.Config) -> Iterator[str]:
 def _secret_problems(config: pulumi.Config, entries: list[_Entry]) -> Iterator[str]:
     for name, users in _users(entries, SECRET):
         if not config.get(name):
-            yield f"the secret of {users} is not set: run `pulumi config set --secret {_setting(name)}`"
+            yield f"the secret used by {users} is not set: run `pulumi config set --secret {_setting(name)}`"
 
 
 def _value_problems(config: pulumi.Config, entries: list[_Entry]) -> Iterator[str]:
     for name, users in _users(entries, VALUE):
         if is_config_secret(config.full_key(name)):
-            yield f"the value of {users} is a secret: write {{secret: {plain(name, 60)}}} in place of {{config: …}}"
+            yield f"the value used by {users} is secret: write {{secret: {plain(name, 60)}}} instead of {{config: …}}"
         elif config.get(name) is None:
-            yield f"the value of {users} is not set: run `pulumi config set {_setting(name)}`"
+            yield f"the value used by {users} is not set: run `pulumi config set {_setting(name)}`"
 
 
 def _setting(name: str) -> str:
@@ -215,7 +214,7 @@ def _setting(name: str) -> str:
 
 
 def _users(entries: list[_Entry], kind: str) -> Iterator[tuple[str, str]]:
-    """Each name that stands in a reference of this kind, and the entries in which it does."""
+    """Yield each name used in a placeholder of this kind, with the entries that use it."""
     wanted: dict[str, list[str]] = {}
     for entry in entries:
         for name in named_in(entry.given, kind):

@@ -19,7 +19,7 @@ from .outputs import EnkryptDeploymentOutputs, EnkryptGuardrailsPolicyOutputs, E
 
 
 class Declaration:
-    """A resource that is declared by an object of arguments or by keywords."""
+    """A resource that is declared with an argument object or with keywords."""
 
     def _declare(
         self, name: str, args: object, opts: pulumi.ResourceOptions | None, arguments: dict[str, Any]
@@ -52,10 +52,10 @@ class EnkryptModelDeclaration(EnkryptModelOutputs, Declaration):
         opts: pulumi.ResourceOptions | None = None,
         **arguments: Any,
     ) -> None:
-        """Declares a model: by `EnkryptModelArgs`, or by the same arguments as keywords.
+        """Declare a model, with `EnkryptModelArgs` or with the same arguments as keywords.
 
-        Raises `TypeError`, in one line, for an argument that does not exist or is missing; every other mistake is
-        found by `check`, at preview.
+        Raises `TypeError`, in one line, if an argument does not exist or is missing. All other mistakes are reported
+        by `check`, at preview.
         """
         self._declare(resource_name, args, opts, arguments)
 
@@ -85,10 +85,10 @@ class EnkryptGuardrailsPolicyDeclaration(EnkryptGuardrailsPolicyOutputs, Declara
         opts: pulumi.ResourceOptions | None = None,
         **arguments: Any,
     ) -> None:
-        """Declares a policy: by `EnkryptGuardrailsPolicyArgs`, or by the same arguments as keywords.
+        """Declare a policy, with `EnkryptGuardrailsPolicyArgs` or with the same arguments as keywords.
 
-        Raises `TypeError`, in one line, for an argument that does not exist or is missing; every other mistake is
-        found by `check`, at preview.
+        Raises `TypeError`, in one line, if an argument does not exist or is missing. All other mistakes are reported
+        by `check`, at preview.
         """
         self._declare(resource_name, args, opts, arguments)
 
@@ -118,9 +118,9 @@ class EnkryptDeploymentDeclaration(EnkryptDeploymentOutputs, Declaration):
         opts: pulumi.ResourceOptions | None = None,
         **arguments: Any,
     ) -> None:
-        """Declares a deployment: by `EnkryptDeploymentArgs`, or by the same arguments as keywords.
+        """Declare a deployment, with `EnkryptDeploymentArgs` or with the same arguments as keywords.
 
-        Raises `TypeError`, in one line, for an argument that does not exist or is missing; every other mistake is
-        found by `check`, at preview.
+        Raises `TypeError`, in one line, if an argument does not exist or is missing. All other mistakes are reported
+        by `check`, at preview.
         """
         self._declare(resource_name, args, opts, arguments)

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def one_line(function: Callable[P, T]) -> Callable[P, T]:
-    """Raise each `EnkryptError` of `function` as a `pulumi.RunError` too. It is still caught by its own name."""
+    """Make each `EnkryptError` of `function` a `pulumi.RunError` as well. It can still be caught by its own class."""
 
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:

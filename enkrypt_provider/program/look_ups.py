@@ -1,6 +1,6 @@
-"""How a look-up of a program asks the account: one registration, or many, of any kind.
+"""The implementation of a program's look-ups: one registration, or many, of any kind.
 
-The account is that of `opts.provider`, of `opts.parent`, or the stack's.
+The account is that of `opts.provider`, else of `opts.parent`, else the stack's.
 """
 
 from __future__ import annotations
@@ -27,42 +27,44 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class LookUps(Generic[T]):
-    """The look-ups of one kind; `found_as` is the class of what they return."""
+    """The look-ups of one kind; `found_as` is the class of their results."""
 
     kind: Kind
     found_as: type[T]
 
     @one_line
     def get(self, name: str, version: str, opts: pulumi.InvokeOptions | None) -> T:
-        """Return one registration now. Raise `ModelNotFound`, naming what comes near."""
+        """Return one registration now. Raise `ModelNotFound` with the nearest name."""
         return self._get(_client_now(opts, functions(self.kind)[0]), name, version)
 
     @one_line
     def get_output(
         self, name: pulumi.Input[str], version: pulumi.Input[str], opts: pulumi.InvokeOptions | None
     ) -> pulumi.Output[T]:
-        """Return one registration once its identity is known, and what the look-up depends on is there."""
+        """Return one registration once its identity is known and the look-up's dependencies exist."""
         return _once_known(self._get, opts, name=name, version=version)
 
     @one_line
     def list_named(self, pattern: str, opts: pulumi.InvokeOptions | None) -> list[T]:
-        """Return the registrations whose name matches, in the order of their names."""
+        """Return the registrations whose name matches, sorted by name."""
         return self._list(_client_now(opts, functions(self.kind)[1]), pattern)
 
     @one_line
     def list_output(self, pattern: pulumi.Input[str], opts: pulumi.InvokeOptions | None) -> pulumi.Output[list[T]]:
-        """Return them once the pattern is known, and what the look-up depends on is there."""
+        """Return them once the pattern is known and the look-up's dependencies exist."""
         return _once_known(self._list, opts, pattern=pattern)
 
     def _get(self, client: EnkryptClient, name: str, version: str) -> T:
         if not name or not all(isinstance(part, str) for part in (name, version)):
-            rule = "name is required, a string" + ("; version is a string" if len(self.kind.identity) > 1 else "")
+            more = "; version must be a string" if len(self.kind.identity) > 1 else ""
+            rule = f"name must be a non-empty string{more}"
             raise ConfigurationError(f"{snake(functions(self.kind)[0])}: {rule}")
         return self._typed(client.registered(self.kind, Identifier(name, version)))
 
     def _list(self, client: EnkryptClient, pattern: str) -> list[T]:
         if not isinstance(pattern, str):
-            raise ConfigurationError(f"{snake(functions(self.kind)[1])}: name is a string, a pattern with * and ?")
+            rule = "name must be a string, a pattern with * and ?"
+            raise ConfigurationError(f"{snake(functions(self.kind)[1])}: {rule}")
         return [self._typed(live) for live in client.matching(self.kind, pattern)]
 
     def _typed(self, live: Live) -> T:
@@ -74,26 +76,26 @@ class LookUps(Generic[T]):
 def _once_known(
     look_up: Callable[..., R], opts: pulumi.InvokeOptions | None, **inputs: pulumi.Input[str]
 ) -> pulumi.Output[R]:
-    """`look_up(CLIENT, **inputs)`, once they are known, and what it depends on is there."""
+    """Return `look_up(CLIENT, **inputs)`, called once the inputs are known and its dependencies exist."""
     asked = pulumi.Output.all(inputs=inputs, settings=_explicit(opts), waited=_waited(opts))
-    return _once_made(asked).apply(
+    return _once_created(asked).apply(
         one_line(lambda given: look_up(_client(_settings(given["settings"])), **given["inputs"]))
     )
 
 
-def _once_made(asked: pulumi.Output[dict[str, Any]]) -> pulumi.Output[dict[str, Any]]:
-    """`asked`, not known before the resources that it depends on exist: a preview does not look for them."""
+def _once_created(asked: pulumi.Output[dict[str, Any]]) -> pulumi.Output[dict[str, Any]]:
+    """Return `asked`, unknown until the resources that it depends on exist: a preview does not look them up."""
 
     async def ids() -> Any:
         found = [r.id for r in await asked.resources() if isinstance(r, pulumi.CustomResource)]
         return pulumi.Output.all(*found)
 
-    made = pulumi.Output.from_input(ids()).apply(lambda known: known)
-    return pulumi.Output.unsecret(pulumi.Output.all(asked, made).apply(lambda both: both[0]))
+    created = pulumi.Output.from_input(ids()).apply(lambda known: known)
+    return pulumi.Output.unsecret(pulumi.Output.all(asked, created).apply(lambda both: both[0]))
 
 
 def _explicit(opts: pulumi.InvokeOptions | None) -> dict[str, pulumi.Output[str]] | None:
-    """The settings of an explicit provider, or of the parent's; None where there is no such provider."""
+    """The settings of an explicit provider, or of the parent's; None if there is neither."""
     provider = opts.provider if opts else None
     if opts and provider is None and opts.parent:
         inherited = opts.parent.get_provider("pulumi-python:dynamic:Resource")
@@ -104,7 +106,7 @@ def _explicit(opts: pulumi.InvokeOptions | None) -> dict[str, pulumi.Output[str]
 
 
 def _waited(opts: pulumi.InvokeOptions | None) -> pulumi.Output[list[str]]:
-    """The ids of what the look-up depends on, which are known once it is there."""
+    """The ids of the resources in `depends_on`, known once those exist."""
     listed = getattr(opts, "depends_on", None) or []
     resources = listed if isinstance(listed, list | tuple) else [listed]
     return pulumi.Output.all(*(one.id if isinstance(one, pulumi.CustomResource) else one.urn for one in resources))

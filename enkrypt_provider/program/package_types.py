@@ -1,4 +1,4 @@
-"""The native package in Python, made of its schema: outputs by class, arguments by name, calls of functions."""
+"""The native package in Python, built from its schema: output classes, argument names, function calls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCHEMA: Final = package()
 
 
 def _object(spec: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
-    """The name and the properties of the object that a property, or each of its items, is."""
+    """The name and the properties of a property's object type, or of its items'; None for any other type."""
     spec = spec.get("items", spec)
     name = spec.get("$ref", "").rpartition("/")[2]
     found = SCHEMA["types"].get(name, {})
@@ -22,7 +22,7 @@ def _object(spec: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
 
 
 def _places(properties: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, dict[str, str]]]:
-    """By the dotted path of each object with fixed names: the package's name of each of Python's."""
+    """For each object with fixed names, yield its dotted path and the package's name for each Python name."""
     yield place, {snake(name): name for name in properties}
     for name, spec in properties.items():
         if inner := _object(spec):
@@ -34,16 +34,16 @@ _types: dict[str, type] = {}
 
 
 def type_of(spec: Mapping[str, Any]) -> Any:
-    """The type of an output, by its property in the schema."""
+    """The Python type of an output, from its property in the schema."""
     if spec["type"] == "array":
-        return Sequence[type_of(spec["items"])]  # type: ignore[misc]  # a type made at run time
+        return Sequence[type_of(spec["items"])]  # type: ignore[misc]  # a type built at run time
     if inner := _object(spec):
         return output_type(*inner)
     return Mapping[str, Any] if spec["type"] == "object" else _PRIMITIVES[spec["type"]]
 
 
 def output_type(name: str, properties: Mapping[str, Any]) -> type:
-    """The class of an object of the schema: what outputs.py has, in the package's names."""
+    """The class for an object type of the schema: as in outputs.py, but with the package's names."""
     if name not in _types:
         types = {snake(each): type_of(spec) for each, spec in properties.items()}
         members = {snake(each): pulumi.property(each, default=None) for each in properties}
@@ -59,7 +59,7 @@ def _inputs_type(properties: Mapping[str, Any]) -> type:
 
 
 class ResourceType:
-    """A resource of the schema, by its type."""
+    """A resource in the schema, looked up by its type."""
 
     def __init__(self, type_: str) -> None:
         spec = SCHEMA["resources"][type_]
@@ -69,14 +69,14 @@ class ResourceType:
         self._inputs = _inputs_type(spec["inputProperties"])
 
     def inputs(self, given: Mapping[str, Any]) -> Any:
-        """The arguments, and each output by its name, which must be named to exist."""
+        """Return the arguments, plus None for every output: the SDK creates only the outputs named here."""
         found = self._inputs()
         in_package = {name: walked(value, name, self._in_package) for name, value in given.items()}
         found.__dict__.update(dict.fromkeys(self.outputs) | in_package)
         return found
 
     def path(self, path: str) -> str:
-        """`model_config.endpoint` as `modelConfig.endpoint`."""
+        """Return `modelConfig.endpoint` for `model_config.endpoint`."""
         steps, place = path.split("."), ""
         for number, step in enumerate(steps):
             name, bracket, index = step.partition("[")
@@ -85,7 +85,7 @@ class ResourceType:
         return ".".join(steps)
 
     def _in_package(self, value: Any, place: str) -> Any:
-        """A value in the package's names."""
+        """Return a value with the package's names."""
         if not isinstance(value, Mapping):
             return value
         names = self._names.get(place, {})
@@ -99,12 +99,12 @@ class ResourceType:
 
 
 def invoke(function: str, given: Mapping[str, Any], opts: pulumi.InvokeOptions | None) -> Any:
-    """Call it now, and return its typed result."""
+    """Call a function now and return its typed result."""
     return pulumi.runtime.invoke(token(function), dict(given), opts, typ=_result_type(function)).value
 
 
 def invoke_output(function: str, given: Mapping[str, Any], opts: pulumi.InvokeOptions | None) -> pulumi.Output[Any]:
-    """Call it once the inputs are known, and what they depend on is there."""
+    """Call a function once its inputs are known and the resources they depend on exist."""
     options: Any = opts or pulumi.InvokeOptions()
     return pulumi.runtime.invoke_output(token(function), dict(given), options, typ=_result_type(function))
 

@@ -1,6 +1,6 @@
-"""What stands for a configuration value in a catalogue: `{secret: NAME}`, `{config: NAME}`.
+"""The placeholders for configuration values in a catalogue: `{secret: NAME}`, `{config: NAME}`.
 
-Imports no `pulumi`: commands that read a stack's file need none, and would wait for it.
+Does not import `pulumi`: commands that read a stack's file do not need it and would have to wait for it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def name_in(value: Any, kind: str) -> str | None:
 
 
 def named_in(value: Any, kind: str) -> Iterator[str]:
-    """Each NAME in `value`."""
+    """Yield each NAME in `value`."""
     if (name := name_in(value, kind)) is not None:
         yield name
     elif isinstance(value, dict | list):
@@ -29,7 +29,7 @@ def named_in(value: Any, kind: str) -> Iterator[str]:
 
 
 def mapped(value: Any, kind: str, put: Callable[[str], Any]) -> Any:
-    """`value` with `put(NAME)` in the place of each `{kind: NAME}`."""
+    """Return `value` with `put(NAME)` in place of each `{kind: NAME}`."""
     if (name := name_in(value, kind)) is not None:
         return put(name)
     if isinstance(value, dict):
@@ -38,8 +38,8 @@ def mapped(value: Any, kind: str, put: Callable[[str], Any]) -> Any:
 
 
 def meant(text: str) -> Any:
-    """What a configuration value means in a catalogue: a list, an object, true, false, or else its text."""
-    # No numbers: a version such as 1.10 is a text, and a text is good where a number is wanted.
+    """Return a configuration value as a catalogue reads it: a list, an object, true or false, or else the text."""
+    # No numbers: a version such as 1.10 must stay text, and fields that hold numbers accept text too.
     try:
         found = json.loads(text)
     except ValueError:

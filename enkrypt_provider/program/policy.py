@@ -1,7 +1,7 @@
-"""Policies: rules that what a program registers must keep, judged at preview, before anything is registered.
+"""Policies: rules for a program's registrations, checked at preview, before anything is registered.
 
-A rule is a plain function of a `Registration`. Here: when rules are judged and what a violation does; a few rules
-that many need. For users: docs/policy.md.
+A rule is a plain function of a `Registration`. This module decides when rules are checked and what a violation does,
+and has a few common rules. For users: docs/policy.md.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from ..kinds.registry import Section, kind_named
 from .errors import one_line
 
 SECRET: Final = "[secret]"  # noqa: S105 - a name, no password
-"""What a rule sees in the place of keys."""
+"""What a rule sees instead of keys."""
 
 
 class NotKnownYet(Exception):
-    """A rule asked for what only another resource will give: it is judged again when that is there."""
+    """A rule read a value that depends on another resource; it is checked again once the value is known."""
 
 
 class PolicyViolation(EnkryptError, pulumi.RunError):
-    """A mandatory rule is broken: nothing was registered for the resource. `violations` has a line for each."""
+    """A mandatory rule was broken, so the resource was not registered. `violations` has one line per violation."""
 
     def __init__(self, name: str, violations: list[str]) -> None:
-        super().__init__(f"{plain(name, 60)}: {counted(len(violations), 'policy violation')}: it is not registered")
+        super().__init__(f"{plain(name, 60)}: {counted(len(violations), 'policy violation')}: not registered")
         self.violations = violations
 
 
 @dataclass(frozen=True)
 class Registration:
-    """A model, a policy or a deployment as it is declared: `model["model_config.endpoint.scheme"]`.
+    """A model, a policy or a deployment as declared: `model["model_config.endpoint.scheme"]`.
 
-    Defaults are filled in, what is absent is None, keys are `SECRET`. `name` is the resource's. What a program made
-    secret besides is in the clear: no value belongs into what a rule says.
+    Defaults are filled in, absent values are None, and keys are `SECRET`. `name` is the resource's name. Other values
+    that the program made secret are in the clear, so a rule's message must not show any value.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Registration:
     inputs: Mapping[str, Any] = field(repr=False)
 
     def __getitem__(self, path: str) -> Any:
-        """The value at a dotted path. Raises `NotKnownYet` at preview, where another resource will give it."""
+        """The value at a dotted path. Raises `NotKnownYet` at preview if it depends on another resource."""
         found: Any = self.inputs
         for part in path.split("."):
             found = found.get(part) if isinstance(found, Mapping) else found if found is UNKNOWN else None
@@ -65,16 +65,16 @@ class Registration:
 
 Model = Registration
 Rule = Callable[[Registration], str | Iterable[str] | None]
-"""Says what is wrong with one, in lines that name field and rule: one, several, or None where all is well."""
+"""Returns what is wrong with a registration: one line or several that name the field and the rule, or None."""
 
 
 @one_line
 def enforce(*rules: Rule, advisory: Iterable[Rule] = (), on: Section = "models") -> None:
-    """Judges every model, or what else `on` names, that the program declares from now on.
+    """Check every model, or every registration of the kind `on`, that the program declares from now on.
 
-    A violation of one of `rules` is an error line, the resource is not registered and the preview fails; of an
-    `advisory` one it is a warning. A rule that needs what a preview cannot know is judged at `pulumi up`, before
-    anything is registered for the resource. Raises `ConfigurationError` where `on` names no kind.
+    A violation of one of `rules` is an error: the resource is not registered and the preview fails. A violation of
+    an `advisory` rule is a warning. A rule that needs a value unknown at preview is checked at `pulumi up`, before
+    the resource is registered. Raises `ConfigurationError` if `on` names no kind.
     """
     kind, hints = kind_named(on), tuple(advisory)
     name, *_ = kind.identity
@@ -84,41 +84,41 @@ def enforce(*rules: Rule, advisory: Iterable[Rule] = (), on: Section = "models")
             return None
         props: dict[str, Any] = dict(args.props)
         verdict: pulumi.Output[bool] = pulumi.Output.from_input(_judged(kind, args.name, props, rules, hints))
-        # The engine is not asked for the resource before there is a verdict.
+        # The resource is not sent to the engine before there is a verdict.
         gate = pulumi.Output.all(props[name], verdict).apply(lambda both: both[0])
         return pulumi.ResourceTransformationResult({**props, name: gate}, args.opts)
 
-    # Not `register_resource_transform`: what that raises in the engine's callback is shown as a traceback.
+    # Not `register_resource_transform`: the engine shows an error raised in its callback as a traceback.
     pulumi.runtime.register_stack_transformation(judge)
 
 
-# ---- rules that many need
+# ---- common rules
 
 
 def https_only(model: Registration) -> str | None:
-    """No endpoint is plain http: keys and prompts would travel in the clear."""
+    """No model's endpoint may be plain http, which sends keys and prompts unencrypted."""
     return "model_config.endpoint.scheme must be https" if model["model_config.endpoint.scheme"] == "http" else None
 
 
 def certified(*names: str) -> Rule:
-    """Every model has these certifications."""
+    """Every model must have these certifications."""
 
     def certified(model: Registration) -> list[str]:
         held = model["certifications"] or ()
-        return [f'certifications must hold "{name}"' for name in names if name not in held]
+        return [f'certifications must include "{name}"' for name in names if name not in held]
 
     return certified
 
 
 def owned(model: Registration) -> str | None:
-    """A model that is hosted internally names its owner."""
+    """Every model that is hosted internally must name its owner."""
     if model["model_config.hosting_type"] != "Internal" or model["model_config.metadata.owner"]:
         return None
-    return "model_config.metadata.owner must be set where hosting_type is Internal"
+    return "model_config.metadata.owner must be set if hosting_type is Internal"
 
 
 def enables(*detectors: str) -> Rule:
-    """Every policy enables these detectors."""
+    """Every policy must enable these detectors."""
 
     def enables(policy: Registration) -> list[str]:
         return [f"detectors.{it}.enabled must be true" for it in detectors if not policy[f"detectors.{it}.enabled"]]
@@ -127,23 +127,23 @@ def enables(*detectors: str) -> Rule:
 
 
 def guarded(deployment: Registration) -> list[str]:
-    """Every deployment uses a policy for requests, and one for responses."""
+    """Every deployment must use one policy for requests and one for responses."""
     used = ("input_guardrails_policy", "output_guardrails_policy")
     return [f"{it}.enabled must be true" for it in used if not deployment[f"{it}.enabled"]]
 
 
 def blocks(*detectors: str) -> Rule:
-    """Every deployment blocks the requests in which these detectors find something."""
+    """Every deployment must block the requests in which these detectors find something."""
 
     def blocks(deployment: Registration) -> list[str]:
         held = deployment["input_guardrails_policy.block"] or ()
-        return [f'input_guardrails_policy.block must hold "{it}"' for it in detectors if it not in held]
+        return [f'input_guardrails_policy.block must include "{it}"' for it in detectors if it not in held]
 
     return blocks
 
 
 def in_stacks(pattern: str, rule: Rule) -> Rule:
-    """`rule`, in the stacks alone whose name matches `pattern` (`*` and `?`)."""
+    """Apply `rule` only in stacks whose name matches `pattern` (`*` and `?`)."""
 
     @wraps(rule)
     def in_stacks(model: Registration) -> str | Iterable[str] | None:
@@ -152,7 +152,7 @@ def in_stacks(pattern: str, rule: Rule) -> Rule:
     return in_stacks
 
 
-# ---- judging
+# ---- checking
 
 
 async def _judged(
@@ -172,8 +172,8 @@ async def _judged(
 def _violations(found: Registration, rules: Iterable[Rule]) -> Iterator[str]:
     for rule in rules:
         try:
-            said = rule(found)
-            lines = [said] if isinstance(said, str) else list(said or ())
+            result = rule(found)
+            lines = [result] if isinstance(result, str) else list(result or ())
         except NotKnownYet:
             continue
         name = getattr(rule, "__name__", type(rule).__name__)
@@ -182,7 +182,7 @@ def _violations(found: Registration, rules: Iterable[Rule]) -> Iterator[str]:
 
 def _registration(kind: Kind, name: str, declared: dict[str, Any]) -> Registration:
     inputs = from_package(kind, without_unknown(clear(declared)))
-    # In the dialect that takes all fields; what is wrong in them is the provider's to say.
+    # In the dialect that accepts all fields; mistakes in them are left for the provider to report.
     shown, _problems = codec.parse(kind, inputs, "v2")
     hidden = kind.with_secrets(shown, lambda value: UNKNOWN if value is UNKNOWN else SECRET)
     return Registration(name, pulumi.get_project(), pulumi.get_stack(), hidden)

@@ -1,4 +1,4 @@
-"""What the resources of all kinds have in common. What can hold a secret is made one here."""
+"""The base class of the dynamic resources of all kinds. It marks everything that can hold a secret as secret."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from .declarations import Declaration
 
 NO_EFFECT: Final = {
     "custom_timeouts": "set enkrypt:timeout and enkrypt:maxRetries",
-    "replace_on_changes": "only another identity or account replaces",
+    "replace_on_changes": "only a change of identity or account replaces it",
 }
-"""By option what to do instead."""
+"""Options without effect, each with what to do instead."""
 _WARNED: Final[WeakSet[pulumi.Resource]] = WeakSet()
-"""The stacks whose key was warned of."""
+"""The stacks already warned about a plain-text key."""
 
 
 class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
-    """A registration of one kind, which the class variables name."""
+    """A registration of the kind that the class variables describe."""
 
     _KIND: ClassVar[str] = "Registered"
     _ARGS: ClassVar[type]
@@ -43,7 +43,7 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
     _SECRET_OUTPUTS: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """A team's own class declares the same type: to move a registration to it changes nothing."""
+        """Give a team's own class the same resource type, so that moving a registration to it changes nothing."""
         super().__init_subclass__(**{**options, "module": "enkrypt", "name": cls._KIND})
         if "_KIND" in vars(cls):  # the class of a kind, from which a team's own class inherits its outputs
             for name, output in get_type_hints(cls._OUTPUTS).items():
@@ -66,13 +66,13 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
         _warn_of_open_key(get_root_resource())
         given = given_arguments(name, self._ARGS, args, arguments)
         if given.get("deletion_protection") is True:
-            # The engine refuses before anything is changed; the provider could do so only in the middle.
+            # The engine refuses before anything is changed; the provider could do so only partway through.
             opts = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(protect=True), opts)
         own = {
             OWNER: _owner(self._resource_type_name, name, opts),
             PROVIDER_KEY: serialize_provider(self._PROVIDER()),
         }
-        # Not `super()`: the engine takes the line that calls the third `__init__` for the program's.
+        # Not `super()`: the SDK reports the caller of the third `__init__` as the program's line.
         pulumi.CustomResource.__init__(
             self,
             f"pulumi-python:{self._resource_type_name}",
@@ -83,34 +83,34 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
 
     @classmethod
     def get(cls, resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None) -> Self:
-        """A registration that exists and that another stack, or nobody, manages: read, never changed.
+        """Read an existing registration that another stack, or nobody, manages. It is never changed.
 
-        `id` is `NAME/VERSION` of a model, or `NAME` for version `v1`; `NAME` of a policy or a deployment. A model's
-        `model_config` is secret as a whole. Every class of a registration has it.
+        `id` is `NAME/VERSION` for a model, or `NAME` for version `v1`; `NAME` for a policy or a deployment. A model's
+        `model_config` is secret as a whole. Every resource class has this method.
         """
-        ours = pulumi.ResourceOptions(id=id, additional_secret_outputs=[*cls._SECRET_OUTPUTS])
+        own = pulumi.ResourceOptions(id=id, additional_secret_outputs=[*cls._SECRET_OUTPUTS])
         if id is None or id == "" or isinstance(id, int):
-            raise WrongArguments(f"{resource_name}: give the id of what is there, such as NAME/VERSION or NAME")
+            raise WrongArguments(f"{resource_name}: give the id of a registration, such as NAME/VERSION or NAME")
         found = cls.__new__(cls)
-        merged = pulumi.ResourceOptions.merge(opts, ours)
+        merged = pulumi.ResourceOptions.merge(opts, own)
         Resource.__init__(found, cls._PROVIDER(), resource_name, cls._named_outputs(), merged)
         return found
 
     @classmethod
     def _named_outputs(cls) -> dict[str, Any]:
-        """Every output, which must be named to exist; the engine fills it in."""
+        """None for every output: the SDK creates only the outputs named here, and the engine fills them in."""
         return dict.fromkeys(get_annotations(cls._OUTPUTS))
 
 
 def _owner(type_: str, name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Input[str]:
-    """Return ORGANIZATION/URN, for `check`, which the host does not tell whose inputs it gets."""
+    """Return ORGANIZATION/URN for `check`: the host does not say which resource the inputs belong to."""
     organization, type_ = pulumi.get_organization() or "organization", f"pulumi-python:{type_}"
-    if opts is None or opts.parent is None:  # a text costs the SDK 0.4 ms less for each resource
+    if opts is None or opts.parent is None:  # a plain string saves the SDK 0.4 ms per resource
         return f"{organization}/urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{type_}::{name}"
     urn = pulumi.create_urn(name, type_, opts.parent)
 
     async def owner() -> str:
-        # Awaited, not applied: to depend on a parent is to depend on its children, this one too.
+        # Awaited, not applied: depending on a parent means depending on its children, including this one.
         return f"{organization}/{await urn.future()}"
 
     return pulumi.Output.from_input(owner())
@@ -120,7 +120,7 @@ def _owner(type_: str, name: str, opts: pulumi.ResourceOptions | None) -> pulumi
 
 
 def _with_secrets(value: Any, place: str = "") -> Any:
-    """`value` with what can hold a secret made secret, wherever it comes from and whatever its form."""
+    """Return `value` with everything that can hold a secret made secret, whatever its source and form."""
     if isinstance(value, Mapping):
         return {name: _hidden(value, name, f"{place}.{name}".removeprefix(".")) for name in value}
     return pulumi.Output.secret(value) if isinstance(value, str) and is_secret_text(value) else value
@@ -135,14 +135,14 @@ def _hidden(holder: Mapping[str, Any], name: str, place: str) -> Any:
 
 
 def _sendable(value: Any, place: str) -> Any:
-    """A value as it is, each value in it looked at."""
+    """Return the value unchanged after checking everything in it."""
     if not isinstance(value, Mapping):
         return value
     return {name: walked(item, f"{place}.{name}", _sendable) for name, item in value.items()}
 
 
 def _warn_of_open_key(stack: pulumi.Resource | None) -> None:
-    """Warn, once for a program, of a key in the stack's file: the engine copies it into the state as it is."""
+    """Warn once per program about a plain-text key in the stack's file: the engine copies it into the state."""
     config = pulumi.Config("enkrypt")
     if stack in _WARNED or not config.get("apiKey") or is_config_secret(config.full_key("apiKey")):
         return
@@ -153,8 +153,8 @@ def _warn_of_open_key(stack: pulumi.Resource | None) -> None:
     if stack:
         _WARNED.add(stack)
     pulumi.log.warn(
-        "enkrypt:apiKey is in the clear in the stack's file and in its state: run `pulumi config set --secret "
-        "enkrypt:apiKey`, then `pulumi up`, and rotate the key where others have read it"
+        "enkrypt:apiKey is in plain text in the stack's file and in its state: run `pulumi config set --secret "
+        "enkrypt:apiKey`, then `pulumi up`, and rotate the key if others have read it"
     )
 
 
@@ -162,16 +162,16 @@ def _warn_of_open_key(stack: pulumi.Resource | None) -> None:
 
 
 def _without_star(opts: pulumi.ResourceOptions | None, args: type) -> pulumi.ResourceOptions | None:
-    """Spell out `*` in `ignore_changes`: the engine would take out `OWNER` too, and no run would know whose it is."""
+    """Expand `*` in `ignore_changes`: the engine would drop `OWNER` too, and no run would know the resource's URN."""
     if opts is None or "*" not in (opts.ignore_changes or ()):
         return opts
-    spelt = copy(opts)
-    spelt.ignore_changes = [*get_annotations(args)]
-    return spelt
+    expanded = copy(opts)
+    expanded.ignore_changes = [*get_annotations(args)]
+    return expanded
 
 
 def _warn_of_idle(name: str, kind: str, opts: pulumi.ResourceOptions | None) -> None:
-    """Warn of each option of a resource that will have no effect; `kind` is the name of its class."""
+    """Warn about each option of a resource that will have no effect; `kind` is the name of its class."""
     for option, instead in NO_EFFECT.items():
         if getattr(opts, option, None):
             effect = f"{option} has no effect with the dynamic provider, unlike the native one"

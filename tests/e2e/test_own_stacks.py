@@ -48,8 +48,8 @@ def test_dev_works_without_an_account(story: Story) -> None:
 
 def page_of(stack: Stack, run: Run) -> str:
     """Runs the command that a run printed, in the stack's folder, and returns its page."""
-    (told,) = {line.partition("what is registered: ")[2] for line in run.lines if "A page shows" in line}
-    command = [*told.split(), "--port", "0"]
+    (printed,) = {line.partition("in a browser: ")[2] for line in run.lines if "in a browser: " in line}
+    command = [*printed.split(), "--port", "0"]
     with subprocess.Popen(
         command, cwd=stack.folder, env=dict(stack.environment), stdout=subprocess.PIPE, text=True
     ) as serving:

@@ -34,9 +34,9 @@ later = first.created_at.apply(lambda _: config.get("scheme") or "https")  # unk
 EnkryptModel("second", **declared("second", later, "GDPR", *config.get_object("more", [])))
 """
 ADVISED = "warning: first: model_saved_name must not be chat (policy no_default_name, advisory)"
-UNCERTIFIED = 'second: certifications must hold "HIPAA" (policy certified, mandatory)'
+UNCERTIFIED = 'second: certifications must include "HIPAA" (policy certified, mandatory)'
 PLAIN_HTTP = "second: model_config.endpoint.scheme must be https (policy https_only, mandatory)"
-REFUSED = "second: 1 policy violation: it is not registered"
+REFUSED = "second: 1 policy violation: not registered"
 
 
 def test_known_fields_are_checked_at_preview_and_the_rest_at_up(story: Story) -> None:

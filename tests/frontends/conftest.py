@@ -1,4 +1,4 @@
-"""An emulator of each test's own."""
+"""An emulator for each test."""
 
 from __future__ import annotations
 

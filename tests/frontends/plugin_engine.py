@@ -1,4 +1,4 @@
-"""The engine's side of the plugin's protocol, over gRPC as the engine speaks it. No test lives here."""
+"""The engine's side of the plugin's protocol, over gRPC. No tests here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 @dataclass
 class KeptLog:
-    """What a person would read, each message with its severity and the resource's name."""
+    """The messages that a user would see, each with its severity and the resource's name."""
 
     lines: list[tuple[Severity, str, str]] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class KeptLog:
 
 
 class CallFailed(Exception):
-    """What the engine prints after `error: `, and the partial failure that came with it."""
+    """The text that the engine prints after `error: `, and the partial failure that came with it."""
 
     def __init__(self, error: grpc.RpcError) -> None:
         super().__init__(error.details())
@@ -59,7 +59,7 @@ def _unpacked(detail: any_pb2.Any) -> provider_pb2.ErrorResourceInitFailed:
 
 @dataclass
 class Held:
-    """A resource as the engine's state has it."""
+    """A resource as it is in the engine's state."""
 
     id: str
     inputs: dict[str, Json]
@@ -67,7 +67,7 @@ class Held:
 
 
 class Engine:
-    """One run of the engine with one provider. Values are plain, with `Secret` where one is marked."""
+    """One run of the engine with one provider. Values are plain; those marked as secret are `Secret`."""
 
     def __init__(self, stub: Any, log: KeptLog, type_: str = TYPE) -> None:
         self.stub = stub
@@ -79,7 +79,7 @@ class Engine:
         return Engine(self.stub, self.log, type_)
 
     def named(self, name: str) -> dict[str, Any]:
-        """A resource in a request."""
+        """The fields that name a resource in a request."""
         return {"urn": f"urn:pulumi:dev::shop::{self.type}::{name}", "type": self.type}
 
     def call(self, method: str, request: Any) -> Any:
@@ -185,7 +185,7 @@ class Engine:
 
 @contextmanager
 def running(run: str = "") -> Iterator[Engine]:
-    """A run of the engine with a plugin of its own, or one more plugin of the run of that name."""
+    """A new run of the engine with a plugin, or one more plugin in the run of that name."""
     log = KeptLog()
     run = run or uuid.uuid4().hex
     server, port = serve(Plugin(log))

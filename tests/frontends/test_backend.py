@@ -1,4 +1,4 @@
-"""backend.py: which backend is in use, as the engine itself decides it."""
+"""backend.py: finds the backend in use as the engine itself does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from enkrypt_provider.frontends.backend import current_backend
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project's folder, in which a person works who is logged in nowhere."""
+    """The folder of a project, for a user who is not logged in."""
     for name in ("PULUMI_BACKEND_URL", "PULUMI_CREDENTIALS_PATH"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
@@ -37,7 +37,7 @@ def hash_of(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
         return current_backend()
 
 
-def test_the_environment_comes_before_the_project_and_that_before_the_login(
+def test_the_environment_comes_before_the_project_and_the_project_before_the_login(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert current_backend() == ""
@@ -74,7 +74,7 @@ def test_a_home_folder_is_the_same_from_everywhere(project: Path, monkeypatch: p
     assert hash_of("file://~", monkeypatch) == before
 
 
-def test_a_login_may_be_kept_in_a_folder_of_its_own(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_login_may_be_in_another_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log_in(project, "s3://of-the-login")
     (project / "credentials.json").write_text(json.dumps({"current": "s3://of-the-folder"}))
     monkeypatch.setenv("PULUMI_CREDENTIALS_PATH", str(project))
@@ -82,7 +82,7 @@ def test_a_login_may_be_kept_in_a_folder_of_its_own(project: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("text", ["name: x\n", "backend: {}\n", "backend: s3://x\n", "- a\n", "a: [\n", "", "\udce9"])
-def test_a_project_that_names_no_backend_leaves_it_to_the_login(
+def test_a_project_without_a_backend_uses_the_login(
     project: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     (project / "Pulumi.yaml").write_bytes(text.encode(errors="surrogateescape"))
@@ -91,7 +91,7 @@ def test_a_project_that_names_no_backend_leaves_it_to_the_login(
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"x"', "{}", '{"current": null}'])
-def test_a_login_that_cannot_be_read_is_none(project: Path, text: str) -> None:
+def test_an_unreadable_login_is_ignored(project: Path, text: str) -> None:
     (project.parent / "home" / "credentials.json").write_text(text)
     assert current_backend() == ""
 

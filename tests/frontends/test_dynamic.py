@@ -1,4 +1,4 @@
-"""dynamic.py: what `pulumi.dynamic` asks and is told."""
+"""dynamic.py: the requests of `pulumi.dynamic` and their results."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def frontend(machine: Machine) -> DynamicFrontend:
 
 
 def news(name: str = "a", id_: str = "x/1", **changes: Any) -> dict[str, Any]:
-    """What a program hands to `check`."""
+    """The inputs that a program passes to `check`."""
     return {**model(id_, **changes), OWNER: urn(name)}
 
 
 def reasons(frontend: DynamicFrontend, given: dict[str, Any]) -> list[str]:
-    """What `check` refuses; no failure may name a property, or the engine would print its value."""
+    """The failures of `check`; none may name a property, or the engine would print its value."""
     failures = frontend.check({}, given).failures
     assert {failure.property for failure in failures} <= {""}
     return [failure.reason for failure in failures]
@@ -55,8 +55,8 @@ def secret(value: Any) -> dict[str, Any]:
     return {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": value}
 
 
-def test_a_life(frontend: DynamicFrontend, machine: Machine, api: Api) -> None:
-    """Each operation takes what the engine makes of what the one before returned; a later run deletes."""
+def test_the_life_of_a_registration(frontend: DynamicFrontend, machine: Machine, api: Api) -> None:
+    """Each operation gets the previous result as the engine passes it on; a later run deletes."""
     inputs = frontend.check({}, {**document(), OWNER: urn("a")}).inputs
     assert inputs["model_config"]["apikeys"] == secret(canonical(document())["model_config"]["apikeys"])
     assert without_secrets(inputs) == canonical(document())
@@ -81,15 +81,15 @@ def test_a_life(frontend: DynamicFrontend, machine: Machine, api: Api) -> None:
     ["created_at", "project_name", "model_name", "certifications", "model_config.system_prompt",
      "model_config.endpoint.base_path", "model_config.auth_data.header_prefix"],
 )  # fmt: skip
-def test_what_a_server_says_of_a_key_is_secret(machine: Machine, api: Api, path: str) -> None:
-    """Of the model's it is encrypted, in what the server sets and in drift; the account's own is not even kept."""
+def test_a_key_that_the_server_repeats_is_secret(machine: Machine, api: Api, path: str) -> None:
+    """A model's key is encrypted, in fields that the server sets and in drift; the account's key is not even kept."""
     key, account = "stand-in-4f7a1b-of-a-model", "stand-in-key-of-the-account"
     frontend = DynamicFrontend(machine.run(key=account).controller, machine.report)
     echoed = f"/{key}{base64.b64encode(key.encode()).decode()}"
 
     def repeat(found: Any) -> None:
-        said = [echoed, account] if path == "certifications" else f"{echoed}/{account}"
-        found |= put(found, tuple(path.split(".")), said)
+        repeated = [echoed, account] if path == "certifications" else f"{echoed}/{account}"
+        found |= put(found, tuple(path.split(".")), repeated)
 
     api.edit = repeat
     inputs = frontend.check({}, news(model_config__apikeys=[key])).inputs
@@ -104,7 +104,7 @@ def test_what_a_server_says_of_a_key_is_secret(machine: Machine, api: Api, path:
 
 
 def shown_of(value: Any) -> Any:
-    """What the engine shows of a value."""
+    """A value as the engine shows it."""
     if isinstance(value, dict):
         is_hidden = secret("").items() - {("value", "")} <= value.items()
         return "[secret]" if is_hidden else {name: shown_of(item) for name, item in value.items()}
@@ -112,8 +112,8 @@ def shown_of(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.noun)
-def test_a_replacement_is_made_in_the_kinds_order(machine: Machine, kind: Kind) -> None:
-    """Deployments' names are unique in the account: the old one is deleted before the new one is made."""
+def test_a_replacement_follows_the_kinds_order(machine: Machine, kind: Kind) -> None:
+    """Deployments' names are unique in the account: the old one is deleted before the new one is created."""
     frontend = DynamicFrontend(machine.run(kind=kind).controller, machine.report, kind)
     inputs = frontend.check({}, {**SAMPLES[kind].arguments(SAMPLES[kind].id), OWNER: urn("a")}).inputs
     created = frontend.create(through_engine(inputs))
@@ -122,8 +122,8 @@ def test_a_replacement_is_made_in_the_kinds_order(machine: Machine, kind: Kind) 
     assert (found.changes, found.replaces, found.delete_before_replace) == (True, [name], kind.deletes_first)
 
 
-def test_the_resource_is_known_by_what_check_was_told(frontend: DynamicFrontend, machine: Machine) -> None:
-    """No other request names it: a killed create is taken up all the same, by the same resource alone."""
+def test_the_resource_is_known_from_its_check(frontend: DynamicFrontend, machine: Machine) -> None:
+    """No other request names it, and still only the same resource can resume a killed create."""
     frontend.create(through_engine(frontend.check({}, news("a")).inputs))
     again, other = (DynamicFrontend(machine.run().controller, machine.report) for _ in range(2))
     with pytest.raises(EnkryptError, match="is registered already"):
@@ -132,14 +132,12 @@ def test_the_resource_is_known_by_what_check_was_told(frontend: DynamicFrontend,
 
 
 @pytest.mark.parametrize("owner", [None, ""])
-def test_resources_that_do_not_say_who_they_are_are_not_compared(
-    frontend: DynamicFrontend, owner: str | None
-) -> None:
+def test_resources_without_an_owner_are_not_compared(frontend: DynamicFrontend, owner: str | None) -> None:
     assert [reasons(frontend, {**model(), OWNER: owner}) for _ in range(2)] == [[], []]
 
 
-def test_what_is_not_known_yet_comes_back_as_the_engine_has_it(frontend: DynamicFrontend) -> None:
-    """At preview an identity may be unknown, and so may all else."""
+def test_unknown_values_come_back_in_the_engines_form(frontend: DynamicFrontend) -> None:
+    """At preview an identity may be unknown, and so may anything else."""
     found = frontend.check({}, news(model_saved_name=UNKNOWN, model_config__endpoint=UNKNOWN))
     assert found.failures == []
     assert isinstance(found.inputs["model_saved_name"], Unknown)
@@ -157,16 +155,16 @@ def test_each_broken_rule_is_a_failure(frontend: DynamicFrontend) -> None:
 
 
 @pytest.mark.parametrize("unknown", [UNKNOWN, UNKNOWN_TEXT])
-def test_settings_that_are_not_known_yet_are_as_if_not_given(monkeypatch: pytest.MonkeyPatch, unknown: Any) -> None:
-    """A provider's key may be another resource's output: at preview its environment's stands in, or none."""
+def test_unknown_settings_count_as_not_given(monkeypatch: pytest.MonkeyPatch, unknown: Any) -> None:
+    """A provider's key may be another resource's output: a preview uses the environment's key, if any."""
     settings = {"enkrypt:apiKey": unknown, "enkrypt:timeout": unknown}
     assert reasons(DynamicFrontend.configured(settings.get), news()) == [NO_KEY]
     monkeypatch.setenv("ENKRYPTAI_API_KEY", KEY)
     assert reasons(DynamicFrontend.configured(settings.get), news()) == []
 
 
-def test_the_host_may_write_into_what_it_is_given(frontend: DynamicFrontend) -> None:
-    """It adds `__provider` to each dict: none may be another's."""
+def test_the_host_may_change_the_dicts_it_gets(frontend: DynamicFrontend) -> None:
+    """It adds `__provider` to each, so none may be shared."""
     given = news()
     inputs = frontend.check({}, given).inputs
     inputs["__provider"] = "of the host"

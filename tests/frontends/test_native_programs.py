@@ -1,4 +1,4 @@
-"""Programs in Python with the native plugin, in the kit: policies and catalogues work with it too."""
+"""Python programs that use the native plugin, under `MockStack`."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_every_field_reaches_the_api(dialect: Any) -> None:
     assert stack.up().resources["m"].change == "same"
 
 
-def test_arguments_may_be_objects_and_outputs_of_others() -> None:
+def test_arguments_may_be_objects_and_outputs_of_other_resources() -> None:
     def program() -> None:
         address = Server("s").address
         reached = ModelConfigArgs(is_compatible_with="openai", endpoint=EndpointArgs(host=address, base_path="v1"))
@@ -98,8 +98,8 @@ def test_functions_find_what_is_registered() -> None:
     assert made.outputs == {"found": "h", "names": ["small"], "prompt": ""}
 
 
-def test_all_three_kinds_live_in_the_kit() -> None:
-    """What the deployment names comes as outputs, and the version too."""
+def test_all_three_kinds_together() -> None:
+    """The deployment gets the names and the version as outputs."""
 
     def program() -> None:
         chat = native.EnkryptModel("chat", **minimal(model_config__model_version="2"))
@@ -126,7 +126,7 @@ def test_all_three_kinds_live_in_the_kit() -> None:
     assert {it.change for it in stack.up().resources.values()} == {"same"}
 
 
-def test_an_explicit_provider_is_an_account() -> None:
+def test_an_explicit_provider_selects_the_account() -> None:
     def program() -> None:
         account = native.EnkryptProvider("eu", endpoint="https://eu.example.com", api_key=KEY, check_online=False)
         native.EnkryptModel("m", **minimal(), opts=pulumi.ResourceOptions(provider=account))
@@ -138,14 +138,14 @@ def test_an_explicit_provider_is_an_account() -> None:
     assert stack.registry.models() == {}  # it is in the other account
 
 
-def test_options_name_paths_as_arguments_do() -> None:
-    """And the alias of the dynamic resource and `protect` are set."""
+def test_options_accept_paths_in_pythons_names() -> None:
+    """And `deletion_protection` sets `protect`."""
     seen: list[pulumi.ResourceOptions] = []
 
     def program() -> None:
-        ours = pulumi.ResourceOptions(ignore_changes=["model_config.endpoint.base_path", "model_config.metadata.a_b"])
-        model = native.EnkryptModel("m", **minimal(), deletion_protection=True, opts=ours)
-        seen.append(native.EnkryptModel._with_paths(ours))
+        opts = pulumi.ResourceOptions(ignore_changes=["model_config.endpoint.base_path", "model_config.metadata.a_b"])
+        model = native.EnkryptModel("m", **minimal(), deletion_protection=True, opts=opts)
+        seen.append(native.EnkryptModel._with_paths(opts))
         assert model._protect is True
 
     MockStack(program).preview()

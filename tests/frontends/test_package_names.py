@@ -1,4 +1,4 @@
-"""The package's names, made mechanically from the API's."""
+"""The package's names, derived mechanically from the API's."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from enkrypt_provider.kinds.model import MODEL
 from enkrypt_provider.kinds.registry import KINDS
 
 
-def test_pythons_names_are_the_apis() -> None:
-    """So a generated SDK and the classes of this package name the same fields alike."""
+def test_names_in_python_match_the_api() -> None:
+    """So a generated SDK and this package's own classes have the same field names."""
     fixed = {
         field.name for kind in KINDS for field in kind.fields.values() if not (field.parent and field.parent.is_map)
     }
@@ -37,13 +37,13 @@ def test_pythons_names_are_the_apis() -> None:
         ("default-eu", False), ("defaults", False), ("default_eu", False), ("default_0_2", False), ("eu", False),
     ],
 )  # fmt: skip
-def test_the_engines_own_provider_is_known_by_its_whole_name(name: str, is_default: bool) -> None:
+def test_the_default_provider_is_recognised_by_its_whole_name(name: str, is_default: bool) -> None:
     """A program may call its own provider `default-eu`."""
     assert is_default_provider(f"urn:pulumi:dev::shop::pulumi:providers:enkrypt::{name}") is is_default
 
 
 @pytest.mark.parametrize("dialect", ["v1", "v2"])
-def test_every_document_comes_back(dialect: Dialect) -> None:
+def test_every_document_survives_the_round_trip(dialect: Dialect) -> None:
     document = everything(dialect)
     there = to_package(MODEL, document)
     assert "modelSavedName" in there
@@ -51,7 +51,7 @@ def test_every_document_comes_back(dialect: Dialect) -> None:
     assert from_package(MODEL, there) == document
 
 
-def test_the_apis_names_are_read_too() -> None:
+def test_the_apis_names_are_accepted_too() -> None:
     """States of the dynamic provider have them."""
     assert from_package(MODEL, minimal()) == minimal()
     assert from_package(MODEL, {"nonsense": 1, "modelName": "x"}) == {"nonsense": 1, "model_name": "x"}
@@ -66,7 +66,7 @@ def test_the_apis_names_are_read_too() -> None:
         (("model_config", "metadata", "max_tokens"), "modelConfig.metadata.max_tokens"),
     ],
 )  # fmt: skip
-def test_a_path_is_the_engines(path: tuple[str | int, ...], shown: str) -> None:
+def test_a_path_has_the_engines_syntax(path: tuple[str | int, ...], shown: str) -> None:
     assert property_path(package_steps(MODEL, path)) == shown
 
 

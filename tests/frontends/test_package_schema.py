@@ -1,4 +1,4 @@
-"""The native package's schema: what `make generate` wrote, held to the fields and to the engine's own check."""
+"""The native package's schema, as `make generate` wrote it: checked against the fields."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ SCHEMA = package_schema.package()
 of_each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
 
-def test_the_file_is_what_would_be_generated() -> None:
+def test_the_schema_is_up_to_date() -> None:
     assert generator.SCHEMA.read_text(encoding="utf-8") == generator.text(), "run `make generate`"
 
 
-def test_the_reference_is_what_would_be_generated() -> None:
+def test_the_reference_is_up_to_date() -> None:
     assert package_reference.PAGE.read_text(encoding="utf-8") == package_reference.page(), "run `make generate`"
 
 
 def properties(kind: Kind, owner: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Every property with a fixed name, by the dotted path of the API's field that it stands for."""
+    """Every property with a fixed name, with the dotted path of its field in the API."""
     names = {camel(f.name): f for f in kind.fields.values() if f.path == f"{place}.{f.name}".removeprefix(".")}
     for name, found in owner.items():
         field = names[name]
@@ -57,7 +57,7 @@ def fixed(kind: Kind) -> dict[str, FieldOf]:
 
 @of_each_kind
 def test_every_field_is_a_property(kind: Kind) -> None:
-    """All of them are inputs, but for what the server sets, and outputs, but for what is secret."""
+    """All of them are inputs, except those that the server sets, and outputs, except secrets."""
     inputs, outputs = both(kind)
     assert set(inputs) == {path for path, field in fixed(kind).items() if field.is_argument}
     assert set(outputs) == {path for path, field in fixed(kind).items() if not field.is_secret}
@@ -66,7 +66,7 @@ def test_every_field_is_a_property(kind: Kind) -> None:
 
 @of_each_kind
 def test_no_output_is_an_enum(kind: Kind) -> None:
-    """A program in YAML could not give it to another resource."""
+    """A program in YAML could not pass it to another resource."""
     inputs, outputs = both(kind)
     enums = {
         path: SCHEMA["types"][found.get("items", found)["oneOf"][1]["$ref"].rpartition("/")[2]]["enum"]
@@ -80,14 +80,14 @@ def test_no_output_is_an_enum(kind: Kind) -> None:
 
 
 @of_each_kind
-def test_what_replaces_and_what_is_secret_is_the_fields(kind: Kind) -> None:
+def test_replacements_and_secrets_follow_from_the_fields(kind: Kind) -> None:
     inputs, _ = both(kind)
     replacing = {path for path, found in inputs.items() if found.get("willReplaceOnChanges")}
     assert replacing == {path for path in fixed(kind) if rule_of(path, kind) is Rule.REPLACE}
     assert set(kind.secrets) <= {path for path, found in inputs.items() if found.get("secret")}
 
 
-def test_what_is_required() -> None:
+def test_the_required_properties() -> None:
     required = {name.rpartition(":")[2]: found["requiredInputs"] for name, found in SCHEMA["resources"].items()}
     assert required == {
         "EnkryptModel": ["modelSavedName", "modelConfig"],
@@ -97,7 +97,7 @@ def test_what_is_required() -> None:
     assert SCHEMA["types"]["enkrypt:index:Endpoint"]["required"] == ["host"]
 
 
-def test_an_sdk_fills_no_default_in_that_is_another_in_dialect_v2() -> None:
+def test_the_schema_has_no_default_that_differs_in_dialect_v2() -> None:
     defaults = {path: found["default"] for path, found in both(MODEL)[0].items() if "default" in found}
     assert defaults == {
         "model_config.model_version": "v1",
@@ -125,8 +125,8 @@ def test_functions_return_no_secret_and_no_option(kind: Kind) -> None:
     assert SCHEMA["types"][items["$ref"].rpartition("/")[2]]["properties"] == found
 
 
-def test_the_resources_and_functions_are_these() -> None:
-    """A state of the dynamic provider is known by an alias."""
+def test_the_resources_and_functions() -> None:
+    """An alias makes each resource match a state of the dynamic provider."""
     aliases = {name.rpartition(":")[2]: found["aliases"] for name, found in SCHEMA["resources"].items()}
     assert aliases == {
         "EnkryptModel": [{"type": "pulumi-python:dynamic/enkrypt:EnkryptModel"}],

@@ -1,4 +1,4 @@
-"""The plugin, asked as the engine asks it, on an emulator of each test's own."""
+"""The plugin, called as the engine calls it, with an emulator for each test."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def chat(**config: Any) -> dict[str, Any]:
 # ---- configuration
 
 
-def test_the_plugin_says_what_it_is(engine: Engine) -> None:
+def test_the_plugin_describes_itself(engine: Engine) -> None:
     found = engine.call("Handshake", provider_pb2.ProviderHandshakeRequest(engine_address="127.0.0.1:1"))
     assert (found.accept_secrets, found.accept_outputs) == (False, False)
     assert engine.log.addresses == ["127.0.0.1:1"]
@@ -55,7 +55,7 @@ def test_the_plugin_says_what_it_is(engine: Engine) -> None:
 
 
 def test_a_stacks_configuration_is_checked(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key is a secret whoever sets it, the catalogue is no setting, and the state names the account."""
+    """The key is secret whoever sets it, the catalogue is not a setting, and the state names the account."""
     config, problems = engine.check_config({"enkrypt:apiKey": "k", "models": "[]", "version": "0.1.0"})
     assert (config, problems) == ({"apiKey": Secret("k"), "version": "0.1.0"}, [])
     monkeypatch.setenv("ENKRYPTAI_BASE_URL", "https://eu.example.com")
@@ -64,7 +64,7 @@ def test_a_stacks_configuration_is_checked(engine: Engine, monkeypatch: pytest.M
     assert problem.startswith("enkrypt:dialect must be one of v1, v2")
 
 
-def test_an_explicit_provider_has_no_other_argument(engine: Engine) -> None:
+def test_an_explicit_provider_accepts_only_settings(engine: Engine) -> None:
     assert engine.check_config({"endpont": "embedded"}, "eu")[1] == [
         'endpont is not a setting; did you mean "endpoint"?'
     ]
@@ -87,13 +87,13 @@ def test_an_explicit_provider_has_no_other_argument(engine: Engine) -> None:
 def test_another_account_replaces_and_a_rotated_key_does_not(
     engine: Engine, old: Any, new: Any, replaces: list[str], diffs: list[str]
 ) -> None:
-    """Nor do the dynamic provider's names."""
+    """Nor does a change from the dynamic provider's names."""
     found = engine.diff_config(old, new)
     assert (list(found.replaces), list(found.diffs)) == (replaces, diffs)
     assert found.changes == (Diff.DIFF_SOME if diffs else Diff.DIFF_NONE)
 
 
-def test_without_a_key_a_check_says_so() -> None:
+def test_a_check_reports_a_missing_key() -> None:
     with running() as engine:
         engine.configure(endpoint="https://a.example")
         _, (problem,) = engine.check("chat", chat())
@@ -103,7 +103,7 @@ def test_without_a_key_a_check_says_so() -> None:
 # ---- check
 
 
-def test_check_fills_defaults_in_and_marks_secrets(engine: Engine) -> None:
+def test_check_fills_in_defaults_and_marks_secrets(engine: Engine) -> None:
     inputs, problems = engine.check("chat", chat(metadata={"max_tokens": 5, "modelName": "kept"}))
     assert problems == []
     assert inputs["modelConfig"]["apikeys"] == Secret([KEY])
@@ -113,13 +113,13 @@ def test_check_fills_defaults_in_and_marks_secrets(engine: Engine) -> None:
     assert inputs["modelConfig"]["metadata"] == {"max_tokens": 5.0, "modelName": "kept"}
 
 
-def test_what_a_name_says_is_secret_is_marked_too(engine: Engine) -> None:
-    """In an object each value: engines forget that an object is secret which stands in the clear in a program."""
+def test_a_value_with_a_secret_name_is_marked_too(engine: Engine) -> None:
+    """In an object, each value is: engines forget that an object is secret if the program has it in the clear."""
     inputs, _ = engine.check("chat", chat(defaultRequestOptions={"headers": {"x": "y"}, "n": 1}))
     assert inputs["modelConfig"]["defaultRequestOptions"] == {"headers": {"x": Secret("y")}, "n": 1.0}
 
 
-def test_a_problem_is_told_in_the_packages_names_and_without_a_value(engine: Engine) -> None:
+def test_a_problem_has_the_packages_names_and_no_value(engine: Engine) -> None:
     declared = chat(isCompatibleWth="openai", apikeys=["with spaces in it"])
     _, problems = engine.check("chat", declared)
     assert any(p.startswith("modelConfig.isCompatibleWth: is not a field here") for p in problems)
@@ -154,8 +154,8 @@ def test_two_resources_cannot_declare_one_model(engine: Engine) -> None:
 # ---- create, diff, update, delete
 
 
-def test_a_blocked_detector_that_the_policy_leaves_off_is_told_at_the_deployment(engine: Engine) -> None:
-    """In the package's names; the controllers of one process know what each other checked."""
+def test_blocking_a_detector_that_the_policy_leaves_off_is_warned_about_at_the_deployment(engine: Engine) -> None:
+    """With the package's names; the controllers of one process know what the others checked."""
     used = {"policyName": "p", "enabled": True, "block": ["toxicity"]}
     for type_, news in (
         ("GuardrailsPolicy", {"name": "p", "detectors": {"nsfw": {"enabled": True}}}),
@@ -192,7 +192,7 @@ def test_outputs_hold_no_secret(engine: Engine, api: Emulator) -> None:
          'modelConfig.metadata["a.b"].c', Kind.UPDATE),
     ],
 )  # fmt: skip
-def test_a_diff_names_the_property_and_what_becomes_of_it(
+def test_a_diff_names_the_property_and_the_kind_of_change(
     engine: Engine, before: Any, after: Any, path: str, kind: Any
 ) -> None:
     held = engine.create("chat", chat(**before))
@@ -248,7 +248,7 @@ def test_an_error_is_one_line_in_the_packages_names(
 
 
 def test_one_api_at_two_addresses_is_not_deleted_at_the_old_one(engine: Engine, api: Emulator) -> None:
-    """Another endpoint replaces each model; one that the new provider adopted is the one that the old one holds."""
+    """Another endpoint replaces each model; the one that the new provider adopted is the one in the old state."""
     declared = {**chat(), "adoptExisting": True}
     held = engine.create("chat", declared)
     with running("move") as new, running("move") as old:
@@ -281,7 +281,7 @@ def test_a_model_that_does_not_answer_is_kept_with_its_error(engine: Engine, api
 
 
 def test_a_refresh_asks_again_about_a_model_that_did_not_answer(engine: Engine, api: Emulator) -> None:
-    """Otherwise the engine would take its error away; a model that answered is not asked about."""
+    """Otherwise the engine would drop its error; there is no health call for a model that answered."""
     declared = {**chat(), "verifyHealth": True}
     api.fault(Fault(call="model_health", status=200, body=json.dumps({"status": "unhealthy", "message": "no route"})))
     with pytest.raises(CallFailed) as failed:
@@ -293,7 +293,7 @@ def test_a_refresh_asks_again_about_a_model_that_did_not_answer(engine: Engine, 
     found = failed.value.failed
     assert (found.id, clear(from_engine(found.inputs))) == ("chat/v1", inputs)
     assert from_engine(found.properties) == held.outputs
-    with pytest.raises(CallFailed, match="does not answer"):  # an option is not sent: the model is asked all the same
+    with pytest.raises(CallFailed, match="does not answer"):  # an option is not sent, but the health call is made
         engine.update("chat", held, {**declared, "adoptExisting": True})
     api.fault()
     healthy = engine.read("chat", "chat/v1", held)
@@ -308,7 +308,7 @@ def test_a_refresh_asks_again_about_a_model_that_did_not_answer(engine: Engine, 
 
 @pytest.mark.parametrize("is_protected", [True, False])
 def test_a_protected_model_does_not_leave_its_account(engine: Engine, tmp_path: Path, *, is_protected: bool) -> None:
-    """The engine asks no diff when the endpoint changes: the check refuses, at preview."""
+    """The engine asks for no diff when the endpoint changes, so the check refuses, at preview."""
     declared = {**chat(), "deletionProtection": is_protected}
     held = engine.create("chat", declared)
     assert engine.check("chat", declared, held.inputs)[1] == []
@@ -316,7 +316,7 @@ def test_a_protected_model_does_not_leave_its_account(engine: Engine, tmp_path: 
     with emulator(tmp_path / "there.db") as there, running() as moved:
         moved.configure(endpoint=there.url, apiKey=Secret(there.key))
         _, problems = moved.check("chat", chat(), clear(held.inputs))
-    line = "chat/v1 is protected from deletion and replacement, and enkrypt:endpoint names another account: set the "
+    line = "chat/v1 is protected from deletion and replacement, and enkrypt:endpoint names another account: restore "
     assert [problem[: len(line)] for problem in problems] == [line] * is_protected
 
 
@@ -332,7 +332,7 @@ def test_a_refresh_shows_drift_and_keeps_the_keys(engine: Engine, api: Emulator)
     assert KEY not in json.dumps(found.outputs)
 
 
-def test_what_a_server_says_of_a_key_is_no_output(engine: Engine, api: Emulator) -> None:
+def test_a_key_that_the_server_repeats_is_not_an_output(engine: Engine, api: Emulator) -> None:
     held = engine.create("chat", chat())
     api.change("chat/v1", {"model_config": {"system_prompt": f"use {KEY.upper()}"}})
     found = engine.read("chat", "chat/v1", held)
@@ -358,7 +358,7 @@ def test_an_import_is_short_and_without_keys(engine: Engine) -> None:
 
 
 def test_after_an_import_only_the_keys_are_missing(engine: Engine) -> None:
-    """Who changes something else without them is warned: the whole object is sent."""
+    """Changing something else without them is warned about, because the whole object is sent."""
     engine.create("chat", chat())
     found = engine.read("chat", "chat/v1")
     with_keys = engine.diff("chat", found, chat())
@@ -377,8 +377,8 @@ def test_after_an_import_only_the_keys_are_missing(engine: Engine) -> None:
 # ---- functions
 
 
-def test_functions_and_imports_show_no_text_that_is_a_secret(engine: Engine) -> None:
-    """Wherever it stands, and whatever the names around it."""
+def test_functions_and_imports_show_no_secret_text(engine: Engine) -> None:
+    """Wherever it is, and whatever the names around it."""
     url, token = "https://user:stand-in-pass@example.com/a", "stand-in-token-of-a-pair"
     pairs = [{"key": "api-key", "value": token}, {"key": "accept", "value": "text/plain"}]
     options = {"mirror": url, "mirrors": [url, "https://example.com/b"], "pairs": pairs}
@@ -396,16 +396,16 @@ def test_functions_and_imports_show_no_text_that_is_a_secret(engine: Engine) -> 
     ("token", "arguments", "line"),
     [
         ("getModel", {"name": "chta"}, 'did you mean "chat/v1"'),
-        ("getPolicy", {}, "there is no function enkrypt:index:getPolicy; there are"),
+        ("getPolicy", {}, "there is no function enkrypt:index:getPolicy; the functions are"),
     ],
 )
-def test_a_function_names_what_comes_near(engine: Engine, token: str, arguments: Any, line: str) -> None:
+def test_a_function_suggests_existing_names(engine: Engine, token: str, arguments: Any, line: str) -> None:
     engine.create("chat", chat())
     with pytest.raises(CallFailed, match=line):
         engine.invoke(f"enkrypt:index:{token}", **arguments)
 
 
-def test_a_type_that_is_not_there_names_those_that_are(engine: Engine) -> None:
+def test_an_unknown_type_is_an_error_with_the_nearest(engine: Engine) -> None:
     with pytest.raises(CallFailed, match="there is no resource enkrypt:index:EnkryptDeployment; did you mean"):
         engine.of("enkrypt:index:EnkryptDeployment").check("d", {})
 
@@ -413,8 +413,8 @@ def test_a_type_that_is_not_there_names_those_that_are(engine: Engine) -> None:
 # ---- waiting
 
 
-def test_messages_stand_at_the_resource_and_cancel_ends_the_wait(engine: Engine, api: Emulator) -> None:
-    """A server that asks for half a minute is not waited for."""
+def test_messages_show_at_the_resource_and_cancel_ends_the_wait(engine: Engine, api: Emulator) -> None:
+    """The wait for a server that asks for half a minute is cut short."""
     api.fault(Fault(call="add_model", status=503, retry_after="30"))
     failures: list[str] = []
 
@@ -438,7 +438,7 @@ def test_messages_stand_at_the_resource_and_cancel_ends_the_wait(engine: Engine,
 
 
 def test_a_resources_timeout_ends_the_retries(api: Emulator) -> None:
-    """`customTimeouts` of the resource: a wait that would exceed it is not begun."""
+    """`customTimeouts` of the resource: a wait that would exceed it is not started."""
     api.fault(Fault(call="add_model", status=503, retry_after="5"))
     with running() as engine:
         engine.configure(endpoint=api.url, apiKey=Secret(api.key), maxRetries="9")

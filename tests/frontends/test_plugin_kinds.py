@@ -1,4 +1,4 @@
-"""The plugin and every kind: each is led through its life as the engine does it."""
+"""The plugin with every kind, called as the engine calls it over a registration's life."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 @pytest.fixture
 def runs(api: Emulator, kind: Kind) -> Iterator[Callable[[], Engine]]:
-    """Begins a run of the engine, for resources of the kind."""
+    """Starts a run of the engine, for resources of the kind."""
     with ExitStack() as begun:
 
         def begin() -> Engine:
@@ -63,7 +63,7 @@ def engine(runs: Callable[[], Engine]) -> Engine:
 
 
 def program(kind: Kind) -> dict[str, Any]:
-    """What a program declares, in the package's names: every field."""
+    """The arguments of a program that declares every field, with the package's names."""
     given = {name: value for name, value in DOCUMENTS[kind].items() if value is not None}
     return to_package(kind, given)
 
@@ -78,8 +78,8 @@ def short(kind: Kind) -> str:
     return kind.name.removeprefix("Enkrypt")
 
 
-def test_a_registration_lives(engine: Engine, runs: Callable[[], Engine], kind: Kind) -> None:
-    """Made, unchanged, changed at one path, read, deleted, gone."""
+def test_the_life_of_a_registration(engine: Engine, runs: Callable[[], Engine], kind: Kind) -> None:
+    """Created, unchanged, changed at one path, read, deleted, gone."""
     held = engine.create("x", program(kind))
     assert isinstance(held.outputs[camel(kind.number)], float)
     assert engine.diff("x", held, program(kind)).changes == Diff.DIFF_NONE
@@ -104,7 +104,7 @@ def test_a_new_name_replaces_in_the_kinds_order(engine: Engine, kind: Kind) -> N
     assert (list(found.replaces), found.deleteBeforeReplace) == ([name], kind.deletes_first)
 
 
-def test_an_import_leaves_out_secrets_and_what_is_off(engine: Engine, kind: Kind) -> None:
+def test_an_import_leaves_out_secrets_and_disabled_detectors(engine: Engine, kind: Kind) -> None:
     held = engine.create("x", program(kind))
     imported = engine.read("x", held.id)
     assert imported.id == held.id
@@ -112,7 +112,7 @@ def test_an_import_leaves_out_secrets_and_what_is_off(engine: Engine, kind: Kind
     assert paths == {MODEL: {"modelConfig.apikeys"}, GUARDRAILS_POLICY: {"detectors.toxicity"}}.get(kind, set())
 
 
-def test_an_import_of_what_is_not_there_names_the_kind(engine: Engine, kind: Kind) -> None:
+def test_importing_a_missing_registration_names_the_kind(engine: Engine, kind: Kind) -> None:
     with pytest.raises(CallFailed, match=f"no {kind.noun} nobody"):
         engine.read("x", "nobody")
 
@@ -131,7 +131,7 @@ def test_functions_find_it(engine: Engine, kind: Kind) -> None:
     assert "stand-in-key" not in json.dumps(found)
     with pytest.raises(CallFailed, match=f"no {kind.noun} nobody.* such as {camel(kind.number)}"):
         engine.invoke(f"enkrypt:index:get{short(kind)}", name="nobody", preview=True)
-    with pytest.raises(CallFailed, match=f"get{short(kind)}: name is required"):
+    with pytest.raises(CallFailed, match=f"get{short(kind)}: name must be a non-empty string"):
         engine.invoke(f"enkrypt:index:get{short(kind)}")
 
 
@@ -152,7 +152,7 @@ def test_a_value_at_any_place_may_be_unknown_at_preview(engine: Engine, kind: Ki
 
 
 def is_unknown_at(value: Any, place: tuple[str | int, ...]) -> bool:
-    """Whether what is at `place` is not known, or a secret that is not."""
+    """Whether the value at `place` is not known, or is a secret that is not known."""
     for part in place:
         value = value.value if isinstance(value, Secret) else value
         value = value[part]
@@ -160,7 +160,7 @@ def is_unknown_at(value: Any, place: tuple[str | int, ...]) -> bool:
 
 
 def test_a_state_of_the_dynamic_provider_is_taken_over(engine: Engine, api: Emulator, kind: Kind) -> None:
-    """By an update, without a call of the API: only the names change. What else changes on the way is sent."""
+    """By an update that does not call the API: only the names change. Any other change is sent."""
     held = engine.create("x", program(kind))
     inputs = {**from_package(kind, held.inputs), "__provider": "pickled"}
     dynamic = Held(held.id, inputs, {**from_package(kind, held.outputs), **inputs})

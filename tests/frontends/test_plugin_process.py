@@ -1,4 +1,4 @@
-"""`pulumi-resource-enkrypt` as a process: what the engine starts, and what ends it."""
+"""`pulumi-resource-enkrypt` as a process: how the engine starts it, and how it ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def test_it_serves_on_the_port_that_it_prints_and_ends_with_the_engine() -> None:
-    """The shell stands for the engine, which is killed."""
+    """The shell stands in for the engine, and is killed."""
     engine = subprocess.Popen(
         ["/bin/sh", "-c", '"$@" 127.0.0.1:1 & echo $!; wait', "sh", *COMMAND],
         stdout=subprocess.PIPE, text=True, env=ENVIRONMENT,
@@ -38,7 +38,7 @@ def test_it_serves_on_the_port_that_it_prints_and_ends_with_the_engine() -> None
 
 
 def test_it_ends_at_once_when_it_is_interrupted() -> None:
-    """The engine waits five seconds for who does not."""
+    """The engine waits five seconds for a plugin that does not."""
     with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as plugin:
         assert plugin.stdout is not None
         assert int(plugin.stdout.readline()) > 0

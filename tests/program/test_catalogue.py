@@ -1,4 +1,4 @@
-"""catalogue.py: the registrations of a stack's configuration, wholly right or not declared at all."""
+"""catalogue.py: the registrations in a stack's configuration, declared only if all of them are right."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def declared(models: Any, **config: Any) -> Run:
 
 
 def refused(models: Any, **config: Any) -> list[str]:
-    """The lines that refuse this catalogue."""
+    """The lines of the error for this catalogue."""
     return refused_config({"models": models, **config})
 
 
 def refused_config(config: dict[str, Any]) -> list[str]:
     with pytest.raises(pulumi.RunError) as caught:
         run(catalogue.load, config={**KEY, **config})
-    assert caught.value.__context__ is None  # which would show what is refused
+    assert caught.value.__context__ is None  # which would show the value
     return str(caught.value).split("\n")
 
 
-def test_the_config_may_be_given() -> None:
-    """A program with a configuration of its own name can load a catalogue from there."""
+def test_load_accepts_a_config() -> None:
+    """A program can load a catalogue from a configuration namespace of its own."""
 
     def program() -> Any:
         pulumi.runtime.set_config("mine:apiKey", "stand-in-key")
@@ -59,8 +59,8 @@ def test_the_config_may_be_given() -> None:
         ("model_config__default_request_options__headers", Secret("of-the-stack")),
     ],
 )
-def test_a_secret_may_stand_anywhere(place: str, expected: Secret) -> None:
-    """`{secret: NAME}` is the stack's secret of that name, and secret to the engine, wherever it stands."""
+def test_a_secret_may_be_used_anywhere(place: str, expected: Secret) -> None:
+    """`{secret: NAME}` is the stack's secret of that name, and secret to the engine, wherever it is used."""
     secret = {"secret": "mySecret"}
     value: Any = [secret] if isinstance(expected.value, list) else secret
     made = declared({"m": minimal(**{place: value})}, mySecret="of-the-stack").resources["m"]
@@ -71,15 +71,15 @@ def test_a_secret_may_stand_anywhere(place: str, expected: Secret) -> None:
 
 
 def _flat(value: Any) -> Any:
-    """A value with one mark of secrecy, wherever in it the engine has put that."""
+    """A value with one secret marker, wherever inside the value the engine has put it."""
     if isinstance(value, list):
         items = [_flat(item) for item in value]
         return Secret([i.value if isinstance(i, Secret) else i for i in items]) if items else items
     return Secret(_flat(value.value).value) if isinstance(value, Secret) and isinstance(value.value, list) else value
 
 
-def test_a_larger_object_with_such_a_field_is_a_plain_object() -> None:
-    """Only an object with nothing but `config` stands for a value; a user's own object may have such a field."""
+def test_an_object_with_more_fields_is_not_a_placeholder() -> None:
+    """Only an object whose one field is `config` is a placeholder; a user's own object may have that field too."""
     options = {"config": "not a reference", "other": 1}
     made = declared({"m": minimal(model_config__metadata={"options": options})}).resources["m"]
     assert made.inputs["model_config"]["metadata"]["options"] == options
@@ -126,17 +126,17 @@ HEAD = "{} in the configuration of stack dev:"
         ),
     ],
 )  # fmt: skip
-def test_every_problem_is_a_line(models: Any, lines: list[str]) -> None:
-    """A wrong entry is named with its field and its rule, and nothing is declared."""
+def test_each_problem_is_one_line(models: Any, lines: list[str]) -> None:
+    """The line names the entry, the field and the rule, and nothing is declared."""
     count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
     assert refused(models, mySecret="s") == [HEAD.format(count), *(f"  {line}" for line in lines)]
 
 
 @pytest.mark.parametrize("given", [[], '"Test_Model"', 5, True, '{"a": "stand-in-key",}', ""])
 @pytest.mark.parametrize(("section", "noun"), [("models", "model"), ("policies", "policy")])
-def test_a_catalogue_that_is_no_object_is_one_line(section: str, noun: str, given: Any) -> None:
-    """A catalogue of another shape is said as a whole."""
-    line = f"enkrypt:{section} must be an object: a name for each {noun}, and its arguments below it"
+def test_a_section_that_is_not_an_object_is_one_line(section: str, noun: str, given: Any) -> None:
+    """The line is about the whole section, and shows no value."""
+    line = f"enkrypt:{section} must be an object that maps the name of each {noun} to its arguments"
     assert refused_config({section: given}) == [line]
 
 
@@ -145,20 +145,20 @@ def test_an_entry_without_a_name_is_one_line() -> None:
     assert refused({"": document()}) == ["enkrypt:models: each model must have a name"]
 
 
-def test_a_section_that_is_misspelt_is_warned_of() -> None:
-    """Its registrations would be deleted; a secret that an entry names is no mistake."""
+def test_a_misspelt_section_is_warned_about() -> None:
+    """Its registrations would be deleted; a secret that an entry uses is not a mistake."""
     models = {"a": minimal(model_config__apikeys=[{"secret": "apiKeys"}])}
     names = {"modls": {}, "endpont": "https://h", "openaiKey": Secret("s"), "apiKeys": Secret("s")}
     config = {"apiKey": Secret("stand-in-key"), "models": models, **names}
-    told = MockStack(catalogue.declare, config={f"enkrypt:{k}": v for k, v in config.items()}).preview().messages
-    assert sorted(told) == [
+    shown = MockStack(catalogue.declare, config={f"enkrypt:{k}": v for k, v in config.items()}).preview().messages
+    assert sorted(shown) == [
         'warning: enkrypt:endpont is neither a setting nor a section of the catalogue; did you mean "endpoint"?',
         'warning: enkrypt:modls is neither a setting nor a section of the catalogue; did you mean "models"?',
     ]
 
 
-def test_a_missing_secret_names_its_users_and_the_way_out() -> None:
-    """A secret that is not set is one line, however many models want it: whose it is, and the command."""
+def test_a_missing_secret_is_reported_with_its_users_and_the_command() -> None:
+    """A secret that is not set is one line, however many models use it."""
     secret = {"secret": "togetherApiKey"}
     models = {
         "a": minimal(model_saved_name="a", model_config__apikeys=[secret, secret]),
@@ -166,17 +166,17 @@ def test_a_missing_secret_names_its_users_and_the_way_out() -> None:
     }
     assert refused(models) == [
         HEAD.format("1 problem"),
-        "  the secret of a, b is not set: run `pulumi config set --secret enkrypt:togetherApiKey --stack dev`",
+        "  the secret used by a, b is not set: run `pulumi config set --secret enkrypt:togetherApiKey --stack dev`",
     ]
 
 
-def test_all_problems_are_told_at_once() -> None:
-    """Settings, secrets and models are all looked at before a person hears of the first mistake."""
+def test_all_problems_are_reported_at_once() -> None:
+    """Settings, secrets and models are all checked before the first mistake is reported."""
     models = {"a": minimal(model_config__apikeys=[{"secret": "s"}]), "b": {"model_saved_name": "b"}}
     assert refused(models, endpoint="http://api.example.com") == [
         HEAD.format("3 problems"),
         "  enkrypt:endpoint must be https: the key is sent over plain http only to this machine (127.0.0.1)",
-        "  the secret of a is not set: run `pulumi config set --secret enkrypt:s --stack dev`",
+        "  the secret used by a is not set: run `pulumi config set --secret enkrypt:s --stack dev`",
         "  models.b.model_config: is required",
     ]
 
@@ -194,8 +194,8 @@ def test_all_problems_are_told_at_once() -> None:
         ("", "model_name", ""),
     ],
 )
-def test_a_value_of_the_stack_may_stand_anywhere(text: str, place: str, expected: Any) -> None:
-    """`{config: NAME}` is what the stack's file says, so that one catalogue serves every stack; a number is text."""
+def test_a_config_value_may_be_used_anywhere(text: str, place: str, expected: Any) -> None:
+    """`{config: NAME}` is the stack's own value, so that one catalogue serves every stack; a number stays text."""
     made = declared({"m": minimal(**{place: {"config": "mine"}})}, mine=text).resources["m"]
     found: Any = made.inputs
     for part in place.split("__"):
@@ -203,64 +203,64 @@ def test_a_value_of_the_stack_may_stand_anywhere(text: str, place: str, expected
     assert found == expected
 
 
-def test_a_protection_that_the_stack_sets_is_pulumis_own_too() -> None:
-    """What differs from stack to stack may be whether a registration can be deleted."""
+def test_deletion_protection_from_a_config_value_also_sets_protect() -> None:
+    """Stacks may differ in whether a registration can be deleted."""
     models = {"m": minimal(deletion_protection={"config": "protected"})}
     assert [declared(models, protected=text).resources["m"].protect for text in ("true", "false")] == [True, False]
 
 
-def test_a_missing_value_names_its_users_and_the_way_out() -> None:
-    """A value that a stack lacks is one line: whose it is, and the command."""
+def test_a_missing_value_is_reported_with_its_users_and_the_command() -> None:
+    """A value that is not set is one line."""
     models = {"a": minimal(model_config__endpoint__host={"config": "llmHost"})}
     assert refused(models) == [
         HEAD.format("1 problem"),
-        "  the value of a is not set: run `pulumi config set enkrypt:llmHost --stack dev`",
+        "  the value used by a is not set: run `pulumi config set enkrypt:llmHost --stack dev`",
     ]
 
 
-def test_a_value_that_breaks_a_rule_is_named_as_a_field() -> None:
-    """What a stack's file says is checked as if it stood in the catalogue."""
+def test_a_config_value_that_breaks_a_rule_is_reported_at_its_field() -> None:
+    """A stack's value is checked as if it were written in the catalogue."""
     models = {"a": minimal(model_config__endpoint__host={"config": "llmHost"})}
     (line,) = refused(models, llmHost="https://llm.example.com")[1:]
     assert line.startswith("  models.a.model_config.endpoint.host: must be a host name alone")
 
 
-def test_a_secret_is_never_taken_for_a_value() -> None:
-    """`{config: NAME}` of a secret would put it into the state in the clear: it is refused, and not shown."""
+def test_a_config_placeholder_cannot_name_a_secret() -> None:
+    """It would put the secret into the state in the clear, so it is refused, and the secret is not shown."""
     models = {"a": minimal(model_config__system_prompt={"config": "prompt"})}
     with pytest.raises(pulumi.RunError) as caught:
         run(catalogue.load, config={**KEY, "models": models, "prompt": "stand-in-secret"}, secret_names=["prompt"])
     assert str(caught.value).split("\n")[1:] == [
-        "  the value of a is a secret: write {secret: prompt} in place of {config: …}"
+        "  the value used by a is secret: write {secret: prompt} instead of {config: …}"
     ]
 
 
 @pytest.mark.parametrize(("is_secret", "warnings"), [(False, 1), (True, 0)])
-def test_a_key_in_the_clear_is_warned_of_and_not_shown(is_secret: bool, warnings: int) -> None:
-    """A stack's file is read by others; a catalogue that is a secret as a whole is encrypted in it."""
+def test_a_plain_text_key_is_warned_about_and_not_shown(is_secret: bool, warnings: int) -> None:
+    """Others read a stack's file; a catalogue that is secret as a whole is encrypted in it."""
     models = {"a": document(model_config__apikeys=["stand-in-open", {"secret": "mine"}]), "b": minimal()}
     config: dict[str, Any] = {"enkrypt:models": Secret(models) if is_secret else models, "enkrypt:mine": Secret("x")}
     key = {"enkrypt:apiKey": Secret("stand-in-key")}
-    told = MockStack(catalogue.declare, config={**key, **config}).preview().messages
-    assert len(told) == warnings
-    assert all("models.a: in the clear in the configuration: model_config.apikeys[0]. Write" in line for line in told)
-    assert "stand-in-open" not in "".join(told)
+    shown = MockStack(catalogue.declare, config={**key, **config}).preview().messages
+    assert len(shown) == warnings
+    assert all("models.a: in plain text in the configuration: model_config.apikeys[0]. Write" in it for it in shown)
+    assert "stand-in-open" not in "".join(shown)
 
 
 @pytest.mark.parametrize("place", ["metadata", "default_request_options"])
-def test_a_date_without_quotes_in_a_free_map_is_warned_of(place: str) -> None:
-    """Such a text may be meant there: it is sent all the same."""
+def test_an_unquoted_date_in_a_free_map_is_warned_about(place: str) -> None:
+    """The text may be intended there, so it is sent all the same."""
     dates = {"since": "2024-02-01T00:00:00Z", "list": ["2024-02-02T00:00:00Z"], "time": "2024-02-01T10:00:00Z"}
     models = {"a": minimal(**{f"model_config__{place}": dates})}
-    told = MockStack(catalogue.declare, config={"enkrypt:apiKey": Secret("stand-in-key"), "enkrypt:models": models})
-    advice = "is sent as a date with a time: in YAML, quote a date"
-    assert told.preview().messages == [
+    one = MockStack(catalogue.declare, config={"enkrypt:apiKey": Secret("stand-in-key"), "enkrypt:models": models})
+    advice = "is sent as a date with a time: in YAML, quote it"
+    assert one.preview().messages == [
         f"warning: models.a.model_config.{place}.{path}: {advice}" for path in ("since", "list[0]")
     ]
 
 
-def test_the_dialect_is_the_stacks() -> None:
-    """In v2 a catalogue may say what v2 can say."""
+def test_the_dialect_is_taken_from_the_stack() -> None:
+    """In v2 a catalogue may have v2 fields."""
     whole = everything("v2")
     assert set(declared({"a": whole}, dialect="v2").resources) == {"a"}
 
@@ -273,8 +273,8 @@ def test_the_dialect_is_the_stacks() -> None:
         {"model_config__model_version": {"secret": "mySecret"}},
     ],
 )
-def test_two_secret_identities_are_not_the_same(changed: Any) -> None:
-    """What is not known here is not compared: two entries may each have a secret identity."""
+def test_two_secret_identities_are_not_compared(changed: Any) -> None:
+    """Their values are not known here, so they do not count as the same."""
     made = declared({"a": document(**changed), "b": document(**changed)}, mySecret="of-the-stack")
     assert set(made.resources) == {"a", "b"}
 
@@ -297,7 +297,7 @@ SECTIONS: tuple[Section, ...] = get_args(Section)
 
 
 def stack(package: Any = resource, **config: Any) -> MockStack:
-    """A stack of the whole catalogue, with changed sections or values beside it."""
+    """A stack with the whole catalogue; `config` changes sections or adds values."""
 
     def program() -> None:
         DECLARED[:] = [catalogue.declare(package=package)]
@@ -306,8 +306,8 @@ def stack(package: Any = resource, **config: Any) -> MockStack:
     return MockStack(program, config=given)
 
 
-def test_declare_makes_resources_of_the_native_package() -> None:
-    """A deployment takes the names from them, and comes after them."""
+def test_declare_creates_resources_of_the_native_package() -> None:
+    """A deployment takes the names from them, and depends on them."""
     made = stack(native).up().resources
     assert {found.type for found in made.values()} == {
         "enkrypt:index:EnkryptModel", "enkrypt:index:GuardrailsPolicy", "enkrypt:index:Deployment",
@@ -316,7 +316,7 @@ def test_declare_makes_resources_of_the_native_package() -> None:
 
 
 def test_declare_registers_every_section() -> None:
-    """Each entry is a resource of its kind, by the entry's name, and nothing differs from what the entry says."""
+    """Each entry becomes a resource of its kind, with the entry's name and exactly its arguments."""
     one = stack()
     made = one.up().resources
     assert {name: found.type.rpartition(":")[2] for name, found in made.items()} == {
@@ -330,8 +330,8 @@ def test_declare_registers_every_section() -> None:
     assert set(one.preview().changes.values()) == {"same"}
 
 
-def test_a_deployment_depends_on_what_it_names_in_the_catalogue() -> None:
-    """So the engine makes it last and deletes it first, also where the names are the stack's values."""
+def test_a_deployment_depends_on_the_entries_that_it_names() -> None:
+    """So the engine creates it last and deletes it first, also if the names are the stack's values."""
     named = {**DEPLOYMENT, "model_saved_name": {"config": "chatModel"}}
     made = stack(deployments={"support": named}, chatModel="small").preview().resources
     assert {name: urns for name, urns in made["support"].reasons.items() if urns} == {
@@ -348,21 +348,21 @@ def test_a_deployment_depends_on_what_it_names_in_the_catalogue() -> None:
         {"model_version": "2"},
     ],
 )
-def test_what_the_catalogue_does_not_hold_is_named_as_it_is(other: dict[str, str]) -> None:
+def test_a_name_that_is_not_in_the_catalogue_is_used_as_it_is(other: dict[str, str]) -> None:
     made = stack(deployments={"support": {**DEPLOYMENT, **other}}).preview().resources
     assert made["support"].dependencies == (made["guard"].urn,)
     assert made["support"].inputs["model_saved_name"] == other.get("model_saved_name", "small")
 
 
 def test_the_sections_may_be_loaded_one_by_one() -> None:
-    """For a program with classes of its own: the arguments as they are, references resolved."""
+    """For a program with classes of its own: the arguments as written, with placeholders resolved."""
     config = {**KEY, **WHOLE, "policies": {"guard": {**POLICY, "description": {"config": "why"}}}, "why": "because"}
     (found,) = run(lambda: [catalogue.load(section=section) for section in SECTIONS], config=config).seen
     assert found == [{"chat": minimal()}, {"guard": {**POLICY, "description": "because"}}, {"support": DEPLOYMENT}]
 
 
-def test_a_section_that_does_not_exist_is_one_line() -> None:
-    """It names those that do; the engine shows it without a traceback."""
+def test_an_unknown_section_is_one_line() -> None:
+    """It lists the sections; the engine shows it without a traceback."""
     with pytest.raises(pulumi.RunError, match=r"^model_s: must be one of models, policies, deployments; did you"):
         run(lambda: catalogue.load(section="model_s"), config={**KEY, **WHOLE})  # type: ignore[arg-type]  # wrong on purpose
 
@@ -392,12 +392,12 @@ def test_a_section_that_does_not_exist_is_one_line() -> None:
         ),
         (
             {"deployments": {"a": {"secret": "mySecret"}}},
-            ["the secret of a is not set: run `pulumi config set --secret enkrypt:mySecret --stack dev`",
+            ["the secret used by a is not set: run `pulumi config set --secret enkrypt:mySecret --stack dev`",
              "deployments.a: must be an object"],
         ),
     ],
 )  # fmt: skip
-def test_every_problem_of_any_kind_is_a_line(sections: dict[str, Any], lines: list[str]) -> None:
-    """As those of models: the section, the entry, the field, its rule."""
+def test_each_problem_of_any_kind_is_one_line(sections: dict[str, Any], lines: list[str]) -> None:
+    """As with models: the section, the entry, the field, the rule."""
     count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
     assert refused_config(sections) == [HEAD.format(count), *(f"  {line}" for line in lines)]

@@ -1,4 +1,4 @@
-"""resource.py: policies and deployments in a program; what all resources have in common is shown with models."""
+"""resource.py: policies and deployments in a program; test_resource.py tests what all kinds share, with models."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_every_spelling_declares_the_same(kind: Kind, program: Callable[[], Any]
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.noun)
 def test_every_field_is_an_output(kind: Kind) -> None:
-    """Whatever can be declared, and what the server sets, can be read under the same name."""
+    """Every argument, and everything that the server sets, can be read under the same name."""
     seen = vars(getattr(resource, kind.name))
     readable = {name for name, value in seen.items() if isinstance(value, property)}
     more = {"model_version"} if kind is MODEL else set()
@@ -83,14 +83,14 @@ def test_every_field_is_an_output(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("of", [EnkryptDeployment, EnkryptGuardrailsPolicy])
-def test_what_is_there_is_read(of: Any) -> None:
+def test_get_reads_an_existing_registration(of: Any) -> None:
     """By its name, into the resource's own class."""
     (made,) = run(lambda: of.get("d", "there")).resources.values()
     assert (made.type.rpartition(":")[2], made.id) == (of.__name__, "there")
 
 
-def test_a_deployment_takes_the_names_of_what_it_depends_on() -> None:
-    """Its version is no secret, though the model's keys are; at a preview the names may not be known yet."""
+def test_a_deployment_takes_a_models_name_and_version() -> None:
+    """The version is not secret, although the model's keys are."""
 
     def program() -> None:
         model = EnkryptModel("m", **minimal(model_config__apikeys=["stand-in-key"]))

@@ -1,4 +1,4 @@
-"""lookup.py: what a program finds of registrations that it does not manage."""
+"""lookup.py: a program looks up registrations that it does not manage."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ def account(database: Path) -> dict[str, str]:
     return {"endpoint": f"embedded:{database}"}
 
 
-def told(program: Callable[[], Any], account: dict[str, str], *, preview: bool = False) -> Any:
-    """What a program finds out."""
+def returned(program: Callable[[], Any], account: dict[str, str], *, preview: bool = False) -> Any:
+    """What a program returns."""
     (found,) = run(program, config=dict(account), preview=preview).seen
     return found
 
 
 def test_a_model_is_found_by_name_and_version(account: dict[str, str]) -> None:
-    """A look-up answers the registration as typed outputs, and what the server set."""
-    found = told(lambda: _shown(get_model("Test_Model", "1")), account)
+    """A look-up returns the registration as typed outputs, including what the server set."""
+    found = returned(lambda: _shown(get_model("Test_Model", "1")), account)
     assert found == ["Model", "Test_Model", 8000, True]
 
 
@@ -76,13 +76,13 @@ def _shown(model: outputs.Model) -> list[Any]:
 
 
 def test_keys_that_are_looked_up_are_secret(account: dict[str, str]) -> None:
-    """What can hold a secret is a secret Output, in one model and in many."""
+    """Fields that can hold a secret are secret Outputs, in one model and in many."""
 
     def program() -> Any:
         models: list[Any] = [get_model("Test_Model", "1"), *list_models("Test*")]
         return [pulumi.Output.from_input(m.model_config["apikeys"]).is_secret() for m in models]
 
-    assert told(program, account) == [True, True]
+    assert returned(program, account) == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,7 @@ def test_keys_that_are_looked_up_are_secret(account: dict[str, str]) -> None:
         ),
     ],
 )
-def test_what_is_not_there_is_named_with_what_comes_near(account: dict[str, str], look_up: Any, line: str) -> None:
-    """A misspelt name is an error that knows better."""
+def test_a_misspelt_name_is_an_error_with_the_nearest_name(account: dict[str, str], look_up: Any, line: str) -> None:
     with pytest.raises(ModelNotFound) as caught:
         run(look_up, config=dict(account))
     assert str(caught.value) == line
@@ -110,15 +109,18 @@ def test_what_is_not_there_is_named_with_what_comes_near(account: dict[str, str]
     ("look_up", "line"),
     [
         *(
-            (lambda it=it: get_model(it), "get_model: name is required, a string; version is a string")
+            (lambda it=it: get_model(it), "get_model: name must be a non-empty string; version must be a string")
             for it in ("", None, 5)
         ),
-        (lambda: get_model("a", cast(Any, 1)), "get_model: name is required, a string; version is a string"),
-        (lambda: get_deployment_output(cast(Any, None)), "get_deployment: name is required, a string"),
-        (lambda: list_models(cast(Any, None)), "list_models: name is a string, a pattern with * and ?"),
+        (
+            lambda: get_model("a", cast(Any, 1)),
+            "get_model: name must be a non-empty string; version must be a string",
+        ),
+        (lambda: get_deployment_output(cast(Any, None)), "get_deployment: name must be a non-empty string"),
+        (lambda: list_models(cast(Any, None)), "list_models: name must be a string, a pattern with * and ?"),
     ],
 )
-def test_a_name_that_is_none_is_one_line(account: dict[str, str], look_up: Any, line: str) -> None:
+def test_an_invalid_name_is_one_line(account: dict[str, str], look_up: Any, line: str) -> None:
     """Such as a configuration value that is not set."""
     with pytest.raises(ConfigurationError) as caught:
         run(look_up, config=dict(account))
@@ -135,27 +137,27 @@ def test_a_name_that_is_none_is_one_line(account: dict[str, str], look_up: Any, 
         ("SMALL", []),
     ],
 )
-def test_a_list_is_by_pattern_and_in_order(account: dict[str, str], pattern: str | None, names: list[str]) -> None:
+def test_a_list_is_filtered_and_sorted(account: dict[str, str], pattern: str | None, names: list[str]) -> None:
 
     def program() -> Any:
         found = list_models() if pattern is None else list_models(pattern)
         return [model.model_saved_name for model in found]
 
-    assert told(program, account) == names
+    assert returned(program, account) == names
 
 
-def of_the_name(_made: pulumi.Resource, name: Any) -> Any:
+def by_its_name(_made: pulumi.Resource, name: Any) -> Any:
     return get_deployment_output(name)
 
 
-def of_what_it_depends_on(made: pulumi.Resource, _name: Any) -> Any:
+def by_depends_on(made: pulumi.Resource, _name: Any) -> Any:
     return get_model_output("small", opts=pulumi.InvokeOutputOptions(depends_on=[made]))
 
 
-@pytest.mark.parametrize("look_up", [of_the_name, of_what_it_depends_on])
+@pytest.mark.parametrize("look_up", [by_its_name, by_depends_on])
 @pytest.mark.parametrize("preview", [True, False])
-def test_a_look_up_of_what_is_to_be_made_waits_for_it(account: dict[str, str], preview: bool, look_up: Any) -> None:
-    """At preview, where a resource is to be made, nobody looks yet."""
+def test_a_look_up_waits_for_a_resource_to_be_created(account: dict[str, str], preview: bool, look_up: Any) -> None:
+    """At preview, when the resource is still to be created, nothing is looked up."""
     looked: list[Any] = []
 
     def program() -> Any:
@@ -166,13 +168,13 @@ def test_a_look_up_of_what_is_to_be_made_waits_for_it(account: dict[str, str], p
     assert len(looked) == (0 if preview else 1)
 
 
-def test_a_look_up_asks_the_account_of_its_provider(account: dict[str, str], tmp_path: Path) -> None:
+def test_a_look_up_uses_the_account_of_its_provider(account: dict[str, str], tmp_path: Path) -> None:
     """Not the stack's; below a component it is the account of the component's provider. It waits for its inputs."""
 
     def program() -> Any:
-        theirs = EnkryptProvider("other", endpoint=account["endpoint"])
-        other = pulumi.InvokeOptions(provider=theirs)
-        house = pulumi.ComponentResource("a:b:House", "h", opts=pulumi.ResourceOptions(providers=[theirs]))
+        provider = EnkryptProvider("other", endpoint=account["endpoint"])
+        other = pulumi.InvokeOptions(provider=provider)
+        house = pulumi.ComponentResource("a:b:House", "h", opts=pulumi.ResourceOptions(providers=[provider]))
         below = pulumi.InvokeOptions(parent=house)
         return [
             get_model_output(pulumi.Output.from_input("small"), opts=below).model_config.endpoint.host,
@@ -183,7 +185,7 @@ def test_a_look_up_asks_the_account_of_its_provider(account: dict[str, str], tmp
             [list_deployments_output(opts=opts).apply(len) for opts in (other, None)],
         ]
 
-    found = told(program, {"endpoint": f"embedded:{tmp_path}/empty.sqlite"})
+    found = returned(program, {"endpoint": f"embedded:{tmp_path}/empty.sqlite"})
     assert found == ["h", "safe", "support", 1, [3, 3], [1, 0]]
 
 
@@ -199,13 +201,13 @@ def test_a_look_up_asks_the_account_of_its_provider(account: dict[str, str], tmp
     ],
 )
 def test_a_provider_needs_the_output_form(account: dict[str, str], look_up: Any, function: str) -> None:
-    """Settings that are Outputs cannot answer at once: the line names the other function."""
+    """Settings that are Outputs cannot be used at once: the line names the other function."""
     with pytest.raises(ConfigurationError, match=f"settings are Outputs: use {function}$"):
         run(lambda: look_up(pulumi.InvokeOptions(provider=EnkryptProvider("other"))), config=dict(account))
 
 
-def test_an_explicit_provider_never_answers_for_the_stack(account: dict[str, str]) -> None:
-    """A provider without settings of its own does not borrow the stack's: it has no key, and says so."""
+def test_an_explicit_provider_never_uses_the_stacks_settings(account: dict[str, str]) -> None:
+    """A provider without settings of its own has no key, and the error says so."""
 
     def program() -> Any:
         return list_models_output(opts=pulumi.InvokeOptions(provider=EnkryptProvider("other"))).apply(len)
@@ -228,7 +230,7 @@ def test_another_kind_of_provider_is_refused(account: dict[str, str]) -> None:
 
 
 def test_a_policy_and_a_deployment_are_found_by_name(account: dict[str, str], database: Path) -> None:
-    """As typed outputs, with what the server set; a list of summaries is read one by one."""
+    """As typed outputs, with what the server set; a list that has only summaries is read one by one."""
 
     def program() -> list[Any]:
         policy, deployment = get_guardrails_policy("guard"), get_deployment("support")
@@ -241,7 +243,7 @@ def test_a_policy_and_a_deployment_are_found_by_name(account: dict[str, str], da
             list_deployments("nobody"),
         ]
 
-    (policy, deployment, *lists) = told(program, account)
+    (policy, deployment, *lists) = returned(program, account)
     assert policy == ["GuardrailsPolicy", True, Registry(database).policies()["guard"]["policy_id"]]
     assert deployment[:2] == ["Deployment", "v1"]
     assert deployment[2]["policy_name"] == "guard"

@@ -1,4 +1,4 @@
-"""outputs.py: what a program reads of a model has names and types all the way down."""
+"""outputs.py: a model's outputs have names and types all the way down."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from enkrypt_provider import EnkryptModel
 
 
 def seen(read: Callable[[EnkryptModel], Any], **changed: Any) -> Any:
-    """What a program reads of a model of its own."""
+    """What a program reads from a model that it declares."""
     whole = {**everything("v2"), **changed}
     (found,) = run(lambda: read(EnkryptModel("m", **whole))).seen
     return found
@@ -42,9 +42,9 @@ def seen(read: Callable[[EnkryptModel], Any], **changed: Any) -> Any:
     ],
 )
 def test_an_output_has_its_name_and_its_type(read: Callable[[EnkryptModel], Any], expected: Any) -> None:
-    """A field is read by attributes down to its value, so each object on the way is of its own class, no dict.
+    """Attributes lead down to each value, so each object on the way is of its own class, not a dict.
 
-    A whole number is an int, though the engine has floats.
+    A whole number is an int, although the engine has floats.
     """
     found = seen(read)
     assert (found, type(found)) == (expected, type(expected))
@@ -59,5 +59,5 @@ def test_an_output_has_its_name_and_its_type(read: Callable[[EnkryptModel], Any]
         lambda m: m.deletion_protection,
     ],
 )
-def test_what_is_absent_is_none(read: Callable[[EnkryptModel], Any]) -> None:
+def test_an_absent_output_is_none(read: Callable[[EnkryptModel], Any]) -> None:
     assert run(lambda: read(EnkryptModel("m", **document()))).seen == [None]

@@ -1,4 +1,4 @@
-"""policy.py: what every model must keep is judged before it is registered, at preview where all is known."""
+"""policy.py: rules are checked before a model is registered, at preview if all values are known."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def test_a_violation_is_one_line_and_nothing_is_registered() -> None:
     """A preview fails with the model, the field, the rule and its name; an `up` registers nothing."""
     one = stack(policy.https_only, model_config__endpoint=HTTP)
     assert lines(one) == ["m: model_config.endpoint.scheme must be https (policy https_only, mandatory)"]
-    with pytest.raises(PolicyViolation, match=r"^m: 1 policy violation: it is not registered$"):
+    with pytest.raises(PolicyViolation, match=r"^m: 1 policy violation: not registered$"):
         one.up()
     assert one.registry.models() == {}
 
 
 def test_an_advisory_violation_is_a_warning() -> None:
-    """It is said, and the model is registered."""
+    """It is shown, and the model is registered."""
     one = stack(advisory=(policy.https_only,), model_config__endpoint=HTTP)
     made = one.up()
     line = "warning: m: model_config.endpoint.scheme must be https (policy https_only, advisory)"
@@ -66,8 +66,8 @@ def test_an_advisory_violation_is_a_warning() -> None:
     assert list(one.registry.models()) == ["small/v1"]
 
 
-def test_all_violations_are_told() -> None:
-    """Each rule says all that it has to say, the advisory ones first."""
+def test_all_violations_are_reported() -> None:
+    """Every line of every rule."""
 
     def talkative(_model: Model) -> list[str]:
         return ["one", "two"]
@@ -80,8 +80,8 @@ def test_all_violations_are_told() -> None:
     ]
 
 
-def test_a_model_that_keeps_all_rules_is_registered_as_it_would_be_without() -> None:
-    """Policies leave no trace in what is sent, nor in what depends on what."""
+def test_a_model_that_satisfies_all_rules_is_registered_as_without_rules() -> None:
+    """Policies change neither what is sent nor the dependencies."""
     rules = (policy.https_only, policy.owned, policy.certified("GDPR"))
     one = stack(*rules, certifications=["GDPR"])
     other = stack(certifications=["GDPR"])
@@ -90,30 +90,30 @@ def test_a_model_that_keeps_all_rules_is_registered_as_it_would_be_without() -> 
     assert one.preview().changes == {"m": "same"}
 
 
-def test_what_is_wrong_with_an_argument_is_still_the_providers_to_say() -> None:
-    """A wrong argument is refused by `check`, with its own line."""
+def test_a_wrong_argument_is_still_reported_by_the_provider() -> None:
+    """`check` refuses it, with its own line."""
     with pytest.raises(CheckFailed, match=r"model_config\.endpoint\.port: must be from 1 to 65535"):
         stack(policy.https_only, model_config__endpoint={"host": "h", "port": 99999}).preview()
 
 
-def test_other_resources_and_look_ups_are_not_judged() -> None:
-    """A rule sees the models that the program declares, not what it reads of others."""
+def test_other_resources_and_look_ups_are_not_checked() -> None:
+    """A rule sees the models that the program declares, not those that it only reads."""
 
     def never(model: Model) -> str:
-        return f"{model.name} was judged"
+        return f"{model.name} was checked"
 
     def program() -> None:
         policy.enforce(never)
         Server("s")
-        EnkryptModel.get("theirs", "small/v1")
+        EnkryptModel.get("existing", "small/v1")
 
     one = MockStack(program)
     one.registry.add(minimal(model_config__model_version="v1"))
-    assert set(one.up().resources) == {"s", "theirs"}
+    assert set(one.up().resources) == {"s", "existing"}
 
 
 def test_a_rule_may_be_a_generator_or_an_object() -> None:
-    """It is named by its type where it has no name, and not judged where it asks for what is not known."""
+    """A rule without a name is shown by its type; it is skipped as long as it reads an unknown value."""
 
     class Owned:
         def __call__(self, model: Model) -> Iterator[str]:
@@ -128,7 +128,7 @@ def test_a_rule_may_be_a_generator_or_an_object() -> None:
     assert one.up().messages == ["warning: m: h.example must be owned (policy Owned, advisory)"]
 
 
-def test_a_bug_in_a_rule_is_no_permission() -> None:
+def test_an_exception_in_a_rule_stops_the_resource() -> None:
 
     def broken(model: Model) -> str | None:
         raise ZeroDivisionError(model.name)
@@ -168,20 +168,20 @@ def seen(path: str, given: dict[str, Any], *, wrapped: Callable[[Any], Any] = la
     ],
 )
 def test_a_rule_sees_defaults_and_none(path: str, expected: Any) -> None:
-    """What a program does not say has its default, and what has none is None."""
+    """An argument that is not given has its default, or is None if it has no default."""
     assert seen(path, minimal()) == expected
 
 
 @pytest.mark.parametrize("wrapped", [lambda value: value, pulumi.Output.from_input, pulumi.Output.secret])
 def test_a_rule_sees_through_outputs_but_sees_no_key(wrapped: Callable[[Any], Any]) -> None:
-    """However a program writes it, a rule sees the value, and of keys only that there are some."""
+    """However a program writes a value, a rule sees it; of keys it sees only that there are some."""
     for name in ("apikeys", "model_jwt_config", "custom_headers", "custom_curl_command"):
         assert seen(f"model_config.{name}", everything("v2"), wrapped=wrapped) == SECRET
     assert seen("model_config.endpoint.scheme", everything("v2"), wrapped=wrapped) == "http"
 
 
-def test_what_is_not_known_yet_is_judged_when_it_is() -> None:
-    """At preview the rules that need it wait, the others do not; at `up` it is judged before it is registered."""
+def test_an_unknown_value_is_checked_once_it_is_known() -> None:
+    """At preview only the rules that need it are skipped; at `up` they are checked before the model is registered."""
 
     def program() -> None:
         policy.enforce(policy.https_only, policy.certified("GDPR"))
@@ -200,8 +200,8 @@ def test_what_is_not_known_yet_is_judged_when_it_is() -> None:
 
 
 @pytest.mark.parametrize("path", ["model_config.endpoint", "model_config.endpoint.scheme", "model_config"])
-def test_a_rule_that_asks_for_what_is_not_known_is_not_judged(path: str) -> None:
-    """Whether all of it is unknown or a part."""
+def test_a_rule_that_reads_an_unknown_value_is_skipped(path: str) -> None:
+    """Whether all of the value is unknown or only a part."""
 
     def asking(model: Model) -> str:
         return f"{model[path]} is known"
@@ -213,22 +213,22 @@ def test_a_rule_that_asks_for_what_is_not_known_is_not_judged(path: str) -> None
     assert MockStack(program).preview().messages == []
 
 
-# ---- the rules that many need
+# ---- common rules
 
 
 @pytest.mark.parametrize(
     ("rule", "changes", "said"),
     [
-        (policy.certified("GDPR", "HIPAA"), {"certifications": ["GDPR"]}, 'certifications must hold "HIPAA"'),
+        (policy.certified("GDPR", "HIPAA"), {"certifications": ["GDPR"]}, 'certifications must include "HIPAA"'),
         (
             policy.owned,
             {"model_config__hosting_type": "Internal"},
-            "model_config.metadata.owner must be set where hosting_type is Internal",
+            "model_config.metadata.owner must be set if hosting_type is Internal",
         ),
         (policy.owned, {"model_config__hosting_type": "Internal", "model_config__metadata": {"owner": "ml"}}, None),
     ],
 )
-def test_a_rule_says_what_must_be(rule: policy.Rule, changes: dict[str, Any], said: str | None) -> None:
+def test_a_common_rule_says_what_is_required(rule: policy.Rule, changes: dict[str, Any], said: str | None) -> None:
     one = stack(rule, **changes)
     if said is None:
         assert one.preview().changes == {"m": "create"}
@@ -237,11 +237,11 @@ def test_a_rule_says_what_must_be(rule: policy.Rule, changes: dict[str, Any], sa
 
 
 @pytest.mark.parametrize(("name", "refused"), [("prod", True), ("prod-eu", True), ("dev", False)])
-def test_a_rule_may_hold_in_some_stacks_alone(name: str, refused: bool) -> None:
+def test_a_rule_may_apply_only_to_some_stacks(name: str, refused: bool) -> None:
     """By the stack's name; the line names the rule itself."""
     one = stack(policy.in_stacks("prod*", policy.certified("SOC 2 Type II")), name=name)
     if refused:
-        assert lines(one) == ['m: certifications must hold "SOC 2 Type II" (policy certified, mandatory)']
+        assert lines(one) == ['m: certifications must include "SOC 2 Type II" (policy certified, mandatory)']
     else:
         assert one.preview().changes == {"m": "create"}
 
@@ -249,15 +249,15 @@ def test_a_rule_may_hold_in_some_stacks_alone(name: str, refused: bool) -> None:
 # ---- policies and deployments
 
 
-def test_a_kind_that_does_not_exist_is_one_line() -> None:
-    """It names those that do; the engine shows it without a traceback."""
-    with pytest.raises(ConfigurationError, match=r"^polices: must be one of models, .*\"policies\"\?$") as told:
+def test_an_unknown_kind_is_one_line() -> None:
+    """It lists the kinds; the engine shows it without a traceback."""
+    with pytest.raises(ConfigurationError, match=r"^polices: must be one of models, .*\"policies\"\?$") as caught:
         policy.enforce(policy.guarded, on="polices")  # type: ignore[arg-type]  # wrong on purpose
-    assert isinstance(told.value, pulumi.RunError)
+    assert isinstance(caught.value, pulumi.RunError)
 
 
 def guarded(**changes: Any) -> Callable[[], None]:
-    """A program of one policy and one deployment under the library's rules, with what else the deployment says."""
+    """A program of one policy and one deployment under the library's rules, with changes to the deployment."""
 
     def program() -> None:
         policy.enforce(policy.enables("nsfw", "pii"), on="policies")
@@ -271,7 +271,7 @@ def guarded(**changes: Any) -> Callable[[], None]:
     return program
 
 
-def test_the_native_packages_resources_are_judged_too() -> None:
+def test_the_native_packages_resources_are_checked_too() -> None:
     def program() -> None:
         policy.enforce(policy.enables("nsfw"), on="policies")
         native.EnkryptGuardrailsPolicy("p", name="guard", detectors={"nsfw": {"enabled": False}})
@@ -279,8 +279,8 @@ def test_the_native_packages_resources_are_judged_too() -> None:
     assert lines(MockStack(program)) == ["p: detectors.nsfw.enabled must be true (policy enables, mandatory)"]
 
 
-def test_other_kinds_that_keep_their_rules_are_registered() -> None:
-    """Rules of one kind do not judge another."""
+def test_other_kinds_that_satisfy_their_rules_are_registered() -> None:
+    """Rules for one kind are not applied to another."""
     one = MockStack(guarded())
     assert one.up().messages == []
     assert (list(one.registry.policies()), list(one.registry.deployments())) == (["guard"], ["d"])
@@ -300,17 +300,17 @@ def test_other_kinds_that_keep_their_rules_are_registered() -> None:
         ),
     ],
 )
-def test_a_broken_rule_of_another_kind_is_a_line(changes: dict[str, Any], violations: list[str]) -> None:
+def test_a_broken_rule_for_another_kind_is_one_line(changes: dict[str, Any], violations: list[str]) -> None:
     """The preview fails with the field and the rule."""
     one = MockStack(guarded(**changes))
     assert lines(one) == violations
     assert one.registry.deployments() == {}
 
 
-def test_an_advisory_rule_of_another_kind_is_a_warning() -> None:
+def test_an_advisory_rule_for_another_kind_is_a_warning() -> None:
     use = {"policy_name": "guard", "enabled": True, "block": ["pii"]}
     made = MockStack(guarded(input_guardrails_policy=use)).preview()
-    assert 'warning: d: input_guardrails_policy.block must hold "nsfw" (policy blocks, advisory)' in made.messages
+    assert 'warning: d: input_guardrails_policy.block must include "nsfw" (policy blocks, advisory)' in made.messages
 
 
 # ---- the page
@@ -318,22 +318,22 @@ def test_an_advisory_rule_of_another_kind_is_a_warning() -> None:
 PAGE = (Path(__file__).parents[2] / "docs/policy.md").read_text()
 
 
-def test_the_page_says_what_its_program_shows() -> None:
-    """The program of docs/policy.md breaks two rules, and shows what the page says."""
+def test_the_page_shows_what_its_program_prints() -> None:
+    """The program in docs/policy.md breaks two rules, and prints what the page shows."""
     (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     (shown,) = re.findall(r"\n\n```\n(.*?)```", PAGE, re.DOTALL)
-    told: list[str] = []
+    printed: list[str] = []
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pulumi.log, "warn", lambda line: told.append(f"warning: {line}"))
-        patch.setattr(pulumi.log, "error", lambda line: told.append(f"error: {line}"))
+        patch.setattr(pulumi.log, "warn", lambda line: printed.append(f"warning: {line}"))
+        patch.setattr(pulumi.log, "error", lambda line: printed.append(f"error: {line}"))
         with pytest.raises(PolicyViolation) as violation:
             MockStack(lambda: exec(program, {})).preview()  # noqa: S102 - a program of our own docs or tests
-    assert [*told, f"error: {violation.value}"] == shown.splitlines()
+    assert [*printed, f"error: {violation.value}"] == shown.splitlines()
 
 
-def test_the_page_names_every_rule_of_the_library() -> None:
-    """Each public function that is a rule, or makes one, has its row."""
+def test_the_page_lists_every_rule_of_the_library() -> None:
+    """Each public function that is a rule, or returns one, has a row."""
     rules = {name for name in policy.__all__ if name.islower()} - {"enforce"}
     assert rules
     assert rules <= set(re.findall(r"^\| `(\w+)", PAGE, re.MULTILINE))

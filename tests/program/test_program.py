@@ -35,7 +35,7 @@ def _is_secret(value: Any) -> bool:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_each_stack_registers_its_catalogue(stack: str) -> None:
-    """Every stack of this repository registers exactly its entries as it stands, and no key in the clear."""
+    """Every stack of this repository registers exactly its entries, with no key in the clear."""
     config = configured(stack)
     made = run(program, config=config, stack=stack).resources
     assert set(made) == set(config["models"])
@@ -45,8 +45,8 @@ def test_each_stack_registers_its_catalogue(stack: str) -> None:
     assert all(isinstance(it, Secret) for it in keys)
 
 
-def test_it_exports_what_others_need() -> None:
-    """Other stacks get each model's identity and number, by the entry's name."""
+def test_it_exports_ids_for_other_stacks() -> None:
+    """Each model's resource id and the API's own id, by entry name."""
     models = {"mixtral": document(), "small": minimal(model_config__model_version="7")}
     made = run(program, config={"apiKey": "stand-in-key", "models": models})
     assert made.exports["models"] == {"mixtral": "Test_Model/1", "small": "small/7"}
@@ -60,7 +60,7 @@ def test_without_a_catalogue_it_does_nothing() -> None:
     assert (made.resources, set(map(str, made.exports.values()))) == ({}, {"{}"})
 
 
-def test_a_stack_without_a_key_is_told_how_to_set_one() -> None:
-    """What a new user meets first is a line with the command that helps."""
+def test_without_a_key_the_error_says_how_to_set_one() -> None:
+    """The first error that a new user sees has the command that helps."""
     with pytest.raises(pulumi.RunError, match="pulumi config set --secret enkrypt:apiKey"):
         run(program, config={"models": {}})

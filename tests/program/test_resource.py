@@ -1,4 +1,4 @@
-"""resource.py: what a program may write, that it means the same in every shape, and that keys are secret in each."""
+"""resource.py: however a program writes a resource, it means the same, and keys are secret."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from tools import generate
 
 
 def test_arguments_and_outputs_are_generated() -> None:
-    """The files say what kinds/ says; otherwise: `make generate`."""
+    """The files follow kinds/; if they do not, run `make generate`."""
     for file, text in generate.files().items():
         assert file.read_text(encoding="utf-8") == text
 
@@ -57,7 +57,7 @@ def test_every_args_class_is_public() -> None:
     assert public == {name for name, value in vars(args).items() if inspect.isclass(value) and name.endswith("Args")}
 
 
-# ---- one registration in every shape
+# ---- one registration in every spelling
 
 WHOLE = everything("v2")
 PLAIN = WHOLE["model_config"]
@@ -119,7 +119,7 @@ def test_every_spelling_declares_the_same(spelling: str) -> None:
     assert codec.parse(MODEL, inputs, "v2") == codec.parse(MODEL, WHOLE, "v2")
 
 
-def test_a_value_is_secret_by_the_name_beside_it() -> None:
+def test_the_name_beside_a_value_can_make_it_secret() -> None:
     pairs = [{"name": "X-Api-Key", "value": "stand-in"}, {"name": "X-Team", "value": "ml"}]
     made = registered(lambda: EnkryptModel("m", **minimal(model_config__metadata={"relay": pairs})))
     first, second = made.inputs["model_config"]["metadata"]["relay"]
@@ -141,8 +141,8 @@ def test_keys_are_secret_in_every_spelling(spelling: str, preview: bool) -> None
         assert open_["endpoint"] == PLAIN["endpoint"]
 
 
-def test_a_list_of_keys_may_be_used_again() -> None:
-    """What a program does to a list of keys after it declared a model is of no consequence to that model."""
+def test_a_list_of_keys_may_be_changed_later() -> None:
+    """Changing a list of keys after declaring a model does not change the model."""
 
     def program() -> None:
         keys = ["stand-in-one"]
@@ -152,14 +152,14 @@ def test_a_list_of_keys_may_be_used_again() -> None:
     assert registered(program).inputs["model_config"]["apikeys"] == Secret(["stand-in-one"])
 
 
-def test_args_as_a_whole_are_the_same_as_keywords() -> None:
+def test_args_and_keywords_declare_the_same() -> None:
     one = registered(lambda: EnkryptModel("m", EnkryptModelArgs(**WHOLE)))
     other = registered(lambda: EnkryptModel("m", **WHOLE))
     assert one == other
 
 
-def test_the_provider_is_a_class_by_its_name() -> None:
-    """The engine gets no settings and no key with the provider: the same few bytes for every resource."""
+def test_the_provider_is_sent_as_a_class_name() -> None:
+    """It carries no settings and no key: the engine gets the same few bytes for every resource."""
     made = run(lambda: [EnkryptModel("a", **document()), EnkryptModel("b", **minimal())]).resources
     (one, other) = (made[name].inputs["__provider"] for name in ("a", "b"))
     assert one == other
@@ -168,12 +168,12 @@ def test_the_provider_is_a_class_by_its_name() -> None:
 
 
 def _untyped(cls: Any) -> Any:
-    """A class whose arguments no type checker looks at."""
+    """A class whose arguments type checkers ignore."""
     return cls
 
 
 def _endless() -> Iterator[Any]:
-    """What no text can say."""
+    """Values that contain themselves."""
     members: list[Any] = []
     members.append((members,))
     metadata: dict[str, Any] = {"a": {}}
@@ -214,7 +214,7 @@ def _endless() -> Iterator[Any]:
         (lambda: _untyped(EnkryptModel)("m", model_saved_name="m"), "m: model_config is required"),
         (
             lambda: _untyped(EndpointArgs)("api.together.xyz"),
-            "EndpointArgs: give each field by its name, such as host=…",
+            "EndpointArgs: pass each field by name, such as host=…",
         ),
         (
             lambda: EnkryptModel("m", **document(), opts=pulumi.ResourceOptions(import_="chat/v1")),
@@ -255,7 +255,7 @@ def _endless() -> Iterator[Any]:
                 (float("nan"), "must not be NaN or infinity"),
                 (
                     f"a {object.__new__(pulumi.Output)}",
-                    "holds an Output as text: use pulumi.Output.format or pulumi.Output.concat",
+                    "contains an Output as text: use pulumi.Output.format or pulumi.Output.concat",
                 ),
                 (2**53 + 1, INEXACT),
                 ({1: 2}, "must have strings as field names"),
@@ -264,7 +264,7 @@ def _endless() -> Iterator[Any]:
         *(
             (
                 lambda model=model, config=config: model("m", **{**minimal(), "model_config": config}),
-                "m: model_config: must not hold itself",
+                "m: model_config: must not contain itself",
             )
             for model in (EnkryptModel, native.EnkryptModel)
             for config in _endless()
@@ -276,21 +276,21 @@ def _endless() -> Iterator[Any]:
         *(
             (
                 lambda id_=id_: _untyped(EnkryptModel).get("m", id_),
-                "m: give the id of what is there, such as NAME/VERSION or NAME",
+                "m: give the id of a registration, such as NAME/VERSION or NAME",
             )
             for id_ in ("", None, 5)
         ),
     ],
 )
-def test_a_wrong_argument_is_told_in_one_line(call: Callable[[], Any], line: str) -> None:
-    """An argument that does not exist, or is missing, is told as `check` tells it, and without a traceback."""
+def test_a_wrong_argument_is_reported_in_one_line(call: Callable[[], Any], line: str) -> None:
+    """An argument that does not exist, or is missing, is reported as `check` reports it, without a traceback."""
     with pytest.raises(TypeError) as caught:
         run(call)
     assert str(caught.value) == line
     assert isinstance(caught.value, pulumi.RunError)
 
 
-def test_a_class_of_a_team_declares_the_same_type() -> None:
+def test_a_subclass_declares_the_same_type() -> None:
     """A subclass is the same resource to the engine, to `doctor` and to policies."""
 
     class House(EnkryptModel, module="house", name="House"):
@@ -300,8 +300,8 @@ def test_a_class_of_a_team_declares_the_same_type() -> None:
     assert registered(lambda: House("m")) == registered(lambda: EnkryptModel("m", **document()))
 
 
-def test_secrets_by_their_names_are_secret_too() -> None:
-    """What a free map calls a secret, and every header, reaches the engine as a secret; the rest in the clear."""
+def test_values_with_secret_names_are_secret_too() -> None:
+    """A value with a secret name in a free map, and every header, is sent as a secret; the rest in the clear."""
     metadata = {
         "aws_secret_access_key": "stand-in", "region": "eu", "relay": {"target_headers": {"X": "stand-in"}},
         "proxy": "http://me:stand-in@h",
@@ -313,8 +313,8 @@ def test_secrets_by_their_names_are_secret_too() -> None:
     }  # fmt: skip
 
 
-def test_a_resource_says_its_organization_and_urn() -> None:
-    """Two of one identity are told apart by them, also as children of components, whose types the URN has in it."""
+def test_a_resource_sends_its_organization_and_urn() -> None:
+    """They tell two resources of one identity apart, also below components, whose types are part of the URN."""
 
     def program() -> None:
         house = pulumi.ComponentResource("a:b:House", "house")
@@ -328,7 +328,7 @@ def test_a_resource_says_its_organization_and_urn() -> None:
 
 
 def test_args_and_keywords_together_are_refused() -> None:
-    """Which of two spellings would win is not guessed."""
+    """It would be a guess which of the two should win."""
     args = EnkryptModelArgs(**document())
     with pytest.raises(TypeError, match="give either args or keywords, not both"):
         run(lambda: _untyped(EnkryptModel)("m", args, model_name="x"))
@@ -344,7 +344,7 @@ def test_args_and_keywords_together_are_refused() -> None:
         (None, None, False),
     ],
 )
-def test_deletion_protection_is_the_engines_too(
+def test_deletion_protection_also_sets_protect(
     declared: bool | None, opts: pulumi.ResourceOptions | None, protect: bool
 ) -> None:
     """Protection reaches the engine, which refuses before anything is changed, unless the program says otherwise."""
@@ -353,18 +353,18 @@ def test_deletion_protection_is_the_engines_too(
 
 
 def test_get_reads_without_managing() -> None:
-    """`get` names an id and declares nothing; what it finds is secret where keys are."""
+    """`get` sends an id and declares nothing; an output that can hold keys is secret."""
     made = registered(lambda: EnkryptModel.get("m", "Test_Model/1"))
     assert made.id == "Test_Model/1"
     assert made.secret_outputs == ("model_config",)
     assert {name for name in made.inputs if not name.startswith("__")} == set()
 
 
-# ---- an account of its own
+# ---- explicit providers
 
 
-def test_an_explicit_provider_takes_its_settings_as_strings_and_its_key_as_a_secret() -> None:
-    """Each argument is the setting of that name; the engine takes strings, and never the key in the clear."""
+def test_an_explicit_provider_sends_its_settings_as_strings_and_its_key_as_a_secret() -> None:
+    """Each argument is the setting of the same name; the engine gets strings, and never the key in the clear."""
     made = registered(
         lambda: EnkryptProvider(
             "eu",
@@ -391,7 +391,7 @@ def test_an_explicit_provider_takes_its_settings_as_strings_and_its_key_as_a_sec
 
 
 def test_an_explicit_provider_without_settings_has_the_defaults() -> None:
-    """What is not given is not sent."""
+    """A setting that is not given is not sent."""
     assert registered(lambda: EnkryptProvider("eu"), "eu").inputs == {}
 
 
@@ -401,17 +401,17 @@ def test_an_explicit_provider_without_settings_has_the_defaults() -> None:
     [
         ("apiKey", '; did you mean "api_key"?'),
         ("max_retry", '; did you mean "max_retries"?'),
-        ("x", "; there are api_key, endpoint, dialect, "),
+        ("x", "; the settings are api_key, endpoint, dialect, "),
     ],
 )
-def test_a_setting_that_does_not_exist_is_refused_in_one_line(package: Any, wrong: str, hint: str) -> None:
+def test_an_unknown_setting_is_refused_in_one_line(package: Any, wrong: str, hint: str) -> None:
     with pytest.raises(WrongArguments) as caught:
         package.EnkryptProvider("eu", **{wrong: "stand-in-key"})
     assert str(caught.value).startswith(f"EnkryptProvider: {wrong} is not a setting{hint}")
 
 
 def test_gemini_and_metadata_may_be_args_too() -> None:
-    """The options of a model's runtime can be written with their types."""
+    """The options of a model's runtime can be typed arguments."""
     metadata = MetadataArgs(max_tokens=5, gemini=GeminiArgs(project_id="p"))
     made = registered(
         lambda: EnkryptModel("m", **minimal(model_config__metadata=metadata, model_config__apikeys=["stand-in-key"]))
@@ -419,8 +419,8 @@ def test_gemini_and_metadata_may_be_args_too() -> None:
     assert clear(made.inputs["model_config"])["metadata"] == {"max_tokens": 5, "gemini": {"project_id": "p"}}
 
 
-def test_options_that_have_no_effect_are_told() -> None:
-    """What matches a field, or lies in a map of any names, is not."""
+def test_options_without_effect_are_warned_about() -> None:
+    """A path that matches a field, or is inside a map that takes any name, is not."""
     paths = ["modelName", "model_config.systemPrompt", "nope", "model_config.metadata.aB", "model_name", "*"]
     timeouts = pulumi.CustomTimeouts(create="1s")
     opts = pulumi.ResourceOptions(ignore_changes=paths, replace_on_changes=["*"], custom_timeouts=timeouts)
@@ -428,7 +428,7 @@ def test_options_that_have_no_effect_are_told() -> None:
     effect = "has no effect with the dynamic provider, unlike the native one"
     assert messages == [
         f"warning: m: custom_timeouts {effect}: set enkrypt:timeout and enkrypt:maxRetries",
-        f"warning: m: replace_on_changes {effect}: only another identity or account replaces",
+        f"warning: m: replace_on_changes {effect}: only a change of identity or account replaces it",
         'warning: m: ignore_changes: modelName matches nothing: write "model_name"',
         'warning: m: ignore_changes: model_config.systemPrompt matches nothing: write "model_config.system_prompt"',
         "warning: m: ignore_changes: nope matches nothing: write the path of an argument",
@@ -436,8 +436,8 @@ def test_options_that_have_no_effect_are_told() -> None:
 
 
 @pytest.mark.parametrize("package", [enkrypt_provider, native], ids=["dynamic", "native"])
-def test_what_would_leave_a_registration_behind_is_told(package: Any) -> None:
-    """The engine does not delete what goes with another resource; a resource of others may be the API's own place."""
+def test_deleted_with_warns_that_the_registration_is_left_behind(package: Any) -> None:
+    """The engine skips the deletion. A resource of another provider may be the API's own host: no warning."""
 
     def program() -> None:
         policy = package.EnkryptGuardrailsPolicy("p", name="p", detectors={"nsfw": {"enabled": True}})
@@ -451,14 +451,14 @@ def test_what_would_leave_a_registration_behind_is_told(package: Any) -> None:
             package.EnkryptModel(name, **{**document(), "model_saved_name": name, "opts": opts})
 
     assert MockStack(program).preview().messages == [
-        f"warning: {name}: deleted_with leaves it registered, since the API deletes nothing with another resource: "
-        "use depends_on, or nothing"
+        f"warning: {name}: deleted_with would leave it registered, because the API does not delete it along with "
+        "another resource: remove deleted_with, or use depends_on"
         for name in "ab"
     ]
 
 
-def test_to_ignore_everything_ignores_each_argument_and_not_whose_they_are() -> None:
-    """Of a resource without its URN no run knows that it stands for a registration."""
+def test_ignoring_everything_ignores_each_argument_but_not_the_owner() -> None:
+    """Without its URN, no run would know that the resource stands for a registration."""
     seen: list[Any] = []
     opts = pulumi.ResourceOptions(ignore_changes=["*"])
 
@@ -485,7 +485,7 @@ def test_to_ignore_everything_ignores_each_argument_and_not_whose_they_are() -> 
     ],
     ids=str,
 )
-def test_a_key_in_the_clear_is_warned_of_once(settings: dict[str, Any], warnings: int) -> None:
+def test_a_plain_text_key_is_warned_about_once(settings: dict[str, Any], warnings: int) -> None:
     """The engine copies the stack's settings into the state of the default provider."""
 
     def program() -> None:
@@ -494,6 +494,6 @@ def test_a_key_in_the_clear_is_warned_of_once(settings: dict[str, Any], warnings
 
     for _ in "a preview", "another":
         messages = MockStack(program, config=settings).preview().messages
-        assert [message.partition(" in the clear")[0] for message in messages] == [
+        assert [message.partition(" in plain text")[0] for message in messages] == [
             "warning: enkrypt:apiKey is"
         ] * warnings

@@ -1,4 +1,4 @@
-"""`pulumi-resource-enkrypt`: serves the plugin to the engine that starts it, until that engine is gone."""
+"""`pulumi-resource-enkrypt`: serves the plugin to the engine that started it, until that engine exits."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ...api.operation import Severity
 from .description import Description, Log
 
 THREADS: Final = 32
-"""What the engine asks at once by default is four times the number of cores."""
+"""By default the engine makes up to four calls at once per core."""
 MESSAGE_LIMIT: Final = 400 * 1024 * 1024
-"""Bytes of one message, as the engine has it."""
+"""Maximum size of one message in bytes, the same as the engine's."""
 ENGINE_CHECK_INTERVAL: Final = 0.5
-"""Seconds between two checks that the engine still runs."""
+"""Seconds between checks that the engine is still running."""
 GRACE: Final = 600.0
-"""Seconds in which a call that was begun may end."""
+"""Seconds that calls in progress have to finish."""
 _SEVERITIES: Final = {"info": engine_pb2.INFO, "warning": engine_pb2.WARNING}
 
 
 class EngineLog:
-    """The engine's log, which shows each message live, at its resource."""
+    """The engine's log, which shows each message at once, next to its resource."""
 
     def __init__(self, address: str = "") -> None:
         self._engine: Any = None
@@ -46,11 +46,11 @@ class EngineLog:
         try:
             self._engine.Log(engine_pb2.LogRequest(severity=_SEVERITIES[severity], message=line, urn=urn), timeout=5)
         except grpc.RpcError:
-            return  # it ends: a line lost is no reason to fail
+            return  # the engine is exiting: a lost line is no reason to fail
 
 
 class Deferred(Description):
-    """The plugin, loaded by the first call that needs more of it: YAML starts a process for the schema alone."""
+    """The plugin, loaded by the first call that needs it: YAML starts a process only for the schema."""
 
     def __init__(self, log: Log) -> None:
         super().__init__(log)
@@ -72,7 +72,7 @@ class Deferred(Description):
 
 
 def serve(plugin: Any) -> tuple[grpc.Server, int]:
-    """Start to serve on this machine and return the port."""
+    """Start serving on this machine, and return the server and its port."""
     limits = [("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", MESSAGE_LIMIT)]
     server = grpc.server(ThreadPoolExecutor(THREADS), options=limits)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(plugin, server)
@@ -82,12 +82,12 @@ def serve(plugin: Any) -> tuple[grpc.Server, int]:
 
 
 def main() -> None:
-    """Serve until the engine ends. `--version` prints the version alone."""
+    """Serve until the engine exits. `--version` only prints the version."""
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"{__version__}\n")
         return
     ended = threading.Event()
-    for ending in (signal.SIGINT, signal.SIGTERM):  # the engine's last word, for which it waits
+    for ending in (signal.SIGINT, signal.SIGTERM):  # the engine asks the plugin to exit, and waits
         signal.signal(ending, lambda *_: ended.set())
     addresses = [word for word in sys.argv[1:] if not word.startswith("-")]
     engine = os.getppid()
@@ -96,7 +96,7 @@ def main() -> None:
     sys.stdout.flush()
     while not ended.wait(ENGINE_CHECK_INTERVAL) and os.getppid() == engine:
         pass
-    server.stop(GRACE).wait()  # what was begun is brought to its end
+    server.stop(GRACE).wait()  # calls in progress finish
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the plugin says of itself, before any of its resources. Imports nothing heavy."""
+"""The plugin's description of itself, for calls that involve no resource. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .. import package_schema
 
 
 class Log(Protocol):
-    """Where messages for the person who runs the command go: the engine."""
+    """Where messages for the user go: to the engine."""
 
     def connect(self, address: str) -> None: ...
 
@@ -29,7 +29,7 @@ class Description:
 
     def Handshake(self, request: Any, _context: Any) -> Any:
         self._log.connect(request.engine_address)
-        return provider_pb2.ProviderHandshakeResponse()  # secrets come in the clear and are marked here
+        return provider_pb2.ProviderHandshakeResponse()  # secrets arrive in the clear and are marked here
 
     def Attach(self, request: Any, _context: Any) -> Any:
         self._log.connect(request.address)

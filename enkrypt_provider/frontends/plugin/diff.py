@@ -1,4 +1,4 @@
-"""The core's changes as the engine shows them: property paths, each with what becomes of the property."""
+"""The core's changes as the engine shows them: property paths, each with the kind of change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PropertyDiff = provider_pb2.PropertyDiff
 
 
 def diff_response(kind: Kind, result: DiffResult, old: Properties, new: Properties) -> provider_pb2.DiffResponse:
-    """The response for changes between two documents in the API's names."""
+    """Return the response for changes between two documents with the API's names."""
     changes = result.changes
     if not changes:
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
@@ -37,7 +37,7 @@ def diff_response(kind: Kind, result: DiffResult, old: Properties, new: Properti
         replaces=[name for name, replaces in names.items() if replaces],
         detailedDiff=detailed,
         hasDetailedDiff=True,
-        # What asks for a replacement all the same, such as `replaceOnChanges`, would meet itself.
+        # A replacement for any other reason, such as `replaceOnChanges`, would conflict with the old registration.
         deleteBeforeReplace=result.deletes_first
         or (identity is not None and not any(change.rule is Rule.REPLACE for change in changes)),
     )
@@ -45,13 +45,13 @@ def diff_response(kind: Kind, result: DiffResult, old: Properties, new: Properti
 
 def _kind(change: Change, path: Path, old: Properties, new: Properties) -> Any:
     if change.rule is Rule.REPLACE:
-        return PropertyDiff.UPDATE_REPLACE  # an identity always has a value; a number gets another one
+        return PropertyDiff.UPDATE_REPLACE  # an identity always has a value; the API's id gets a new one
     is_absent = _at(old, path) is ABSENT, _at(new, path) is ABSENT
     return {(True, False): PropertyDiff.ADD, (False, True): PropertyDiff.DELETE}.get(is_absent, PropertyDiff.UPDATE)
 
 
 def steps(path: str, *documents: Properties) -> Path:
-    """The names in a dotted path: in a map that takes any name, one may have dots in it."""
+    """Split a dotted path into names; in a map that takes any name, a name may itself contain dots."""
     return next(chain.from_iterable(_splits(path, document) for document in documents), tuple(path.split(".")))
 
 

@@ -1,4 +1,4 @@
-"""Errors as the engine shows them: one line, and a registration that is there and of no use yet is kept."""
+"""Errors as the engine shows them, in one line; a registration that exists but is not usable yet is kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Context: TypeAlias = Any
 
 
 class InitFailed(EnkryptError):
-    """A registration is there, and is no use yet."""
+    """A registration exists but is not usable yet."""
 
     def __init__(self, detail: provider_pb2.ErrorResourceInitFailed) -> None:
         super().__init__("; ".join(detail.reasons))
@@ -38,7 +38,7 @@ def one_line(call: Callable[[Any, Any, Context], T]) -> Callable[[Any, Any, Cont
             kind = TYPES.get(getattr(request, "type", ""))
             message = problem_in_package(kind, str(error)) if kind else str(error)
             detail = error.detail if isinstance(error, InitFailed) else None
-        except Exception:  # noqa: BLE001 - gRPC would show the last line alone
+        except Exception:  # noqa: BLE001 - gRPC would show only the last line
             message, detail = traceback.format_exc(), None
         _abort(context, message, detail)
 

@@ -1,4 +1,4 @@
-"""The functions of the native package: registrations as they are now, read-only and without secrets."""
+"""The native package's functions: they read registrations as they are now, without secrets."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ...kinds.registry import KINDS
 from ..package_schema import camel, functions, token
 from ..package_values import open_outputs
 
-IN_PREVIEW: Final = "; if this stack registers it, let the call depend on an output that the API sets, such as "
+IN_PREVIEW: Final = "; if this stack registers it, make the call depend on an output that the API sets, such as "
 
 Function = Callable[..., Properties]
 
 
 def get(kind: Kind, client: EnkryptClient, arguments: Properties, *, preview: bool = False) -> Properties:
-    """Return one registration, by `name` and, where the kind has versions, `version`.
+    """Return one registration, by `name` and, if the kind has versions, `version`.
 
-    Raise `ModelNotFound`, naming what comes near.
+    Raise `ModelNotFound` with the nearest name.
     """
     parts = [arguments.get(name) for name in ("name", "version")[: len(kind.identity)]]
     name, *version = parts
     if not isinstance(name, str) or not name or not all(isinstance(part, str | None) for part in version):
-        rule = "name is required, a string" + ("; version is a string" if version else "")
+        rule = "name must be a non-empty string" + ("; version must be a string" if version else "")
         raise ConfigurationError(f"{functions(kind)[0]}: {rule}")
     try:
         return _shown(kind, client.registered(kind, kind.identity_from("/".join(filter(None, parts)))))
@@ -42,10 +42,10 @@ def list_all(
     *,
     preview: bool = False,  # noqa: ARG001 - called as `get` is
 ) -> Properties:
-    """Return the registrations whose name matches the pattern `name`, in the order of their names."""
+    """Return the registrations whose name matches the pattern `name`, sorted by name."""
     pattern = arguments.get("name") or "*"
     if not isinstance(pattern, str):
-        raise ConfigurationError(f"{functions(kind)[1]}: name is a string, a pattern with * and ?")
+        raise ConfigurationError(f"{functions(kind)[1]}: name must be a string, a pattern with * and ?")
     return {kind.calls.listed: [_shown(kind, live) for live in client.matching(kind, pattern)]}
 
 

@@ -1,7 +1,7 @@
-"""The engine's protocol for providers over gRPC, in the core's types.
+"""The engine's gRPC protocol for providers, translated to the core's types.
 
-The engine starts it with its own address, reads the port from stdout and calls it for every resource of one provider.
-What it prints is shown to nobody: messages go to the engine.
+The engine starts the plugin with its own address, reads the port from stdout and calls it for every resource of one
+provider. Nobody sees anything else that the plugin prints: messages go to the engine.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from .settings import checked, is_other_account, plain_names, settings
 
 
 class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
-    """The provider of one process of the plugin."""
+    """The provider in one process of the plugin."""
 
     def __init__(self, log: Log) -> None:
         super().__init__(log)
@@ -94,7 +94,7 @@ class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
         kept.warn_of_withheld(kind, asked, result.changes)
         if result.changes or not is_of_dynamic(kind, request.olds):
             return diff_response(kind, result, asked.state, asked.inputs)
-        # An update without a call gives the outputs the package's names.
+        # An update that calls nothing gives the outputs the package's names.
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_SOME)
 
     @one_line
@@ -123,9 +123,9 @@ class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ReadResponse(id=found.id, properties=_outputs(kind, read, inputs), inputs=inputs)
 
     def _imported(self, kind: Kind, request: Any) -> Any:
-        """Read what no state knows: `pulumi import`, `import_`, `get`. The inputs are what generated code shows."""
+        """Read a registration that is in no state: `pulumi import`, `import_`, `get`. The inputs become the code."""
         controller = self._controllers[kind]
-        found = controller.read(self._request(request))  # names what comes near where nothing is there
+        found = controller.read(self._request(request))  # raises with the nearest name if there is none
         open_inputs = differences.without_secrets(found.inputs, kind)
         inputs = shortened(kind, found.inputs, open_inputs, controller.registrations.client.settings.dialect)
         outputs = {**found.state, **kept.withheld(kind, found.inputs)}
@@ -161,7 +161,7 @@ class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
     def Invoke(self, request: Any, _context: Context) -> Any:
         function = FUNCTIONS.get(request.tok)
         if function is None:
-            raise EnkryptError(f"there is no function {request.tok}; there are {', '.join(FUNCTIONS)}")
+            raise EnkryptError(f"there is no function {request.tok}; the functions are {', '.join(FUNCTIONS)}")
         with operation.running(Operation(self._report(""), interrupted=self._interrupted)):
             client = next(iter(self._controllers.values())).registrations.client
             found = function(client, _values(request.args), preview=request.preview)
@@ -170,7 +170,7 @@ class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
     # ---- requests
 
     def _account(self, kind: Kind) -> str:
-        with contextlib.suppress(ConfigurationError):  # the check has told it
+        with contextlib.suppress(ConfigurationError):  # the check reported it
             return self._controllers[kind].registrations.client.settings.account
         return ""
 
@@ -197,7 +197,7 @@ class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
 
 
 def _controllers(config: dict[str, Any]) -> dict[Kind, Controller]:
-    """A controller for each kind: they share the client, and what this machine remembers."""
+    """Return a controller for each kind; they share the client and this machine's database."""
     try:
         client = EnkryptClient(settings(config))
     except ConfigurationError as error:
@@ -209,7 +209,7 @@ def _controllers(config: dict[str, Any]) -> dict[Kind, Controller]:
 def _kind(request: Any) -> Kind:
     if request.type not in TYPES:
         near = near_match(request.type, tuple(TYPES))
-        raise EnkryptError(f"there is no resource {plain(request.type)}{near}; there are {', '.join(TYPES)}")
+        raise EnkryptError(f"there is no resource {plain(request.type)}{near}; the resources are {', '.join(TYPES)}")
     return TYPES[request.type]
 
 
@@ -223,18 +223,18 @@ def _state(kind: Kind, request: Any) -> Properties:
 
 
 def _own(kind: Kind, state: Properties) -> Properties:
-    """A state of the dynamic provider without what only that one has."""
+    """Return a state of the dynamic provider without the properties that only that provider has."""
     names = {path for path in kind.fields if "." not in path} | {"__account"}
     return {name: value for name, value in state.items() if name in names}
 
 
 def _failures(problems: list[str]) -> list[Any]:
-    # With a property's name the engine would print the property's value, secrets in the clear.
+    # If a failure names a property, the engine prints the property's value, secrets in the clear.
     return [provider_pb2.CheckFailure(property="", reason=problem) for problem in problems]
 
 
 def _outputs(kind: Kind, registered: Registered, inputs: Any = None) -> Any:
-    """The outputs. Raise `InitFailed` where the registration is there and its model does not answer."""
+    """Return the outputs. Raise `InitFailed` if the model is registered but does not answer."""
     if not registered.problem:
         return outputs_message(kind, registered.state)
     outputs, reasons = outputs_message(kind, {**registered.state, kept.UNHEALTHY: True}), [registered.problem]

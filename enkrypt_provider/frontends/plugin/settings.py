@@ -1,4 +1,4 @@
-"""The settings of a provider resource of the native package: `enkrypt:NAME` of the stack, or its arguments."""
+"""The settings of the native package's provider resource: the stack's `enkrypt:NAME`, or its arguments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..property_values import Secret
 Config = Mapping[str, Any]
 PREFIX: Final = "enkrypt:"
 ENGINES: Final = ("version", "pluginDownloadURL")
-"""What the engine itself puts among the settings."""
+"""The names that the engine itself adds to the settings."""
 
 
 def plain_names(config: Config) -> dict[str, Any]:
@@ -24,33 +24,33 @@ def plain_names(config: Config) -> dict[str, Any]:
 
 
 def checked(config: Config, urn: str) -> tuple[dict[str, Any], list[str]]:
-    """Return the settings as the state keeps them, and what is wrong with them.
+    """Return the settings as the state keeps them, and the problems with them.
 
-    A stack's configuration may hold other values under `enkrypt:`, such as the catalogue: they are no settings.
+    A stack's configuration may have other values under `enkrypt:`, such as the catalogue, which are not settings.
     """
     given = {name: value for name, value in plain_names(config).items() if value not in (None, "")}
     unknown = [name for name in given if name not in (*NAMES, *ENGINES)]
-    hints = {name: near_match(name, NAMES) or f"; there are {', '.join(NAMES)}" for name in unknown}
+    hints = {name: near_match(name, NAMES) or f"; the settings are {', '.join(NAMES)}" for name in unknown}
     problems = [] if is_default_provider(urn) else [f"{name} is not a setting{hint}" for name, hint in hints.items()]
     kept = {name: value for name, value in given.items() if name not in unknown}
     if "endpoint" not in kept and os.environ.get(ENDPOINT_VARIABLE):
-        kept["endpoint"] = os.environ[ENDPOINT_VARIABLE]  # a state must say which account it is of
+        kept["endpoint"] = os.environ[ENDPOINT_VARIABLE]  # a state must say which account it belongs to
     if UNKNOWN not in kept.values():
         try:
-            settings({"apiKey": "unset", **kept})  # without a key, whoever calls the API says so
+            settings({"apiKey": "unset", **kept})  # a missing key is reported by the calls that need it
         except ConfigurationError as error:
             problems.append(str(error))
     return {name: Secret(value) if name == "apiKey" else value for name, value in kept.items()}, problems
 
 
 def settings(config: Config) -> Settings:
-    """The settings. Raise `ConfigurationError`."""
+    """Parse the settings. Raise `ConfigurationError`."""
     given = plain_names(config)
     return Settings.from_config(lambda name: given.get(name.removeprefix(PREFIX)))
 
 
 def is_other_account(old: Config, new: Config) -> bool:
-    """Whether two configurations are of different accounts, as far as that is known."""
+    """Whether two configurations belong to different accounts, as far as that is known."""
     endpoints = [config.get("endpoint", "") for config in (old, new)]
     if UNKNOWN in endpoints:
         return False

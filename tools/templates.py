@@ -98,7 +98,7 @@ def _resource(kind: Kind) -> str:
     secret = sorted({path.partition(".")[0] for path in kind.secrets})
     text = RESOURCE.format(
         name=kind.name,
-        what=what.replace(" as Enkrypt AI registers it", " registered with Enkrypt AI"),
+        what=what,
         how=textwrap.indent(textwrap.fill(" ".join([life(kind), *more, *_hints(kind, secret)]), 114), "    "),
         secret="".join(f'    _SECRET_OUTPUTS = ("{name}",)\n' for name in secret),
     )

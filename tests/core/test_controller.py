@@ -111,8 +111,8 @@ def test_two_providers_of_a_run_are_compared_where_they_have_one_account(
 # ---- enkrypt:checkOnline
 
 TAKEN = (
-    "x/1 is registered already: to take it over set adopt_existing=True; where another resource of this program "
-    "gives it up, declare that one first"
+    "x/1 is registered already: to take it over set adopt_existing=True; if another resource of this program "
+    "gives up the name, declare that one first"
 )
 
 
@@ -148,7 +148,7 @@ def test_an_adoption_is_announced_once(machine: Machine, online: Run, api: Api) 
     api.register()
     for _ in range(2):
         online.check("a", adopt_existing=True)
-    line = "warning: x/1 is registered already: it will be adopted and updated to what is declared"
+    line = "warning: x/1 is registered already: it will be adopted and updated to match the program"
     assert machine.told().count(line) == 1
 
 
@@ -186,7 +186,7 @@ def test_an_api_that_is_down_is_only_a_warning_and_told_once(machine: Machine, o
 def test_a_preview_shows_the_keys_project_once(machine: Machine, online: Run) -> None:
     online.check("a")
     online.check("b", "y/1")
-    assert machine.told() == ["the API key is of project default"]
+    assert machine.told() == ["the API key belongs to project default"]
 
 
 # ---- diff
@@ -392,8 +392,8 @@ def test_what_a_refresh_drops_from_the_state_is_told_once(machine: Machine, api:
     run = machine.run(api, key="another")
     assert run.read(a) is run.read(b) is None
     assert machine.told() == [
-        "warning: what http://127.0.0.1 does not show is dropped from the state: it was deleted, "
-        "or the API key is of another project"
+        "warning: registrations that http://127.0.0.1 does not show are dropped from the state: they were deleted, "
+        "or the API key belongs to another project"
     ]
 
 

@@ -146,7 +146,7 @@ def missing(it: Object, sample: Sample) -> str:
     """Return what a deletion says that finds nothing."""
     return (
         f"warning: {it.id} ({sample.kind.number} {it.number}) is not registered at http://127.0.0.1, so nothing was "
-        "deleted: it was deleted before, or the API key is of another project"
+        "deleted: it was deleted before, or the API key belongs to another project"
     )
 
 
@@ -237,7 +237,7 @@ def test_a_lost_response_is_looked_up_before_a_retry(sample: Sample, machine: Ma
     a = machine.run().create("a", sample.id)
     assert calls(api).count("add") == 1
     assert a.number == api.registered()[sample.id][sample.kind.number]
-    assert machine.told()[-1] == f"{sample.id} is registered: its response was lost, the work was done"
+    assert machine.told()[-1] == f"{sample.id} is registered: the response was lost, but the create succeeded"
 
 
 def test_a_lost_update_is_sent_again(sample: Sample, machine: Machine, api: Api) -> None:
@@ -272,7 +272,7 @@ def test_what_is_taken_is_told_with_its_number_and_adopted_where_it_may_be(
     run = machine.run()
     a = run.create("a", sample.id, adopt_existing=True)
     assert a.number == theirs[number]
-    assert machine.told() == [f"{sample.id} was registered already: adopted, and updated to what is declared"]
+    assert machine.told() == [f"{sample.id} was registered already: adopted and updated to match the program"]
     found = run.found(a)
     assert run.diff(found, adopt_existing=True).changes == []
 
@@ -283,7 +283,7 @@ def test_a_name_that_the_api_keeps_is_told_as_a_name(sample: Sample, machine: Ma
     with pytest.raises(ModelExists) as caught:
         machine.run().create("a", sample.id)
     assert str(caught.value).startswith(
-        f"{sample.id} is taken, but no such {sample.kind.noun} is there: the API may keep a deleted name for a "
+        f"{sample.id} is taken, but the API shows no such {sample.kind.noun}: it may keep a deleted name for a "
         f"while; try again later or choose another {sample.kind.distinction}"
     )
 
@@ -302,13 +302,13 @@ def test_what_somebody_made_anew_is_theirs(sample: Sample, machine: Machine, api
         run.update(a, **sample.change)
     assert str(caught.value) == (
         f"{sample.id} was deleted and registered anew by somebody else {told}: nothing was changed. Run `pulumi "
-        "refresh` to see theirs, then `pulumi up`"
+        "refresh` to see the new registration, then `pulumi up`"
     )
     run.delete(a)
     assert api.live(sample.id) == before
     assert machine.told() == [f"warning: {sample.id} was registered anew by somebody else {told}: it is kept"]
     assert run.found(a).number == theirs[number]
-    line = f"warning: {sample.id} is another registration by now {told}: the state stands for that one from here on"
+    line = f"warning: {sample.id} is now another registration {told}: the state refers to it from here on"
     assert machine.told() == [line]
 
 

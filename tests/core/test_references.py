@@ -27,8 +27,8 @@ IDLE = (
 
 def as_text(path: str, noun: str, name: str) -> str:
     return (
-        f"warning: d: {path} names the {noun} {name} as a text, and may be registered before it: give it the output "
-        "of that resource"
+        f"warning: d: {path} names the {noun} {name} as a plain string, so it may be registered before that {noun}: "
+        "pass the output of that resource instead"
     )
 
 

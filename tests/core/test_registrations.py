@@ -75,7 +75,7 @@ def test_a_create_whose_response_is_lost_is_looked_up_and_not_sent_twice(
     made = machine.run().create("a")
     assert api.calls().count("add_model x/1") == 1
     assert made.number == api.registered()["x/1"]["model_id"]
-    assert machine.told() == ["x/1 is registered: its response was lost, the work was done"]
+    assert machine.told() == ["x/1 is registered: the response was lost, but the create succeeded"]
 
 
 def test_a_create_that_did_not_arrive_is_sent_again(machine: Machine, api: Api) -> None:
@@ -153,7 +153,7 @@ def test_the_same_resource_takes_its_killed_create_up(machine: Machine, api: Api
     api.edit = hiding(*hidden)
     machine.run().create("a")
     machine.run().create("a")
-    assert machine.told() == ["x/1 is registered: this resource had made it"]
+    assert machine.told() == ["x/1 is registered: this resource had already created it"]
     assert set(api.registered()) == {"x/1"}
 
 
@@ -170,7 +170,7 @@ def test_a_create_without_a_response_is_known_by_what_it_sent(machine: Machine, 
     api.turn()
     assert "it differs in model_name." in line_of(machine.run().create, "a", model_name="new")
     machine.run().create("a")
-    assert machine.told()[-1] == "x/1 is registered: this resource had made it"
+    assert machine.told()[-1] == "x/1 is registered: this resource had already created it"
 
 
 def test_a_create_that_was_killed_during_its_health_check_is_taken_up_with_another_key(
@@ -314,7 +314,7 @@ def test_what_a_killed_create_left_is_named_where_its_resource_is_no_longer_decl
         return [line for line in machine.told() if line.startswith("warning: an earlier run was interrupted")]
 
     assert [line.partition(":")[2].partition(": ")[0] for line in named()] == [
-        " an earlier run was interrupted while it made x/1"
+        " an earlier run was interrupted while creating x/1"
     ]
     run = machine.run()
     run.check("a")
@@ -336,9 +336,9 @@ def test_what_a_killed_rename_made_is_named_by_its_own_resource(
     api.turn()
     machine.told()
     assert machine.run().diff(a).changes == []
-    assert "an earlier run was interrupted while it made x/2:" in machine.told()[0]
+    assert "an earlier run was interrupted while creating x/2:" in machine.told()[0]
     renamed = machine.run().up(a, "x/2")
-    assert machine.told() == ["x/2 is registered: this resource had made it"]
+    assert machine.told() == ["x/2 is registered: this resource had already created it"]
     machine.run().delete(renamed, a)
     assert (api.registered(), machine.told()) == ({}, [])
 
@@ -411,7 +411,7 @@ def test_a_forced_replacement_on_the_machine_of_the_create_keeps_the_registratio
     new = run.create("a", model_name="new")
     run.delete(old)
     assert api.registered()["x/1"]["model_id"] == new.number == old.number
-    assert machine.told()[-1] == "x/1 is kept: another object of the state stands for it"
+    assert machine.told()[-1] == "x/1 is kept: another object in the state refers to it"
 
 
 @pytest.mark.parametrize("hidden", [(), ("model_id",), ("created_at", "updated_at")])
@@ -676,7 +676,8 @@ def test_the_one_that_takes_over_may_come_first(machine: Machine) -> None:
     b = run.create("b", "x/1")
     assert b.number == a.number
     assert sum(machine.waits) < 5
-    assert "x/1 was another resource's of this stack: taken over, and updated to what is declared" in machine.told()
+    line = "x/1 belonged to another resource of this stack: taken over and updated to match the program"
+    assert line in machine.told()
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
@@ -747,7 +748,7 @@ def test_what_was_taken_over_while_a_delete_waited_for_its_turn_is_not_deleted(m
     slow.delete(old)
     assert [it.number for it in taken] == [old.number]
     assert api.live("x/1")["model_name"] == "of b"
-    assert "x/1 is kept: another object of the state stands for it" in machine.told()
+    assert "x/1 is kept: another object in the state refers to it" in machine.told()
     assert not slow.controller.registrations.journal.began_deletion(str(old.number))
 
 
@@ -855,7 +856,7 @@ def test_what_is_made_anew_just_before_an_update_is_told(machine: Machine, api: 
     theirs = api.make_anew()
     a = run.update(a, model_name="new")
     assert a.number == theirs["model_id"]
-    assert machine.told()[-1].startswith("warning: x/1 is another registration by now (model_id ")
+    assert machine.told()[-1].startswith("warning: x/1 is now another registration (model_id ")
     assert run.diff(a, model_name="new").changes == []
 
 
@@ -880,7 +881,7 @@ def test_an_update_that_finds_nothing_names_the_key_as_a_possible_cause(machine:
     error = error_of(machine.run(key="stand-in-key-2").update, a, model_name="new")
     assert isinstance(error, ModelNotFound)
     assert str(error) == (
-        "x/1 is gone from http://127.0.0.1, or the API key is of another project: check the key, or run "
+        "x/1 is gone from http://127.0.0.1, or the API key belongs to another project: check the key, or run "
         "`pulumi refresh`, then `pulumi up` to register it again"
     )
 
@@ -931,7 +932,7 @@ def test_deletes_of_one_run_share_one_list(machine: Machine, api: Api) -> None:
 def test_a_404_to_a_delete_is_not_believed_where_the_api_shows_the_model_still(machine: Machine, api: Api) -> None:
     a = machine.run().create("a")
     api.turn(Fault(call="delete_model", status=404))
-    with pytest.raises(UnexpectedResponse, match="but the API shows it still: nothing was changed, try again"):
+    with pytest.raises(UnexpectedResponse, match="but the API still shows it: nothing was changed; try again"):
         machine.run().delete(a)
 
 
@@ -941,7 +942,7 @@ def test_a_deletion_that_is_sent_again_believes_no_404_alone(machine: Machine, a
     api.turn(Fault(call="delete_model", reset="before"))
     error_of(machine.run().delete, a)
     api.turn(Fault(call="get_model", status=404, first=1), Fault(call="delete_model", status=404, first=1))
-    assert "but the API shows it still" in line_of(machine.run().delete, a)
+    assert "but the API still shows it" in line_of(machine.run().delete, a)
 
 
 def test_what_somebody_deleted_since_the_list_is_gone(machine: Machine, api: Api) -> None:
@@ -962,7 +963,7 @@ def test_where_everything_is_404_nothing_is_gone(machine: Machine, api: Api) -> 
 
 # ---- health
 
-BACK: Final = "; it was set back to what it was"
+BACK: Final = "; it was rolled back"
 
 
 @pytest.mark.parametrize(
@@ -991,11 +992,11 @@ def test_a_model_that_does_not_answer_and_cannot_be_deleted_is_named(machine: Ma
     """One that is gone already was deleted."""
     api.turn(ILL, Fault(call="delete_model", status=500))
     line = line_of(machine.run().create, "a", verify_health=True)
-    assert "; that could not be undone (delete x/1: 500" in line
+    assert "; the change could not be undone (delete x/1: 500" in line
     assert "x/1 may be registered at http://127.0.0.1: the next `pulumi up` on this machine completes it" in line
     api.turn()
     machine.run().create("a", verify_health=True)
-    assert "x/1 is registered: this resource had made it" in machine.told()
+    assert "x/1 is registered: this resource had already created it" in machine.told()
     api.turn(ILL, Fault(call="delete_model", status=404))
     assert line_of(machine.run().create, "b", "y/1", verify_health=True).endswith("; it was deleted again")
 
@@ -1010,7 +1011,7 @@ def test_an_adopted_model_that_does_not_answer_is_set_back(machine: Machine, api
     assert (live["model_name"], live["model_config"]["apikeys"]) == ("theirs", ["stand-in-theirs"])
     api.turn(ILL, Fault(call="get_model", mask_apikeys=True))
     said = line_of(machine.run().create, "a", **adopting)
-    assert "it was there before and stays, updated to what is declared" in said
+    assert "it existed before and stays, updated to match the program" in said
     assert api.registered()["x/1"]["model_name"] == ""
 
 
@@ -1071,7 +1072,7 @@ def test_an_update_after_which_a_model_does_not_answer_is_set_back(
         assert line == f"x/1 does not answer: failed: no route{BACK}"
         assert not machine.run().diff(a, **old).changes
     else:
-        assert "; that could not be undone (update x/1: 500" in line
+        assert "; the change could not be undone (update x/1: 500" in line
         assert "the next `pulumi up` on this machine completes it; to remove it instead: curl -X DELETE " in line
         api.turn()
         machine.run().up(a, **old)
@@ -1118,7 +1119,7 @@ def test_a_lost_adoption_is_taken_up_by_the_same_resource(machine: Machine, api:
 
 def test_what_may_be_left_behind_in_the_embedded_emulator_needs_no_curl() -> None:
     left = delete_command("", MODEL, Identifier("x", "1"))
-    assert left == "declare it again, run `pulumi up`, then take it out of the program"
+    assert left == "declare it again, run `pulumi up`, then remove it from the program"
 
 
 def test_a_name_cannot_break_out_of_the_command_that_a_person_copies() -> None:

@@ -80,7 +80,7 @@ def test_a_time_that_is_none_is_not_kept(file: Path) -> None:
 def test_what_is_released_may_be_taken_over_once(file: Path) -> None:
     run = process(file)
     assert not run.is_released(SEVEN)
-    run.give_up("urn", SEVEN, {})
+    run.plan_release("urn", SEVEN, {})
     assert not run.is_released(SEVEN)
     run.check("urn", is_new=True)
     assert (run.is_released(SEVEN), run.is_held(SEVEN)) == (True, False)

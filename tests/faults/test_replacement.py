@@ -146,7 +146,7 @@ def test_a_create_that_was_killed_is_taken_up(troubled: Troubled) -> None:
 
     told = troubled.recover(refresh=False)
 
-    assert "x/v1 is registered: this resource had made it" in told.text
+    assert "x/v1 is registered: this resource had already created it" in told.text
     assert (troubled.numbers(), troubled.agree()) == (before, [])
 
 

@@ -51,7 +51,7 @@ class Controller:
     def configured(
         cls, get: Callable[[str], Any], place: str = "", database: Database | None = None, kind: Kind = MODEL
     ) -> Controller:
-        """Return the controller for a stack's configuration, with the environment for what it does not set.
+        """Return the controller for a stack's configuration, which takes precedence over the environment.
 
         `place` distinguishes stacks of the same name: it is the backend and the organization.
         """
@@ -107,7 +107,7 @@ class Controller:
             gone = [] if moved else self._deleted(held)
             away = moved or gone
             changes = [*away, *self._differences(request, held, resends=bool(urn) and not away)]
-            # A deleted registration cannot release its name, as the old object of a replacement does.
+            # A deleted registration cannot release its name, unlike the old object of a replacement.
             result = DiffResult(changes, self._kind.deletes_first or bool(gone))
             if result.replaces and self._kind.known_identity(request.inputs):  # otherwise not known yet
                 refuse_if_protected(request)
@@ -238,7 +238,7 @@ class Controller:
             return Registered(request.id, self._state(inputs, live.computed), problem=problem)
 
     def _may_be_unreachable(self, changes: list[Change]) -> bool:
-        """Whether the changes can make a model unreachable; without any, the whole object is sent again and may."""
+        """Whether the changes can make a model unreachable; true without any, as a resend can, too."""
         return not changes or any(change.path.startswith(self._kind.marked(Reaches)) for change in changes)
 
     def delete(self, request: Request) -> None:

@@ -1,4 +1,4 @@
-"""Creates a registration exactly once, and takes over an existing one only if it belongs to the resource.
+"""Creates a registration exactly once, and takes over an existing one only for a reason listed in `Claim`.
 
 If the API rejects the create or its response is lost, the registration found under the identity decides.
 """
@@ -25,11 +25,11 @@ CLOCK_SLACK: Final = 2.0
 """Seconds by which the API's own clocks may disagree or a time may be truncated. An identical registration that
 somebody else created within them is mistaken for this resource's."""
 DELETION_WAITS: Final = (0.0, *(1.0,) * 20)
-"""Seconds before each check whether another resource's deletion is done, which may wait for the rate limit."""
+"""Seconds before each check for the end of another resource's deletion, which may wait for the rate limit."""
 
 _MAY_BE_TAKEN: Final[Mapping[int, tuple[float, ...]]] = {400: (0.0,), 409: VISIBILITY_WAITS, 422: (0.0,)}
-"""By status, the seconds before each look-up of an identity that may be taken. That a taken one is refused is
-proven, the status is not; no message is parsed."""
+"""Seconds before each look-up, for each status that may mean a taken identity. That a taken one is refused is proven,
+the status is not; no message is parsed."""
 
 
 class Claim(Enum):
@@ -42,7 +42,7 @@ class Claim(Enum):
 
 
 class Create:
-    """One create of one resource. `_replaced` are the inputs that it overwrote, if their keys are known."""
+    """One create of one resource. `_replaced` holds the inputs that it overwrote, if their keys are known."""
 
     def __init__(self, registrations: Registrations, urn: str, inputs: Properties) -> None:
         self._registrations: Final = registrations
@@ -61,7 +61,7 @@ class Create:
         """Register the inputs exactly once. Also return why a model that is kept is unhealthy.
 
         Raise `ModelExists` if the identity is taken by a registration that is not this resource's, unless the inputs
-        set `adopt_existing`; `ModelUnhealthy` if `verify_health` failed and the create was to be undone.
+        set `adopt_existing`; `ModelUnhealthy` if `verify_health` fails, unless `keeps_unhealthy`.
         """
         self._warn_about_left_behind()
         with self._journal.sending(self._urn, self._identity) as self._sending:

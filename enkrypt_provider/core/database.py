@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS claims (
 CREATE INDEX IF NOT EXISTS claims_identity ON claims (identity);
 """  # a storage format
 _ENGINE: Final = re.compile(r"\W*pulumi(?!-(?:language|resource|analyzer|converter|tool|watch))")
-"""Matches the start of the engine's process name, which is `.pulumi-wrapped` with Nix, but no plugin's."""
+"""Matches the start of the engine's process name (`.pulumi-wrapped` with Nix), but not a plugin's."""
 _BUSY: Final = 5.0
 """Seconds that a process waits for another one's write."""
 

@@ -202,10 +202,10 @@ class _Settling:
 
     def _stands(self, path: str, value: Any) -> bool:
         """Whether the declared value stands if the server does not return it."""
-        is_unreliable = self._is_free(path) or self.kind.is_secret(path) or self._is_quiet(path, value)
+        is_unverifiable = self._is_free(path) or self.kind.is_secret(path) or self._is_quiet(path, value)
         field = self.kind.fields.get(path)
         absent = field.marker(SentWhereAbsent) if field else None
-        return is_unreliable or equal(value, absent.value if absent else _sent_for_absent(field))
+        return is_unverifiable or equal(value, absent.value if absent else _sent_for_absent(field))
 
     def _is_quiet(self, path: str, declared: Any) -> bool:
         """Whether a response that leaves the field out confirms the declared value."""

@@ -41,7 +41,7 @@ class Holding:
         return seconds(self.created_at)
 
     def is_same(self, other: Holding) -> bool:
-        """Whether nothing that both give differs. The number is not enough: two projects may both have a number 1."""
+        """Whether each number and time that both have agrees. Both count: two projects may both have a number 1."""
         are_numbered = self.number is not None and other.number is not None
         are_timed = math.isfinite(self.created) and math.isfinite(other.created)
         differs = (are_numbered and self.number != other.number) or (
@@ -59,7 +59,7 @@ class Holding:
 
 
 def seconds(time: object) -> float:
-    """Return seconds since 1970, or minus infinity if `time` is no time. One without a zone is in UTC."""
+    """Return seconds since 1970, or minus infinity if `time` cannot be parsed. One without a zone is in UTC."""
     try:
         found = datetime.fromisoformat(str(time).replace("Z", "+00:00"))
     except ValueError:

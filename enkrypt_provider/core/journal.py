@@ -18,7 +18,7 @@ from .database import Database
 from .holding import Holding, seconds
 
 DELETIONS_KEPT: Final = 30 * 86_400.0
-"""Seconds for which a deletion is remembered, since nothing shows here whether it reached the state."""
+"""Seconds for which a deletion is remembered, as it is never known whether it reached the state."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Journal:
         self.put(_DELETION, key, Entry("", now))
 
     def end_deletion(self, key: str) -> None:
-        """Drop the entry of a deletion: it is off, or the registration was written since."""
+        """Drop the entry of a deletion that was called off, or after which the registration was written."""
         self.put(_DELETION, key, None)
 
     def began_deletion(self, key: str) -> bool:

@@ -1,7 +1,8 @@
 """Updates and deletes the registrations of one account, and decides which of them belong to this stack.
 
 A state object holds the registration with its number (`model_id`), not whatever has its name. If the API returns no
-number, `created_at` decides.
+number, `created_at` decides. If somebody else has registered the name anew, an update fails, and a delete keeps the
+new registration. A delete also keeps a registration that another state object holds (run_ownership.py).
 """
 
 from __future__ import annotations
@@ -69,13 +70,13 @@ class Registrations:
             raise self._gone(held)
         if not held.is_of(live):
             raise ModelNotFound(
-                f"{held.identity} was deleted and registered anew by somebody else ({_both(held, live)}): nothing "
-                "was changed. Run `pulumi refresh` to see the new registration, then `pulumi up`",
+                f"{held.identity} was deleted and registered anew by somebody else ({_comparison(held, live)}): "
+                "nothing was changed. Run `pulumi refresh` to see the new registration, then `pulumi up`",
                 status=404,
             )
 
     def _registered(self, held: Holding) -> Live | None:
-        """Return the registration under the identity, from the list if that shows the one held.
+        """Return the registration under the identity: from the list if that shows the one held, else by a read.
 
         Once a deletion of it has begun, it is always read: another process of the run may know better.
         """
@@ -102,7 +103,7 @@ class Registrations:
         live = self._registered(held)
         if live is not None and not held.is_of(live):
             if not self.run.is_held(Holding.of(live)):
-                line = f"{held.identity} was registered anew by somebody else ({_both(held, live)}): it is kept"
+                line = f"{held.identity} was registered anew by somebody else ({_comparison(held, live)}): it is kept"
                 operation.report("warning", line)
             elif not self.journal.began_deletion(held.key):
                 self._report_missing(held)
@@ -264,8 +265,8 @@ def report_kept(held: Holding) -> None:
 def warn_if_another(held: Holding, live: Live) -> bool:
     """Return whether `live` is not the registration that the state held until now, and warn if so."""
     if is_another := not held.is_of(live):
-        line = f"{held.identity} is now another registration ({_both(held, live)}): the state refers to it"
-        operation.report("warning", f"{line} from here on")
+        line = f"{held.identity} is now a different registration ({_comparison(held, live)}): the state refers to it"
+        operation.report("warning", f"{line} from now on")
     return is_another
 
 
@@ -279,7 +280,7 @@ def delete_command(endpoint: str, kind: Kind, identity: Identifier) -> str:
     return f'curl -X DELETE {url} -H "apikey: $ENKRYPTAI_API_KEY" {named}'
 
 
-def _both(held: Holding, live: Live) -> str:
+def _comparison(held: Holding, live: Live) -> str:
     differs = held.number not in (None, live.number)
     in_state = f"{live.number_name} {held.number}" if differs else f"one since {plain(held.created_at[:19])}"
     return f"{shown(live)}; the state has {in_state}"

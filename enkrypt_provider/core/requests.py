@@ -15,7 +15,7 @@ from .diff import Change, Rule
 
 @dataclass(frozen=True)
 class Request:
-    """A request of the engine. `urn` is "" if the engine does not give it; `timeout` is in seconds; setting
+    """A request from the engine. `urn` is "" if the engine does not give it; `timeout` is in seconds; setting
     `interrupted` cuts waits short.
 
     `id` is NAME/VERSION, or NAME for a kind without versions; `state` is the engine's; `inputs` are the program's, as
@@ -30,7 +30,7 @@ class Request:
     report: Report = print_line
     interrupted: threading.Event = field(default_factory=threading.Event)
     keeps_unhealthy: bool = False
-    """Whether to keep a registration whose model does not respond and report a problem, instead of undoing it."""
+    """Whether to keep a registration whose model does not respond, with a problem, instead of undoing it."""
 
 
 @dataclass(frozen=True)

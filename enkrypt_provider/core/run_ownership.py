@@ -24,13 +24,13 @@ _ADOPTS: Final = "adopts"
 
 @dataclass(frozen=True)
 class _Object:
-    """A state object that a diff was about. If it `stays`, nothing is sent for it; if it `goes`, a new object is to
-    replace it."""
+    """A state object that a diff was about. If it `stays`, nothing is sent for it; if it `is_replaced`, a new object
+    is to replace it."""
 
     registration: Holding
     state: Properties
     stays: bool = False
-    goes: bool = False
+    is_replaced: bool = False
 
 
 class RunOwnership:
@@ -114,8 +114,8 @@ class RunOwnership:
         self._objects[urn] = _Object(registration, state, stays=not is_updated)
 
     def plan_release(self, urn: str, registration: Holding, state: Properties) -> None:
-        """Record that an object is to be replaced: it releases the registration once the engine begins with that."""
-        self._objects[urn] = _Object(registration, state, goes=True)
+        """Record that an object is to be replaced. It releases its registration once the engine begins to do so."""
+        self._objects[urn] = _Object(registration, state, is_replaced=True)
 
     def staying(self, registration: Holding) -> tuple[str, Properties]:
         """Return the resource whose object holds the registration and is not updated, and its state; or nothing."""
@@ -126,7 +126,7 @@ class RunOwnership:
 
     def is_kept(self, registration: Holding) -> bool:
         """Whether a diff of this process found an object that holds the registration and is not replaced."""
-        kept = [it.registration for it in [*self._objects.values()] if not it.goes]
+        kept = [it.registration for it in [*self._objects.values()] if not it.is_replaced]
         return any(it.identity == registration.identity and it.is_same(registration) for it in kept)
 
     def check(self, urn: str, *, is_new: bool) -> None:
@@ -170,7 +170,7 @@ class RunOwnership:
                 self._release(urn, it)
 
     def _release(self, urn: str, it: _Object) -> None:
-        if it.goes:
+        if it.is_replaced:
             self._claim("releases", self._account, it.registration, urn)
 
     # ---- the claims of all processes of the run

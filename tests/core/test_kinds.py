@@ -304,7 +304,7 @@ def test_a_registration_made_anew_by_somebody_else_is_left_alone(sample: Sample,
     assert api.live(sample.id) == before
     assert machine.new_lines() == [f"warning: {sample.id} was registered anew by somebody else {told}: it is kept"]
     assert run.found(a).number == theirs[number]
-    line = f"warning: {sample.id} is now another registration {told}: the state refers to it from here on"
+    line = f"warning: {sample.id} is now a different registration {told}: the state refers to it from now on"
     assert machine.new_lines() == [line]
 
 
@@ -312,7 +312,7 @@ def test_a_registration_made_anew_by_somebody_else_is_left_alone(sample: Sample,
 @pytest.mark.parametrize("is_before", [True, False])
 @pytest.mark.parametrize("adopt", [False, True])
 @pytest.mark.parametrize("is_lost", [False, True])
-def test_a_create_survives_the_deletion_of_the_previous_holder_beside_it(
+def test_a_create_survives_a_simultaneous_deletion_by_the_former_holder(
     sample: Sample, machine: Machine, api: Api, moment: str, is_before: bool, adopt: bool, is_lost: bool
 ) -> None:
     """A deployment, or a model with `delete_before_replace`, is renamed: it is deleted beside the create of the other

@@ -858,7 +858,7 @@ def test_update_warns_if_the_registration_was_just_made_anew(machine: Machine, a
     theirs = api.make_anew()
     a = run.update(a, model_name="new")
     assert a.number == theirs["model_id"]
-    assert machine.new_lines()[-1].startswith("warning: x/1 is now another registration (model_id ")
+    assert machine.new_lines()[-1].startswith("warning: x/1 is now a different registration (model_id ")
     assert run.diff(a, model_name="new").changes == []
 
 
@@ -990,7 +990,7 @@ def test_a_created_model_that_does_not_respond_is_deleted_again(
     assert isinstance(error_of(machine.run().create, "a"), ModelExists)  # no claim is left
 
 
-def test_the_error_contains_a_model_that_does_not_respond_and_cannot_be_deleted(machine: Machine, api: Api) -> None:
+def test_the_error_names_a_model_that_could_not_be_deleted_again(machine: Machine, api: Api) -> None:
     """If it is gone already, it counts as deleted."""
     api.turn(ILL, Fault(call="delete_model", status=500))
     line = line_of(machine.run().create, "a", verify_health=True)

@@ -194,7 +194,7 @@ class Create:
         return Claim.HANDED_OVER if self._is_handed_over(found) else None
 
     def _is_handed_over(self, found: Holding) -> bool:
-        """Whether another resource of the run releases it, now or soon: the engine runs them in any order."""
+        """Whether another resource of the run releases `found`, now or soon: the engine runs them in any order."""
         for wait in VISIBILITY_WAITS:
             self._client.wait(wait)
             if self._registrations.run.is_released(found):
@@ -202,7 +202,7 @@ class Create:
         return False
 
     def _is_own_create(self, live: Live, found: Holding) -> bool:
-        """Whether it is identical, no older than this create, and not known to be another resource's."""
+        """Whether `live` is identical, no older than this create, and not known to be another resource's."""
         return (
             not self._differing(live)
             # Both by the API's clock: this machine's may be wrong.

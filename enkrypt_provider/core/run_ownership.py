@@ -114,7 +114,7 @@ class RunOwnership:
         self._objects[urn] = _Object(registration, state, stays=not is_updated)
 
     def plan_release(self, urn: str, registration: Holding, state: Properties) -> None:
-        """Record that an object is to be replaced. It releases its registration once the engine begins to do so."""
+        """Record that an object is to be replaced; the registration is released once the engine begins that."""
         self._objects[urn] = _Object(registration, state, is_replaced=True)
 
     def staying(self, registration: Holding) -> tuple[str, Properties]:
@@ -130,7 +130,7 @@ class RunOwnership:
         return any(it.identity == registration.identity and it.is_same(registration) for it in kept)
 
     def check(self, urn: str, *, is_new: bool) -> None:
-        """Record that the engine checks a resource. With `is_new` it creates or replaces it, whatever a diff found.
+        """Record a check. With `is_new`, the engine creates or replaces the resource, whatever a diff found.
 
         A replacement that the engine refuses gets no such check, so its registration is not released.
         """

@@ -371,7 +371,7 @@ def lines(title: str, folder: Path) -> Iterator[str]:
             if title == TOLD:
                 with suppress(EnkryptError):
                     scene(world)
-                yield from world.told()
+                yield from world.new_lines()
             else:
                 with pytest.raises(expected) as caught:
                     scene(world)

@@ -1,1 +1,1 @@
-"""What is to be done: check, diff, create, read, update and delete, without Pulumi."""
+"""The operations on a registration, independent of Pulumi: check, diff, create, read, update and delete."""

@@ -1,4 +1,4 @@
-"""What a preview says of a declaration beside its own rules: of others of the run and, online, of the API."""
+"""Preview checks beyond a declaration's own rules: against the run's other declarations and, online, the API."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .requests import Request
 
 
 class Check:
-    """The questions of one process. `report_once` shows a warning that several resources may cause."""
+    """The checks of one process. `report_once` shows a warning once, although several resources may cause it."""
 
     def __init__(self, registrations: Registrations, report_once: Callable[[str], None]) -> None:
         self._registrations: Final = registrations
@@ -26,18 +26,18 @@ class Check:
         self._report_once: Final = report_once
         others = partial(connect, registrations.client, "", registrations.run.database)
         self._references: Final = References(registrations, others, report_once)
-        self._is_project_shown = False
+        self._is_project_reported = False
 
     def problems(self, request: Request, inputs: Properties) -> list[str]:
-        """Return why a create or an update with canonical `inputs` would fail; what may be wrong is a warning."""
+        """Return why a create or update with canonical `inputs` would fail; only warn about what may be wrong."""
         identity = self._kind.known_identity(inputs)
         for doubt in codec.doubts(self._kind, inputs, self._registrations.client.settings.dialect):
             operation.report("warning", f"{identity or f'a {self._kind.noun}'}: {doubt}")
         problem = identity and (
-            self._declared_twice(identity, request.urn) or self._taken_online(identity, inputs, request)
+            self._declared_twice(identity, request.urn) or self._conflict_online(identity, inputs, request)
         )
-        doubts = self._references.problems(identity, inputs, is_online=self._is_online)
-        return [problem] if problem else doubts
+        missing = self._references.problems(identity, inputs, is_online=self._is_online)
+        return [problem] if problem else missing
 
     def _declared_twice(self, identity: Identifier, urn: str) -> str:
         first = self._registrations.run.declare(identity, urn) if urn else ""
@@ -48,18 +48,18 @@ class Check:
 
     # ---- online
 
-    def _taken_online(self, identity: Identifier, inputs: Properties, request: Request) -> str:
-        """Return what a create to come would meet, where `enkrypt:checkOnline` wants it asked."""
+    def _conflict_online(self, identity: Identifier, inputs: Properties, request: Request) -> str:
+        """With `enkrypt:checkOnline`, return why the create of a new identity would fail, or ""."""
         old = self._kind.known_identity(codec.from_state(self._kind, request.state)) if request.state else None
         if identity == old or not self._is_online:
             return ""
-        return self._taken(identity, request.urn, is_adopted=inputs.get("adopt_existing") is True)
+        return self._conflict(identity, request.urn, is_adopted=inputs.get("adopt_existing") is True)
 
-    def _taken(self, identity: Identifier, urn: str, *, is_adopted: bool) -> str:
-        """Return why a create of `identity` would fail, or "". An API that is down is a warning alone."""
+    def _conflict(self, identity: Identifier, urn: str, *, is_adopted: bool) -> str:
+        """Return why a create of `identity` would fail, or "". An API that is down only causes a warning."""
         try:
-            self._show_project()
-            is_free = not self._is_anothers(identity, urn)
+            self._report_project()
+            is_free = not self._belongs_to_another(identity, urn)
         except AuthenticationFailed as error:
             return str(error)
         except EnkryptError as error:
@@ -68,27 +68,28 @@ class Check:
         if is_free:
             return ""
         if is_adopted:
-            self._report_once(f"{identity} is registered already: it will be adopted and updated to what is declared")
+            line = f"{identity} is registered already: it will be adopted and updated to match the program"
+            self._report_once(line)
             return ""
         return (
-            f"{identity} is registered already: to take it over set adopt_existing=True; where another resource of "
-            "this program gives it up, declare that one first"
+            f"{identity} is registered already: to take it over set adopt_existing=True; if another resource of this "
+            "program gives up the name, declare that one first"
         )
 
-    def _is_anothers(self, identity: Identifier, urn: str) -> bool:
+    def _belongs_to_another(self, identity: Identifier, urn: str) -> bool:
         snapshot, journal, run = self._registrations.snapshot, self._registrations.journal, self._registrations.run
         live = snapshot.find(identity) if identity in snapshot.identities() else None
         return live is not None and not journal.entry(urn, identity) and not run.is_released(Holding.of(live))
 
-    def _show_project(self) -> None:
-        if not self._is_project_shown:
-            self._is_project_shown = True
+    def _report_project(self) -> None:
+        if not self._is_project_reported:
+            self._is_project_reported = True
             if project := self._registrations.client.consumer_info().get("project_name"):
-                operation.report("info", f"the API key is of project {plain(project, 60)}")
+                operation.report("info", f"the API key belongs to project {plain(project, 60)}")
 
 
 def shown_urn(urn: str) -> str:
-    """Return a resource's name and, where it has parents, their types."""
+    """Return a resource's name and, if it has parents, their types."""
     *_, types, name = urn.split("::") if "::" in urn else ("", urn)
     parents, _, _ = types.rpartition("$")
     return f"{plain(name)!r}{f' in {plain(parents)}' if parents else ''}"

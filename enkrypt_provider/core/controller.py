@@ -26,7 +26,7 @@ from .create import Create
 from .database import Database
 from .diff import Change, Rule
 from .holding import Holding
-from .registrations import Registrations, is_another, report_kept
+from .registrations import Registrations, report_kept, warn_if_another
 from .registrations import connect as connect
 from .requests import CheckResult as CheckResult
 from .requests import DiffResult as DiffResult
@@ -34,9 +34,9 @@ from .requests import Registered as Registered
 from .requests import Request as Request
 
 ACCOUNT: Final = "__account"
-"""An output that no person sees: the account to which the registration belongs. A storage format."""
+"""A hidden output: the account to which the registration belongs. A storage format."""
 WITHHELD: Final = "__withheld"
-"""Another: the secret fields that an import left out, which generated code would show in the clear."""
+"""A hidden output: the secret fields that an import left out, since generated code would show them in the clear."""
 
 
 class Controller:
@@ -45,15 +45,15 @@ class Controller:
 
     def __init__(self, registrations: Registrations | ConfigurationError) -> None:
         self._connected = registrations
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     @classmethod
     def configured(
         cls, get: Callable[[str], Any], place: str = "", database: Database | None = None, kind: Kind = MODEL
     ) -> Controller:
-        """Return the controller for a stack's configuration, then the environment.
+        """Return the controller for a stack's configuration, which takes precedence over the environment.
 
-        `place` tells apart stacks of one name: the backend and the organization.
+        `place` distinguishes stacks of the same name: it is the backend and the organization.
         """
         try:
             return cls(connect(EnkryptClient(Settings.from_config(get)), place, database, kind))
@@ -62,7 +62,7 @@ class Controller:
 
     @property
     def registrations(self) -> Registrations:
-        """The account. Raise `ConfigurationError` where the settings give none."""
+        """The account's registrations. Raise `ConfigurationError` if the settings are invalid."""
         if isinstance(self._connected, ConfigurationError):
             raise self._connected
         return self._connected
@@ -78,7 +78,7 @@ class Controller:
     # ---- check
 
     def check(self, request: Request) -> CheckResult:
-        """Parse a program's arguments, some not known yet. Call nothing unless `enkrypt:checkOnline` is set."""
+        """Parse a program's arguments, some of them unknown. Call the API only if `enkrypt:checkOnline` is set."""
         if isinstance(self._connected, ConfigurationError):
             return CheckResult(dict(request.inputs), [str(self._connected)])
         with self._running(request):
@@ -93,51 +93,51 @@ class Controller:
         return Check(self.registrations, self._report_once)
 
     def _report_once(self, line: str) -> None:
-        if line not in self._told:
-            self._told.add(line)
+        if line not in self._reported:
+            self._reported.add(line)
             operation.report("warning", line)
 
     # ---- diff
 
     def diff(self, request: Request) -> DiffResult:
-        """Compare what the state holds with what is declared."""
+        """Compare the state with the declared inputs."""
         with self._running(request):
             held, urn = self._holding(request), self._declarer(request)
-            moved = self._moved(held, is_told=bool(urn))
+            moved = self._moved(held, warns=bool(urn))
             gone = [] if moved else self._deleted(held)
             away = moved or gone
-            changes = [*away, *self._differences(request, held, is_sent=bool(urn) and not away)]
-            # What is gone cannot give its name up, as the old object of a replacement does.
+            changes = [*away, *self._differences(request, held, resends=bool(urn) and not away)]
+            # A deleted registration cannot release its name, unlike the old object of a replacement.
             result = DiffResult(changes, self._kind.deletes_first or bool(gone))
-            if result.replaces and self._kind.known_identity(request.inputs):  # else nobody knows yet
+            if result.replaces and self._kind.known_identity(request.inputs):  # otherwise not known yet
                 refuse_if_protected(request)
             if urn:
-                self.registrations.name_unfinished(urn)
+                self.registrations.warn_about_unfinished(urn)
             if urn and not away:
                 run = self.registrations.run
                 if result.replaces:
-                    run.give_up(urn, held, request.state)
+                    run.plan_release(urn, held, request.state)
                 else:
-                    run.stay(urn, held, request.state, is_updated=bool(differences.told(changes)))
-            self._name_rotated_keys(request.id, changes)
+                    run.stay(urn, held, request.state, is_updated=bool(differences.sent(changes)))
+            self._report_changed_keys(request.id, changes)
             return result
 
     def _declarer(self, request: Request) -> str:
-        """Return the resource that a diff is about; "" where a refresh asks, of what may be deleted next."""
+        """Return the resource that a diff is about; "" during a refresh, whose object may be deleted next."""
         identity = self._kind.known_identity(request.inputs)
         urn = self.registrations.run.declarer(identity) if identity else ""
         return urn if request.urn in ("", urn) and not self.registrations.run.is_new(urn) else ""
 
-    def _differences(self, request: Request, held: Holding, *, is_sent: bool) -> list[Change]:
+    def _differences(self, request: Request, held: Holding, *, resends: bool) -> list[Change]:
         state, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
         changes = differences.changes(state, inputs, self._kind)
-        if not is_sent or self.registrations.confirm(held, request.state) or DiffResult(changes).replaces:
+        if not resends or self.registrations.confirm(held, request.state) or DiffResult(changes).replaces:
             return changes
         self._report_once(f"{held.identity}: the last update was not confirmed: `pulumi up` sends it again")
         return changes or [Change(self._kind.nested or self._kind.whole_with[0], Rule.UPDATE)]
 
     def _deleted(self, held: Holding) -> list[Change]:
-        """Return the change of a registration that an interrupted command deleted, and the state still holds."""
+        """Return the change for a registration that an interrupted command deleted and the state still holds."""
         if not self.registrations.is_deleted(held):
             return []
         self._report_once(
@@ -145,11 +145,11 @@ class Controller:
         )
         return [Change(self._kind.number, Rule.REPLACE)]
 
-    def _moved(self, held: Holding, *, is_told: bool) -> list[Change]:
-        """Return the change of account, unless the same registration is there under another address."""
+    def _moved(self, held: Holding, *, warns: bool) -> list[Change]:
+        """Return the change of account, unless the same registration is found at the new address."""
         if not self._is_elsewhere(held):
             return []
-        if is_told:
+        if warns:
             here = self._settings.shown_endpoint
             self._report_once(
                 f"{held.identity} is registered at {shown_account(held.account)}; it is replaced by one at {here}"
@@ -157,14 +157,14 @@ class Controller:
         return [Change(ACCOUNT, Rule.REPLACE)]
 
     def _is_elsewhere(self, held: Holding) -> bool:
-        """Whether a state speaks of another account, and not only of another address of this one."""
+        """Whether the state is of another account, and not only of another address of this one."""
         if held.account in ("", self._settings.account):
             return False
         live = self.registrations.snapshot.find(held.identity)
-        return live is None or not held.is_very_same(Holding.of(live))
+        return live is None or not held.is_proven_same(Holding.of(live))
 
-    def _name_rotated_keys(self, id_: str, changes: list[Change]) -> None:
-        # The engine shows `[secret]` on both sides: say at least whose and which.
+    def _report_changed_keys(self, id_: str, changes: list[Change]) -> None:
+        # The engine shows `[secret]` on both sides, so report at least which keys change.
         secrets = [change.path for change in changes if change.rule is Rule.SECRET]
         if secrets:
             operation.report("info", f"{plain(id_)}: its keys change ({', '.join(secrets)})")
@@ -172,19 +172,19 @@ class Controller:
     # ---- create, read, update, delete
 
     def create(self, request: Request) -> Registered:
-        """Make the registration, once."""
+        """Register the inputs exactly once."""
         with self._running(request):
             inputs = codec.from_state(self._kind, request.inputs)
             identity = self._kind.identity_of(inputs)
             urn = self._urn(request, identity)
-            self.registrations.name_unfinished(urn, its_own=False)
+            self.registrations.warn_about_unfinished(urn, includes_own=False)
             adopts = bool(inputs.get("adopt_existing"))
             with self.registrations.run.changing(urn, makes=identity, adopts=adopts):
                 live, problem = Create(self.registrations, urn, inputs).run(keeps_unhealthy=request.keeps_unhealthy)
             return Registered(str(live.identity), self._state(inputs, live.computed), problem=problem)
 
     def read(self, request: Request) -> Registered:
-        """Return the live registration, as state and as inputs, so that drift shows; an empty id where it is gone."""
+        """Return the live registration as state and as inputs, so that drift shows. Its id is empty if it is gone."""
         with self._running(request):
             held = self._holding(request)
             declared = codec.from_state(self._kind, request.state)
@@ -197,28 +197,28 @@ class Controller:
             live = self._found(request, held)
             if live is None:
                 self._report_once(
-                    f"what {self._settings.shown_endpoint} does not show is dropped from the state: it was deleted, "
-                    "or the API key is of another project"
+                    f"registrations that {self._settings.shown_endpoint} does not show are dropped from the state: "
+                    "they were deleted, or the API key belongs to another project"
                 )
                 return Registered()
             self.registrations.confirm(held, request.state)
-            self.registrations.journal.keep(held.key)
+            self.registrations.journal.distrust_times(held.key)
             return self._as_read(held, declared, live)
 
     def _as_read(self, held: Holding, declared: Properties, live: Live) -> Registered:
-        if is_another(held, live):  # with keys of its own
+        if warn_if_another(held, live):  # which has keys of its own
             declared = differences.without_secrets(declared, self._kind)
         inputs = codec.from_state(self._kind, differences.settle(declared, live, self._kind))
         return Registered(str(live.identity), self._state(inputs, live.computed), inputs)
 
     def _found(self, request: Request, held: Holding) -> Live | None:
-        """Return what is registered. Raise `ModelNotFound` where nothing is that a person named."""
+        """Return the registration. Raise `ModelNotFound` if there is none and a person gave the name."""
         try:
             live = self.registrations.snapshot.find(held.identity)
         except AuthenticationFailed as error:
-            if str(error) in self._told:
+            if str(error) in self._reported:
                 raise AuthenticationFailed(f"{held.identity}: not read, since the API key is refused") from None
-            self._told.add(str(error))
+            self._reported.add(str(error))
             raise
         is_named = next(iter(self._kind.identity)) not in request.state
         return self.registrations.client.registered(self._kind, held.identity) if live is None and is_named else live
@@ -229,7 +229,7 @@ class Controller:
             held = self._holding(request)
             old, inputs = codec.from_state(self._kind, request.state), codec.from_state(self._kind, request.inputs)
             changes = differences.changes(old, inputs, self._kind)
-            if changes and not differences.told(changes) and self.registrations.confirm(held, request.state):
+            if changes and not differences.sent(changes) and self.registrations.confirm(held, request.state):
                 return Registered(request.id, self._state(inputs, self._computed(request.state)))
             verify = bool(inputs.get("verify_health")) and self._may_be_unreachable(changes)
             undo_to, urn = None if request.keeps_unhealthy else old, self._urn(request, held.identity)
@@ -238,19 +238,19 @@ class Controller:
             return Registered(request.id, self._state(inputs, live.computed), problem=problem)
 
     def _may_be_unreachable(self, changes: list[Change]) -> bool:
-        """Whether the changes, or what an update without any sends again, can make a model unreachable."""
+        """Whether the changes can make a model unreachable; true without any, as a resend can, too."""
         return not changes or any(change.path.startswith(self._kind.marked(Reaches)) for change in changes)
 
     def delete(self, request: Request) -> None:
-        """Delete the registration that the state stands for; one that is gone already is done.
+        """Delete the registration that the state holds. Succeed if it is gone already.
 
-        One that another object of this run stands for as well, or that somebody else made anew, is kept.
+        Keep it if another object of this run holds it as well, or if somebody else registered it anew.
         """
         with self._running(request):
             held, run = self._holding(request), self.registrations.run
             run.forget(request.state)
             is_elsewhere = self._is_elsewhere(held)
-            if run.is_made(request.urn, held) or (not is_elsewhere and run.is_held(held)):
+            if run.is_held_by(request.urn, held) or (not is_elsewhere and run.is_held(held)):
                 return self._keep(request, held)
             refuse_if_protected(request)
             if not is_elsewhere:
@@ -263,26 +263,26 @@ class Controller:
             )
 
     def _keep(self, request: Request, held: Holding) -> None:
-        """Delete nothing. What the deleted object wrote is overwritten by what the one that stays says.
+        """Keep the registration. Send the inputs of the object that stays again if the deleted one had others.
 
-        An earlier run may have failed after this resource took the registration over, before the other gave it up.
+        An earlier run may have failed after this resource took the registration over, before the other released it.
         """
         report_kept(held)
         urn, other = self.registrations.run.staying(held)
         state, wanted = codec.from_state(self._kind, request.state), codec.from_state(self._kind, other)
-        if other and WITHHELD not in other and differences.told(differences.changes(state, wanted, self._kind)):
-            operation.report("info", f"{held.identity}: what the object that stays says is sent again")
+        if other and WITHHELD not in other and differences.sent(differences.changes(state, wanted, self._kind)):
+            operation.report("info", f"{held.identity}: the inputs of the object that stays are sent again")
             self.registrations.update(urn, held, wanted)
 
     def _running(self, request: Request) -> AbstractContextManager[Operation]:
-        texts = map(self._kind.secret_texts, (request.state, request.inputs))  # what a response may repeat
+        texts = map(self._kind.secret_texts, (request.state, request.inputs))  # a response may repeat them
         self.registrations.client.hide(chain.from_iterable(texts))
         return operation.running(Operation(request.report, request.timeout, interrupted=request.interrupted))
 
-    # ---- what a state says
+    # ---- reading requests and writing states
 
     def _urn(self, request: Request, identity: Identifier) -> str:
-        """Return the resource, which not every engine names again after its check."""
+        """Return the resource's URN, which not every engine gives again after the check."""
         return request.urn or self.registrations.run.declarer(identity)
 
     def _holding(self, request: Request) -> Holding:
@@ -299,12 +299,12 @@ class Controller:
         return {name: state[name] for name in self._kind.computed if name in state}
 
     def _state(self, inputs: Properties, computed: Properties) -> Properties:
-        # What was declared, not its echo: the server may mask a key or spell a number differently.
+        # The declared inputs, not their echo: the server may mask a key or spell a number differently.
         return {**inputs, **computed, ACCOUNT: self._settings.account}
 
 
 def refuse_if_protected(request: Request) -> None:
-    """Raise `DeletionProtected` where the state says so."""
+    """Raise `DeletionProtected` if the state sets `deletion_protection`."""
     if request.state.get("deletion_protection"):
         raise DeletionProtected(
             f"{plain(request.id)} is protected from deletion and replacement: set deletion_protection=False, run "
@@ -313,5 +313,5 @@ def refuse_if_protected(request: Request) -> None:
 
 
 def shown_account(account: str) -> str:
-    """Return an account of a state as a person knows it."""
+    """Return a state's account as a person knows it."""
     return "another emulator" if account.startswith("emulator:") else plain(account)

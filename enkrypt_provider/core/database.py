@@ -1,7 +1,7 @@
-"""The file in which this machine keeps what outlives a process, and what the processes of one run share.
+"""The SQLite file with this machine's journal and with the claims that the processes of one run share.
 
-It holds names, numbers, times and short checksums; no key and no other field of a model. A database in memory holds
-what this process wrote: where the file cannot be used, nothing is known of earlier runs and other processes alone.
+It holds names, numbers, times and short checksums, but no key and no other field of a model. A database in memory
+mirrors this process's writes: if the file is unusable, only earlier runs and other processes are unknown.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any, Final
 import psutil
 
 _NAME: Final = "provider-3.sqlite"
-"""With the version of the tables: two versions of this package know nothing of each other's notes."""
+"""Contains the version of the tables: package versions with different tables do not share a file."""
 _SETUP: Final = """
 PRAGMA journal_mode = WAL;
-PRAGMA synchronous = NORMAL;  -- after a power cut the last entries may be missing, and no more
+PRAGMA synchronous = NORMAL;  -- a power cut may lose the last entries, and nothing else
 CREATE TABLE IF NOT EXISTS journal (
     account TEXT, place TEXT, urn TEXT, identity TEXT, number TEXT, began REAL, checksum TEXT, written REAL,
     PRIMARY KEY (account, place, urn, identity)
@@ -33,16 +33,16 @@ CREATE TABLE IF NOT EXISTS claims (
 CREATE INDEX IF NOT EXISTS claims_identity ON claims (identity);
 """  # a storage format
 _ENGINE: Final = re.compile(r"\W*pulumi(?!-(?:language|resource|analyzer|converter|tool|watch))")
-"""What the name of the engine's process begins with; Nix calls it `.pulumi-wrapped`. No plugin is meant."""
+"""Matches the start of the engine's process name (`.pulumi-wrapped` with Nix), but not a plugin's."""
 _BUSY: Final = 5.0
-"""Seconds that one process waits for another's write."""
+"""Seconds that a process waits for another one's write."""
 
 
 class Database:
     """Safe for threads and for processes. `run` names the engine's run to which this process belongs.
 
-    What a process claims ends with it: one engine may run for many updates (`pulumi watch`), each of which has
-    processes of its own. `process` is written into the column `run`, which is `LIKE` `processes` for all of the run.
+    Claims end with the process that made them, because one engine may run many updates (`pulumi watch`), each in
+    processes of its own. The column `run` holds `process`; `LIKE processes` matches all processes of the run.
     """
 
     def __init__(self, path: Path | None = None, run: str | None = None) -> None:
@@ -52,18 +52,18 @@ class Database:
         self._lock = threading.Lock()
         path = path or default_path()
         self._connections = [*(_opened(path) if path else ()), _connected(":memory:")]
-        self._forget_past_runs()
+        self._drop_ended_claims()
 
     @property
     def is_over(self) -> bool:
-        """Whether the engine of the run has died: no state will show what is done from now on."""
+        """Whether the engine of the run has died: nothing done from now on will reach a state."""
         is_named = ":" in self.run
         return is_named and not _is_alive(self.run)
 
     def execute(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Run a statement, and return its rows, those of the file first.
 
-        With a full disk or a locked file what is written is known to this process alone.
+        If the disk is full or the file locked, only this process knows about the write.
         """
         found: list[tuple[Any, ...]] = []
         for connection in self._connections:
@@ -71,20 +71,20 @@ class Database:
                 found += connection.execute(statement, values).fetchall()
         return list(dict.fromkeys(found))
 
-    def _forget_past_runs(self) -> None:
+    def _drop_ended_claims(self) -> None:
         for (run,) in self.execute("SELECT DISTINCT run FROM claims"):
             if not _is_alive(run.rpartition(" ")[2]):
                 self.execute("DELETE FROM claims WHERE run = ?", run)
 
 
 @functools.cache
-def of_process(path: Path | None, run: str) -> Database:
-    """Return the database that all of this process share, also where it is in memory."""
+def shared_database(path: Path | None, run: str) -> Database:
+    """Return the one database of this process, even if it is only in memory."""
     return Database(path, run)
 
 
 def this_run() -> str:
-    """Return `PID:START` of the engine that started this process, or of this process where none did."""
+    """Return `PID:START` of the engine that started this process, or of this process if none did."""
     process = psutil.Process()
     with contextlib.suppress(psutil.Error):
         ancestors = process.parents()
@@ -93,7 +93,7 @@ def this_run() -> str:
 
 
 def _name(process: psutil.Process) -> str:
-    """Return `PID:START`: a number alone is given again. psutil's hash does not change where the clock is set."""
+    """Return `PID:START`, since a PID may be reused. psutil's hash does not change when the clock is set."""
     return f"{process.pid}:{hash(process):x}"
 
 
@@ -105,7 +105,7 @@ def _is_alive(name: str) -> bool:
 
 
 def default_path() -> Path | None:
-    """Return the file's place by the XDG rules; None where there is no home folder."""
+    """Return the file's path by the XDG rules; None if there is no home folder."""
     configured = os.environ.get("XDG_STATE_HOME", "")
     with contextlib.suppress(RuntimeError):
         home = Path(configured) if Path(configured).is_absolute() else Path.home() / ".local" / "state"
@@ -114,7 +114,7 @@ def default_path() -> Path | None:
 
 
 def _opened(path: Path) -> list[sqlite3.Connection]:
-    """Return the file, or nothing where it cannot be used."""
+    """Return a connection to the file, or nothing if the file cannot be used."""
     for _ in range(2):
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -122,7 +122,7 @@ def _opened(path: Path) -> list[sqlite3.Connection]:
             return [_connected(path)]
         except (OSError, sqlite3.OperationalError):
             return []
-        except sqlite3.DatabaseError:  # spoilt: what it knew is lost
+        except sqlite3.DatabaseError:  # corrupt: its contents are lost
             path.unlink(missing_ok=True)
     return []
 

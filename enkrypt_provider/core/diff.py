@@ -1,6 +1,6 @@
-"""What a difference means: the interpreter of the rules that a kind's fields declare by their markers.
+"""Finds the differences between documents, and classifies them by the markers of a kind's fields.
 
-Compares canonical documents only; asks nobody, sends nothing.
+Compares canonical documents only, and makes no calls.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ class Rule(Enum):
     """What a difference in a field means."""
 
     UPDATE = "changed in place, by one request with the whole object"
-    REPLACE = "part of the identity: a new registration, made before the old one is deleted"
-    SECRET = "changed in place; never compared with what the server says"  # noqa: S105 - a name, no password
-    OPTION = "said to this provider: the API is not told"
+    REPLACE = "part of the identity: a new registration, created before the old one is deleted"
+    SECRET = "changed in place; never compared with the server's value"  # noqa: S105 - a name, no password
+    OPTION = "an option of this provider, never sent to the API"
 
 
 @dataclass(frozen=True)
 class Change:
-    """One field that differs. It holds no value: any value may be a secret."""
+    """One field that differs. It holds no value, since any value may be a secret."""
 
     path: str
     rule: Rule
 
 
 def rule_of(path: str, kind: Kind) -> Rule:
-    """The rule of a field, given as a dotted path."""
+    """Return the rule of a field, given as a dotted path."""
     field = kind.fields.get(path)
     if kind.is_secret(path):
         return Rule.SECRET
@@ -55,13 +55,13 @@ def rule_of(path: str, kind: Kind) -> Rule:
     return Rule.OPTION if field and field.marker(Option) else Rule.UPDATE
 
 
-def told(changes: Iterable[Change]) -> list[Change]:
-    """Return those of which the API is told."""
+def sent(changes: Iterable[Change]) -> list[Change]:
+    """Return the changes that are sent to the API."""
     return [change for change in changes if change.rule is not Rule.OPTION]
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any], kind: Kind) -> list[Change]:
-    """The fields in which two canonical documents differ; a value that is not known yet always does."""
+    """Return the fields in which two canonical documents differ. A value that is not known yet always differs."""
     return list(_changes(kind, old, new, ""))
 
 
@@ -71,7 +71,7 @@ def _changes(kind: Kind, old: Mapping[str, Any], new: Mapping[str, Any], prefix:
         field = kind.fields.get(path)
         if field and field.marker(ServerSet):
             continue
-        before, after = old.get(name, _sent_for_absent(field)), new.get(name, _made_of_absent(field))
+        before, after = old.get(name, _sent_for_absent(field)), new.get(name, _stored_for_absent(field))
         if isinstance(before, dict) and isinstance(after, dict):
             yield from _changes(kind, before, after, f"{path}.")
         elif not equal(before, after) and not _is_spelt_otherwise(field, before, after):
@@ -79,19 +79,19 @@ def _changes(kind: Kind, old: Mapping[str, Any], new: Mapping[str, Any], prefix:
 
 
 def _sent_for_absent(field: FieldOf | None) -> Any:
-    """What is sent for a field that is absent: to say it is no difference."""
+    """Return what is sent for an absent field, so that declaring just that is no difference."""
     only = field.marker(OnlyIn) if field else None
     return only.empty if only else ABSENT
 
 
-def _made_of_absent(field: FieldOf | None) -> Any:
-    """What the server makes of a field that is absent: to leave that out is no difference."""
+def _stored_for_absent(field: FieldOf | None) -> Any:
+    """Return what the server stores for an absent field, so that leaving just that out is no difference."""
     only = field.marker(OnlyIn) if field else None
     return only.assumed if only and only.assumed is not ABSENT else _sent_for_absent(field)
 
 
 def _is_spelt_otherwise(field: FieldOf | None, one: Any, other: Any) -> bool:
-    """Whether two values that differ are one to the field: in another order, or in another spelling."""
+    """Whether two values differ only in an order or a spelling that the field ignores."""
     if field is None:
         return False
     if isinstance(one, list) and isinstance(other, list):
@@ -103,7 +103,7 @@ def _is_spelt_otherwise(field: FieldOf | None, one: Any, other: Any) -> bool:
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Whether two JSON values are one: 443.0 is 443, but true is not 1."""
+    """Whether two JSON values are equal: 443.0 equals 443, but true does not equal 1."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(equal(one[name], other[name]) for name in one)
     if isinstance(one, list) and isinstance(other, list):
@@ -111,24 +111,24 @@ def equal(one: Any, other: Any) -> bool:
     return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)
 
 
-# ---- a declaration beside what the server has
+# ---- comparing a declaration with the live registration
 
 
 def differing(declared: Properties, live: Live, kind: Kind) -> list[str]:
-    """The paths in which a live registration differs from a declared one, secrets aside."""
+    """Return the paths in which a live registration differs from a declared one, ignoring secrets."""
     return [change.path for change in changes(declared, settle(declared, live, kind), kind)]
 
 
 def without_secrets(declared: Properties, kind: Kind) -> Properties:
-    """`declared` as if it had no secrets: what nobody can compare is then a difference from what has some."""
+    """Return `declared` without secrets: as nobody can compare them, any declared ones then count as a difference."""
     kept: Properties = without(declared, kind.secrets, kind.public)
     return kept
 
 
 def settle(declared: Properties, live: Live, kind: Kind) -> Properties:
-    """The live registration as the program would have written it: only real drift is left as a difference.
+    """Return the live registration as the program would have written it, so that only real drift differs.
 
-    Where nothing is declared (`get`, `import`) it is the live registration as it is.
+    If nothing is declared (`get`, `import`), return the live registration as it is.
     """
     if not declared:
         return live.inputs
@@ -137,12 +137,11 @@ def settle(declared: Properties, live: Live, kind: Kind) -> Properties:
 
 
 def _stored(kind: Kind, path: str, value: Any) -> Any:
-    """A value as a server may store it: texts trimmed and composed, a closed set in any case, without what says
-    nothing."""
+    """Normalize a value as a server may: trim and compose texts, ignore case in closed sets, drop empty values."""
     field = kind.fields.get(path)
     if isinstance(value, dict):
-        said = {name: item for name, item in value.items() if not _is_nothing(item)}
-        return {name: _stored(kind, f"{path}.{name}", item) for name, item in said.items()}
+        filled = {name: item for name, item in value.items() if not _is_empty(item)}
+        return {name: _stored(kind, f"{path}.{name}", item) for name, item in filled.items()}
     if isinstance(value, list):
         items = [_stored(kind, path, item) for item in value]
         return sorted(set(map(repr, items))) if field and field.marker(Unordered) else items
@@ -155,7 +154,7 @@ def _stored(kind: Kind, path: str, value: Any) -> Any:
 
 
 def _is_text_of(one: Any, other: Any) -> bool:
-    """Whether one is the other as a text, as servers spell values of a map: `0.50` for 0.5, `True` for true."""
+    """Whether one is the other as text, as servers may return a map's values: `0.50` for 0.5, `True` for true."""
     text, value = (one, other) if isinstance(one, str) else (other, one)
     if not isinstance(text, str) or not isinstance(value, int | float):
         return False
@@ -167,55 +166,55 @@ def _is_text_of(one: Any, other: Any) -> bool:
         return False
 
 
-def _is_nothing(value: Any) -> bool:
-    """Whether a server may leave the value out, or spell it as another that says nothing."""
+def _is_empty(value: Any) -> bool:
+    """Whether a server may leave the value out, or return another empty one in its place."""
     if isinstance(value, dict):
-        return all(map(_is_nothing, value.values()))
+        return all(map(_is_empty, value.values()))
     return value in ("", []) or value is False
 
 
 @dataclass(frozen=True)
 class _Settling:
-    """What a program said, compared with what the server says about it."""
+    """Merges a program's inputs with the server's, for `settle`. `unsaid` is that of `Live`."""
 
     kind: Kind
     unsaid: frozenset[str]
 
     def document(self, declared: Properties, live: Properties, prefix: str = "") -> Properties:
-        said = {name: value for name, value in live.items() if name in declared or self._is_drift(prefix + name)}
-        unsaid = {
+        returned = {name: value for name, value in live.items() if name in declared or self._is_drift(prefix + name)}
+        omitted = {
             name: value
             for name, value in declared.items()
             if name not in live and self._stands(f"{prefix}{name}", value)
         }
         settled = {
             name: self._value(prefix + name, declared[name], value) if name in declared else value
-            for name, value in said.items()
+            for name, value in returned.items()
         }
-        return {**settled, **unsaid}
+        return {**settled, **omitted}
 
     def _is_drift(self, path: str) -> bool:
-        """Whether a value that the server says and nobody declared differs from its default."""
+        """Whether a value that the server returns and nobody declared counts as drift."""
         field = self.kind.fields.get(path)
         absent = field.marker(SentWhereAbsent) if field else None
         is_known = bool(field and field.default is not ABSENT and not field.is_secret)
         return is_known or bool(absent and absent.is_ours)
 
     def _stands(self, path: str, value: Any) -> bool:
-        """Whether what is declared stands where the server does not say it."""
-        is_untold = self._is_free(path) or self.kind.is_secret(path) or self._is_quiet(path, value)
+        """Whether the declared value stands if the server does not return it."""
+        is_unverifiable = self._is_free(path) or self.kind.is_secret(path) or self._is_quiet(path, value)
         field = self.kind.fields.get(path)
         absent = field.marker(SentWhereAbsent) if field else None
-        return is_untold or equal(value, absent.value if absent else _sent_for_absent(field))
+        return is_unverifiable or equal(value, absent.value if absent else _sent_for_absent(field))
 
     def _is_quiet(self, path: str, declared: Any) -> bool:
-        """Whether a response says the declared value by leaving the field out."""
+        """Whether a response that leaves the field out confirms the declared value."""
         field = self.kind.fields.get(path)
         is_unsaid = path in self.unsaid and bool(field and field.marker(Quiet))
-        return is_unsaid or _is_nothing(declared)
+        return is_unsaid or _is_empty(declared)
 
     def _is_free(self, path: str) -> bool:
-        """Whether a field stands in a map that takes any name: a server may leave out, mask or add some."""
+        """Whether the field is in a map that takes any name, where a server may omit, mask or add entries."""
         field = self.kind.fields.get(path)
         return field is None or bool(field.parent and field.parent.is_map)
 
@@ -226,7 +225,7 @@ class _Settling:
             return declared
         if isinstance(declared, dict) and isinstance(live, dict):
             return self.document(declared, live, f"{path}.")
-        if _is_nothing(declared) and _is_nothing(live):
+        if _is_empty(declared) and _is_empty(live):
             return declared
         if equal(_stored(self.kind, path, declared), _stored(self.kind, path, live)):
             return declared
@@ -239,7 +238,7 @@ class _Settling:
 
 
 def in_order_of(old: Properties, new: Properties, kind: Kind) -> Properties:
-    """`new` with each unordered list in the order of `old`, what is new last: so a difference shows as it is."""
+    """Return `new` with its unordered lists in the order of `old`, new items last, so that only real changes show."""
     found: Properties = _in_order_of(kind, old, new, "")
     return found
 

@@ -1,4 +1,4 @@
-"""Does a registered model answer?"""
+"""Checks whether a registered model responds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..kinds.model import MODEL
 
 
 def problem(client: EnkryptClient, identity: Identifier, inputs: Properties) -> str:
-    """Return why the model, registered with `inputs`, does not answer, or ""."""
+    """Return why the model, registered with `inputs`, does not respond, or ""."""
     client.hide(MODEL.secret_texts(inputs))
     try:
         health = client.until_visible(lambda: client.model_health(identity))
@@ -21,12 +21,12 @@ def problem(client: EnkryptClient, identity: Identifier, inputs: Properties) -> 
 
 
 def illness(health: Json, hide: Hide = str) -> str:
-    """Return what a response of the health check says is wrong, or "". The shape of that response is a guess [G], but
-    that an `error` in it is one [P]."""
-    said = health if isinstance(health, dict) else {}
-    status = said.get("status")
+    """Return the problem that a health check's response reports, or "". The response's shape is a guess [G], except
+    that an `error` in it is a problem [P]."""
+    response = health if isinstance(health, dict) else {}
+    status = response.get("status")
     if isinstance(status, str) and status.casefold() in ("healthy", "ok", "success", "up"):
         return ""
     if isinstance(status, str):
-        return plain(hide(f"{status}: {said.get('message') or said.get('error') or 'no reason given'}"), 300)
-    return plain(hide(f"{said.get('message') or said['error']}"), 300) if said.get("error") else ""
+        return plain(hide(f"{status}: {response.get('message') or response.get('error') or 'no reason given'}"), 300)
+    return plain(hide(f"{response.get('message') or response['error']}"), 300) if response.get("error") else ""

@@ -1,6 +1,6 @@
-"""What a declaration says of registrations of other kinds: are they there, and do they do what it asks of them?
+"""Checks the references of a declaration to registrations of other kinds: that they exist and fit together.
 
-A run's declarations are noted as they are checked, so that those of one program are compared, whichever comes first.
+Declarations are noted as the run checks them, so that both sides are compared whichever comes first.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from ..kinds.kind import Identifier, Json, Kind, Properties, Reference, at, hold
 from .registrations import Registrations
 
 _ENABLES: Final = "enables"
-"""What is noted of a policy: the detectors that it enables."""
+"""Note about a policy: the detectors that it enables."""
 _AWAITS: Final = "awaits"
-"""What is noted where none of that name is declared yet: who names it, at which path, and what it blocks."""
+"""Note about a name that is not declared yet: who refers to it, at which path, and the detectors blocked on."""
 
 
 class References:
-    """The references of the declarations of one kind. `connect` returns the account's registrations of another."""
+    """The references in declarations of one kind. `connect` returns the account's registrations of another kind."""
 
     def __init__(
         self, own: Registrations, connect: Callable[[Kind], Registrations], report_once: Callable[[str], None]
     ) -> None:
         self._kind: Final = own.kind
-        self._of: Final = {own.kind: own, **{it.kind: connect(it.kind) for it in own.kind.references}}
+        self._by_kind: Final = {own.kind: own, **{it.kind: connect(it.kind) for it in own.kind.references}}
         self._report_once: Final = report_once
 
     def problems(self, identity: Identifier | None, inputs: Properties, *, is_online: bool) -> list[str]:
-        """Warn of what other declarations of the run do not fit; with `is_online` return what is nowhere."""
+        """Warn about mismatches with other declarations; with `is_online`, return the references to nothing."""
         if identity:
             self._note(identity, inputs)
         found = list(self._kind.named(inputs))
@@ -40,31 +40,31 @@ class References:
         return [*filter(None, (self._missing(*it) for it in found))] if is_online else []
 
     def _note(self, identity: Identifier, inputs: Properties) -> None:
-        """Note what this one enables, and compare it with what was declared before it and names it."""
-        run, enabled = self._of[self._kind].run, _enabled(inputs)
+        """Note the detectors that this one enables, and compare it with earlier declarations that refer to it."""
+        run, enabled = self._by_kind[self._kind].run, _enabled(inputs)
         if enabled is not None:
             run.note(_ENABLES, identity, json.dumps(enabled))
         for who, path, blocked in map(json.loads, run.notes(_AWAITS, identity)):
             operation.report(
                 "warning",
-                f"{who}: {path} names the {self._kind.noun} {identity} as a text, and may be registered before it: "
-                "give it the output of that resource",
+                f"{who}: {path} names the {self._kind.noun} {identity} as a plain string, so it may be registered "
+                f"before that {self._kind.noun}: pass the output of that resource instead",
             )
-            _warn_of_idle(who, path, blocked, identity, enabled)
+            _warn_if_disabled(who, path, blocked, identity, enabled)
 
     def _compare(self, who: str, reference: Reference, other: Identifier, inputs: Properties) -> None:
-        """Compare what a reference asks for with what is declared, now or once it is."""
-        path, run = reference.paths[0], self._of[reference.kind].run
+        """Compare a reference with the declaration that it names, now or as soon as that is declared."""
+        path, run = reference.paths[0], self._by_kind[reference.kind].run
         blocked = list(_blocked(reference.kind, holder_of(inputs, path) or {}))
         waiting = json.dumps([who, path, blocked])
         if not run.declarer(other):
             run.note(_AWAITS, other, waiting)
         elif waiting not in run.notes(_AWAITS, other):
             noted = run.notes(_ENABLES, other)
-            _warn_of_idle(who, path, blocked, other, json.loads(noted[-1]) if noted else None)
+            _warn_if_disabled(who, path, blocked, other, json.loads(noted[-1]) if noted else None)
 
     def _missing(self, reference: Reference, other: Identifier) -> str:
-        account, noun = self._of[reference.kind], reference.kind.noun
+        account, noun = self._by_kind[reference.kind], reference.kind.noun
         declared = account.run.declared()
         try:
             if str(other) in declared or account.snapshot.find(other):
@@ -82,7 +82,7 @@ class References:
 
 
 def _enabled(inputs: Properties) -> list[str] | None:
-    """The detectors that a policy enables, or may enable; None where there are none, or they are not known yet."""
+    """Return the detectors that a policy enables or may enable; None if it has none or they are not known yet."""
     detectors = inputs.get("detectors")
     if not isinstance(detectors, dict):
         return None
@@ -90,14 +90,14 @@ def _enabled(inputs: Properties) -> list[str] | None:
 
 
 def _blocked(kind: Kind, used: Properties) -> Iterable[str]:
-    """The detectors of a policy on whose findings a deployment that uses it relies."""
+    """Return the detectors whose findings a deployment blocks by this use of a policy."""
     names: Json = None if used.get("enabled") is False else used.get("block")
     known = names if isinstance(names, list) else []
     return (name for name in known if f"detectors.{name}" in kind.fields)
 
 
-def _warn_of_idle(who: str, path: str, blocked: list[str], policy: Identifier, enabled: list[str] | None) -> None:
-    """Warn of detectors that are relied on and switched off; `enabled` is None where they are not known."""
+def _warn_if_disabled(who: str, path: str, blocked: list[str], policy: Identifier, enabled: list[str] | None) -> None:
+    """Warn about detectors that are blocked on but not enabled; `enabled` is None if they are not known."""
     place = path.rpartition(".")[0]
     for name in [] if enabled is None else [name for name in blocked if name not in enabled]:
         operation.report(

@@ -1,7 +1,8 @@
-"""The registrations of an account, as a stack may change them: whose is what an update or a delete would touch?
+"""Updates and deletes the registrations of one account, and decides which of them belong to this stack.
 
-A state object stands for the number (`model_id`) that it holds, not for a name. Where the API tells no number, its
-`created_at` stands in.
+A state object holds the registration with its number (`model_id`), not whatever has its name. If the API returns no
+number, `created_at` decides. If somebody else has registered the name anew, an update fails, and a delete keeps the
+new registration. A delete also keeps a registration that another state object holds (run_ownership.py).
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from ..kinds import codec
 from ..kinds.kind import Identifier, Kind, Live, Properties
 from ..kinds.model import MODEL
 from . import health
-from .database import Database, default_path, of_process, this_run
+from .database import Database, default_path, shared_database, this_run
 from .holding import Holding, shown
 from .journal import Journal, Sending
 from .run_ownership import RunOwnership
 
 
 class _TakenOver(EnkryptError):
-    """Another resource of the run holds what was to be deleted."""
+    """Another resource of the run now holds the registration that was to be deleted."""
 
 
 class Registrations:
-    """The registrations of one kind in one account, and what this machine and this run know of them."""
+    """The registrations of one kind in one account, with the journal of this machine and the claims of this run."""
 
     def __init__(self, client: EnkryptClient, *, journal: Journal, run: RunOwnership, kind: Kind) -> None:
         self.client = client
@@ -39,45 +40,45 @@ class Registrations:
         self.journal = journal
         self.run = run
         self.snapshot = Snapshot(client, kind)
-        self._has_named = False
+        self._has_warned = False
 
     # ---- update
 
     def update(
         self, urn: str, held: Holding, inputs: Properties, *, verify: bool = False, undo_to: Properties | None = None
     ) -> tuple[Live, str]:
-        """Replace the registration's fields. With `verify` the model must answer, or `undo_to` is set back.
+        """Replace the registration's fields. With `verify` the model must respond, or `undo_to` is restored.
 
-        Return also why a model that is kept is unhealthy. Raise `ModelNotFound` where the registration is gone or
-        somebody else's by now.
+        Also return why a model that is kept is unhealthy. Raise `ModelNotFound` if the registration is gone or
+        somebody else has registered the name anew.
         """
-        self._refuse_unless_ours(held)
+        self._require_same(held)
         with self.journal.sending(urn, held.identity, held.key) as sending:
             try:
                 live = self.modify(held.identity, inputs, sending.doubt)
             except ModelNotFound:
                 raise self._gone(held) from None
-        is_another(held, live)  # since the list of a minute ago
-        undo = None if undo_to is None else lambda: self.set_back(urn, held.identity, undo_to, sending)
+        warn_if_another(held, live)  # the list may have been a minute old
+        undo = None if undo_to is None else lambda: self.roll_back(urn, held.identity, undo_to, sending)
         problem = self.verify(inputs, live, undo) if verify else ""
         self.journal.finish(urn, sending, held, Holding.of(live), self.checksum(inputs))
         return live, problem
 
-    def _refuse_unless_ours(self, held: Holding) -> None:
+    def _require_same(self, held: Holding) -> None:
         live = self._registered(held)
         if live is None:
             raise self._gone(held)
         if not held.is_of(live):
             raise ModelNotFound(
-                f"{held.identity} was deleted and registered anew by somebody else ({_theirs(held, live)}): nothing "
-                "was changed. Run `pulumi refresh` to see theirs, then `pulumi up`",
+                f"{held.identity} was deleted and registered anew by somebody else ({_comparison(held, live)}): "
+                "nothing was changed. Run `pulumi refresh` to see the new registration, then `pulumi up`",
                 status=404,
             )
 
     def _registered(self, held: Holding) -> Live | None:
-        """Return what is registered under the identity; what a list shows will do where it is what is held.
+        """Return the registration under the identity: from the list if that shows the one held, else by a read.
 
-        Not where a deletion of it began: it may be another process of the run that knows better.
+        Once a deletion of it has begun, it is always read: another process of the run may know better.
         """
         if self.journal.began_deletion(held.key):
             return self.snapshot.read(held.identity)
@@ -86,7 +87,7 @@ class Registrations:
 
     def _gone(self, held: Holding) -> ModelNotFound:
         return ModelNotFound(
-            f"{held.identity} is gone from {self.client.settings.shown_endpoint}, or the API key is of another "
+            f"{held.identity} is gone from {self.client.settings.shown_endpoint}, or the API key belongs to another "
             "project: check the key, or run `pulumi refresh`, then `pulumi up` to register it again",
             status=404,
         )
@@ -94,42 +95,42 @@ class Registrations:
     # ---- delete
 
     def delete(self, held: Holding) -> None:
-        """Delete the registration, unless somebody else made it anew; one that is gone already is done.
+        """Delete the registration, unless somebody else registered it anew. Succeed if it is gone already.
 
-        Raise `DeletionProtected` where a resource whose create failed may stand for it as well, and `EnkryptError`
-        where another object was found to stand for it while the request was on its way.
+        Raise `DeletionProtected` if a resource whose create failed may hold it as well, and `EnkryptError` if another
+        object was found to hold it while the request was on its way.
         """
         live = self._registered(held)
         if live is not None and not held.is_of(live):
             if not self.run.is_held(Holding.of(live)):
-                line = f"{held.identity} was registered anew by somebody else ({_theirs(held, live)}): it is kept"
+                line = f"{held.identity} was registered anew by somebody else ({_comparison(held, live)}): it is kept"
                 operation.report("warning", line)
             elif not self.journal.began_deletion(held.key):
                 self._report_missing(held)
             self.journal.forget(held.key)
             return
-        if self.run.may_stay(held):
+        if self.run.may_be_held_unseen(held):
             raise DeletionProtected(
-                f"{held.identity} is not deleted: another resource failed to create it in this run, and may stand "
-                "for the same registration. Do what the error of that create says, then run `pulumi up` again"
+                f"{held.identity} is not deleted: another resource failed to create it in this run and may hold the "
+                "same registration. Follow the advice in that create's error, then run `pulumi up` again"
             )
         is_sent_again = self.journal.began_deletion(held.key)
         self.journal.begin_deletion(held.key)
         try:
             gone = self.remove(held)
         except _TakenOver:
-            self.journal.end_deletion(held.key)  # the create waits for it
+            self.journal.end_deletion(held.key)  # a create waits for this
             report_kept(held)
             return
         if gone and live is not None and self._is_shown(held):
-            raise UnexpectedResponse(f"{gone}, but the API shows it still: nothing was changed, try again")
+            raise UnexpectedResponse(f"{gone}, but the API still shows it: nothing was changed; try again")
         if gone and live is None and not is_sent_again:
             self._report_missing(held)
         self.journal.forget(held.key)
         if not gone and (self.run.is_kept(held) or not self.journal.began_deletion(held.key)):  # written meanwhile
             self.journal.begin_deletion(held.key)
             raise EnkryptError(
-                f"{held.identity} was deleted, and another object of the state was found to stand for it: run "
+                f"{held.identity} was deleted, but another object in the state turned out to refer to it: run "
                 "`pulumi up` again to register it anew"
             )
 
@@ -138,77 +139,77 @@ class Registrations:
         operation.report(
             "warning",
             f"{held.identity}{number} is not registered at {self.client.settings.shown_endpoint}, so nothing was "
-            "deleted: it was deleted before, or the API key is of another project",
+            "deleted: it was deleted before, or the API key belongs to another project",
         )
 
     def is_deleted(self, held: Holding) -> bool:
-        """Whether this machine deleted what the state stands for, in a run that ended before the state said so."""
+        """Whether this machine deleted the held registration, in a run that ended before the state was written."""
         return self.journal.began_deletion(held.key) and not held.is_of(self.snapshot.find(held.identity))
 
     def _is_shown(self, held: Holding) -> bool:
-        """Whether the API shows the registration, also after a while."""
+        """Whether the API shows the registration, and still does after a while."""
         return all(held.is_of(self.client.find(self.kind, held.identity, (wait,))) for wait in VISIBILITY_WAITS)
 
     def _is_gone(self, held: Holding) -> bool:
-        """Whether the deletion must not be sent again, since it could hit another registration of the name.
+        """Whether the deletion must not be sent again, since it could hit another registration of the same name.
 
-        Where the API shows none, a replica may lag behind: it is gone only if this run declares the name.
+        If the API shows none, a replica may lag behind: only if this run declares the name does it count as gone.
         """
         is_declared = bool(self.run.declarer(held.identity))
         live = self.client.find(self.kind, held.identity, VISIBILITY_WAITS if is_declared else (0.0,))
         return is_declared if live is None else not held.is_of(live)
 
-    # ---- what an earlier run left
+    # ---- left by an earlier run
 
-    def name_unfinished(self, urn: str, *, its_own: bool = True) -> None:
-        """Name, once, what an interrupted run of the stack was making, and no resource has declared so far.
+    def warn_about_unfinished(self, urn: str, *, includes_own: bool = True) -> None:
+        """Warn once about registrations that an interrupted run was creating and no resource has declared yet.
 
-        Without `its_own` a create does not name what the same resource was making: it does so by itself.
+        A create excludes its own resource's: it looks after those itself.
         """
-        found = [] if self._has_named else self.journal.unfinished(urn)
-        self._has_named = True
+        found = [] if self._has_warned else self.journal.unfinished(urn)
+        self._has_warned = True
         if not found:
             return
-        made = {id_ for of, id_ in found if its_own or of != urn} - {*self.run.declared()}
-        with contextlib.suppress(EnkryptError):  # what cannot be told now is told by the next run
-            if left := made and sorted(made & {*map(str, self.snapshot.identities())}):
+        undeclared = {id_ for of, id_ in found if includes_own or of != urn} - {*self.run.declared()}
+        with contextlib.suppress(EnkryptError):  # the next run tries again
+            if left := undeclared and sorted(undeclared & {*map(str, self.snapshot.identities())}):
                 more = f" and {len(left) - 3} more" * (len(left) > 3)
                 operation.report(
                     "warning",
-                    f"an earlier run was interrupted while it made {', '.join(map(plain, left[:3]))}{more}: `pulumi "
-                    "up` completes what is declared still; what is not stays registered: declare it once more as it "
-                    "was, `pulumi up`, then take it out",
+                    f"an earlier run was interrupted while creating {', '.join(map(plain, left[:3]))}{more}: `pulumi "
+                    "up` completes what is still declared; anything no longer declared stays registered. To delete "
+                    "it, declare it again as it was, run `pulumi up`, then remove it",
                 )
 
-    # ---- what creates, updates and deletes have in common
+    # ---- shared by creates, updates and deletes
 
     def confirm(self, held: Holding, state: Properties) -> bool:
-        """Forget what was noted of writes that a state shows. Return whether the API can hold nothing else by now."""
+        """Drop the journal's entries for writes that the state reflects. Return whether no write is left pending."""
         if self.journal.is_pending(held.key):
             self.journal.confirm(held, self.checksum(codec.from_state(self.kind, state)))
         return not self.journal.is_pending(held.key)
 
     def checksum(self, inputs: Properties) -> str:
-        """Return what tells one body from another, and is too short to guess a key by."""
+        """Return a checksum that tells bodies apart, but is too short to guess a key by."""
         body = json.dumps(codec.body(self.kind, inputs, self.client.settings.dialect), sort_keys=True)
         return hashlib.sha256(body.encode()).hexdigest()[:4]
 
     def modify(self, identity: Identifier, inputs: Properties, doubt: Callable[[], None] = lambda: None) -> Live:
-        """Send the whole object. `doubt` is called as soon as the work may have been done without a response."""
+        """Send the whole object. Call `doubt` as soon as the work may have been done without a response."""
         body = codec.body(self.kind, inputs, self.client.settings.dialect)
         try:
             return self.client.modify(self.kind, identity, body, doubt)
         finally:
             self.snapshot.changed(identity)
 
-    def set_back(self, urn: str, identity: Identifier, old: Properties, sending: Sending) -> str:
-        """Undo what was sent, and return how."""
+    def roll_back(self, urn: str, identity: Identifier, old: Properties, sending: Sending) -> str:
+        """Undo a write by sending `old`, and return what was done."""
         self.modify(identity, old)
         self.journal.put(urn, identity, sending.before)
-        return "it was set back to what it was"
+        return "it was rolled back"
 
     def remove(self, held: Holding) -> ModelNotFound | None:
-        """Delete what is registered. Return the API's error where nothing is. Raise `_TakenOver`."""
+        """Delete the registration. Return the API's error if there is none. Raise `_TakenOver`."""
         try:
             self.client.delete(
                 self.kind, held.identity, lambda: self._is_gone(held), lambda: self._refuse_if_held(held)
@@ -220,23 +221,23 @@ class Registrations:
         return None
 
     def _refuse_if_held(self, held: Holding) -> None:
-        # Just before it is sent: a create that could wait no longer may hold it by now.
+        # Checked just before sending: a create that could wait no longer may hold it by now.
         if self.run.is_held(held):
-            raise _TakenOver(f"{held.identity} is another resource's by now")
+            raise _TakenOver(f"{held.identity} now belongs to another resource")
 
     def verify(self, inputs: Properties, live: Live, undo: Callable[[], str] | None) -> str:
-        """Return why the model does not answer, or "". Raise `ModelUnhealthy` with what came of `undo` instead."""
+        """Return why the model does not respond, or "". With `undo`, call it and raise `ModelUnhealthy` instead."""
         problem = health.problem(self.client, live.identity, inputs)
         if undo is None or not problem:
             return problem
         try:
             undone = undo()
         except EnkryptError as error:
-            undone = f"that could not be undone ({error}). {self.left_behind(live.identity)}"
+            undone = f"the change could not be undone ({error}). {self.left_behind(live.identity)}"
         raise ModelUnhealthy(f"{problem}; {undone}")
 
     def left_behind(self, identity: Identifier) -> str:
-        """Return what to do about a registration that may be ours and that no state will show."""
+        """Return what to do about a registration that this resource may have created and no state will show."""
         command = delete_command(self.client.settings.endpoint, self.kind, identity)
         return (
             f"{identity} may be registered at {self.client.settings.shown_endpoint}: the next `pulumi up` on this "
@@ -247,41 +248,39 @@ class Registrations:
 def connect(
     client: EnkryptClient, place: str = "", database: Database | None = None, kind: Kind = MODEL
 ) -> Registrations:
-    """Return the account's registrations, with what this machine remembers of them."""
-    database = database or of_process(default_path(), this_run())
+    """Return the account's registrations, with the journal of this machine and the claims of this run."""
+    database = database or shared_database(default_path(), this_run())
     account = f"{client.settings.account}{'' if kind is MODEL else f' {kind.name}'}"  # a storage format
     tenant = hashlib.sha256(f"{account}\n{client.settings.api_key.reveal()}".encode()).hexdigest()[:8]
-    # A rotated key may be of another project: what one of them sent proves nothing of what the other one shows.
+    # A rotated key may belong to another project: what was sent with one proves nothing about the other.
     journal, run = Journal(database, account, f"{place} {tenant}"), RunOwnership(database, account, tenant)
     return Registrations(client, journal=journal, run=run, kind=kind)
 
 
 def report_kept(held: Holding) -> None:
-    """Say that nothing is deleted."""
-    operation.report("info", f"{held.identity} is kept: another object of the state stands for it")
+    """Report that the registration is not deleted."""
+    operation.report("info", f"{held.identity} is kept: another object in the state refers to it")
 
 
-def is_another(held: Holding, live: Live) -> bool:
-    """Whether what was read or written is not what the state stood for until now; say so."""
-    if is_other := not held.is_of(live):
-        line = (
-            f"{held.identity} is another registration by now ({_theirs(held, live)}): the state stands for that one"
-        )
-        operation.report("warning", f"{line} from here on")
-    return is_other
+def warn_if_another(held: Holding, live: Live) -> bool:
+    """Return whether `live` is not the registration that the state held until now, and warn if so."""
+    if is_another := not held.is_of(live):
+        line = f"{held.identity} is now a different registration ({_comparison(held, live)}): the state refers to it"
+        operation.report("warning", f"{line} from now on")
+    return is_another
 
 
 def delete_command(endpoint: str, kind: Kind, identity: Identifier) -> str:
-    """Return what to type to delete a registration by hand."""
+    """Return what to type or do to delete a registration by hand."""
     if not endpoint:
-        return "declare it again, run `pulumi up`, then take it out of the program"
+        return "declare it again, run `pulumi up`, then remove it from the program"
     url = shlex.quote(f"{endpoint}{kind.calls.path(kind.calls.delete)}")
     headers = kind.headers(identity).items()
     named = " ".join(f"-H {shlex.quote(f'{name}: {plain(value)}')}" for name, value in headers)
     return f'curl -X DELETE {url} -H "apikey: $ENKRYPTAI_API_KEY" {named}'
 
 
-def _theirs(held: Holding, live: Live) -> str:
-    is_told = held.number not in (None, live.number)
-    ours = f"{live.number_name} {held.number}" if is_told else f"one since {plain(held.created_at[:19])}"
-    return f"{shown(live)}; the state has {ours}"
+def _comparison(held: Holding, live: Live) -> str:
+    differs = held.number not in (None, live.number)
+    in_state = f"{live.number_name} {held.number}" if differs else f"one since {plain(held.created_at[:19])}"
+    return f"{shown(live)}; the state has {in_state}"

@@ -1,6 +1,6 @@
-"""What a front end asks of the core, and what it is told: plain types.
+"""The requests of a front end to the core, and their results, as plain types.
 
-Inputs and states are property bags in the API's names; a state is the inputs, what the server set, and the account.
+Inputs and states are property bags keyed by the API's names; a state adds the server's outputs and the account.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from .diff import Change, Rule
 
 @dataclass(frozen=True)
 class Request:
-    """What an engine asks. `urn` names the resource, where it is known; `timeout` is in seconds;
-    `interrupted` cuts its waits short.
+    """A request from the engine. `urn` is "" if the engine does not give it; `timeout` is in seconds; setting
+    `interrupted` cuts waits short.
 
-    `id` is NAME/VERSION, or NAME for a kind without versions; `state` is what the engine holds; `inputs` are the
-    program's, as `check` returned them.
+    `id` is NAME/VERSION, or NAME for a kind without versions; `state` is the engine's; `inputs` are the program's, as
+    returned by `check`.
     """
 
     urn: str = ""
@@ -30,12 +30,12 @@ class Request:
     report: Report = print_line
     interrupted: threading.Event = field(default_factory=threading.Event)
     keeps_unhealthy: bool = False
-    """Whether a registration whose model does not answer is kept, with a problem, and not taken back."""
+    """Whether to keep a registration whose model does not respond, with a problem, instead of undoing it."""
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The inputs with their defaults, and one line for each rule that they break."""
+    """The inputs with their defaults, and one line for each broken rule."""
 
     inputs: Properties
     problems: list[str] = field(default_factory=list)
@@ -43,9 +43,9 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class DiffResult:
-    """The fields that change; `replaces` are those that make it a new registration.
+    """The fields that change; `replaces` lists those that require a new registration.
 
-    `deletes_first` says that the new one must not be made before the old one is deleted.
+    With `deletes_first`, the old registration must be deleted before the new one is created.
     """
 
     changes: list[Change]
@@ -58,7 +58,7 @@ class DiffResult:
 
 @dataclass(frozen=True)
 class Registered:
-    """A registration as the engine keeps it; an empty `id` where it is gone. `problem` says why it is no use yet."""
+    """A registration as the engine stores it. `id` is empty if it is gone; `problem` is why it is unusable so far."""
 
     id: str = ""
     state: Properties = field(default_factory=dict)

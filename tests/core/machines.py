@@ -1,4 +1,4 @@
-"""An API with its accounts, the machines that use it, and the runs of an engine on them. No test lives here."""
+"""Helpers for tests: an API with its accounts, the machines that use it, and the engine's runs on them."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _RUNS = itertools.count()
 
 
 def model(id_: str = "x/1", **changes: Any) -> Properties:
-    """Return what a program may declare under this identity, with fields replaced by their path (`__` for a dot)."""
+    """Return a program's arguments for this identity. `changes` replaces fields by path, with `__` for a dot."""
     name, _, version = id_.partition("/")
     return minimal(**{"model_saved_name": name, "model_config__model_version": version, **changes})
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A kind, what a program may declare of it, and another value of one of its fields, which stands at `path`."""
+    """A kind, the arguments that a program may give it, and another value for its field at `path`."""
 
     kind: Kind
     change: Properties
@@ -75,21 +75,21 @@ SAMPLES: Final = {it.kind: it for it in (MODELS, POLICIES, DEPLOYMENTS)}
 
 
 def urn(name: str, parents: str = "", kind: Kind = MODEL) -> str:
-    """Return a resource's URN as `check` learns it."""
+    """Return a resource's URN as `check` receives it."""
     return f"acme/urn:pulumi:dev::shop::{parents}pulumi-python:dynamic/enkrypt:{kind.name}::{name}"
 
 
 class _AnyKey(dict[str, str]):
-    """Each key is of an account of its own."""
+    """Gives each key an account of its own."""
 
     def get(self, key: str, default: Any = None) -> Any:
         return key or default
 
 
 class Api:
-    """One emulator. `now` is its clock; `edit` changes each registration in its responses; `sample` is of the kind
-    that a machine's runs are of, and that is looked at here; `names_resources` says whether its engine gives the URN
-    with each request, as the plugin's does."""
+    """One emulator. `now` is its clock; `edit` changes each registration in its responses; `sample` is the default
+    kind for runs and for the methods here; with `names_resources`, the engine gives the URN with each request, as
+    the plugin's does."""
 
     def __init__(self, file: Path, url: str = URL, **options: Any) -> None:
         self.url = url
@@ -105,20 +105,20 @@ class Api:
         return _Edited(httpx.WSGITransport(self._app), self)
 
     def turn(self, *faults: Fault) -> None:
-        """Fail as these faults say from now on."""
+        """Apply these faults from now on, in place of earlier ones."""
         given = [fault.model_dump(exclude_defaults=True) for fault in faults]
         self._look.post("/_emulator/faults", json=given).raise_for_status()
 
     def calls(self) -> list[str]:
-        """Return what was asked since the last time, such as `add_model x/1`."""
+        """Return the calls since the last time, such as `add_model x/1`."""
         entries = self._look.get("/_emulator/requests").json()
         self._look.delete("/_emulator/requests").raise_for_status()
         return [_spelt(it) for it in entries if it["call"]]
 
-    # ---- behind everybody's back, past the faults' dial only while it is at rest
+    # ---- direct access, which the faults affect as well
 
     def registered(self, key: str = KEY) -> dict[str, Json]:
-        """Return every registration of an account, by its id."""
+        """Return all registrations of an account by id."""
         kind = self.sample.kind
         found = self._ask("GET", kind.calls.list, key=key)[kind.calls.listed]
         return {str(kind.identity_in(it)): it for it in found}
@@ -136,13 +136,13 @@ class Api:
         self._ask("DELETE", self.sample.kind.calls.delete, id_, key=key)
 
     def make_anew(self, id_: str = "x/1", key: str = KEY, **changes: Any) -> Json:
-        """Delete a registration and make another of its identity, as somebody else would, an hour later."""
+        """Delete a registration and create another under its identity an hour later, as somebody else might."""
         self.delete(id_, key)
         self.now += timedelta(hours=1)
         return self.register(id_, key, **changes)
 
     def _body(self, id_: str, changes: Properties) -> Json:
-        """Return a program's arguments as they are sent."""
+        """Return a program's arguments as a request body."""
         return codec.body(self.sample.kind, canonical(self.sample.arguments(id_, **changes), self.sample.kind))
 
     def _ask(self, method: str, call: str, id_: str = "/", *, key: str, **options: Any) -> Json:
@@ -179,7 +179,7 @@ class _Edited(httpx.BaseTransport):
 
 
 def unreachable() -> httpx.BaseTransport:
-    """Return a transport to an API where nobody listens."""
+    """Return a transport whose connections are refused."""
 
     def refused(_request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
@@ -195,7 +195,7 @@ def _registrations_in(found: Json) -> list[Json]:
 
 
 def hiding(*names: str) -> Edit:
-    """An API that does not tell these."""
+    """Return an edit that removes these fields from responses."""
     return lambda found: [found.pop(name, None) for name in names]
 
 
@@ -204,7 +204,7 @@ def hiding(*names: str) -> Edit:
 
 @dataclass(frozen=True)
 class Object:
-    """One object of a state, as it comes back out of it."""
+    """One object of a state, as the engine returns it."""
 
     name: str
     id: str
@@ -218,13 +218,13 @@ class Object:
         )
 
     def without(self, *outputs: str) -> Object:
-        """Return the object as a version of this package or of the API without these outputs had left it."""
+        """Return the object without these outputs, as from an older version of this package or of the API."""
         kept = {name: value for name, value in self.state.items() if name not in outputs}
         return replace(self, state=kept)
 
 
 class Machine:
-    """Where an engine runs: `lines` is what was shown there, `waits` the seconds that were slept."""
+    """Where an engine runs. `lines` are the lines shown there, `waits` the seconds slept."""
 
     def __init__(self, folder: Path, api: Api) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -243,7 +243,7 @@ class Machine:
         kind: Kind | None = None,
         **settings: Any,
     ) -> Run:
-        """Start a run of the engine with one provider; a second one of the run has the same `run`."""
+        """Start a run of the engine with one provider. A second provider of the run gets the same `run`."""
         api = api or self.api
         sample = SAMPLES[kind] if kind else api.sample
         given = Settings(Key(key), api.url, **{"max_retries": 2, **settings})
@@ -257,27 +257,27 @@ class Machine:
         self.while_waiting()
 
     def while_waiting(self) -> object:
-        """Replaced by a test in which something else happens while a call waits."""
+        """A test may replace it to do something while a call waits."""
 
     def report(self, severity: str, line: str) -> None:
         self.lines.append(f"warning: {line}" if severity == "warning" else line)
 
-    def told(self) -> list[str]:
-        """Return the lines since the last time."""
+    def new_lines(self) -> list[str]:
+        """Return the lines shown since the last time."""
         lines, self.lines = self.lines, []
         return lines
 
 
 @dataclass
 class Run:
-    """One run of the engine with one provider, which learns a resource's URN from `check` alone."""
+    """One run of the engine with one provider. Without `names_resources`, only `check` receives the URN."""
 
     machine: Machine
     controller: Controller
     run: str
     sample: Sample = MODELS
     replaced: list[Object] = field(default_factory=list)
-    """The objects of which `up` made a replacement: the engine deletes them last."""
+    """The objects that `up` has replaced: the engine deletes them last."""
 
     def check(
         self, name: str, id_: str = "x/1", parents: str = "", old: Object | None = None, **changes: Any
@@ -289,7 +289,7 @@ class Run:
         return self.controller.check(request)
 
     def diff(self, it: Object, id_: str = "", *, is_refused: bool = False, **changes: Any) -> DiffResult:
-        """Ask what changes. A replacement is checked anew, unless the engine refuses it (`protect=True`)."""
+        """Diff. A replacement is then checked anew, unless the engine refuses it (`protect=True`)."""
         checked = self.check(it.name, id_ or it.id, old=it, **changes)
         found = self.controller.diff(self._request(it.name, id=it.id, state=it.state, inputs=checked.inputs))
         if found.replaces and not is_refused:
@@ -308,7 +308,7 @@ class Run:
         return _kept(it.name, self.controller.update(request), checked.inputs)
 
     def up(self, it: Object, id_: str = "", **changes: Any) -> Object:
-        """Bring one object to what is declared, as its diff says."""
+        """Update or replace one object, according to its diff."""
         found = self.diff(it, id_, **changes)
         if not found.changes:
             return it
@@ -325,13 +325,13 @@ class Run:
         return _kept(it.name, found, found.inputs) if found.id else None
 
     def refresh(self, it: Object) -> Object:
-        """Read what must be there still, and ask what an `up` would show, as the engine does before it."""
+        """Read an object that must still exist, then diff it, as the engine does before an `up`."""
         found = self.found(it)
         self.controller.diff(self._request(it.name, id=found.id, state=found.state, inputs=it.inputs))
         return found
 
     def found(self, it: Object) -> Object:
-        """Read what must be there still."""
+        """Read an object that must still exist."""
         found = self.read(it)
         assert found is not None
         return found
@@ -341,7 +341,7 @@ class Run:
             self.controller.delete(self._request(it.name, id=it.id, state=it.state))
 
     def finish(self) -> None:
-        """Delete what was replaced."""
+        """Delete the replaced objects."""
         self.delete(*self.replaced)
         self.replaced.clear()
 

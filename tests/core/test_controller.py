@@ -1,4 +1,4 @@
-"""controller.py: check, diff, create, read, update and delete, as an engine asks them."""
+"""controller.py: check, diff, create, read, update and delete, as an engine requests them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Properties = dict[str, Any]
 
 
 def declared(run: Run, arguments: Mapping[str, Any], name: str = "a") -> Object:
-    """What a state holds of a resource that was created as a program says."""
+    """Create a resource with a program's arguments, and return its object in the state."""
     checked = run.check_whole(urn(name), dict(arguments))
     assert checked.problems == []
     created = run.controller.create(Request(inputs=through_engine(checked.inputs)))
@@ -50,8 +50,8 @@ def test_check_returns_the_canonical_form_and_calls_nothing(run: Run, api: Api) 
     assert api.calls() == []
 
 
-def test_check_names_each_problem_by_its_path(run: Run) -> None:
-    """Every broken rule is a problem of its own; the arguments come back as they were."""
+def test_check_reports_each_problem_by_its_path(run: Run) -> None:
+    """Every broken rule is a problem of its own; the arguments are returned unchanged."""
     arguments = document(testing_for="llm", model_config__endpoint__port=0)
     found = run.check_whole(urn("a"), arguments)
     assert found.problems == [
@@ -61,7 +61,7 @@ def test_check_names_each_problem_by_its_path(run: Run) -> None:
     assert found.inputs == arguments
 
 
-def test_wrong_settings_are_a_problem_of_each_check_and_an_error_of_the_rest() -> None:
+def test_invalid_settings_fail_every_check_and_raise_elsewhere() -> None:
     wrong = Controller.configured({"enkrypt:apiKey": KEY, "enkrypt:timeout": "soon"}.get)
     line = "enkrypt:timeout must be a number of seconds from 0.1 to 3600"
     assert [wrong.check(Request(inputs=it)).problems for it in (document(), {"model_saved_name": 5})] == [[line]] * 2
@@ -69,16 +69,16 @@ def test_wrong_settings_are_a_problem_of_each_check_and_an_error_of_the_rest() -
         wrong.read(Request(id="x/1"))
 
 
-def test_a_database_that_cannot_be_is_a_problem_of_the_check(tmp_path: Path) -> None:
+def test_an_unusable_database_is_a_problem_of_the_check(tmp_path: Path) -> None:
     wrong = Controller.configured({"enkrypt:endpoint": f"embedded:{tmp_path}"}.get)
     (line,) = wrong.check(Request(inputs=document())).problems
     assert line.startswith(f"enkrypt:endpoint: {tmp_path} cannot be used as the emulator's database")
 
 
-def test_an_unusual_value_of_v2_is_doubted_aloud(machine: Machine) -> None:
+def test_an_unusual_value_in_v2_is_a_warning(machine: Machine) -> None:
     run = machine.run(dialect="v2")
     assert run.check("a", testing_for="agent").problems == []
-    (line,) = machine.told()
+    (line,) = machine.new_lines()
     assert line.startswith(
         "warning: x/1: testing_for: is not among the values known to this provider; it is sent unchanged"
     )
@@ -88,7 +88,7 @@ def test_an_unusual_value_of_v2_is_doubted_aloud(machine: Machine) -> None:
 
 
 def test_children_of_two_components_are_two_resources(run: Run) -> None:
-    """Both are called `chat`; the message says where the first is."""
+    """Both are called `chat`; the message gives the parent of the first."""
     assert run.check("chat", parents="team:index:Bot$").problems == []
     assert run.check("chat", parents="team:index:Shop$team:index:Bot$").problems == [
         "x/1 is declared twice, here and as 'chat' in team:index:Bot: give one of them another model_version"
@@ -100,7 +100,7 @@ def test_children_of_two_components_are_two_resources(run: Run) -> None:
     [(KEY, "", True), ("stand-in-key-2", "", False), (KEY, "http://127.0.0.2", False)],
     ids=["the same account", "another key", "another address"],
 )
-def test_two_providers_of_a_run_are_compared_where_they_have_one_account(
+def test_two_providers_of_a_run_are_compared_only_within_one_account(
     machine: Machine, tmp_path: Path, key: str, url: str, is_refused: bool
 ) -> None:
     other = Api(tmp_path / "other.sqlite", url) if url else None
@@ -111,14 +111,14 @@ def test_two_providers_of_a_run_are_compared_where_they_have_one_account(
 # ---- enkrypt:checkOnline
 
 TAKEN = (
-    "x/1 is registered already: to take it over set adopt_existing=True; where another resource of this program "
-    "gives it up, declare that one first"
+    "x/1 is registered already: to take it over set adopt_existing=True; if another resource of this program "
+    "gives up the name, declare that one first"
 )
 
 
 @pytest.fixture
 def online(machine: Machine) -> Run:
-    """A run whose preview asks."""
+    """A run with `enkrypt:checkOnline`."""
     return machine.run(check_online=True)
 
 
@@ -131,14 +131,14 @@ def online(machine: Machine) -> Run:
         ({"model_saved_name": UNKNOWN}, []),
     ],
 )
-def test_a_preview_may_ask_what_a_create_would_meet(
+def test_check_online_reports_a_taken_identity(
     online: Run, api: Api, changed: Properties, problems: list[str]
 ) -> None:
     api.register()
     assert online.check("a", **changed).problems == problems
 
 
-def test_a_preview_asks_once_for_all(online: Run, api: Api) -> None:
+def test_check_online_lists_the_registrations_once(online: Run, api: Api) -> None:
     for name in "abc":
         assert online.check(name, f"{name}/1").problems == []
     assert api.calls().count("list_models") == 1
@@ -148,74 +148,74 @@ def test_an_adoption_is_announced_once(machine: Machine, online: Run, api: Api) 
     api.register()
     for _ in range(2):
         online.check("a", adopt_existing=True)
-    line = "warning: x/1 is registered already: it will be adopted and updated to what is declared"
-    assert machine.told().count(line) == 1
+    line = "warning: x/1 is registered already: it will be adopted and updated to match the program"
+    assert machine.new_lines().count(line) == 1
 
 
-def test_a_preview_does_not_ask_for_what_the_state_has(machine: Machine, online: Run, api: Api) -> None:
+def test_check_online_does_not_look_up_a_resource_in_the_state(machine: Machine, online: Run, api: Api) -> None:
     a = machine.run().create("a")
     api.calls()
     assert online.check("a", old=a).problems == []
     assert api.calls() == []
 
 
-def test_what_a_killed_create_left_is_no_problem_of_the_preview(machine: Machine, online: Run) -> None:
+def test_check_online_accepts_the_registration_of_a_killed_create(machine: Machine, online: Run) -> None:
     machine.run().create("a")
     assert online.check("a").problems == []
 
 
-def test_what_another_resource_gives_up_is_no_problem_of_the_preview(machine: Machine, online: Run) -> None:
+def test_check_online_accepts_a_name_that_another_resource_releases(machine: Machine, online: Run) -> None:
     a = machine.run().create("a")
     online.diff(a, "y/1")
     assert online.check("b").problems == []
 
 
-def test_a_refused_key_is_a_problem_of_the_preview(online: Run, api: Api) -> None:
+def test_check_online_reports_a_rejected_key(online: Run, api: Api) -> None:
     api.turn(Fault(call="list_models", status=401))
     (line,) = online.check("a").problems
     assert "does not accept the API key" in line
 
 
-def test_an_api_that_is_down_is_only_a_warning_and_told_once(machine: Machine, online: Run, api: Api) -> None:
+def test_check_online_warns_once_if_the_api_is_down(machine: Machine, online: Run, api: Api) -> None:
     api.turn(Fault(call="list_models", status=500))
     assert [online.check(name, f"{name}/1").problems for name in "abc"] == [[], [], []]
-    warnings = [line for line in machine.told() if line.startswith("warning: ")]
+    warnings = [line for line in machine.new_lines() if line.startswith("warning: ")]
     assert warnings == ["warning: enkrypt:checkOnline: list the models: 500: Internal Server Error; tried 3 times"]
 
 
-def test_a_preview_shows_the_keys_project_once(machine: Machine, online: Run) -> None:
+def test_check_online_reports_the_keys_project_once(machine: Machine, online: Run) -> None:
     online.check("a")
     online.check("b", "y/1")
-    assert machine.told() == ["the API key is of project default"]
+    assert machine.new_lines() == ["the API key belongs to project default"]
 
 
 # ---- diff
 
 
-def test_changed_keys_are_named_not_shown(machine: Machine, run: Run) -> None:
-    """The engine shows `[secret]` on both sides: the console says whose and which."""
+def test_changed_keys_are_listed_without_their_values(machine: Machine, run: Run) -> None:
+    """The engine shows `[secret]` on both sides, so the console lists the fields."""
     run.diff(run.create("a"), model_config__apikeys=["stand-in-new"])
-    assert machine.told() == ["x/1: its keys change (model_config.apikeys)"]
+    assert machine.new_lines() == ["x/1: its keys change (model_config.apikeys)"]
 
 
 # ---- create
 
 
-def test_a_create_sends_what_it_is_given_whatever_was_checked(run: Run, api: Api) -> None:
+def test_create_sends_its_inputs_even_if_check_saw_others(run: Run, api: Api) -> None:
     checked = run.check("a").inputs
     run.controller.create(Request(inputs=through_engine({**checked, "model_name": "another"})))
     assert api.registered()["x/1"]["model_name"] == "another"
 
 
-def test_an_engine_that_names_each_resource_is_believed(machine: Machine) -> None:
-    """The plugin's engine gives the URN with each request."""
+def test_the_urn_of_a_request_is_used(machine: Machine) -> None:
+    """The plugin's engine sends it with each request."""
     inputs = canonical(model())
     request = Request(urn=urn("a"), inputs=inputs)
     first = machine.run().controller.create(request)
     assert machine.run().controller.create(request).state["model_id"] == first.state["model_id"]
 
 
-def test_a_server_that_masks_keys_does_not_reach_the_state(run: Run, api: Api) -> None:
+def test_masked_keys_do_not_reach_the_state(run: Run, api: Api) -> None:
     api.turn(Fault(mask_apikeys=True))
     keys = ["stand-in-1", "stand-in-2"]
     assert run.create("a", model_config__apikeys=keys).state["model_config"]["apikeys"] == keys
@@ -225,7 +225,7 @@ def test_a_server_that_masks_keys_does_not_reach_the_state(run: Run, api: Api) -
 
 
 def test_read_returns_inputs_so_that_drift_shows(run: Run, api: Api, elsewhere: Machine) -> None:
-    """What somebody changed is in the inputs that a refresh keeps, and only that."""
+    """The inputs that a refresh keeps contain what somebody else changed, and no other difference."""
     a = run.create("a", model_config__apikeys=["stand-in-1"])
     api.change(model_config__hosting_type="Internal", model_config__apikeys=["stand-in-1"])
     found = elsewhere.run().found(a)
@@ -233,10 +233,10 @@ def test_read_returns_inputs_so_that_drift_shows(run: Run, api: Api, elsewhere: 
     assert found.state["model_config"]["hosting_type"] == "Internal"
 
 
-def test_read_of_what_somebody_made_anew_does_not_take_its_keys_for_ours(
+def test_read_does_not_assume_the_declared_keys_of_a_registration_made_anew(
     run: Run, api: Api, machine: Machine
 ) -> None:
-    """The API masks keys: those that were declared would otherwise look registered."""
+    """The API masks keys: the declared ones would otherwise look registered."""
     a = run.create("a", model_config__apikeys=["stand-in-ours"])
     api.make_anew(model_config__apikeys=["stand-in-theirs"])
     api.turn(Fault(mask_apikeys=True))
@@ -246,8 +246,8 @@ def test_read_of_what_somebody_made_anew_does_not_take_its_keys_for_ours(
     ]
 
 
-def test_a_get_shows_what_is_there(run: Run, api: Api) -> None:
-    """Without a state, the inputs are the live registration."""
+def test_read_without_a_state_returns_the_live_registration(run: Run, api: Api) -> None:
+    """As for `get`: the inputs are the live registration's."""
     api.register()
     found = run.controller.read(Request(id="x/1", state={"__provider": "x"}))
     assert found.inputs == canonical(model())
@@ -271,7 +271,7 @@ HALF: Final = '{"model_saved_name": "x", "model_config": {"model_version": "1", 
         ),
     ],
 )
-def test_what_cannot_be_read_is_not_gone(
+def test_an_unreadable_registration_does_not_count_as_gone(
     run: Run, machine: Machine, api: Api, fault: Fault, kind: type[EnkryptError], line: str
 ) -> None:
     a = run.create("a")
@@ -293,8 +293,8 @@ def test_update_sends_the_whole_object(run: Run, api: Api) -> None:
 
 
 @pytest.mark.parametrize("option", ["adopt_existing", "deletion_protection", "verify_health"])
-def test_an_option_of_ours_is_not_sent(run: Run, api: Api, option: str) -> None:
-    """It costs no call, and what the server set stays."""
+def test_a_changed_provider_option_is_not_sent(run: Run, api: Api, option: str) -> None:
+    """It costs no call, and the server's outputs stay."""
     a = run.create("a")
     api.calls()
     changes: Properties = {option: True}
@@ -313,7 +313,7 @@ def test_an_option_of_ours_is_not_sent(run: Run, api: Api, option: str) -> None:
         ({"model_config__system_prompt": "x"}, 0),
     ],
 )
-def test_health_is_asked_where_it_may_have_changed(run: Run, api: Api, changed: Properties, asked: int) -> None:
+def test_health_is_checked_if_it_may_have_changed(run: Run, api: Api, changed: Properties, asked: int) -> None:
     a = run.create("a")
     api.calls()
     run.up(a, verify_health=True, **changed)
@@ -323,28 +323,28 @@ def test_health_is_asked_where_it_may_have_changed(run: Run, api: Api, changed: 
 # ---- a state belongs to an account
 
 
-def test_another_endpoint_replaces_and_says_why(machine: Machine, api: Api, there: Api) -> None:
+def test_another_endpoint_replaces_with_a_warning(machine: Machine, api: Api, there: Api) -> None:
     a = machine.run().create("a")
     run = machine.run(there)
     for _ in range(2):
         found = run.diff(a)
     assert [(change.path, change.rule) for change in found.changes] == [(ACCOUNT, Rule.REPLACE)]
-    assert machine.told() == [
+    assert machine.new_lines() == [
         "warning: x/1 is registered at http://127.0.0.1; it is replaced by one at http://127.0.0.2"
     ]
     moved = run.up(a)
     run.finish()
     assert moved.state[ACCOUNT] == "http://127.0.0.2"
     assert (set(api.registered()), set(there.registered())) == ({"x/1"}, {"x/1"})
-    assert machine.told() == [
+    assert machine.new_lines() == [
         f"warning: x/1 (model_id {a.number}) stays registered at http://127.0.0.1: only the account "
         "http://127.0.0.2 is known here. Delete it there if nobody needs it"
     ]
     assert not machine.run(there).diff(moved).changes
 
 
-def test_what_moved_is_deleted_where_its_provider_is_known_still(machine: Machine, api: Api, there: Api) -> None:
-    """The engine asks the provider that the old object names."""
+def test_a_moved_registration_is_deleted_by_its_old_provider(machine: Machine, api: Api, there: Api) -> None:
+    """The engine sends the delete to the provider of the old object."""
     a = machine.run().create("a")
     new = machine.run(there, run="a run")
     new.up(a)
@@ -352,7 +352,7 @@ def test_what_moved_is_deleted_where_its_provider_is_known_still(machine: Machin
     assert (set(api.registered()), set(there.registered())) == (set(), {"x/1"})
 
 
-def test_a_model_of_the_same_name_at_the_new_endpoint_is_not_taken(machine: Machine, there: Api) -> None:
+def test_a_model_of_the_same_name_at_the_new_endpoint_is_not_taken_over(machine: Machine, there: Api) -> None:
     a = machine.run().create("a")
     there.register(model_name="theirs")
     with pytest.raises(EnkryptError, match="is registered already"):
@@ -362,7 +362,7 @@ def test_a_model_of_the_same_name_at_the_new_endpoint_is_not_taken(machine: Mach
 
 
 def test_the_same_registration_at_another_address_is_no_diff(machine: Machine, api: Api) -> None:
-    """Only the address changed: number and time show that, however fine. The next refresh notes the new one."""
+    """Number and time, of any precision, show that only the address changed. The next refresh stores the new one."""
     a = machine.run().create("a")
     api.url = "http://127.0.0.3"
     api.edit = lambda found: found.update(created_at=f"{found['created_at'][:19]}.872Z")
@@ -372,11 +372,11 @@ def test_the_same_registration_at_another_address_is_no_diff(machine: Machine, a
     assert found.state[ACCOUNT] == "http://127.0.0.3"
     assert run.up(a, model_name="new").state[ACCOUNT] == "http://127.0.0.3"
     machine.run().delete(a)
-    assert (api.registered(), machine.told()) == ({}, [])
+    assert (api.registered(), machine.new_lines()) == ({}, [])
 
 
-def test_equal_numbers_of_two_accounts_are_no_proof(machine: Machine, api: Api, there: Api) -> None:
-    """A stack's state meets another account's model of the same name and number, made at another time."""
+def test_equal_numbers_in_two_accounts_prove_nothing(machine: Machine, api: Api, there: Api) -> None:
+    """Another account has a model of the same name and number, created at another time."""
     api.edit = there.edit = lambda found: found.update(model_id=1)
     a = machine.run().create("a")
     there.now = there.now.replace(year=2031)
@@ -386,29 +386,29 @@ def test_equal_numbers_of_two_accounts_are_no_proof(machine: Machine, api: Api, 
     assert there.registered()["x/1"]["model_name"] == "theirs"
 
 
-def test_what_a_refresh_drops_from_the_state_is_told_once(machine: Machine, api: Api) -> None:
-    """The key may be of another project: the next `up` would register all of it there, and leave the old ones."""
+def test_refresh_warns_once_that_it_drops_registrations_from_the_state(machine: Machine, api: Api) -> None:
+    """The key may belong to another project, where the next `up` would register everything a second time."""
     a, b = machine.run().create("a"), machine.run().create("b", "y/1")
     run = machine.run(api, key="another")
     assert run.read(a) is run.read(b) is None
-    assert machine.told() == [
-        "warning: what http://127.0.0.1 does not show is dropped from the state: it was deleted, "
-        "or the API key is of another project"
+    assert machine.new_lines() == [
+        "warning: registrations that http://127.0.0.1 does not show are dropped from the state: they were deleted, "
+        "or the API key belongs to another project"
     ]
 
 
-def test_a_refresh_at_another_endpoint_does_not_say_that_it_is_gone(machine: Machine, there: Api) -> None:
+def test_refresh_at_another_endpoint_keeps_the_state(machine: Machine, there: Api) -> None:
     a = machine.run().create("a")
     there.register(model_name="theirs")
     assert machine.run(there).refresh(a) == a
-    assert machine.told() == [
+    assert machine.new_lines() == [
         "warning: x/1 is registered at http://127.0.0.1, and enkrypt:endpoint is http://127.0.0.2: it was not read; "
         "`pulumi up` moves it"
     ]
 
 
-def test_a_state_from_before_is_of_the_present_account(machine: Machine, api: Api) -> None:
-    """It says no account: the next refresh or write notes it."""
+def test_a_state_without_an_account_belongs_to_the_present_one(machine: Machine, api: Api) -> None:
+    """The next refresh or write stores the account."""
     old = machine.run().create("a").without(ACCOUNT)
     run = machine.run()
     assert not run.diff(old).changes
@@ -424,19 +424,19 @@ def embedded(file: Path, machine: Machine) -> Run:
     return Run(machine, controller, run="")
 
 
-def test_the_emulators_moved_folder_is_the_same_account(machine: Machine, tmp_path: Path) -> None:
+def test_moving_the_emulators_folder_keeps_the_account(machine: Machine, tmp_path: Path) -> None:
     before, after = tmp_path / "before", tmp_path / "after"
     a = embedded(before / "models.sqlite", machine).create("a")
     before.rename(after)
     assert not embedded(after / "models.sqlite", machine).diff(a).changes
     assert embedded(tmp_path / "other.sqlite", machine).diff(a).replaces == [ACCOUNT]
-    assert machine.told()[-1].startswith(
+    assert machine.new_lines()[-1].startswith(
         "warning: x/1 is registered at another emulator; it is replaced by one at the "
     )
 
 
-def test_an_account_is_no_key(machine: Machine) -> None:
-    """A rotated key is the same account."""
+def test_the_account_is_independent_of_the_key(machine: Machine) -> None:
+    """A rotated key belongs to the same account."""
     a = machine.run().create("a")
     assert KEY not in str(a.state[ACCOUNT])
     assert not machine.run(key="stand-in-rotated").diff(a).changes
@@ -447,8 +447,8 @@ def test_an_account_is_no_key(machine: Machine) -> None:
 
 @pytest.mark.parametrize("dialect", ["v1", "v2"])
 @pytest.mark.parametrize("whole", [False, True])
-def test_a_life_without_drift(tmp_path: Path, dialect: Any, whole: bool) -> None:
-    """What can be declared is created, read back as it is, changed and deleted; defaults are no drift."""
+def test_a_whole_life_cycle_shows_no_drift(tmp_path: Path, dialect: Any, whole: bool) -> None:
+    """Everything that can be declared is created, read back unchanged, updated and deleted; defaults are no drift."""
     api = Api(tmp_path / "api.sqlite", dialect=dialect)
     machine = Machine(tmp_path / "here", api)
     arguments = {**(everything(dialect) if whole else minimal()), "deletion_protection": None}
@@ -466,15 +466,15 @@ def test_a_life_without_drift(tmp_path: Path, dialect: Any, whole: bool) -> None
     assert machine.run(dialect=dialect).read(a) is None
 
 
-# ---- what a person sees
+# ---- what users see
 
 SECRET = "stand-in-model-key-7f3a"
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 422, 500, 503])
 @pytest.mark.parametrize("call", ["add_model", "modify_model", "model_health"])
-def test_no_operation_repeats_a_model_key(machine: Machine, api: Api, call: Any, status: int) -> None:
-    """Whatever the API says of it, neither the error, its chain nor the console shows it."""
+def test_no_operation_reveals_a_model_key(machine: Machine, api: Api, call: Any, status: int) -> None:
+    """Even if the API repeats it, neither the error, its chain nor the console shows it."""
     a = machine.run().create("a", model_config__apikeys=[SECRET])
     api.turn(Fault(call=call, status=status, body=f'{{"message": "no: {SECRET}"}}'))
     run = machine.run()
@@ -482,13 +482,13 @@ def test_no_operation_repeats_a_model_key(machine: Machine, api: Api, call: Any,
     create, update = partial(run.create, "b", "y/1", **changes), partial(run.up, a, verify_health=True, **changes)
     with pytest.raises(EnkryptError) as caught:
         (create if call == "add_model" else update)()
-    assert SECRET not in "".join([printed(caught.value), *machine.told()])
+    assert SECRET not in "".join([printed(caught.value), *machine.new_lines()])
 
 
 @pytest.mark.parametrize("status", [400, 500])
 @pytest.mark.parametrize("call", ["list_models", "modify_model", "delete_model"])
-def test_no_operation_repeats_a_key_that_the_state_holds(machine: Machine, api: Api, call: Any, status: int) -> None:
-    """This process has sent none: it reads, updates and deletes what another run has registered."""
+def test_no_operation_reveals_a_key_from_the_state(machine: Machine, api: Api, call: Any, status: int) -> None:
+    """This process has sent no key: it reads, updates and deletes a registration of another run."""
     a = machine.run().create("a", model_config__apikeys=[SECRET])
     api.turn(Fault(call=call, status=status, body=f'{{"message": "no: {SECRET.upper()}"}}'))
     run = machine.run()
@@ -499,11 +499,11 @@ def test_no_operation_repeats_a_key_that_the_state_holds(machine: Machine, api: 
     }
     with pytest.raises(EnkryptError, match=r"no: \*\*\*") as caught:
         operations[call](a)
-    assert SECRET not in "".join([printed(caught.value), *machine.told()]).lower()
+    assert SECRET not in "".join([printed(caught.value), *machine.new_lines()]).lower()
 
 
 def printed(error: BaseException) -> str:
-    """All that anyone could print of an error: itself, its chain, its traceback."""
+    """Return everything that could be printed of an error: itself, its chain and its traceback."""
     chain: list[BaseException] = [error]
     while (behind := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(behind)
@@ -527,20 +527,20 @@ def printed(error: BaseException) -> str:
         ({"error": None}, ""),
     ],
 )
-def test_only_a_clear_no_is_an_illness(health: Any, said: str) -> None:
-    """The shape of a health check is not documented: what does not say that it failed is taken for well."""
+def test_only_an_explicit_failure_is_an_illness(health: Any, said: str) -> None:
+    """The shape of a health check is not documented: a response that reports no failure counts as healthy."""
     assert illness(health) == said
 
 
-def test_an_illness_is_told_without_the_accounts_key(machine: Machine, api: Api) -> None:
+def test_an_illness_is_shown_without_the_accounts_key(machine: Machine, api: Api) -> None:
     api.turn(Fault(call="model_health", status=200, body=f'{{"status": "failed", "message": "401 for {KEY}"}}'))
     with pytest.raises(ModelUnhealthy, match=r"failed: 401 for \*\*\*"):
         machine.run().create("a", verify_health=True)
 
 
 @pytest.mark.parametrize("operation", ["create", "update"])
-def test_a_front_end_may_keep_a_model_that_does_not_answer(machine: Machine, api: Api, operation: str) -> None:
-    """The plugin's engine can: it has the state, with the problem; nothing is undone, nothing is sent again."""
+def test_a_front_end_may_keep_a_model_that_does_not_respond(machine: Machine, api: Api, operation: str) -> None:
+    """The plugin does: the engine stores the state with the problem; nothing is undone or sent again."""
     a = machine.run().create("a")
     api.turn(Fault(call="model_health", status=200, body='{"status": "failed"}'))
     id_ = "y/1" if operation == "create" else a.id
@@ -554,8 +554,8 @@ def test_a_front_end_may_keep_a_model_that_does_not_answer(machine: Machine, api
     assert machine.run().controller.diff(Request(urn=urn("a"), id=id_, state=state, inputs=inputs)).changes == []
 
 
-def test_a_name_that_is_not_known_yet_does_not_meet_the_protection(run: Run) -> None:
-    """At preview nobody can say yet that a protected model would be replaced."""
+def test_deletion_protection_ignores_a_name_that_is_not_known_yet(run: Run) -> None:
+    """At preview it is not known yet whether a protected model would be replaced."""
     a = run.create("a", deletion_protection=True)
     inputs = {**a.inputs, "model_saved_name": NOT_KNOWN}
     assert run.controller.diff(Request(id=a.id, state=a.state, inputs=inputs)).replaces == ["model_saved_name"]
@@ -563,8 +563,8 @@ def test_a_name_that_is_not_known_yet_does_not_meet_the_protection(run: Run) -> 
         run.controller.diff(Request(id=a.id, state=a.state, inputs={**a.inputs, "model_saved_name": "other"}))
 
 
-def test_a_refused_key_is_told_in_full_once(machine: Machine, api: Api) -> None:
-    """A refresh of many models says once what to do; the others name the cause alone."""
+def test_a_rejected_key_is_explained_once(machine: Machine, api: Api) -> None:
+    """A refresh of many models says once what to do; the other errors only give the cause."""
     a, b = machine.run().create("a", "a/1"), machine.run().create("b", "b/1")
     api.turn(Fault(call="list_models", status=401))
     controller = machine.run().controller

@@ -1,4 +1,4 @@
-"""database.py: the file of a machine, and which run of the engine a process belongs to."""
+"""database.py: the machine's file, and the run of the engine to which a process belongs."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "folder" / "provider.sqlite"
 
 
-def test_what_one_process_writes_another_reads(file: Path) -> None:
+def test_one_process_reads_what_another_writes(file: Path) -> None:
     one, other = Database(file, run="a run"), Database(file, run="a run")
     one.execute(NOTED)
     assert rows(other) == 1
 
 
-def test_nobody_else_may_read_it(file: Path) -> None:
+def test_only_the_user_may_read_the_file(file: Path) -> None:
     Database(file).execute(NOTED)
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert {stat.S_IMODE(it.stat().st_mode) for it in file.parent.iterdir()} == {0o600}
 
 
-@pytest.mark.parametrize("spoilt", [b"no database" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
-def test_a_spoilt_file_is_replaced(file: Path, spoilt: bytes) -> None:
-    """What it knew is lost; what comes after is not."""
+@pytest.mark.parametrize("corrupt", [b"no database" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
+def test_a_corrupt_file_is_replaced(file: Path, corrupt: bytes) -> None:
+    """Its contents are lost, later writes are not."""
     file.parent.mkdir()
-    file.write_bytes(spoilt)
+    file.write_bytes(corrupt)
     Database(file, run="a run").execute(NOTED)
     assert rows(Database(file, run="a run")) == 1
 
 
-def test_where_nothing_can_be_written_a_process_knows_itself(file: Path) -> None:
+def test_without_a_usable_file_a_process_still_knows_its_own_writes(file: Path) -> None:
     file.parent.touch()
     database = Database(file, run="a run")
     database.execute(NOTED)
@@ -55,8 +55,8 @@ def test_where_nothing_can_be_written_a_process_knows_itself(file: Path) -> None
     assert file.parent.read_bytes() == b""
 
 
-def test_a_write_that_fails_is_no_error(file: Path) -> None:
-    """With a full disk, or a file that another process locks for long, a process knows itself."""
+def test_a_failed_write_is_no_error(file: Path) -> None:
+    """If the disk is full, or another process keeps the file locked, a process still knows its own writes."""
     database = Database(file, run="a run")
     other = sqlite3.connect(file, isolation_level=None)
     database.execute("PRAGMA busy_timeout = 10")
@@ -67,8 +67,8 @@ def test_a_write_that_fails_is_no_error(file: Path) -> None:
     assert database.execute("SELECT * FROM no_such_table") == []
 
 
-def test_the_claims_of_processes_that_have_ended_are_forgotten(file: Path) -> None:
-    """Those of a process that goes on stay; a process that got an old one's number is another."""
+def test_the_claims_of_ended_processes_are_dropped(file: Path) -> None:
+    """Claims of running processes stay; a new process with the PID of an old one does not count as that."""
     database = Database(file, run="a run")
     alive = database.process.removeprefix("a run ")
     runs = ["no run", "a run 4194304:1", f"a run {os.getpid()}:1", f"{alive} 4194304:1", f"a run {alive}"]
@@ -77,7 +77,7 @@ def test_the_claims_of_processes_that_have_ended_are_forgotten(file: Path) -> No
     assert Database(file, run="a run").execute("SELECT run FROM claims") == [(runs[-1],)]
 
 
-def test_the_file_lives_in_the_users_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_in_the_users_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     Database(run="a run").execute(NOTED)
     assert rows(Database(tmp_path / "enkrypt-provider" / "provider-3.sqlite", run="a run")) == 1
@@ -92,8 +92,8 @@ def test_without_a_state_folder_it_is_below_home(
     assert default_path() == tmp_path / ".local" / "state" / "enkrypt-provider" / "provider-3.sqlite"
 
 
-def test_without_a_home_a_process_knows_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a container whose user has no entry anywhere."""
+def test_without_a_home_a_process_still_knows_its_own_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user has no passwd entry."""
 
     def no_home() -> Path:
         raise RuntimeError("Could not determine home directory.")
@@ -110,7 +110,7 @@ def test_without_a_home_a_process_knows_itself(monkeypatch: pytest.MonkeyPatch) 
 
 
 def run_below(parent: list[str]) -> tuple[int, str]:
-    """The number of a parent process, and the run of which a child of its child says that it is."""
+    """Return the PID of a parent process, and the run that its grandchild finds."""
     code = "from enkrypt_provider.core.database import this_run; print(this_run())"
     shell = f'echo $$; sh -c \'"{sys.executable}" -c "{code}"; true\'; true'
     done = subprocess.run([*parent, "-c", shell], capture_output=True, text=True, check=True)
@@ -120,8 +120,7 @@ def run_below(parent: list[str]) -> tuple[int, str]:
 
 @pytest.mark.parametrize("name", ["pulumi", ".pulumi-wrapped", "pulumi-3.274.1"])
 def test_the_run_is_the_engine_above_a_process(tmp_path: Path, name: str) -> None:
-    """A shell script stands between the engine, as it is or as Nix packages it, and its provider; two engines are two
-    runs."""
+    """A shell script runs between the engine, plain or packaged by Nix, and its provider. Two engines, two runs."""
     engine = tmp_path / name
     engine.symlink_to("/bin/sh")
     found = [run_below([str(engine)]) for _ in range(2)]
@@ -139,8 +138,8 @@ def test_a_process_that_no_engine_started_is_a_run_of_its_own(tmp_path: Path, na
     assert this_run().partition(":")[0] == str(os.getpid())
 
 
-def test_a_clock_that_is_set_during_a_run_makes_no_other_run_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two providers of one run may start before and after it; what the first one claims is alive all the same."""
+def test_setting_the_clock_does_not_change_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One provider of a run may start before the change and one after it; the claims of the first stay alive."""
     before = Database(run="a run").process, this_run()
     system = sys.modules[type(psutil.Process()._proc).__module__]
     began = system.boot_time()
@@ -149,7 +148,7 @@ def test_a_clock_that_is_set_during_a_run_makes_no_other_run_of_it(monkeypatch: 
 
 
 def test_a_run_is_over_once_its_engine_has_died(file: Path) -> None:
-    """A provider may outlive it; nobody may have asked yet how it ended."""
+    """A provider may outlive the engine, and the engine may still be a zombie."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as engine:
         database = Database(file, run=f"{engine.pid}:{hash(psutil.Process(engine.pid)):x}")
         assert not database.is_over

@@ -1,4 +1,4 @@
-"""core/diff.py: which difference means what, and what is no difference at all."""
+"""core/diff.py: which differences are changes or drift, and which are neither."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ without_secrets = partial(diff.without_secrets, kind=MODEL)
 
 
 def live(inputs: Properties) -> Live:
-    """What a server that echoes `inputs` says."""
+    """Return the registration of a server that echoes `inputs`."""
     return codec.read(MODEL, {**inputs, **COMPUTED})
 
 
 def field_places(inputs: Properties) -> list[tuple[str, ...]]:
-    """The place of each single field: a list counts as one."""
+    """Return the place of each single field; a list counts as one."""
     names = [tuple(str(part) for part in place) for place in leaves(inputs) if not any(map(_is_index, place))]
     return [place for place in names if place and not isinstance(at(inputs, place), dict)]
 
@@ -55,7 +55,7 @@ def _is_index(part: str | int) -> bool:
 
 
 def other(value: Any) -> Any:
-    """Another value of the same type."""
+    """Return another value of the same type."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, list | dict):
@@ -73,7 +73,7 @@ FIELDS = field_places(ALL)
 
 @given(registrations())
 def test_nothing_differs_from_itself(props: dict[str, Any]) -> None:
-    """An `up` without an edit does nothing, though the state gives numbers back as floats, and maps in any order."""
+    """An `up` without an edit does nothing, although the state returns numbers as floats, and maps in any order."""
     inputs = canonical(props)
     held = through_engine(inputs)
     assert [changes(same, inputs) for same in (inputs, held, codec.from_state(MODEL, held))] == [[], [], []]
@@ -82,21 +82,21 @@ def test_nothing_differs_from_itself(props: dict[str, Any]) -> None:
 
 @given(st.permutations(CERTIFICATIONS), st.permutations(CERTIFICATIONS))
 def test_the_order_of_certifications_is_no_change(one: list[str], another: list[str]) -> None:
-    """Certifications are a set: in whatever order they are declared or returned, nothing changes."""
+    """Certifications are a set: they may be declared and returned in any order."""
     declared = canonical(document(certifications=one))
     assert changes(declared, canonical(document(certifications=another))) == []
     assert settle(declared, live(canonical(document(certifications=another)))) == declared
 
 
-def test_a_certification_twice_is_one() -> None:
-    """A set that a server would shorten is shortened before it is sent."""
+def test_duplicate_certifications_are_dropped() -> None:
+    """Duplicates, which a server may drop, are dropped before anything is sent."""
     once, twice = canonical(document(certifications=["GDPR"])), canonical(document(certifications=["GDPR", "GDPR"]))
     assert once == twice
 
 
 @pytest.mark.parametrize("place", FIELDS, ids=".".join)
 def test_a_changed_field_is_exactly_one_change(place: tuple[str, ...]) -> None:
-    """Each field by itself is one change, by its own path and by the table's rule for it."""
+    """Each changed field is one change, with its own path and rule."""
     path = ".".join(place)
     changed = put(ALL, place, other(at(ALL, place)))
     expected = [Change(path, rule_of(path))]
@@ -107,8 +107,8 @@ OBJECTS = [("model_config",), ("model_config", "endpoint"), ("model_config", "me
 
 
 @pytest.mark.parametrize("place", [*FIELDS, *OBJECTS], ids=".".join)
-def test_what_is_not_known_yet_is_one_change(place: tuple[str, ...]) -> None:
-    """It may become any: the preview says that it changes, and names of an object only the object."""
+def test_an_unknown_value_is_one_change(place: tuple[str, ...]) -> None:
+    """It may become any value, so it is shown as a change; for an object, only the object is listed."""
     assert [change.path for change in changes(ALL, put(ALL, place, UNKNOWN))] == [".".join(place)]
 
 
@@ -131,14 +131,14 @@ def test_what_is_not_known_yet_is_one_change(place: tuple[str, ...]) -> None:
         ("model_config.metadata.anything", Rule.UPDATE),
     ],
 )
-def test_the_markers_of_a_field_decide(path: str, rule: Rule) -> None:
+def test_the_markers_of_a_field_decide_its_rule(path: str, rule: Rule) -> None:
     """Only the identity replaces; a field without markers is changed in place."""
     assert rule_of(path) is rule
 
 
 @pytest.mark.parametrize("name", MODEL.computed)
-def test_what_the_server_sets_is_never_a_change(name: str) -> None:
-    """Outputs do not take part: a state that has them is compared with a program that cannot."""
+def test_an_output_is_never_a_change(name: str) -> None:
+    """Outputs are ignored: the state has them, and a program cannot."""
     assert changes({**ALL, name: 1}, ALL) == changes(ALL, {**ALL, name: 2}) == []
 
 
@@ -156,12 +156,12 @@ def test_what_the_server_sets_is_never_a_change(name: str) -> None:
     ],
 )
 def test_types_and_absence_are_differences(old: Any, new: Any, paths: list[str]) -> None:
-    """True is not 1, a float that is whole is, and what is gone or new is a change."""
+    """True does not equal 1, but 1.0 does; an added or removed field is a change."""
     assert [change.path for change in changes(old, new)] == paths
 
 
 def test_a_change_holds_no_value() -> None:
-    """A change can be printed: it names the field alone."""
+    """It can be printed, since it contains only the field."""
     (change,) = changes(canonical(document()), canonical(document(model_config__apikeys=["stand-in-key"])))
     assert "stand-in-key" not in repr(change)
 
@@ -175,7 +175,7 @@ def _live_with(**changed: Any) -> Live:
 
 @pytest.mark.parametrize("place", FIELDS, ids=".".join)
 def test_drift_of_a_field_shows_as_that_field(place: tuple[str, ...]) -> None:
-    """What somebody changed behind our back is seen, field by field; secrets and our own options aside."""
+    """Changes by somebody else are seen field by field, except for secrets and the provider's own options."""
     path = ".".join(place)
     unseen = path.startswith(MODEL.secrets) or path in MODEL.options
     drifted = Live(MODEL, put(ALL, place, other(at(ALL, place))), COMPUTED)
@@ -233,12 +233,12 @@ SPELT: list[tuple[str, Any, Any]] = [
     ("model_config.paths.chat", "/{name}", "/%7Bname%7D"),
     ("model_config.model_source", "https://h/a b/é", "https://h/a%20b/%c3%a9/"),
 ]
-"""Where a field is spelt by a program in one way and by a server in another: the same."""
+"""Values that a program and a server spell differently, but that are the same."""
 
 
 @pytest.mark.parametrize(("path", "said", "shown"), SPELT)
-def test_what_a_server_makes_of_a_document_is_no_drift(path: str, said: Any, shown: Any) -> None:
-    """No diff after a refresh, and no PATCH for ever: what was said is compared with what is said about it."""
+def test_another_spelling_by_the_server_is_no_drift(path: str, said: Any, shown: Any) -> None:
+    """Otherwise each refresh would show a diff, and each `up` would send a PATCH."""
     place = tuple(path.split("."))
     declared = canonical(put(document(), place, said), dialect="v2")
     found = codec.read(MODEL, {**put(declared, place, shown), **COMPUTED})
@@ -264,7 +264,7 @@ def test_what_a_server_makes_of_a_document_is_no_drift(path: str, said: Any, sho
     ],
 )
 def test_another_value_is_drift(path: str, said: Any, shown: Any) -> None:
-    """Tolerance in spelling hides no other value."""
+    """Tolerance for spellings hides no real change."""
     place = tuple(path.split("."))
     declared = canonical(put(document(), place, said), dialect="v2")
     assert differing(declared, codec.read(MODEL, {**put(declared, place, shown), **COMPUTED})) == [path]
@@ -281,8 +281,8 @@ def test_another_value_is_drift(path: str, said: Any, shown: Any) -> None:
         ("project_name", 5, "5"),
     ],
 )
-def test_what_the_server_sets_may_have_another_form(name: str, said: Any, read: Any) -> None:
-    """The registration is there all the same: to call it unreadable would lose it."""
+def test_an_output_may_have_an_unexpected_type(name: str, said: Any, read: Any) -> None:
+    """The registration exists all the same: treating it as unreadable would lose it."""
     found = codec.read(MODEL, {**canonical(document()), **COMPUTED, name: said})
     assert found.computed.get(name) == read
 
@@ -299,7 +299,7 @@ def test_what_the_server_sets_may_have_another_form(name: str, said: Any, read: 
     ],
 )
 def test_another_value_in_a_free_map_is_drift(said: Any, shown: Any) -> None:
-    """A server may leave a name out or mask its value, but not say something else about it."""
+    """A server may leave an entry out or mask its value, but not return another value."""
     declared = canonical(document(model_config__metadata={"name": said}))
     found = _live_with(model_config__metadata={"name": shown})
     assert differing(declared, found) == ["model_config.metadata.name"]
@@ -310,7 +310,7 @@ def test_another_value_in_a_free_map_is_drift(said: Any, shown: Any) -> None:
     [("max_tokens", "auto"), ("max_tokens", 0.5), ("gemini", "x"), ("gemini", 5), ("azure_instance", True)],
 )
 def test_a_value_of_another_type_in_a_map_is_drift(name: str, shown: Any) -> None:
-    """Somebody may write anything there: the registration is read all the same, so that an update mends it."""
+    """Anything may be written there: the registration is still read, so that an update can correct it."""
     said = {"max_tokens": 5, "gemini": {"project_id": "p"}, "azure_instance": "5"}
     declared = canonical(document(model_config__metadata=said))
     found = _live_with(model_config__metadata={**said, name: shown})
@@ -318,14 +318,14 @@ def test_a_value_of_another_type_in_a_map_is_drift(name: str, shown: Any) -> Non
     assert codec.from_state(MODEL, through_engine(found.inputs)) == found.inputs
 
 
-def test_a_secret_that_is_declared_outlives_a_response_without_it() -> None:
-    """A server that leaves a secret out has not lost it."""
+def test_a_declared_secret_survives_a_response_without_it() -> None:
+    """A server that leaves a secret out of its response still has it."""
     bare = {k: v for k, v in ALL["model_config"].items() if f"model_config.{k}" not in MODEL.secrets}
     assert settle(ALL, Live(MODEL, {**ALL, "model_config": bare}, COMPUTED)) == ALL
 
 
-def test_a_secret_that_is_not_declared_does_not_come_in() -> None:
-    """What the server shows of a secret that the program does not declare stays out of the state."""
+def test_an_undeclared_secret_stays_out_of_the_state() -> None:
+    """Secrets in the response that the program does not declare stay out of the state."""
     declared = canonical(minimal())
     declared["model_config"].pop("apikeys")
     found = codec.read(
@@ -334,14 +334,14 @@ def test_a_secret_that_is_not_declared_does_not_come_in() -> None:
     assert not {"apikeys", "custom_headers"} & settle(declared, found)["model_config"].keys()
 
 
-def test_options_are_ours_not_the_servers() -> None:
-    """`adopt_existing` and its like stay as declared, whatever the server says of such a name."""
+def test_options_stay_as_declared() -> None:
+    """Options such as `adopt_existing` stay as declared, whatever the server returns under their names."""
     declared = canonical(document(adopt_existing=True))
     assert settle(declared, _live_with(adopt_existing=False))["adopt_existing"] is True
 
 
 def test_without_its_secrets_a_declaration_differs_from_itself() -> None:
-    """Keys that nobody can compare count as a difference once they are taken out, and nothing else does."""
+    """Keys, which cannot be compared, count as a difference once they are removed, and nothing else does."""
     whole = canonical(document())
     paths = [change.path for change in changes(codec.from_state(MODEL, without_secrets(whole)), whole)]
     assert paths == ["model_config.apikeys"]
@@ -366,23 +366,23 @@ RULES = {"enabled": True, "rules": [{"text": "a", "severity": "high"}, {"text": 
         ),
     ],
 )
-def test_a_server_may_fill_in_what_a_rule_leaves_open(said: Any, shown: Any, drift: list[str]) -> None:
-    """Within a list too, only what is declared is compared; a detector that is off may be left out."""
+def test_a_server_may_fill_in_undeclared_fields_of_a_rule(said: Any, shown: Any, drift: list[str]) -> None:
+    """Only declared fields are compared, even within a list; a disabled detector may be left out."""
     declared = canonical({"name": "p", "detectors": said}, GUARDRAILS_POLICY)
     found = codec.read(GUARDRAILS_POLICY, {"name": "p", "detectors": shown, "policy_id": 1})
     assert diff.differing(declared, found, GUARDRAILS_POLICY) == drift
 
 
-def test_a_response_in_v2_may_hold_v1s_names_empty() -> None:
-    """Beside the name that says it, the other dialect's says nothing."""
+def test_a_v2_response_may_contain_empty_v1_fields() -> None:
+    """An empty field under the other dialect's name is ignored."""
     sent = codec.body(MODEL, ALL, "v2")
     shown = put(sent, ("model_config", "is_compatible_with"), "")
     assert differing(ALL, codec.read(MODEL, {**shown, **COMPUTED})) == []
 
 
 @pytest.mark.parametrize("path", ["input_guardrails_policy", "output_guardrails_policy"])
-def test_a_policy_that_somebody_gave_a_deployment_is_drift(path: str) -> None:
-    """The next update would take it away: a preview says so. What the API shows for none is none."""
+def test_a_policy_that_somebody_added_to_a_deployment_is_drift(path: str) -> None:
+    """The next update would remove it, so a preview shows it. An empty policy in the response counts as none."""
     declared = canonical({"name": "d", "model_saved_name": "m"}, DEPLOYMENT)
     for policy, drift in (({"policy_name": "p", "enabled": True}, [path]), ({"policy_name": "", "block": []}, [])):
         found = codec.read(DEPLOYMENT, {**declared, path: policy, "deployment_id": 1})
@@ -393,7 +393,7 @@ def test_a_policy_that_somebody_gave_a_deployment_is_drift(path: str) -> None:
 
 
 def test_an_unordered_list_takes_the_order_of_the_old_one() -> None:
-    """What is new comes last, nothing is lost, and a list whose order says something is left as it is."""
+    """New items come last, none is lost, and a list whose order matters is left as it is."""
     old = {"certifications": ["GDPR", "HIPAA"], "model_config": {"apikeys": ["a", "b"], "tools": [{"name": "x"}]}}
     new = {
         "certifications": ["CCPA", "HIPAA", "GDPR"],

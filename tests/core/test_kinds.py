@@ -1,4 +1,4 @@
-"""What holds for a registration of any kind: its life, whose it is, and what a person is told."""
+"""Tests for every kind of registration: its life cycle, who owns it, and the messages that users see."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .machines import DEPLOYMENTS, KEY, MODELS, NUMBERS, POLICIES, Api, Machine,
 
 
 def calls(api: Api) -> list[str]:
-    """Return what was asked since the last time, without the kind."""
+    """Return the calls since the last time, without the kind."""
     return [call.partition("_")[0] for call in api.calls()]
 
 
@@ -29,10 +29,10 @@ def renamed(sample: Sample, name: str = "y") -> str:
     return sample.id.replace("x", name)
 
 
-# ---- a life
+# ---- life cycle
 
 
-def test_it_is_made_once_and_then_unchanged(sample: Sample, machine: Machine, api: Api) -> None:
+def test_it_is_created_once_and_then_unchanged(sample: Sample, machine: Machine, api: Api) -> None:
     run = machine.run()
     a = run.create("a", sample.id)
     assert calls(api) == ["add"]
@@ -47,7 +47,7 @@ def test_it_is_made_once_and_then_unchanged(sample: Sample, machine: Machine, ap
 def test_its_number_may_be_larger_than_a_double_holds(
     sample: Sample, machine: Machine, elsewhere: Machine, api: Api, form: Callable[[int], Any]
 ) -> None:
-    """Nor must it be a number at all: nobody takes the registration for somebody else's."""
+    """It need not even be a number: the registration is still recognized."""
 
     def large(found: Any) -> None:
         found.update({name: form(2**60 + 2 * number + 1) for name, number in found.items() if name in NUMBERS})
@@ -59,10 +59,10 @@ def test_its_number_may_be_larger_than_a_double_holds(
     assert run.diff(found).changes == []
     updated = run.up(found, **sample.change)
     elsewhere.run().delete(updated)
-    assert (api.registered(), machine.told(), elsewhere.told()) == ({}, [], [])
+    assert (api.registered(), machine.new_lines(), elsewhere.new_lines()) == ({}, [], [])
 
 
-def test_a_server_may_spell_texts_of_digits_as_numbers(sample: Sample, machine: Machine, api: Api) -> None:
+def test_a_server_may_return_strings_of_digits_as_numbers(sample: Sample, machine: Machine, api: Api) -> None:
     """Its name and version too."""
 
     def as_numbers(value: Any) -> Any:
@@ -79,11 +79,11 @@ def test_a_server_may_spell_texts_of_digits_as_numbers(sample: Sample, machine: 
     found = run.refresh(a)
     assert (found.id, found.state, run.diff(found).changes) == (id_, a.state, [])
     machine.run().delete(run.up(found, **sample.change))
-    assert (api.registered(), machine.told()) == ({}, [])
+    assert (api.registered(), machine.new_lines()) == ({}, [])
 
 
-def test_drift_is_seen_and_set_back(sample: Sample, machine: Machine, api: Api) -> None:
-    """A change by hand shows after a refresh; the update keeps the registration."""
+def test_drift_is_shown_and_corrected(sample: Sample, machine: Machine, api: Api) -> None:
+    """A manual change shows after a refresh; the update keeps the registration."""
     a = machine.run().create("a", sample.id)
     api.change(sample.id, **sample.change)
     api.now += timedelta(hours=1)
@@ -97,10 +97,8 @@ def test_drift_is_seen_and_set_back(sample: Sample, machine: Machine, api: Api) 
 
 
 @pytest.mark.parametrize("asks_diff", [False, True])
-def test_it_is_deleted_and_gone_and_can_be_made_anew(
-    sample: Sample, machine: Machine, api: Api, asks_diff: bool
-) -> None:
-    """`pulumi up --replace` asks no diff; `replace_on_changes`, where something changes, does, and checks again."""
+def test_it_is_deleted_and_can_be_created_anew(sample: Sample, machine: Machine, api: Api, asks_diff: bool) -> None:
+    """`pulumi up --replace` brings no diff. `replace_on_changes` brings one if something changes, then a check."""
     a = machine.run().create("a", sample.id)
     run = machine.run()
     if asks_diff:
@@ -112,24 +110,24 @@ def test_it_is_deleted_and_gone_and_can_be_made_anew(
     assert run.read(a) is None
     run.delete(a)
     machine.run().delete(a)
-    assert (api.registered(), len(machine.told())) == ({}, 1)
+    assert (api.registered(), len(machine.new_lines())) == ({}, 1)
     assert run.create("a", sample.id).number != a.number
 
 
-def test_what_is_refreshed_first_is_deleted_all_the_same(sample: Sample, machine: Machine, api: Api) -> None:
-    """`pulumi up --refresh` of what is no longer declared, `pulumi destroy --refresh`: one run reads, asks a diff
-    without a check, and deletes."""
+def test_a_refresh_does_not_prevent_the_deletion(sample: Sample, machine: Machine, api: Api) -> None:
+    """`pulumi up --refresh` of a resource that is no longer declared, or `pulumi destroy --refresh`: one run reads,
+    diffs without a check, and deletes."""
     a = machine.run().create("a", sample.id)
     run = machine.run()
     run.delete(run.refresh(a))
-    assert (api.registered(), machine.told()) == ({}, [])
+    assert (api.registered(), machine.new_lines()) == ({}, [])
 
 
 @pytest.mark.parametrize("names_resources", [True, False])
-def test_what_is_refreshed_as_it_is_registered_can_be_handed_over(
+def test_a_refresh_does_not_prevent_a_hand_over(
     sample: Sample, machine: Machine, api: Api, names_resources: bool
 ) -> None:
-    """`pulumi up --refresh --run-program`: the name is declared by its next resource before its holder is read."""
+    """`pulumi up --refresh --run-program`: another resource declares the name before its holder is read."""
     api.names_resources = names_resources
     a = machine.run().create("a", sample.id)
     run = machine.run()
@@ -143,41 +141,39 @@ def test_what_is_refreshed_as_it_is_registered_can_be_handed_over(
 
 
 def missing(it: Object, sample: Sample) -> str:
-    """Return what a deletion says that finds nothing."""
+    """Return the warning of a deletion that finds nothing."""
     return (
         f"warning: {it.id} ({sample.kind.number} {it.number}) is not registered at http://127.0.0.1, so nothing was "
-        "deleted: it was deleted before, or the API key is of another project"
+        "deleted: it was deleted before, or the API key belongs to another project"
     )
 
 
-def test_a_deletion_that_finds_nothing_says_so(sample: Sample, machine: Machine, api: Api) -> None:
-    """With the key of another project a destroy would else end green, and leave the registration."""
+def test_a_deletion_that_finds_nothing_warns(sample: Sample, machine: Machine, api: Api) -> None:
+    """Otherwise a destroy with the key of another project would succeed silently and leave the registration."""
     a = machine.run().create("a", sample.id)
     machine.run(key="another-project").delete(a)
     assert sample.id in api.registered()
-    assert machine.told() == [missing(a, sample)]
+    assert machine.new_lines() == [missing(a, sample)]
     api.delete(sample.id)
     machine.run().delete(a)
-    assert machine.told() == [missing(a, sample)]
+    assert machine.new_lines() == [missing(a, sample)]
 
 
-def test_a_deletion_that_finds_what_another_resource_holds_says_so(
+def test_a_deletion_that_finds_another_resources_registration_warns(
     sample: Sample, machine: Machine, api: Api
 ) -> None:
-    """Two keys of one endpoint change places: each stands for another project than the state that names it."""
+    """Two keys of one endpoint were swapped: each belongs to the other project than the state says."""
     a = machine.run().create("a", sample.id)
     b = machine.run(key="another-project").create("b", sample.id)
     run = machine.run(key="another-project")
     run.diff(b)
     run.delete(a)
     assert [len(api.registered()), len(api.registered("another-project"))] == [1, 1]
-    assert machine.told() == [missing(a, sample)]
+    assert machine.new_lines() == [missing(a, sample)]
 
 
-def test_an_old_object_that_a_refresh_made_like_the_new_one_costs_nothing(
-    sample: Sample, machine: Machine, api: Api
-) -> None:
-    """A replacement was killed before the old object went; both are refreshed, then an `up` follows."""
+def test_an_old_object_refreshed_to_equal_the_new_one_is_dropped(sample: Sample, machine: Machine, api: Api) -> None:
+    """A replacement was killed before the old object was deleted; both are refreshed, then an `up` follows."""
     old = machine.run().create("a", sample.id)
     api.now += timedelta(minutes=1)
     new = machine.run().create("a", sample.id, adopt_existing=True)
@@ -190,58 +186,58 @@ def test_an_old_object_that_a_refresh_made_like_the_new_one_costs_nothing(
     assert api.registered()[sample.id][sample.kind.number] == new.number
 
 
-def test_an_older_object_costs_nothing_where_the_new_one_is_made_anew(
+def test_an_older_object_is_dropped_although_the_new_one_is_created_anew(
     sample: Sample, machine: Machine, api: Api
 ) -> None:
-    """A replacement was killed before the old object went; another one, with `delete_before_replace`, follows: its
-    delete read a list that does not show what was made since."""
+    """A replacement was killed before the old object was deleted; one with `delete_before_replace` follows, and its
+    delete reads a list from before the new create."""
     old = machine.run().create("a", sample.id)
     new = machine.run().create("a", sample.id, adopt_existing=True)
     api.now += timedelta(minutes=1)
-    machine.told()
+    machine.new_lines()
     run = machine.run()
     run.check("a", sample.id)
     run.delete(new)
     newest = run.create("a", sample.id)
     run.delete(old)
     assert api.registered()[sample.id][sample.kind.number] == newest.number
-    assert machine.told() == []
+    assert machine.new_lines() == []
 
 
-def test_what_another_resource_registered_anew_is_not_told_as_somebody_elses(
+def test_no_warning_about_somebody_else_if_another_resource_registered_it_anew(
     sample: Sample, machine: Machine, api: Api
 ) -> None:
-    """It was deleted by hand, and the program gave its name to another resource."""
+    """It was deleted manually, and the program gave its name to another resource."""
     a = machine.run().create("a", sample.id)
     api.delete(sample.id)
     run = machine.run()
     b = run.create("b", sample.id)
     run.delete(a)
     assert api.registered()[sample.id][sample.kind.number] == b.number
-    assert machine.told() == [missing(a, sample)]
+    assert machine.new_lines() == [missing(a, sample)]
 
 
 def test_a_rename_replaces(sample: Sample, machine: Machine) -> None:
-    """The new registration is made first; a deployment is deleted first."""
+    """The new registration is created first; only a deployment is deleted first."""
     run = machine.run()
     found = run.diff(run.create("a", sample.id), renamed(sample))
     assert (found.replaces, found.deletes_first) == ([next(iter(sample.kind.identity))], sample.kind is DEPLOYMENT)
 
 
-# ---- whose it is
+# ---- ownership
 
 
 def test_a_lost_response_is_looked_up_before_a_retry(sample: Sample, machine: Machine, api: Api) -> None:
-    """What was made is taken for ours, and made once."""
+    """The registration is recognized as this resource's, and created once."""
     api.turn(spelled_fault(f"add_{sample.kind.noun}:status=503,work,first=1"))
     a = machine.run().create("a", sample.id)
     assert calls(api).count("add") == 1
     assert a.number == api.registered()[sample.id][sample.kind.number]
-    assert machine.told()[-1] == f"{sample.id} is registered: its response was lost, the work was done"
+    assert machine.new_lines()[-1] == f"{sample.id} is registered: the response was lost, but the create succeeded"
 
 
 def test_a_lost_update_is_sent_again(sample: Sample, machine: Machine, api: Api) -> None:
-    """Also by the next run, where this one never learned what became of it."""
+    """Also by the next run, if this one never learned the outcome."""
     a = machine.run().create("a", sample.id)
     api.turn(spelled_fault(f"modify_{sample.kind.noun}:status=503,work,first=9"))
     with pytest.raises(EnkryptError):
@@ -255,7 +251,7 @@ def test_a_lost_update_is_sent_again(sample: Sample, machine: Machine, api: Api)
     assert found.state == updated.state
 
 
-def test_what_is_taken_is_told_with_its_number_and_adopted_where_it_may_be(
+def test_a_taken_identity_is_described_in_the_error_and_can_be_adopted(
     sample: Sample, machine: Machine, api: Api
 ) -> None:
     theirs = api.register(sample.id, **sample.change)
@@ -272,24 +268,24 @@ def test_what_is_taken_is_told_with_its_number_and_adopted_where_it_may_be(
     run = machine.run()
     a = run.create("a", sample.id, adopt_existing=True)
     assert a.number == theirs[number]
-    assert machine.told() == [f"{sample.id} was registered already: adopted, and updated to what is declared"]
+    assert machine.new_lines() == [f"{sample.id} was registered already: adopted and updated to match the program"]
     found = run.found(a)
     assert run.diff(found, adopt_existing=True).changes == []
 
 
-def test_a_name_that_the_api_keeps_is_told_as_a_name(sample: Sample, machine: Machine, api: Api) -> None:
-    """Taken, and nothing there: some servers may keep a deleted name."""
+def test_a_deleted_name_that_the_api_keeps_is_explained(sample: Sample, machine: Machine, api: Api) -> None:
+    """The name is taken, but nothing is registered: some servers may keep a deleted name."""
     api.turn(spelled_fault(f"add_{sample.kind.noun}:status=409"))
     with pytest.raises(ModelExists) as caught:
         machine.run().create("a", sample.id)
     assert str(caught.value).startswith(
-        f"{sample.id} is taken, but no such {sample.kind.noun} is there: the API may keep a deleted name for a "
+        f"{sample.id} is taken, but the API shows no such {sample.kind.noun}: it may keep a deleted name for a "
         f"while; try again later or choose another {sample.kind.distinction}"
     )
 
 
-def test_what_somebody_made_anew_is_theirs(sample: Sample, machine: Machine, api: Api) -> None:
-    """Neither changed nor deleted: the number says that it is another one."""
+def test_a_registration_made_anew_by_somebody_else_is_left_alone(sample: Sample, machine: Machine, api: Api) -> None:
+    """It is neither changed nor deleted, since its number differs."""
     a = machine.run().create("a", sample.id)
     number = sample.kind.number
     theirs = api.make_anew(sample.id)
@@ -302,25 +298,25 @@ def test_what_somebody_made_anew_is_theirs(sample: Sample, machine: Machine, api
         run.update(a, **sample.change)
     assert str(caught.value) == (
         f"{sample.id} was deleted and registered anew by somebody else {told}: nothing was changed. Run `pulumi "
-        "refresh` to see theirs, then `pulumi up`"
+        "refresh` to see the new registration, then `pulumi up`"
     )
     run.delete(a)
     assert api.live(sample.id) == before
-    assert machine.told() == [f"warning: {sample.id} was registered anew by somebody else {told}: it is kept"]
+    assert machine.new_lines() == [f"warning: {sample.id} was registered anew by somebody else {told}: it is kept"]
     assert run.found(a).number == theirs[number]
-    line = f"warning: {sample.id} is another registration by now {told}: the state stands for that one from here on"
-    assert machine.told() == [line]
+    line = f"warning: {sample.id} is now a different registration {told}: the state refers to it from now on"
+    assert machine.new_lines() == [line]
 
 
 @pytest.mark.parametrize("moment", ["find", "modify"])
 @pytest.mark.parametrize("is_before", [True, False])
 @pytest.mark.parametrize("adopt", [False, True])
 @pytest.mark.parametrize("is_lost", [False, True])
-def test_what_is_deleted_first_while_another_resource_takes_its_name_costs_nothing(
+def test_a_create_survives_a_simultaneous_deletion_by_the_former_holder(
     sample: Sample, machine: Machine, api: Api, moment: str, is_before: bool, adopt: bool, is_lost: bool
 ) -> None:
-    """A deployment is renamed, or a model with `delete_before_replace`: it is deleted beside the other's create,
-    whose next response may be lost."""
+    """A deployment, or a model with `delete_before_replace`, is renamed: it is deleted beside the create of the other
+    resource, whose next response may be lost."""
     a = machine.run().create("a", sample.id)
     if is_lost:
         api.turn(spelled_fault(f"add_{sample.kind.noun}:reset=after,nth=2"))
@@ -343,7 +339,7 @@ def test_what_is_deleted_first_while_another_resource_takes_its_name_costs_nothi
     assert not waiting
 
 
-def test_what_is_taken_over_while_its_deletion_looks_it_up_is_kept(
+def test_a_registration_taken_over_while_its_deletion_looks_it_up_is_kept(
     sample: Sample, machine: Machine, api: Api
 ) -> None:
     a = machine.run().create("a", sample.id)
@@ -362,9 +358,7 @@ def test_what_is_taken_over_while_its_deletion_looks_it_up_is_kept(
     assert set(api.registered()) == {sample.id}
 
 
-def test_a_deletion_that_has_begun_is_waited_for_by_who_takes_the_name(
-    sample: Sample, machine: Machine, api: Api
-) -> None:
+def test_a_create_waits_for_a_deletion_that_has_begun(sample: Sample, machine: Machine, api: Api) -> None:
     a = machine.run().create("a", sample.id)
     run = machine.run()
     run.diff(a, renamed(sample))
@@ -395,10 +389,10 @@ def test_a_deletion_that_has_begun_is_waited_for_by_who_takes_the_name(
 
 
 @pytest.mark.parametrize("is_updated", [False, True])
-def test_a_deletion_of_what_another_object_is_found_to_stand_for_meanwhile_is_no_success(
+def test_a_deletion_fails_if_another_object_turns_out_to_hold_the_registration(
     sample: Sample, machine: Machine, elsewhere: Machine, api: Api, is_updated: bool
 ) -> None:
-    """One of two objects is deleted first, and the diff of the other comes while the request is on its way."""
+    """One of two objects is deleted, and the diff of the other comes while the request is on its way."""
     a = machine.run().create("a", sample.id)
     b = elsewhere.run().create("b", sample.id, adopt_existing=True)
     run = machine.run()
@@ -423,11 +417,11 @@ def test_a_deletion_of_what_another_object_is_found_to_stand_for_meanwhile_is_no
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_deletion_that_is_sent_again_leaves_who_took_the_name(
+def test_a_deletion_that_is_sent_again_spares_the_resource_that_took_the_name(
     sample: Sample, machine: Machine, api: Api, moment: str
 ) -> None:
-    """It broke before or after its work, and before the next attempt another resource of the run takes over what is
-    there still, or registers the name anew."""
+    """The connection broke before or after the work was done. Before the next attempt, another resource of the run
+    takes over the registration, or registers the name anew."""
     a = machine.run().create("a", sample.id)
     run = machine.run()
     run.diff(a, renamed(sample))
@@ -444,10 +438,10 @@ def test_a_deletion_that_is_sent_again_leaves_who_took_the_name(
 
 
 @pytest.mark.parametrize("is_declared", [False, True])
-def test_a_deletion_is_sent_again_where_a_replica_lags_behind(
+def test_a_deletion_is_sent_again_although_a_replica_lags(
     sample: Sample, machine: Machine, api: Api, is_declared: bool
 ) -> None:
-    """It was refused, and one look-up shows nothing of what is there."""
+    """It was rate limited, and one look-up does not show the registration."""
     a = machine.run().create("a", sample.id)
     run = machine.run()
     if is_declared:
@@ -458,11 +452,11 @@ def test_a_deletion_is_sent_again_where_a_replica_lags_behind(
     assert api.registered() == {}
 
 
-# ---- what a person is told
+# ---- messages
 
 
-def test_what_is_not_there_is_told_with_its_kind_and_the_nearest_name(sample: Sample, run: Run, api: Api) -> None:
-    """`get` and an import bring no state: nothing is gone, the name is wrong."""
+def test_a_missing_registration_is_reported_with_the_nearest_name(sample: Sample, run: Run, api: Api) -> None:
+    """`get` and an import bring no state: the registration is not gone, the name is wrong."""
     api.register(right := renamed(sample, "guarded"))
     wrong = renamed(sample, "gaurded")
     with pytest.raises(ModelNotFound) as caught:
@@ -471,7 +465,7 @@ def test_what_is_not_there_is_told_with_its_kind_and_the_nearest_name(sample: Sa
     assert str(caught.value) == f'no {noun} {wrong} is registered with this account; did you mean "{right}"?'
 
 
-def test_one_identity_is_declared_once(sample: Sample, machine: Machine) -> None:
+def test_an_identity_can_be_declared_only_once(sample: Sample, machine: Machine) -> None:
     run = machine.run()
     assert run.check("a", sample.id).problems == run.check("a", sample.id, **sample.change).problems == []
     assert run.check("b", sample.id).problems == [
@@ -481,10 +475,10 @@ def test_one_identity_is_declared_once(sample: Sample, machine: Machine) -> None
 
 
 @pytest.mark.parametrize("operation", ["replace", "delete"])
-def test_what_is_protected_is_neither_deleted_nor_replaced(
+def test_a_protected_registration_is_neither_deleted_nor_replaced(
     sample: Sample, machine: Machine, api: Api, operation: str
 ) -> None:
-    """Refused before anything is changed, with how to lift it."""
+    """The error comes before any change, and says how to lift the protection."""
     a = machine.run().create("a", sample.id, deletion_protection=True)
     run = machine.run()
     with pytest.raises(DeletionProtected) as caught:
@@ -496,8 +490,8 @@ def test_what_is_protected_is_neither_deleted_nor_replaced(
     assert set(api.registered()) == {sample.id}
 
 
-def test_an_older_object_that_is_protected_is_passed_over(sample: Sample, machine: Machine, api: Api) -> None:
-    """Nothing is deleted, and no update could ever lift its protection: each later `up` would fail."""
+def test_a_protected_old_object_is_dropped(sample: Sample, machine: Machine, api: Api) -> None:
+    """Nothing is deleted for it. As no update could lift its protection, each later `up` would fail otherwise."""
     old = machine.run().create("a", sample.id, deletion_protection=True)
     run = machine.run()
     run.create("a", sample.id, deletion_protection=True, adopt_existing=True)
@@ -508,8 +502,10 @@ def test_an_older_object_that_is_protected_is_passed_over(sample: Sample, machin
 INTERRUPTED = "an earlier `pulumi up` was interrupted, unless this is a forced replacement"
 
 
-def test_what_may_be_left_behind_is_named_with_its_own_call(sample: Sample, machine: Machine, api: Api) -> None:
-    """A create whose response and look-up are lost; the next run, under another name, says what to delete."""
+def test_a_left_behind_registration_is_reported_with_its_delete_call(
+    sample: Sample, machine: Machine, api: Api
+) -> None:
+    """A create whose response and look-up are lost; the next run, under another name, prints the command."""
     kind = sample.kind
     api.turn(spelled_fault(f"add_{kind.noun}:status=503,work"), spelled_fault(f"get_{kind.noun}:status=503,first=99"))
     with pytest.raises(EnkryptError) as caught:
@@ -523,27 +519,23 @@ def test_what_may_be_left_behind_is_named_with_its_own_call(sample: Sample, mach
     assert str(caught.value).endswith(left)
     assert KEY not in str(caught.value)
     api.turn()
-    machine.told()
+    machine.new_lines()
     machine.run().create("a", renamed(sample))
-    assert machine.told() == [f"warning: {INTERRUPTED}: {left}"]
+    assert machine.new_lines() == [f"warning: {INTERRUPTED}: {left}"]
     assert set(api.registered()) == {sample.id, renamed(sample)}
 
 
-def test_a_forced_replacement_under_another_name_is_not_taken_for_an_interruption(
-    sample: Sample, machine: Machine, api: Api
-) -> None:
-    """`pulumi state taint`, or `up --replace`, just after the create: no diff shows that the state has it."""
+def test_the_interruption_warning_allows_for_a_forced_replacement(sample: Sample, machine: Machine, api: Api) -> None:
+    """After `pulumi state taint` or `up --replace` just after the create, no diff shows that the state has it."""
     a = machine.run().create("a", sample.id)
     run = machine.run()
     run.create("a", renamed(sample))
-    assert [line.partition(": ")[2].partition(": ")[0] for line in machine.told()] == [INTERRUPTED]
+    assert [line.partition(": ")[2].partition(": ")[0] for line in machine.new_lines()] == [INTERRUPTED]
     run.delete(a)
     assert set(api.registered()) == {renamed(sample)}
 
 
-def test_a_refusal_gives_advice_about_dialects_where_there_are_some(
-    sample: Sample, machine: Machine, api: Api
-) -> None:
+def test_a_rejection_mentions_dialects_only_if_the_kind_has_some(sample: Sample, machine: Machine, api: Api) -> None:
     api.turn(spelled_fault(f"add_{sample.kind.noun}:status=422,first=1"))
     with pytest.raises(RequestRejected) as caught:
         machine.run().create("a", sample.id)
@@ -554,7 +546,7 @@ def test_a_refusal_gives_advice_about_dialects_where_there_are_some(
 
 
 def test_kinds_share_names_but_nothing_else(machine: Machine) -> None:
-    """A policy x and a deployment x of one machine, in one database."""
+    """A policy x and a deployment x on one machine, in one database."""
     policies, deployments = machine.run(kind=POLICIES.kind), machine.run(kind=DEPLOYMENTS.kind)
     policy, deployment = policies.create("a", "x"), deployments.create("a", "x")
     assert machine.run(kind=POLICIES.kind).diff(policy).changes == []
@@ -565,10 +557,10 @@ def test_kinds_share_names_but_nothing_else(machine: Machine) -> None:
 
 @pytest.mark.parametrize("quirks", ["echo", "merge", "echo,merge,revive"])
 @pytest.mark.parametrize("turn_off", [lambda it: it.pop("bias"), lambda it: it.update(bias={"enabled": False})])
-def test_a_detector_that_is_no_longer_declared_is_switched_off(
+def test_a_detector_that_is_no_longer_declared_is_disabled(
     tmp_path: Path, quirks: str, turn_off: Callable[[Any], object]
 ) -> None:
-    """Whatever a server makes of what a PATCH leaves out."""
+    """However a server treats fields that a PATCH leaves out."""
     api = Api(tmp_path / "api.sqlite", quirks=quirks)
     api.sample = POLICIES
     run = Machine(tmp_path / "here", api).run()

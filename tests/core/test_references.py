@@ -1,4 +1,4 @@
-"""references.py: what a preview tells of declarations that do not fit each other, and of what is nowhere."""
+"""references.py: warnings about declarations that do not fit together, and problems with dangling references."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from enkrypt_provider.kinds.plain import UNKNOWN
 from .machines import Api, Machine, model
 
 Json = Any
-IDLE = (
+DISABLED = (
     "warning: d: input_guardrails_policy.block names toxicity, which blocks nothing: the policy p does not enable "
     "it. Set detectors.toxicity.enabled there, or take it out of block"
 )
 
 
-def as_text(path: str, noun: str, name: str) -> str:
+def as_string(path: str, noun: str, name: str) -> str:
     return (
-        f"warning: d: {path} names the {noun} {name} as a text, and may be registered before it: give it the output "
-        "of that resource"
+        f"warning: d: {path} names the {noun} {name} as a plain string, so it may be registered before that {noun}: "
+        "pass the output of that resource instead"
     )
 
 
 @dataclass
 class Preview:
-    """One run of the engine, which has a controller for each kind and checks what a program declares."""
+    """One run of the engine, with a controller for each kind, that checks a program's declarations."""
 
     machine: Machine
     settings: dict[str, Json] = field(default_factory=dict)
@@ -76,19 +76,19 @@ def online(machine: Machine) -> Preview:
 @pytest.mark.parametrize(
     ("detectors", "lines"),
     [
-        ({"nsfw": True}, [IDLE]),
-        ({"toxicity": False}, [IDLE]),
+        ({"nsfw": True}, [DISABLED]),
+        ({"toxicity": False}, [DISABLED]),
         ({"toxicity": True}, []),
         ({"toxicity": UNKNOWN}, []),
-        ({}, [IDLE]),
+        ({}, [DISABLED]),
     ],
 )
 def test_a_blocked_detector_that_is_off_is_a_warning(
     preview: Preview, detectors: dict[str, Json], lines: list[str]
 ) -> None:
-    """Nothing is asked of the API for it, and nothing is refused."""
+    """It needs no API call, and is no problem."""
     assert preview.policy(**detectors) == preview.deployment("toxicity") == []
-    assert preview.machine.told() == lines
+    assert preview.machine.new_lines() == lines
     assert preview.machine.api.calls() == []
 
 
@@ -103,62 +103,62 @@ def test_a_blocked_detector_that_is_off_is_a_warning(
         {"block": []},
     ],
 )
-def test_what_is_not_used_or_not_known_is_not_compared(preview: Preview, used: dict[str, Json]) -> None:
+def test_unused_or_unknown_references_are_not_compared(preview: Preview, used: dict[str, Json]) -> None:
     preview.policy(nsfw=True)
     preview.deployment("toxicity", **used)
-    assert preview.machine.told() == []
+    assert preview.machine.new_lines() == []
 
 
 def test_detectors_that_are_not_known_yet_are_not_compared(preview: Preview) -> None:
     preview.check(GUARDRAILS_POLICY, {"name": "p", "detectors": UNKNOWN})
     preview.deployment("toxicity")
-    assert preview.machine.told() == []
+    assert preview.machine.new_lines() == []
 
 
-def test_what_only_a_deployment_can_check_is_no_detector_of_a_policy(preview: Preview) -> None:
+def test_a_check_that_only_deployments_have_is_not_compared(preview: Preview) -> None:
     preview.policy(nsfw=True)
     used = {"policy_name": "p", "enabled": True, "block": ["relevancy", "nsfw"]}
     preview.check(DEPLOYMENT, {"name": "d", "model_saved_name": "x", "output_guardrails_policy": used})
-    assert preview.machine.told() == []
+    assert preview.machine.new_lines() == []
 
 
-def test_whichever_comes_first_they_are_compared(preview: Preview) -> None:
-    """A name that is a text lets the engine ask for the deployment first: that is told too, once a phase."""
+def test_references_are_compared_whichever_side_comes_first(preview: Preview) -> None:
+    """With a name as a plain string, the engine may check the deployment first; each phase warns of that once."""
     preview.model()
     preview.deployment("toxicity", "nsfw")
     preview.policy(nsfw=True)
-    told = [as_text("input_guardrails_policy.policy_name", "policy", "p"), IDLE]
-    assert preview.machine.told() == told
+    told = [as_string("input_guardrails_policy.policy_name", "policy", "p"), DISABLED]
+    assert preview.machine.new_lines() == told
     update = Preview(preview.machine)  # another process of the same run
     update.model()
     update.deployment("toxicity", "nsfw")
     update.policy(nsfw=True)
-    assert update.machine.told() == told
+    assert update.machine.new_lines() == told
 
 
-def test_what_became_known_counts(preview: Preview) -> None:
-    """A detector that a preview did not know is compared by what the update knows."""
+def test_a_value_that_becomes_known_is_compared(preview: Preview) -> None:
+    """A detector that was unknown at preview is compared during the update."""
     preview.policy(toxicity=UNKNOWN)
     preview.deployment("toxicity")
     preview.policy(toxicity=False)
     preview.deployment("toxicity")
-    assert preview.machine.told() == [IDLE]
+    assert preview.machine.new_lines() == [DISABLED]
 
 
-def test_a_model_that_is_named_before_it_is_declared_is_told(preview: Preview) -> None:
+def test_warns_about_a_model_that_is_referenced_before_it_is_declared(preview: Preview) -> None:
     preview.policy(toxicity=True)
     preview.deployment("toxicity")
     preview.model()
-    assert preview.machine.told() == [as_text("model_saved_name", "model", "x/1")]
+    assert preview.machine.new_lines() == [as_string("model_saved_name", "model", "x/1")]
 
 
-def test_another_run_knows_nothing_of_it(preview: Preview) -> None:
+def test_references_are_not_compared_across_runs(preview: Preview) -> None:
     preview.policy(nsfw=True)
     Preview(preview.machine, run="another").deployment("toxicity")
-    assert preview.machine.told() == []
+    assert preview.machine.new_lines() == []
 
 
-def test_the_controllers_of_a_process_know_of_each_other_where_nothing_can_be_written(
+def test_controllers_of_a_process_share_notes_without_a_writable_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in a container whose home folder is read-only."""
@@ -170,13 +170,13 @@ def test_the_controllers_of_a_process_know_of_each_other_where_nothing_can_be_wr
     preview.controllers = {kind: Controller.configured(settings.get, kind=kind) for kind in kinds}
     preview.policy(nsfw=True)
     preview.deployment("toxicity")
-    assert preview.machine.told() == [IDLE]
+    assert preview.machine.new_lines() == [DISABLED]
 
 
 # ---- enkrypt:checkOnline
 
 
-def test_what_is_nowhere_is_refused_with_the_nearest_name(online: Preview) -> None:
+def test_a_dangling_reference_is_a_problem_with_the_nearest_name(online: Preview) -> None:
     online.machine.api.register("x1/1")
     online.policy("guard", nsfw=True)
     problems = online.deployment("nsfw", policy="gaurd")
@@ -188,14 +188,14 @@ def test_what_is_nowhere_is_refused_with_the_nearest_name(online: Preview) -> No
     ]
 
 
-def test_without_a_near_name_the_fix_is_told(online: Preview) -> None:
+def test_a_dangling_reference_without_a_near_name_says_how_to_fix_it(online: Preview) -> None:
     online.model()
     (problem,) = online.deployment(policy="guard")
     assert problem.endswith("declared before this deployment: declare it, and give this deployment its output")
 
 
-def test_what_is_registered_or_declared_is_not_refused(online: Preview) -> None:
-    """One list of each kind is all that is asked."""
+def test_a_registered_or_declared_reference_is_no_problem(online: Preview) -> None:
+    """One list of each kind is requested, and no more."""
     online.machine.api.register()
     online.policy(nsfw=True)
     online.machine.api.calls()
@@ -203,24 +203,24 @@ def test_what_is_registered_or_declared_is_not_refused(online: Preview) -> None:
     assert sorted(online.machine.api.calls()) == ["consumer_info", "list_deployments", "list_models"]
 
 
-def test_what_is_not_known_yet_is_not_asked_for(online: Preview) -> None:
+def test_an_unknown_reference_is_not_looked_up(online: Preview) -> None:
     assert online.deployment(policy=UNKNOWN, to=UNKNOWN) == []
 
 
-def test_an_api_that_is_down_is_a_warning_alone(online: Preview) -> None:
+def test_an_api_that_is_down_is_only_a_warning(online: Preview) -> None:
     online.machine.api.turn(spelled_fault("list_policies:status=500"), spelled_fault("list_models:status=500"))
     assert online.deployment() == []
-    assert [line.partition(";")[0] for line in online.machine.told() if "checkOnline" in line] == [
+    assert [line.partition(";")[0] for line in online.machine.new_lines() if "checkOnline" in line] == [
         "warning: enkrypt:checkOnline: list the models: 500: Internal Server Error",
         "warning: enkrypt:checkOnline: list the policies: 500: Internal Server Error",
     ]
 
 
-def test_a_key_that_is_refused_is_one_problem(tmp_path: Path) -> None:
+def test_a_rejected_key_is_one_problem(tmp_path: Path) -> None:
     online = Preview(Machine(tmp_path / "m", Api(tmp_path / "k.sqlite", keys={})), {"check_online": True})
     assert [problem.partition(":")[0] for problem in online.deployment()] == ["list the deployments"]
 
 
-def test_without_it_nothing_is_asked(preview: Preview) -> None:
+def test_references_are_not_looked_up_without_check_online(preview: Preview) -> None:
     assert preview.deployment(policy="nowhere") == []
     assert preview.machine.api.calls() == []

@@ -1,4 +1,4 @@
-"""registrations.py and create.py: whose a registration is, and what may be done with it."""
+"""registrations.py and create.py: which registrations a stack may take over, update and delete."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ILL = Fault(call="model_health", status=200, body='{"status": "failed", "message
 
 
 def error_of(call: Callable[..., object], *arguments: Any, **changes: Any) -> EnkryptError:
-    """The error with which a call ends."""
+    """Return the error that a call raises."""
     with pytest.raises(EnkryptError) as caught:
         call(*arguments, **changes)
     return caught.value
@@ -51,7 +51,7 @@ def line_of(call: Callable[..., object], *arguments: Any, **changes: Any) -> str
 
 
 def number_by_name(found: Any) -> None:
-    """An API that gives registrations of one name one number, in every account."""
+    """As an API that gives registrations of the same name the same number in every account."""
     found["model_id"] = ord(found["model_saved_name"])
 
 
@@ -68,14 +68,14 @@ def number_by_name(found: Any) -> None:
     ],
     ids=Fault.spelled,
 )
-def test_a_create_whose_response_is_lost_is_looked_up_and_not_sent_twice(
+def test_a_create_without_a_response_is_looked_up_and_not_sent_twice(
     machine: Machine, api: Api, fault: Fault
 ) -> None:
     api.turn(fault)
     made = machine.run().create("a")
     assert api.calls().count("add_model x/1") == 1
     assert made.number == api.registered()["x/1"]["model_id"]
-    assert machine.told() == ["x/1 is registered: its response was lost, the work was done"]
+    assert machine.new_lines() == ["x/1 is registered: the response was lost, but the create succeeded"]
 
 
 def test_a_create_that_did_not_arrive_is_sent_again(machine: Machine, api: Api) -> None:
@@ -85,14 +85,14 @@ def test_a_create_that_did_not_arrive_is_sent_again(machine: Machine, api: Api) 
 
 
 @pytest.mark.parametrize("ahead", [timedelta(hours=-5), timedelta(hours=5)])
-def test_a_lost_create_is_told_by_the_apis_own_clock(machine: Machine, api: Api, ahead: timedelta) -> None:
-    """Where one of the two clocks is wrong by hours, a machine still knows what it has just made."""
+def test_a_lost_create_is_recognized_by_the_apis_own_clock(machine: Machine, api: Api, ahead: timedelta) -> None:
+    """Even if one of the two clocks is wrong by hours, a machine recognizes what it has just created."""
     api.now += ahead
     api.turn(LOST)
     assert machine.run().create("a").number
 
 
-def test_a_time_without_a_zone_is_of_no_machines_zone(
+def test_a_time_without_a_zone_is_not_in_the_machines_zone(
     machine: Machine, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", "Asia/Kolkata")
@@ -105,8 +105,8 @@ def test_a_time_without_a_zone_is_of_no_machines_zone(
 
 
 @pytest.mark.parametrize("age", [timedelta(seconds=3), timedelta(hours=1)], ids=str)
-def test_what_was_there_before_a_lost_create_is_not_ours(machine: Machine, api: Api, age: timedelta) -> None:
-    """A registration older than the create is somebody else's, though it looks the same."""
+def test_a_lost_create_does_not_take_over_an_older_registration(machine: Machine, api: Api, age: timedelta) -> None:
+    """It is somebody else's, although it looks the same."""
     api.register()
     api.now += age
     api.turn(Fault(call="add_model", reset="before", first=1))
@@ -114,7 +114,7 @@ def test_what_was_there_before_a_lost_create_is_not_ours(machine: Machine, api: 
 
 
 @pytest.mark.parametrize("created_at", [None, "", "yesterday", "2030-13-01T00:00:00"])
-def test_without_a_readable_time_nothing_shows_that_a_lost_create_is_ours(
+def test_a_lost_create_is_not_recognized_without_a_readable_time(
     machine: Machine, api: Api, created_at: str | None
 ) -> None:
     api.edit = lambda found: found.update(created_at=created_at)
@@ -123,10 +123,10 @@ def test_without_a_readable_time_nothing_shows_that_a_lost_create_is_ours(
 
 
 @pytest.mark.parametrize(("theirs", "is_ours"), [("stand-in-other", False), ("xxxxx", True)])
-def test_what_was_made_in_the_same_second_is_told_by_its_keys(
+def test_registrations_of_the_same_second_are_distinguished_by_their_keys(
     machine: Machine, api: Api, theirs: str, is_ours: bool
 ) -> None:
-    """Keys that the API shows decide; a mask says nothing."""
+    """Keys that the API shows decide; masked ones do not."""
     api.register(model_config__apikeys=[theirs])
     api.turn(Fault(call="add_model", reset="before", first=1))
     create = partial(machine.run().create, "a", model_config__apikeys=["stand-in-ours"])
@@ -140,42 +140,40 @@ def test_what_was_made_in_the_same_second_is_told_by_its_keys(
 
 
 def killed_create(machine: Machine, api: Api, name: str = "a", **changes: Any) -> int:
-    """The engine is killed after the API's response and before it wrote the state."""
+    """The engine is killed after the API's response and before it writes the state."""
     number = machine.run().create(name, **changes).number
-    machine.told()
+    machine.new_lines()
     api.now += timedelta(hours=1)
     return number
 
 
 @pytest.mark.parametrize("hidden", [(), ("updated_at",), ("created_at", "updated_at"), ("model_id",)])
-def test_the_same_resource_takes_its_killed_create_up(machine: Machine, api: Api, hidden: tuple[str, ...]) -> None:
-    """Whatever the API does not tell."""
+def test_the_same_resource_completes_its_killed_create(machine: Machine, api: Api, hidden: tuple[str, ...]) -> None:
+    """Whichever outputs the API leaves out."""
     api.edit = hiding(*hidden)
     machine.run().create("a")
     machine.run().create("a")
-    assert machine.told() == ["x/1 is registered: this resource had made it"]
+    assert machine.new_lines() == ["x/1 is registered: this resource had already created it"]
     assert set(api.registered()) == {"x/1"}
 
 
-def test_what_is_taken_up_becomes_what_is_declared_by_now(machine: Machine, api: Api) -> None:
+def test_completing_a_killed_create_sends_the_current_declaration(machine: Machine, api: Api) -> None:
     number = killed_create(machine, api)
     assert machine.run().create("a", model_name="new").number == number
     assert api.registered()["x/1"]["model_name"] == "new"
 
 
-def test_a_create_without_a_response_is_known_by_what_it_sent(machine: Machine, api: Api) -> None:
-    """It is taken up where it is what was declared, and not where it differs."""
+def test_a_create_that_never_got_a_response_is_recognized_by_its_body(machine: Machine, api: Api) -> None:
+    """It is completed if it is what was declared, and not if it differs."""
     api.turn(*LOST_FOR_GOOD)
     error_of(machine.run().create, "a")
     api.turn()
     assert "it differs in model_name." in line_of(machine.run().create, "a", model_name="new")
     machine.run().create("a")
-    assert machine.told()[-1] == "x/1 is registered: this resource had made it"
+    assert machine.new_lines()[-1] == "x/1 is registered: this resource had already created it"
 
 
-def test_a_create_that_was_killed_during_its_health_check_is_taken_up_with_another_key(
-    machine: Machine, api: Api
-) -> None:
+def test_a_create_killed_during_its_health_check_is_completed_with_another_key(machine: Machine, api: Api) -> None:
     """The person saw the check hang, stopped the run and corrected the key."""
     api.turn(Fault(call="model_health", status=500))
 
@@ -191,10 +189,8 @@ def test_a_create_that_was_killed_during_its_health_check_is_taken_up_with_anoth
     assert api.registered()["x/1"]["model_config"]["apikeys"] == ["stand-in-right"]
 
 
-def test_what_another_resource_of_the_run_holds_is_no_killed_create(
-    machine: Machine, elsewhere: Machine, api: Api
-) -> None:
-    """A create that never arrived; another key of the project, on another machine, made just the same since."""
+def test_a_registration_held_in_this_run_is_no_killed_create(machine: Machine, elsewhere: Machine, api: Api) -> None:
+    """The create never arrived, and another machine has since created an identical registration."""
     api.turn(Fault(call="add_model", reset="before"), Fault(call="get_model", status=500))
     error_of(machine.run().create, "a")
     api.turn()
@@ -204,8 +200,8 @@ def test_what_another_resource_of_the_run_holds_is_no_killed_create(
     assert isinstance(error_of(run.controller.create, Request(urn=urn("a"), inputs=b.inputs)), ModelExists)
 
 
-def test_a_create_that_was_killed_and_does_not_answer_is_deleted(machine: Machine, api: Api) -> None:
-    """It never returned: no state can have it."""
+def test_a_killed_create_whose_model_does_not_respond_is_deleted(machine: Machine, api: Api) -> None:
+    """It never returned, so no state can hold it."""
     api.turn(*LOST_FOR_GOOD)
     error_of(machine.run().create, "a")
     api.turn(ILL)
@@ -214,7 +210,7 @@ def test_a_create_that_was_killed_and_does_not_answer_is_deleted(machine: Machin
 
 
 @pytest.mark.parametrize("who", ["another resource", "another machine", "another backend", "another account"])
-def test_nobody_else_takes_a_killed_create_up(machine: Machine, elsewhere: Machine, api: Api, who: str) -> None:
+def test_nobody_else_completes_a_killed_create(machine: Machine, elsewhere: Machine, api: Api, who: str) -> None:
     killed_create(machine, api)
     create = {
         "another resource": lambda: machine.run().create("b"),
@@ -229,8 +225,8 @@ def test_nobody_else_takes_a_killed_create_up(machine: Machine, elsewhere: Machi
     assert "it looks the same. Fix: to take it over, adopt_existing=True; " in line
 
 
-def test_two_backends_that_create_at_once_do_not_take_each_others(machine: Machine, api: Api) -> None:
-    """Their stacks have one name, so their resources have one URN; both creates are made in the same second."""
+def test_two_backends_that_create_at_once_do_not_share_a_registration(machine: Machine, api: Api) -> None:
+    """Their stacks have the same name, so their resources have the same URN; both create in the same second."""
     machine.run(place="s3://one").create("a")
     api.turn(Fault(call="add_model", reset="before", first=1))
     assert isinstance(error_of(machine.run(place="s3://other").create, "a"), ModelExists)
@@ -243,8 +239,10 @@ def test_two_backends_that_create_at_once_do_not_take_each_others(machine: Machi
         (Fault(call="add_model", status=401), AuthenticationFailed),
     ],
 )
-def test_a_refused_create_leaves_no_claim(machine: Machine, api: Api, fault: Fault, kind: type[EnkryptError]) -> None:
-    """What somebody registers after a refusal is not ours."""
+def test_a_rejected_create_leaves_no_claim(
+    machine: Machine, api: Api, fault: Fault, kind: type[EnkryptError]
+) -> None:
+    """A registration that somebody else creates after the rejection is not taken over."""
     api.turn(fault)
     assert type(error_of(machine.run().create, "a")) is kind
     api.turn()
@@ -260,8 +258,8 @@ def test_a_create_that_could_not_be_sent_leaves_no_claim(machine: Machine, api: 
     assert isinstance(error_of(machine.run().create, "a"), ModelExists)
 
 
-def test_what_was_taken_by_another_leaves_no_claim_of_a_lost_create(machine: Machine, api: Api) -> None:
-    """The response was lost, the look-up showed another's: what is registered identically later is theirs too."""
+def test_a_lost_create_of_a_taken_identity_leaves_no_claim(machine: Machine, api: Api) -> None:
+    """The look-up showed somebody else's registration: an identical one that they create later is theirs too."""
     api.register(model_name="theirs")
     api.turn(Fault(call="add_model", reset="before", first=1))
     assert isinstance(error_of(machine.run().create, "a"), ModelExists)
@@ -270,96 +268,96 @@ def test_what_was_taken_by_another_leaves_no_claim_of_a_lost_create(machine: Mac
     assert isinstance(error_of(machine.run().create, "a"), ModelExists)
 
 
-def test_a_look_up_of_what_may_be_left_behind_does_not_stop_a_create(machine: Machine, api: Api) -> None:
+def test_a_failed_look_up_of_a_left_behind_registration_does_not_stop_a_create(machine: Machine, api: Api) -> None:
     killed_create(machine, api)
     api.turn(Fault(call="get_model", model="x/1", status=500))
     assert machine.run().create("a", "x/2").number
     api.turn()
     machine.run().create("a", "x/3")
-    assert any("x/1 may be registered" in line for line in machine.told())
+    assert any("x/1 may be registered" in line for line in machine.new_lines())
 
 
-def test_what_is_gone_is_not_named_as_left_behind(machine: Machine, api: Api) -> None:
+def test_no_warning_about_a_left_behind_registration_that_is_gone(machine: Machine, api: Api) -> None:
     killed_create(machine, api)
     api.delete()
     for id_ in ("x/2", "x/3"):
         machine.run().create("a", id_)
-    assert not any("x/1" in line for line in machine.told())
+    assert not any("x/1" in line for line in machine.new_lines())
     assert api.calls().count("get_model x/1") == 1
 
 
-def test_a_program_that_goes_back_takes_up_what_it_left(machine: Machine, api: Api) -> None:
-    """A killed create, another identity, and back: the first create is known still."""
+def test_a_reverted_program_completes_its_first_killed_create(machine: Machine, api: Api) -> None:
+    """A killed create, then another identity, then the first one again: its create is still known."""
     number = killed_create(machine, api)
     killed_create(machine, api, id_="x/2")
     assert machine.run().create("a").number == number
 
 
 @pytest.mark.parametrize("names_resources", [False, True])
-def test_what_a_killed_create_left_is_named_where_its_resource_is_no_longer_declared(
+def test_warns_about_a_killed_create_that_is_no_longer_declared(
     machine: Machine, api: Api, names_resources: bool
 ) -> None:
-    """Once a run, while it is registered and no state shows it; nothing else of the machine is meant."""
+    """Once per run, as long as it is registered and no state reflects it; other entries cause no warning."""
     api.names_resources = names_resources
     b = machine.run().create("b", "y/1")
     api.turn(*LOST_FOR_GOOD)
     error_of(machine.run().create, "a")
     api.turn()
-    machine.told()
+    machine.new_lines()
 
-    def named() -> list[str]:
+    def warnings() -> list[str]:
         run = machine.run()
         run.diff(b)
         run.diff(b)
-        return [line for line in machine.told() if line.startswith("warning: an earlier run was interrupted")]
+        return [line for line in machine.new_lines() if line.startswith("warning: an earlier run was interrupted")]
 
-    assert [line.partition(":")[2].partition(": ")[0] for line in named()] == [
-        " an earlier run was interrupted while it made x/1"
+    assert [line.partition(":")[2].partition(": ")[0] for line in warnings()] == [
+        " an earlier run was interrupted while creating x/1"
     ]
     run = machine.run()
     run.check("a")
     run.diff(b)  # it is declared: nothing is left behind
-    assert machine.told() == []
+    assert machine.new_lines() == []
     machine.run().create("c", adopt_existing=True)
-    assert named() == []
+    assert warnings() == []
 
 
 @pytest.mark.parametrize("is_answered", [True, False])
-def test_what_a_killed_rename_made_is_named_by_its_own_resource(
+def test_warns_about_a_killed_rename_of_a_resource_that_is_still_declared(
     machine: Machine, api: Api, is_answered: bool
 ) -> None:
-    """The program goes back to the old name. A provider may outlive its engine, and get the response."""
+    """The program goes back to the old name. A provider may outlive its engine and get the response."""
     a = machine.run().create("a")
     api.turn(*(() if is_answered else LOST_FOR_GOOD))
     with contextlib.suppress(EnkryptError):
         machine.run(run="4194305:0").up(a, "x/2")
     api.turn()
-    machine.told()
+    machine.new_lines()
     assert machine.run().diff(a).changes == []
-    assert "an earlier run was interrupted while it made x/2:" in machine.told()[0]
+    assert "an earlier run was interrupted while creating x/2:" in machine.new_lines()[0]
     renamed = machine.run().up(a, "x/2")
-    assert machine.told() == ["x/2 is registered: this resource had made it"]
+    assert machine.new_lines() == ["x/2 is registered: this resource had already created it"]
     machine.run().delete(renamed, a)
-    assert (api.registered(), machine.told()) == ({}, [])
+    assert (api.registered(), machine.new_lines()) == ({}, [])
 
 
-def test_what_a_killed_create_did_not_make_is_not_named(machine: Machine, api: Api) -> None:
+def test_no_warning_about_a_killed_create_that_registered_nothing(machine: Machine, api: Api) -> None:
     b = machine.run().create("b", "y/1")
     api.turn(Fault(call="add_model", reset="before"), Fault(call="get_model", status=500))
     error_of(machine.run().create, "a")
     api.turn(Fault(call="list_models", status=400))
     machine.run().diff(b)
     api.turn()
-    machine.told()
+    machine.new_lines()
     machine.run().diff(b)
-    assert machine.told() == []
+    assert machine.new_lines() == []
 
 
 # ---- a taken identity
 
 
 @pytest.mark.parametrize("status", [400, 409, 422])
-def test_whatever_the_status_a_taken_identity_is_looked_up(machine: Machine, api: Api, status: int) -> None:
+def test_a_taken_identity_is_looked_up_whatever_the_status(machine: Machine, api: Api, status: int) -> None:
     api.register(model_name="theirs")
     api.turn(Fault(call="add_model", status=status))
     line = line_of(machine.run().create, "a")
@@ -370,13 +368,13 @@ def test_whatever_the_status_a_taken_identity_is_looked_up(machine: Machine, api
     assert "the resource option delete_before_replace=True" in line
 
 
-def test_an_api_that_tells_nothing_of_a_taken_identity_says_so(machine: Machine, api: Api) -> None:
+def test_the_error_says_if_the_api_returns_no_details_of_a_taken_identity(machine: Machine, api: Api) -> None:
     api.edit = hiding("model_id", "project_name", "created_at", "updated_at")
     api.register()
     assert "(the API does not say by whom)" in line_of(machine.run().create, "a")
 
 
-def test_a_refusal_of_a_free_identity_stays_what_it_was(machine: Machine, api: Api) -> None:
+def test_a_rejected_create_of_a_free_identity_raises_the_original_error(machine: Machine, api: Api) -> None:
     api.turn(Fault(call="add_model", status=400))
     error = error_of(machine.run().create, "a")
     assert type(error) is RequestRejected
@@ -384,7 +382,7 @@ def test_a_refusal_of_a_free_identity_stays_what_it_was(machine: Machine, api: A
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 418])
-def test_other_refusals_are_not_looked_up(machine: Machine, api: Api, status: int) -> None:
+def test_other_rejections_are_not_looked_up(machine: Machine, api: Api, status: int) -> None:
     api.turn(Fault(call="add_model", status=status))
     error = error_of(machine.run().create, "a")
     assert isinstance(error, RequestRejected)
@@ -395,7 +393,7 @@ def test_other_refusals_are_not_looked_up(machine: Machine, api: Api, status: in
 # ---- a forced replacement: a check without olds, a create, no diff, then the delete of the old object
 
 
-def test_a_forced_replacement_is_refused_with_the_way_that_works(
+def test_a_forced_replacement_is_refused_with_the_option_that_works(
     machine: Machine, api: Api, elsewhere: Machine
 ) -> None:
     old = machine.run().create("a")
@@ -405,13 +403,13 @@ def test_a_forced_replacement_is_refused_with_the_way_that_works(
 
 
 def test_a_forced_replacement_on_the_machine_of_the_create_keeps_the_registration(machine: Machine, api: Api) -> None:
-    """The note of the create, which no diff has confirmed yet, shows whose it is."""
+    """The create's journal entry, which no diff has confirmed yet, shows which resource created it."""
     old = machine.run().create("a")
     run = machine.run()
     new = run.create("a", model_name="new")
     run.delete(old)
     assert api.registered()["x/1"]["model_id"] == new.number == old.number
-    assert machine.told()[-1] == "x/1 is kept: another object of the state stands for it"
+    assert machine.new_lines()[-1] == "x/1 is kept: another object in the state refers to it"
 
 
 @pytest.mark.parametrize("hidden", [(), ("model_id",), ("created_at", "updated_at")])
@@ -427,10 +425,10 @@ def test_a_forced_replacement_that_adopts_keeps_the_registration(
 
 
 @pytest.mark.parametrize("harm", ["DROP TABLE claims", "DELETE FROM claims"])
-def test_what_a_run_holds_it_knows_without_its_file(
+def test_a_run_remembers_what_it_holds_without_its_file(
     machine: Machine, elsewhere: Machine, api: Api, harm: str
 ) -> None:
-    """The file cannot be used any more; or a container to which this process seems to have ended cleared it."""
+    """The file has become unusable, or was cleared from a container in which this process seems to have ended."""
     old = machine.run().create("a")
     run = elsewhere.run()
     run.create("a", adopt_existing=True)
@@ -455,7 +453,7 @@ def test_a_forced_replacement_that_deletes_first_registers_anew(
 
 
 def taken_over(machine: Machine, a: Object, **changes: Any) -> Object:
-    """`b` takes over what `a` was to give up, and the run fails after that."""
+    """`b` takes over the registration that `a` was to release, and then the run fails."""
     failing = machine.run()
     failing.diff(a, "z/1")
     return failing.create("b", **changes)
@@ -466,11 +464,11 @@ def taken_over(machine: Machine, a: Object, **changes: Any) -> Object:
 @pytest.mark.parametrize("is_refreshed", [False, True])
 @pytest.mark.parametrize("becomes", ["", "y/1"])
 @pytest.mark.parametrize("adopts", [{}, {"adopt_existing": True}], ids=["handed over", "adopted"])
-def test_the_object_that_stays_is_what_is_registered(
+def test_the_remaining_object_decides_what_is_registered(
     machine: Machine, elsewhere: Machine, api: Api, where: str, keys: str, is_refreshed: bool, becomes: str,
     adopts: Properties,
 ) -> None:  # fmt: skip
-    """`b` took over what `a` was to give up, that run failed, and the program is again as it was, or has both."""
+    """`b` took over from `a` in a run that failed; now the program is as it was before, or declares both."""
     a = machine.run().create("a", model_config__apikeys=["stand-in-a"])
     api.now += timedelta(minutes=1)
     b = taken_over(machine, a, model_config__apikeys=[f"stand-in-{keys}"], **adopts)
@@ -494,8 +492,8 @@ def test_the_object_that_stays_is_what_is_registered(
 
 
 @pytest.mark.parametrize("becomes", ["x/1", "y/1"])
-def test_what_fails_leaves_its_object_to_stay(machine: Machine, elsewhere: Machine, api: Api, becomes: str) -> None:
-    """With --continue-on-error the other object of the registration is deleted after the failure."""
+def test_a_failed_operation_keeps_its_object(machine: Machine, elsewhere: Machine, api: Api, becomes: str) -> None:
+    """With --continue-on-error, the other object that holds the registration is deleted after the failure."""
     a = machine.run().create("a", model_config__apikeys=["stand-in-a"])
     b = taken_over(machine, a, model_config__apikeys=["stand-in-b"])
     command = elsewhere.run()
@@ -510,10 +508,10 @@ def test_what_fails_leaves_its_object_to_stay(machine: Machine, elsewhere: Machi
 @pytest.mark.parametrize("is_refreshed", [False, True])
 @pytest.mark.parametrize("faults", [[], [Fault(call="add_model", status=403)]])
 @pytest.mark.parametrize("forced", ["a", "b"])
-def test_what_a_forced_replacement_that_fails_may_stand_for_is_not_deleted(
+def test_a_registration_that_a_failed_replacement_may_hold_is_not_deleted(
     machine: Machine, elsewhere: Machine, api: Api, forced: str, faults: list[Fault], is_refreshed: bool
 ) -> None:
-    """No diff tells of the object that stays, as --continue-on-error goes on to delete the other one."""
+    """No diff shows the object that stays, and --continue-on-error goes on to delete the other one."""
     a = machine.run().create("a")
     both = {"a": a, "b": taken_over(machine, a)}
     command = elsewhere.run()
@@ -532,7 +530,7 @@ def test_what_a_forced_replacement_that_fails_may_stand_for_is_not_deleted(
     assert api.registered()["x/1"]["model_id"] == a.number
 
 
-def test_after_a_failed_create_an_object_whose_registration_is_gone_may_go(machine: Machine, api: Api) -> None:
+def test_an_object_whose_registration_is_gone_is_dropped_after_a_failed_create(machine: Machine, api: Api) -> None:
     old = machine.run().create("a")
     api.make_anew("x/1")
     command = machine.run()
@@ -541,7 +539,7 @@ def test_after_a_failed_create_an_object_whose_registration_is_gone_may_go(machi
     assert set(api.registered()) == {"x/1"}
 
 
-def test_what_a_failed_create_was_to_take_over_is_deleted_where_it_is_given_up(machine: Machine, api: Api) -> None:
+def test_a_released_registration_is_deleted_although_a_create_of_it_failed(machine: Machine, api: Api) -> None:
     a = machine.run().create("a")
     command = machine.run()
     api.turn(Fault(call="add_model", model="x", status=400))
@@ -552,11 +550,11 @@ def test_what_a_failed_create_was_to_take_over_is_deleted_where_it_is_given_up(m
     assert set(api.registered()) == {"y/1"}
 
 
-def test_what_a_failed_adoption_may_stand_for_is_not_deleted_where_another_object_gives_it_up(
+def test_a_released_registration_that_a_failed_adoption_may_hold_is_not_deleted(
     machine: Machine, elsewhere: Machine, api: Api
 ) -> None:
-    """A forced replacement of `b` fails; `a`, which stands for the same registration, takes another name. The next
-    run deletes it, where it knows of no object of `b`."""
+    """A forced replacement of `b` fails, and `a`, which holds the same registration, takes another name. The next run
+    deletes the registration, as it knows of no object of `b`."""
     a = machine.run().create("a")
     b, command = taken_over(machine, a), elsewhere.run()
     api.turn(Fault(call="modify_model", status=400))
@@ -571,10 +569,10 @@ def test_what_a_failed_adoption_may_stand_for_is_not_deleted_where_another_objec
     assert set(api.registered()) == {"y/1"}
 
 
-def test_what_was_deleted_before_its_replacement_failed_does_not_stay(
+def test_an_object_deleted_before_its_replacement_failed_holds_nothing(
     machine: Machine, elsewhere: Machine, api: Api
 ) -> None:
-    """The other object of the registration is then registered anew, in the same run."""
+    """The other object that held the registration registers it anew in the same run."""
     a = machine.run().create("a", model_name="a")
     b = taken_over(machine, a, model_name="b")
     command = elsewhere.run()
@@ -588,10 +586,10 @@ def test_what_was_deleted_before_its_replacement_failed_does_not_stay(
 
 @pytest.mark.parametrize("whose", ["a", "b"])
 @pytest.mark.parametrize("unknown", [("model_id",), ("model_id", "created_at", "updated_at")])
-def test_the_object_that_stays_or_goes_may_be_of_an_older_version(
+def test_objects_of_an_older_version_are_matched_without_a_number(
     machine: Machine, elsewhere: Machine, api: Api, unknown: tuple[str, ...], whose: str
 ) -> None:
-    """One of the two was written when the API told no number: name and time tell that both are of one model."""
+    """One of them was written when the API returned no number: name and time match it."""
     a = machine.run().create("a", model_name="a")
     b = taken_over(machine, a, model_name="b")
     a, b = (a.without(*unknown), b) if whose == "a" else (a, b.without(*unknown))
@@ -601,10 +599,10 @@ def test_the_object_that_stays_or_goes_may_be_of_an_older_version(
     assert {id_: it["model_name"] for id_, it in api.registered().items()} == {"x/1": "a"}
 
 
-def test_what_an_import_left_out_is_kept_where_the_object_that_had_it_goes(
+def test_fields_that_an_import_left_out_are_kept_when_the_other_object_is_deleted(
     machine: Machine, elsewhere: Machine, api: Api
 ) -> None:
-    """The plugin's state of an imported model has no keys, nor has generated code: they are not taken away."""
+    """Neither the plugin's state of an imported model nor generated code has the keys: they are not removed."""
     a = machine.run().create("a", model_config__apikeys=["stand-in-a"])
     imported = machine.run().create("b", adopt_existing=True)
     api.change(model_config__apikeys=["stand-in-a"])
@@ -615,7 +613,7 @@ def test_what_an_import_left_out_is_kept_where_the_object_that_had_it_goes(
     assert api.registered()["x/1"]["model_config"]["apikeys"] == ["stand-in-a"]
 
 
-def test_the_old_object_is_passed_over_in_a_later_run_too(machine: Machine, elsewhere: Machine, api: Api) -> None:
+def test_a_later_run_keeps_a_registration_of_two_objects(machine: Machine, elsewhere: Machine, api: Api) -> None:
     """The engine was killed before the delete: the next run diffs the new object, then deletes the old one."""
     old = machine.run().create("a")
     new = elsewhere.run().create("a", adopt_existing=True)
@@ -625,10 +623,10 @@ def test_the_old_object_is_passed_over_in_a_later_run_too(machine: Machine, else
     assert "x/1" in api.registered()
 
 
-def test_an_old_object_without_a_number_is_passed_over_where_its_identity_is_declared(
+def test_an_old_object_without_a_number_is_dropped_if_its_identity_is_declared(
     machine: Machine, elsewhere: Machine, api: Api
 ) -> None:
-    """The API began to tell numbers after the old object was written."""
+    """The API began to return numbers after the old object was written."""
     old = machine.run().create("a").without("model_id", "created_at")
     run = elsewhere.run()
     run.create("a", adopt_existing=True)
@@ -642,10 +640,10 @@ def test_an_old_object_without_a_number_is_passed_over_where_its_identity_is_dec
 
 
 @pytest.mark.parametrize("hidden", [(), ("model_id",), ("model_id", "created_at", "updated_at")])
-def test_only_an_object_of_the_same_name_stays_for_a_registration(
+def test_only_an_object_of_the_same_name_holds_a_registration(
     machine: Machine, elsewhere: Machine, api: Api, hidden: tuple[str, ...]
 ) -> None:
-    """An API that tells no number: what was made in the same second, or at no known time, is another's still."""
+    """Even if the API returns no number and the registrations date from the same second, or have no time."""
     api.edit = hiding(*hidden)
     before = machine.run()
     y, a = before.create("y", "y/1", model_name="y"), before.create("a", model_name="a")
@@ -658,7 +656,9 @@ def test_only_an_object_of_the_same_name_stays_for_a_registration(
 
 
 @pytest.mark.parametrize("hidden", [(), ("model_id",), ("created_at", "updated_at")])
-def test_what_one_resource_gives_up_another_takes_over(machine: Machine, api: Api, hidden: tuple[str, ...]) -> None:
+def test_another_resource_takes_over_a_released_registration(
+    machine: Machine, api: Api, hidden: tuple[str, ...]
+) -> None:
     api.edit = hiding(*hidden)
     a = machine.run().create("a", "x/1")
     run = machine.run()
@@ -668,20 +668,21 @@ def test_what_one_resource_gives_up_another_takes_over(machine: Machine, api: Ap
     assert {id_: it["model_name"] for id_, it in api.registered().items()} == {"x/1": "of b", "y/1": ""}
 
 
-def test_the_one_that_takes_over_may_come_first(machine: Machine) -> None:
-    """The engine asks in any order: a create waits a little for the diff that gives its identity up."""
+def test_a_create_waits_for_another_resource_to_release_the_name(machine: Machine) -> None:
+    """The engine works in any order, so a create waits a little for the diff that releases its identity."""
     a = machine.run().create("a", "x/1")
     run = machine.run()
     machine.while_waiting = lambda: run.diff(a, "y/1")  # type: ignore[method-assign]  # a stand-in
     b = run.create("b", "x/1")
     assert b.number == a.number
     assert sum(machine.waits) < 5
-    assert "x/1 was another resource's of this stack: taken over, and updated to what is declared" in machine.told()
+    line = "x/1 belonged to another resource of this stack: taken over and updated to match the program"
+    assert line in machine.new_lines()
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
-def test_what_nobody_gives_up_is_waited_for_no_longer_than_said(machine: Machine, api: Api, is_refused: bool) -> None:
-    """With --continue-on-error the engine goes on after it refused to replace what has `protect=True`."""
+def test_a_create_stops_waiting_for_a_name_that_nobody_releases(machine: Machine, api: Api, is_refused: bool) -> None:
+    """With --continue-on-error, the engine goes on after it has refused to replace a resource with `protect=True`."""
     a, run = machine.run().create("a", "x/1", model_name="of a"), machine.run()
     if is_refused:
         assert run.diff(a, "y/1", is_refused=True).replaces
@@ -692,10 +693,10 @@ def test_what_nobody_gives_up_is_waited_for_no_longer_than_said(machine: Machine
 
 @pytest.mark.parametrize("names_resources", [False, True])
 @pytest.mark.parametrize("order", ["ab", "ba", "abc"])
-def test_resources_of_a_run_take_over_each_others_identities(
+def test_resources_of_a_run_can_swap_identities(
     machine: Machine, api: Api, order: str, names_resources: bool
 ) -> None:
-    """Two swap theirs, or three move on; whether or not the engine names each resource."""
+    """Two swap, or three rotate, whether or not the engine gives the URN with each request."""
     api.names_resources = names_resources
     wanted = {"a": "y/1", "b": "z/1" if "c" in order else "x/1", "c": "w/1"}
     before, run = machine.run(), machine.run()
@@ -710,7 +711,7 @@ def test_resources_of_a_run_take_over_each_others_identities(
     assert all(it.number == was.get(it.id, it.number) for it in new.values())
 
 
-def test_the_pending_delete_of_what_was_taken_over_is_passed_over_in_a_later_run(machine: Machine, api: Api) -> None:
+def test_a_later_run_keeps_a_registration_that_was_taken_over(machine: Machine, api: Api) -> None:
     old = machine.run().create("a", "x/1")
     run = machine.run()
     a = run.up(old, "y/1")
@@ -722,8 +723,8 @@ def test_the_pending_delete_of_what_was_taken_over_is_passed_over_in_a_later_run
     assert set(api.registered()) == {"x/1", "y/1"}
 
 
-def test_the_processes_of_one_run_know_of_each_other(machine: Machine, api: Api) -> None:
-    """Two providers of one account: what one of them has adopted, the other one does not delete."""
+def test_the_processes_of_a_run_share_what_they_hold(machine: Machine, api: Api) -> None:
+    """Two providers of one account: one does not delete what the other has adopted."""
     old = machine.run().create("a")
     one, other = machine.run(run="a run"), machine.run(run="a run", api=api)
     one.create("b", adopt_existing=True)
@@ -731,8 +732,8 @@ def test_the_processes_of_one_run_know_of_each_other(machine: Machine, api: Api)
     assert "x/1" in api.registered()
 
 
-def test_what_was_taken_over_while_a_delete_waited_for_its_turn_is_not_deleted(machine: Machine, api: Api) -> None:
-    """Two providers of one account: one has many calls to make, and the other's create waits no longer for it."""
+def test_a_registration_taken_over_while_its_delete_waited_is_not_deleted(machine: Machine, api: Api) -> None:
+    """Two providers of one account: one is held up by its rate limit, and the other's create stops waiting for it."""
     old = machine.run().create("a", "x/1")
     slow, other = machine.run(run="a run", rate_limit=(Rate(1, 60.0),)), machine.run(run="a run")
     taken: list[Object] = []
@@ -747,15 +748,15 @@ def test_what_was_taken_over_while_a_delete_waited_for_its_turn_is_not_deleted(m
     slow.delete(old)
     assert [it.number for it in taken] == [old.number]
     assert api.live("x/1")["model_name"] == "of b"
-    assert "x/1 is kept: another object of the state stands for it" in machine.told()
+    assert "x/1 is kept: another object in the state refers to it" in machine.new_lines()
     assert not slow.controller.registrations.journal.began_deletion(str(old.number))
 
 
-def test_what_another_process_of_the_run_registered_anew_is_not_deleted(
+def test_a_registration_made_anew_by_another_process_of_the_run_is_not_deleted(
     machine: Machine, elsewhere: Machine, api: Api
 ) -> None:
-    """Two objects of two providers stand for a registration: one is replaced, and then the other goes, by a list that
-    its process read before."""
+    """Objects of two providers hold one registration: one is replaced, then the other is deleted by a process whose
+    list is older."""
     old, c = machine.run().create("a"), machine.run().create("c", "c/1")
     b = elsewhere.run().create("b", adopt_existing=True)
     one, other = machine.run(run="a run"), machine.run(run="a run")
@@ -766,8 +767,10 @@ def test_what_another_process_of_the_run_registered_anew_is_not_deleted(
     assert api.live("x/1")["model_id"] == b.number != old.number
 
 
-def test_a_destroy_deletes_a_registration_of_two_objects(machine: Machine, elsewhere: Machine, api: Api) -> None:
-    """It brings no diff: each object deletes its number, and the second finds nothing."""
+def test_a_destroy_deletes_a_registration_that_two_objects_hold(
+    machine: Machine, elsewhere: Machine, api: Api
+) -> None:
+    """There is no diff: each object deletes the registration with its number, and the second finds nothing."""
     old = machine.run().create("a")
     new = elsewhere.run().create("a", adopt_existing=True)
     machine.run().delete(old, new)
@@ -794,7 +797,7 @@ def test_a_handed_over_update_that_is_lost_is_sent_again_by_the_former_holder(ma
 def test_accounts_at_two_addresses_do_not_disturb_each_other(
     machine: Machine, api: Api, there: Api, equal: bool
 ) -> None:
-    """One model name in both, in one run; also where their numbers happen to be equal."""
+    """Both have a model of the same name in one run, which may even have the same number."""
     if equal:
         api.edit = there.edit = number_by_name
     a, b = machine.run().create("a"), machine.run(there).create("b")
@@ -809,7 +812,7 @@ def test_accounts_at_two_addresses_do_not_disturb_each_other(
 
 @pytest.mark.parametrize("equal", [False, True])
 def test_accounts_of_two_keys_do_not_disturb_each_other(machine: Machine, api: Api, equal: bool) -> None:
-    """The same at one address, where each key is of a project of its own."""
+    """The same at one address, where each key belongs to a different project."""
     if equal:
         api.edit = number_by_name
     other = "stand-in-key-2"
@@ -823,7 +826,7 @@ def test_accounts_of_two_keys_do_not_disturb_each_other(machine: Machine, api: A
 
 
 def test_a_killed_create_proves_nothing_to_another_project(machine: Machine, api: Api) -> None:
-    """The same program is run with another key, where somebody has the same name under the same number."""
+    """The program is run again with the key of a project where somebody has the same name and number."""
     api.edit = number_by_name
     killed_create(machine, api)
     api.register(key="stand-in-key-2", model_name="theirs")
@@ -831,8 +834,8 @@ def test_a_killed_create_proves_nothing_to_another_project(machine: Machine, api
     assert api.registered("stand-in-key-2")["x/1"]["model_name"] == "theirs"
 
 
-def test_a_number_that_two_projects_share_is_told_by_its_time(machine: Machine, api: Api) -> None:
-    """The stack is given the key of another project, where the same program was run."""
+def test_a_number_that_two_projects_share_is_distinguished_by_its_time(machine: Machine, api: Api) -> None:
+    """The stack gets the key of another project, in which the same program was run."""
     api.edit = number_by_name
     a = machine.run().create("a")
     api.now += timedelta(hours=1)
@@ -847,19 +850,19 @@ def test_a_number_that_two_projects_share_is_told_by_its_time(machine: Machine, 
 # ---- update
 
 
-def test_what_is_made_anew_just_before_an_update_is_told(machine: Machine, api: Api) -> None:
-    """The list that shows whose it is may be a minute old, and an update names no number."""
+def test_update_warns_if_the_registration_was_just_made_anew(machine: Machine, api: Api) -> None:
+    """The list that is checked may be a minute old, and an update does not send the number."""
     a, b = machine.run().create("a"), machine.run().create("b", "y/1")
     run = machine.run()
     run.update(b, model_name="new")
     theirs = api.make_anew()
     a = run.update(a, model_name="new")
     assert a.number == theirs["model_id"]
-    assert machine.told()[-1].startswith("warning: x/1 is another registration by now (model_id ")
+    assert machine.new_lines()[-1].startswith("warning: x/1 is now a different registration (model_id ")
     assert run.diff(a, model_name="new").changes == []
 
 
-def test_without_numbers_a_model_made_anew_is_told_by_its_time(machine: Machine, api: Api) -> None:
+def test_without_numbers_a_model_made_anew_is_recognized_by_its_time(machine: Machine, api: Api) -> None:
     api.edit = hiding("model_id")
     a = machine.run().create("a")
     api.make_anew(model_name="theirs")
@@ -868,24 +871,24 @@ def test_without_numbers_a_model_made_anew_is_told_by_its_time(machine: Machine,
     assert api.registered()["x/1"]["model_name"] == "theirs"
 
 
-def test_where_the_api_tells_neither_number_nor_time_the_name_decides(machine: Machine, api: Api) -> None:
+def test_the_name_decides_if_the_api_returns_neither_number_nor_time(machine: Machine, api: Api) -> None:
     api.edit = hiding("model_id", "created_at", "updated_at")
     run = machine.run()
     run.up(run.create("a"), model_name="new")
     assert api.registered()["x/1"]["model_name"] == "new"
 
 
-def test_an_update_that_finds_nothing_names_the_key_as_a_possible_cause(machine: Machine) -> None:
+def test_an_update_that_finds_nothing_mentions_the_key_as_a_possible_cause(machine: Machine) -> None:
     a = machine.run().create("a")
     error = error_of(machine.run(key="stand-in-key-2").update, a, model_name="new")
     assert isinstance(error, ModelNotFound)
     assert str(error) == (
-        "x/1 is gone from http://127.0.0.1, or the API key is of another project: check the key, or run "
+        "x/1 is gone from http://127.0.0.1, or the API key belongs to another project: check the key, or run "
         "`pulumi refresh`, then `pulumi up` to register it again"
     )
 
 
-def test_an_update_of_what_a_lagging_list_still_shows_is_refused(machine: Machine, api: Api) -> None:
+def test_an_update_fails_if_only_a_lagging_list_shows_the_registration(machine: Machine, api: Api) -> None:
     a = machine.run().create("a")
     api.delete()
     api.turn(Fault(call="list_models", stale=True))
@@ -895,8 +898,8 @@ def test_an_update_of_what_a_lagging_list_still_shows_is_refused(machine: Machin
 @pytest.mark.parametrize(
     "fault", [Fault(call="list_models", stale=True), Fault(call="list_models", without_details=True)]
 )
-def test_what_a_list_lacks_is_read_by_itself(machine: Machine, api: Api, fault: Fault) -> None:
-    """A list may lag, or may not tell whole models."""
+def test_a_registration_missing_from_the_list_is_read(machine: Machine, api: Api, fault: Fault) -> None:
+    """A list may lag, or contain incomplete models."""
     a = machine.run().create("a")
     api.turn(fault)
     run = machine.run()
@@ -910,7 +913,7 @@ def test_what_a_list_lacks_is_read_by_itself(machine: Machine, api: Api, fault: 
     assert api.registered() == {}
 
 
-def test_a_response_that_is_not_whole_names_the_model(machine: Machine, api: Api) -> None:
+def test_the_error_about_an_incomplete_response_contains_the_name(machine: Machine, api: Api) -> None:
     a = machine.run().create("a")
     half = Fault(call="modify_model", status=200, work=True, body='{"data": {"model_saved_name": "x"}}')
     api.turn(half)
@@ -928,23 +931,23 @@ def test_deletes_of_one_run_share_one_list(machine: Machine, api: Api) -> None:
     assert sorted(api.calls()) == ["delete_model a/1", "delete_model b/1", "delete_model c/1", "list_models"]
 
 
-def test_a_404_to_a_delete_is_not_believed_where_the_api_shows_the_model_still(machine: Machine, api: Api) -> None:
+def test_a_404_to_a_delete_is_not_believed_if_the_api_still_shows_the_model(machine: Machine, api: Api) -> None:
     a = machine.run().create("a")
     api.turn(Fault(call="delete_model", status=404))
-    with pytest.raises(UnexpectedResponse, match="but the API shows it still: nothing was changed, try again"):
+    with pytest.raises(UnexpectedResponse, match="but the API still shows it: nothing was changed; try again"):
         machine.run().delete(a)
 
 
-def test_a_deletion_that_is_sent_again_believes_no_404_alone(machine: Machine, api: Api) -> None:
-    """The one before it failed; now the API says for a moment that nothing is there, and lists it."""
+def test_a_deletion_that_is_sent_again_does_not_believe_a_404_alone(machine: Machine, api: Api) -> None:
+    """The first one failed; now the API briefly responds with 404, but still lists the model."""
     a = machine.run().create("a")
     api.turn(Fault(call="delete_model", reset="before"))
     error_of(machine.run().delete, a)
     api.turn(Fault(call="get_model", status=404, first=1), Fault(call="delete_model", status=404, first=1))
-    assert "but the API shows it still" in line_of(machine.run().delete, a)
+    assert "but the API still shows it" in line_of(machine.run().delete, a)
 
 
-def test_what_somebody_deleted_since_the_list_is_gone(machine: Machine, api: Api) -> None:
+def test_a_registration_deleted_since_the_list_counts_as_gone(machine: Machine, api: Api) -> None:
     a, b = machine.run().create("a"), machine.run().create("b", "y/1")
     run = machine.run()
     run.delete(b)
@@ -953,7 +956,7 @@ def test_what_somebody_deleted_since_the_list_is_gone(machine: Machine, api: Api
     assert api.registered() == {}
 
 
-def test_where_everything_is_404_nothing_is_gone(machine: Machine, api: Api) -> None:
+def test_nothing_counts_as_gone_if_every_response_is_404(machine: Machine, api: Api) -> None:
     a = machine.run().create("a")
     api.turn(Fault(status=404))
     with pytest.raises(RequestRejected, match="the API's address"):
@@ -962,7 +965,7 @@ def test_where_everything_is_404_nothing_is_gone(machine: Machine, api: Api) -> 
 
 # ---- health
 
-BACK: Final = "; it was set back to what it was"
+BACK: Final = "; it was rolled back"
 
 
 @pytest.mark.parametrize(
@@ -973,7 +976,7 @@ BACK: Final = "; it was set back to what it was"
     ],
 )
 @pytest.mark.parametrize("hidden", [(), ("model_id",)])
-def test_a_created_model_that_does_not_answer_is_deleted_again(
+def test_a_created_model_that_does_not_respond_is_deleted_again(
     machine: Machine, api: Api, faults: list[Fault], said: str, hidden: tuple[str, ...]
 ) -> None:
     api.edit = hiding(*hidden)
@@ -984,24 +987,24 @@ def test_a_created_model_that_does_not_answer_is_deleted_again(
     assert str(error).endswith("; it was deleted again")
     assert api.registered() == {}
     api.register()
-    assert isinstance(error_of(machine.run().create, "a"), ModelExists)  # it left no claim
+    assert isinstance(error_of(machine.run().create, "a"), ModelExists)  # no claim is left
 
 
-def test_a_model_that_does_not_answer_and_cannot_be_deleted_is_named(machine: Machine, api: Api) -> None:
-    """One that is gone already was deleted."""
+def test_the_error_names_a_model_that_could_not_be_deleted_again(machine: Machine, api: Api) -> None:
+    """If it is gone already, it counts as deleted."""
     api.turn(ILL, Fault(call="delete_model", status=500))
     line = line_of(machine.run().create, "a", verify_health=True)
-    assert "; that could not be undone (delete x/1: 500" in line
+    assert "; the change could not be undone (delete x/1: 500" in line
     assert "x/1 may be registered at http://127.0.0.1: the next `pulumi up` on this machine completes it" in line
     api.turn()
     machine.run().create("a", verify_health=True)
-    assert "x/1 is registered: this resource had made it" in machine.told()
+    assert "x/1 is registered: this resource had already created it" in machine.new_lines()
     api.turn(ILL, Fault(call="delete_model", status=404))
     assert line_of(machine.run().create, "b", "y/1", verify_health=True).endswith("; it was deleted again")
 
 
-def test_an_adopted_model_that_does_not_answer_is_set_back(machine: Machine, api: Api) -> None:
-    """Where its former keys are masked they are not known: to set it back would destroy them."""
+def test_an_adopted_model_that_does_not_respond_is_rolled_back(machine: Machine, api: Api) -> None:
+    """Not if its former keys are masked: rolling back would destroy them."""
     api.register(model_name="theirs", model_config__apikeys=["stand-in-theirs"])
     adopting: Properties = {"verify_health": True, "adopt_existing": True}
     api.turn(ILL)
@@ -1010,12 +1013,14 @@ def test_an_adopted_model_that_does_not_answer_is_set_back(machine: Machine, api
     assert (live["model_name"], live["model_config"]["apikeys"]) == ("theirs", ["stand-in-theirs"])
     api.turn(ILL, Fault(call="get_model", mask_apikeys=True))
     said = line_of(machine.run().create, "a", **adopting)
-    assert "it was there before and stays, updated to what is declared" in said
+    assert "it existed before and stays, updated to match the program" in said
     assert api.registered()["x/1"]["model_name"] == ""
 
 
-def test_what_was_handed_over_and_does_not_answer_is_set_back_and_can_be_deleted(machine: Machine, api: Api) -> None:
-    """The engine may go on after an error: the one that gave it up then deletes it."""
+def test_a_handed_over_model_that_does_not_respond_is_rolled_back_and_can_be_deleted(
+    machine: Machine, api: Api
+) -> None:
+    """The engine may go on after an error: the resource that released it then deletes it."""
     a = machine.run().create("a", "x/1")
     run = machine.run()
     run.up(a, "y/1")
@@ -1026,16 +1031,16 @@ def test_what_was_handed_over_and_does_not_answer_is_set_back_and_can_be_deleted
     assert set(api.registered()) == {"y/1"}
 
 
-def test_a_forced_replacement_that_does_not_answer_keeps_what_the_state_holds(machine: Machine, api: Api) -> None:
-    """The create of an earlier run was finished: a state stands for it, though no diff has shown that yet."""
+def test_a_forced_replacement_that_does_not_respond_keeps_the_registration(machine: Machine, api: Api) -> None:
+    """The create of an earlier run was finished, so a state holds it, although no diff has shown that yet."""
     a = machine.run().create("a")
     api.turn(ILL)
     assert line_of(machine.run().create, "a", verify_health=True, model_name="new").endswith(BACK)
     assert (api.registered()["x/1"]["model_id"], api.registered()["x/1"]["model_name"]) == (a.number, "")
 
 
-def test_what_was_there_before_a_lost_adoption_is_never_deleted(machine: Machine, api: Api) -> None:
-    """The next run knows it as what this resource wrote, not as what it made."""
+def test_a_registration_older_than_a_lost_adoption_is_never_deleted(machine: Machine, api: Api) -> None:
+    """The next run knows that this resource wrote it, but did not create it."""
     theirs = api.register(model_name="theirs")["model_id"]
     api.turn(Fault(call="modify_model", reset="before"))
     error_of(machine.run().create, "a", adopt_existing=True, verify_health=True)
@@ -1046,7 +1051,7 @@ def test_what_was_there_before_a_lost_adoption_is_never_deleted(machine: Machine
 
 @pytest.mark.parametrize("is_forced", [False, True])
 def test_a_forced_replacement_after_a_lost_write_deletes_nothing(machine: Machine, api: Api, is_forced: bool) -> None:
-    """A state stands for what was updated, or replaced by force."""
+    """A state holds the registration that was updated or replaced by force."""
     a = machine.run().create("a")
     api.turn(Fault(call="modify_model", reset="before"))
     if is_forced:
@@ -1059,10 +1064,10 @@ def test_a_forced_replacement_after_a_lost_write_deletes_nothing(machine: Machin
 
 
 @pytest.mark.parametrize("can_be_undone", [True, False])
-def test_an_update_after_which_a_model_does_not_answer_is_set_back(
+def test_an_update_after_which_the_model_does_not_respond_is_rolled_back(
     machine: Machine, api: Api, can_be_undone: bool
 ) -> None:
-    """Where that fails, the next `up` sends it again."""
+    """If that fails, the next `up` sends the declared inputs again."""
     old: Properties = {"model_config__apikeys": ["stand-in-old"]}
     a = machine.run().create("a", **old)
     api.turn(ILL, *(Fault(call="modify_model", status=500, nth=n) for n in (2, 3, 4) if not can_be_undone))
@@ -1071,20 +1076,20 @@ def test_an_update_after_which_a_model_does_not_answer_is_set_back(
         assert line == f"x/1 does not answer: failed: no route{BACK}"
         assert not machine.run().diff(a, **old).changes
     else:
-        assert "; that could not be undone (update x/1: 500" in line
+        assert "; the change could not be undone (update x/1: 500" in line
         assert "the next `pulumi up` on this machine completes it; to remove it instead: curl -X DELETE " in line
         api.turn()
         machine.run().up(a, **old)
     assert api.registered()["x/1"]["model_config"]["apikeys"] == ["stand-in-old"]
 
 
-def test_a_model_that_is_not_visible_yet_is_not_ill(machine: Machine, api: Api) -> None:
-    """Where a replica lags, the health check waits for the model."""
+def test_a_model_that_is_not_visible_yet_is_not_unhealthy(machine: Machine, api: Api) -> None:
+    """If a replica lags, the health check waits for the model."""
     api.turn(Fault(call="model_health", status=404, first=2))
     assert machine.run().create("a", verify_health=True).number
 
 
-def test_what_a_health_check_says_is_shown_without_the_models_keys(machine: Machine, api: Api) -> None:
+def test_a_health_checks_message_is_shown_without_the_models_keys(machine: Machine, api: Api) -> None:
     key = "stand-in-model-key"
     api.turn(Fault(call="model_health", status=200, body=json.dumps({"status": "failed", "message": f"no {key}"})))
     line = line_of(machine.run().create, "a", verify_health=True, model_config__apikeys=[key])
@@ -1093,10 +1098,8 @@ def test_what_a_health_check_says_is_shown_without_the_models_keys(machine: Mach
 
 @pytest.mark.parametrize("status", [400, 409])
 @pytest.mark.parametrize("is_lost_before", [False, True])
-def test_an_adoption_that_is_refused_leaves_no_claim(
-    machine: Machine, api: Api, status: int, is_lost_before: bool
-) -> None:
-    """It is told as the API tells it, sent once, and theirs stays theirs."""
+def test_a_rejected_adoption_leaves_no_claim(machine: Machine, api: Api, status: int, is_lost_before: bool) -> None:
+    """The API's error is raised, the update is sent once, and the registration remains somebody else's."""
     api.register(model_name="theirs")
     lost = [Fault(call="add_model", reset="before", first=1)] * is_lost_before
     api.turn(Fault(call="modify_model", status=status), *lost)
@@ -1107,8 +1110,8 @@ def test_an_adoption_that_is_refused_leaves_no_claim(
     assert isinstance(error_of(machine.run().create, "a"), ModelExists)
 
 
-def test_a_lost_adoption_is_taken_up_by_the_same_resource(machine: Machine, api: Api) -> None:
-    """The work was done without a response: the registration is as declared, and known by its number."""
+def test_a_lost_adoption_is_completed_by_the_same_resource(machine: Machine, api: Api) -> None:
+    """The API did the work without a response: the registration is as declared, and recognized by its number."""
     number = api.register(model_name="theirs")["model_id"]
     api.turn(Fault(call="modify_model", reset="after"))
     error_of(machine.run().create, "a", adopt_existing=True)
@@ -1116,12 +1119,12 @@ def test_a_lost_adoption_is_taken_up_by_the_same_resource(machine: Machine, api:
     assert machine.run().create("a").number == number
 
 
-def test_what_may_be_left_behind_in_the_embedded_emulator_needs_no_curl() -> None:
+def test_the_advice_for_the_embedded_emulator_needs_no_curl() -> None:
     left = delete_command("", MODEL, Identifier("x", "1"))
-    assert left == "declare it again, run `pulumi up`, then take it out of the program"
+    assert left == "declare it again, run `pulumi up`, then remove it from the program"
 
 
-def test_a_name_cannot_break_out_of_the_command_that_a_person_copies() -> None:
+def test_a_name_is_quoted_in_the_command_that_a_person_copies() -> None:
     words = shlex.split(delete_command("https://h/$(ls)", MODEL, Identifier("it's; $(ls)\nx", "1")))
     assert words == [
         *("curl", "-X", "DELETE", "https://h/$(ls)/models/delete-model", "-H", "apikey: $ENKRYPTAI_API_KEY"),

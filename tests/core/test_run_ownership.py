@@ -1,4 +1,4 @@
-"""run_ownership.py: what one run of the engine has seen, over all its processes."""
+"""run_ownership.py: the claims of one run of the engine, across its processes."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def process(file: Path, run: str = "a run", account: str = "https://h", tenant: 
     return RunOwnership(Database(file, run=run), account, tenant)
 
 
-def test_of_many_threads_and_processes_one_is_first(file: Path) -> None:
+def test_one_declaration_is_first_across_threads_and_processes(file: Path) -> None:
     processes = [process(file) for _ in range(2)]
     with ThreadPoolExecutor(8) as pool:
         first = set(pool.map(lambda number: processes[number % 2].declare(X, f"urn:{number}"), range(100)))
     assert len(first) == 1
 
 
-def test_a_registration_is_held_over_the_keys_of_an_account(file: Path) -> None:
-    """Two providers may reach one project by two keys."""
+def test_a_registration_is_held_across_the_keys_of_an_account(file: Path) -> None:
+    """Two providers may use two keys of the same project."""
     process(file, tenant="another key").hold("urn", SEVEN)
     assert process(file).is_held(SEVEN)
 
@@ -55,32 +55,32 @@ def test_a_registration_is_held_over_the_keys_of_an_account(file: Path) -> None:
     ],
     ids=str,
 )
-def test_number_and_time_tell_which_registration_it_is(file: Path, same: Holding, is_same: bool) -> None:
-    """Two projects at one address may both have a number 7; what is not told is no difference."""
+def test_number_and_time_identify_a_registration(file: Path, same: Holding, is_same: bool) -> None:
+    """Two projects at one address may both have a number 7; a missing value is no difference."""
     run = process(file)
     run.hold("urn", SEVEN)
     assert run.is_held(same) is is_same
 
 
-def test_what_is_held_without_a_number_is_told_by_name_and_time(file: Path) -> None:
-    """A response may leave the number out that another one told."""
+def test_without_a_number_name_and_time_identify_a_registration(file: Path) -> None:
+    """A response may leave out the number that another one contains."""
     run = process(file)
     run.hold("urn", Holding(X, None, AT_NOON))
     assert run.is_held(SEVEN)
     assert not run.is_held(Holding(X, 7, AT_ONE))
 
 
-def test_a_time_that_is_none_is_not_kept(file: Path) -> None:
-    """An API may repeat a key there."""
+def test_an_invalid_time_is_not_stored(file: Path) -> None:
+    """An API may return a key there."""
     process(file).hold("urn", Holding(X, 7, "stand-in-key"))
     assert process(file).is_held(SEVEN)
     assert b"stand-in-key" not in b"".join(path.read_bytes() for path in file.parent.iterdir())
 
 
-def test_what_is_released_may_be_taken_over_once(file: Path) -> None:
+def test_a_released_registration_can_be_taken_over_once(file: Path) -> None:
     run = process(file)
     assert not run.is_released(SEVEN)
-    run.give_up("urn", SEVEN, {})
+    run.plan_release("urn", SEVEN, {})
     assert not run.is_released(SEVEN)
     run.check("urn", is_new=True)
     assert (run.is_released(SEVEN), run.is_held(SEVEN)) == (True, False)
@@ -102,8 +102,8 @@ print(run.declare(Identifier("x", "1"), "urn:a"), run.is_held(Holding(Identifier
 
 
 def test_a_claim_ends_with_the_process_that_made_it(file: Path) -> None:
-    """One engine may run one update after another (`pulumi watch`), each with a process of its own: what the first
-    declared may then be declared elsewhere, or deleted."""
+    """One engine may run several updates (`pulumi watch`), each with its own process: what the first declared may
+    then be declared elsewhere, or deleted."""
     done = subprocess.run([sys.executable, "-c", ENDED, file], capture_output=True, text=True, check=True)
     assert done.stdout == "urn:a True\n"
     run = process(file)

@@ -24,7 +24,7 @@ def test_adoption_must_be_allowed_and_protection_is_enforced(story: Story) -> No
     api.calls()
     assert "taken/v1 is registered already: it will be adopted" in stack.preview().text
     assert api.calls() == ["consumer_info", "list_models"]
-    assert "adopted, and updated to what is declared" in stack.up().text
+    assert "adopted and updated to match the program" in stack.up().text
     assert (api.models()["taken/v1"]["model_config"]["hosting_type"], len(api.models())) == ("External", 1)
     forced = stack.up("--replace", stack.export()["mine"]["urn"])
     assert "taken/v1 is kept" in forced.text

@@ -22,8 +22,8 @@ LOCKED = (
     "delete the lock file with `pulumi cancel`."
 )
 CANCELED = "The currently running update for 'dev' has been canceled!"
-TAKEN = "and nothing shows that this resource made it; it looks the same. Fix: to take it over, adopt_existing=True"
-MADE = "m2/v1 is registered: this resource had made it"
+TAKEN = "nothing shows that this resource created it; it looks the same. Fix: to take it over, adopt_existing=True"
+MADE = "m2/v1 is registered: this resource had already created it"
 UP = ("up", "--yes", "--skip-preview")
 PROGRAM = """
 import os

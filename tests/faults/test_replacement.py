@@ -146,7 +146,7 @@ def test_a_killed_create_is_completed(troubled: Troubled) -> None:
 
     recovered = troubled.recover(refresh=False)
 
-    assert "x/v1 is registered: this resource had made it" in recovered.text
+    assert "x/v1 is registered: this resource had already created it" in recovered.text
     assert (troubled.numbers(), troubled.disagreements()) == (before, [])
 
 

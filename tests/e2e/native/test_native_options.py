@@ -39,7 +39,7 @@ def test_resource_options_take_effect(story: Story) -> None:
     assert "apikeys: [secret]" in unknown.lines
     assert "systemPrompt: [unknown]" in unknown.lines
     first = stack.up()
-    assert "moved/v1 is registered: its response was lost, the work was done" in first.text
+    assert "moved/v1 is registered: the response was lost, but the create succeeded" in first.text
     late, fixed, before = api.models()["late/v1"], api.models()["fixed/v1"], api.models()["moved/v1"]["model_id"]
     assert late["model_config"]["apikeys"] == [fixed["created_at"]]
     assert late["model_config"]["system_prompt"] == str(fixed["model_id"])

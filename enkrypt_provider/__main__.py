@@ -1,4 +1,4 @@
-"""`enkrypt-provider` and `python -m enkrypt_provider`, and what they say where an extra is not installed."""
+"""Entry point of `enkrypt-provider` and `python -m enkrypt_provider`; reports an extra that is not installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 NEEDED: Final = ("typer", "rich", "flask", "waitress")
-"""What the extras bring."""
+"""Modules that the extras install."""
 EXTRAS: Final = "enkrypt-provider[cli,emulator]"
 
 
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def requirement() -> str:
-    """Return this package with its extras, from where it came."""
+    """Return the pip requirement for this package with its extras, from where it was installed."""
     try:
         found = distribution("enkrypt-provider").read_text("direct_url.json")
     except PackageNotFoundError:

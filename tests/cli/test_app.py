@@ -204,9 +204,9 @@ def test_an_empty_list_is_said_in_words(registered: Registered, monkeypatch: pyt
     typed = registered()
     assert typed("list") == Typed(0, "", "")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert typed("list").out == f"No registration is at {typed.api.url}.\n"
+    assert typed("list").out == f"No registration was found at {typed.api.url}.\n"
     assert typed("list", "--name", "a*", "--name", "b").out == "No registration matches a* or b.\n"
-    assert typed("list", "policies").out == f"No policy is at {typed.api.url}.\n"
+    assert typed("list", "policies").out == f"No policy was found at {typed.api.url}.\n"
 
 
 def plain(text: str) -> list[str]:
@@ -260,7 +260,7 @@ def test_a_name_alone_means_its_only_version_or_the_first(registered: Registered
     shown = [json.loads(typed("show", name, "--json").out) for name in ("one", "two")]
     assert [one["model_config"]["model_version"] for one in shown] == ["7", "v1"]
     assert typed("health", "one") == Typed(0, "one/7: healthy\n", "")
-    assert typed("show", "many") == Typed(1, "", "error: many has the versions a, b: name one, as many:VERSION\n")
+    assert typed("show", "many") == Typed(1, "", "error: many has the versions a, b: use many:VERSION\n")
 
 
 def test_show_is_yaml_on_a_terminal_and_json_for_a_program(
@@ -422,7 +422,7 @@ def test_a_wrong_command_line_is_exit_code_2(typed: Type, words: list[str]) -> N
         ("plugin remove", "the action: must be install"),
         ("import --python my-models.py", "--python: a module's name must be an identifier"),
         ("show a b", "KIND: a: must be one of models, policies, deployments"),
-        ("show policy a b", "NAME: one name is shown, with its kind before it"),
+        ("show policy a b", "NAME: give one name, optionally with its kind before it"),
         ("list --dialect v22", "'--dialect': must be one of v1, v2; did you mean \"v2\"?"),
         ("serve --port 65536", "'--port': must be a whole number from 0 to 65535"),
         ("serve --seed x", "'--seed': must be a whole number from 0 to 1000000000"),
@@ -435,7 +435,7 @@ def test_a_wrong_command_line_is_exit_code_2(typed: Type, words: list[str]) -> N
         ("serve --fault add_model", "--fault: the fault: says nothing to do"),
         ("serve --fault add_model:", "--fault: the fault: is no setting"),
         ("serve --fault status=503", "--fault: call: must be one of add_model, get_model, "),
-        ("serve --key stand-in-key-alone", "--key: a key is given as KEY=ACCOUNT"),
+        ("serve --key stand-in-key-alone", "--key: must have the form KEY=ACCOUNT"),
         ("serve --quirks host,hosts", "--quirks: there is no 'hosts'; there are host, slash, "),
     ],
 )

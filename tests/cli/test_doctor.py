@@ -95,7 +95,7 @@ def test_all_is_well() -> None:
     assert findings["key"].says == f"from Pulumi.dev.yaml, fingerprint {fingerprint(KEY)}"
     assert findings["access"].says == "the key works: 2 models"
     assert findings["project"].says == "the key belongs to the project default"
-    assert findings["state"].says == "no registration"
+    assert findings["state"].says == "no registrations"
 
 
 def test_a_fingerprint_gives_no_key_away() -> None:
@@ -128,7 +128,7 @@ def test_what_is_too_old_is_told(project: Project, topic: str, changes: dict[str
     ("plugins", "says"),
     [
         (None, None),
-        ([{"name": "python", "version": None, "kind": "language"}], "of unknown version (3.79 or later is needed)"),
+        ([{"name": "python", "version": None, "kind": "language"}], "version unknown (3.79 or later is needed)"),
     ],
 )
 def test_an_engine_may_not_know_its_language_host(project: Project, plugins: Any, says: str | None) -> None:
@@ -161,8 +161,8 @@ def test_no_engine_is_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "engine", "there is no `pulumi` on PATH: https://www.pulumi.com/docs/install/", ok=False
     )
     assert findings["settings"].says.startswith("no API key")
-    assert findings["stack"].says.startswith("none: with --stack NAME")
-    assert findings["key"].says == "none is set"
+    assert findings["stack"].says.startswith("none: use --stack NAME")
+    assert findings["key"].says == "not set"
 
 
 # ---- settings
@@ -280,10 +280,10 @@ def test_the_embedded_emulator_needs_no_key(project: Project, monkeypatch: pytes
     file = project.folder / ".enkrypt" / "emulator.sqlite"
     project.configure({"enkrypt:endpoint": "embedded"})
     assert found()["access"].says.startswith(f"the embedded emulator has no database at {file} yet")
-    assert found()["key"].says == "none is needed: the embedded emulator takes any"
+    assert found()["key"].says == "not needed: the embedded emulator accepts any"
     assert not file.parent.exists()
     create_app(file)
-    assert found()["access"].says == "the emulator works: no registration"
+    assert found()["access"].says == "the emulator works: no registrations"
     monkeypatch.setattr("enkrypt_provider.settings.find_spec", lambda _name: None)
     says = 'enkrypt:endpoint is embedded, and the emulator is not installed: add the extra "emulator"'
     assert found()["settings"] == Finding("settings", says, ok=False)
@@ -295,7 +295,7 @@ def test_the_wrong_dialect_is_noticed(begin: Begin, spoken: Any, told: str) -> N
     begin(model("a"), dialect=spoken, settings={"enkrypt:dialect": told})
     assert found()["written"] == Finding(
         "written",
-        f"1 written in dialect {spoken}, and enkrypt:dialect is {told}",
+        f"1 written in dialect {spoken}, but enkrypt:dialect is {told}",
         ok=False,
         do=f"pulumi config set enkrypt:dialect {spoken}",
     )
@@ -333,7 +333,7 @@ def test_a_stale_key_in_the_state_is_a_problem(project: Project, key: str) -> No
     project.hold(fake_engine.provider(key), held())
     problem = found()["provider"]
     assert not problem.ok
-    assert problem.do == "run `pulumi up`, or give them --run-program"
+    assert problem.do == "run `pulumi up`, or run them with --run-program"
     assert (f"fingerprint is {fingerprint(key)};" if key else "it holds no key;") in problem.says
 
 
@@ -357,7 +357,7 @@ def test_a_provider_pickled_by_value_is_a_problem(project: Project) -> None:
     project.hold(fake_engine.provider(KEY), *(held(f"m{n}", "x" * 576) for n in range(4)), held("good"))
     problem = found()["pickle"]
     assert problem.says.startswith(
-        "4 models with another provider than this package's, 576 characters of it (m0, m1, m2 …)"
+        "4 models with a pickled provider other than this package's, 576 characters long (m0, m1, m2 …)"
     )
     assert not problem.ok
 
@@ -367,7 +367,7 @@ def test_a_model_that_is_not_in_the_account_is_a_problem(project: Project, well:
     external = {**held("read"), "external": True}
     project.hold(fake_engine.provider(KEY), held("a", __account=well.url), held("b"), held("gone"), external)
     problem = found()["state"]
-    assert (problem.ok, problem.says) == (False, "not in this account: 1 of 3 models of the state (gone/v1)")
+    assert (problem.ok, problem.says) == (False, "not in this account: 1 of 3 models in the state (gone/v1)")
     assert problem.do.startswith("run `pulumi refresh`")
 
 
@@ -375,7 +375,7 @@ def test_a_model_that_somebody_registered_anew_is_a_problem(project: Project, we
     """Its number tells."""
     numbers = dict(listed(well))
     project.hold(fake_engine.provider(KEY), held("a", model_id=numbers["a"]), held("b", model_id=numbers["b"] + 1))
-    assert found()["state"].says == "registered anew by somebody else: 1 of 2 models of the state (b/v1)"
+    assert found()["state"].says == "registered anew by somebody else: 1 of 2 models in the state (b/v1)"
     assert not found()["state"].ok
 
 
@@ -414,7 +414,7 @@ def test_a_model_of_an_explicit_provider_belongs_to_its_account(project: Project
         findings["account"].says
         == "1 model registered at https://us.example.com, not at https://eu.example.com (us/v1)"
     )
-    assert findings["state"].says == "not in this account: 1 of 4 models of the state (w/v1)"
+    assert findings["state"].says == "not in this account: 1 of 4 models in the state (w/v1)"
     assert findings["endpoint"].says.startswith(well.url)
 
 
@@ -429,7 +429,7 @@ def test_every_kind_is_compared(project: Project, well: Api) -> None:
     assert states == [
         (True, "1 model; registered in this account: 1"),
         (True, "1 policy; registered in this account: 1"),
-        (False, "not in this account: 1 of 1 deployment of the state (gone)"),
+        (False, "not in this account: 1 of 1 deployment in the state (gone)"),
     ]
     assert found()["access"].says == "the key works: 3 models, 1 policy and 1 deployment"
     assert "pickle" not in found()
@@ -439,13 +439,13 @@ def test_a_deployment_that_names_what_is_not_there_is_a_problem(project: Project
     """The list says its model, the state its policies too."""
     well.add(GUARDED, kind=DEPLOYMENT)
     assert "names" in found()
-    assert found()["names"].says == "deployment support names the model gpt-4o/v1: not registered in this account"
+    assert found()["names"].says == "deployment support refers to the model gpt-4o/v1: not registered in this account"
     project.hold(fake_engine.provider(KEY), held("support", kind=DEPLOYMENT, **dict[str, Any](GUARDED)))
     assert found()["names"] == Finding(
         "names",
-        "deployment support names the model gpt-4o/v1 and the policy strict: not registered in this account",
+        "deployment support refers to the model gpt-4o/v1 and the policy strict: not registered in this account",
         ok=False,
-        do="register it, or let the deployment name another",
+        do="register it, or change the deployment to use another",
     )
     well.add(model("gpt-4o"))
     well.add(POLICY, kind=GUARDRAILS_POLICY)
@@ -469,7 +469,7 @@ def test_a_native_state_is_compared(project: Project, well: Api) -> None:
     numbers = dict(listed(well))
     project.hold(*native("a", modelId=numbers["a"] + 1, __account=well.url))
     findings = found()
-    assert findings["state"].says == "registered anew by somebody else: 1 of 1 model of the state (a/v1)"
+    assert findings["state"].says == "registered anew by somebody else: 1 of 1 model in the state (a/v1)"
     assert findings["provider"] == Finding("provider", "the state holds the configuration's key")
     assert "pickle" not in findings
     assert not findings["plugin"].ok
@@ -479,11 +479,11 @@ def test_a_native_state_is_compared(project: Project, well: Api) -> None:
 @pytest.mark.parametrize(
     ("plugins", "ok", "says"),
     [
-        ([], False, "none is found: the state's registrations need it"),
+        ([], False, "not found: the state's registrations need it"),
         ([("resource", __version__)], True, f"{__version__}, installed"),
-        ([("language", __version__)], False, "none is found: the state's registrations need it"),
+        ([("language", __version__)], False, "not found: the state's registrations need it"),
         ([("resource", "0.0.9")], False,
-         f"version 0.0.9 is installed, this package is {__version__}: the state's registrations need it"),
+         f"version 0.0.9 is installed, but this package is {__version__}: the state's registrations need it"),
     ],
 )  # fmt: skip
 def test_the_engine_must_find_the_plugin(
@@ -502,7 +502,7 @@ def test_a_project_may_name_the_plugins_folder(project: Project) -> None:
     file = project.folder / "Pulumi.yaml"
     named = {"plugins": {"providers": [{"name": "enkrypt", "path": "bin"}]}}
     file.write_text(file.read_text() + yaml.safe_dump(named))
-    assert found()["plugin"].says == "bin, from Pulumi.yaml: there is no pulumi-resource-enkrypt"
+    assert found()["plugin"].says == "bin, from Pulumi.yaml: contains no pulumi-resource-enkrypt"
     (project.folder / "bin" / "pulumi-resource-enkrypt").touch()
     assert found()["plugin"] == Finding("plugin", "bin, from Pulumi.yaml")
 
@@ -540,7 +540,7 @@ def test_doctor_is_lines_json_or_for_a_person(typed: Type, project: Project, mon
     assert ran.code == 1
     (problem,) = (line.split("\t") for line in ran.out.splitlines() if not line.startswith("ok\t"))
     assert problem[:2] == ["problem", "provider"]
-    assert problem[3] == "run `pulumi up`, or give them --run-program"
+    assert problem[3] == "run `pulumi up`, or run them with --run-program"
 
     ran = typed("doctor", "--stack", "dev", "--json")
     document = json.loads(ran.out)
@@ -552,7 +552,7 @@ def test_doctor_is_lines_json_or_for_a_person(typed: Type, project: Project, mon
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in ran.out.splitlines()]
     assert ran.code == 1
     assert max(map(len, lines)) <= 80
-    assert any(line.strip() == "-> run `pulumi up`, or give them --run-program" for line in lines)
+    assert any(line.strip() == "-> run `pulumi up`, or run them with --run-program" for line in lines)
     assert OTHER not in ran.text
 
 

@@ -61,7 +61,7 @@ def test_registrations_become_entries_secrets_and_a_file(begin: Begin, project: 
     assert ran.out.splitlines()[1:] == [
         "Set 3 secrets of stack dev: enkrypt:Test_Model_apikey, enkrypt:Test_Model_apikey_2, enkrypt:b_apikey.",
         "Declared 3 models in the catalogue of Pulumi.dev.yaml.",
-        "Wrote enkrypt-import.json, which only you can read: it holds keys in the clear. Delete it afterwards.",
+        "Wrote enkrypt-import.json, readable only by you: it holds keys in the clear. Delete it afterwards.",
         "",
         "Next:",
         "  pulumi import --file enkrypt-import.json --generate-code=false --yes --stack dev",
@@ -152,7 +152,7 @@ def test_a_module_instead_of_a_catalogue(begin: Begin, project: Project, typed: 
 
     assert typed("import", "--python", "imported.py").code == 0  # the same again
     ran = typed("import", "--python", "imported.py", "--name", "a")
-    assert (ran.code, ran.err) == (1, "error: imported.py is there already: name another file, or move it away\n")
+    assert (ran.code, ran.err) == (1, "error: imported.py already exists: choose another file, or move it away\n")
     assert Path("imported.py").read_text() == text
     assert "add `import" not in typed("import", "--python", "__main__.py").out
 
@@ -216,8 +216,8 @@ def test_a_number_that_is_a_secret_is_left_out(begin: Begin, project: Project, t
     begin(model("a", model_config__metadata={"pin_token": 917}), model("b"))
     ran = typed("import")
     assert ran.err == (
-        "left out: model a/v1: model_config.metadata.pin_token: is a number and a secret by its name, and Pulumi's "
-        "secrets are texts\n"
+        "left out: model a/v1: model_config.metadata.pin_token: is a number with the name of a secret, and Pulumi's "
+        "secrets are strings\n"
     )
     assert list(resources()) == ["b"]
     assert "917" not in project.stack_file.read_text()
@@ -289,7 +289,7 @@ def test_a_person_may_take_nothing(begin: Begin, project: Project) -> None:
     before = project.stack_file.read_text()
     ran = at_a_terminal("\n?\nnone\n")
     assert ran.code == 0
-    assert ran.out.count("  none     no one: nothing is changed\n") == 2
+    assert ran.out.count("  none     none of them: change nothing\n") == 2
     assert ran.out.endswith("Nothing was imported.\n")
     assert (project.stack_file.read_text(), FILE.exists()) == (before, False)
     assert at_a_terminal("").code == 1  # nobody is there any more
@@ -344,7 +344,7 @@ def test_what_cannot_be_declared_is_left_out(begin: Begin, project: Project, typ
     ran = typed("import")
     assert ran.code == 1
     assert [line.partition(": use")[0] for line in ran.err.splitlines()] == [
-        "left out: model lost/v1: Pulumi's configuration cannot hold a text of many lines that begins with white "
+        "left out: model lost/v1: Pulumi's configuration cannot hold a multi-line string that starts with white "
         "space",
         "left out: model taken/v1: an object in it would be read as a secret",
     ]
@@ -368,7 +368,7 @@ def test_a_catalogue_of_every_stack_is_not_hidden_by_one_of_this_stack(
     ran = typed("import")
     assert (ran.code, list(resources())) == (1, ["first"])
     assert ran.err.splitlines() == [
-        "left out: model new/v1: the catalogue stands in Pulumi.yaml and is every stack's: use --python"
+        "left out: model new/v1: the catalogue is in Pulumi.yaml, shared by all stacks: use --python"
     ]
     assert "enkrypt:models" not in project.config()
 
@@ -412,7 +412,7 @@ def test_a_declared_model_is_imported_as_declared(begin: Begin, project: Project
     project.configure({**project.config(), **models})
     ran = typed("import")
     assert ran.code == 0
-    assert "mine: its declaration differs from what is registered; the next `up` changes model_name." in ran.out
+    assert "mine: the declaration differs from the registration; the next `up` changes model_name." in ran.out
     assert ran.out.endswith("\n  pulumi up --stack dev\n")
     assert list(resources()) == ["mine", "b"]
     inputs = resources()["mine"]["inputs"]
@@ -448,7 +448,7 @@ def test_entries_that_the_engine_misreads_are_taken_back(
     begin(model("a", "sk-a"))
     monkeypatch.setattr("enkrypt_provider.cli.stack_file.extended", lambda before, _name, _added: before)
     ran = typed("import")
-    assert (ran.code, ran.err) == (1, "error: the engine reads a in another way: use --python\n")
+    assert (ran.code, ran.err) == (1, "error: the engine reads a differently: use --python\n")
     assert "enkrypt:models" not in project.config()
     assert not FILE.exists()
 
@@ -568,8 +568,8 @@ def test_a_program_in_another_language_imports_by_the_engine(
     name = runtime if isinstance(runtime, str) else runtime["name"]
     assert ran.code == 1
     assert ran.err == (
-        f"error: this project's program is not in Python but in {name}: run `pulumi import TYPE NAME ID`, which also "
-        f"writes its code; TYPE is {TOKENS[0]}, {TOKENS[1]} or {TOKENS[2]}\n"
+        f"error: this project's program is in {name}, not in Python: run `pulumi import TYPE NAME ID`, which also "
+        f"generates the code; TYPE is {TOKENS[0]}, {TOKENS[1]} or {TOKENS[2]}\n"
     )
 
 

@@ -140,9 +140,9 @@ def test_a_long_prompt_is_a_block() -> None:
         ({"owner": {"secret": "x"}}, ""),  # a secret, by its name
         ({"owner": [{"secure": "x"}]}, "an object in it would be read as a secret"),
         ({"owner": {"config": "x"}}, "an object in it would be read as a setting"),
-        ({"owner": "\ntext"}, "a text of many lines that begins with white space"),
-        ({"owner": [" a\nb"]}, "a text of many lines that begins with white space"),
-        ({" a\nb": 1}, "a text of many lines that begins with white space"),
+        ({"owner": "\ntext"}, "a multi-line string that starts with white space"),
+        ({"owner": [" a\nb"]}, "a multi-line string that starts with white space"),
+        ({" a\nb": 1}, "a multi-line string that starts with white space"),
         ({"owner": {"secret": 1}, "other": {"secret": "x", "more": 1}, "text": "a\n b", "list": [1, ""]}, ""),
     ],
 )

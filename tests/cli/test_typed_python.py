@@ -77,7 +77,7 @@ def samples() -> Mapping[str, str]:
     named = [Declaration(name, one, declare(one, name, Secrets({})).arguments) for name in odd for one in lives[2:3]]
     return {
         "whole": written(lives),
-        "beside_us": written(lives, beside_us=True),
+        "beside_package": written(lives, beside_package=True),
         "least": written([live(minimal())]),
         "odd_names": module(named, "Models."),
     }
@@ -99,8 +99,8 @@ def test_the_module_has_no_lint(samples: Mapping[str, str], tmp_path: Path, name
 
 def test_beside_this_package_imports_are_grouped_as_there(samples: Mapping[str, str]) -> None:
     """In this repository's own folder the package is first-party."""
-    tool("ruff", "check", "--stdin-filename", str(REPOSITORY / "imported.py"), "-", given=samples["beside_us"])
-    assert "import pulumi\n\nfrom enkrypt_provider" in samples["beside_us"]
+    tool("ruff", "check", "--stdin-filename", str(REPOSITORY / "imported.py"), "-", given=samples["beside_package"])
+    assert "import pulumi\n\nfrom enkrypt_provider" in samples["beside_package"]
     assert "import pulumi\nfrom enkrypt_provider" in samples["whole"]
 
 

@@ -105,7 +105,7 @@ def list_(
 ) -> None:
     """List registrations: models, policies, deployments.
 
-    KIND is any of these three; by default, all are listed.
+    KIND is models, policies or deployments, or several of these; by default, all are listed.
 
     On a terminal, prints a table for each kind, with as many columns as fit. Otherwise, prints one line per
     registration, tab-separated and without a header. The first column is the name, followed by the version for
@@ -173,7 +173,7 @@ def health(
 ) -> None:
     """Ask the API whether a model responds.
 
-    NAME alone means its only version, or v1 if it has several. The exit code is 0 if it responds, and 1 if not.
+    NAME alone means the model's only version, or v1 if it has several. The exit code is 0 if it responds, 1 if not.
 
     \b
     Examples:
@@ -209,7 +209,7 @@ def import_(
     run: Annotated[bool, typer.Option("--run", help="Run `pulumi import` right away, without a file.")] = False,
     native: Annotated[
         bool | None,
-        typer.Option(help="Import for the native plugin or not; by default, as the stack or its program does."),
+        typer.Option(help="Import for the native plugin or the dynamic provider; by default, as the stack does."),
     ] = None,
     stack: Annotated[str | None, stack_option("The stack to import into; by default, the selected one.")] = None,
     endpoint: EndpointOption = None,
@@ -217,7 +217,8 @@ def import_(
 ) -> None:
     """Import models, policies and deployments into a stack.
 
-    KIND is any of these three; by default, all are imported. The next `pulumi up` then changes nothing.
+    KIND is models, policies or deployments, or several of these; by default, all are imported. The next `pulumi up`
+    then changes nothing.
 
     Lists the registrations that are not in the stack's state and asks which to import; a non-interactive run imports
     all. Then sets their keys as secrets of the stack, declares them in the catalogue of the stack's file or in a
@@ -262,7 +263,7 @@ def doctor(
     endpoint: EndpointOption = None,
     dialect: DialectOption = None,
 ) -> None:
-    """Find problems and say how to fix them.
+    """Find problems and suggest fixes.
 
     Checks versions, where each setting comes from, and whether the key works; with --stack, also whether the state
     and the account agree. A key is shown only as four digits of its hash, enough to tell two keys apart. The exit

@@ -34,7 +34,7 @@ def serve(
     record: Annotated[bool, typer.Option(help="Keep the last requests for GET /_emulator/requests.")] = True,
     fault: Annotated[
         list[str] | None,
-        typer.Option(metavar="CALL:HOW", help="Such as add_model:status=503,retry_after=2,first=3; may be repeated."),
+        typer.Option(metavar="CALL:HOW", help="Inject a fault, as add_model:status=503,first=3; may be repeated."),
     ] = None,
     seed: Annotated[
         int, typer.Option(metavar="N", help="Seed for random faults.", parser=whole_number(0, 10**9))

@@ -200,13 +200,13 @@ def import_(
     everything: Annotated[bool, typer.Option("--all", help="Import all that match, without asking.")] = False,
     python: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Declare them in a new Python module instead of the catalogue."),
+        typer.Option(metavar="FILE", help="Write a Python module that declares them, instead of catalogue entries."),
     ] = None,
     secret: Annotated[
-        str, typer.Option(metavar="NAME", help="Use the secret enkrypt:NAME for keys that the API masks.")
+        str, typer.Option(metavar="NAME", help="Use the secret enkrypt:NAME for the keys that the API masks.")
     ] = "",
     out: Annotated[Path, typer.Option(metavar="FILE", help="The import file.")] = Path("enkrypt-import.json"),
-    run: Annotated[bool, typer.Option("--run", help="Run `pulumi import` right away, without a file.")] = False,
+    run: Annotated[bool, typer.Option("--run", help="Run `pulumi import` at once, without writing a file.")] = False,
     native: Annotated[
         bool | None,
         typer.Option(help="Import for the native plugin or the dynamic provider; by default, as the stack does."),
@@ -263,7 +263,7 @@ def doctor(
     endpoint: EndpointOption = None,
     dialect: DialectOption = None,
 ) -> None:
-    """Find problems and suggest fixes.
+    """Report problems, and what to do about them.
 
     Checks versions, where each setting comes from, and whether the key works; with --stack, also whether the state
     and the account agree. A key is shown only as four digits of its hash, enough to tell two keys apart. The exit

@@ -103,7 +103,7 @@ def _accounts(keys: list[str] | None) -> dict[str, str] | None:
     for pair in keys:
         key, _, account = pair.rpartition("=")
         if not key or not account:
-            raise typer.BadParameter("must have the form KEY=ACCOUNT", param_hint="--key")
+            raise typer.BadParameter("a key is given as KEY=ACCOUNT", param_hint="--key")
         accounts[key] = account
     return accounts
 

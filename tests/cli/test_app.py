@@ -437,7 +437,7 @@ def test_invalid_command_line_is_exit_code_2(typed: Type, words: list[str]) -> N
         ("serve --fault add_model", "--fault: the fault: says nothing to do"),
         ("serve --fault add_model:", "--fault: the fault: is no setting"),
         ("serve --fault status=503", "--fault: call: must be one of add_model, get_model, "),
-        ("serve --key stand-in-key-alone", "--key: must have the form KEY=ACCOUNT"),
+        ("serve --key stand-in-key-alone", "--key: a key is given as KEY=ACCOUNT"),
         ("serve --quirks host,hosts", "--quirks: there is no 'hosts'; there are host, slash, "),
     ],
 )
@@ -562,8 +562,10 @@ def test_cli_page_has_every_command_and_exit_code() -> None:
     text = (ROOT / "docs" / "cli.md").read_text()
     assert re.findall(r"^\| \[`(\w+)`\]", text, re.MULTILINE) == list(COMMANDS)
     codes = {code: " ".join(says.split()) for code, says in re.findall(r"^\| (\d) \| (.*) \|$", text, re.MULTILINE)}
-    told = typer.main.get_command(commands).help.partition("Exit codes:")[2]  # type: ignore[union-attr]  # missing from the stubs
-    found = {code: " ".join(says.split()) for code, says in re.findall(r"(?ms)^ *(\d)  (.*?)(?=^ *\d  |\Z)", told)}
+    help_text = typer.main.get_command(commands).help.partition("Exit codes:")[2]  # type: ignore[union-attr]  # missing from the stubs
+    found = {
+        code: " ".join(says.split()) for code, says in re.findall(r"(?ms)^ *(\d)  (.*?)(?=^ *\d  |\Z)", help_text)
+    }
     assert codes == found
     assert list(codes) == ["0", "1", "2"]
 

@@ -685,7 +685,7 @@ def test_additions_use_the_configured_dialect(tmp_path: Path) -> None:
 # ---- the search for secrets
 
 
-SPELT = {
+ENCODED = {
     "plain": f"a {KEY} b",
     "bytes": KEY.encode(),
     "base64": base64.b64encode(f"xy{KEY}z".encode()).decode(),
@@ -696,7 +696,7 @@ SPELT = {
 }
 
 
-@pytest.mark.parametrize("where", SPELT.values(), ids=SPELT)
+@pytest.mark.parametrize("where", ENCODED.values(), ids=ENCODED)
 def test_secret_is_found_in_every_encoding_and_never_shown(where: Any) -> None:
     """The error says which secret was found, not its value."""
     with pytest.raises(AssertionError, match="secrets are exposed:\n") as found:
@@ -708,7 +708,7 @@ def test_secret_is_found_in_every_encoding_and_never_shown(where: Any) -> None:
 def test_location_of_a_secret_is_reported() -> None:
     """In a state the location is a path."""
     with pytest.raises(AssertionError) as found:
-        assert_no_secret(["another-secret", KEY], SPELT["a state"])
+        assert_no_secret(["another-secret", KEY], ENCODED["a state"])
     assert str(found.value).splitlines()[1:] == ["  deployment.resources[0].outputs.keys[0]: secret 2, in the clear"]
 
 

@@ -249,7 +249,7 @@ def import_(
         masked_as=secret,
         file=out,
         at_once=run,
-        asks=printing.person() and not everything,
+        asks=printing.is_interactive() and not everything,
         is_native=native,
     )
     client = Sources(target, {"endpoint": endpoint, "dialect": dialect}).client()
@@ -275,9 +275,9 @@ def doctor(
       enkrypt-provider doctor --json
     """
     from .doctor import examine
-    from .findings import tell
+    from .findings import report
 
-    is_well = tell(examine(_sources(stack, endpoint, dialect)), as_json=as_json)
+    is_well = report(examine(_sources(stack, endpoint, dialect)), as_json=as_json)
     raise typer.Exit(0 if is_well else 1)
 
 

@@ -132,7 +132,7 @@ def _dangling(here: Iterable[Resource], account: Account) -> Iterator[Finding]:
 def _elsewhere(
     sources: Sources, managed: Sequence[Resource], providers: Mapping[str, Resource], account: Account | None
 ) -> Iterator[Finding]:
-    """Yield the registrations that belong to another account than the one their provider now uses."""
+    """Yield the registrations that belong to a different account than their provider now uses."""
     moved = defaultdict(list)
     for resource in managed:
         held, provider = _held(resource, ACCOUNT), providers.get(_provider_urn(resource))
@@ -176,7 +176,7 @@ def _provider(sources: Sources, provider: Resource) -> Finding:
         return Finding("provider", "the state holds the configuration's key" if held else "the state holds no key")
     return Finding(
         "provider",
-        f"the state holds another key than the configuration: {shown}; `refresh` and `destroy` would use that one",
+        f"the state holds a different key than the configuration: {shown}; `refresh` and `destroy` would use it",
         ok=False,
         do="run `pulumi up`, or run them with --run-program",
     )

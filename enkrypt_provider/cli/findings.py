@@ -39,7 +39,7 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(plain(name, 80) for name in names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
 
 
-def tell(found: Iterable[Finding], *, as_json: bool) -> bool:
+def report(found: Iterable[Finding], *, as_json: bool) -> bool:
     """Print each finding as soon as it is known. Return whether none is a problem."""
     known: list[Finding] = []
     for one in found:

@@ -139,7 +139,7 @@ class Plan:
 
 
 def planned(target: Target, chosen: Sequence[Live], every: Iterable[Key]) -> Plan:
-    """Plan the import of the registrations `chosen`; `every` one's key is needed for unambiguous names."""
+    """Plan the import of the registrations `chosen`; `every` has the keys of all, for unambiguous names."""
     stack, lives = target.stack, {live.key: live for live in chosen}
     entries = {kind: target.entries(kind) for kind in KINDS}
     before = {one.key: one for kind in KINDS for one in declared(kind, entries[kind], lives, target.dialect)}

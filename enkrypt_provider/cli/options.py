@@ -39,7 +39,7 @@ def dialect_name(value: str) -> str:
     return value
 
 
-def given(value: str) -> str:
+def non_empty(value: str) -> str:
     """Parse an option that selects an account or stack: an empty value is usually an unset variable in a script."""
     if not value:
         raise typer.BadParameter("must not be empty")
@@ -87,7 +87,7 @@ def dialect_option(meaning: str) -> Any:
 
 def stack_option(meaning: str) -> Any:
     """Return the option `--stack`."""
-    return typer.Option("--stack", "-s", metavar="STACK", help=meaning, parser=given, autocompletion=stacks)
+    return typer.Option("--stack", "-s", metavar="STACK", help=meaning, parser=non_empty, autocompletion=stacks)
 
 
 StackOption = Annotated[
@@ -96,7 +96,7 @@ StackOption = Annotated[
 EndpointOption = Annotated[
     str | None,
     typer.Option(
-        metavar="URL", help="Base URL of the API, or `embedded`; overrides the configuration.", parser=given
+        metavar="URL", help="Base URL of the API, or `embedded`; overrides the configuration.", parser=non_empty
     ),
 ]
 DialectOption = Annotated[str | None, dialect_option("Dialect of the API; overrides the configuration.")]

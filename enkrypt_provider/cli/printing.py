@@ -24,7 +24,7 @@ from ..kinds.model import MODEL
 from ..kinds.plain import dotted, leaves
 from .masking import shown
 from .registrations import Registration, Watch, joined
-from .stack_file import WIDTH, spelt
+from .stack_file import WIDTH, to_yaml
 
 Cell = Callable[[Live], object]
 
@@ -80,8 +80,8 @@ ALWAYS: Final = 3
 ANY_WIDTH: Final = 1_000_000
 
 
-def person() -> bool:
-    """Whether a person sees the output and can answer prompts."""
+def is_interactive() -> bool:
+    """Whether the user sees the output and can answer prompts."""
     return bool(sys.stdin and sys.stdin.isatty() and sys.stdout.isatty())
 
 
@@ -120,7 +120,7 @@ def numbered(found: Sequence[Registration]) -> None:
 def details(live: Live) -> None:
     """Print one registration: as YAML on a terminal, otherwise a path and its value on each line."""
     if sys.stdout.isatty():
-        print(spelt(document(live), width=min(WIDTH, Console().width)), end="")
+        print(to_yaml(document(live), width=min(WIDTH, Console().width)), end="")
     else:
         values = ((dotted(path), leaf) for path, leaf in leaves(document(live)))
         _print_lines((path, leaf if isinstance(leaf, str) else json.dumps(leaf)) for path, leaf in values)

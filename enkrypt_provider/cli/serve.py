@@ -27,7 +27,7 @@ def serve(
     cache_reads: Annotated[
         bool, typer.Option(help="Cache reads until a request sends X-Enkrypt-Refresh-Cache: true.")
     ] = False,
-    list_details: Annotated[bool, typer.Option(help="List models in full, or only their names.")] = True,
+    list_details: Annotated[bool, typer.Option(help="List models with or without their model_config.")] = True,
     quirks: Annotated[
         str, typer.Option(metavar="NAME,NAME", help="Normalise responses, as host,slash,order; see docs/emulator.md.")
     ] = "",

@@ -56,7 +56,7 @@ def extended(text: str, name: str, added: Mapping[str, Any]) -> str:
         held = yaml.safe_load(text) or {}
         root = yaml.compose(text)
         if root is not None and not _is_block(root):
-            text = spelt(held) if held else ""
+            text = to_yaml(held) if held else ""
             root = yaml.compose(text)
         new = _with(text, root, held, path, added)
         is_meant = yaml.safe_load(new) == _merged(held, path, added)
@@ -67,7 +67,7 @@ def extended(text: str, name: str, added: Mapping[str, Any]) -> str:
     return new
 
 
-def spelt(value: Any, indent: int = 0, width: int = WIDTH) -> str:
+def to_yaml(value: Any, indent: int = 0, width: int = WIDTH) -> str:
     """Return `value` as YAML that parsers of any YAML version read alike."""
     text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=width)
     return textwrap.indent(text, " " * indent)
@@ -118,7 +118,7 @@ def _with(text: str, parent: Node, held: Any, path: tuple[str, ...], added: Mapp
 
 def _put(text: str, start: int, end: int, value: Any, indent: int) -> str:
     before = text[:start]
-    return f"{before}{'' if before.endswith(chr(10)) or not before else chr(10)}{spelt(value, indent)}{text[end:]}"
+    return f"{before}{'' if before.endswith(chr(10)) or not before else chr(10)}{to_yaml(value, indent)}{text[end:]}"
 
 
 def _is_block(node: Node) -> bool:

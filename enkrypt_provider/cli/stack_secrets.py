@@ -69,7 +69,7 @@ class Secrets:
         return name
 
     def _holding(self, text: str, wanted: str) -> str:
-        """Return the secret that already has this value, or "". Short new ones do not count: they match by chance."""
+        """Return the secret that already has this value. Short new ones may match by chance and are skipped."""
         known = {**self._held, **(self.found if len(text) >= DISTINCT else {})}
         return next((name for name in (wanted, *known) if known.get(name) == text), "")
 

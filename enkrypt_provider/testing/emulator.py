@@ -131,7 +131,7 @@ class Emulator(Registry):
         with httpx.Client(base_url=self.url) as http:
             entries = http.get("/_emulator/requests").raise_for_status().json()
             http.delete("/_emulator/requests").raise_for_status()
-        return [_spelt(entry) for entry in entries]
+        return [_call_line(entry) for entry in entries]
 
     def limit(self, rate: str = "", rt_rate: str = "", lockout: float = 60) -> None:
         """Replaces the rate limits, such as `3/s,100/min`; without arguments, there are none."""
@@ -144,7 +144,7 @@ class Emulator(Registry):
         return int(found["violations"])
 
 
-def _spelt(entry: Mapping[str, Any]) -> str:
+def _call_line(entry: Mapping[str, Any]) -> str:
     call = entry["call"] or f"{entry['method']} {entry['path']}"
     identity = "/".join(filter(None, (entry["name"], entry["model_version"])))
     return f"{call} {identity}".rstrip()

@@ -49,7 +49,7 @@ _FAST: Final = RetryPolicy(sleep=lambda seconds: time.sleep(seconds / 100), cloc
 
 
 class CheckFailed(Exception):
-    """`pulumi preview` would fail: `problems` has one line for each reason."""
+    """`pulumi preview` would fail: `problems` has a line for each reason."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(problems)

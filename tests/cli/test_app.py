@@ -526,12 +526,12 @@ def test_plugin_install_installs_a_launcher_with_this_python(typed: Type, projec
     assert 0 < port < 65536
 
 
-def test_person_requires_a_terminal_for_input_and_output(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interactive_requires_a_terminal_for_input_and_output(monkeypatch: pytest.MonkeyPatch) -> None:
     """A prompt needs both: to be seen, and to be answered."""
     for types, sees, expected in [(True, True, True), (False, True, False), (True, False, False)]:
         monkeypatch.setattr(sys.stdin, "isatty", lambda is_one=types: is_one)
         monkeypatch.setattr(sys.stdout, "isatty", lambda is_one=sees: is_one)
-        assert printing.person() is expected
+        assert printing.is_interactive() is expected
 
 
 # ---- the documents
@@ -668,10 +668,8 @@ def test_extra_of_a_checkout_is_installed_from_its_folder(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(("missing", "is_extra"), [("rich", True), ("flask", True), ("antigravity_2", False)])
-def test_missing_module_of_no_extra_keeps_its_traceback(
-    monkeypatch: pytest.MonkeyPatch, missing: str, is_extra: bool
-) -> None:
-    """A missing module that no extra installs is a bug."""
+def test_only_modules_of_extras_are_reported(monkeypatch: pytest.MonkeyPatch, missing: str, is_extra: bool) -> None:
+    """Any other missing module is a bug, and keeps its traceback."""
 
     def run() -> None:
         raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)

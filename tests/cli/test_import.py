@@ -35,7 +35,7 @@ WHOLE["model_config"] = {**WHOLE["model_config"], "default_request_options": {}}
 def at_a_terminal(typed: str, *words: str) -> Typed:
     """Run the command at a terminal, with these replies to its prompts."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(printing, "person", lambda: True)
+        patch.setattr(printing, "is_interactive", lambda: True)
         ran = CliRunner().invoke(commands, ["import", *words], input=typed, env={"COLUMNS": "80"})
     assert ran.exception is None or isinstance(ran.exception, SystemExit), ran.exception
     return Typed(ran.exit_code, ran.stdout, ran.stderr)

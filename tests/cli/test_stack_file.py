@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enkrypt_provider.cli.declarations import declare
-from enkrypt_provider.cli.stack_file import extended, obstacle, spelt
+from enkrypt_provider.cli.stack_file import extended, obstacle, to_yaml
 from enkrypt_provider.cli.stack_secrets import Secrets
 from enkrypt_provider.errors import ConfigurationError
 
@@ -20,7 +20,7 @@ from .lives import live
 
 NAME = "enkrypt:models"
 ADDED = {"new": {"model_saved_name": "new", "apikeys": [{"secret": "new_apikey"}]}}
-SPELT = """\
+YAML = """\
 new:
   model_saved_name: new
   apikeys:
@@ -30,7 +30,7 @@ STACKS = sorted((Path(__file__).resolve().parents[2] / "stacks").glob("*.yaml"))
 
 
 def indented(by: int) -> str:
-    return "".join(f"{' ' * by}{line}\n" for line in SPELT.splitlines())
+    return "".join(f"{' ' * by}{line}\n" for line in YAML.splitlines())
 
 
 CATALOGUE = f"config:\n  enkrypt:models:\n{indented(4)}"
@@ -120,18 +120,18 @@ def test_any_entries_are_added_to_any_catalogue(held: dict[str, Any], added: dic
 )
 def test_ambiguous_strings_are_quoted(text: str) -> None:
     """Strings that another YAML version reads as a number, a date or a boolean are quoted."""
-    assert spelt({"a": text})[3] in "'\""
+    assert to_yaml({"a": text})[3] in "'\""
 
 
 @pytest.mark.parametrize("text", ["gpt-4o", "/v1", "https://together.ai", "GPT 4o mini"])
 def test_unambiguous_strings_are_not_quoted(text: str) -> None:
     """Strings that can only be strings need no quotes."""
-    assert spelt({"a": text}) == f"a: {text}\n"
+    assert to_yaml({"a": text}) == f"a: {text}\n"
 
 
 def test_multi_line_string_is_a_block() -> None:
     """It is written as a person would write it."""
-    assert spelt({"a": "one\ntwo: 2\n"}) == "a: |\n  one\n  two: 2\n"
+    assert to_yaml({"a": "one\ntwo: 2\n"}) == "a: |\n  one\n  two: 2\n"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Entry point of `enkrypt-provider` and `python -m enkrypt_provider`; reports an extra that is not installed."""
+"""Runs `enkrypt-provider` and `python -m enkrypt_provider`, and reports an extra that is not installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 NEEDED: Final = ("typer", "rich", "flask", "waitress")
-"""Modules that the extras install."""
+"""Packages that the extras install."""
 EXTRAS: Final = "enkrypt-provider[cli,emulator]"
 
 

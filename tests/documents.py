@@ -1,4 +1,4 @@
-"""The API's document as data, and Hypothesis strategies of what a program may declare. No test lives here."""
+"""Examples from the API's documentation, and Hypothesis strategies for programs. Contains no tests."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ DOCUMENT = """{
     "default_request_options": {}
   }
 }"""
-"""The body of the document's `add-model` example, in its own order."""
+"""The request body of the documentation's `add-model` example, in its original order."""
 
 ANSWER = """{
   "model_saved_name": "Test_Model",
@@ -95,7 +95,7 @@ ANSWER = """{
   "updated_at": "2024-10-15T17:22:47.872389+00:00",
   "model_id": 1234567890
 }"""
-"""The document's answer to it, without the envelope."""
+"""The documentation's response to it, without the envelope."""
 
 COMPUTED = {
     "model_id": 1234567890,
@@ -150,7 +150,7 @@ SECRET_NAMES = (
      "azureKey", "x-functions-key", "tls-keys", "auth_header", "oauth2", "otp", "sig", "conn_str", "passcode",
      "githubPat", "basicAuth", "XAuth", "dbPassValue", "sas_base64", "otp_encoded"]
 )  # fmt: skip
-"""Names of fields and headers that say that they hold a secret."""
+"""Names of fields and headers that indicate a secret."""
 
 SECRET_TEXTS = (
     "http://me:pass@proxy:3128", "-----BEGIN PRIVATE KEY-----", "Bearer abcdefgh12345678",
@@ -161,34 +161,34 @@ SECRET_TEXTS = (
     f"gsk_{'a' * 40}", f"xai-{'a' * 60}", f"https://f.example.com/api?code={'a1' * 20}",
     "https://discord.com/api/webhooks/1/a", "no: {'apikeys': ['abcdefgh1']}",
 )  # fmt: skip
-"""Texts that say themselves that they hold a secret."""
+"""Strings that look like they contain a secret."""
 SECRET_PAIRS = (
     {"Name": "X-Api-Key", "Value": "stand-in"}, {"header_name": "api_key", "header_value": "stand-in"},
     {"field": "password", "content": "stand-in"}, {"variable": "TOKEN", "val": "stand-in"},
 )  # fmt: skip
-"""Objects that say in one field what the other holds."""
+"""Objects in which one field names what the other holds."""
 
 
 def document(**changes: Any) -> dict[str, Any]:
-    """The document's payload, with fields replaced by their dotted path (`__` for each dot)."""
+    """Return the documentation's request body, with fields replaced by their dotted path (`__` for each dot)."""
     return _with(json.loads(DOCUMENT), changes)
 
 
 def answer(**changes: Any) -> dict[str, Any]:
-    """The document's answer, with fields replaced in the same way."""
+    """Return the documentation's response, with fields replaced in the same way."""
     return _with(json.loads(ANSWER), changes)
 
 
 def minimal(**changes: Any) -> dict[str, Any]:
-    """The least that a program can declare, with fields replaced in the same way."""
+    """Return the minimum that a program can declare, with fields replaced in the same way."""
     least = {"model_saved_name": "small", "model_config": {"is_compatible_with": "openai", "endpoint": {"host": "h"}}}
     return _with(least, changes)
 
 
 def everything(dialect: Dialect = "v1") -> dict[str, Any]:
-    """A registration with every field of a dialect set, each to something other than its default.
+    """Return a registration with every field of a dialect set, each to something other than its default.
 
-    In v2 with `model_type` and an empty conversation template, which it accepts and does not send.
+    In v2 it includes `model_type` and an empty conversation template, which are accepted and not sent.
     """
     if dialect == "v2":
         whole = everything()
@@ -226,7 +226,7 @@ def everything(dialect: Dialect = "v1") -> dict[str, Any]:
 
 
 def canonical(props: Mapping[str, Any], kind: Kind = MODEL, dialect: Dialect = "v1") -> Properties:
-    """`props` as `parse` gives them; they must break no rule."""
+    """Return `props` as `parse` does; they must be valid."""
     inputs, problems = codec.parse(kind, without_unknown(props), dialect)
     assert not problems, problems
     found: Properties = with_unknown(inputs)
@@ -234,7 +234,7 @@ def canonical(props: Mapping[str, Any], kind: Kind = MODEL, dialect: Dialect = "
 
 
 def through_engine(props: dict[str, Any]) -> dict[str, Any]:
-    """`props` after a journey through the engine's own serialisation: numbers as floats, maps in any order."""
+    """Return `props` after the engine's own serialisation: numbers as floats, maps in any order."""
     loop = asyncio.new_event_loop()
     try:
         sent = loop.run_until_complete(rpc.serialize_properties(props, {}))
@@ -245,27 +245,27 @@ def through_engine(props: dict[str, Any]) -> dict[str, Any]:
 
 
 def leaves(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """The place of every value in `value`, itself included, the outermost first."""
+    """Return the path of every value in `value`, including itself, the outermost first."""
     below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [path, *(place for key, item in below for place in leaves(item, (*path, key)))]
 
 
 def upside_down(value: Any) -> Any:
-    """With every object in another order."""
+    """Return `value` with the fields of every object in reverse order."""
     if isinstance(value, dict):
         return {name: upside_down(value[name]) for name in reversed(value)}
     return [upside_down(item) for item in value] if isinstance(value, list) else value
 
 
 def at(value: Any, place: tuple[str | int, ...]) -> Any:
-    """What is at `place`."""
+    """Return the value at `place`."""
     for part in place:
         value = value[part]
     return value
 
 
 def put(value: Any, place: tuple[str | int, ...], item: Any) -> Any:
-    """A copy of `value` with `item` at `place`."""
+    """Return a copy of `value` with `item` at `place`."""
     if not place:
         return item
     fresh: Any = dict(value) if isinstance(value, dict) else list(value)
@@ -315,24 +315,24 @@ _ONLY_V2: dict[str, Any] = {
 
 _LINE = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=20)
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
-"""What a free map may hold as a text or a name."""
+"""Strings and names that a free-form map may contain."""
 _IDENTITY = st.from_regex(r"[!-.0-~]([ -.0-~]{0,20}[!-.0-~])?", fullmatch=True)
 _HOST = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?", fullmatch=True)
 _PATH = st.from_regex(r"(/[a-zA-Z0-9_.~%/-]{0,20})?", fullmatch=True)
 _KEY = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=30)
-_WHOLE = st.integers(1 - 2**53, 2**53 - 1)  # what a double holds
+_WHOLE = st.integers(1 - 2**53, 2**53 - 1)  # exact as a double
 _SCALAR = st.none() | st.booleans() | _WHOLE | st.floats(1 - 2.0**53, 2.0**53 - 1) | TEXT
 FREE = st.recursive(
     _SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=8
 )
-"""Any JSON value that a free map may hold."""
+"""Any JSON value that a free-form map may contain."""
 
 
 Fields = st.SearchStrategy[dict[str, Any]]
 
 
 def _some(required: dict[str, st.SearchStrategy[Any]], **fields: st.SearchStrategy[Any]) -> Fields:
-    """An object in which every optional field is there, absent, or null."""
+    """Objects in which every optional field is present, absent, or null."""
     return st.fixed_dictionaries(required, optional={name: st.none() | field for name, field in fields.items()})
 
 
@@ -379,7 +379,7 @@ _CONFIG_V2: dict[str, st.SearchStrategy[Any]] = {
 
 
 def registrations(dialect: Dialect = "v1") -> Fields:
-    """What a program may declare in a dialect, from the least to everything."""
+    """Anything that a program may declare in a dialect, from the minimum to every field."""
     only = {"conversation_template": TEXT} if dialect == "v1" else _CONFIG_V2
     more = dialect == "v2"
     config = _some(
@@ -423,7 +423,7 @@ MARKER = "stand-in-marker-"
 
 
 def marked() -> st.SearchStrategy[Any]:
-    """Any value, in which every text that is not a field's name begins with `MARKER`."""
+    """Any value in which every string, except field names, begins with `MARKER`."""
     text = st.text(max_size=5).map(MARKER.__add__)
     names = st.sampled_from(
         ["model_saved_name", "model_config", "endpoint", "host", "port", "apikeys", "metadata", "gemini", "paths",
@@ -438,7 +438,7 @@ def marked() -> st.SearchStrategy[Any]:
 
 
 def without_secrets(value: Any) -> Any:
-    """A value in the clear, as the engine makes it before it asks a provider."""
+    """Return a value in the clear, as the engine passes it to a provider."""
     if rpc.is_rpc_secret(value):
         return without_secrets(rpc.unwrap_rpc_secret(value))
     if isinstance(value, dict):

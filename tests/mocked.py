@@ -1,7 +1,7 @@
-"""A program under mocks that refuse nothing: what the engine would be asked to register. No test lives here.
+"""Runs programs under mocks that refuse nothing, to see what they ask the engine to register. Contains no tests.
 
-The kit's own `MockStack` has the provider behind it. Here the provider is what is tested: what a program asks for is
-noted also where it would be refused, and what a server sets is always the same.
+The kit's own `MockStack` runs the provider. Here the provider itself is tested: requests are recorded even if they
+would be refused, and the fields that a server sets are always the same.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Server(pulumi.CustomResource):
 
 @dataclass
 class Run:
-    """What came of a program."""
+    """The result of a program."""
 
     resources: dict[str, Registered] = field(default_factory=dict)
     exports: dict[str, Json] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Run:
 
 
 class _Tolerant(EnkryptMocks):
-    """Makes of the inputs what the provider makes of them, with what a server sets beside them after a preview."""
+    """Parses the inputs as the provider does; except in a preview, adds the fields that a server sets."""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Json]]:
         kind = ALL_TYPES.get(args.typ, MODEL)
@@ -72,7 +72,7 @@ def run(
     stack: str = "dev",
     preview: bool = False,
 ) -> Run:
-    """Runs a program in the project `enkrypt` to its end; what it returns, Outputs included, is `seen`."""
+    """Run a program in the project `enkrypt`. What it returns, with Outputs resolved, is `seen`."""
     made = Run()
 
     def whole() -> None:
@@ -86,7 +86,7 @@ def run(
 
 
 def shown(value: Json) -> Json:
-    """What anyone may see of a value."""
+    """Return a value with its secrets replaced."""
     if isinstance(value, Secret):
         return "[secret]"
     if isinstance(value, dict):

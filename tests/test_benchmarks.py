@@ -1,4 +1,4 @@
-"""What the benchmark claims rests on: the server that it measures with, the least time of a rate, the table."""
+"""The basis of the benchmark's claims: its server, the minimum time under a rate limit, and the table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BENCHMARKS: Final = Path(__file__).parent.parent / "benchmarks"
 
 @pytest.fixture(scope="module")
 def api() -> Any:
-    """The benchmark's module; tests/ has a package of the same name."""
+    """The benchmark's module `api`, loaded by path: tests/ has a package with the same name."""
     spec = importlib.util.spec_from_file_location("benchmarks_api", BENCHMARKS / "api.py")
     assert spec
     assert spec.loader
@@ -34,8 +34,8 @@ def api() -> Any:
 @pytest.mark.parametrize(
     ("calls", "seconds"), [(0, 0), (1, 0), (3, 0), (4, 1), (30, 9), (100, 33), (101, 60), (150, 76)]
 )
-def test_the_least_time_is_what_the_emulator_allows(api: Any, calls: int, seconds: int) -> None:
-    """No call is refused at that pace, and the last one is if it leaves a moment earlier."""
+def test_least_seconds_match_the_emulators_limits(api: Any, calls: int, seconds: int) -> None:
+    """No call is refused at that pace, but the last one is if it is sent slightly earlier."""
     assert api.least_seconds(calls) == seconds
     times = [api.least_seconds(number) for number in range(1, calls + 1)]
     clock = iter(times)
@@ -47,7 +47,7 @@ def test_the_least_time_is_what_the_emulator_allows(api: Any, calls: int, second
         assert [bool(limiter.refuse("key", "/models/add-model")) for _ in times] == [False] * (calls - 1) + [True]
 
 
-def test_the_api_takes_names_in_paths_counts_requests_and_keeps_the_limits(api: Any, tmp_path: Path) -> None:
+def test_api_takes_names_in_paths_counts_requests_and_enforces_limits(api: Any, tmp_path: Path) -> None:
     with (
         closing(api.Api(tmp_path, 0)) as served,
         httpx.Client(base_url=served.url, headers={"apikey": "key"}) as client,
@@ -62,7 +62,7 @@ def test_the_api_takes_names_in_paths_counts_requests_and_keeps_the_limits(api: 
         assert client.get("/models/list-models").status_code == 200
 
 
-def test_the_table_says_who_finished_and_the_ratio_of_pairs(tmp_path: Path) -> None:
+def test_table_shows_who_finished_and_the_ratio_of_pairs(tmp_path: Path) -> None:
     limits = {"part": "limits", "models": 4, "latency": 0, "operation": "up"}
     bare = {"part": "beside nothing", "models": 100, "latency": 0, "operation": "up"}
     samples = [

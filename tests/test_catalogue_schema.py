@@ -1,4 +1,4 @@
-"""docs/catalogue.schema.json: what an editor completes and checks in a stack's file is what the provider takes."""
+"""docs/catalogue.schema.json, with which editors check a stack's file, accepts what the provider accepts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFERENCES = ({"secret": "llmKey"}, {"config": "llmHost"})
 
 
 def checked(*files: Path) -> tuple[int, str]:
-    """The exit code of a check of these files, and what it prints."""
+    """Return the exit code and the output of a check of these files."""
     check = [sys.executable, "-m", "check_jsonschema", "--schemafile", str(generate.SCHEMA), *map(str, files)]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
@@ -35,13 +35,13 @@ def stack_file(folder: Path, *, dialect: str = "v1", section: str = "models", **
     return file
 
 
-def test_the_schema_is_what_the_code_says() -> None:
-    """docs/catalogue.schema.json follows from kinds/; otherwise: `make generate`."""
+def test_schema_is_up_to_date() -> None:
+    """docs/catalogue.schema.json is generated from kinds/; if it is outdated, run `make generate`."""
     assert generate.SCHEMA.read_text(encoding="utf-8") == generate.schema()
 
 
-def test_the_stacks_of_this_repository_pass() -> None:
-    """Each stack's file passes, and names the schema for the YAML language server."""
+def test_stacks_of_this_repository_are_valid() -> None:
+    """Each stack's file is valid, and refers to the schema for the YAML language server."""
     assert [file.name for file in STACKS] == ["Pulumi.dev.yaml", "Pulumi.prod.yaml", "Pulumi.staging.yaml"]
     assert checked(*STACKS)[0] == 0
     for file in STACKS:
@@ -51,7 +51,7 @@ def test_the_stacks_of_this_repository_pass() -> None:
 
 
 def referring(reference: dict[str, str]) -> dict[str, Any]:
-    """A model with a reference for a text, a number, a list, an item and an object."""
+    """Return a model with references in place of strings, a number, a list, an item and an object."""
     return minimal(
         certifications=reference,
         model_config__endpoint={"host": reference, "port": reference},
@@ -61,7 +61,7 @@ def referring(reference: dict[str, str]) -> dict[str, Any]:
 
 
 def entries(section: str, dialect: Any = "v1") -> dict[str, dict[str, Any]]:
-    """Entries of a section with every field, with as few as may be, and with references."""
+    """Return entries of a section: with every field, with the fewest fields, and with references."""
     secret, value = REFERENCES
     if section == "models":
         few = {"least": minimal(), "secret": referring(secret), "value": referring(value)}
@@ -72,8 +72,8 @@ def entries(section: str, dialect: Any = "v1") -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("dialect", ["v1", "v2"])
 @pytest.mark.parametrize("section", ["models", "policies", "deployments"])
-def test_what_the_provider_takes_passes(section: str, dialect: str, tmp_path: Path) -> None:
-    """No field is refused, nor `{secret: NAME}` or `{config: NAME}` in the place of a value."""
+def test_everything_that_the_provider_accepts_is_valid(section: str, dialect: str, tmp_path: Path) -> None:
+    """No field is refused, nor is `{secret: NAME}` or `{config: NAME}` in place of a value."""
     file = stack_file(tmp_path, dialect=dialect, section=section, **entries(section, dialect))
     assert checked(file) == (0, "ok -- validation done\n")
 
@@ -90,7 +90,7 @@ def test_what_the_provider_takes_passes(section: str, dialect: str, tmp_path: Pa
         ("models", minimal(model_config__endpoint={}), "'host' is a required property"),
         ("models", minimal(model_config__apikeys=[{"secrte": "llmKey"}]), "apikeys"),
         ("models", minimal(model_config__model_version=1), "model_version: 1 is not of type 'string'"),
-        ("models", minimal(model_config__tools=[]), "'tools' was unexpected"),  # of dialect v2
+        ("models", minimal(model_config__tools=[]), "'tools' was unexpected"),  # only in dialect v2
         ("models", minimal(testing_for="LLMs"), "testing_for: 'LLMs' is not one of"),
         ("models", minimal(model_saved_name="a" * 33), "model_saved_name: .* is too long"),
         ("models", minimal(model_id=7), "'model_id' was unexpected"),  # the server sets it
@@ -102,15 +102,15 @@ def test_what_the_provider_takes_passes(section: str, dialect: str, tmp_path: Pa
     ],
     ids=str,
 )
-def test_a_slip_is_told_where_it_is(section: str, slip: dict[str, Any], said: str, tmp_path: Path) -> None:
-    """The message names the field and its rule, as the preview would."""
+def test_mistake_is_reported_with_its_location(section: str, slip: dict[str, Any], said: str, tmp_path: Path) -> None:
+    """The message has the field and its rule, like the preview's."""
     code, printed = checked(stack_file(tmp_path, section=section, one={**entries(section)["all"], **slip}))
     assert code == 1
     assert re.search(said, printed), printed
 
 
-def test_the_meaning_of_each_field_is_shown() -> None:
-    """Whoever points at a field in an editor reads what it is."""
+def test_every_field_has_a_description() -> None:
+    """Editors show the description of the field under the cursor."""
     definitions = json.loads(generate.schema())["definitions"]
     found = {path: field.get("description") for path, field in _properties(definitions)}
     assert len(found) > 80

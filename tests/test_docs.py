@@ -1,4 +1,4 @@
-"""The documents say what the code does."""
+"""The documentation matches the code."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ ROW = re.compile(
 )
 
 
-def test_the_table_of_fields_is_what_the_code_says() -> None:
-    """docs/api.md has the table that follows from kinds/; otherwise: `make generate`."""
+def test_table_of_fields_is_up_to_date() -> None:
+    """The table in docs/api.md is generated from kinds/; if it is outdated, run `make generate`."""
     assert generate.API.read_text(encoding="utf-8") == generate.api_page()
 
 
 def without(props: Any, path: str) -> Any:
-    """A copy of nested `props` without what is at a dotted path."""
+    """Return a copy of nested `props` without the field at a dotted path."""
     name, _, rest = path.partition(".")
     if not rest:
         return {key: value for key, value in props.items() if key != name}
@@ -37,8 +37,8 @@ def without(props: Any, path: str) -> Any:
 
 
 @pytest.mark.parametrize("row", [*ROW.finditer((ROOT / "docs/api.md").read_text())], ids=lambda m: m["path"])
-def test_a_field_has_a_star_where_a_program_must_say_it(row: re.Match[str]) -> None:
-    """Without a field that docs/api.md calls required, and without no other, a program is refused."""
+def test_only_required_fields_have_a_star(row: re.Match[str]) -> None:
+    """A program is refused exactly if it omits a field that docs/api.md marks as required."""
     dialect: Dialect = "v1" if row["v1"] else "v2"
     _, problems = codec.parse(MODEL, without(everything(dialect), row["path"]), dialect)
     assert [problem.path for problem in problems] == [row["path"]] * bool(row["required"])
@@ -48,13 +48,13 @@ HOLDERS: Final = ("model_config.metadata.gemini", "model_config.model_jwt_config
 LEAST: Final = minimal(
     model_config__metadata={"gemini": {}}, model_config__model_jwt_config={"jwt_url": "u"}, model_config__context={}
 )
-"""The objects that are absent unless they are said, with as little in them as may be."""
+"""The objects that are absent by default, each with the fewest fields."""
 WORDS: Final[dict[str, tuple[Any, ...]]] = {"none": ([],), "empty": ("", {}), "true": (True,), "absent": (None,)}
 
 
 @pytest.mark.parametrize("row", [*ROW.finditer((ROOT / "docs/api.md").read_text())], ids=lambda m: m["path"])
-def test_a_field_that_is_not_said_has_the_default_that_is_shown(row: re.Match[str]) -> None:
-    """The defaults of docs/api.md are those of the schema, and in v2 what is sent for an absent field."""
+def test_omitted_field_has_the_documented_default(row: re.Match[str]) -> None:
+    """The defaults in docs/api.md are those of the schema, or in v2 the value sent for an absent field."""
     value = default_of(row["path"])
     shown = row["default"].replace("`", "").replace(",", " ").partition(" ")[0]
     if shown:
@@ -64,7 +64,7 @@ def test_a_field_that_is_not_said_has_the_default_that_is_shown(row: re.Match[st
 
 
 def default_of(path: str) -> Any:
-    """What a field is where a program leaves it out; None where it is absent then."""
+    """Return the value of a field that a program omits; None if it is absent."""
     least = LEAST if path.rpartition(".")[0] in HOLDERS else minimal()
     dialect: Dialect = "v2" if path.rpartition(".")[0] in HOLDERS else "v1"
     found: Any = codec.parse(MODEL, least, dialect)[0]
@@ -78,13 +78,13 @@ def default_of(path: str) -> Any:
 # ---- the reference
 
 
-def test_the_reference_is_what_the_code_says() -> None:
-    """docs/reference.md was written from the code as it is; otherwise: `make generate`."""
+def test_reference_is_up_to_date() -> None:
+    """docs/reference.md is generated from the code; if it is outdated, run `make generate`."""
     assert generate.PAGE.read_text(encoding="utf-8") == generate.page()
 
 
-def test_no_setting_is_left_out_of_the_reference() -> None:
-    """The rows are exactly what there is to set."""
+def test_reference_lists_every_setting() -> None:
+    """The rows are exactly the existing settings."""
     rows = re.findall(r"^\| `enkrypt:(\w+)` \|", generate.page(), re.MULTILINE)
     assert sorted(rows) == sorted([*NAMES, "models", "policies", "deployments"])
 
@@ -96,15 +96,15 @@ LINK: Final = re.compile(r"\]\((?!https?:)([^)\s#]*)(?:#([^)\s]+))?\)")
 
 
 def anchors(page: Path) -> set[str]:
-    """What a heading of a page is linked by."""
+    """Return the anchors of a page's headings."""
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_somewhere(page: Path) -> None:
-    """Each relative link names a file that is there, and a heading in it."""
+def test_links_are_valid(page: Path) -> None:
+    """Each relative link refers to an existing file and heading."""
     broken = []
     for name, anchor in LINK.findall(page.read_text(encoding="utf-8")):
         target = (page.parent / name).resolve() if name else page
@@ -113,15 +113,15 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert broken == []
 
 
-def test_the_index_names_every_page() -> None:
-    """docs/README.md leads to each page of docs/."""
+def test_index_links_to_every_page() -> None:
+    """docs/README.md links to each page of docs/."""
     index = ROOT / "docs/README.md"
     linked = {(index.parent / name).resolve() for name, _ in LINK.findall(index.read_text(encoding="utf-8"))}
     assert {page for page in PAGES if page.is_relative_to(index.parent) and page != index} - linked == set()
 
 
-def test_the_installation_names_each_extra() -> None:
-    """The table of extras is that of pyproject.toml, but for the developers' own."""
+def test_installation_page_lists_every_extra() -> None:
+    """The table has the extras of pyproject.toml, except `dev`."""
     declared = re.search(
         r"^\[project.optional-dependencies\]\n(.*?)^\[", (ROOT / "pyproject.toml").read_text(), re.M | re.S
     )
@@ -135,20 +135,20 @@ def test_the_installation_names_each_extra() -> None:
 README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_readme_is_read_in_two_minutes() -> None:
-    """At most 600 words, program and commands included."""
+def test_readme_takes_two_minutes_to_read() -> None:
+    """It has at most 600 words, including the program and commands."""
     assert 300 < len(README.split()) <= 600
 
 
-def test_the_readme_says_first_what_it_is_and_how_far_it_can_be_trusted() -> None:
-    """One sentence, then the status, before anything that can be pasted."""
+def test_readme_begins_with_a_summary_and_the_status() -> None:
+    """It begins with one sentence, then the status, before any code to paste."""
     what, status = README.split("\n\n")[1:3]
     assert what.count(". ") == 0
     assert status.startswith("**Status: beta. It has never been run against the live API**")
 
 
-def test_the_program_of_the_readme_is_the_one_that_is_run() -> None:
-    """Twelve lines of docs/installation.md, which a test follows with the real engine."""
+def test_readme_program_is_the_tested_one() -> None:
+    """It is twelve lines of docs/installation.md, which another test runs with the real engine."""
     (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(program.splitlines()) == 12
     assert program in (ROOT / "docs/installation.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The site of docs/, built as the workflow builds it."""
+"""The site built from docs/, as in the workflow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REPOSITORY = "https://example.com/models"
 
 
 def build(folder: Path, **environment: str) -> Path:
-    """The folder of a site that was built without a warning."""
+    """Build the site without warnings and return its folder."""
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
         cwd=ROOT,
@@ -39,8 +39,8 @@ def text_of(page: Path) -> str:
     return page.read_text(encoding="utf-8")
 
 
-def test_every_page_of_docs_is_on_the_site(site: Path) -> None:
-    """The build is strict: no page is missing in the menu, no link and no anchor leads nowhere."""
+def test_every_page_is_on_the_site(site: Path) -> None:
+    """The strict build also checks that every page is in the menu, and that links and anchors are valid."""
     docs = ROOT / "docs"
     pages = {page.relative_to(docs).with_suffix("") for page in docs.rglob("*.md")}
     assert len(pages) >= 19
@@ -48,23 +48,23 @@ def test_every_page_of_docs_is_on_the_site(site: Path) -> None:
     assert [page for page in folders if not (site / page / "index.html").exists()] == []
 
 
-def test_the_first_page_calls_no_other_host(site: Path) -> None:
-    """No font, script or picture comes from elsewhere."""
+def test_first_page_loads_nothing_from_other_hosts(site: Path) -> None:
+    """All fonts, scripts and images are local."""
     called = re.findall(r'(?:src|<link[^>]+href)="?(https?://[^">\s]+)', text_of(site / "index.html"))
     assert called == []
 
 
-def test_a_link_out_of_docs_leads_to_the_repository(site: Path) -> None:
+def test_links_out_of_docs_go_to_the_repository(site: Path) -> None:
     assert f'href="{REPOSITORY}/blob/main/tests/e2e/test_teams.py"' in text_of(site / "teams/index.html")
     assert f'src="{REPOSITORY}/raw/main/benchmarks/results/plot.png"' in text_of(site / "scaling/index.html")
 
 
-def test_without_an_address_of_the_repository_a_link_is_its_text(tmp_path: Path) -> None:
+def test_without_a_repository_url_links_out_of_docs_are_plain_text(tmp_path: Path) -> None:
     page = text_of(build(tmp_path) / "teams/index.html")
     assert "tests/e2e/test_teams.py" in page
     assert "../tests" not in page
 
 
-def test_editors_find_the_schema_of_the_catalogue_on_the_site(site: Path) -> None:
+def test_catalogue_schema_is_on_the_site(site: Path) -> None:
     assert (site / generate.SCHEMA.name).read_bytes() == generate.SCHEMA.read_bytes()
     assert not list(site.rglob("*.py"))

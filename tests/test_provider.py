@@ -1,4 +1,4 @@
-"""provider.py: what every state names, and how an error looks in the console."""
+"""provider.py: the pickles in every state, and errors in the console."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from enkrypt_provider.provider import (
 )
 
 STORED = "gASVOQAAAAAAAACMGWVua3J5cHRfcHJvdmlkZXIucHJvdmlkZXKUjBRFbmtyeXB0TW9kZWxQcm92aWRlcpSTlCmBlC4="
-"""What every state holds since version 0.1.0: a storage format."""
+"""The pickle in every state since version 0.1.0: a storage format."""
 PROVIDERS: dict[type[ResourceProvider], str] = {
     EnkryptModelProvider: STORED,
     EnkryptGuardrailsPolicyProvider: (
@@ -43,7 +43,7 @@ T = TypeVar("T", bound=ResourceProvider)
 
 
 def configured(of: type[T], **config: Any) -> T:
-    """The provider as the engine's process configures it."""
+    """Return a provider, configured as the engine's process does."""
     provider = of()
     raw = {f"enkrypt:{name}": value for name, value in config.items()}
     provider.configure(ConfigureRequest(Config(raw, "enkrypt")))
@@ -52,7 +52,7 @@ def configured(of: type[T], **config: Any) -> T:
 
 @pytest.fixture
 def provider(tmp_path: Path) -> EnkryptModelProvider:
-    """A provider on an embedded emulator of its own."""
+    """A provider with its own embedded emulator."""
     return configured(EnkryptModelProvider, endpoint=f"embedded:{tmp_path}/emulator.sqlite")
 
 
@@ -60,20 +60,20 @@ def provider(tmp_path: Path) -> EnkryptModelProvider:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_the_pickle_is_the_one_that_states_hold(provider: type[ResourceProvider]) -> None:
-    """The provider pickles to the bytes that every state has: another would be a diff of every resource."""
+def test_pickle_is_the_one_in_existing_states(provider: type[ResourceProvider]) -> None:
+    """The provider pickles to the bytes in existing states: others would be a diff on every resource."""
     assert serialize_provider(provider()) == PROVIDERS[provider]
 
 
-def test_what_states_hold_can_be_read() -> None:
-    """The class that a state names is still there, and has nothing before it is configured."""
+def test_pickle_in_existing_states_can_be_loaded() -> None:
+    """The class that it names still exists, and has no attributes before it is configured."""
     found = dill.loads(base64.b64decode(STORED))  # noqa: S301 - written above
     assert type(found) is EnkryptModelProvider
     assert vars(found) == {}
 
 
-def test_a_configured_provider_is_not_what_is_pickled(provider: EnkryptModelProvider) -> None:
-    """Configuring one provider leaves no trace in the next."""
+def test_configuration_is_not_pickled(provider: EnkryptModelProvider) -> None:
+    """Configuring one provider does not affect the next."""
     assert provider is not None
     assert serialize_provider(EnkryptModelProvider()) == STORED
 
@@ -82,16 +82,16 @@ def _root() -> Path:
     return Path(__file__).parent.parent
 
 
-def test_the_pickle_is_not_secret() -> None:
-    """A class's name is nothing to encrypt in every state."""
+def test_pickle_is_not_secret() -> None:
+    """A class's name need not be encrypted in every state."""
     assert EnkryptModelProvider.serialize_as_secret_always is False
 
 
 # ---- the operations, as the engine calls them
 
 
-def test_each_operation_is_the_front_ends(provider: EnkryptModelProvider, tmp_path: Path) -> None:
-    """From check to delete, on the emulator that the configuration names; what each does is in tests/frontends."""
+def test_operations_call_the_front_end(provider: EnkryptModelProvider, tmp_path: Path) -> None:
+    """Runs check to delete on the configured emulator; tests/frontends tests each operation."""
     inputs = provider.check({}, document()).inputs
     created = provider.create(through_engine(inputs))
     outs = through_engine(created.outs or {})
@@ -104,7 +104,7 @@ def test_each_operation_is_the_front_ends(provider: EnkryptModelProvider, tmp_pa
 
 
 @pytest.mark.parametrize(("kind", "provider"), [*zip(KINDS, PROVIDERS, strict=True)])
-def test_each_class_registers_the_kind_that_it_is_named_after(
+def test_each_class_registers_the_kind_in_its_name(
     kind: Kind, provider: type[ResourceProvider], tmp_path: Path
 ) -> None:
     failures = configured(provider, endpoint=f"embedded:{tmp_path}/emulator.sqlite").check({}, {}).failures
@@ -113,13 +113,13 @@ def test_each_class_registers_the_kind_that_it_is_named_after(
 
 
 @pytest.mark.parametrize("operation", ["check", "diff", "create", "read", "update", "delete"])
-def test_every_operation_of_the_engine_is_ours(operation: str) -> None:
-    """No operation falls back on the SDK's own, which would do nothing and say that all is well."""
+def test_every_operation_is_overridden(operation: str) -> None:
+    """The SDK's own operations would do nothing and report success."""
     for provider in PROVIDERS:
         assert getattr(provider, operation) is not getattr(ResourceProvider, operation)
 
 
-# ---- what the console shows
+# ---- errors in the console
 
 
 def _calls(provider: EnkryptModelProvider) -> dict[str, Any]:
@@ -132,8 +132,8 @@ def _calls(provider: EnkryptModelProvider) -> dict[str, Any]:
     }
 
 
-def told(call: Any) -> str:
-    """What the engine's process would send to the console."""
+def console(call: Any) -> str:
+    """Return what the engine's process would print to the console."""
     try:
         call()
     except Exception:  # noqa: BLE001 - as the SDK does
@@ -142,38 +142,38 @@ def told(call: Any) -> str:
 
 
 @pytest.mark.parametrize("operation", ["diff", "create", "read", "update", "delete"])
-def test_wrong_settings_are_one_line_of_every_operation(operation: str) -> None:
-    """An operation that cannot work says why in one line, without a traceback."""
+def test_invalid_settings_are_one_line_in_every_operation(operation: str) -> None:
+    """There is no traceback."""
     provider = configured(EnkryptModelProvider, endpoint="http://api.example.com", apiKey="stand-in-key")
-    assert told(_calls(provider)[operation]) == (
+    assert console(_calls(provider)[operation]) == (
         "enkrypt_provider.ConfigurationError: enkrypt:endpoint must be https: the key is sent over plain http only "
         "to this machine (127.0.0.1)\n"
     )
 
 
-def test_an_expected_error_is_one_line(provider: EnkryptModelProvider) -> None:
-    """What a person can be told is a line: the name of the error, what happened, what to do."""
-    line = told(lambda: provider.update("Test_Model/1", document(), document(model_name="x")))
+def test_expected_error_is_one_line(provider: EnkryptModelProvider) -> None:
+    """The line has the name of the error, what happened and what to do."""
+    line = console(lambda: provider.update("Test_Model/1", document(), document(model_name="x")))
     assert line.startswith("enkrypt_provider.ModelNotFound: Test_Model/1 is gone from the embedded emulator ")
     assert line.count("\n") == 1
 
 
-def test_a_bug_keeps_its_traceback(provider: EnkryptModelProvider, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What nobody expected shows where it happened, also right after an expected error."""
+def test_bug_keeps_its_traceback(provider: EnkryptModelProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unexpected error shows where it happened, even right after an expected one."""
 
     def bug(*_args: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    told(lambda: provider.update("Test_Model/1", document(), document(model_name="x")))
+    console(lambda: provider.update("Test_Model/1", document(), document(model_name="x")))
     monkeypatch.setattr(Controller, "read", bug)
-    shown = told(lambda: provider.read("a/v1", document()))
+    shown = console(lambda: provider.read("a/v1", document()))
     assert shown.startswith("Traceback (most recent call last):")
     assert "in bug" in shown
 
 
-def test_the_next_call_gives_the_traceback_limit_back(provider: EnkryptModelProvider) -> None:
-    """The limit is process-wide and shared with other providers: it lasts until the next call, no longer."""
-    told(lambda: provider.update("Test_Model/1", document(), document(model_name="x")))
+def test_traceback_limit_is_restored_by_the_next_call(provider: EnkryptModelProvider) -> None:
+    """The limit is process-wide and affects other providers, so it must not last longer."""
+    console(lambda: provider.update("Test_Model/1", document(), document(model_name="x")))
     assert sys.tracebacklimit == 0
     provider.check({}, document())
     assert not hasattr(sys, "tracebacklimit")
@@ -186,10 +186,10 @@ def _unlimited_tracebacks() -> Any:
 
 
 @pytest.mark.parametrize("kind", [EnkryptError, ModelNotFound, ConfigurationError])
-def test_an_expected_error_brings_no_chain(
+def test_expected_error_has_no_chain(
     provider: EnkryptModelProvider, monkeypatch: pytest.MonkeyPatch, kind: type[EnkryptError]
 ) -> None:
-    """What led to an expected error is not printed before it."""
+    """The cause of an expected error is not printed before it."""
 
     def fail(*_args: object) -> None:
         try:
@@ -198,11 +198,11 @@ def test_an_expected_error_brings_no_chain(
             raise kind("in front") from None
 
     monkeypatch.setattr(Controller, "read", fail)
-    assert told(lambda: provider.read("a/v1", document())) == f"enkrypt_provider.{kind.__name__}: in front\n"
+    assert console(lambda: provider.read("a/v1", document())) == f"enkrypt_provider.{kind.__name__}: in front\n"
 
 
-def test_the_engines_own_host_can_run_it(tmp_path: Path) -> None:
-    """The SDK's host, in a process of its own, finds the class by the state's bytes and runs an operation of it."""
+def test_sdk_host_can_run_the_provider(tmp_path: Path) -> None:
+    """The SDK's host, in its own process, loads the class from the state's bytes and runs an operation."""
     config = {"enkrypt:endpoint": f"embedded:{tmp_path}/e.sqlite"}
     code = f"""
         import base64, dill

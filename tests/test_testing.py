@@ -1,4 +1,4 @@
-"""testing/: the kit for users' tests refuses what a preview refuses, knows what a provider would, finds secrets."""
+"""testing/: the kit refuses what a preview refuses, knows what a provider would know, and finds secrets."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ KEY = "stand-in-key/+of a model"
 
 
 def declaring(*, server: bool = False, **changes: Any) -> Callable[[], None]:
-    """A program of one model, `m`, whose host may be that of a server."""
+    """Return a program with one model, `m`, whose host may come from a server resource."""
 
     def program() -> None:
         host = Server("s").address if server else "h"
@@ -73,11 +73,11 @@ EACH_KIND: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-# ---- what is refused
+# ---- errors
 
 
-def test_a_wrong_argument_fails_as_a_preview_does() -> None:
-    """Each problem is the line that the engine would show."""
+def test_invalid_argument_fails_like_a_preview() -> None:
+    """Each problem is the line that the engine would print."""
     wrong = declaring(testing_for="LMM", model_config__hosting_type="internal")
     with pytest.raises(CheckFailed) as failed:
         stack(wrong).preview()
@@ -89,7 +89,7 @@ def test_a_wrong_argument_fails_as_a_preview_does() -> None:
 
 
 def test_up_refuses_before_anything_is_registered() -> None:
-    """An `up` previews first: each wrong model is told, and not even a right one is registered."""
+    """An `up` previews first: every invalid model is reported, and not even the valid one is registered."""
 
     def three() -> None:
         for name in ("right", "a/b", "c/d"):
@@ -102,8 +102,8 @@ def test_up_refuses_before_anything_is_registered() -> None:
     assert broken.registry.models() == {}
 
 
-def test_two_resources_of_one_name_are_refused() -> None:
-    """As the engine refuses them, also under another identity."""
+def test_two_resources_with_the_same_name_are_refused() -> None:
+    """The engine refuses them too, even with different identities."""
 
     def twice() -> None:
         for name in ("a", "b"):
@@ -114,8 +114,8 @@ def test_two_resources_of_one_name_are_refused() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"custom_headers": {"Authorization": KEY}}, {"apikeys": {"a": KEY}}], ids=str)
-def test_what_is_refused_is_not_shown(wrong: dict[str, Any], capfd: pytest.CaptureFixture[str]) -> None:
-    """A key in a value of another type, in the error, its chain, or what the SDK prints of it."""
+def test_invalid_values_are_not_shown(wrong: dict[str, Any], capfd: pytest.CaptureFixture[str]) -> None:
+    """A key in a value of the wrong type is not in the error, its chain, or the SDK's output."""
     arguments = minimal()
     arguments["model_config"] |= wrong
     with pytest.raises(CheckFailed, match="must be a list") as failed:
@@ -126,10 +126,10 @@ def test_what_is_refused_is_not_shown(wrong: dict[str, Any], capfd: pytest.Captu
 @pytest.mark.parametrize("second", [enkrypt_provider, enkrypt_provider.native], ids=["dynamic", "native"])
 @pytest.mark.parametrize("first", [enkrypt_provider, enkrypt_provider.native], ids=["dynamic", "native"])
 @pytest.mark.parametrize(("kind", "arguments", "id_"), EACH_KIND)
-def test_two_resources_of_one_identity_are_refused(
+def test_two_resources_with_the_same_identity_are_refused(
     first: Any, second: Any, kind: str, arguments: dict[str, Any], id_: str
 ) -> None:
-    """What `check` knows of the whole program is known here too, whichever package declares a resource."""
+    """As in `check`, this covers the whole program, whichever package declares a resource."""
 
     def twice() -> None:
         for name, package in (("a", first), ("b", second)):
@@ -141,9 +141,7 @@ def test_two_resources_of_one_identity_are_refused(
 
 @pytest.mark.parametrize("package", [enkrypt_provider, enkrypt_provider.native], ids=["dynamic", "native"])
 @pytest.mark.parametrize(("kind", "arguments", "id_"), EACH_KIND)
-def test_arguments_may_be_a_dict_and_nothing_else(
-    package: Any, kind: str, arguments: dict[str, Any], id_: str
-) -> None:
+def test_args_must_be_a_dict_or_args_object(package: Any, kind: str, arguments: dict[str, Any], id_: str) -> None:
     made = getattr(package, kind)
     assert stack(lambda: made("a", arguments)).up().resources["a"].id == id_
     with pytest.raises(TypeError, match=rf"^a: args must be {kind}Args\(…\) or a dict, not str$"):
@@ -152,14 +150,14 @@ def test_arguments_may_be_a_dict_and_nothing_else(
         stack(lambda: made("a", {**arguments, "nmae": 1})).preview()
 
 
-def test_a_wrong_setting_is_refused() -> None:
-    """The stack's configuration is read as the provider reads it."""
+def test_invalid_setting_is_refused() -> None:
+    """The stack's configuration is validated as by the provider."""
     with pytest.raises(CheckFailed, match="enkrypt:endpoint must be https"):
         stack(config={"enkrypt:endpoint": "http://api.example.com"}).preview()
 
 
-def test_the_dialect_is_the_configured_one() -> None:
-    """A field of dialect v2 is refused in v1 and taken in v2."""
+def test_configured_dialect_is_used() -> None:
+    """A field of dialect v2 is refused in v1 and accepted in v2."""
     program = declaring(model_config__rate_per_min=5)
     with pytest.raises(CheckFailed, match="exists only in dialect v2"):
         stack(program).preview()
@@ -167,8 +165,8 @@ def test_the_dialect_is_the_configured_one() -> None:
     assert made.resources["m"].outputs["model_config"]["rate_per_min"] == 5
 
 
-def test_what_the_program_raises_is_raised() -> None:
-    """An error of the program's own is not dressed up."""
+def test_exceptions_of_the_program_are_raised() -> None:
+    """They are not wrapped."""
 
     def program() -> None:
         raise pulumi.RunError("no")
@@ -177,10 +175,10 @@ def test_what_the_program_raises_is_raised() -> None:
         stack(program).preview()
 
 
-def test_what_was_made_before_an_up_failed_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An `up` fails as the provider fails: here a name is taken. The next one goes on from there, as a real one.
+def test_resources_created_before_a_failure_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An `up` fails like the provider, here because a name is taken. The next one continues, like a real one.
 
-    Where the provider waits for seconds, nobody's test does.
+    The provider would wait for seconds; the test does not.
     """
     waited: list[float] = []
     monkeypatch.setattr(time, "sleep", waited.append)
@@ -199,11 +197,11 @@ def test_what_was_made_before_an_up_failed_is_there(monkeypatch: pytest.MonkeyPa
     assert one.up().changes == {"first": "same", "second": "create"}
 
 
-# ---- what is known
+# ---- outputs
 
 
-def test_a_preview_knows_what_a_provider_knows_before_it_has_made_it() -> None:
-    """Defaults are known, what a server sets is not, nor is a host that another resource gives."""
+def test_preview_knows_defaults_but_no_server_fields() -> None:
+    """Fields that a server sets are unknown, and so is a host from another resource."""
     one = stack(declaring(server=True))
     seen = one.preview()
     model = seen.resources["m"]
@@ -214,8 +212,8 @@ def test_a_preview_knows_what_a_provider_knows_before_it_has_made_it() -> None:
     assert (one.registry.models(), one.state) == ({}, {})
 
 
-def test_an_up_gives_the_outputs_of_the_provider() -> None:
-    """What is registered is what the program sees: identity, number, defaults."""
+def test_up_has_the_outputs_of_the_provider() -> None:
+    """The program sees the registered values: identity, model_id, defaults."""
     one = stack(declaring(server=True))
     made = one.up()
     (registered,) = one.registry.models().values()
@@ -224,8 +222,8 @@ def test_an_up_gives_the_outputs_of_the_provider() -> None:
     assert made.resources["m"].outputs["created_at"] == registered["created_at"]
 
 
-def test_dependencies_are_told() -> None:
-    """Which resource waits for which, and for which argument."""
+def test_dependencies_are_recorded() -> None:
+    """They are recorded for the resource, and for each argument."""
     made = stack(declaring(server=True)).preview()
     server = made.resources["s"].urn
     assert made.resources["m"].dependencies == (server,)
@@ -234,7 +232,7 @@ def test_dependencies_are_told() -> None:
 
 
 def test_secrets_are_marked() -> None:
-    """Keys are secrets in inputs and outputs, and what is exported of them is one."""
+    """Keys are secrets in inputs, outputs and exports."""
 
     def program() -> None:
         model = EnkryptModel("m", **minimal(model_config__apikeys=["stand-in-key"]))
@@ -250,8 +248,8 @@ def test_secrets_are_marked() -> None:
         assert "stand-in-key" not in repr(made)
 
 
-def test_a_secret_of_the_configuration_is_one() -> None:
-    """Configuration is read by `pulumi.Config`, the project's own without a namespace."""
+def test_configuration_secrets_are_secret() -> None:
+    """Programs read the configuration with `pulumi.Config`; the project's own keys need no namespace."""
 
     def program() -> None:
         pulumi.export("own", pulumi.Config().require_object("sizes"))
@@ -262,8 +260,8 @@ def test_a_secret_of_the_configuration_is_one() -> None:
     assert stack(program, config=config).up().outputs == {"own": [1, 2], "other": "eu-central-1", "key": Secret("k")}
 
 
-def test_what_the_program_logs_is_kept() -> None:
-    """Messages are as the console shows them."""
+def test_log_messages_are_recorded() -> None:
+    """Messages look like those in the console."""
 
     def program() -> None:
         pulumi.log.warn("careful")
@@ -272,11 +270,11 @@ def test_what_the_program_logs_is_kept() -> None:
     assert stack(program).preview().messages == ["warning: careful", "info: by the way"]
 
 
-# ---- what changes
+# ---- changes
 
 
-def test_a_second_run_changes_nothing() -> None:
-    """The same program is no difference, and what it exports is known in a preview."""
+def test_second_run_changes_nothing() -> None:
+    """The same program has no changes, and a preview knows its exports."""
     one = stack(declaring(server=True))
     made = one.up()
     again = one.preview()
@@ -293,10 +291,10 @@ def test_a_second_run_changes_nothing() -> None:
         ({"certifications": []}, "same", ()),
     ],
 )
-def test_a_change_is_what_the_providers_diff_makes_of_it(
+def test_changes_are_those_of_the_providers_diff(
     changes: dict[str, Any], change: str, fields: tuple[str, ...]
 ) -> None:
-    """A preview says what an `up` does, and which fields are the reason; the `up` does it."""
+    """A preview reports the change and the fields that cause it; `up` applies it."""
     one = stack()
     one.up()
     one.program = declaring(**changes)
@@ -306,8 +304,8 @@ def test_a_change_is_what_the_providers_diff_makes_of_it(
     assert list(one.registry.models()) == ["small/2" if change == "replace" else "small/v1"]
 
 
-def test_what_is_no_longer_declared_is_deleted() -> None:
-    """So it is by an empty program, and by `destroy`."""
+def test_undeclared_resources_are_deleted() -> None:
+    """An empty program deletes them, and so does `destroy`."""
     one = stack()
     one.up()
     one.program = lambda: None
@@ -317,8 +315,8 @@ def test_what_is_no_longer_declared_is_deleted() -> None:
     assert (one.registry.models(), one.state) == ({}, {})
 
 
-def test_what_is_protected_is_not_deleted() -> None:
-    """Neither by the engine, nor, where the program lifts that, by the provider."""
+def test_protected_resources_are_not_deleted() -> None:
+    """The engine refuses, and if the program turns that off, the provider does."""
     one = stack(declaring(deletion_protection=True))
     one.up()
     with pytest.raises(CheckFailed, match="::m cannot be deleted because it is protected"):
@@ -329,8 +327,8 @@ def test_what_is_protected_is_not_deleted() -> None:
         one.destroy()
 
 
-def test_another_resource_that_changes_is_an_update() -> None:
-    """Of a resource that changes a preview knows the id and the inputs."""
+def test_changed_resource_of_another_provider_is_an_update() -> None:
+    """A preview knows its id and inputs, but not its outputs."""
     one = stack(lambda: pulumi.export("address", Server("s").address))
     one.up()
     one.program = lambda: pulumi.export("address", Server("s", size=2).address)
@@ -343,8 +341,8 @@ def test_another_resource_that_changes_is_an_update() -> None:
 # ---- other resources
 
 
-def test_an_output_that_no_mock_gives_is_no_difference() -> None:
-    """It is None after an `up`, and the next preview changes nothing for it; a value that gets lost is a change."""
+def test_output_without_a_mock_is_no_change() -> None:
+    """It is None after an `up`, and the next preview has no change; a value that disappears is a change."""
 
     def program() -> None:
         first = Server("first")
@@ -360,16 +358,16 @@ def test_an_output_that_no_mock_gives_is_no_difference() -> None:
 
 
 def test_mocks_of_other_resources_are_dicts_or_functions() -> None:
-    """A function sees the resource's name and inputs; `id` is the resource's id."""
+    """A function receives the resource's name and inputs; `id` sets the resource's id."""
     one = stack(lambda: pulumi.export("s", Server("s", size=3).address))
     one.resources[SERVER] = lambda args: {"id": "i-1", "address": f"{args.name}-{args.inputs['size']:g}"}
     made = one.up()
     assert (made.outputs, made.resources["s"].id) == ({"s": "s-3"}, "i-1")
 
 
-def test_a_component_has_its_children() -> None:
-    """Components register outputs of their own; a child's URN names its parent's type. Two of one name are told apart
-    by TYPE::NAME."""
+def test_components_have_children() -> None:
+    """Components register their own outputs; a child's URN contains its parent's type. Resources with the same name
+    are keyed by TYPE::NAME."""
 
     class Llm(pulumi.ComponentResource):
         def __init__(self, name: str) -> None:
@@ -383,8 +381,8 @@ def test_a_component_has_its_children() -> None:
     assert "::test:index:Llm$pulumi-python:dynamic/enkrypt:EnkryptModel::m" in model.urn
 
 
-def test_a_providers_function_answers_what_the_test_says() -> None:
-    """A call that no test speaks of is an error which names it."""
+def test_provider_function_returns_the_given_result() -> None:
+    """A call without a given result is an error with its token."""
 
     def program() -> None:
         pulumi.export("zone", pulumi.runtime.invoke("test:index:zone", {"n": 1}).value["zone"])
@@ -396,8 +394,8 @@ def test_a_providers_function_answers_what_the_test_says() -> None:
     assert answer.up().outputs == {"zone": 1}
 
 
-def test_each_explicit_provider_is_an_account() -> None:
-    """Two accounts hold one identity each, and the second has the dialect that it was given."""
+def test_each_explicit_provider_has_its_own_account() -> None:
+    """Two accounts can hold the same identity, and the second uses its own dialect."""
 
     def program() -> None:
         eu = EnkryptProvider("eu", api_key="stand-in-key", dialect="v2")
@@ -411,8 +409,8 @@ def test_each_explicit_provider_is_an_account() -> None:
     one.destroy()
 
 
-def test_get_reads_what_is_registered() -> None:
-    """A registration that another stack manages is read, in a preview too; one that is not there is refused."""
+def test_get_reads_an_existing_registration() -> None:
+    """A registration managed elsewhere is read, even in a preview; a missing one is refused."""
 
     def program() -> None:
         found = EnkryptModel.get("m", "small/v1")
@@ -432,7 +430,7 @@ def test_get_reads_what_is_registered() -> None:
     assert list(one.registry.models()) == ["small/v1"]
 
 
-def test_get_hides_what_is_secret_by_what_it_looks_like() -> None:
+def test_get_hides_values_that_look_secret() -> None:
     text = "https://h/?api_key=stand-in-secret-key"
 
     def program() -> None:
@@ -456,7 +454,7 @@ def guarded(
     name: str = "d",
     block: tuple[str, ...] = ("nsfw",),
 ) -> None:
-    """A program of a model, a policy and a deployment."""
+    """Declare a model, a policy and a deployment."""
     detectors = {"nsfw": {"enabled": True}, "topic_detector": {"enabled": True, "topic": [*topics]}}
     model = package.EnkryptModel("m", **minimal())
     policy = package.EnkryptGuardrailsPolicy("p", name="guard", detectors=detectors)
@@ -465,8 +463,8 @@ def guarded(
 
 
 @pytest.mark.parametrize("package", [enkrypt_provider, enkrypt_provider.native], ids=["dynamic", "native"])
-def test_the_other_kinds_live_as_models_do(package: Any) -> None:
-    """They are made, changed, replaced and deleted by the provider itself."""
+def test_policies_and_deployments_have_the_same_life_cycle_as_models(package: Any) -> None:
+    """The provider itself creates, updates, replaces and deletes them."""
     one = stack(lambda: guarded(package))
     assert one.preview().changes == {"m": "create", "p": "create", "d": "create"}
     made = one.up()
@@ -488,8 +486,8 @@ def test_the_other_kinds_live_as_models_do(package: Any) -> None:
     assert (registry.models(), registry.policies(), registry.deployments()) == ({}, {}, {})
 
 
-def test_the_other_kinds_are_changed_behind_the_programs_back() -> None:
-    """As somebody does in the dashboard: what is there already is not taken over."""
+def test_policies_can_be_changed_behind_the_programs_back() -> None:
+    """This is like a change in the dashboard: an existing registration is not adopted."""
     detectors = {"nsfw": {"enabled": True}}
 
     def program() -> None:
@@ -506,8 +504,8 @@ def test_the_other_kinds_are_changed_behind_the_programs_back() -> None:
     assert one.up().changes == {"p": "create"}
 
 
-def test_what_the_provider_reports_is_a_message() -> None:
-    """Here a detector that a deployment blocks and its policy leaves off."""
+def test_provider_warnings_are_messages() -> None:
+    """Here a deployment blocks a detector that its policy turns off."""
     seen = stack(lambda: guarded(block=("toxicity",))).preview()
     assert [line.partition(", which")[0] for line in seen.messages] == [
         "warning: d: input_guardrails_policy.block names toxicity"
@@ -536,8 +534,8 @@ def project(folder: Path) -> Path:
     return folder
 
 
-def test_a_project_runs_as_it_stands(tmp_path: Path) -> None:
-    """A folder with a Pulumi.yaml is a program: in its folder, with its modules and its name; nothing of it stays."""
+def test_project_folder_is_a_program(tmp_path: Path) -> None:
+    """It runs in its folder, with its own modules and project name, and leaves nothing behind in the process."""
     before = (Path.cwd(), list(sys.path))
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -548,15 +546,15 @@ def test_a_project_runs_as_it_stands(tmp_path: Path) -> None:
 
 
 def test_neither_a_key_nor_the_environment_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stack whose configuration names the real API registers on its own emulator, whoever runs the test."""
+    """Even if the configuration or the environment sets a real endpoint, a stack registers on its own emulator."""
     monkeypatch.setenv("ENKRYPTAI_BASE_URL", "http://api.example.com")
     one = stack(config={"enkrypt:endpoint": "https://api.enkryptai.com"})
     one.up()
     assert list(one.registry.models()) == ["small/v1"]
 
 
-def test_nothing_is_noted_on_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The provider's notes about creates stay with the emulator, which is removed with the stack."""
+def test_no_state_is_left_on_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider's journal of creates is kept with the emulator, which is removed with the stack."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     one = stack()
     one.up()
@@ -569,15 +567,15 @@ def test_nothing_is_noted_on_the_machine(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_two_stacks_share_nothing() -> None:
-    """Configuration, registrations and root resources are each stack's own."""
+    """Each stack has its own configuration, registrations and root resource."""
     one, other = stack(config={"a": "1"}), stack(lambda: pulumi.export("a", pulumi.Config().get("a") or "none"))
     one.up()
     assert other.up().outputs == {"a": "none"}
     assert other.registry.models() == {}
 
 
-def test_the_mocks_can_be_pulumis_own() -> None:
-    """`EnkryptMocks` works with `pulumi.runtime.set_mocks`, as Pulumi's documentation teaches it."""
+def test_mocks_work_with_pulumis_own_set_mocks() -> None:
+    """`EnkryptMocks` works with `pulumi.runtime.set_mocks`, as in Pulumi's documentation."""
     code = """
         import pulumi
         from enkrypt_provider import EnkryptModel
@@ -614,8 +612,8 @@ def test_the_mocks_can_be_pulumis_own() -> None:
 # ---- the emulator
 
 
-def test_the_emulator_is_served(enkrypt_emulator: Emulator) -> None:
-    """It answers over HTTP to its key alone, shows what is registered, and what it was asked."""
+def test_emulator_serves_http(enkrypt_emulator: Emulator) -> None:
+    """It accepts only its own key, and shows its registrations and requests."""
     api = enkrypt_emulator
     with httpx.Client(base_url=api.url) as http:
         refused = http.get("/models/list-models", headers={"apikey": "another"})
@@ -626,7 +624,7 @@ def test_the_emulator_is_served(enkrypt_emulator: Emulator) -> None:
     assert api.calls() == []
 
 
-def test_what_the_emulator_was_asked_names_policies_and_deployments_too(enkrypt_emulator: Emulator) -> None:
+def test_calls_include_policies_and_deployments(enkrypt_emulator: Emulator) -> None:
     with httpx.Client(base_url=enkrypt_emulator.url, headers={"apikey": enkrypt_emulator.key}) as http:
         http.post("/guardrails/add-policy", json={"name": "p", "detectors": {}})
         http.get("/deployments/get-deployment", headers={"X-Enkrypt-Deployment": "d"})
@@ -635,8 +633,8 @@ def test_what_the_emulator_was_asked_names_policies_and_deployments_too(enkrypt_
     assert enkrypt_emulator.calls() == ["add_policy p", "get_deployment d", "delete_model m/2", "GET /nothing"]
 
 
-def test_the_dial_takes_faults_and_dicts(enkrypt_emulator: Emulator) -> None:
-    """A fault is one of `enkrypt_provider.emulator`, or a dict of its fields; none clears the dial."""
+def test_fault_accepts_faults_and_dicts(enkrypt_emulator: Emulator) -> None:
+    """A fault is a `Fault` or a dict of its fields; calling it without arguments clears the faults."""
     api = enkrypt_emulator
     with httpx.Client(base_url=api.url, headers={"apikey": api.key}) as http:
         for fault in (Fault(call="list_models", status=503), {"call": "list_models", "status": 503}):
@@ -646,15 +644,15 @@ def test_the_dial_takes_faults_and_dicts(enkrypt_emulator: Emulator) -> None:
         assert http.get("/models/list-models").status_code == 200
 
 
-def test_a_stack_can_meet_the_emulator_of_the_test(enkrypt_emulator: Emulator) -> None:
-    """`registry` says whose registrations a stack meets, faults included: an answer that is lost doubles nothing."""
+def test_stack_can_use_the_emulator_of_the_test(enkrypt_emulator: Emulator) -> None:
+    """A stack uses the registrations and faults of its `registry`: a lost response creates no duplicate."""
     enkrypt_emulator.fault({"call": "add_model", "reset": "after", "nth": 1})
     stack(registry=enkrypt_emulator).up()
     assert list(enkrypt_emulator.models()) == ["small/v1"]
 
 
-def test_a_program_can_look_up_on_the_emulator(enkrypt_emulator: Emulator) -> None:
-    """Look-ups go where `enkrypt:endpoint` says: over HTTP, or to the same registrations without a socket."""
+def test_program_can_look_up_on_the_emulator(enkrypt_emulator: Emulator) -> None:
+    """Look-ups use `enkrypt:endpoint`: over HTTP, or to the same registrations without a socket."""
     enkrypt_emulator.add(document())
 
     def program() -> None:
@@ -666,20 +664,20 @@ def test_a_program_can_look_up_on_the_emulator(enkrypt_emulator: Emulator) -> No
         assert stack(program, config=config).up().outputs == {"number": number}
 
 
-def test_an_emulator_takes_the_options_of_the_application(tmp_path: Path) -> None:
-    """Outside pytest's fixtures it is a context manager."""
+def test_emulator_accepts_the_options_of_create_app(tmp_path: Path) -> None:
+    """Outside pytest fixtures it is a context manager."""
     with emulator(tmp_path / "m.db", keys={"stand-in-other-key": "team"}, mask_apikeys=True) as api:
         assert api.key == "stand-in-other-key"
         assert Registry(api.database).models() == {}
 
 
-def test_what_is_added_is_of_the_configured_dialect(tmp_path: Path) -> None:
+def test_additions_use_the_configured_dialect(tmp_path: Path) -> None:
     model = {"model_provider": "openai", "endpoint": {"host": "api.example.com"}, "rate_per_min": 20}
-    theirs = {"model_saved_name": "chat", "model_config": model}
+    added = {"model_saved_name": "chat", "model_config": model}
     in_stack = stack(lambda: None, config={"enkrypt:dialect": "v2"}).registry
     with emulator(tmp_path / "m.db", dialect="v2") as api:
         for registry in (api, in_stack):
-            registry.add(theirs)
+            registry.add(added)
             registry.change("chat/v1", {"model_config": {"rate_per_min": 5}})
             assert registry.models()["chat/v1"]["model_config"]["rate_per_min"] == 5
 
@@ -687,7 +685,7 @@ def test_what_is_added_is_of_the_configured_dialect(tmp_path: Path) -> None:
 # ---- the search for secrets
 
 
-SPELT = {
+ENCODED = {
     "plain": f"a {KEY} b",
     "bytes": KEY.encode(),
     "base64": base64.b64encode(f"xy{KEY}z".encode()).decode(),
@@ -698,36 +696,36 @@ SPELT = {
 }
 
 
-@pytest.mark.parametrize("where", SPELT.values(), ids=SPELT)
-def test_a_secret_is_found_wherever_it_stands_and_never_shown(where: Any) -> None:
-    """The error says which, how and where, and shows nothing."""
-    with pytest.raises(AssertionError, match="secrets stand where anyone may read them:\n") as found:
+@pytest.mark.parametrize("where", ENCODED.values(), ids=ENCODED)
+def test_secret_is_found_in_every_encoding_and_never_shown(where: Any) -> None:
+    """The error says which secret was found, not its value."""
+    with pytest.raises(AssertionError, match="secrets are exposed:\n") as found:
         assert_no_secret({"the model's key": KEY}, where)
     assert "the model's key" in str(found.value)
     assert KEY not in str(found.value)
 
 
-def test_the_place_of_a_secret_is_told() -> None:
-    """In a state it is a path, in a folder a file."""
+def test_location_of_a_secret_is_reported() -> None:
+    """In a state the location is a path."""
     with pytest.raises(AssertionError) as found:
-        assert_no_secret(["another-secret", KEY], SPELT["a state"])
+        assert_no_secret(["another-secret", KEY], ENCODED["a state"])
     assert str(found.value).splitlines()[1:] == ["  deployment.resources[0].outputs.keys[0]: secret 2, in the clear"]
 
 
 def test_files_and_folders_are_searched(tmp_path: Path) -> None:
-    """All files under a folder are, the emulator's databases aside: a server must know the keys."""
+    """All files under a folder are searched except the emulator's databases: a server must know the keys."""
     (tmp_path / "in").mkdir()
     (tmp_path / "in/stack.json").write_text(json.dumps({"key": KEY}))
     (tmp_path / "api.sqlite").write_text(KEY)
-    for where, told in ((tmp_path, "in/stack.json: the secret"), (tmp_path / "in/stack.json", "the secret")):
-        with pytest.raises(AssertionError, match=told):
+    for where, message in ((tmp_path, "in/stack.json: the secret"), (tmp_path / "in/stack.json", "the secret")):
+        with pytest.raises(AssertionError, match=message):
             assert_no_secret(KEY, where)
     (tmp_path / "in/stack.json").unlink()
     assert_no_secret(KEY, tmp_path)
 
 
-def test_what_is_marked_as_secret_may_hold_one() -> None:
-    """In what came of a program only what anyone may read is searched: outputs, resources, messages."""
+def test_values_marked_as_secret_are_not_searched() -> None:
+    """Only the readable parts of a result are searched: outputs, resources, messages."""
 
     def program(shown: str) -> None:
         EnkryptModel("m", **minimal(model_config__apikeys=[KEY.replace(" ", "")], model_name=shown))
@@ -742,14 +740,14 @@ def test_what_is_marked_as_secret_may_hold_one() -> None:
 
 
 def test_outputs_of_the_automation_api_are_searched() -> None:
-    """An output that it calls secret may hold one, what it shows may not."""
+    """Outputs that it marks as secret may contain one, others may not."""
     assert_no_secret(KEY, {"key": OutputValue(KEY, secret=True)})
     with pytest.raises(AssertionError, match="key: the secret, in the clear"):
         assert_no_secret(KEY, {"key": OutputValue(KEY, secret=False)})
 
 
-def test_too_short_a_secret_is_refused() -> None:
-    """A search that would find anything, or nothing, is no search."""
+def test_short_secret_is_refused() -> None:
+    """A search for it would find too much, or nothing."""
     for secret in ("", "xxxxx"):
         with pytest.raises(ValueError, match="is shorter than 8 characters"):
             assert_no_secret(secret, "text")
@@ -760,11 +758,11 @@ def test_too_short_a_secret_is_refused() -> None:
 
 @pytest.mark.parametrize("installed", [False, True])
 @pytest.mark.parametrize("named", [False, True])
-def test_the_fixture_is_there_where_the_plugin_is(tmp_path: Path, installed: bool, named: bool) -> None:
-    """By its entry point where the package is installed, by `pytest_plugins` where it is not, and by both."""
+def test_fixture_is_available_through_the_plugin(tmp_path: Path, installed: bool, named: bool) -> None:
+    """The plugin loads by its entry point if the package is installed, by `pytest_plugins`, or by both."""
     test = "def test(enkrypt_emulator):\n    assert enkrypt_emulator.models() == {}\n"
     (tmp_path / "test_it.py").write_text('pytest_plugins = ["enkrypt_provider.testing"]\n' * named + test)
-    path, options = [str(ROOT)], [] if installed else ["--disable-plugin-autoload"]  # it may be installed here, too
+    path, options = [str(ROOT)], [] if installed else ["--disable-plugin-autoload"]  # it may be installed here
     if installed:
         info = tmp_path / "site" / "enkrypt_provider-0.dist-info"
         info.mkdir(parents=True)
@@ -779,7 +777,7 @@ def test_the_fixture_is_there_where_the_plugin_is(tmp_path: Path, installed: boo
 
 
 def _entry_points() -> str:
-    """The plugin, as pyproject.toml has it."""
+    """Return the plugin's entry point from pyproject.toml."""
     text = (ROOT / "pyproject.toml").read_text()
     _, _, found = text.partition("[project.entry-points.pytest11]\n")
     lines = [line.replace('"', "") for line in found.partition("\n\n")[0].splitlines() if not line.startswith("#")]
@@ -791,8 +789,8 @@ def _entry_points() -> str:
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs/testing.md").read_text(), re.DOTALL)
 
 
-def test_every_test_of_the_page_passes(tmp_path: Path) -> None:
-    """docs/testing.md holds five files of tests, which pytest runs as they stand."""
+def test_examples_of_the_page_pass(tmp_path: Path) -> None:
+    """docs/testing.md contains five test files, which pytest runs unchanged."""
     assert len(BLOCKS) == 5
     for number, block in enumerate(BLOCKS):
         (tmp_path / f"test_block_{number}.py").write_text(block)

@@ -1,6 +1,6 @@
-"""docs/troubleshooting.md: each message in it is what the code says, and each class of error has its place there.
+"""docs/troubleshooting.md: each message in it comes from the code, and each class of error has a section.
 
-What the engine itself says is in tests/e2e/test_troubleshooting.py.
+Messages of the engine itself are in tests/e2e/test_troubleshooting.py.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ ID: Final = "chat/v1"
 
 
 def sections() -> dict[str, list[str]]:
-    """The messages on the page, by the heading above them."""
+    """Return the messages on the page, by the heading above them."""
     parts = re.split(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     found = dict(zip(parts[1::2], parts[2::2], strict=True))
     return {title: re.findall(r"^```text\n(.+)\n```$", text, re.MULTILINE) for title, text in found.items()}
 
 
 def is_quoted(message: str, line: str) -> bool:
-    """Whether a printed line is the page's `message`, where `…` stands for anything and a request id may follow."""
+    """Whether a printed line matches the page's `message`: `…` matches anything, and a request id may follow."""
     return bool(re.fullmatch(".+".join(map(re.escape, message.split("…"))) + r"( \(request id \w+\))?", line))
 
 
 class World(Machine):
-    """An emulator out of order, and a machine that uses it."""
+    """An emulator with faults, and a machine that uses it."""
 
     def __init__(self, folder: Path, keys: dict[str, str] | None = None) -> None:
         super().__init__(folder, Api(folder / "api.sqlite", DEFAULT_ENDPOINT, keys=keys))
 
     def turned(self, *faults: Fault, **settings: Any) -> Run:
-        """A run that meets these faults."""
+        """Return a run with these faults."""
         self.api.turn(*faults)
         return self.run(**settings)
 
@@ -73,7 +73,7 @@ def configured(**settings: str) -> Scene:
 
 
 def in_the_catalogue(secret_names: tuple[str, ...] = (), **config: str) -> Scene:
-    """A stack with a model whose host and key its file gives, or does not."""
+    """A stack with a catalogue model, whose host and key may be missing from its configuration."""
     host = {"is_compatible_with": "openai", "endpoint": {"host": {"config": "llmHost"}}}
     models = {"chat": {"model_saved_name": "chat", "model_config": {**host, "apikeys": [{"secret": "llmKey"}]}}}
 
@@ -110,7 +110,7 @@ def with_an_open_key(world: World) -> None:
 
 
 def guarded(world: World, *, policy_first: bool, **settings: Any) -> None:
-    """A deployment, and before or after it a policy that leaves off what it blocks."""
+    """A deployment, and before or after it a policy that turns off a detector that it blocks."""
     used = {"policy_name": "guard", "enabled": True, "block": ["toxicity"]}
     declared: list[tuple[Kind, str, Any]] = [
         (GUARDRAILS_POLICY, "guard", {"detectors": {"nsfw": {"enabled": True}}}),
@@ -131,7 +131,7 @@ def adopting(world: World) -> None:
 
 
 def creating(*faults: Fault, **settings: Any) -> Scene:
-    """By a resource that does not say who it is."""
+    """Create with a resource that does not know its URN."""
     return lambda world: made_by(world.turned(*faults, **settings).controller, world)
 
 
@@ -155,7 +155,7 @@ def updating(*faults: Fault) -> Callable[[World, Object], Any]:
     return lambda world, a: world.turned(*faults).update(a, model_name="other")
 
 
-def behind_our_back(world: World, a: Object) -> None:
+def updated_after_deletion(world: World, a: Object) -> None:
     world.api.delete(ID)
     updating()(world, a)
 
@@ -197,13 +197,13 @@ def deleted_after_a_failed_create(world: World, a: Object) -> None:
 
 
 def interrupted(world: World, *, becomes: str = "talk/v1") -> None:
-    """The create was done, and the engine was killed before it heard of it."""
+    """The create succeeded, but the engine was killed before it received the response."""
     for id_ in (ID, becomes):
         world.run().create("chat", id_)
 
 
 def no_longer_declared(world: World) -> None:
-    """The create was done, no response came, and the program has another resource by now."""
+    """The create succeeded, no response arrived, and the program now declares another resource."""
     run = world.turned(Fault(call="add_model", reset="after"), Fault(call="get_model", status=500))
     with suppress(EnkryptError):
         run.create("chat", ID)
@@ -235,7 +235,7 @@ def given_back(world: World, a: Object) -> None:
 
 
 def moved(world: World, a: Object) -> None:
-    """The stack's endpoint became another's, where nothing is registered."""
+    """The stack's endpoint was changed to an account without registrations."""
     run = world.run(Api(world.file.with_name("other.sqlite"), "https://llm.example.com"))
     run.diff(a)
     run.read(a)
@@ -248,7 +248,7 @@ def not_confirmed(world: World, a: Object) -> None:
     world.run().diff(a)
 
 
-def not_ours(world: World) -> None:
+def not_a_database(world: World) -> None:
     notes = world.file.with_name("notes.txt")
     notes.write_text("buy milk" * 100)
     EnkryptClient(Settings(Key("k"), "", notes))
@@ -263,7 +263,7 @@ def without_the_emulator(_world: World) -> None:
 def without_an_engine(world: World) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(world.file.parent))
-        patch.setenv("XDG_CACHE_HOME", str(world.file.parent))  # the engine that was set up is none here
+        patch.setenv("XDG_CACHE_HOME", str(world.file.parent))  # hides any installed engine
         Stack.selected()
 
 
@@ -293,7 +293,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
         without_the_emulator,
         configured(apiKey="two words"),
         configured(apiKey="k", timeout="soon"),
-        not_ours,
+        not_a_database,
         without_an_engine,
         lambda world: project_file(world.file.parent),
     ],
@@ -313,7 +313,11 @@ SCENES: Final[dict[str, list[Scene]]] = {
         creating(Fault(call="add_model", status=403)),
     ],
     "ModelExists": [registered_by_another, creating(Fault(call="add_model", status=409))],
-    "ModelNotFound": [after_a_create(behind_our_back), after_a_create(updated_after), after_a_create(looked_up)],
+    "ModelNotFound": [
+        after_a_create(updated_after_deletion),
+        after_a_create(updated_after),
+        after_a_create(looked_up),
+    ],
     "DeletionProtected": [protected, after_a_create(deleted_after_a_failed_create)],
     "PolicyViolation": [breaking_a_rule],
     "ModelUnhealthy": [
@@ -362,7 +366,7 @@ SCENES: Final[dict[str, list[Scene]]] = {
 
 
 def lines(title: str, folder: Path) -> Iterator[str]:
-    """Everything that the scenes below a heading say; what they raise is of the class that the heading names."""
+    """Yield all lines from the scenes of a heading; their exceptions are of the class in the heading."""
     expected = getattr(policy, title, getattr(enkrypt_provider, title, pulumi.RunError))
     for number, scene in enumerate(SCENES[title]):
         world = World(folder / str(number))
@@ -379,10 +383,10 @@ def lines(title: str, folder: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("title", [title for title in sections() if title != ENGINE])
-def test_each_message_on_the_page_is_what_the_code_says(
+def test_messages_on_the_page_come_from_the_code(
     title: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What a person reads in the console is found on the page, letter by letter."""
+    """Each message on the page is printed by the code, letter by letter."""
     said = [*lines(title, tmp_path), *capsys.readouterr().err.splitlines()]
     quoted = sections()[title]
     assert quoted
@@ -390,13 +394,13 @@ def test_each_message_on_the_page_is_what_the_code_says(
 
 
 def test_each_class_of_error_has_a_heading() -> None:
-    """Whoever meets an error finds its class on the page."""
+    """Every public error class is a heading on the page."""
     classes = {name for name in enkrypt_provider.__all__ if isinstance(getattr(enkrypt_provider, name), type)}
     errors = {name for name in classes if issubclass(getattr(enkrypt_provider, name), EnkryptError)}
     assert errors - {"EnkryptError"} | {"PolicyViolation"} == set(sections()) - {REFUSED, TOLD, ENGINE}
 
 
-def test_no_message_on_the_page_is_quoted_twice() -> None:
-    """A person who searches for one finds one."""
+def test_messages_on_the_page_are_unique() -> None:
+    """A search for a message finds one section."""
     quoted = [message for messages in sections().values() for message in messages]
     assert len(quoted) == len(set(quoted))

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need besides Python's packages: a browser, and PostgreSQL. Installs them where it may.
+# Installs the non-Python dependencies of the tests, if it can: a browser and PostgreSQL.
 set -eu
 missing=
 command -v chromium >/dev/null || missing="$missing chromium"
@@ -13,7 +13,7 @@ fi
 echo "Installing$missing …"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
-# No cluster of the machine's own: the tests start theirs.
+# No system-wide cluster: the tests start their own.
 mkdir -p /etc/postgresql-common
 [ -e /etc/postgresql-common/createcluster.conf ] || echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
 # shellcheck disable=SC2086

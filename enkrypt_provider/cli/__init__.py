@@ -1,4 +1,4 @@
-"""The command line: `enkrypt-provider`, or `python -m enkrypt_provider`. Nothing of the provider imports it."""
+"""The command line: `enkrypt-provider`, or `python -m enkrypt_provider`. The provider never imports it."""
 
 from .app import commands, main
 

@@ -1,6 +1,6 @@
-"""What a person types, one function for each command.
+"""The commands, one function each.
 
-Imports stay inside the commands: `--help` and shell completion must not wait for those of another one. An
+Each command does its own imports, so that `--help` and shell completion do not wait for those of the others. An
 expected error is one line on stderr.
 """
 
@@ -47,26 +47,26 @@ command = partial(commands.command, cls=Command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command, and end the process with its exit code."""
-    _take_any_output()
+    """Run one command, then exit with its exit code."""
+    _prepare_stdout()
     try:
-        # By its own name however it was started: the shell's completion is bound to that.
+        # Always under this name, however it was started: shell completion is registered for it.
         commands(arguments, prog_name=PROGRAM)
-    except (EnkryptError, OSError) as error:  # such as a full disk, or a folder that is gone
+    except (EnkryptError, OSError) as error:  # such as a full disk or a deleted folder
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)
 
 
-def _take_any_output() -> None:
-    """Let standard output be closed, or have an encoding without some of the characters."""
+def _prepare_stdout() -> None:
+    """Cope with a closed standard output, and with an encoding that lacks some characters."""
     if sys.stdout is None:
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends
     elif isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _version(is_asked: bool) -> None:
-    if is_asked:
+def _version(requested: bool) -> None:
+    if requested:
         from .. import __version__
 
         typer.echo(f"{PROGRAM} {__version__}")
@@ -79,18 +79,18 @@ def main_options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Enkrypt AI registrations: models, guardrails policies, deployments; and the API on this machine.
+    """Inspect and import Enkrypt AI models, guardrails policies and deployments, or run an emulator of the API.
 
-    The API key comes from the configuration of the stack that --stack names (enkrypt:apiKey), otherwise from the
-    environment (ENKRYPTAI_API_KEY, ENKRYPT_API_KEY). There is no option for it: everyone on a machine can read the
-    arguments of a command.
+    The API key is read from the configuration of the stack given by --stack (enkrypt:apiKey), otherwise from the
+    environment (ENKRYPTAI_API_KEY, ENKRYPT_API_KEY). There is no option for it, because everyone on a machine can
+    read the arguments of a command.
 
     \b
     Exit codes:
-      0  done; `health`: healthy; `doctor`: no problem
-      1  an error, one line on stderr; `health`: not healthy; `doctor`: a problem;
-         `import`: something was left out or has to be done first
-      2  the command line is wrong
+      0  success; `health`: healthy; `doctor`: no problems
+      1  an error, as one line on stderr; `health`: unhealthy; `doctor`: problems found;
+         `import`: something was left out or must be done first
+      2  invalid command line
     """
 
 
@@ -103,13 +103,13 @@ def list_(
     endpoint: EndpointOption = None,
     dialect: DialectOption = None,
 ) -> None:
-    """List what is registered: models, policies, deployments.
+    """List registrations: models, policies, deployments.
 
-    KIND is one of these three; without one all are listed.
+    KIND is models, policies or deployments, or several of these; by default, all are listed.
 
-    On a terminal: a table for each kind, with the columns that fit. Otherwise: a line for each registration, without
-    a header, its columns separated by tabs. A model begins with its name and version, another with its name; the last
-    column is the kind.
+    On a terminal, prints a table for each kind, with as many columns as fit. Otherwise, prints one line per
+    registration, tab-separated and without a header. The first column is the name, followed by the version for
+    models; the last column is the kind.
 
     \b
     Examples:
@@ -142,10 +142,10 @@ def show(
     endpoint: EndpointOption = None,
     dialect: DialectOption = None,
 ) -> None:
-    """Show everything about one registration, but for its secrets.
+    """Show everything about one registration, except its secrets.
 
-    NAME alone is the only version of a model, or v1 of several. KIND is model, policy or deployment; without it a
-    model is looked for first, then a policy, then a deployment.
+    NAME alone means the model's only version, or v1 if it has several. KIND is model, policy or deployment; without
+    it, models are searched first, then policies, then deployments.
 
     \b
     Examples:
@@ -173,12 +173,12 @@ def health(
 ) -> None:
     """Ask the API whether a model responds.
 
-    NAME alone is its only version, or v1 of several. The exit code is 0 where it does, and 1 where it does not.
+    NAME alone means the model's only version, or v1 if it has several. The exit code is 0 if it responds, 1 if not.
 
     \b
     Examples:
       enkrypt-provider health gpt-4o-mini --stack prod
-      enkrypt-provider health support-copilot:2024-08-06 && echo well
+      enkrypt-provider health support-copilot:2024-08-06 && echo healthy
     """
     from ..kinds.model import MODEL
     from . import printing, registrations
@@ -197,35 +197,36 @@ def health(
 def import_(
     kind: KindArgument = None,
     name: PatternOption = None,
-    everything: Annotated[bool, typer.Option("--all", help="Take all that match, and ask nothing.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Import all that match, without asking.")] = False,
     python: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write a Python module that declares them instead of catalogue entries."),
+        typer.Option(metavar="FILE", help="Write a Python module that declares them, instead of catalogue entries."),
     ] = None,
     secret: Annotated[
-        str, typer.Option(metavar="NAME", help="The key that the API masks is the secret enkrypt:NAME.")
+        str, typer.Option(metavar="NAME", help="Use the secret enkrypt:NAME for the keys that the API masks.")
     ] = "",
     out: Annotated[Path, typer.Option(metavar="FILE", help="The import file.")] = Path("enkrypt-import.json"),
-    run: Annotated[bool, typer.Option("--run", help="Run `pulumi import` at once, and write no file.")] = False,
+    run: Annotated[bool, typer.Option("--run", help="Run `pulumi import` at once, without writing a file.")] = False,
     native: Annotated[
         bool | None,
-        typer.Option(help="Import for the native plugin, or not. Default: what the stack or its program uses."),
+        typer.Option(help="Import for the native plugin or the dynamic provider; by default, as the stack does."),
     ] = None,
-    stack: Annotated[str | None, stack_option("The stack to import into; without it, the selected one.")] = None,
+    stack: Annotated[str | None, stack_option("The stack to import into; by default, the selected one.")] = None,
     endpoint: EndpointOption = None,
     dialect: DialectOption = None,
 ) -> None:
     """Import models, policies and deployments into a stack.
 
-    KIND is one of these three; without one all are imported. The next `pulumi up` then changes nothing.
+    KIND is models, policies or deployments, or several of these; by default, all are imported. The next `pulumi up`
+    then changes nothing.
 
-    Lists those that are not in the stack's state and asks which to take; in a non-interactive run it takes all. Then
-    it sets their keys as secrets of the stack, declares them in the catalogue of the stack's file, or in a Python
-    module, and writes a file for `pulumi import --file`. Where the API masks a key, it asks for it, or prints the
+    Lists the registrations that are not in the stack's state and asks which to import; a non-interactive run imports
+    all. Then sets their keys as secrets of the stack, declares them in the catalogue of the stack's file or in a
+    Python module, and writes a file for `pulumi import --file`. If the API masks a key, asks for it or prints the
     command that sets it. Run it in the project's folder.
 
-    The import file holds keys in the clear: only you can read it; delete it after the import. With --run there is
-    none.
+    The import file holds keys in the clear. Only you can read it; delete it after the import. With --run, no file
+    is written.
 
     \b
     Examples:
@@ -234,25 +235,25 @@ def import_(
       enkrypt-provider import policies deployments --stack prod --all --python imported.py
     """
     from . import import_dialogue, printing
-    from .import_plan import Wishes
+    from .import_plan import ImportOptions
     from .sources import Sources
     from .stack import Stack
 
     if python and not python.stem.isidentifier():
         raise typer.BadParameter("a module's name must be an identifier", param_hint="--python")
     target = Stack(stack) if stack else Stack.selected()
-    wishes = Wishes(
+    options = ImportOptions(
         kinds=kinds_typed(kind),
         patterns=name or (),
         python=python,
         masked_as=secret,
         file=out,
         at_once=run,
-        asks=printing.person() and not everything,
+        asks=printing.is_interactive() and not everything,
         is_native=native,
     )
     client = Sources(target, {"endpoint": endpoint, "dialect": dialect}).client()
-    raise typer.Exit(0 if import_dialogue.hold(target, client, wishes) else 1)
+    raise typer.Exit(0 if import_dialogue.run(target, client, options) else 1)
 
 
 @command()
@@ -262,11 +263,11 @@ def doctor(
     endpoint: EndpointOption = None,
     dialect: DialectOption = None,
 ) -> None:
-    """Say what is wrong, and what to do.
+    """Report problems, and what to do about them.
 
-    Looks at versions, at where each setting comes from and whether the key works; with --stack also at whether the
-    state and the account agree. Of a key it shows four digits of a hash, by which two keys can be told apart. The
-    exit code is 1 where there is a problem.
+    Checks versions, where each setting comes from, and whether the key works; with --stack, also whether the state
+    and the account agree. A key is shown only as four digits of its hash, enough to tell two keys apart. The exit
+    code is 1 if there is a problem.
 
     \b
     Examples:
@@ -274,18 +275,18 @@ def doctor(
       enkrypt-provider doctor --json
     """
     from .doctor import examine
-    from .findings import tell
+    from .findings import report
 
-    is_well = tell(examine(_sources(stack, endpoint, dialect)), as_json=as_json)
+    is_well = report(examine(_sources(stack, endpoint, dialect)), as_json=as_json)
     raise typer.Exit(0 if is_well else 1)
 
 
 @command("plugin")
 def plugin_command(action: Annotated[str, typer.Argument(metavar="install", hidden=True)]) -> None:
-    """Make the native plugin known to Pulumi.
+    """Install the native plugin for Pulumi.
 
-    Installs a launcher that starts the plugin with this Python, for every project of this user, in any language. A
-    project may name the folder of the plugin instead, by `plugins.providers` in its Pulumi.yaml.
+    Installs a launcher that starts the plugin with this Python, for all of this user's projects, in any language. A
+    project can instead set the plugin's folder in `plugins.providers` of its Pulumi.yaml.
 
     \b
     Examples:

@@ -1,6 +1,6 @@
-"""From live registrations to the arguments that declare them: the resources' names, what differs from the defaults.
+"""Turns live registrations into declarations: resource names, and the arguments that differ from the defaults.
 
-Decides purely: asks nobody and writes nothing.
+No prompts and no I/O.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .stack_secrets import Secret, Secrets, numbered
 
 @dataclass(frozen=True)
 class Declaration:
-    """A registration and the arguments, `Secret`s among them, that declare it as the resource `name`."""
+    """A registration and the arguments that declare it as the resource `name`; secrets are `Secret`s."""
 
     name: str
     live: Live = field(repr=False)
@@ -49,23 +49,23 @@ class Declaration:
     def parsed(
         self, dialect: Dialect, value_of: Callable[[str], Any] = lambda _name: UNKNOWN
     ) -> tuple[Properties, list[Problem]]:
-        """Return what `check` makes of the arguments with these values of the secrets, and the rules they break."""
+        """Parse the arguments as `check` does, with these secret values. Return the inputs and the problems."""
         return codec.parse(self.kind, filled(self.arguments, value_of), dialect)
 
 
 def filled(arguments: Any, value_of: Callable[[str], Any] = lambda _name: UNKNOWN) -> Any:
-    """Return `arguments` with a value in the place of each `Secret`."""
+    """Return `arguments` with each `Secret` replaced by its value."""
     return changed(arguments, lambda leaf: value_of(leaf.name) if isinstance(leaf, Secret) else leaf)
 
 
 def names_for(keys: Iterable[Key], taken: Iterable[str]) -> dict[Key, str]:
-    """Return a resource's name for each registration: its own, with the version where that is ambiguous, and with
-    the kind where another kind has it."""
+    """Return a resource name for each registration: its own name, plus the version if that is ambiguous, plus the
+    kind if another kind has the name."""
     found = list(keys)
     count = Counter((kind, _slug(kind, identity.name)) for kind, identity in found)
     kinds = {
         _slug(kind, identity.name): kind for kind, identity in reversed(found)
-    }  # the first of the name has it alone
+    }  # the first kind with a name keeps it as it is
     used = set(taken)
     names: dict[Key, str] = {}
     for kind, identity in found:
@@ -79,12 +79,12 @@ def names_for(keys: Iterable[Key], taken: Iterable[str]) -> dict[Key, str]:
 
 
 def _slug(kind: Kind, text: str) -> str:
-    # It becomes part of a URN, of a configuration key and of commands for the shell.
+    # It becomes part of a URN, a configuration key and shell commands.
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or kind.noun
 
 
 def declare(live: Live, name: str, secrets: Secrets, dialect: Dialect = "v1") -> Declaration:
-    """Return a new declaration of a registration, which says only what differs from the defaults."""
+    """Return a new declaration of a registration, with only the arguments that differ from the defaults."""
     taken: set[str] = set()
     kind = live.kind
     hidden = replaced(kind, live.inputs, lambda label, text: secrets.place(name, label, text, taken))
@@ -94,11 +94,11 @@ def declare(live: Live, name: str, secrets: Secrets, dialect: Dialect = "v1") ->
 def declared(
     kind: Kind, entries: Mapping[str, Any], lives: Mapping[Key, Live], dialect: Dialect
 ) -> Iterator[Declaration]:
-    """Yield the declarations that the catalogue of a kind has already of these registrations."""
+    """Yield the declarations of these registrations that the catalogue of a kind already has."""
     for name, entry in entries.items():
         arguments = placeholders.mapped(entry, placeholders.SECRET, Secret)
         if not isinstance(arguments, dict):
-            continue  # what is no declaration is the program's to tell
+            continue  # the program reports what is not a declaration
         inputs, problems = codec.parse(kind, filled(arguments), dialect)
         identity = None if problems else kind.known_identity(inputs)
         if live := lives.get((kind, identity)) if identity else None:
@@ -106,7 +106,7 @@ def declared(
 
 
 def missing(declarations: Iterable[Declaration], secrets: Secrets) -> dict[str, list[str]]:
-    """Return the secrets that nobody knows, which the API masks, and the resources that need each."""
+    """Return the secrets whose values the API masks, and the resources that need each."""
     users: dict[str, list[str]] = {}
     for declaration in declarations:
         for name in declaration.secrets:

@@ -1,4 +1,4 @@
-"""What a person needs to know who asks why it does not work, from the nearest to the farthest."""
+"""The checks of `doctor`: versions, settings, access to the API, and the stack's state."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from .sources import Sources, no_database
 
 PYTHON: Final = "3.10"
 SDK: Final = "3.216"
-"""The first whose ReadResult takes inputs."""
+"""The first version whose ReadResult takes inputs."""
 ENGINE: Final = "3.254"
-"""The first whose `pulumi import --file` takes inputs and outputs."""
+"""The first version whose `pulumi import --file` takes inputs and outputs."""
 HOST: Final = "3.79"
 """The oldest language host that this package was tested with."""
 
 
 def examine(sources: Sources) -> Iterator[Finding]:
-    """Yield everything that can be found out."""
+    """Run all checks."""
     yield from _versions()
     yield from _engine()
     try:
@@ -75,7 +75,7 @@ def _engine() -> Iterator[Finding]:
 
 def _version(topic: str, found: str, needed: str) -> Finding:
     if not _numbers(found):
-        return Finding(topic, f"of unknown version ({needed} or later is needed)")
+        return Finding(topic, f"version unknown ({needed} or later is needed)")
     if _numbers(found) >= _numbers(needed):
         return Finding(topic, f"{found} ({needed} or later is needed)")
     return Finding(topic, f"{found} is too old", ok=False, do=f"install {needed} or later")
@@ -90,7 +90,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _configuration(sources: Sources) -> Iterator[Finding]:
     if sources.stack is None:
-        yield Finding("stack", "none: with --stack NAME its configuration and its state are looked at too")
+        yield Finding("stack", "none: use --stack NAME to check its configuration and state too")
     else:
         count = counted(len(sources.stack.config), "value")
         yield Finding("stack", f"{sources.stack.name}, {count} in its configuration")
@@ -102,7 +102,7 @@ def _configuration(sources: Sources) -> Iterator[Finding]:
 
 def _setting(sources: Sources, name: str, default: str) -> Finding:
     value, origin = sources.value(name) or default, sources.origin(name) or "the default"
-    # An endpoint that settings.py will refuse may hold a password, or be a key that was set under the wrong name.
+    # An endpoint that settings.py rejects may contain a password, or be a key set under the wrong name.
     shown = without_secret_texts(re.sub(r"//[^/]*@|[?#].*", "***", plain(value)))
     if sources.stack and name in sources.stack.secrets:
         shown = "***"
@@ -111,14 +111,14 @@ def _setting(sources: Sources, name: str, default: str) -> Finding:
 
 def _key(sources: Sources) -> Finding:
     if sources.value("endpoint").partition(":")[0] == EMBEDDED:
-        return Finding("key", "none is needed: the embedded emulator takes any")
+        return Finding("key", "not needed: the embedded emulator accepts any")
     key, origin = sources.value("apiKey"), sources.origin("apiKey")
     if not key:
-        return Finding("key", "none is set")
+        return Finding("key", "not set")
     says = f"from {origin}, fingerprint {fingerprint(key)}{_unused(sources, 'apiKey')}"
     if sources.stack and sources.stack.get(API_KEY) and not sources.stack.config[API_KEY].is_secret:
         do = f"get a new one, then `pulumi config set --secret {API_KEY}`"
-        return Finding("key", f"{says}: it stands there in the clear", ok=False, do=do)
+        return Finding("key", f"{says}: it is stored there in the clear", ok=False, do=do)
     return Finding("key", says)
 
 
@@ -131,7 +131,7 @@ def _unused(sources: Sources, name: str) -> str:
 
 
 def _access(settings: Settings) -> Generator[Finding, None, Account | None]:
-    """Yield what the API says, and return the account's registrations where it lists them."""
+    """Check access to the API. Return the account's registrations if it lists them."""
     if settings.database and not settings.database.is_file():
         yield Finding("access", no_database(settings))
         return None
@@ -151,7 +151,7 @@ def _access(settings: Settings) -> Generator[Finding, None, Account | None]:
 
 
 def _dialects(kind: Kind, registered: Sequence[Mapping[str, Any]], configured: str) -> Iterator[Finding]:
-    """Yield in which dialect the registrations are written, where it shows."""
+    """Yield the dialect in which the registrations are written, if it can be told."""
     spoken = [dialect for item in registered if (dialect := dialect_of(kind, item))]
     counts = {dialect: spoken.count(dialect) for dialect in sorted(set(spoken))}
     if not counts:
@@ -161,4 +161,4 @@ def _dialects(kind: Kind, registered: Sequence[Mapping[str, Any]], configured: s
         yield Finding("written", says)
     else:
         do = f"pulumi config set enkrypt:dialect {max(counts, key=lambda dialect: counts[dialect])}"
-        yield Finding("written", f"{says}, and enkrypt:dialect is {configured}", ok=False, do=do)
+        yield Finding("written", f"{says}, but enkrypt:dialect is {configured}", ok=False, do=do)

@@ -1,4 +1,4 @@
-"""Whether a stack's state and its account agree: what is registered, where, with which keys, by which provider."""
+"""Checks whether a stack's state and its account agree: registrations, endpoints, keys and providers."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ API_KEY: Final = "enkrypt:apiKey"
 
 @dataclass(frozen=True)
 class Account:
-    """The account of the settings: its name in a state, and the items of its lists."""
+    """The configured account: its name as a state records it, and the items of its lists."""
 
     name: str
     registered: Mapping[Kind, Sequence[Mapping[str, Json]]] = field(repr=False)
 
     @cached_property
     def numbers(self) -> dict[Key | None, Any]:
-        """The API's own number of each registration, or None where the list does not tell it."""
+        """The API's own id of each registration, or None if the list does not include it."""
         return {
             (kind, kind.identity_in(item)): at(item, kind.number)
             for kind, items in self.registered.items()
@@ -41,7 +41,7 @@ class Account:
 
 
 def examine_state(sources: Sources, account: Account | None) -> Iterator[Finding]:
-    """Yield what the state says, beside what is registered in `account`, where that is known."""
+    """Check the state, and compare it with the registrations in `account` if that is known."""
     if sources.stack is None:
         return
     try:
@@ -64,13 +64,13 @@ def examine_state(sources: Sources, account: Account | None) -> Iterator[Finding
     yield from plugin(sources.stack, resources)
 
 
-# ---- is what the state holds registered?
+# ---- registrations
 
 
 def _state(managed: Sequence[Resource], here: Sequence[Resource], account: Account | None) -> Iterator[Finding]:
     """Yield a finding for each kind that the state holds."""
     if not managed:
-        yield Finding("state", "no registration")
+        yield Finding("state", "no registrations")
     for kind in KINDS:
         if held := [resource for resource in managed if resource.kind is kind]:
             yield _state_of(kind, held, [resource for resource in here if resource.kind is kind], account)
@@ -82,11 +82,11 @@ def _state_of(kind: Kind, held: Sequence[Resource], here: Sequence[Resource], ac
         return Finding("state", count)
     numbers = account.numbers
     if gone := [one.id for one in here if one.key not in numbers]:
-        says = f"not in this account: {len(gone)} of {count} of the state ({some(gone)})"
-        do = "run `pulumi refresh`, unless the key is of another project than before"
+        says = f"not in this account: {len(gone)} of {count} in the state ({some(gone)})"
+        do = "run `pulumi refresh`, unless the key now belongs to another project"
         return Finding("state", says, ok=False, do=do)
     if anew := [one.id for one in here if _is_another(numbers[one.key], _held(one, kind.number))]:
-        says = f"registered anew by somebody else: {len(anew)} of {count} of the state ({some(anew)})"
+        says = f"registered anew by somebody else: {len(anew)} of {count} in the state ({some(anew)})"
         return Finding("state", says, ok=False, do="run `pulumi refresh`, then look at `pulumi preview`")
     return Finding("state", f"{count}; registered in this account: {len(here)}")
 
@@ -96,7 +96,7 @@ def _is_another(number: Json, held: Json) -> bool:
 
 
 def _is_here(resource: Resource, account: Account | None, providers: Mapping[str, Resource]) -> bool:
-    """Whether a registration is to be found in the account: it says so, or its default provider does."""
+    """Whether a registration belongs to `account`: as its state records, or else if its provider is the default."""
     held = _held(resource, ACCOUNT)
     is_default = providers[urn].is_default if (urn := _provider_urn(resource)) in providers else True
     return account is not None and (held == account.name if held else is_default)
@@ -107,7 +107,7 @@ def _held(resource: Resource, name: str) -> Json:
 
 
 def _dangling(here: Iterable[Resource], account: Account) -> Iterator[Finding]:
-    """Yield what is named and not there: by the account's registrations, and by the state's, which say more."""
+    """Yield references to missing registrations, in the account's lists and in the state, which has more fields."""
     documents = [
         *(
             (kind, str(kind.identity_in(item)), dict(item))
@@ -122,17 +122,17 @@ def _dangling(here: Iterable[Resource], account: Account) -> Iterator[Finding]:
             if other.name and (reference.kind, other) not in account.numbers:
                 missing.setdefault((kind, name), {})[f"the {reference.kind.noun} {plain(other, 80)}"] = None
     for (kind, name), others in missing.items():
-        says = f"{kind.noun} {plain(name, 80)} names {joined(list(others))}: not registered in this account"
-        yield Finding("names", says, ok=False, do=f"register it, or let the {kind.noun} name another")
+        says = f"{kind.noun} {plain(name, 80)} refers to {joined(list(others))}: not registered in this account"
+        yield Finding("names", says, ok=False, do=f"register it, or change the {kind.noun} to use another")
 
 
-# ---- the account that the state says
+# ---- accounts
 
 
 def _elsewhere(
     sources: Sources, managed: Sequence[Resource], providers: Mapping[str, Resource], account: Account | None
 ) -> Iterator[Finding]:
-    """Yield the accounts to which registrations belong, where their providers reach another."""
+    """Yield the registrations that belong to a different account than their provider now uses."""
     moved = defaultdict(list)
     for resource in managed:
         held, provider = _held(resource, ACCOUNT), providers.get(_provider_urn(resource))
@@ -143,11 +143,11 @@ def _elsewhere(
     for (held, now), found in moved.items():
         ids = some([resource.id for resource in found])
         says = f"{_totals(found)} registered at {shown_account(held)}, not at {shown_account(now)} ({ids})"
-        yield Finding("account", says, ok=False, do="`pulumi up` moves them; to leave them, set the endpoint back")
+        yield Finding("account", says, ok=False, do="`pulumi up` moves them; to keep them, restore the endpoint")
 
 
 def _account_of(sources: Sources, provider: Resource | None) -> str:
-    """Return the account that an explicit provider reaches, or "" where that is not known."""
+    """Return the account that an explicit provider uses, or "" if it is unknown."""
     inputs = provider.inputs if provider else {}
     try:
         settings = Settings.from_config(lambda name: revealed(inputs.get(name)), sources.environ)
@@ -176,26 +176,26 @@ def _provider(sources: Sources, provider: Resource) -> Finding:
         return Finding("provider", "the state holds the configuration's key" if held else "the state holds no key")
     return Finding(
         "provider",
-        f"the state holds another key than the configuration: {shown}; `refresh` and `destroy` would use that",
+        f"the state holds a different key than the configuration: {shown}; `refresh` and `destroy` would use it",
         ok=False,
-        do="run `pulumi up`, or give them --run-program",
+        do="run `pulumi up`, or run them with --run-program",
     )
 
 
 def _is_by_reference(resource: Resource) -> bool:
     from .import_file import pickled_provider  # loads pulumi, which a native stack does not need
 
-    ours = resource.kind and pickled_provider(resource.kind)
-    return all(revealed(held.get(PROVIDER_KEY)) == ours for held in (resource.inputs, resource.outputs))
+    expected = resource.kind and pickled_provider(resource.kind)
+    return all(revealed(held.get(PROVIDER_KEY)) == expected for held in (resource.inputs, resource.outputs))
 
 
 def _by_value(found: Sequence[Resource]) -> Finding:
     size = max(len(str(_held(resource, PROVIDER_KEY))) for resource in found)
     names = some([resource.name for resource in found])
-    held = f"{_totals(found)} with another provider than this package's, {size} characters of it"
+    held = f"{_totals(found)} with a pickled provider other than this package's, {size} characters long"
     return Finding(
         "pickle",
-        f"{held} ({names}): a change of its code, or of Python's version, may break it",
+        f"{held} ({names}): a change to its code or to the Python version may break it",
         ok=False,
         do="`pulumi state delete URN` for each, then import it again",
     )

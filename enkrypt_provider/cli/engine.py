@@ -1,6 +1,6 @@
-"""The engine's own command line, `pulumi`: where it is, and what it prints.
+"""Finds and runs the engine's command line, `pulumi`.
 
-A secret goes to it through a pipe, never as an argument, which every process of the machine can read.
+Secrets are passed through a pipe, never as arguments, which every process on the machine can read.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ from ..errors import ConfigurationError, plain
 
 INSTALLATION: Final = "https://www.pulumi.com/docs/install/"
 GRACE: Final = 10.0
-"""Seconds that an interrupted engine is given to end, with the processes that it has started."""
+"""Seconds that an interrupted engine has to exit before it is killed."""
 
 
 def find() -> Path | None:
-    """Return the `pulumi` on PATH, or else the newest one that `engine/get.py` has set up."""
+    """Return the `pulumi` on PATH, or else the newest one that `engine/get.py` has installed."""
     found = shutil.which("pulumi")
     return Path(found) if found else max(_set_up(), key=_version, default=None)
 
 
 def is_on_path() -> bool:
-    """Whether a person can type `pulumi`."""
+    """Whether `pulumi` is on PATH."""
     return shutil.which("pulumi") is not None
 
 
 def path_command() -> str:
-    """Return the command after which a person can type `pulumi`, or "" where nothing needs to be typed."""
+    """Return the shell command that puts `pulumi` on PATH, or "" if it is there already or not installed."""
     pulumi = None if is_on_path() else find()
     return f'export PATH="{pulumi.parent}:$PATH"' if pulumi else ""
 
 
 def cache() -> Path:
-    """Return the folder in which `engine/get.py` sets engines up, by the XDG rules."""
+    """Return the folder where `engine/get.py` installs engines, following the XDG rules."""
     configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
     home = configured if configured.is_absolute() else Path("~/.cache").expanduser()
     return home / "enkrypt-provider" / "engine"
 
 
 def _set_up() -> list[Path]:
-    with contextlib.suppress(OSError, RuntimeError):  # no home folder, say
+    with contextlib.suppress(OSError, RuntimeError):  # such as no home folder
         found = cache().glob("[0-9]*/bin/pulumi")
         return [pulumi for pulumi in found if os.access(pulumi, os.X_OK)]
     return []
@@ -63,15 +63,15 @@ def _version(pulumi: Path) -> tuple[int, ...]:
 
 
 def run(*words: str, folder: Path | None = None, given: str = "", shown: bool = False) -> str:
-    """Return what `pulumi` prints; where it is `shown`, its output goes to the console instead.
+    """Run `pulumi` and return what it prints; if `shown`, its output goes to the console instead.
 
-    Raise `ConfigurationError` with the engine's own error.
+    Raise `ConfigurationError` with the engine's own error if it fails.
     """
     pulumi = find()
     if pulumi is None:
         raise ConfigurationError(f"there is no `pulumi` on PATH: {INSTALLATION}")
     output = None if shown else subprocess.PIPE
-    process = subprocess.Popen(  # noqa: S603 - a list of words, by no shell
+    process = subprocess.Popen(  # noqa: S603 - a list of arguments, no shell
         [pulumi, *words, "--non-interactive"],
         cwd=folder,
         env=_environment(pulumi),
@@ -79,7 +79,7 @@ def run(*words: str, folder: Path | None = None, given: str = "", shown: bool = 
         stdout=output,
         stderr=output,
         encoding="utf-8",
-        start_new_session=True,  # a terminal's Ctrl-C comes to us alone, and we pass it on, once
+        start_new_session=True,  # Ctrl-C reaches only this process, which passes it on once
     )
     try:
         out, err = process.communicate(given)
@@ -102,14 +102,14 @@ def read(*words: str, folder: Path | None = None) -> Any:
 
 
 def _environment(pulumi: Path) -> dict[str, str]:
-    """Return ours, with the engine's folder on PATH: its language hosts are there."""
+    """Return this process's environment, with the engine's folder on PATH for its language hosts."""
     if is_on_path():
         return dict(os.environ)
     return {**os.environ, "PATH": os.pathsep.join([str(pulumi.parent), os.environ.get("PATH", os.defpath)])}
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Interrupt the engine and wait for its end; then end what it has started, which outlives it for minutes."""
+    """Interrupt the engine and wait for it, then terminate its child processes, which can outlive it for minutes."""
     started: list[psutil.Process] = []
     with contextlib.suppress(psutil.Error):
         started = psutil.Process(process.pid).children(recursive=True)
@@ -124,6 +124,6 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def _reason(printed: str) -> str:
-    lines = [line for line in printed.splitlines() if line.strip()] or ["it does not say why"]
+    lines = [line for line in printed.splitlines() if line.strip()] or ["no reason given"]
     line = next((line for line in lines if "error: " in line), lines[-1])
     return plain(line.partition("error: ")[2] or line, 300)

@@ -1,5 +1,4 @@
-"""A finding of `doctor`, and how it is printed. Of a key it shows four digits of a hash, by which two can be told
-apart."""
+"""The findings of `doctor` and how they are printed. A key is shown only as four digits of its hash."""
 
 from __future__ import annotations
 
@@ -17,12 +16,12 @@ from ..errors import plain
 from .printing import print_json
 
 SHOWN: Final = 3
-"""How many names a finding shows."""
+"""Maximum number of names in a finding."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: what was found and, mostly where that is a problem, what to do."""
+    """The result of one check: what was found and, mostly for problems, what to do."""
 
     topic: str
     says: str
@@ -31,17 +30,17 @@ class Finding:
 
 
 def fingerprint(key: str) -> str:
-    """Return four digits by which two keys can be told apart, and nothing else."""
+    """Return four digits of the key's hash, enough to tell two keys apart."""
     return hashlib.sha256(key.encode()).hexdigest()[:4]
 
 
 def some(names: Sequence[str]) -> str:
-    """Return the first names."""
+    """Return the first names, as text."""
     return ", ".join(plain(name, 80) for name in names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
 
 
-def tell(found: Iterable[Finding], *, as_json: bool) -> bool:
-    """Print what was found, each as soon as it is known. Return whether nothing is a problem."""
+def report(found: Iterable[Finding], *, as_json: bool) -> bool:
+    """Print each finding as soon as it is known. Return whether none is a problem."""
     known: list[Finding] = []
     for one in found:
         known.append(one)

@@ -1,7 +1,7 @@
-"""What `pulumi import --file` takes: for each registration the state that the next `up` finds unchanged.
+"""The document for `pulumi import --file`: for each registration, a state that the next `up` leaves unchanged.
 
-The inputs are what `check` makes of the declared arguments, so that there is nothing to differ. The document holds
-secrets in the clear until the engine encrypts them.
+The inputs are what `check` returns for the declared arguments, so that nothing differs. The document holds secrets in
+the clear until the engine encrypts them.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ Json = Any
 def entry(
     declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect, account: str, *, is_native: bool = False
 ) -> Json:
-    """Return a registration as an import file has it, in the `account` of `Settings`.
+    """Return the import file's entry for a registration in `account`, which is that of `Settings`.
 
-    Raise `ConfigurationError` where a secret's value breaks a rule.
+    Raise `ConfigurationError` if a secret's value breaks a rule.
     """
     kind, live = declaration.kind, declaration.live
     settled = differences.settle(_declared(declaration, secrets, dialect), live, kind)
@@ -42,31 +42,31 @@ def entry(
     return {"type": type_, "name": declaration.name, "id": str(live.identity), **properties}
 
 
-def _dynamic(kind: Kind, inputs: Properties, told: Properties) -> Json:
+def _dynamic(kind: Kind, inputs: Properties, computed: Properties) -> Json:
     def held(properties: Properties) -> Json:
         hidden = hidden_at(properties, kind.secret_paths(properties), secret)
         return {**hidden, PROVIDER_KEY: pickled}
 
     pickled = pickled_provider(kind)
-    return {"inputs": held(inputs), "outputs": held({**inputs, **told})}
+    return {"inputs": held(inputs), "outputs": held({**inputs, **computed})}
 
 
-def _native(kind: Kind, inputs: Properties, told: Properties) -> Json:
+def _native(kind: Kind, inputs: Properties, computed: Properties) -> Json:
     paths = [package_steps(kind, path) for path in kind.secret_paths(inputs)]
     return {
         "inputs": hidden_at(to_package(kind, inputs), paths, secret),
-        "outputs": open_outputs(kind, {**inputs, **told}),
+        "outputs": open_outputs(kind, {**inputs, **computed}),
     }
 
 
 def drift(declaration: Declaration, secrets: Mapping[str, str], dialect: Dialect) -> list[str]:
-    """Return the fields in which the registration is not what is declared: the next `up` changes them."""
+    """Return the fields in which the registration differs from its declaration: the next `up` changes them."""
     declared = _declared(declaration, secrets, dialect)
     return differences.differing(declared, declaration.live, declaration.kind)
 
 
 def pickled_provider(kind: Kind) -> str:
-    """Return the provider as every state should hold it: by reference."""
+    """Return the provider's pickle as every state should hold it: by reference."""
     return str(serialize_provider(getattr(provider, f"{kind.name}Provider")()))
 
 

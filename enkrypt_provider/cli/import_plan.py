@@ -1,6 +1,6 @@
-"""The plan of an import: which registrations are declared, as what, with which secrets, and which are left out.
+"""The plan of an import: the registrations to declare, their names and secrets, and the registrations to leave out.
 
-Writes nothing. A second run finds what the first one has set and declared.
+Writes nothing. A second run finds the secrets and declarations of the first.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from .stack_secrets import Secrets, repeated_in
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the command line says of an import.
+class ImportOptions:
+    """The options of an import.
 
-    `python` names a module to write instead of the catalogue's entries; `masked_as` the secret that stands for every
-    key that the API masks. `at_once` imports without a `file`. `asks` is false where nobody can answer.
-    `is_native` is None where the stack and its program say by which provider.
+    `python` is a module to write instead of catalogue entries; `masked_as` names the secret to use for every key that
+    the API masks. `at_once` imports without a `file`. `asks` is false if nobody can answer. If `is_native` is None,
+    the stack and its program decide.
     """
 
     kinds: Sequence[Kind]
@@ -49,23 +49,23 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Target:
-    """Where registrations are imported to: a stack, what its state has, whether the native plugin manages it."""
+    """The target of an import: a stack, the resources in its state, and whether the native plugin manages it."""
 
     stack: Stack
     dialect: Dialect
     account: str
     resources: Sequence[Resource]
     is_native: bool
-    wishes: Wishes
+    options: ImportOptions
 
     @cached_property
     def held(self) -> set[Key]:
-        """What the state manages."""
+        """The registrations that the state manages."""
         return {one.key for one in self.resources if one.key and not one.is_external}
 
     def entries(self, kind: Kind) -> dict[str, Any]:
-        """Return the catalogue, where it declares what is imported, with this stack's values in it."""
-        found = {} if self.wishes.python else catalogue_of(self.stack, kind)
+        """Return the catalogue of a kind with this stack's values filled in; nothing if a module is written."""
+        found = {} if self.options.python else catalogue_of(self.stack, kind)
         values = self.stack.values
         filled: dict[str, Any] = placeholders.mapped(
             found, placeholders.VALUE, lambda name: placeholders.meant(values.get(name, ""))
@@ -73,25 +73,25 @@ class Target:
         return filled
 
     def obstacle(self, declaration: Declaration) -> str:
-        """Return why something cannot be declared here, or ""."""
+        """Return why a registration cannot be declared here, or ""."""
         _, problems = declaration.parsed(self.dialect)
         if problems or not declaration.is_new:
             return str(problems[0]) if problems else ""
         if numbers := secret_numbers(declaration.kind, declaration.live.inputs):
-            return f"{numbers[0]}: is a number and a secret by its name, and Pulumi's secrets are texts"
+            return f"{numbers[0]}: is a number with the name of a secret, and Pulumi's secrets are strings"
         name = catalogue_name(declaration.kind)
-        if self.wishes.python:
+        if self.options.python:
             return ""
         if self.stack.get(name) not in ("", "{}") and self.stack.origin(name) != self.stack.file.name:
-            # One in the stack's file would hide it.
-            return "the catalogue stands in Pulumi.yaml and is every stack's: use --python"
+            # A catalogue in the stack's file would override it.
+            return "the catalogue is in Pulumi.yaml, shared by all stacks: use --python"
         why = stack_file.obstacle(declaration.arguments)
         return f"{why}: use --python" if why else ""
 
 
 @dataclass
 class Plan:
-    """What an import will do: the declarations, the secrets that they need, and what is left out, with the reason."""
+    """What an import will do: the declarations, their secrets, and what is left out, with the reason."""
 
     target: Target
     secrets: Secrets
@@ -100,11 +100,11 @@ class Plan:
 
     @property
     def new(self) -> list[Declaration]:
-        """The declarations that are to be written."""
+        """The declarations to be written."""
         return [declaration for declaration in self.declarations if declaration.is_new]
 
     def problem_with(self, secret: str, value: str) -> str:
-        """Return the rule that a value of a secret breaks, or ""."""
+        """Return the rule that a secret breaks with this value, or ""."""
         for one in (one for one in self.declarations if secret in one.secrets):
             _, problems = one.parsed(self.target.dialect, lambda name: value if name == secret else UNKNOWN)
             if problems:
@@ -112,13 +112,13 @@ class Plan:
         return ""
 
     def to_set(self) -> dict[str, str]:
-        """Return the secrets that the stack must be given."""
+        """Return the secrets to set in the stack's configuration."""
         needed = {name for declaration in self.declarations for name in declaration.secrets}
         return {name: value for name, value in self.secrets.found.items() if name in needed}
 
     def document(self) -> Any:
-        """Return the import file's content, secrets in the clear. Whatever has a secret that breaks a rule is left
-        out."""
+        """Return the import file's content, with secrets in the clear. Registrations whose secrets break a rule are
+        left out."""
         known, target = self.secrets.known, self.target
         entries = []
         for one in list(self.declarations):
@@ -132,21 +132,21 @@ class Plan:
         return {"resources": entries}
 
     def drift(self) -> dict[str, list[str]]:
-        """Return the resources that the next `up` would change, and their fields: declared by hand, and otherwise."""
+        """Return the resources that the next `up` would change, each with the fields that differ."""
         known, dialect = self.secrets.known, self.target.dialect
         found = {one.name: import_file.drift(one, known, dialect) for one in self.declarations}
         return {name: fields for name, fields in found.items() if fields}
 
 
 def planned(target: Target, chosen: Sequence[Live], every: Iterable[Key]) -> Plan:
-    """Return the import of the registrations `chosen` out of `every` one."""
+    """Plan the import of the registrations `chosen`; `every` has the keys of all, for unambiguous names."""
     stack, lives = target.stack, {live.key: live for live in chosen}
     entries = {kind: target.entries(kind) for kind in KINDS}
     before = {one.key: one for kind in KINDS for one in declared(kind, entries[kind], lives, target.dialect)}
     taken = {*chain(*entries.values()), *(resource.name for resource in target.resources)}
     names = names_for((key for key in every if key not in before and key not in target.held), taken)
     new = [live for key, live in lives.items() if key not in before]
-    masked_as = target.wishes.masked_as.removeprefix(NAMESPACE)
+    masked_as = target.options.masked_as.removeprefix(NAMESPACE)
     plan = Plan(target, Secrets(stack.secrets, masked_as, stack.values, repeated_in(new)))
     for key, live in lives.items():
         declaration = before.get(key) or declare(live, names[key], plan.secrets, target.dialect)
@@ -158,12 +158,12 @@ def planned(target: Target, chosen: Sequence[Live], every: Iterable[Key]) -> Pla
 
 
 def catalogue_name(kind: Kind) -> str:
-    """Return the configuration value that is the catalogue of a kind: `enkrypt:models`."""
+    """Return the configuration key of a kind's catalogue, such as `enkrypt:models`."""
     return f"{NAMESPACE}{kind.calls.listed}"
 
 
 def catalogue_of(stack: Stack, kind: Kind) -> Mapping[str, Any]:
-    """Return the stack's catalogue of a kind. Raise `ConfigurationError` where it is none."""
+    """Return the stack's catalogue of a kind. Raise `ConfigurationError` if it is not an object."""
     try:
         found = json.loads(stack.get(catalogue_name(kind)) or "{}")
     except ValueError:
@@ -174,18 +174,18 @@ def catalogue_of(stack: Stack, kind: Kind) -> Mapping[str, Any]:
     return found
 
 
-# ---- what a person chooses
+# ---- the user's choice
 
 
 def chosen(typed: str, names: Sequence[str]) -> list[int]:
-    """Return the places that a person means by numbers from 1, ranges and patterns, such as `1 4-7 gpt-*`, or `all`.
+    """Return the indexes chosen by numbers (from 1), ranges and patterns, such as `1 4-7 gpt-*`, or by `all`.
 
-    Raise `ConfigurationError` for a word that means none.
+    Raise `ConfigurationError` for a word that matches nothing.
     """
-    return sorted({place for word in re.split(r"[\s,]+", typed.strip()) for place in _meant(word, names)})
+    return sorted({place for word in re.split(r"[\s,]+", typed.strip()) for place in _matching(word, names)})
 
 
-def _meant(word: str, names: Sequence[str]) -> list[int]:
+def _matching(word: str, names: Sequence[str]) -> list[int]:
     first, _, last = word.partition("-")
     if first.isdecimal() and (last or first).isdecimal():
         found = [place for place in range(int(first) - 1, int(last or first)) if 0 <= place < len(names)]

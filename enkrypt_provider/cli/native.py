@@ -1,4 +1,4 @@
-"""The native plugin: whether a stack is of it, whether the engine finds it, and how the engine is told of it."""
+"""The native plugin: its installation, whether a stack uses it, and whether the engine finds it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from .stack import Resource, Stack, project_file, read_yaml, type_of
 
 PROGRAM: Final = "pulumi-resource-enkrypt"
 START: Final = "import sys; del sys.path[0]; from enkrypt_provider.frontends.plugin.__main__ import main; main()"
-"""Not by `-m`, which would find modules in the folder of whichever project uses the plugin."""
+"""Not `-m`, which would import modules from the folder of the project that uses the plugin."""
 INSTALL: Final = "run `enkrypt-provider plugin install`"
 _IMPORTS: Final = re.compile(r"^\s*(from enkrypt_provider\.native |import enkrypt_provider\.native\b|"
                              r"from enkrypt_provider import .*\bnative\b)", re.MULTILINE)  # fmt: skip
 
 
 def install() -> str:
-    """Install a launcher of this Python as the plugin, for every project of this user. Return its version.
+    """Install a launcher with this Python as the plugin, for all of this user's projects. Return its version.
 
-    Raise `ConfigurationError`.
+    Raise `ConfigurationError` if the engine fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / PROGRAM
@@ -43,7 +43,7 @@ def install() -> str:
 
 
 def is_native(stack: Stack, resources: Iterable[Resource]) -> bool:
-    """Whether the stack's registrations are the native plugin's: its state, its language or its program says so."""
+    """Whether the native plugin manages the stack: by its state or, if that is empty, its language or its program."""
     managed = [resource for resource in resources if resource.kind]
     if managed:
         return any(resource.is_native for resource in managed)
@@ -54,13 +54,13 @@ def is_native(stack: Stack, resources: Iterable[Resource]) -> bool:
 
 
 def require_python(stack: Stack) -> None:
-    """Raise `ConfigurationError` where the stack's program can declare nothing that is written in Python."""
+    """Raise `ConfigurationError` if the stack's program is not in Python."""
     language = _language(project_file(stack.folder))
     if language != "python":
         types = joined([type_of(kind, is_native=True) for kind in KINDS], "or")
         raise ConfigurationError(
-            f"this project's program is not in Python but in {plain(language, 60)}: run `pulumi import TYPE NAME ID`"
-            f", which also writes its code; TYPE is {types}"
+            f"this project's program is in {plain(language, 60)}, not in Python: run `pulumi import TYPE NAME ID`"
+            f", which also generates the code; TYPE is {types}"
         )
 
 
@@ -70,20 +70,20 @@ def _language(file: Path) -> str:
 
 
 def plugin(stack: Stack, resources: Iterable[Resource]) -> Iterator[Finding]:
-    """Yield whether the engine finds the plugin, where the stack uses it."""
+    """If the stack uses the plugin, yield whether the engine finds it."""
     if any(one.is_native or one.type == PROVIDER_TYPES[1] for one in resources):
         yield _named(project_file(stack.folder)) or _installed(stack)
 
 
 def _named(file: Path) -> Finding | None:
-    """The plugin that Pulumi.yaml names."""
+    """Check the plugin that Pulumi.yaml sets, if any."""
     for one in (read_yaml(file).get("plugins") or {}).get("providers") or []:
         if one.get("name") == NAME:
             folder = file.parent / str(one.get("path"))
             says = f"{plain(one.get('path'))}, from {file.name}"
             if (folder / PROGRAM).exists():
                 return Finding("plugin", says)
-            return Finding("plugin", f"{says}: there is no {PROGRAM}", ok=False, do=f"name its folder, or {INSTALL}")
+            return Finding("plugin", f"{says}: contains no {PROGRAM}", ok=False, do=f"correct the path, or {INSTALL}")
     return None
 
 
@@ -97,6 +97,6 @@ def _installed(stack: Stack) -> Finding:
     ]
     if __version__ in versions or (not versions and shutil.which(PROGRAM)):
         return Finding("plugin", f"{__version__}, {'installed' if versions else 'on PATH'}")
-    there = f"version {' and '.join(versions)} is installed, this package is {__version__}"
-    found = there if versions else "none is found"
+    there = f"version {' and '.join(versions)} is installed, but this package is {__version__}"
+    found = there if versions else "not found"
     return Finding("plugin", f"{found}: the state's registrations need it", ok=False, do=INSTALL)

@@ -1,4 +1,4 @@
-"""The options that several commands share, and what a command line may say wrong, in plain words."""
+"""Options that several commands share, with parsers whose error messages are in plain words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DIALECTS: Final = get_args(Dialect)
 
 
 def whole_number(lowest: int, highest: int) -> Callable[[Any], int]:
-    """Return the parser of an option that takes a whole number in a range."""
+    """Return a parser for an option that takes a whole number in a range."""
 
     def parse(value: Any) -> int:
         if not str(value).isdecimal() or not lowest <= int(value) <= highest:
@@ -39,29 +39,29 @@ def dialect_name(value: str) -> str:
     return value
 
 
-def given(value: str) -> str:
-    """Parse a text that says which account or stack: an empty one is a script's variable that is not set."""
+def non_empty(value: str) -> str:
+    """Parse an option that selects an account or stack: an empty value is usually an unset variable in a script."""
     if not value:
         raise typer.BadParameter("must not be empty")
     return value
 
 
 def stacks(incomplete: str) -> list[str]:
-    """Return the stacks that have a file here, for the shell's completion."""
+    """Return the stacks that have a file in this folder or one below it, for shell completion."""
     files = [*Path().glob("Pulumi.*.yaml"), *Path().glob("*/Pulumi.*.yaml")]
     names = (file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files)
     return sorted({name for name in names if name.startswith(incomplete)})
 
 
 def kinds(incomplete: str) -> list[str]:
-    """Return the kinds of registration, for the shell's completion."""
+    """Return the kinds of registration, for shell completion."""
     from ..kinds.registry import SECTIONS
 
     return [name for name in SECTIONS if name.startswith(incomplete)]
 
 
 def kinds_typed(words: Sequence[str] | None) -> Sequence[Kind]:
-    """Parse the kinds that a person typed, every one where they are none."""
+    """Parse the kinds given on the command line; by default, all."""
     from ..kinds.registry import KINDS, kind_named
 
     try:
@@ -71,10 +71,10 @@ def kinds_typed(words: Sequence[str] | None) -> Sequence[Kind]:
 
 
 def registration_typed(words: Sequence[str]) -> tuple[str, Sequence[Kind]]:
-    """Parse the name that a person typed, and the kinds that it may be of."""
+    """Parse `[KIND] NAME`. Return the name, and the kinds to search."""
     *before, name = words
     if len(before) > 1:
-        raise typer.BadParameter("one name is shown, with its kind before it", param_hint="NAME")
+        raise typer.BadParameter("give one name, optionally with its kind before it", param_hint="NAME")
     return name, kinds_typed(before)
 
 
@@ -87,19 +87,19 @@ def dialect_option(meaning: str) -> Any:
 
 def stack_option(meaning: str) -> Any:
     """Return the option `--stack`."""
-    return typer.Option("--stack", "-s", metavar="STACK", help=meaning, parser=given, autocompletion=stacks)
+    return typer.Option("--stack", "-s", metavar="STACK", help=meaning, parser=non_empty, autocompletion=stacks)
 
 
 StackOption = Annotated[
-    str | None, stack_option("Take the settings from this stack's configuration; without it, from the environment.")
+    str | None, stack_option("Read the settings from this stack's configuration; by default, from the environment.")
 ]
 EndpointOption = Annotated[
     str | None,
     typer.Option(
-        metavar="URL", help="Base URL of the API, or `embedded`, instead of what is configured.", parser=given
+        metavar="URL", help="Base URL of the API, or `embedded`; overrides the configuration.", parser=non_empty
     ),
 ]
-DialectOption = Annotated[str | None, dialect_option("Dialect of the API, instead of what is configured.")]
+DialectOption = Annotated[str | None, dialect_option("Dialect of the API; overrides the configuration.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PatternOption = Annotated[
     list[str] | None, typer.Option(metavar="PATTERN", help="Only names that match (* and ?); may be repeated.")
@@ -112,8 +112,8 @@ ModelArgument = Annotated[str, typer.Argument(metavar="NAME[:VERSION]", hidden=T
 
 
 class Command(TyperCommand):
-    """A command whose arguments stand in its usage as they are written, and are explained in its text."""
+    """A command that shows its arguments in the usage line as declared; its help text explains them."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return what follows the command's name."""
+        """Return the parts of the usage line after the command's name."""
         return ["[OPTIONS]", *(str(one.metavar) for one in self.get_params(ctx) if one.param_type_name == "argument")]

@@ -1,6 +1,6 @@
-"""What the commands print: tables and YAML on a terminal, tab-separated lines or JSON for a program.
+"""The output of the commands: tables and YAML on a terminal, tab-separated lines or JSON for a program.
 
-Whatever came from the API is printed as one line without control characters.
+Strings from the API are printed on one line without control characters.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..kinds.model import MODEL
 from ..kinds.plain import dotted, leaves
 from .masking import shown
 from .registrations import Registration, Watch, joined
-from .stack_file import WIDTH, spelt
+from .stack_file import WIDTH, to_yaml
 
 Cell = Callable[[Live], object]
 
@@ -70,29 +70,29 @@ COLUMNS: Final[Mapping[Kind, Mapping[str, Cell]]] = {
         "deployment id": lambda live: live.number or "",
     },
 }
-"""What is printed of a registration, one line for each."""
+"""The columns of a list, by kind."""
 FIRST: Final[Mapping[Kind, Sequence[str]]] = {
     MODEL: ("name", "version", "endpoint", "protocol", "testing for", "model", "hosting", "model id")
 }
-"""The columns of a table, those that are left out last first; without an entry in the order of the columns."""
+"""The columns of a table by priority: the last ones are dropped first. The default is the order of the columns."""
 ALWAYS: Final = 3
-"""So many of them are never left out, but folded."""
+"""Number of columns that are never dropped, but folded."""
 ANY_WIDTH: Final = 1_000_000
 
 
-def person() -> bool:
-    """Whether a person sees what is printed, and can answer."""
+def is_interactive() -> bool:
+    """Whether the user sees the output and can answer prompts."""
     return bool(sys.stdin and sys.stdin.isatty() and sys.stdout.isatty())
 
 
 def print_json(value: Any) -> None:
-    """Print JSON for a program."""
+    """Print JSON, escaped as far as the encoding of stdout requires."""
     is_unicode = sys.stdout.encoding.lower().startswith("utf")
     print(json.dumps(value, indent=2, ensure_ascii=not is_unicode))
 
 
 def listed(lives: Sequence[Live], nothing: str) -> None:
-    """Print registrations: a table for each kind, or `nothing`; without a terminal a line for each, its kind last."""
+    """Print registrations: a table for each kind, or `nothing`; without a terminal, a line each, its kind last."""
     if not sys.stdout.isatty():
         _print_lines([*summary(live).values(), live.kind.noun] for live in lives)
     elif not lives:
@@ -102,14 +102,14 @@ def listed(lives: Sequence[Live], nothing: str) -> None:
 
 
 def nothing(kinds: Sequence[Kind], patterns: Sequence[str] | None, shown_endpoint: str) -> str:
-    """Return what is said where there is nothing to list."""
+    """Return the message for an empty list."""
     one = "registration" if len(kinds) > 1 else kinds[0].noun
-    where = f"matches {joined(patterns, 'or')}" if patterns else f"is at {shown_endpoint}"
+    where = f"matches {joined(patterns, 'or')}" if patterns else f"was found at {shown_endpoint}"
     return f"No {one} {where}."
 
 
 def numbered(found: Sequence[Registration]) -> None:
-    """Print registrations from which a person is to choose, with their numbers."""
+    """Print registrations to choose from, with their numbers."""
     rows = []
     for number, one in enumerate(found, start=1):
         cells = summary(one.live) if one.live else {"name": one.identity.name, "version": one.identity.version}
@@ -118,9 +118,9 @@ def numbered(found: Sequence[Registration]) -> None:
 
 
 def details(live: Live) -> None:
-    """Print one registration: YAML, or without a terminal a path and its value on each line."""
+    """Print one registration: as YAML on a terminal, otherwise a path and its value on each line."""
     if sys.stdout.isatty():
-        print(spelt(document(live), width=min(WIDTH, Console().width)), end="")
+        print(to_yaml(document(live), width=min(WIDTH, Console().width)), end="")
     else:
         values = ((dotted(path), leaf) for path, leaf in leaves(document(live)))
         _print_lines((path, leaf if isinstance(leaf, str) else json.dumps(leaf)) for path, leaf in values)
@@ -140,7 +140,7 @@ def _print_tables(rows: Sequence[tuple[Kind, Mapping[str, object], str]], before
 
 
 def _print_table(kind: Kind, rows: Sequence[tuple[Mapping[str, object], str]], before: Sequence[str]) -> None:
-    """Print rows, each with the problem that takes the place of its last columns, in as many columns as fit."""
+    """Print rows in as many columns as fit. A row's problem takes the place of its last fixed column."""
     console = Console()
     order = FIRST.get(kind, tuple(COLUMNS[kind]))
     for count in range(len(order), ALWAYS - 1, -1):
@@ -163,7 +163,7 @@ def _table(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> Tabl
 
 
 def watching(what: str) -> Watch:
-    """Return a way through items with a progress bar on stderr, where a person waits."""
+    """Return a function that iterates over items, with a progress bar if stderr is a terminal."""
     console = Console(stderr=True)
 
     def watch(items: Sequence[Any]) -> Iterable[Any]:
@@ -177,7 +177,7 @@ def watching(what: str) -> Watch:
 
 
 def summary(live: Live) -> dict[str, object]:
-    """Return one registration's cell in every column of its kind."""
+    """Return a registration's cells, by column."""
     open_one = replace(live, inputs=shown(live.kind, live.inputs))
     return {name: cell(open_one) for name, cell in COLUMNS[live.kind].items()}
 
@@ -192,6 +192,6 @@ def address(endpoint: Mapping[str, Any] | None) -> str:
 
 
 def document(live: Live) -> dict[str, Any]:
-    """Return a registration with its kind and everything that is known of it, secrets as `***`."""
+    """Return a registration with its kind and all known fields, with secrets as `***`."""
     kind = live.kind
     return {"kind": kind.noun, **shown(kind, {**live.inputs, **live.computed})}

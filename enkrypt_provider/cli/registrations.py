@@ -1,6 +1,6 @@
-"""The account's registrations as a command reads them: all that match, or the one that a person named.
+"""Reads the account's registrations for the commands: all that match, or one by name.
 
-A registration that cannot be read is told with the others; it is no reason to show none.
+A registration that cannot be read is reported along with the others.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from ..kinds.markers import Dialect, InV2
 from ..kinds.registry import KINDS
 
 Watch = Callable[[Sequence[Any]], Iterable[Any]]
-"""Goes through a sequence while somebody may be watching how far it is."""
+"""Iterates over a sequence, possibly with a progress bar."""
 Key: TypeAlias = tuple[Kind, Identifier]
-"""What tells registrations of all kinds apart."""
+"""Identifies a registration among those of all kinds."""
 
 
 @dataclass(frozen=True)
 class Registration:
-    """One item of the account's lists: what it is, or the problem that reading it met."""
+    """One item of the account's lists: the registration, or the problem that occurred when reading it."""
 
     kind: Kind
     identity: Identifier
@@ -46,9 +46,9 @@ def registrations(
     kinds: Iterable[Kind] = KINDS,
     known: Callable[[Key], bool] = lambda _key: False,
 ) -> list[Registration]:
-    """Return those whose names match one of the patterns (`*`, `?`), each kind sorted by name; without patterns, all.
+    """Return the registrations that match a pattern (`*`, `?`), sorted by name within each kind; by default, all.
 
-    Those that are `known` are named alone: of a list that does not show them whole they are not read one by one.
+    Those that are `known` are not read one by one: if the list does not include their fields, they are only named.
     """
     found: list[Registration] = []
     for kind in kinds:
@@ -82,7 +82,7 @@ def matches(name: str, patterns: Sequence[str]) -> bool:
 
 
 def dialect_of(kind: Kind, item: Mapping[str, Json]) -> Dialect | None:
-    """Return the dialect in which an item of the list is written; None where it does not show."""
+    """Return the dialect in which an item of the list is written, or None if it cannot be told."""
     if not codec.is_whole(kind, item):
         return None
     names = [(field.path, v2.path) for field, v2 in kind.having(InV2) if v2.path in kind.fields]
@@ -91,14 +91,14 @@ def dialect_of(kind: Kind, item: Mapping[str, Json]) -> Dialect | None:
     return "v2" if any(at(item, in_v2) is not None for _, in_v2 in names) else None
 
 
-# ---- one, by the name that a person typed
+# ---- one registration, by name
 
 
 def registration(client: EnkryptClient, typed: str, kinds: Sequence[Kind] = KINDS) -> Live:
-    """Return the registration that a person named, of the first of `kinds` that has it.
+    """Return the registration named by `typed`, from the first of `kinds` that has it.
 
     A name is NAME:VERSION, an id, or NAME alone. Raise `ModelNotFound` with the nearest name of any kind, or with the
-    versions among which to choose.
+    versions to choose from.
     """
     for kind in kinds:
         identity = named(kind, typed)
@@ -112,9 +112,9 @@ def registration(client: EnkryptClient, typed: str, kinds: Sequence[Kind] = KIND
 
 
 def named(kind: Kind, typed: str) -> Identifier:
-    """Return the identity in NAME, NAME:VERSION or NAME/VERSION, which also names a model with a colon in its name.
+    """Parse NAME, NAME:VERSION or NAME/VERSION; the last form also allows a colon in the name.
 
-    Of NAME alone the version is empty.
+    The version of NAME alone is empty.
     """
     separator = "/" if "/" in typed else ":"
     if len(kind.identity) == 1 or separator not in typed:
@@ -124,12 +124,12 @@ def named(kind: Kind, typed: str) -> Identifier:
 
 
 def _only(client: EnkryptClient, kind: Kind, name: str) -> Identifier:
-    """Return the identity of the only version, or of the default version where there are several or none."""
+    """Return the identity of the only version, or of the default version if there are several or none."""
     identity = kind.identity_from(name)
     versions = [one.version for one in map(kind.identity_in, items(client, kind)) if one.name == name]
     if len(versions) > 1 and identity.version not in versions:
         known = ", ".join(plain(version, 60) for version in sorted(versions))
-        raise ModelNotFound(f"{plain(name)} has the versions {known}: name one, as {plain(name)}:VERSION", status=404)
+        raise ModelNotFound(f"{plain(name)} has the versions {known}: use {plain(name)}:VERSION", status=404)
     return Identifier(name, versions[0]) if len(versions) == 1 else identity
 
 
@@ -137,14 +137,14 @@ def _near(client: EnkryptClient, typed: str) -> str:
     """Return `; did you mean the policy "strict"?`, or nothing."""
     nouns: dict[str, str] = {}
     for kind in KINDS:
-        with suppress(EnkryptError):  # what is told is that there is no such name
+        with suppress(EnkryptError):  # the error is about the missing name
             nouns.update({str(kind.identity_in(item)): kind.noun for item in items(client, kind)})
     hint = near_match(typed, tuple(nouns))
     return next((hint.replace('"', f'the {noun} "', 1) for name, noun in nouns.items() if f'"{name}"' in hint), "")
 
 
 def illness(client: EnkryptClient, live: Live) -> str:
-    """Ask the API whether a model responds. Return what is wrong, without keys, or ""."""
+    """Ask the API whether a model responds. Return the problem without keys, or ""."""
     client.hide(live.kind.secret_texts(live.inputs))
     return health.illness(client.model_health(live.identity), client.without_keys)
 
@@ -160,7 +160,7 @@ def counted(number: int, kind: Kind) -> str:
 def totals(kinds: Iterable[Kind]) -> str:
     """`2 models and 1 policy`, of the kind of each registration."""
     found = list(kinds)
-    return joined([counted(number, kind) for kind in KINDS if (number := found.count(kind))]) or "no registration"
+    return joined([counted(number, kind) for kind in KINDS if (number := found.count(kind))]) or "no registrations"
 
 
 def joined(words: Sequence[str], last: str = "and") -> str:

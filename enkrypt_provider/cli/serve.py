@@ -1,4 +1,4 @@
-"""`serve`: the API on this machine."""
+"""The command `serve`: runs the emulator."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ from .options import dialect_option, whole_number
 
 def serve(
     port: Annotated[
-        int, typer.Option(metavar="PORT", help="0 picks a free one.", parser=whole_number(0, 65535))
+        int, typer.Option(metavar="PORT", help="Port; 0 picks a free one.", parser=whole_number(0, 65535))
     ] = 8787,
-    db: Annotated[Path, typer.Option(metavar="FILE", help="The SQLite file; created where it is missing.")] = Path(
+    db: Annotated[Path, typer.Option(metavar="FILE", help="SQLite file; created if missing.")] = Path(
         ".enkrypt/emulator.sqlite"
     ),
-    dialect: Annotated[str, dialect_option("v1: the API's document. v2: the official client.")] = "v1",
+    dialect: Annotated[str, dialect_option("v1: the API's documentation. v2: the official client.")] = "v1",
     key: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=ACCOUNT", help="Accept this key alone; may be repeated.")
+        list[str] | None, typer.Option(metavar="KEY=ACCOUNT", help="Accept only this key; may be repeated.")
     ] = None,
     mask_apikeys: Annotated[bool, typer.Option(help="Return xxxxx for every stored API key.")] = False,
     cache_reads: Annotated[
-        bool, typer.Option(help="Serve reads from a cache until X-Enkrypt-Refresh-Cache: true.")
+        bool, typer.Option(help="Cache reads until a request sends X-Enkrypt-Refresh-Cache: true.")
     ] = False,
-    list_details: Annotated[bool, typer.Option(help="List whole models, or names alone.")] = True,
+    list_details: Annotated[bool, typer.Option(help="List models with or without their model_config.")] = True,
     quirks: Annotated[
-        str, typer.Option(metavar="NAME,NAME", help="Normalise responses, as host,slash,order: see docs/emulator.md.")
+        str, typer.Option(metavar="NAME,NAME", help="Normalise responses, as host,slash,order; see docs/emulator.md.")
     ] = "",
     record: Annotated[bool, typer.Option(help="Keep the last requests for GET /_emulator/requests.")] = True,
     fault: Annotated[
         list[str] | None,
-        typer.Option(metavar="CALL:HOW", help="As add_model:status=503,retry_after=2,first=3; may be repeated."),
+        typer.Option(metavar="CALL:HOW", help="Inject a fault, as add_model:status=503,first=3; may be repeated."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(metavar="N", help="Decides the faults that fall by chance.", parser=whole_number(0, 10**9))
+        int, typer.Option(metavar="N", help="Seed for random faults.", parser=whole_number(0, 10**9))
     ] = 0,
     rate: Annotated[
-        str, typer.Option(metavar="3/s,100/min", help="Refuse a key that asks faster, and lock it out.")
+        str, typer.Option(metavar="3/s,100/min", help="Rate limit of each key; a key that exceeds it is locked out.")
     ] = "",
-    rt_rate: Annotated[str, typer.Option(metavar="5/min", help="The same for /rt/*, the health check.")] = "",
+    rt_rate: Annotated[str, typer.Option(metavar="5/min", help="Rate limit for /rt/*, the health check.")] = "",
     lockout: Annotated[
         int, typer.Option(metavar="SECONDS", help="How long a lock-out lasts.", parser=whole_number(0, 86400))
     ] = 60,
     like_vendor: Annotated[
-        bool, typer.Option("--like-vendor", help="--rate 3/s,100/min --rt-rate 5/min --lockout 60")
+        bool, typer.Option("--like-vendor", help="Short for --rate 3/s,100/min --rt-rate 5/min --lockout 60")
     ] = False,
 ) -> None:
-    """Serve the API on this machine.
+    """Run an emulator of the API on this machine.
 
-    It listens on 127.0.0.1, with nothing but a file behind it, which is that of `enkrypt:endpoint: embedded`. At the
-    same address a browser on this machine sees what is registered.
+    It listens on 127.0.0.1 and stores everything in one file, by default that of `enkrypt:endpoint: embedded`. Open
+    the same address in a browser on this machine to see the registrations.
     """
     from enkrypt_provider.emulator import LIKE_VENDOR, FaultError, LimitError, QuirkError, create_app, spelled_fault
     from enkrypt_provider.emulator.database import NotOurs
@@ -91,7 +91,7 @@ def serve(
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _end)
     typer.echo(f"Enkrypt AI API emulator ({dialect}) on {listener.url}, database {db.absolute()}")
-    typer.echo(f"To see what is registered, open {listener.url} in a browser on this machine.")
+    typer.echo(f"To see the registrations, open {listener.url} in a browser on this machine.")
     sys.stdout.flush()
     listener.run()
 

@@ -1,6 +1,6 @@
-"""Where a command takes each setting from: its options, a stack's configuration, the environment.
+"""The source of each setting of a command: its options, a stack's configuration, or the environment.
 
-The rules are those of settings.py; here is what a person is told about them.
+The rules are in settings.py; this module describes the sources to the user.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from ..settings import EMBEDDED, EMBEDDED_DATABASE, ENDPOINT_VARIABLE, KEY_VARIA
 from .stack import NAMESPACE, Stack, project_file
 
 VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {"apiKey": KEY_VARIABLES, "endpoint": (ENDPOINT_VARIABLE,)}
-"""The environment variables of a setting, the first before the others."""
+"""The environment variables of a setting, in order of precedence."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """A stack, or none, what the command line `overrides`, and the environment."""
+    """An optional stack, the `overrides` from the command line, and the environment."""
 
     stack: Stack | None = None
     overrides: Mapping[str, str | None] = field(default_factory=dict)
@@ -29,23 +29,23 @@ class Sources:
 
     @property
     def settings(self) -> Settings:
-        """The settings. Raise `ConfigurationError`."""
+        """The settings. Raises `ConfigurationError` if they are invalid."""
         return Settings.from_config(lambda name: self._given(name.removeprefix(NAMESPACE)), self.environ)
 
     def client(self) -> EnkryptClient:
-        """Return a client of the account. Raise `ConfigurationError`, also rather than create an emulator's database:
-        whoever only asks is in the wrong folder."""
+        """Return a client of the account. Raise `ConfigurationError` if the settings are invalid, or if the embedded
+        emulator has no database: it is not created, since this may be the wrong folder."""
         settings = self.settings
         if settings.database and not settings.database.is_file():
             raise ConfigurationError(f"{no_database(settings)}; run this in the project's folder, or with --stack")
         return EnkryptClient(settings)
 
     def value(self, name: str) -> str:
-        """Return a setting, or "" where nobody has set it."""
+        """Return a setting, or "" if it is not set."""
         return self._given(name) or self.environ.get(next(iter(self._set_variables(name)), ""), "")
 
     def origin(self, name: str) -> str:
-        """Return where a setting comes from, in words by which a person finds it, or ""."""
+        """Return where a setting comes from, in the user's terms, or "" if it is not set."""
         if self.overrides.get(name):
             return f"the option --{name}"
         if self.stack and self._given(name):
@@ -53,7 +53,7 @@ class Sources:
         return next(iter(self._set_variables(name)), "")
 
     def unused(self, name: str) -> list[str]:
-        """Return the environment variables that something else goes before."""
+        """Return the environment variables that are set but overridden."""
         found = self._set_variables(name)
         return found if self._given(name) else found[1:]
 
@@ -64,7 +64,7 @@ class Sources:
         scheme, _, file = value.partition(":")
         if name != "endpoint" or scheme != EMBEDDED:
             return value
-        # As the engine sees it: from the project's folder.
+        # Relative to the project's folder, as for the engine.
         project = project_file(self.stack.folder).parent
         return f"{EMBEDDED}:{os.path.normpath(project / (file or EMBEDDED_DATABASE))}"
 
@@ -73,5 +73,5 @@ class Sources:
 
 
 def no_database(settings: Settings) -> str:
-    """Return what is said where the embedded emulator has not been used yet."""
+    """Return the message for an embedded emulator that has not been used yet."""
     return f"the embedded emulator has no database at {settings.database} yet: `pulumi up` creates it"

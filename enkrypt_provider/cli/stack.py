@@ -1,4 +1,4 @@
-"""One stack, by the engine's own command line: its configuration, its state, an import into it."""
+"""One stack, through the engine's command line: its configuration, its state, and imports into it."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ NAMESPACE: Final = "enkrypt:"
 
 
 def type_of(kind: Kind, *, is_native: bool = False) -> str:
-    """Return the type of the resource that registers a kind."""
+    """Return the resource type of a kind."""
     return resource(kind.name) if is_native else f"{DYNAMIC}{kind.name}"
 
 
 # How the engine writes a secret in a state and in an import file.
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a name, no password
+SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - not a password
 
 IMPORT: Final = ("--generate-code=false", "--yes")
-"""What `pulumi import --file` needs besides: a dynamic resource has no schema to generate code from. What it
-imports it protects until a program declares it: an `up` before that fails, and deletes no live registration."""
+"""Options for `pulumi import --file`: a dynamic resource has no schema to generate code from. Imported resources are
+protected until a program declares them: an `up` before that fails instead of deleting live registrations."""
 
 
 def secret(value: Json) -> Json:
-    """Return `value` as a secret that the engine will encrypt: it stands here in the clear."""
+    """Return `value`, in the clear, marked as a secret that the engine will encrypt."""
     return {SIGNATURE: SECRET, "plaintext": json.dumps(value)}
 
 
 def revealed(value: Json) -> Json:
-    """Return what a value holds, of a state that was exported with its secrets."""
+    """Return a value in the clear, from a state that was exported with its secrets."""
     is_secret = isinstance(value, Mapping) and value.get(SIGNATURE) == SECRET
     return json.loads(value["plaintext"]) if is_secret and "plaintext" in value else value
 
 
 @dataclass(frozen=True)
 class Configured:
-    """One value of a stack's configuration. Its repr shows none."""
+    """One value of a stack's configuration, which the repr does not show."""
 
     value: str = field(repr=False)
     is_secret: bool = False
@@ -60,8 +60,7 @@ class Configured:
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource of a state, with what it holds in the clear and in the API's names; an external one is read, not
-    managed."""
+    """One resource of a state, in the clear and with the API's field names; an external one is read, not managed."""
 
     urn: str
     id: str
@@ -77,12 +76,12 @@ class Resource:
 
     @property
     def kind(self) -> Kind | None:
-        """What is registered by it; None for anything else."""
+        """The kind of registration, or None for any other resource."""
         return ALL_TYPES.get(self.type)
 
     @property
     def key(self) -> tuple[Kind, Identifier] | None:
-        """What tells a registration apart from all others."""
+        """The kind and identity of the registration, or None."""
         return (self.kind, self.kind.identity_from(self.id)) if self.kind else None
 
     @property
@@ -92,7 +91,7 @@ class Resource:
 
     @property
     def is_default(self) -> bool:
-        """Whether a provider has the stack's configuration, and no program made it."""
+        """Whether this is a default provider, configured by the stack instead of the program."""
         return is_default_provider(self.urn)
 
 
@@ -105,12 +104,12 @@ class Stack:
 
     @classmethod
     def selected(cls) -> Stack:
-        """Return the stack that the engine takes where none is named."""
+        """Return the selected stack."""
         return cls(engine.run("stack", "--show-name").strip())
 
     @cached_property
     def config(self) -> dict[str, Configured]:
-        """The configuration, the project's defaults included: `enkrypt:apiKey` and so on, secrets in the clear."""
+        """The configuration with the project's defaults: `enkrypt:apiKey` and so on, with secrets in the clear."""
         found = engine.read("config", "--json", "--show-secrets", "--stack", self.name, folder=self.folder)
         return {
             name: Configured(str(value.get("value") or ""), bool(value.get("secret")))
@@ -123,17 +122,17 @@ class Stack:
 
     @property
     def values(self) -> dict[str, str]:
-        """Every value under `enkrypt:`, secret or not, by the rest of its name."""
+        """Every value under `enkrypt:`, secret or not, by its name without that prefix."""
         mine = {name: found.value for name, found in self.config.items() if name.startswith(NAMESPACE)}
         return {name.removeprefix(NAMESPACE): value for name, value in mine.items()}
 
     @property
     def secrets(self) -> dict[str, str]:
-        """Those of them that are secrets."""
+        """The `values` that are secrets."""
         return {name: value for name, value in self.values.items() if self.config[NAMESPACE + name].is_secret}
 
     def origin(self, name: str) -> str:
-        """Return where a value of the configuration stands."""
+        """Return where a configuration value is set."""
         own = read_yaml(self.file).get("config") or {}
         return self.file.name if name in own else "the defaults in Pulumi.yaml"
 
@@ -143,22 +142,22 @@ class Stack:
         self.forget()
 
     def forget(self) -> None:
-        """Forget the configuration, since it has changed."""
+        """Drop the cached configuration after a change."""
         vars(self).pop("config", None)
 
     def resources(self) -> list[Resource]:
-        """Return every resource of the state, secrets in the clear."""
+        """Return every resource of the state, with secrets in the clear."""
         exported = engine.read("stack", "export", "--show-secrets", "--stack", self.name, folder=self.folder)
         return list(_resources(exported.get("deployment") or {}))
 
     def import_(self, document: Json) -> None:
-        """Run `pulumi import` with a document that no file ever holds; what the engine prints is shown."""
+        """Run `pulumi import` with a document that is never written to a file; show the engine's output."""
         words = ("import", "--file", "/dev/stdin", *IMPORT, "--skip-preview")
         self._run(*words, given=json.dumps(document), shown=True)
 
     @cached_property
     def file(self) -> Path:
-        """The stack's own file, which need not be there."""
+        """The stack's own file, which may not exist."""
         project = project_file(self.folder)
         folder = read_yaml(project).get("stackConfigDir") or "."
         return project.parent / str(folder) / f"Pulumi.{self.name.rpartition('/')[2]}.yaml"
@@ -168,17 +167,17 @@ class Stack:
 
 
 def project_file(folder: Path) -> Path:
-    """Return the project's Pulumi.yaml, in `folder` or above it. Raise `ConfigurationError`."""
+    """Return the project's Pulumi.yaml, in `folder` or above it. Raise `ConfigurationError` if there is none."""
     if file := nearest_project(folder):
         return file
     raise ConfigurationError("there is no Pulumi.yaml in this folder or above it: run this in the project's folder")
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
-    """Return the object in a file; an empty one where there is no file. Raise `ConfigurationError`."""
+    """Return the object in a YAML file, or {} if there is no file. Raise `ConfigurationError` if it is invalid."""
     try:
         found = yaml.safe_load(file.read_bytes()) if file.is_file() else {}
-    except yaml.YAMLError:  # the engine may read it all the same, such as the first of two documents
+    except yaml.YAMLError:  # the engine may still read it, such as the first of two documents
         raise ConfigurationError(f"{file.name} cannot be read: it must be one YAML document in UTF-8") from None
     return found if isinstance(found, dict) else {}
 

@@ -1,7 +1,7 @@
-"""Declarations as entries of the catalogue in a stack's file: spelt in YAML, and added at the catalogue's end.
+"""Appends declarations to the catalogue in a stack's file, as YAML.
 
-A person wrote that file: nothing else of it changes, not a space, not a comment. Only where the entries go, what
-stands in braces is written anew, one value on each line.
+The file is written by hand, so nothing else in it changes, not even a space or a comment. The only exception is a
+mapping in braces that the entries go into: it is rewritten with one value on each line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Node = Any
 
 WIDTH: Final = 118
 READ_AS: Final = {placeholders.SECRET: "secret", "secure": "secret", placeholders.VALUE: "setting"}
-"""What an object of one such field means in a catalogue, or to the engine."""
+"""How a catalogue or the engine reads an object whose only field is this."""
 
 
 def entries(declarations: Iterable[Declaration]) -> dict[str, Any]:
@@ -39,15 +39,15 @@ def obstacle(arguments: Any) -> str:
         return next(filter(None, map(obstacle, (*arguments, *arguments.values()))), "")
     if isinstance(arguments, list):
         return next(filter(None, map(obstacle, arguments)), "")
-    # Engine 3.259 writes such a text as a block that it cannot read again.
+    # Engine 3.259 writes such a string as a block that it cannot read back.
     is_lost = isinstance(arguments, str) and "\n" in arguments and arguments[0].isspace()
-    return "Pulumi's configuration cannot hold a text of many lines that begins with white space" if is_lost else ""
+    return "Pulumi's configuration cannot hold a multi-line string that starts with white space" if is_lost else ""
 
 
 def extended(text: str, name: str, added: Mapping[str, Any]) -> str:
     """Return the text of a stack's file with the entries `added` to the catalogue of this name.
 
-    Raise `ConfigurationError` where nobody could do that without touching the rest.
+    Raise `ConfigurationError` if that is impossible without touching the rest.
     """
     if "\r\n" in text:
         return extended(text.replace("\r\n", "\n"), name, added).replace("\n", "\r\n")
@@ -56,19 +56,19 @@ def extended(text: str, name: str, added: Mapping[str, Any]) -> str:
         held = yaml.safe_load(text) or {}
         root = yaml.compose(text)
         if root is not None and not _is_block(root):
-            text = spelt(held) if held else ""
+            text = to_yaml(held) if held else ""
             root = yaml.compose(text)
         new = _with(text, root, held, path, added)
         is_meant = yaml.safe_load(new) == _merged(held, path, added)
-    except (yaml.YAMLError, ValueError, TypeError):  # what the engine may read all the same
+    except (yaml.YAMLError, ValueError, TypeError):  # the engine may still read it
         is_meant = False
     if not is_meant:
         raise ConfigurationError("the stack's file is written in a way that cannot be extended: use --python")
     return new
 
 
-def spelt(value: Any, indent: int = 0, width: int = WIDTH) -> str:
-    """Return YAML that says the same to every reader, whichever version of YAML it follows."""
+def to_yaml(value: Any, indent: int = 0, width: int = WIDTH) -> str:
+    """Return `value` as YAML that parsers of any YAML version read alike."""
     text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=width)
     return textwrap.indent(text, " " * indent)
 
@@ -78,7 +78,7 @@ class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # the base has no types
         return True
 
     def represent(self, data: Any) -> None:
-        # What is outermost stands on lines of its own, however small it is.
+        # The outermost collection is in block style, however small it is.
         node = self.represent_data(data)
         node.flow_style = False
         self.serialize(node)
@@ -89,8 +89,8 @@ def _scalar(dumper: yaml.SafeDumper, text: str) -> Node:
 
 
 def _style(text: str) -> str | None:
-    # The engine follows another version of YAML than PyYAML: what might be a number, a date or a folded line to
-    # it stands in quotes.
+    # The engine uses another version of YAML than PyYAML: quote what it might read as a number, a date or a folded
+    # line.
     lines = text.split("\n")
     if len(lines) > 1 and text[:1].strip() and all(line.isprintable() for line in lines):
         return "|"
@@ -100,7 +100,7 @@ def _style(text: str) -> str | None:
 _Dumper.add_representer(str, _scalar)
 
 
-# ---- where it goes
+# ---- insertion
 
 
 def _with(text: str, parent: Node, held: Any, path: tuple[str, ...], added: Mapping[str, Any]) -> str:
@@ -118,7 +118,7 @@ def _with(text: str, parent: Node, held: Any, path: tuple[str, ...], added: Mapp
 
 def _put(text: str, start: int, end: int, value: Any, indent: int) -> str:
     before = text[:start]
-    return f"{before}{'' if before.endswith(chr(10)) or not before else chr(10)}{spelt(value, indent)}{text[end:]}"
+    return f"{before}{'' if before.endswith(chr(10)) or not before else chr(10)}{to_yaml(value, indent)}{text[end:]}"
 
 
 def _is_block(node: Node) -> bool:
@@ -130,7 +130,7 @@ def _column(node: Node) -> int:
 
 
 def _end(text: str, node: Node, key: Node = None) -> int:
-    """Return the index behind the last line of a node."""
+    """Return the index after the last line of a node."""
     if node is None:
         return len(text)
     index = max(_last(node), key.end_mark.index if key else 0)
@@ -141,7 +141,7 @@ def _end(text: str, node: Node, key: Node = None) -> int:
 
 
 def _last(node: Node) -> int:
-    # A block's own end mark is behind the comments that follow it, an alias's where its anchor is.
+    # A block's own end mark is after the comments that follow it, an alias's at its anchor.
     if isinstance(node, yaml.MappingNode) and _is_block(node):
         key, value = node.value[-1]
         return max(int(key.end_mark.index), _last(value))
@@ -150,7 +150,7 @@ def _last(node: Node) -> int:
     return int(node.end_mark.index)
 
 
-# ---- what it must mean
+# ---- the expected result
 
 
 def _merged(held: Any, path: tuple[str, ...], added: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Secrets of a stack's configuration: which one stands for a text of a registration, and how it is called."""
+"""Secrets of a stack's configuration: which one holds a string of a registration, and its name."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from ..kinds.kind import Live
 from ..kinds.secrets import is_masked
 
 SHARED: Final = "shared"
-"""What the name of a secret of several registrations begins with."""
+"""Prefix for the names of secrets that several registrations share."""
 DISTINCT: Final = 8
-"""Characters of a text that is the same in two registrations by no accident."""
+"""Minimum length of a string that is unlikely to be in two registrations by chance."""
 
 
 @dataclass(frozen=True)
 class Secret:
-    """The place of a secret in arguments: the configuration value `enkrypt:NAME`."""
+    """A placeholder in arguments for the configuration secret `enkrypt:NAME`."""
 
     name: str
 
 
 class Secrets:
-    """The secrets of a stack's configuration: those that it `held` before, and those that the API showed.
+    """The secrets of a stack's configuration: those that it already `held`, and those found in the API's responses.
 
-    `masked_as` names the one that stands for every text that the API masks; otherwise each has one of its own.
-    Entries of a catalogue may take `others` for secrets, new declarations do not. `repeated` are the texts of several
-    models.
+    `masked_as` names the secret to use for every string that the API masks; by default, each has its own. Existing
+    catalogue entries may use `others` as secrets, new declarations do not. `repeated` are strings that several
+    registrations share.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Secrets:
         self._masked_as: Final = masked_as
         self._repeated: Final = frozenset(repeated)
         self.found: Final[dict[str, str]] = {}
-        """What the stack must be given, by name."""
+        """Secrets to set in the stack's configuration, by name."""
 
     @property
     def known(self) -> dict[str, str]:
@@ -52,7 +52,7 @@ class Secrets:
         return {**self._others, **self._held, **self.found}
 
     def place(self, resource: str, label: str, text: str, taken: set[str]) -> Secret:
-        """Return a secret for `text`, called RESOURCE_LABEL, with a number where `taken` or another secret has that
+        """Return a secret for `text` named RESOURCE_LABEL, with a number if `taken` or another secret has that
         name."""
         wanted = f"{SHARED if text in self._repeated else resource}_{label}"
         free = (name for name in numbered(wanted, "_") if name not in taken)
@@ -69,18 +69,18 @@ class Secrets:
         return name
 
     def _holding(self, text: str, wanted: str) -> str:
-        """Return the secret that has this value already; a short one may be the same by chance."""
+        """Return the secret that already has this value. Short new ones may match by chance and are skipped."""
         known = {**self._held, **(self.found if len(text) >= DISTINCT else {})}
         return next((name for name in (wanted, *known) if known.get(name) == text), "")
 
 
 def repeated_in(lives: Iterable[Live]) -> set[str]:
-    """Return the secret texts that several of the registrations have."""
+    """Return the secret strings that several of the registrations share."""
     users_of = Counter(text for live in lives for text in {*live.kind.secret_texts(live.inputs)})
     return {text for text, users in users_of.items() if users > 1 and len(text) >= DISTINCT and not is_masked(text)}
 
 
 def numbered(name: str, separator: str) -> Iterator[str]:
-    """Yield `name`, then with 2, 3 and so on behind it."""
+    """Yield `name`, then `name` followed by 2, 3 and so on."""
     yield name
     yield from (f"{name}{separator}{number}" for number in count(2))

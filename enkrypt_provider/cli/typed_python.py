@@ -1,6 +1,6 @@
-"""Declarations as a Python module: typed, and laid out as ruff and black would.
+"""Writes declarations as a typed Python module, formatted as by ruff and black.
 
-Arguments come in canonical, with `Secret`s among them; how wide a line may be and where it breaks is decided here.
+The arguments are canonical and may contain `Secret`s; line width and line breaks are decided here.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from .registrations import Key
 from .stack_secrets import Secret, numbered
 
 WIDTH: Final = 88
-"""Characters of a line that brackets can break."""
+"""Maximum length of a line that can be broken at brackets."""
 TEXT_WIDTH: Final = 110
-"""Characters of a text that stays in one piece."""
+"""Maximum length of a string that is not split."""
 
 ARGS: Final[Mapping[Kind, Mapping[str, type]]] = {
     kind: {path: getattr(args, name) for path, name in classes(kind).items()} for kind in KINDS
 }
-"""The class of the object, or of the objects in the list, at each path."""
+"""The class of the object, or of the list's items, at each path."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """The place of an output of another resource of the module in arguments: `model.model_saved_name`."""
+    """A reference in arguments to an output of another resource in the module: `model.model_saved_name`."""
 
     code: str
 
 
 @dataclass(frozen=True)
 class Group:
-    """Parts between brackets: on one line, or one on each line. `separator` stands behind each but the last."""
+    """Parts between brackets, on one line or one on each line, with `separator` between them."""
 
     opening: str
     parts: list[tuple[str, Node]]
@@ -52,12 +52,12 @@ Node: TypeAlias = "str | Group"
 
 
 def module(
-    declarations: Iterable[Declaration], about: str, *, beside_us: bool = False, is_native: bool = False
+    declarations: Iterable[Declaration], about: str, *, beside_package: bool = False, is_native: bool = False
 ) -> str:
-    """Return the text of a module that declares these, in their order; `about` is its docstring.
+    """Return the source of a module with these declarations, in order; `about` is its docstring.
 
-    What one names and another declares is an output of that. Where it stands `beside_us`, in the folder of this
-    package, its imports are grouped as tools want them there.
+    References between them become outputs. If the module is `beside_package`, in the folder that contains this
+    package, its imports are grouped as linters expect there.
     """
     found: dict[str, Declaration] = {}
     for declaration in declarations:
@@ -66,7 +66,7 @@ def module(
     body = "\n".join(_statement(variable, declaration, variables) for variable, declaration in found.items())
     imports = _imports(body, is_native=is_native)
     if any(declaration.secrets for declaration in found.values()):
-        between = "\n" if beside_us else ""
+        between = "\n" if beside_package else ""
         imports = f'import pulumi\n{between}{imports}\nconfig = pulumi.Config("enkrypt")\n'
     return f'"""{about}"""\n\n{imports}\n{body}'
 
@@ -94,7 +94,7 @@ def _statement(variable: str, declaration: Declaration, variables: Mapping[Key, 
 
 
 def _linked(declaration: Declaration, variables: Mapping[Key, str]) -> Properties:
-    """Return the arguments with an output of another resource of the module wherever they name that."""
+    """Return the arguments with references to other resources of the module replaced by their outputs."""
     arguments = declaration.arguments
     for reference, other in declaration.kind.named(declaration.live.inputs):
         variable = variables.get((reference.kind, other))
@@ -134,7 +134,7 @@ def _object(kind: Kind, value: Mapping[str, Any], path: str) -> Node:
 
 
 def _broken(value: Any) -> Node | None:
-    """Return a long text in pieces, where it can be broken at its spaces and line breaks."""
+    """Return a long string in pieces, if it can be split at its spaces and line breaks."""
     if not isinstance(value, str) or len(_text(value)) <= TEXT_WIDTH:
         return None
     pieces = re.findall(r"[^\n]{1,60}\S*[^\S\n]*\n?|\n", value)
@@ -142,10 +142,10 @@ def _broken(value: Any) -> Node | None:
 
 
 def _text(value: str) -> str:
-    """Return a literal, in the quotes that need fewer escapes."""
+    """Return a string literal, in the quotes that need fewer escapes."""
     if value.count('"') > value.count("'"):
         return repr(value)
-    # With a quotation mark in it, repr quotes by apostrophes.
+    # repr uses single quotes for a string that contains a double quote.
     body = repr('"' + value)[2:-1].replace("\\'", "'").replace('"', '\\"')
     return f'"{body}"'
 
@@ -170,7 +170,7 @@ def _flat(node: Node) -> str:
 
 
 def _laid(node: Node, indent: str, before: int = 0, after: int = 0) -> str:
-    """Return a node at `indent`, with `before` and `after` characters on its first and last line."""
+    """Format a node at `indent`, with `before` and `after` more characters on its first and last line."""
     if isinstance(node, str):
         return node
     is_whole = bool(node.separator) and len(indent) + before + len(_flat(node)) + after <= WIDTH

@@ -1,9 +1,9 @@
-"""For the tests of programs: stacks without the engine, an emulator, the search for secrets.
+"""A kit for testing programs: stacks without the engine, an emulator, and a search for leaked secrets.
 
-As a pytest plugin it brings the fixture `enkrypt_emulator`: by itself where this package is installed, else by
-`pytest_plugins = ["enkrypt_provider.testing"]`. For users: docs/testing.md.
+As a pytest plugin it provides the fixture `enkrypt_emulator`: automatically if this package is installed, otherwise
+through `pytest_plugins = ["enkrypt_provider.testing"]`. See docs/testing.md.
 
-PYTEST_DONT_REWRITE: a test's module may import this before it names it as a plugin.
+PYTEST_DONT_REWRITE: a test module may import this before it is loaded as a plugin.
 """
 
 from __future__ import annotations
@@ -38,6 +38,6 @@ __all__ = [
 
 @pytest.fixture
 def enkrypt_emulator(tmp_path: Path) -> Iterator[Emulator]:
-    """The API on this machine, empty, for one test: `.url`, `.key`, `.endpoint`, `.models()`, `.fault(…)`."""
+    """An empty emulator of the API for one test: `.url`, `.key`, `.endpoint`, `.models()`, `.fault(…)`."""
     with emulator(tmp_path / "enkrypt.sqlite") as api:
         yield api

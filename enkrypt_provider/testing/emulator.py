@@ -1,4 +1,4 @@
-"""The API that a test's program meets: the emulator, what it was asked, and a way in behind the program's back."""
+"""The emulator for tests: its requests and faults, and access to its registrations behind the program's back."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ KEY: Final = "stand-in-api-key"
 
 
 class Registry:
-    """The registrations in an emulator's database, seen and changed through the API behind a program's back.
+    """The registrations in an emulator's database, read and changed through the API behind the program's back.
 
-    What is added or changed is written in `dialect`.
+    Additions and changes are written in `dialect`.
     """
 
     def __init__(self, database: Path, dialect: Dialect = "v1") -> None:
@@ -48,7 +48,7 @@ class Registry:
 
     @property
     def endpoint(self) -> str:
-        """What `enkrypt:endpoint` must be to reach these registrations without a socket."""
+        """The value of `enkrypt:endpoint` that reaches these registrations without a socket."""
         return f"embedded:{self.database}"
 
     def models(self) -> dict[str, Json]:
@@ -64,12 +64,12 @@ class Registry:
         return self._registered(DEPLOYMENT)
 
     def add(self, registration: Json, to: Section = "models") -> None:
-        """Registers a model, or another kind, as somebody else would."""
+        """Registers a model, or another kind, as another user would."""
         kind = kind_named(to)
         self._call("POST", kind, kind.calls.add, json=registration)
 
     def change(self, identity: str, changed: Json, of: Section = "models") -> None:
-        """Changes the fields in `changed`, nested as they are."""
+        """Changes the fields in `changed`, which may be nested."""
         kind = kind_named(of)
         declared = {path for path, field in kind.fields.items() if field.is_argument}
         whole = {name: value for name, value in self._registered(kind)[identity].items() if name in declared}
@@ -93,7 +93,7 @@ class Registry:
         return self._answer(method, kind.calls.path(call), headers=headers, **request)
 
     def fault(self, *faults: Fault | Mapping[str, Json]) -> None:
-        """Turns the fault dial: these and no others from now on, none where none is given."""
+        """Replaces the faults to inject; without arguments, there are none."""
         dial = [dict(f) if isinstance(f, Mapping) else f.model_dump(exclude_defaults=True) for f in faults]
         self._answer("POST", "/_emulator/faults", json=dial)
 
@@ -108,7 +108,7 @@ def _merged(whole: Json, changed: Json) -> Json:
 
 
 class Emulator(Registry):
-    """The emulator on a port of this machine, and what it was asked."""
+    """An emulator on a local port, and its requests."""
 
     def __init__(self, database: Path, url: str, keys: dict[str, str], dialect: Dialect = "v1") -> None:
         super().__init__(database, dialect)
@@ -121,30 +121,30 @@ class Emulator(Registry):
         return next(iter(self._keys))
 
     def rotate(self, key: str) -> str:
-        """Accepts `key` from now on, and no longer the one before."""
+        """Accepts only `key` from now on, instead of the previous one."""
         self._keys.clear()
         self._keys[key] = ACCOUNT
         return key
 
     def calls(self) -> list[str]:
-        """What it was asked over HTTP since the last time, in order: `add_model NAME/VERSION`, `add_policy NAME`."""
+        """The HTTP requests since the last call, in order: `add_model NAME/VERSION`, `add_policy NAME`."""
         with httpx.Client(base_url=self.url) as http:
             entries = http.get("/_emulator/requests").raise_for_status().json()
             http.delete("/_emulator/requests").raise_for_status()
-        return [_spelt(entry) for entry in entries]
+        return [_call_line(entry) for entry in entries]
 
     def limit(self, rate: str = "", rt_rate: str = "", lockout: float = 60) -> None:
-        """Sets these rate limits, such as `3/s,100/min`, from now on; none where none is given."""
+        """Replaces the rate limits, such as `3/s,100/min`; without arguments, there are none."""
         limits = {"rate": rate, "rt_rate": rt_rate, "lockout": lockout}
         httpx.post(f"{self.url}/_emulator/limits", json=limits).raise_for_status()
 
     def violations(self) -> int:
-        """How many requests exceeded a rate limit since it was set, those of locked out keys aside."""
+        """How many requests exceeded a rate limit since it was set, except those of locked-out keys."""
         found = httpx.get(f"{self.url}/_emulator/limits").raise_for_status().json()
         return int(found["violations"])
 
 
-def _spelt(entry: Mapping[str, Any]) -> str:
+def _call_line(entry: Mapping[str, Any]) -> str:
     call = entry["call"] or f"{entry['method']} {entry['path']}"
     identity = "/".join(filter(None, (entry["name"], entry["model_version"])))
     return f"{call} {identity}".rstrip()
@@ -152,8 +152,8 @@ def _spelt(entry: Mapping[str, Any]) -> str:
 
 @contextmanager
 def emulator(database: Path, **options: Any) -> Iterator[Emulator]:
-    """An emulator on a free port until the block ends. `options` are those of `create_app`; `keys` is one
-    stand-in key where nothing else is said."""
+    """Runs an emulator on a free port until the block ends. `options` are those of `create_app`; by default, `keys`
+    is one stand-in key."""
     from ..emulator import create_app, serve_in_thread
 
     keys = cast(dict[str, str], options.setdefault("keys", {KEY: ACCOUNT}))

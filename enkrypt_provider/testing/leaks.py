@@ -1,7 +1,7 @@
-"""The search for secrets in whatever came out of a program, the engine or a server.
+"""Searches the output of a program, the engine or a server for secrets.
 
-A secret is looked for in the clear and in every spelling that a program gives a text by habit. Nothing here,
-no message included, shows one.
+Each secret is searched for in the clear and in every common encoding. Nothing here ever shows a secret, not even an
+error message.
 """
 
 from __future__ import annotations
@@ -16,53 +16,53 @@ from ..kinds.spellings import spellings
 from .stack import Resource, Result
 
 SERVER: Final = (".db", ".db-wal", ".db-shm", ".sqlite", ".sqlite-wal", ".sqlite-shm")
-"""How the names of the emulator's own files end: it plays the server, who must know the keys."""
+"""Suffixes of the emulator's own files, which are not searched: a server must know the keys."""
 SHORTEST: Final = 8
-"""Characters of a secret: a shorter one would be found by chance."""
+"""Minimum length of a secret: a shorter one would be found by chance."""
 
 
 def assert_no_secret(secrets: str | Iterable[str] | Mapping[str, str], where: Any) -> None:
-    """Asserts that none of `secrets` stands in `where`, in the clear, as base64, URL-encoded or in another spelling.
+    """Asserts that `where` contains none of `secrets`: in the clear, as base64, URL-encoded or in another encoding.
 
-    `secrets` is one, several, or several by the name that a finding gives them. `where` is a text or bytes, a
-    dict or list (an exported state, a stack's outputs), a result of `MockStack`, a file, or a folder with all
-    that is under it (the emulator's databases aside). What is marked as `Secret` may hold one. The error says
-    which secret, spelt how, and where; it never shows it.
+    `secrets` is one secret, several, or several by name. `where` is a string or bytes, a dict or list (an exported
+    state, a stack's outputs), a result of `MockStack`, a file, or a folder with everything under it except the
+    emulator's databases. Values marked as `Secret` may contain one. The error reports which secret was found, how
+    it is encoded, and where; it never shows the secret.
     """
     __tracebackhide__ = True  # pytest would show the arguments
     wanted = Secrets()
     for name, secret in _named(secrets):
         wanted.learn(name, secret)
     if found := list(_findings(wanted, where)):
-        raise AssertionError("secrets stand where anyone may read them:\n  " + "\n  ".join(found))
+        raise AssertionError("secrets are exposed:\n  " + "\n  ".join(found))
 
 
 class Secrets:
-    """Makes the secrets of a story and finds them again."""
+    """Generates secrets for a test, and searches for them."""
 
     def __init__(self) -> None:
         self._spellings: dict[bytes, str] = {}
 
     def make(self, what: str) -> str:
-        """A new secret, in which every way of quoting changes something; `what` names it in a finding."""
+        """Returns a new secret that every way of quoting changes; `what` names it in findings."""
         secret = f"sk-{secrets.token_hex(8)}/+=&<{secrets.token_hex(8)}"
         self.learn(what, secret)
         return secret
 
     def learn(self, what: str, secret: str) -> None:
-        """Looks for `secret` too."""
+        """Adds `secret` to the search; `what` names it in findings."""
         if len(secret) < SHORTEST:
             raise ValueError(f"{what} is shorter than {SHORTEST} characters: it would be found by chance")
         for how, text in spellings(secret):
             self._spellings.setdefault(text.encode(errors="replace").lower(), f"{what}, {how}")
 
     def found_in(self, content: bytes) -> list[str]:
-        """Which secrets stand in `content`, in capitals or not, and how they are spelt."""
+        """The secrets in `content`, ignoring case, and how each is encoded."""
         small = content.lower()
         return sorted(what for text, what in self._spellings.items() if text in small)
 
     def found_under(self, folder: Path) -> list[str]:
-        """The same for every file under `folder`, the emulator's own aside."""
+        """The same for every file under `folder`, except the emulator's own."""
         files = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(SERVER)]
         return [f"{path.relative_to(folder)}: {what}" for path in files for what in self.found_in(path.read_bytes())]
 
@@ -84,7 +84,7 @@ def _findings(wanted: Secrets, where: Any) -> Iterator[str]:
 
 
 def _texts(value: Any, path: str = "") -> Iterator[tuple[str, bytes]]:
-    """Every text in `value` that anyone may read, names of fields included, by its place."""
+    """Every readable string in `value`, including field names, with its path."""
     if isinstance(value, Secret):
         return
     if isinstance(value, Result | Resource):

@@ -1,7 +1,7 @@
-"""Pulumi's mocks: what is registered with Enkrypt AI meets the provider's core, all else is passed through.
+"""Pulumi mocks that run the provider's core for its own resources, and pass all other resources through.
 
-The real `check`, `diff`, `create`, `read`, `update` and `delete` run, on an emulator; nothing is sent anywhere else,
-and no key is needed. Not here: running a program and what is remembered of it (stack).
+The real `check`, `diff`, `create`, `read`, `update` and `delete` run on an emulator; nothing is sent anywhere else,
+and no key is needed. Running a program and keeping its state is the job of stack.py.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ Outputs = Mapping[str, Json] | Callable[[MockResourceArgs], Mapping[str, Json]]
 Answer = Mapping[str, Json] | Callable[[MockCallArgs], Mapping[str, Json]]
 
 _FAST: Final = RetryPolicy(sleep=lambda seconds: time.sleep(seconds / 100), clock=lambda: time.monotonic() * 100)
-"""No test waits for seconds; a little, since another thread may be about to give a name up."""
+"""Keeps tests from waiting for seconds; not zero, since another thread may be about to release a name."""
 
 
 class CheckFailed(Exception):
-    """What `pulumi preview` refuses: `problems`, one line for each."""
+    """`pulumi preview` would fail: `problems` has a line for each reason."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(problems)
@@ -58,7 +58,7 @@ class CheckFailed(Exception):
 
 @dataclass(frozen=True)
 class Held:
-    """A resource that exists, in the clear."""
+    """An existing resource, in the clear."""
 
     type: str
     name: str
@@ -69,11 +69,11 @@ class Held:
 
 
 class EnkryptMocks(Mocks):
-    """For `pulumi.runtime.set_mocks`, and behind every `MockStack`.
+    """Mocks for `pulumi.runtime.set_mocks`; every `MockStack` uses them.
 
-    `resources` says, by type, which outputs a resource has beside its inputs once it exists: a dict, or a function
-    of `MockResourceArgs`; an `id` among them is its id. `calls` says, by token, what a function of a provider
-    answers. `registry` is what is registered, by default an emulator of these mocks' own; `held` is what exists.
+    `resources` gives, by type, the outputs that a resource has besides its inputs once it exists: a dict, or a
+    function of `MockResourceArgs`; an `id` among them is its id. `calls` gives, by token, the result of a provider's
+    function. `registry` holds the registrations, by default in a new emulator; `held` are the existing resources.
     """
 
     def __init__(
@@ -86,9 +86,9 @@ class EnkryptMocks(Mocks):
     ) -> None:
         self.registry = registry or temporary_registry()
         self.changes: dict[tuple[str, str], tuple[Change, tuple[str, ...]]] = {}
-        """What happens to a resource, by its type and name, and which fields of a registration differ."""
+        """The change to each resource, by type and name, and which fields of a registration differ."""
         self.messages: list[str] = []
-        """What the provider reports, such as `warning: …`."""
+        """Messages of the provider, such as `warning: …`."""
         self._resources = dict(resources or {})
         self._calls = dict(calls or {})
         self._held = {(it.type, it.name): it for it in held}
@@ -99,7 +99,7 @@ class EnkryptMocks(Mocks):
         self._lock = threading.Lock()
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Json]]:
-        """The id and the outputs of a resource, as far as its provider would know them now."""
+        """Returns a resource's id and outputs, as far as its provider would know them at this point."""
         opened = {name: unwrap_rpc_secret(it) if is_rpc_secret(it) else it for name, it in args.inputs.items()}
         given = replaced_inputs(args, opened)
         if args.typ in PROVIDER_TYPES:
@@ -110,17 +110,17 @@ class EnkryptMocks(Mocks):
         return (self._native if args.typ in TYPES else self._registration)(given, held)
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Json], list[tuple[str, str]] | None]:
-        """The answer of a provider's function: of the native package's own, what is registered."""
+        """Returns the result of a provider's function; those of the native package look up registrations."""
         if args.token in self._calls:
             answer = self._calls[args.token]
             return dict(answer(args) if callable(answer) else answer), []
         if args.token not in FUNCTIONS:
-            raise LookupError(f"the program calls {args.token}: say in `calls` what it answers")
+            raise LookupError(f"the program calls {args.token}: give its result in `calls`")
         client = self._controller(args.provider or "", KINDS[0]).registrations.client
         return FUNCTIONS[args.token](client, args.args, preview=pulumi.runtime.is_dry_run()), []
 
     def delete(self, gone: Iterable[Held]) -> None:
-        """Deletes registrations: what is no longer declared, and what was replaced."""
+        """Deletes registrations that are no longer declared, or were replaced."""
         for held in (*self._replaced, *gone):
             if held.type in ALL_TYPES:
                 controller = self._controller(held.provider, ALL_TYPES[held.type])
@@ -154,7 +154,7 @@ class EnkryptMocks(Mocks):
         return created.id, created.state
 
     def _native(self, args: MockResourceArgs, held: Held | None) -> tuple[str, dict[str, Json]]:
-        """The same for the native package: in its names, and without secrets in the outputs."""
+        """Like `_registration`, but with the native package's names, and without secrets in the outputs."""
         kind = TYPES[args.typ]
         given = replaced_inputs(args, {**_from_package(kind, args.inputs), OWNER: f"{args.typ}::{args.name}"})
         found, outputs = self._registration(given, _in_api(held) if held else None)
@@ -176,7 +176,7 @@ class EnkryptMocks(Mocks):
         return Request(urn, id_, without_unknown(given), without_unknown(dict(state or {})), report=self._report)
 
     def _controller(self, provider: str, kind: Kind) -> Controller:
-        """Return what a provider does for a kind, by its reference URN::ID, or of the stack's own account."""
+        """Return the controller of a kind for a provider's reference URN::ID, or for the stack's own account."""
         name = provider.split("::")[3] if provider else ""
         with self._lock:
             if (name, kind) not in self._connected:
@@ -227,12 +227,12 @@ def _difference(controller: Controller, asked: Request) -> tuple[Change, tuple[s
 
 
 def _settings(inputs: Mapping[str, Json]) -> dict[str, Json]:
-    """An account's settings by the names that both front ends know."""
+    """Returns an account's settings under the names that both front ends use."""
     return {name if ":" in name else f"enkrypt:{name}": value for name, value in inputs.items()}
 
 
 def _in_api(held: Held) -> Held:
-    """A resource of the native package as the core knows it: in the API's names, its secrets from the inputs."""
+    """Returns a resource of the native package as the core knows it: with API names, and secrets from the inputs."""
     if held.type not in TYPES:
         return held
     kind = TYPES[held.type]
@@ -245,7 +245,7 @@ def _from_package(kind: Kind, properties: Mapping[str, Json]) -> dict[str, Json]
 
 
 def temporary_registry(dialect: Dialect = "v1") -> Registry:
-    """An emulator's database of its own, removed with the object."""
+    """Returns a registry with a temporary database, which is removed with it."""
     folder = tempfile.mkdtemp(prefix="enkrypt-")
     made = Registry(Path(folder) / "models.sqlite", dialect)
     weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
@@ -253,12 +253,12 @@ def temporary_registry(dialect: Dialect = "v1") -> Registry:
 
 
 def replaced_inputs(args: MockResourceArgs, inputs: dict[str, Json]) -> MockResourceArgs:
-    """The same resource with other inputs."""
+    """Returns the same resource with other inputs."""
     return MockResourceArgs(args.typ, args.name, inputs, args.provider, args.resource_id, args.custom)
 
 
 def _alike(held: Json, given: Json) -> bool:
-    """Whether nothing differs. An output that no mock gives is None after an `up`, and unknown to a preview."""
+    """Whether nothing differs. An output that no mock provides is None after an `up`, and unknown in a preview."""
     if isinstance(held, dict) and isinstance(given, dict):
         return all(_alike(held.get(name), given.get(name)) for name in {**held, **given})
     if isinstance(held, list) and isinstance(given, list):

@@ -1,6 +1,6 @@
-"""A stack without the engine: runs a program under mocks and remembers what came of it.
+"""A stack without the engine: runs a program under mocks and keeps its state.
 
-Here: what the engine is asked, what is secret in it, what exists. Not here: what a provider answers (mocks).
+This module takes the engine's part: requests, secrets, state. The provider's part is in mocks.py.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ STACK: Final = "pulumi:pulumi:Stack"
 class Resource:
     """One resource as the engine knows it.
 
-    In `inputs`, which are as the program gave them, and `outputs` a secret is a `Secret`, and what a preview cannot
-    know is `UNKNOWN` or missing. `changed` names the fields of a registration's update or replacement. `parent`,
-    `provider` and `dependencies` are URNs; `reasons` names the dependencies of each input.
+    `inputs` are as the program gave them. In `inputs` and `outputs`, a secret is a `Secret`, and a value that a
+    preview cannot know is `UNKNOWN` or missing. `changed` lists the fields that an update or a replacement changes.
+    `parent`, `provider` and `dependencies` are URNs; `reasons` lists the dependencies of each input.
     """
 
     urn: str
@@ -61,17 +61,16 @@ class Resource:
 
     @property
     def held(self) -> Held:
-        """It, in the clear."""
+        """The same resource, in the clear."""
         return Held(self.type, self.name, self.id, clear(self.inputs), clear(self.outputs), self.provider)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a program.
+    """The result of a run.
 
-    `resources` are by their name, or TYPE::NAME where several have one name; `outputs` are the stack's, with `Secret`
-    and `UNKNOWN` in them; `messages` is what the program and the provider say, such as `warning: …`; `deleted` are
-    names too.
+    `resources` are by name, or by TYPE::NAME if several share a name; `outputs` are the stack's, with `Secret` and
+    `UNKNOWN` in them; `messages` come from the program and the provider, such as `warning: …`; `deleted` are names.
     """
 
     resources: dict[str, Resource]
@@ -81,7 +80,7 @@ class Result:
 
     @property
     def changes(self) -> dict[str, Change]:
-        """What happens to each resource, by its name."""
+        """The change to each resource, by name."""
         gone: dict[str, Change] = dict.fromkeys(self.deleted, "delete")
         return {**{name: found.change for name, found in self.resources.items()}, **gone}
 
@@ -89,9 +88,9 @@ class Result:
 class MockStack:
     """A stack of `program` without the engine: what `preview`, `up` and `destroy` would do, in milliseconds.
 
-    `program` is a function, a project's folder or a file. `config` is the stack's configuration, the project's own
-    without a namespace; a `Secret` in it is one. `resources`, `calls` and `registry` are those of `EnkryptMocks`. All
-    of them may be changed between two runs.
+    `program` is a function, a project's folder or a file. `config` is the stack's configuration; the project's own
+    keys need no namespace, and a `Secret` is stored as a secret. `resources`, `calls` and `registry` are those of
+    `EnkryptMocks`. All of them may be changed between two runs.
     """
 
     def __init__(
@@ -113,18 +112,18 @@ class MockStack:
         self.stack = stack
         self.project = project or _project_of(program)
         self.state: dict[str, Resource] = {}
-        """What exists, by URN."""
+        """The existing resources, by URN."""
 
     def preview(self) -> Result:
-        """What an `up` would do. Raises `CheckFailed` for what the provider refuses, else what the program raises."""
+        """Returns what an `up` would do. Raises `CheckFailed` if it would fail, and what the program raises."""
         return self._run(self.program, preview=True)
 
     def up(self) -> Result:
-        """Previews, then does it. Raises too what the provider raises, such as `ModelExists`."""
+        """Previews, then applies the changes. Also raises the provider's errors, such as `ModelExists`."""
         return self._up(self.program)
 
     def destroy(self) -> Result:
-        """Deletes all that exists."""
+        """Deletes all resources."""
         return self._up(lambda: None)
 
     def _up(self, program: Program) -> Result:
@@ -134,17 +133,17 @@ class MockStack:
     def _run(self, program: Program, *, preview: bool) -> Result:
         mocks = self._mocks()
         engine = _Engine(mocks)
-        # In a context of its own: the SDK keeps all that it knows of a program in context variables.
+        # In a context of its own: the SDK keeps the state of a program in context variables.
         try:
             contextvars.Context().run(self._in_context, program, engine, preview)
         except Exception as error:
-            if not preview:  # what was made is there, as in the engine's state
+            if not preview:  # resources created so far are kept, as in the engine's state
                 self.state |= {urn: it for urn, it in engine.found.items() if it.id and it.change != "read"}
             if engine.problems:
                 raise CheckFailed(engine.problems) from error
             raise
         finally:
-            # The SDK makes what was set first in a context the default of all others.
+            # The SDK makes the first settings of a context the default for all others.
             contextvars.Context().run(Settings, project="project", stack="stack")
         gone = [it for urn, it in self.state.items() if urn not in engine.found]
         engine.problems += [_PROTECTED.format(it.urn) for it in gone if it.protect]
@@ -163,8 +162,8 @@ class MockStack:
     def _in_context(self, program: Program, engine: _Engine, preview: bool) -> None:
         log = logging.Logger("pulumi", logging.INFO)
         log.addFilter(lambda record: engine.note(f"{record.levelname.lower()}: {record.getMessage()}"))
-        told: Any = MockEngine(log)
-        configure(Settings(project=self.project, stack=self.stack, monitor=engine, engine=told, dry_run=preview))
+        logger: Any = MockEngine(log)
+        configure(Settings(project=self.project, stack=self.stack, monitor=engine, engine=logger, dry_run=preview))
         self._configure()
         asyncio.run(run_in_stack(lambda: _execute(program)))
 
@@ -183,7 +182,7 @@ _PROTECTED: Final = "resource {} cannot be deleted because it is protected"
 
 
 class _Engine(MockMonitor):
-    """Notes what it is asked and what the mocks answer, secrets marked."""
+    """Records the requests and the mocks' responses, with secrets marked."""
 
     def __init__(self, provider: EnkryptMocks) -> None:
         super().__init__(provider)
@@ -194,12 +193,12 @@ class _Engine(MockMonitor):
         self._provider = provider
 
     def note(self, message: str) -> bool:
-        """Keep what the program logs, as the console would show it; it is shown nowhere else."""
+        """Record a message as the console would show it. Return False, so that it is not logged."""
         self.messages.append(message)
         return False
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
-        # As the engine does it: the stack's own type is not part of a URN.
+        # Like the engine: the stack's own type is not part of a URN.
         return str(super().make_urn("" if f"::{STACK}::" in parent else parent, type_, name))
 
     def RegisterResource(self, request: Any) -> Any:
@@ -220,7 +219,7 @@ class _Engine(MockMonitor):
     def Invoke(self, request: Any) -> Any:
         if request.tok == "pulumi:pulumi:getResource":
             return super().Invoke(request)  # type: ignore[no-untyped-call]  # the library has no types
-        # Not Pulumi's own, which leaves an event loop open in each thread.
+        # Not Pulumi's own implementation, which leaves an event loop open in each thread.
         answer, _ = self._provider.call(MockCallArgs(request.tok, clear(from_engine(request.args)), request.provider))
         return resource_pb2.ResourceInvokeResponse(**{"return": to_engine(answer)})
 
@@ -233,7 +232,7 @@ class _Engine(MockMonitor):
         return empty_pb2.Empty()
 
     def _asked(self, request: Any, inputs: Any) -> Resource:
-        """What both requests say alike."""
+        """The fields that both requests have."""
         return Resource(
             urn=self.make_urn(request.parent, request.type, request.name),
             type=request.type,
@@ -254,9 +253,9 @@ class _Engine(MockMonitor):
             known, outputs = self._provider.new_resource(args)
         except CheckFailed as failed:
             self.problems += failed.problems
-            known, outputs = "", {}  # the SDK would print what is not of their types
+            known, outputs = "", {}  # the SDK would print values of a wrong type
         marked = hidden_as(asked.inputs, outputs)
-        if kind := DYNAMIC_TYPES.get(asked.type):  # its outputs say themselves what is secret
+        if kind := DYNAMIC_TYPES.get(asked.type):  # its secrets follow from the outputs themselves
             marked = hidden_at(marked, kind.secret_paths(outputs), _hidden)
         marked |= {name: _hidden(marked[name]) for name in asked.secret_outputs if name in marked}
         change, changed = self._provider.changes.get((asked.type, asked.name), ("create", ()))
@@ -297,7 +296,7 @@ def _execute(program: Program) -> Any:
 
 @contextlib.contextmanager
 def _inside(folder: Path) -> Iterator[None]:
-    """As the language host runs a program: in its folder, which its imports come from, as if for the first time."""
+    """Run a program as the language host does: in its folder, with imports from there, and with fresh modules."""
     before, modules, path = Path.cwd(), set(sys.modules), list(sys.path)
     os.chdir(folder)
     sys.path.insert(0, str(folder))

@@ -1,7 +1,7 @@
-"""A stand-in for `pulumi`, for the commands that this package asks of it: configuration, state, import, versions.
+"""A fake `pulumi` for the commands that this package runs: configuration, state, import, versions.
 
-It keeps a stack's configuration where the real one does, and runs in the test's own process: a Python for each
-command would take most of the time. What the real one says to the same is proven by tests/e2e.
+It stores a stack's configuration where the real one does, and runs in the test's own process, since starting a Python
+for each command would be slow. tests/e2e checks the same commands with the real one.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ ABOUT = {
 
 @dataclass
 class Project:
-    """A project with one stack, `dev`, as a test sees it."""
+    """A project with one stack, `dev`."""
 
     folder: Path
     state: list[Json] = field(default_factory=list)
     """The stack's resources."""
     about: Json = field(default_factory=lambda: dict(ABOUT))
-    """What the engine says of itself."""
+    """The output of `pulumi about`."""
     plugins: list[Json] = field(default_factory=list)
-    """Which plugins are installed."""
+    """The installed plugins."""
     ran: list[str] = field(default_factory=list)
-    """The commands that were typed, in order."""
+    """The commands that were run, in order."""
 
     @property
     def stack_file(self) -> Path:
         return self.folder / "stacks" / "Pulumi.dev.yaml"
 
     def configure(self, values: dict[str, Json]) -> None:
-        """Writes the stack's configuration; `{"secure": …}` is a secret, encrypted."""
+        """Write the stack's configuration; `{"secure": …}` is an encrypted secret."""
         self.stack_file.write_text(yaml.safe_dump({"config": values}))
 
     def config(self) -> dict[str, Json]:
@@ -66,18 +66,18 @@ class Project:
         return {name: setting["default"] for name, setting in declared.items()}
 
     def hold(self, *resources: Json) -> None:
-        """Puts resources into the state."""
+        """Add resources to the state."""
         self.state += resources
 
     def move_engine(self, folder: Path) -> None:
-        """Puts the engine elsewhere than on PATH."""
+        """Move the engine to a folder that is not on PATH."""
         folder.mkdir(parents=True)
         (self.folder / "bin").rename(folder / "bin")
 
     # ---- the engine's side
 
     def run(self, words: Sequence[str], given: str = "") -> str:
-        """What a command prints. Raises `SystemExit` with the error."""
+        """Return what a command prints. Raise `SystemExit` with the error."""
         self.ran.append(" ".join(words))
         if "--stack" in words and words[words.index("--stack") + 1] != "dev":
             sys.exit("error: no stack named 'nope' found")
@@ -114,7 +114,7 @@ class Project:
         self.hold(*made)
         return f"= {len(made)} imported\n"
 
-    # ---- in the place of the module `subprocess`
+    # ---- replaces the module `subprocess`
 
     PIPE: ClassVar = subprocess.PIPE
 
@@ -145,7 +145,7 @@ class Process:
 
 
 def project(folder: Path) -> Project:
-    """A new project in `folder`, with the engine in `folder/bin`."""
+    """Create a project in `folder`, with the engine in `folder/bin`."""
     for name in ("stacks", "bin"):
         (folder / name).mkdir(parents=True)
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump(PROJECT))
@@ -156,12 +156,12 @@ def project(folder: Path) -> Project:
 
 
 def encrypted(text: str) -> dict[str, str]:
-    """A secret as it stands in a stack's file."""
+    """Return a secret as a stack's file stores it."""
     return {"secure": base64.b64encode(text.encode()).decode()}
 
 
 def provider(key: str, name: str = "default") -> Json:
-    """A provider in the state, with this API key."""
+    """Return a provider of the state with this API key."""
     inputs = {"enkrypt:apiKey": secret(key) if key else ""}
     return {
         "urn": urn("pulumi:providers:pulumi-python", name),

@@ -1,4 +1,4 @@
-"""Registrations as the commands read them, made from a program's arguments."""
+"""Creates registrations as the commands read them, from a program's arguments."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from enkrypt_provider.kinds.model import MODEL
 
 
 def live(props: Mapping[str, Any], dialect: Dialect = "v1", kind: Kind = MODEL) -> Live:
-    """What the API would have of a program's arguments."""
+    """Return the registration of a program's arguments."""
     declared = {name: value for name, value in props.items() if name not in kind.options}
     return Live(kind, canonical(declared, kind, dialect), {})
 
 
 def read_back(props: Mapping[str, Any], dialect: Dialect) -> Live:
-    """What is read of such a registration after its way to the API and back: v2 returns its defaults too."""
+    """Return such a registration as read back from the API; v2 returns its defaults too."""
     body = codec.body(MODEL, live(props, dialect).inputs, dialect)
     config = {name: value for name, value in body["model_config"].items() if value is not None}
     return codec.read(MODEL, {**body, "model_config": config})

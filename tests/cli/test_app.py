@@ -1,4 +1,4 @@
-"""app.py: what a person types, and what comes back."""
+"""app.py: the commands and their output."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from .typing_commands import KEY, POLICY, Api, Begin, Start, Type, Typed, model
 
 ROOT = Path(__file__).resolve().parents[2]
 WHOLE = {name: value for name, value in everything().items() if name not in MODEL.options}
-COMMANDS: dict[str, Any] = typer.main.get_command(commands).commands  # type: ignore[attr-defined]  # a part that the stubs do not know
-OURS = [name for name in COMMANDS if name not in ("plugin", "serve")]
+COMMANDS: dict[str, Any] = typer.main.get_command(commands).commands  # type: ignore[attr-defined]  # missing from the stubs
+API_COMMANDS = [name for name in COMMANDS if name not in ("plugin", "serve")]
 
 
 @dataclass(frozen=True)
 class Account:
-    """Types commands about one account, whose key stands in the environment."""
+    """Runs commands on one account, whose key is in the environment."""
 
     api: Api
     type: Type
@@ -56,7 +56,7 @@ Registered = Callable[..., Account]
 
 @pytest.fixture
 def registered(start: Start, typed: Type, monkeypatch: pytest.MonkeyPatch) -> Registered:
-    """Registers these models, or one of every kind, with an API that has these options."""
+    """Registers these models, or one of every kind, in an emulator with these options."""
     monkeypatch.setenv("ENKRYPTAI_API_KEY", KEY)
 
     def begin(*models: Any, every_kind: bool = False, **options: Any) -> Account:
@@ -73,8 +73,8 @@ def registered(start: Start, typed: Type, monkeypatch: pytest.MonkeyPatch) -> Re
 
 
 @pytest.mark.parametrize("details", [True, False])
-def test_list_prints_a_line_for_each_registration(registered: Registered, details: bool) -> None:
-    """In a pipe each registration is one line of columns with tabs, whatever the list says of it."""
+def test_list_prints_one_line_per_registration(registered: Registered, details: bool) -> None:
+    """In a pipe each registration is one tab-separated line, whether or not the list has its details."""
     typed = registered(model("b"), WHOLE, model("a", model_config__endpoint__scheme="http"), list_details=details)
     listed = typed("list")
     assert listed.code == 0
@@ -103,8 +103,8 @@ LINES = [
         (["--name", "s?pport", "--name", "gpt-*"], [LINES[0], LINES[2]]),
     ],
 )
-def test_every_kind_is_listed(registered: Registered, words: list[str], shown: list[list[str]]) -> None:
-    """Of what was asked for each registration is one line with the columns of its kind; JSON says the kind first."""
+def test_list_prints_every_kind(registered: Registered, words: list[str], shown: list[list[str]]) -> None:
+    """Each requested registration is one line with the columns of its kind; in JSON the kind comes first."""
     typed = registered(every_kind=True)
     listed = typed("list", *words)
     assert [re.sub(r"\d{9,}", "ID", line).split("\t") for line in listed.out.splitlines()] == shown
@@ -112,8 +112,8 @@ def test_every_kind_is_listed(registered: Registered, words: list[str], shown: l
     assert [(next(iter(one)), one["kind"]) for one in found] == [("kind", line[-1]) for line in shown]
 
 
-def test_a_terminal_shows_a_table_for_each_kind(registered: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each has its heading, but where one kind alone is there; 60 characters are enough."""
+def test_list_on_a_terminal_prints_a_table_per_kind(registered: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each table has a heading, unless there is only one kind; 60 columns are enough."""
     typed = registered(every_kind=True)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "60")
@@ -126,8 +126,8 @@ def test_a_terminal_shows_a_table_for_each_kind(registered: Registered, monkeypa
     assert plain(typed("list", "policies").out)[0].split()[0] == "NAME"
 
 
-def test_list_as_json_is_whole_but_for_keys(registered: Registered) -> None:
-    """A program gets everything that is known, and `***` for each key."""
+def test_list_json_has_everything_except_keys(registered: Registered) -> None:
+    """JSON has every field, with `***` for each key."""
     typed = registered(WHOLE)
     (found,) = json.loads(typed("list", "--json").out)
     assert found["model_config"]["apikeys"] == ["***", "***"]
@@ -135,8 +135,8 @@ def test_list_as_json_is_whole_but_for_keys(registered: Registered) -> None:
     assert found["model_config"]["metadata"]["owner"] == {"team": ["ml", "platform"]}
 
 
-def test_list_tells_what_it_cannot_read_after_the_others(registered: Registered) -> None:
-    """One registration that cannot be read is no reason to show none."""
+def test_list_reports_unreadable_registrations_after_the_others(registered: Registered) -> None:
+    """One registration that cannot be read does not hide the others."""
     typed = registered(
         model("a"),
         model("b"),
@@ -150,8 +150,8 @@ def test_list_tells_what_it_cannot_read_after_the_others(registered: Registered)
     assert listed.code == 1
 
 
-def test_list_tells_what_is_no_registration(registered: Registered) -> None:
-    """An item that breaks the API's contract is told by its name, and hides no other."""
+def test_list_reports_an_invalid_item(registered: Registered) -> None:
+    """An item that breaks the API's contract is reported by name, and does not hide the others."""
     items = [{**canonical(model("odd")), "model_name": ["x"]}, canonical(model("a"))]
     body = json.dumps({"models": items})
     typed = registered(faults=[Fault(call="list_models", status=200, body=body)])
@@ -160,8 +160,8 @@ def test_list_tells_what_is_no_registration(registered: Registered) -> None:
     assert re.fullmatch("error: odd/v1: .* model_name: must be a string\n", listed.err)
 
 
-def test_list_shows_where_a_curl_command_goes_in_words(registered: Registered) -> None:
-    """A model without an endpoint has no address, and its command is a secret."""
+def test_list_shows_a_placeholder_for_a_curl_command(registered: Registered) -> None:
+    """A model without an endpoint has no address, and its curl command is secret."""
     body = model("a", model_config__custom_curl_command="curl https://sk", model_config__is_compatible_with="custom")
     del body["model_config"]["endpoint"]
     typed = registered(body, dialect="v2")
@@ -169,8 +169,8 @@ def test_list_shows_where_a_curl_command_goes_in_words(registered: Registered) -
     assert "curl https" not in typed("show", "a", "--dialect", "v2").out
 
 
-def test_list_shows_a_person_a_table(registered: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal of 80 characters the table has the columns that fit, on a wide one all."""
+def test_list_table_fits_the_terminal(registered: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal of 80 columns the table has the columns that fit, on a wide one it has all."""
     typed = registered(WHOLE)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     narrow = typed("list").out
@@ -181,8 +181,8 @@ def test_list_shows_a_person_a_table(registered: Registered, monkeypatch: pytest
     assert all(len(line) <= 80 for line in plain(narrow))
 
 
-def test_a_narrow_table_has_fewer_columns(registered: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At 60 columns what matters most is whole, at 30 it is folded, never cut."""
+def test_narrow_table_drops_and_folds_columns(registered: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 60 columns the main columns are not folded; at 36 they are folded, never cut."""
     typed = registered(
         model("support-copilot", model_config__model_version="2024-08-06", model_config__endpoint__host="a.example")
     )
@@ -199,14 +199,16 @@ def test_a_narrow_table_has_fewer_columns(registered: Registered, monkeypatch: p
     assert max(map(len, rows)) <= 36
 
 
-def test_an_empty_list_is_said_in_words(registered: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A person reads that there is nothing, a program gets nothing."""
+def test_empty_list_prints_a_message_on_a_terminal_only(
+    registered: Registered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a pipe, an empty list prints nothing."""
     typed = registered()
     assert typed("list") == Typed(0, "", "")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert typed("list").out == f"No registration is at {typed.api.url}.\n"
+    assert typed("list").out == f"No registration was found at {typed.api.url}.\n"
     assert typed("list", "--name", "a*", "--name", "b").out == "No registration matches a* or b.\n"
-    assert typed("list", "policies").out == f"No policy is at {typed.api.url}.\n"
+    assert typed("list", "policies").out == f"No policy was found at {typed.api.url}.\n"
 
 
 def plain(text: str) -> list[str]:
@@ -217,14 +219,14 @@ def plain(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["Test_Model:1", "Test_Model/1"])
-def test_show_says_everything_but_the_keys(registered: Registered, name: str) -> None:
-    """In a pipe each value is a line: its path, a tab, the value."""
+def test_show_prints_everything_except_keys(registered: Registered, name: str) -> None:
+    """In a pipe each value is one line: path, tab, value."""
     typed = registered(WHOLE)
     shown = typed("show", name)
     values = dict(line.split("\t") for line in shown.out.splitlines())
     assert values["model_config.apikeys[1]"] == "***"
     assert values["model_config.metadata.owner.team[0]"] == "ml"
-    assert values["model_config.default_request_options.stop[0]"] == " "  # one line, whatever the value
+    assert values["model_config.default_request_options.stop[0]"] == " "  # always one line
     assert values["project_name"] == "default"
     assert "stand-in" not in shown.text
 
@@ -238,10 +240,10 @@ SECRETS = {
 
 @pytest.mark.parametrize("words", [["show", "a"], ["show", "a", "--json"], ["list", "--json"], ["list"]])
 @pytest.mark.parametrize("sees", [True, False])
-def test_what_a_name_says_is_secret_is_not_shown(
+def test_values_with_secret_names_are_not_shown(
     registered: Registered, monkeypatch: pytest.MonkeyPatch, words: list[str], sees: bool
 ) -> None:
-    """Keys of clouds in free maps are as secret as a model's own."""
+    """Cloud keys in free-form maps are as secret as a model's own keys."""
     typed = registered(model("a", model_config__metadata={**SECRETS, "region": "eu"}))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: sees)
     ran = typed(*words)
@@ -249,8 +251,8 @@ def test_what_a_name_says_is_secret_is_not_shown(
     assert not any(text in ran.text for text in ("stand-in", "917253"))
 
 
-def test_a_name_alone_means_its_only_version_or_the_first(registered: Registered) -> None:
-    """Where a model has one version, that is it; of several it is v1, or they are named."""
+def test_name_alone_means_the_only_version_or_v1(registered: Registered) -> None:
+    """A name alone selects the only version, or v1 among several; without a v1, the error lists the versions."""
     typed = registered(
         *(
             model(name, model_config__model_version=version)
@@ -260,13 +262,13 @@ def test_a_name_alone_means_its_only_version_or_the_first(registered: Registered
     shown = [json.loads(typed("show", name, "--json").out) for name in ("one", "two")]
     assert [one["model_config"]["model_version"] for one in shown] == ["7", "v1"]
     assert typed("health", "one") == Typed(0, "one/7: healthy\n", "")
-    assert typed("show", "many") == Typed(1, "", "error: many has the versions a, b: name one, as many:VERSION\n")
+    assert typed("show", "many") == Typed(1, "", "error: many has the versions a, b: use many:VERSION\n")
 
 
-def test_show_is_yaml_on_a_terminal_and_json_for_a_program(
+def test_show_prints_yaml_on_a_terminal_and_json_on_request(
     registered: Registered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A person reads YAML; `--json` is the same for a program."""
+    """A terminal gets YAML; `--json` prints the same as JSON."""
     typed = registered(model("a", "sk-1", model_config__endpoint__base_path="/v1"))
     shown = json.loads(typed("show", "a", "--json").out)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
@@ -287,8 +289,8 @@ def test_show_is_yaml_on_a_terminal_and_json_for_a_program(
         (["policy", "a:b"], "policy", "a:b"),
     ],
 )
-def test_a_name_shows_what_has_it(registered: Registered, words: list[str], kind: str, name: str) -> None:
-    """A kind before the name says which is meant where several have it; without one the model goes first."""
+def test_show_finds_a_name_among_all_kinds(registered: Registered, words: list[str], kind: str, name: str) -> None:
+    """If several kinds have the name, the kind before it selects one; by default, models come first."""
     typed = registered(every_kind=True)
     typed.api.add(model("both"))
     typed.api.add({**POLICY, "name": "both"}, {**POLICY, "name": "a:b"}, kind=GUARDRAILS_POLICY)
@@ -315,15 +317,15 @@ def test_a_name_shows_what_has_it(registered: Registered, words: list[str], kind
         (["show", "policy", "xyz"], "no policy xyz is registered with this account"),
     ],
 )
-def test_the_nearest_name_is_looked_for_among_all_kinds(registered: Registered, words: list[str], says: str) -> None:
-    """Whoever mistakes the kind is told it."""
+def test_missing_name_suggests_the_nearest_of_all_kinds(registered: Registered, words: list[str], says: str) -> None:
+    """The suggestion also corrects a wrong kind."""
     typed = registered(every_kind=True)
     assert typed(*words) == Typed(1, "", f"error: {says}\n")
 
 
 @pytest.mark.parametrize("words", [["list"], ["list", "--json"], ["show", "a"], ["show", "a", "--json"]])
-def test_no_field_shows_what_is_secret_in_another(registered: Registered, words: list[str]) -> None:
-    """A key that is repeated, and one that is known by its look."""
+def test_secrets_are_hidden_in_every_field(registered: Registered, words: list[str]) -> None:
+    """This covers a model's key repeated in another field, and a string that looks like a key."""
     key, token = "stand-in-4f7a1b-of-a-model", f"sk-{'a1' * 12}"
     repeated = model("a", key, model_name=f"by {key}", model_config__endpoint__base_path=f"/{token}")
     found = registered(repeated)(*words)
@@ -331,8 +333,8 @@ def test_no_field_shows_what_is_secret_in_another(registered: Registered, words:
     assert found.out.count("***") >= 2
 
 
-def test_an_illness_is_told_without_the_models_keys(registered: Registered) -> None:
-    """1 is not, and the reason hides the keys with which the API called the model."""
+def test_health_reports_the_reason_without_keys(registered: Registered) -> None:
+    """An unhealthy model is exit code 1, and the reason hides the keys with which the API called the model."""
     ill = '{"status": "unhealthy", "message": "401 for key sk-of-the-model"}'
     typed = registered(model("a", "sk-of-the-model"), faults=[Fault(call="model_health", status=200, body=ill)])
     found = typed("health", "a")
@@ -344,22 +346,22 @@ def test_an_illness_is_told_without_the_models_keys(registered: Registered) -> N
 # ---- the command line itself
 
 
-def test_the_version_is_shown(typed: Type) -> None:
+def test_version_option(typed: Type) -> None:
     assert typed("--version") == Typed(0, f"enkrypt-provider {enkrypt_provider.__version__}\n", "")
 
 
 @pytest.mark.parametrize("words", [[], ["list"]])
-def test_help_has_a_short_name(typed: Type, words: list[str]) -> None:
+def test_help_has_a_short_option(typed: Type, words: list[str]) -> None:
     assert typed(*words, "-h") == typed(*words, "--help")
 
 
 @pytest.mark.parametrize(
     "start", [["-m", "enkrypt_provider"], ["-c", "from enkrypt_provider.cli import main; main()"]]
 )
-def test_completion_is_bound_to_the_command(start: list[str], tmp_path: Path) -> None:
-    """However it was started: bound to `python` it would break the shell."""
+def test_completion_is_registered_for_the_command_name(start: list[str], tmp_path: Path) -> None:
+    """Completion registered for `python` would break the user's shell."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
-    # A shell types it, as it is told by its process.
+    # Run by a shell: the completion's script depends on the parent process.
     shell = ["bash", "-c", '"$@"; exit', "bash", sys.executable, *start, "--install-completion"]
     subprocess.run(shell, env=environment, capture_output=True, check=True)
     (script,) = (tmp_path / ".bash_completions").iterdir()
@@ -369,10 +371,10 @@ def test_completion_is_bound_to_the_command(start: list[str], tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("words", [["list"], ["show", "a"], ["health", "a"], ["doctor"]])
-def test_who_only_asks_leaves_no_database(
+def test_reading_commands_create_no_database(
     typed: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
-    """In the wrong folder the embedded emulator is not created, and the line says where it was looked for."""
+    """In the wrong folder, no emulator database is created, and the message says where it was expected."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     ran = typed(*words, "--endpoint", "embedded")
@@ -380,10 +382,10 @@ def test_who_only_asks_leaves_no_database(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_stacks_embedded_database_is_that_of_its_project(
+def test_embedded_database_is_relative_to_the_project(
     project: Project, typed: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From a folder below the project the same registrations are seen as the engine sees."""
+    """From a folder below the project, commands see the same registrations as the engine."""
     project.configure({"enkrypt:endpoint": "embedded:state/api.db"})
     settings = Settings.from_config({"enkrypt:endpoint": f"embedded:{project.folder}/state/api.db"}.get)
     client = EnkryptClient(settings)
@@ -392,9 +394,9 @@ def test_a_stacks_embedded_database_is_that_of_its_project(
     assert typed("list", "--stack", "dev").out.startswith("a\tv1\t")
 
 
-@pytest.mark.parametrize("command", OURS)
-def test_there_is_no_option_for_the_key(command: str) -> None:
-    """A key on the command line could be read by everyone on the machine."""
+@pytest.mark.parametrize("command", API_COMMANDS)
+def test_no_command_has_an_option_for_the_key(command: str) -> None:
+    """Everyone on the machine could read a key on the command line."""
     options = [option for parameter in COMMANDS[command].params for option in parameter.opts]
     assert not [option for option in options if "key" in option]
 
@@ -408,8 +410,8 @@ def test_there_is_no_option_for_the_key(command: str) -> None:
         ["import", "--stak", "x"],
     ],
 )
-def test_a_wrong_command_line_is_exit_code_2(typed: Type, words: list[str]) -> None:
-    """What is wrong with it is told on stderr, and nothing is done."""
+def test_invalid_command_line_is_exit_code_2(typed: Type, words: list[str]) -> None:
+    """The error is on stderr, and nothing is done."""
     found = typed(*words)
     assert (found.code, found.out) == (2, "")
     assert "Usage: " in found.err
@@ -422,7 +424,7 @@ def test_a_wrong_command_line_is_exit_code_2(typed: Type, words: list[str]) -> N
         ("plugin remove", "the action: must be install"),
         ("import --python my-models.py", "--python: a module's name must be an identifier"),
         ("show a b", "KIND: a: must be one of models, policies, deployments"),
-        ("show policy a b", "NAME: one name is shown, with its kind before it"),
+        ("show policy a b", "NAME: give one name, optionally with its kind before it"),
         ("list --dialect v22", "'--dialect': must be one of v1, v2; did you mean \"v2\"?"),
         ("serve --port 65536", "'--port': must be a whole number from 0 to 65535"),
         ("serve --seed x", "'--seed': must be a whole number from 0 to 1000000000"),
@@ -439,41 +441,41 @@ def test_a_wrong_command_line_is_exit_code_2(typed: Type, words: list[str]) -> N
         ("serve --quirks host,hosts", "--quirks: unknown quirk 'hosts'; the quirks are host, slash, "),
     ],
 )
-def test_a_wrong_value_is_told_in_our_words(typed: Type, words: str, says: str) -> None:
-    """The option, the rule, and nothing of the libraries that found it."""
+def test_invalid_option_value_has_a_plain_message(typed: Type, words: str, says: str) -> None:
+    """The message has the option and the rule, but no wording of the libraries."""
     found = typed(*words.split())
     assert (found.code, found.out) == (2, "")
     assert found.err.splitlines()[-1].startswith(f"Error: Invalid value for {says}")
-    assert not any(theirs in found.err for theirs in ("Value error", "Input should", "range", "stand-in"))
+    assert not any(text in found.err for text in ("Value error", "Input should", "range", "stand-in"))
 
 
 @pytest.mark.parametrize("option", ["--stack", "--endpoint", "--dialect"])
 @pytest.mark.parametrize("command", ["list", "doctor", "import"])
-def test_a_scripts_variable_that_is_not_set_is_no_other_account(typed: Type, command: str, option: str) -> None:
-    """`--stack "$STACK"` must not ask the account of the environment."""
+def test_empty_option_value_is_refused(typed: Type, command: str, option: str) -> None:
+    """`--stack "$STACK"` with an unset variable must not fall back to the environment's account."""
     found = typed(command, option, "")
     assert (found.code, found.out) == (2, "")
     assert f"Invalid value for '{option}" in found.err
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_names_no_types_of_the_library(typed: Type, command: str) -> None:
-    """What an option takes is said in its own word."""
+def test_help_has_no_library_type_names(typed: Type, command: str) -> None:
+    """Each option describes its value in its own word."""
     shown = typed(command, "--help").out
     assert not re.search(r"\b(TEXT|INTEGER|FLOAT|PATH|RANGE)\b|<=|<\w+|[{}]|\[\[", shown)
 
 
-@pytest.mark.parametrize("command", OURS)
+@pytest.mark.parametrize("command", API_COMMANDS)
 def test_help_shows_examples(typed: Type, command: str) -> None:
-    """Each command's help has examples, within 100 characters."""
+    """Each command's help has examples, in lines of at most 100 characters."""
     shown = typed(command, "--help")
     assert (shown.code, shown.err) == (0, "")
     assert f"enkrypt-provider {command} " in shown.out.partition("Examples:")[2]
     assert all(len(line) <= 100 for line in shown.out.splitlines())
 
 
-@pytest.mark.parametrize("command", OURS)
-def test_the_examples_are_commands(command: str) -> None:
+@pytest.mark.parametrize("command", API_COMMANDS)
+def test_help_examples_can_be_parsed(command: str) -> None:
     for words in examples(command):
         COMMANDS[command].make_context(command, words[1:], resilient_parsing=False)
 
@@ -485,16 +487,16 @@ def examples(command: str) -> Iterator[list[str]]:
             yield shlex.split(words.partition(" | ")[0].partition(" && ")[0])
 
 
-def test_without_settings_the_error_says_what_to_set(typed: Type) -> None:
-    """One line on stderr, exit code 1."""
+def test_missing_settings_error_says_what_to_set(typed: Type) -> None:
+    """It is one line on stderr, with exit code 1."""
     found = typed("list")
     assert (found.code, found.out) == (1, "")
     assert found.err.startswith("error: no API key: run `pulumi config set --secret enkrypt:apiKey`")
     assert found.err.count("\n") == 1
 
 
-def test_a_stacks_settings_are_used(begin: Begin, typed: Type) -> None:
-    """With --stack the key and the endpoint are the configuration's, and an option goes before them."""
+def test_stack_option_reads_the_settings_of_the_stack(begin: Begin, typed: Type) -> None:
+    """With --stack the key and the endpoint come from its configuration, and options override them."""
     begin(model("a"))
     assert typed("list", "--stack", "dev").out.startswith("a\tv1\t")
     assert "must be https" in typed("list", "--stack", "dev", "--endpoint", "http://example.com").err
@@ -503,7 +505,7 @@ def test_a_stacks_settings_are_used(begin: Begin, typed: Type) -> None:
 
 
 @pytest.mark.usefixtures("project")
-def test_stacks_are_completed() -> None:
+def test_stack_names_are_completed() -> None:
     from enkrypt_provider.cli.options import stacks
 
     (Path("stacks") / "Pulumi.prod.yaml").touch()
@@ -511,7 +513,7 @@ def test_stacks_are_completed() -> None:
     assert stacks("p") == ["prod"]
 
 
-def test_a_launcher_of_this_python_is_installed_as_plugin(typed: Type, project: Project) -> None:
+def test_plugin_install_installs_a_launcher_with_this_python(typed: Type, project: Project) -> None:
     ran = typed("plugin", "install")
     version = enkrypt_provider.__version__
     assert (ran.code, ran.out) == (0, f"pulumi-resource-enkrypt {version} is installed\n")
@@ -524,12 +526,12 @@ def test_a_launcher_of_this_python_is_installed_as_plugin(typed: Type, project: 
     assert 0 < port < 65536
 
 
-def test_a_person_is_there_where_both_ends_are_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is asked whose reply could not be read, or who would not see the question."""
+def test_interactive_requires_a_terminal_for_input_and_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A prompt needs both: to be seen, and to be answered."""
     for types, sees, expected in [(True, True, True), (False, True, False), (True, False, False)]:
         monkeypatch.setattr(sys.stdin, "isatty", lambda is_one=types: is_one)
         monkeypatch.setattr(sys.stdout, "isatty", lambda is_one=sees: is_one)
-        assert printing.person() is expected
+        assert printing.is_interactive() is expected
 
 
 # ---- the documents
@@ -538,9 +540,9 @@ def test_a_person_is_there_where_both_ends_are_a_terminal(monkeypatch: pytest.Mo
 OPTION = re.compile(r"^\| (`--[^|]*) \|", re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", OURS)
-def test_the_reference_has_every_option_and_example(command: str) -> None:
-    """docs/cli.md says of each command the options that its help says, and the same examples."""
+@pytest.mark.parametrize("command", API_COMMANDS)
+def test_cli_page_has_every_option_and_example(command: str) -> None:
+    """docs/cli.md lists the same options and examples for each command as its help."""
     text = (ROOT / "docs" / "cli.md").read_text()
     common, section = (
         text.partition("## Which account")[2].partition("\n## ")[0],
@@ -555,25 +557,27 @@ def test_the_reference_has_every_option_and_example(command: str) -> None:
             assert f"\n{line.strip()}\n" in section
 
 
-def test_the_reference_has_every_command_and_exit_code() -> None:
-    """docs/cli.md lists the commands in the order of the help, and what each exit code means."""
+def test_cli_page_has_every_command_and_exit_code() -> None:
+    """docs/cli.md lists the commands in the order of the help, and explains each exit code in the same words."""
     text = (ROOT / "docs" / "cli.md").read_text()
     assert re.findall(r"^\| \[`(\w+)`\]", text, re.MULTILINE) == list(COMMANDS)
     codes = {code: " ".join(says.split()) for code, says in re.findall(r"^\| (\d) \| (.*) \|$", text, re.MULTILINE)}
-    told = typer.main.get_command(commands).help.partition("Exit codes:")[2]  # type: ignore[union-attr]  # a part that the stubs do not know
-    found = {code: " ".join(says.split()) for code, says in re.findall(r"(?ms)^ *(\d)  (.*?)(?=^ *\d  |\Z)", told)}
+    help_text = typer.main.get_command(commands).help.partition("Exit codes:")[2]  # type: ignore[union-attr]  # missing from the stubs
+    found = {
+        code: " ".join(says.split()) for code, says in re.findall(r"(?ms)^ *(\d)  (.*?)(?=^ *\d  |\Z)", help_text)
+    }
     assert codes == found
     assert list(codes) == ["0", "1", "2"]
 
 
-# ---- where the output goes
+# ---- output
 
 
 @pytest.mark.parametrize(("words", "begins"), [([], b"gpt-4o\tv1\t\\xe9\\u540d\t"), (["--json"], b"[\n  {\n")])
-def test_an_encoding_without_a_character_has_it_escaped(
+def test_unencodable_characters_are_escaped(
     registered: Registered, monkeypatch: pytest.MonkeyPatch, words: list[str], begins: bytes
 ) -> None:
-    """As in a pipe on Windows, or with `LC_ALL=C`: every registration is printed, and JSON is JSON."""
+    """In a pipe on Windows, or with `LC_ALL=C`, every registration is still printed, and JSON stays valid."""
     typed = registered(model("gpt-4o", model_name="é名"))
     written = BytesIO()
     monkeypatch.setattr(sys, "stdout", TextIOWrapper(written, encoding="ascii", write_through=True))
@@ -584,17 +588,15 @@ def test_an_encoding_without_a_character_has_it_escaped(
 
 
 @pytest.mark.parametrize("words", [["list"], ["list", "--json"], ["show", "gpt-4o"], ["doctor"]])
-def test_output_may_be_closed(registered: Registered, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
-    """A command run with `>&-` does its work all the same."""
+def test_output_can_be_closed(registered: Registered, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    """A command run with `>&-` still works."""
     typed = registered(model("gpt-4o"))
     monkeypatch.setattr(sys, "stdout", None)
     assert typed(*words).code == 0
 
 
-def test_a_machine_that_does_not_do_it_is_told_in_one_line(
-    registered: Registered, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A disk is full, or the folder is gone: no bug, so no traceback."""
+def test_operating_system_error_is_one_line(registered: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk or a deleted folder is not a bug, so there is no traceback."""
 
     def full(_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -604,7 +606,7 @@ def test_a_machine_that_does_not_do_it_is_told_in_one_line(
     assert (ended.code, ended.err) == (1, "error: [Errno 28] No space left on device\n")
 
 
-# ---- what is not installed
+# ---- missing extras
 
 
 PASTED = r" is not installed: run `pip install 'enkrypt-provider\[cli,emulator\] @ file://\S+'`"
@@ -618,8 +620,8 @@ PASTED = r" is not installed: run `pip install 'enkrypt-provider\[cli,emulator\]
         ("flask", 'enkrypt:endpoint is embedded, but the emulator is not installed: install the extra "emulator"'),
     ],
 )
-def test_without_an_extra_one_line_says_how_to_install_it(missing: str, line: str, tmp_path: Path) -> None:
-    """`enkrypt-provider` without an extra is exit code 1 and a command that can be pasted."""
+def test_missing_extra_error_says_how_to_install_it(missing: str, line: str, tmp_path: Path) -> None:
+    """`enkrypt-provider` without an extra exits with code 1 and prints a command to paste."""
     (tmp_path / "sitecustomize.py").write_text(f"import sys; sys.modules[{missing!r}] = None")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     command = [sys.executable, "-m", "enkrypt_provider", "list", "--endpoint", "embedded"]
@@ -647,16 +649,16 @@ class Installed:
         ({"url": "https://a/b.git", "vcs_info": {"vcs": "git", "commit_id": "12ab"}}, " @ git+https://a/b.git@12ab"),
     ],
 )
-def test_an_extra_comes_from_where_the_package_came(
+def test_extra_is_installed_from_the_source_of_the_package(
     monkeypatch: pytest.MonkeyPatch, origin: dict[str, Any] | None, where: str
 ) -> None:
-    """The command installs the very package that is there, not another of its name."""
+    """The command installs this package, not another one with the same name."""
     monkeypatch.setattr(start_up, "distribution", lambda _name: Installed(origin))
     assert start_up.requirement() == f"enkrypt-provider[cli,emulator]{where}"
 
 
-def test_a_checkout_is_its_own_origin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was never installed is installed from its folder."""
+def test_extra_of_a_checkout_is_installed_from_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that was never installed is installed from its own folder."""
 
     def nothing(name: str) -> Any:
         raise PackageNotFoundError(name)
@@ -665,13 +667,13 @@ def test_a_checkout_is_its_own_origin(monkeypatch: pytest.MonkeyPatch) -> None:
     assert start_up.requirement() == f"enkrypt-provider[cli,emulator] @ {ROOT.as_uri()}"
 
 
-@pytest.mark.parametrize(("missing", "is_told"), [("rich", True), ("flask", True), ("antigravity_2", False)])
-def test_only_an_extra_is_told(monkeypatch: pytest.MonkeyPatch, missing: str, is_told: bool) -> None:
-    """A module that no extra brings is a bug, and keeps its traceback."""
+@pytest.mark.parametrize(("missing", "is_extra"), [("rich", True), ("flask", True), ("antigravity_2", False)])
+def test_only_modules_of_extras_are_reported(monkeypatch: pytest.MonkeyPatch, missing: str, is_extra: bool) -> None:
+    """Any other missing module is a bug, and keeps its traceback."""
 
     def run() -> None:
         raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
 
     monkeypatch.setattr("enkrypt_provider.cli.main", run)
-    with pytest.raises(SystemExit if is_told else ModuleNotFoundError, match=f"{missing} is not inst|No module"):
+    with pytest.raises(SystemExit if is_extra else ModuleNotFoundError, match=f"{missing} is not inst|No module"):
         start_up.main()

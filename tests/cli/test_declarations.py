@@ -1,4 +1,4 @@
-"""declarations.py and stack_secrets.py: the arguments that declare what is registered, and the names in them."""
+"""declarations.py and stack_secrets.py: the arguments that declare registrations, and their secrets."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from .lives import live, read_back
 
 
 def unchanged(declaration: Declaration, secrets: Secrets, dialect: Dialect) -> bool:
-    """True where `up` would leave the registration as it is."""
+    """Whether `up` would leave the registration unchanged."""
     inputs, problems = declaration.parsed(dialect, secrets.known.__getitem__)
     assert problems == []
     return diff.changes(inputs, diff.settle(inputs, declaration.live, MODEL), MODEL) == []
 
 
 @given(registrations())
-def test_what_is_declared_is_what_is_registered(props: dict[str, Any]) -> None:
-    """Whatever is registered in v1, its declaration changes nothing."""
+def test_declaration_of_a_v1_registration_changes_nothing(props: dict[str, Any]) -> None:
+    """This holds for any v1 registration."""
     secrets = Secrets({})
     declaration = declare(live(props), "name", secrets)
     secrets.found.update({name: f"key-of-{name}" for name in missing([declaration], secrets)})
@@ -38,8 +38,8 @@ def test_what_is_declared_is_what_is_registered(props: dict[str, Any]) -> None:
 
 
 @given(registrations("v2"))
-def test_v2_too(props: dict[str, Any]) -> None:
-    """Whatever is registered in v2, its declaration changes nothing, and none of v2's empty defaults is in it."""
+def test_declaration_of_a_v2_registration_changes_nothing(props: dict[str, Any]) -> None:
+    """This holds for any v2 registration, and the declaration contains none of v2's empty defaults."""
     secrets = Secrets({})
     declaration = declare(read_back(props, "v2"), "name", secrets, "v2")
     secrets.found.update(dict.fromkeys(missing([declaration], secrets), "https://key"))
@@ -50,14 +50,14 @@ def test_v2_too(props: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("dialect", ["v1", "v2"])
-def test_only_what_differs_from_the_defaults_is_declared(dialect: Dialect) -> None:
-    """The least registration is declared by the least arguments."""
+def test_defaults_are_not_declared(dialect: Dialect) -> None:
+    """A minimal registration is declared by minimal arguments."""
     assert declare(read_back(minimal(), dialect), "small", Secrets({}), dialect).arguments == minimal()
 
 
 @pytest.mark.parametrize(("scheme", "port"), [("http", 80), ("https", 443)])
-def test_a_schemes_own_port_is_not_declared(scheme: str, port: int) -> None:
-    """A port is said where it is not the one that the scheme means."""
+def test_default_port_of_a_scheme_is_not_declared(scheme: str, port: int) -> None:
+    """Any other port is declared."""
     endpoint = {"scheme": scheme, "host": "h", "port": port}
     found = declare(live(minimal(model_config__endpoint=endpoint)), "a", Secrets({}))
     assert "port" not in found.arguments["model_config"]["endpoint"]
@@ -65,8 +65,8 @@ def test_a_schemes_own_port_is_not_declared(scheme: str, port: int) -> None:
     assert found.arguments["model_config"]["endpoint"]["port"] == port + 1
 
 
-def test_defaults_within_lists_are_not_declared_and_free_fields_always_are() -> None:
-    """A header without a value is its key; the same names in metadata are the user's own."""
+def test_defaults_in_lists_are_omitted_but_free_form_fields_are_kept() -> None:
+    """A header with an empty value is declared by its key; in metadata the same names are the user's own."""
     config = {
         "custom_headers": [{"key": "A", "value": ""}],
         "tools": [{"name": "t", "description": ""}],
@@ -81,8 +81,8 @@ def test_defaults_within_lists_are_not_declared_and_free_fields_always_are() -> 
     assert found["metadata"] == config["metadata"]
 
 
-def test_a_model_that_a_curl_command_reaches_has_no_endpoint(tmp_path: Any) -> None:
-    """What the API makes of the missing endpoint is neither declared nor a difference."""
+def test_model_with_a_curl_command_has_no_endpoint(tmp_path: Any) -> None:
+    """The API's value for the missing endpoint is neither declared nor a difference."""
     import httpx
 
     props = minimal(model_config__custom_curl_command="curl https://h", model_config__is_compatible_with="custom")
@@ -100,7 +100,7 @@ def test_a_model_that_a_curl_command_reaches_has_no_endpoint(tmp_path: Any) -> N
 
 
 def test_secrets_are_named_after_their_resource_and_field() -> None:
-    """Every text that may be a secret has a name of its own, and its value is found."""
+    """Every string that may be a secret gets its own name, and its value is recorded."""
     secrets = Secrets({})
     found = declare(live(everything("v2"), "v2"), "bank", secrets)
     assert secrets.found == {
@@ -124,25 +124,25 @@ def keys_of(declaration: Declaration) -> list[str]:
     return [secret.name for secret in declaration.arguments["model_config"]["apikeys"]]
 
 
-def test_a_secret_that_the_stack_holds_is_used() -> None:
-    """A key that the configuration has under any name, its own before others, is not set again."""
+def test_existing_secret_of_the_stack_is_used() -> None:
+    """A key that the configuration already has is not set again; its own name is preferred."""
     secrets = Secrets({"vendor": "sk-1", "a_apikey": "sk-1", "apiKey": "sk-2"})
     assert keys_of(declare(with_keys("sk-1"), "a", secrets)) == ["a_apikey"]
     assert keys_of(declare(with_keys("sk-1"), "b", secrets)) == ["vendor"]
-    assert keys_of(declare(with_keys("sk-2"), "b", secrets)) == ["b_apikey"]  # not the account's own
+    assert keys_of(declare(with_keys("sk-2"), "b", secrets)) == ["b_apikey"]  # not the account's key
     assert secrets.found == {"b_apikey": "sk-2"}
 
 
 def test_models_that_share_a_key_share_its_secret() -> None:
-    """The key of many models is set once; what is short may be the same by chance."""
+    """A shared key is set once; short keys may be equal by chance."""
     secrets = Secrets({})
     found = [declare(with_keys("sk-shared-1"), name, secrets) for name in ("a", "b", "c")]
     assert [keys_of(one) for one in found] == [["a_apikey"]] * 3
     assert [keys_of(declare(with_keys("sk-1"), name, secrets)) for name in ("d", "e")] == [["d_apikey"], ["e_apikey"]]
 
 
-def test_what_several_models_have_is_named_after_none_of_them() -> None:
-    """A key of many models is one secret, whose name says so; one model's own key keeps the model's name."""
+def test_shared_secret_is_not_named_after_a_model() -> None:
+    """The name of a shared key says so; a model's own key is named after the model."""
     lives = [with_keys("sk-of-all-models", "sk-of-this-one"), with_keys("sk-of-all-models")]
     secrets = Secrets({}, repeated=repeated_in(lives))
     found = [declare(one, name, secrets) for one, name in zip(lives, "ab", strict=True)]
@@ -150,29 +150,29 @@ def test_what_several_models_have_is_named_after_none_of_them() -> None:
     assert secrets.found == {"shared_apikey": "sk-of-all-models", "a_apikey": "sk-of-this-one"}
 
 
-def test_a_mask_and_a_short_text_are_nobodys_shared_secret() -> None:
-    """Masks of different keys look alike, and what is short may be the same by chance."""
+def test_masks_and_short_strings_are_not_shared_secrets() -> None:
+    """Masks of different keys look alike, and short strings may be equal by chance."""
     assert repeated_in([with_keys("sk-xxxxxxxx1234", "pin1")] * 2) == set()
 
 
-def test_a_secret_of_another_value_is_not_overwritten() -> None:
-    """Where a name is taken by another value, the next number is."""
+def test_secret_with_another_value_is_not_overwritten() -> None:
+    """If the name is taken by another value, the next number is used."""
     secrets = Secrets({"a_apikey": "sk-old"})
     assert keys_of(declare(with_keys("sk-new"), "a", secrets)) == ["a_apikey_2"]
     assert secrets.found == {"a_apikey_2": "sk-new"}
     assert keys_of(declare(with_keys("sk-other"), "a", secrets)) == ["a_apikey_3"]
 
 
-def test_masked_keys_may_share_a_secret() -> None:
-    """With one named, every masked key is that; one that shows is not."""
+def test_masked_keys_use_the_given_secret() -> None:
+    """Every masked key uses it; a visible key does not."""
     secrets = Secrets({}, "vendor")
     found = [declare(with_keys("xxxxx"), "a", secrets), declare(with_keys("xxxxx", "sk-2"), "b", secrets)]
     assert [keys_of(one) for one in found] == [["vendor"], ["vendor", "b_apikey"]]
     assert missing(found, secrets) == {"vendor": ["a", "b"]}
 
 
-def test_an_empty_secret_is_not_set() -> None:
-    """A default of "" in the project is no key."""
+def test_empty_secret_counts_as_missing() -> None:
+    """A project's default of "" is not a key."""
     secrets = Secrets({"a_apikey": ""}, others={"vendor": ""})
     assert missing([declare(with_keys("xxxxx"), "a", secrets)], secrets) == {"a_apikey": ["a"]}
 
@@ -192,8 +192,8 @@ def test_an_empty_secret_is_not_set() -> None:
         (["$'()/v1", "-/v1"], [], ["model-v1", "model-v1-2"]),
     ],
 )
-def test_a_resource_is_named_after_its_model(ids: list[str], taken: list[str], names: list[str]) -> None:
-    """A name is the model's own as far as a shell and a URN bear it, and nobody else's."""
+def test_resource_is_named_after_its_model(ids: list[str], taken: list[str], names: list[str]) -> None:
+    """The name is the model's own, made unique and safe for a shell and a URN."""
     identities = [Identifier.parse(id_) for id_ in ids]
     assert list(names_for([(MODEL, one) for one in identities], taken).values()) == names
 
@@ -205,7 +205,7 @@ def test_names_are_unique_and_plain(pairs: list[tuple[str, str]]) -> None:
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyzB0123456789._-") for name in names)
 
 
-# ---- what a catalogue has already
+# ---- existing entries of a catalogue
 
 
 ENTRY = {"model_saved_name": "a", "model_config": {"is_compatible_with": "openai", "endpoint": {"host": "h"}}}
@@ -222,7 +222,7 @@ ENTRY = {"model_saved_name": "a", "model_config": {"is_compatible_with": "openai
         {**ENTRY, "model_name": 5},
     ],
 )
-def test_other_entries_of_a_catalogue_are_passed_over(entry: Any) -> None:
-    """An entry for another model, or one that is wrong, declares nothing of what is imported."""
+def test_unrelated_catalogue_entries_are_ignored(entry: Any) -> None:
+    """An entry for another model, or an invalid one, declares none of the imported models."""
     found = live(ENTRY)
     assert list(declared(MODEL, {"x": entry}, {(MODEL, found.identity): found}, "v1")) == []

@@ -1,4 +1,4 @@
-"""doctor.py: what is wrong is found, what to do is said, and no key is shown."""
+"""doctor.py: finds problems, suggests fixes, and shows no key."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ USUAL = [
 
 
 def found(**environ: str) -> dict[str, Finding]:
-    """What is found about the stack `dev`, by topic."""
+    """Return the findings about the stack `dev`, by topic."""
     findings = list(examine(Sources(Stack("dev"), environ=environ)))
     assert KEY not in repr(findings)
     assert OTHER not in repr(findings)
@@ -61,14 +61,14 @@ def found(**environ: str) -> dict[str, Finding]:
 
 @pytest.fixture
 def well(begin: Begin) -> Api:
-    """A stack of which nothing is wrong."""
+    """A stack without problems."""
     return begin(model("a"), model("b"))
 
 
 def held(
     resource: str = "a", pickled: str | None = None, provider: str = "default", kind: Kind = MODEL, **outputs: Any
 ) -> Any:
-    """A model, or another kind, in the state."""
+    """Return a resource of the state for a model, or another kind."""
     props = {"__provider": pickled_provider(kind) if pickled is None else pickled, **outputs}
     type_, id_ = type_of(kind), f"{resource}/v1" if kind is MODEL else resource
     owner = fake_engine.provider("", provider)["urn"] + "::1"
@@ -76,8 +76,8 @@ def held(
     return {"urn": urn, "id": id_, "type": type_, "inputs": props, "outputs": props, "provider": owner}
 
 
-def test_what_is_needed_is_what_the_package_says() -> None:
-    """The versions are those of pyproject.toml and of engine/parts.py."""
+def test_required_versions_match_the_package() -> None:
+    """They are those of pyproject.toml and engine/parts.py."""
     project = (ROOT / "pyproject.toml").read_text()
     assert f'requires-python = ">={doctor.PYTHON}"' in project
     assert f'"pulumi>={doctor.SDK},' in project
@@ -87,7 +87,7 @@ def test_what_is_needed_is_what_the_package_says() -> None:
 
 
 @pytest.mark.usefixtures("well")
-def test_all_is_well() -> None:
+def test_no_problems() -> None:
     findings = found()
     assert list(findings) == USUAL
     assert [finding.topic for finding in findings.values() if not finding.ok] == []
@@ -95,11 +95,11 @@ def test_all_is_well() -> None:
     assert findings["key"].says == f"from Pulumi.dev.yaml, fingerprint {fingerprint(KEY)}"
     assert findings["access"].says == "the key works: 2 models"
     assert findings["project"].says == "the key belongs to the project default"
-    assert findings["state"].says == "no registration"
+    assert findings["state"].says == "no registrations"
 
 
-def test_a_fingerprint_gives_no_key_away() -> None:
-    """It is four hexadecimal digits, the same for the same key."""
+def test_fingerprint_reveals_no_key() -> None:
+    """It is four hexadecimal digits, always the same for a key."""
     assert re.fullmatch("[0-9a-f]{4}", fingerprint(KEY))
     assert fingerprint(KEY) == fingerprint(str(KEY)) != fingerprint(OTHER)
 
@@ -115,8 +115,8 @@ def test_a_fingerprint_gives_no_key_away() -> None:
         ("host", {"plugins": [{"name": "python", "version": "3.60.1", "kind": "language"}]}),
     ],
 )
-def test_what_is_too_old_is_told(project: Project, topic: str, changes: dict[str, Any]) -> None:
-    """An engine or a language host that is too old is a problem, with the version that is needed."""
+def test_old_versions_are_problems(project: Project, topic: str, changes: dict[str, Any]) -> None:
+    """The fix names the version of the engine or the language host that is needed."""
     project.about |= changes
     problem = found()[topic]
     assert (problem.ok, problem.says.endswith(" is too old")) == (False, True)
@@ -128,21 +128,21 @@ def test_what_is_too_old_is_told(project: Project, topic: str, changes: dict[str
     ("plugins", "says"),
     [
         (None, None),
-        ([{"name": "python", "version": None, "kind": "language"}], "of unknown version (3.79 or later is needed)"),
+        ([{"name": "python", "version": None, "kind": "language"}], "version unknown (3.79 or later is needed)"),
     ],
 )
-def test_an_engine_may_not_know_its_language_host(project: Project, plugins: Any, says: str | None) -> None:
-    """Outside a project the engine names no plugin, and a host may have no version; that is no problem."""
+def test_unknown_language_host_is_no_problem(project: Project, plugins: Any, says: str | None) -> None:
+    """Outside a project the engine lists no plugins, and a host may have no version."""
     project.about["plugins"] = plugins
     host = found().get("host")
     assert (host and host.says, host is None or host.ok) == (says, True)
 
 
 @pytest.mark.usefixtures("well")
-def test_an_engine_that_is_not_on_path_is_told_with_its_folder(
+def test_engine_off_path_is_reported_with_its_folder(
     project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The one that was set up is used, and a person can put it on PATH."""
+    """The installed engine is used, and the fix puts it on PATH."""
     folder = tmp_path / "enkrypt-provider" / "engine" / "3.274.1"
     project.move_engine(folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -152,8 +152,8 @@ def test_an_engine_that_is_not_on_path_is_told_with_its_folder(
     assert engine.do == f'export PATH="{folder}/bin:$PATH"'
 
 
-def test_no_engine_is_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without `pulumi` on PATH the rest is looked at all the same."""
+def test_missing_engine_is_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without `pulumi` on PATH the other checks still run."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     findings = {finding.topic: finding for finding in examine(Sources(environ={}))}
@@ -161,15 +161,15 @@ def test_no_engine_is_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "engine", "there is no `pulumi` on PATH: https://www.pulumi.com/docs/install/", ok=False
     )
     assert findings["settings"].says.startswith("no API key")
-    assert findings["stack"].says.startswith("none: with --stack NAME")
-    assert findings["key"].says == "none is set"
+    assert findings["stack"].says.startswith("none: use --stack NAME")
+    assert findings["key"].says == "not set"
 
 
 # ---- settings
 
 
-def test_each_setting_is_told_with_its_origin(project: Project, start: Start) -> None:
-    """What the environment says is used where the stack says nothing, and told where it is not used."""
+def test_each_setting_is_reported_with_its_origin(project: Project, start: Start) -> None:
+    """Environment variables apply if the stack does not set a value, and are reported if overridden."""
     api = start()
     project.configure({})
     findings = found(ENKRYPTAI_BASE_URL=api.url, ENKRYPTAI_API_KEY=KEY, ENKRYPT_API_KEY=OTHER)
@@ -188,8 +188,8 @@ def test_each_setting_is_told_with_its_origin(project: Project, start: Start) ->
     assert findings["dialect"].says == "v1, from Pulumi.dev.yaml"
 
 
-def test_an_option_goes_before_all(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the command line says is where a setting comes from."""
+def test_options_override_everything(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The origin of such a setting is the option."""
     monkeypatch.chdir(tmp_path)
     sources = Sources(overrides={"endpoint": start().url, "dialect": "v1"}, environ={"ENKRYPT_API_KEY": KEY})
     findings = {finding.topic: finding for finding in examine(sources)}
@@ -199,15 +199,15 @@ def test_an_option_goes_before_all(start: Start, tmp_path: Path, monkeypatch: py
     assert "state" not in findings
 
 
-def test_a_key_in_the_clear_is_a_problem(project: Project, well: Api) -> None:
-    """A key that the stack's file shows is to be replaced."""
+def test_plain_text_key_is_a_problem(project: Project, well: Api) -> None:
+    """A key that is readable in the stack's file must be replaced."""
     project.configure({"enkrypt:apiKey": KEY, "enkrypt:endpoint": well.url})
     assert not found()["key"].ok
     assert found()["key"].do == "get a new one, then `pulumi config set --secret enkrypt:apiKey`"
 
 
-def test_a_misspelt_setting_is_told(project: Project, well: Api) -> None:
-    """It is no problem for sure: the program may read a value of that name."""
+def test_misspelt_setting_is_reported(project: Project, well: Api) -> None:
+    """It is not necessarily a problem: the program may read a value with that name."""
     project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": well.url, "enkrypt:rateLimits": "off"})
     assert found()["settings"] == Finding(
         "settings",
@@ -215,8 +215,8 @@ def test_a_misspelt_setting_is_told(project: Project, well: Api) -> None:
     )
 
 
-def test_a_password_in_an_endpoint_is_not_shown(project: Project) -> None:
-    """An endpoint that is refused for what it holds is not shown with it."""
+def test_password_in_an_endpoint_is_not_shown(project: Project) -> None:
+    """An endpoint that is refused for its password is shown without it."""
     project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": f"https://user:{OTHER}@a/?key={OTHER}"})
     assert found()["endpoint"].says == "https:***a/***, from Pulumi.dev.yaml"
     assert found()["settings"].says == "enkrypt:endpoint must be a URL without user, password, query or fragment"
@@ -224,15 +224,15 @@ def test_a_password_in_an_endpoint_is_not_shown(project: Project) -> None:
 
 @pytest.mark.parametrize("name", ["endpoint", "dialect"])
 @pytest.mark.parametrize("value", [encrypted(OTHER), f"sk-{'a1' * 12}"], ids=["secret", "by its look"])
-def test_a_key_under_another_name_is_not_shown(project: Project, name: str, value: Any) -> None:
+def test_key_under_another_name_is_not_shown(project: Project, name: str, value: Any) -> None:
     project.configure({"enkrypt:apiKey": encrypted(KEY), f"enkrypt:{name}": value})
     assert found()[name].says == "***, from Pulumi.dev.yaml"
     assert found()["settings"].says.startswith(f"enkrypt:{name} must be ")
 
 
 @pytest.mark.usefixtures("project")
-def test_a_stack_that_cannot_be_read_is_a_problem() -> None:
-    """The engine's own error is told, once."""
+def test_unreadable_stack_is_a_problem() -> None:
+    """The engine's own error is reported once."""
     findings = list(examine(Sources(Stack("nope"), environ={})))
     assert [finding.topic for finding in findings] == ["python", "package", "sdk", "engine", "host", "stack"]
     assert findings[-1].says.endswith("failed: no stack named 'nope' found")
@@ -241,8 +241,8 @@ def test_a_stack_that_cannot_be_read_is_a_problem() -> None:
 # ---- the API
 
 
-def test_a_key_that_does_not_work_is_a_problem(project: Project, well: Api) -> None:
-    """The API's refusal is told, with what to do."""
+def test_rejected_key_is_a_problem(project: Project, well: Api) -> None:
+    """The API's error is reported with a fix."""
     project.configure({"enkrypt:apiKey": encrypted(OTHER), "enkrypt:endpoint": well.url})
     access = found()["access"]
     assert not access.ok
@@ -250,7 +250,7 @@ def test_a_key_that_does_not_work_is_a_problem(project: Project, well: Api) -> N
     assert "pulumi config set --secret enkrypt:apiKey" in access.says
 
 
-def test_the_project_of_a_key_is_shown(begin: Begin) -> None:
+def test_project_of_the_key_is_shown(begin: Begin) -> None:
     """A key of another project sees other registrations."""
     begin(keys={KEY: "acme/prod"})
     assert found()["project"] == Finding("project", "the key belongs to the project prod")
@@ -259,58 +259,58 @@ def test_the_project_of_a_key_is_shown(begin: Begin) -> None:
 @pytest.mark.parametrize(
     "fault", [Fault(status=404), Fault(status=500), Fault(garbage="html"), Fault(garbage="empty")]
 )
-def test_an_api_that_does_not_tell_the_project_is_no_problem(begin: Begin, fault: Fault) -> None:
-    """Not every installation has that call."""
+def test_unknown_project_is_no_problem(begin: Begin, fault: Fault) -> None:
+    """Not every installation of the API has that call."""
     begin(faults=[fault.model_copy(update={"call": "consumer_info"})])
     findings = found()
     assert "project" not in findings
     assert findings["access"].ok
 
 
-def test_an_api_that_cannot_be_reached_is_a_problem(project: Project) -> None:
-    """It is tried once: a person waits."""
+def test_unreachable_api_is_a_problem(project: Project) -> None:
+    """It is tried only once, since the user is waiting."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     project.configure({"enkrypt:apiKey": encrypted(KEY), "enkrypt:endpoint": f"http://127.0.0.1:{port}"})
     assert re.search(r"cannot be reached .*; tried once$", found()["access"].says)
 
 
-def test_the_embedded_emulator_needs_no_key(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says so in place of a key; without the extra an embedded endpoint is a problem."""
+def test_embedded_emulator_needs_no_key(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra `emulator`, an embedded endpoint is a problem."""
     file = project.folder / ".enkrypt" / "emulator.sqlite"
     project.configure({"enkrypt:endpoint": "embedded"})
     assert found()["access"].says.startswith(f"the embedded emulator has no database at {file} yet")
-    assert found()["key"].says == "none is needed: the embedded emulator takes any"
+    assert found()["key"].says == "not needed: the embedded emulator accepts any"
     assert not file.parent.exists()
     create_app(file)
-    assert found()["access"].says == "the emulator works: no registration"
+    assert found()["access"].says == "the emulator works: no registrations"
     monkeypatch.setattr("enkrypt_provider.settings.find_spec", lambda _name: None)
     says = 'enkrypt:endpoint is embedded, but the emulator is not installed: install the extra "emulator"'
     assert found()["settings"] == Finding("settings", says, ok=False)
 
 
-@pytest.mark.parametrize(("spoken", "told"), [("v1", "v2"), ("v2", "v1")])
-def test_the_wrong_dialect_is_noticed(begin: Begin, spoken: Any, told: str) -> None:
-    """Registrations that are all written in the other dialect are a problem."""
-    begin(model("a"), dialect=spoken, settings={"enkrypt:dialect": told})
+@pytest.mark.parametrize(("spoken", "configured"), [("v1", "v2"), ("v2", "v1")])
+def test_wrong_dialect_is_a_problem(begin: Begin, spoken: Any, configured: str) -> None:
+    """All registrations are written in the other dialect."""
+    begin(model("a"), dialect=spoken, settings={"enkrypt:dialect": configured})
     assert found()["written"] == Finding(
         "written",
-        f"1 written in dialect {spoken}, and enkrypt:dialect is {told}",
+        f"1 written in dialect {spoken}, but enkrypt:dialect is {configured}",
         ok=False,
         do=f"pulumi config set enkrypt:dialect {spoken}",
     )
 
 
-def test_both_dialects_in_one_account_are_no_problem(begin: Begin) -> None:
-    """They are counted."""
+def test_mixed_dialects_are_no_problem(begin: Begin) -> None:
+    """The registrations of each dialect are counted."""
     items = [canonical(model("a")), canonical(model("b"))]
     items[1]["model_config"]["model_provider"] = items[1]["model_config"].pop("is_compatible_with")
     begin(faults=[Fault(call="list_models", status=200, body=json.dumps({"models": items}))])
     assert found()["written"] == Finding("written", "1 written in dialect v1 and 1 written in dialect v2")
 
 
-def test_a_list_of_names_shows_no_dialect(begin: Begin) -> None:
-    """Where the list says too little there is nothing to notice."""
+def test_dialect_of_a_list_of_names_is_not_checked(begin: Begin) -> None:
+    """A list without details does not show its dialect."""
     begin(model("a"), list_details=False, settings={"enkrypt:dialect": "v2"})
     assert "written" not in found()
 
@@ -319,8 +319,8 @@ def test_a_list_of_names_shows_no_dialect(begin: Begin) -> None:
 
 
 @pytest.mark.usefixtures("well")
-def test_a_state_with_the_same_key_is_well(project: Project) -> None:
-    """The provider of the state's models is compared with the configuration."""
+def test_state_with_the_same_key_is_no_problem(project: Project) -> None:
+    """The provider in the state is compared with the configuration."""
     project.hold(fake_engine.provider(KEY), held())
     assert found()["state"].says == "1 model; registered in this account: 1"
     assert found()["provider"] == Finding("provider", "the state holds the configuration's key")
@@ -328,54 +328,54 @@ def test_a_state_with_the_same_key_is_well(project: Project) -> None:
 
 @pytest.mark.usefixtures("well")
 @pytest.mark.parametrize("key", [OTHER, ""])
-def test_a_stale_key_in_the_state_is_a_problem(project: Project, key: str) -> None:
-    """`refresh` and `destroy` would use the state's key, unless told otherwise."""
+def test_stale_key_in_the_state_is_a_problem(project: Project, key: str) -> None:
+    """By default, `refresh` and `destroy` would use the state's key."""
     project.hold(fake_engine.provider(key), held())
     problem = found()["provider"]
     assert not problem.ok
-    assert problem.do == "run `pulumi up`, or give them --run-program"
+    assert problem.do == "run `pulumi up`, or run them with --run-program"
     assert (f"fingerprint is {fingerprint(key)};" if key else "it holds no key;") in problem.says
 
 
-def test_a_state_without_a_key_takes_the_environments(project: Project, well: Api) -> None:
-    """Where neither state nor configuration has a key, both take the environment's."""
+def test_state_without_a_key_uses_the_environment(project: Project, well: Api) -> None:
+    """If neither the state nor the configuration has a key, it comes from the environment."""
     project.configure({"enkrypt:endpoint": well.url})
     project.hold(fake_engine.provider(""), held())
     assert found(ENKRYPTAI_API_KEY=KEY)["provider"] == Finding("provider", "the state holds no key")
 
 
 @pytest.mark.usefixtures("well")
-def test_an_explicit_provider_has_a_key_of_its_own(project: Project) -> None:
-    """It is no problem that it is another; one that no model uses is not looked at."""
+def test_explicit_provider_has_its_own_key(project: Project) -> None:
+    """A different key there is no problem; a provider that no model uses is not checked."""
     project.hold(fake_engine.provider(OTHER, "eu"), fake_engine.provider(OTHER, "us"), held(provider="eu"))
     assert found()["provider"] == Finding("provider", f"eu: its key's fingerprint is {fingerprint(OTHER)}")
 
 
 @pytest.mark.usefixtures("well")
-def test_a_provider_pickled_by_value_is_a_problem(project: Project) -> None:
-    """Models that hold another provider than this package's are named."""
+def test_provider_pickled_by_value_is_a_problem(project: Project) -> None:
+    """The finding lists models with a provider other than this package's."""
     project.hold(fake_engine.provider(KEY), *(held(f"m{n}", "x" * 576) for n in range(4)), held("good"))
     problem = found()["pickle"]
     assert problem.says.startswith(
-        "4 models with another provider than this package's, 576 characters of it (m0, m1, m2 …)"
+        "4 models with a pickled provider other than this package's, 576 characters long (m0, m1, m2 …)"
     )
     assert not problem.ok
 
 
-def test_a_model_that_is_not_in_the_account_is_a_problem(project: Project, well: Api) -> None:
-    """Those are counted and named; what another program only reads is not looked at."""
+def test_model_missing_from_the_account_is_a_problem(project: Project, well: Api) -> None:
+    """Such models are counted and listed; external resources are not checked."""
     external = {**held("read"), "external": True}
     project.hold(fake_engine.provider(KEY), held("a", __account=well.url), held("b"), held("gone"), external)
     problem = found()["state"]
-    assert (problem.ok, problem.says) == (False, "not in this account: 1 of 3 models of the state (gone/v1)")
+    assert (problem.ok, problem.says) == (False, "not in this account: 1 of 3 models in the state (gone/v1)")
     assert problem.do.startswith("run `pulumi refresh`")
 
 
-def test_a_model_that_somebody_registered_anew_is_a_problem(project: Project, well: Api) -> None:
-    """Its number tells."""
+def test_model_registered_anew_is_a_problem(project: Project, well: Api) -> None:
+    """Its model_id differs."""
     numbers = dict(listed(well))
     project.hold(fake_engine.provider(KEY), held("a", model_id=numbers["a"]), held("b", model_id=numbers["b"] + 1))
-    assert found()["state"].says == "registered anew by somebody else: 1 of 2 models of the state (b/v1)"
+    assert found()["state"].says == "registered anew by somebody else: 1 of 2 models in the state (b/v1)"
     assert not found()["state"].ok
 
 
@@ -384,8 +384,8 @@ def listed(api: Api) -> Iterator[tuple[str, int]]:
     return ((item["model_saved_name"], item["model_id"]) for item in client.list_all(MODEL))
 
 
-def test_a_model_of_another_account_is_a_problem(project: Project, well: Api) -> None:
-    """The state says where it is registered; in this account's list it is not looked for."""
+def test_model_of_another_account_is_a_problem(project: Project, well: Api) -> None:
+    """The state records its account, so it is not expected in this one."""
     project.hold(
         fake_engine.provider(KEY),
         held("a", __account=well.url),
@@ -401,8 +401,8 @@ def test_a_model_of_another_account_is_a_problem(project: Project, well: Api) ->
     assert not accounts[0].ok
 
 
-def test_a_model_of_an_explicit_provider_belongs_to_its_account(project: Project, well: Api) -> None:
-    """It is compared with its provider's endpoint, not with the configuration's."""
+def test_model_of_an_explicit_provider_belongs_to_its_account(project: Project, well: Api) -> None:
+    """It is compared with its provider's endpoint, not the configured one."""
     eu = fake_engine.provider(OTHER, "eu")
     eu["inputs"]["enkrypt:endpoint"] = "https://eu.example.com/"
     models = [held(name, provider="eu", __account=f"https://{name}.example.com") for name in ("eu", "us")]
@@ -414,14 +414,14 @@ def test_a_model_of_an_explicit_provider_belongs_to_its_account(project: Project
         findings["account"].says
         == "1 model registered at https://us.example.com, not at https://eu.example.com (us/v1)"
     )
-    assert findings["state"].says == "not in this account: 1 of 4 models of the state (w/v1)"
+    assert findings["state"].says == "not in this account: 1 of 4 models in the state (w/v1)"
     assert findings["endpoint"].says.startswith(well.url)
 
 
 # ---- policies, deployments, and the native plugin
 
 
-def test_every_kind_is_compared(project: Project, well: Api) -> None:
+def test_every_kind_is_checked(project: Project, well: Api) -> None:
     well.add_all()
     others = [held("strict", kind=GUARDRAILS_POLICY), held("gone", kind=DEPLOYMENT)]
     project.hold(fake_engine.provider(KEY), held("a"), *others)
@@ -429,23 +429,23 @@ def test_every_kind_is_compared(project: Project, well: Api) -> None:
     assert states == [
         (True, "1 model; registered in this account: 1"),
         (True, "1 policy; registered in this account: 1"),
-        (False, "not in this account: 1 of 1 deployment of the state (gone)"),
+        (False, "not in this account: 1 of 1 deployment in the state (gone)"),
     ]
     assert found()["access"].says == "the key works: 3 models, 1 policy and 1 deployment"
     assert "pickle" not in found()
 
 
-def test_a_deployment_that_names_what_is_not_there_is_a_problem(project: Project, well: Api) -> None:
-    """The list says its model, the state its policies too."""
+def test_dangling_reference_of_a_deployment_is_a_problem(project: Project, well: Api) -> None:
+    """The list has the deployment's model, and the state also its policies."""
     well.add(GUARDED, kind=DEPLOYMENT)
     assert "names" in found()
-    assert found()["names"].says == "deployment support names the model gpt-4o/v1: not registered in this account"
+    assert found()["names"].says == "deployment support refers to the model gpt-4o/v1: not registered in this account"
     project.hold(fake_engine.provider(KEY), held("support", kind=DEPLOYMENT, **dict[str, Any](GUARDED)))
     assert found()["names"] == Finding(
         "names",
-        "deployment support names the model gpt-4o/v1 and the policy strict: not registered in this account",
+        "deployment support refers to the model gpt-4o/v1 and the policy strict: not registered in this account",
         ok=False,
-        do="register it, or let the deployment name another",
+        do="register it, or change the deployment to use another",
     )
     well.add(model("gpt-4o"))
     well.add(POLICY, kind=GUARDRAILS_POLICY)
@@ -453,7 +453,7 @@ def test_a_deployment_that_names_what_is_not_there_is_a_problem(project: Project
 
 
 def native(name: str, **outputs: Any) -> list[Any]:
-    """A model of the native plugin in the state, and its provider."""
+    """Return a model of the native plugin in the state, and its provider."""
     owner = {**fake_engine.provider(""), "type": "pulumi:providers:enkrypt", "inputs": {"apiKey": KEY}}
     owner["urn"] = fake_engine.urn(owner["type"], "default_0_2_0")
     type_ = type_of(MODEL, is_native=True)
@@ -464,12 +464,12 @@ def native(name: str, **outputs: Any) -> list[Any]:
     ]
 
 
-def test_a_native_state_is_compared(project: Project, well: Api) -> None:
-    """Its names are the package's; it needs no pickle, but a plugin that the engine finds."""
+def test_native_state_is_checked(project: Project, well: Api) -> None:
+    """It uses the package's names. It has no pickle, but needs a plugin that the engine finds."""
     numbers = dict(listed(well))
     project.hold(*native("a", modelId=numbers["a"] + 1, __account=well.url))
     findings = found()
-    assert findings["state"].says == "registered anew by somebody else: 1 of 1 model of the state (a/v1)"
+    assert findings["state"].says == "registered anew by somebody else: 1 of 1 model in the state (a/v1)"
     assert findings["provider"] == Finding("provider", "the state holds the configuration's key")
     assert "pickle" not in findings
     assert not findings["plugin"].ok
@@ -479,37 +479,35 @@ def test_a_native_state_is_compared(project: Project, well: Api) -> None:
 @pytest.mark.parametrize(
     ("plugins", "ok", "says"),
     [
-        ([], False, "none is found: the state's registrations need it"),
+        ([], False, "not found: the state's registrations need it"),
         ([("resource", __version__)], True, f"{__version__}, installed"),
-        ([("language", __version__)], False, "none is found: the state's registrations need it"),
+        ([("language", __version__)], False, "not found: the state's registrations need it"),
         ([("resource", "0.0.9")], False,
-         f"version 0.0.9 is installed, this package is {__version__}: the state's registrations need it"),
+         f"version 0.0.9 is installed, but this package is {__version__}: the state's registrations need it"),
     ],
 )  # fmt: skip
-def test_the_engine_must_find_the_plugin(
-    project: Project, plugins: list[tuple[str, str]], ok: bool, says: str
-) -> None:
-    """It is installed, in this package's version, or the command that installs it is said."""
+def test_plugin_must_be_installed(project: Project, plugins: list[tuple[str, str]], ok: bool, says: str) -> None:
+    """If this package's version is not installed, the fix is the command that installs it."""
     project.hold(*native("a"))
     project.plugins = [{"kind": kind, "name": "enkrypt", "version": version} for kind, version in plugins]
     assert found()["plugin"] == Finding("plugin", says, ok, "" if ok else "run `enkrypt-provider plugin install`")
 
 
 @pytest.mark.usefixtures("well")
-def test_a_project_may_name_the_plugins_folder(project: Project) -> None:
-    """It must be there."""
+def test_plugin_folder_in_pulumi_yaml(project: Project) -> None:
+    """The folder must contain the plugin."""
     project.hold(*native("a"))
     file = project.folder / "Pulumi.yaml"
     named = {"plugins": {"providers": [{"name": "enkrypt", "path": "bin"}]}}
     file.write_text(file.read_text() + yaml.safe_dump(named))
-    assert found()["plugin"].says == "bin, from Pulumi.yaml: there is no pulumi-resource-enkrypt"
+    assert found()["plugin"].says == "bin, from Pulumi.yaml: contains no pulumi-resource-enkrypt"
     (project.folder / "bin" / "pulumi-resource-enkrypt").touch()
     assert found()["plugin"] == Finding("plugin", "bin, from Pulumi.yaml")
 
 
 @pytest.mark.usefixtures("well")
-def test_a_plugin_on_path_is_found(project: Project) -> None:
-    """The engine looks there too."""
+def test_plugin_on_path_is_found(project: Project) -> None:
+    """The engine searches PATH too."""
     project.hold(*native("a"))
     program = project.folder / "bin" / "pulumi-resource-enkrypt"
     program.touch()
@@ -518,8 +516,8 @@ def test_a_plugin_on_path_is_found(project: Project) -> None:
 
 
 @pytest.mark.usefixtures("well")
-def test_a_state_that_cannot_be_read_is_a_problem(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was found before is told all the same."""
+def test_unreadable_state_is_a_problem(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The earlier findings are still reported."""
     monkeypatch.setattr(project, "export", lambda: "nonsense")
     assert not found()["state"].ok
     assert found()["access"].ok
@@ -529,8 +527,8 @@ def test_a_state_that_cannot_be_read_is_a_problem(project: Project, monkeypatch:
 
 
 @pytest.mark.usefixtures("well")
-def test_doctor_is_lines_json_or_for_a_person(typed: Type, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A finding is a line with tabs, an object of JSON, or lines of 80 characters; a problem is exit code 1."""
+def test_doctor_prints_lines_json_or_a_table(typed: Type, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finding is a tab-separated line, a JSON object, or wrapped at 80 columns; a problem is exit code 1."""
     ran = typed("doctor", "--stack", "dev")
     assert ran.code == 0
     assert {line.split("\t")[0] for line in ran.out.splitlines()} == {"ok"}
@@ -540,7 +538,7 @@ def test_doctor_is_lines_json_or_for_a_person(typed: Type, project: Project, mon
     assert ran.code == 1
     (problem,) = (line.split("\t") for line in ran.out.splitlines() if not line.startswith("ok\t"))
     assert problem[:2] == ["problem", "provider"]
-    assert problem[3] == "run `pulumi up`, or give them --run-program"
+    assert problem[3] == "run `pulumi up`, or run them with --run-program"
 
     ran = typed("doctor", "--stack", "dev", "--json")
     document = json.loads(ran.out)
@@ -552,12 +550,12 @@ def test_doctor_is_lines_json_or_for_a_person(typed: Type, project: Project, mon
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in ran.out.splitlines()]
     assert ran.code == 1
     assert max(map(len, lines)) <= 80
-    assert any(line.strip() == "-> run `pulumi up`, or give them --run-program" for line in lines)
+    assert any(line.strip() == "-> run `pulumi up`, or run them with --run-program" for line in lines)
     assert OTHER not in ran.text
 
 
-def test_the_reference_names_every_finding() -> None:
-    """docs/cli.md says what `doctor` looks at."""
+def test_cli_page_lists_every_finding() -> None:
+    """docs/cli.md lists the checks of `doctor`."""
     section = (ROOT / "docs" / "cli.md").read_text().partition("\n## doctor\n")[2].partition("\n## ")[0]
     for topic in [*USUAL, "provider", "pickle", "account", "names", "plugin"]:
         assert f"`{topic}`" in section

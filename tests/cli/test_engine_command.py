@@ -1,4 +1,4 @@
-"""engine.py: where `pulumi` is found, what it prints, and how it ends."""
+"""engine.py: finds, runs and interrupts `pulumi`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def put(folder: Path, script: str) -> Path:
-    """Puts a `pulumi` into a folder."""
+    """Install a `pulumi` script in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     pulumi = folder / "pulumi"
     pulumi.write_text(f"#!/bin/sh\n{script}\n")
@@ -30,22 +30,22 @@ def put(folder: Path, script: str) -> Path:
 
 @pytest.fixture
 def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A machine with no `pulumi` on PATH; returns the folder of the engines that are set up."""
+    """A machine without `pulumi` on PATH; returns the folder of installed engines."""
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "enkrypt-provider" / "engine"
 
 
 @pytest.mark.usefixtures("nowhere")
-def test_no_engine_is_told() -> None:
+def test_missing_engine_is_an_error() -> None:
     """The error says where to get one."""
     with pytest.raises(ConfigurationError, match=r"no `pulumi` on PATH: https://www\.pulumi\.com"):
         engine.run("version")
     assert engine.path_command() == ""
 
 
-def test_the_newest_engine_that_was_set_up_is_taken(nowhere: Path) -> None:
-    """Its folder is on PATH for what it starts, and a person is told how to put it there."""
+def test_newest_installed_engine_is_used(nowhere: Path) -> None:
+    """Its child processes have its folder on PATH, and `path_command` does the same for the user's shell."""
     put(nowhere / "3.99.0" / "bin", "echo old")
     newest = put(nowhere / "3.274.1" / "bin", "echo $PATH")
     put(nowhere / "language-go-3.66.0" / "bin", "echo no engine")
@@ -54,16 +54,16 @@ def test_the_newest_engine_that_was_set_up_is_taken(nowhere: Path) -> None:
     assert engine.path_command() == f'export PATH="{newest.parent}:$PATH"'
 
 
-def test_the_engine_on_path_goes_before_it(nowhere: Path, tmp_path: Path) -> None:
-    """What a person would type is what is run."""
+def test_engine_on_path_is_preferred(nowhere: Path, tmp_path: Path) -> None:
+    """It is the one that the user's shell would run."""
     put(nowhere / "3.274.1" / "bin", "echo set up")
     put(tmp_path / "bin", "echo on path")
     assert engine.run("version") == "on path\n"
     assert engine.path_command() == ""
 
 
-def test_the_cache_is_that_of_the_set_up(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """engine/get.py and the command line mean the same folder, with XDG_CACHE_HOME and without."""
+def test_cache_folder_matches_the_installer(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """engine/get.py and the command line use the same folder, with and without XDG_CACHE_HOME."""
     monkeypatch.syspath_prepend(str(ROOT / "engine"))
     get = importlib.import_module("get")
     assert engine.cache() == get.cache() == nowhere
@@ -71,14 +71,14 @@ def test_the_cache_is_that_of_the_set_up(nowhere: Path, monkeypatch: pytest.Monk
     assert engine.cache() == get.cache()
 
 
-def test_a_command_gets_its_folder_and_its_input(nowhere: Path, tmp_path: Path) -> None:
-    """What goes through the pipe arrives as it is, line breaks and all."""
+def test_command_gets_its_folder_and_input(nowhere: Path, tmp_path: Path) -> None:
+    """Input through the pipe arrives unchanged, including line breaks."""
     put(nowhere / "3.274.1" / "bin", 'pwd; echo "$@"; cat')
     assert engine.run("a", folder=tmp_path, given="sk\n\n") == f"{tmp_path}\na --non-interactive\nsk\n\n"
 
 
-def test_what_the_engine_prints_is_returned_or_shown(nowhere: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Of a failure the error tells the reason, or that it was shown."""
+def test_failure_reports_the_reason_unless_output_was_shown(nowhere: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """If the output was shown, the error refers to it."""
     put(nowhere / "3.274.1" / "bin", "echo out; echo 'error: no such stack' >&2; exit 1")
     with pytest.raises(ConfigurationError, match=r"^`pulumi up` failed: no such stack$"):
         engine.run("up")
@@ -88,15 +88,15 @@ def test_what_the_engine_prints_is_returned_or_shown(nowhere: Path, capfd: pytes
     assert capfd.readouterr() == ("out\n", "error: no such stack\n")
 
 
-def test_what_is_no_json_is_told(nowhere: Path) -> None:
-    """The error names the command, not what it printed."""
+def test_invalid_json_is_an_error(nowhere: Path) -> None:
+    """The error contains the command, not its output."""
     put(nowhere / "3.274.1" / "bin", "echo nonsense")
     with pytest.raises(ConfigurationError, match=r"^`pulumi about --json` printed no JSON$"):
         engine.read("about", "--json")
 
 
-def test_an_interrupt_leaves_no_process_behind(nowhere: Path, tmp_path: Path) -> None:
-    """After Ctrl-C the engine has ended, and so has what it had started in a group of its own."""
+def test_interrupt_leaves_no_process_behind(nowhere: Path, tmp_path: Path) -> None:
+    """After Ctrl-C the engine has exited, and so has its child in another process group."""
     note = tmp_path / "started"
     put(nowhere / "3.274.1" / "bin", f"setsid sleep 60 & echo $! > {note}.part; mv {note}.part {note}; wait")
     command = [sys.executable, "-m", "enkrypt_provider", "doctor", "--endpoint", "http://127.0.0.1:1"]

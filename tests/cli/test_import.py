@@ -1,4 +1,4 @@
-"""The command `import`: its plan, its steps, and what a person sees of them. With a fake engine."""
+"""The command `import`: its plan, its steps and its output, with a fake engine."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ WHOLE["model_config"] = {**WHOLE["model_config"], "default_request_options": {}}
 
 
 def at_a_terminal(typed: str, *words: str) -> Typed:
-    """Types a command at a terminal, and then these replies."""
+    """Run the command at a terminal, with these replies to its prompts."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(printing, "person", lambda: True)
+        patch.setattr(printing, "is_interactive", lambda: True)
         ran = CliRunner().invoke(commands, ["import", *words], input=typed, env={"COLUMNS": "80"})
     assert ran.exception is None or isinstance(ran.exception, SystemExit), ran.exception
     return Typed(ran.exit_code, ran.stdout, ran.stderr)
 
 
 def resources(file: Path = FILE) -> dict[str, Any]:
-    """What an import file would import, by name."""
+    """Return the resources in an import file, by name."""
     return {entry["name"]: entry for entry in json.loads(file.read_text())["resources"]}
 
 
@@ -50,18 +50,18 @@ def keys(entry: Mapping[str, Any]) -> Any:
     return revealed(entry["inputs"]["model_config"]["apikeys"])
 
 
-# ---- the whole of it
+# ---- a whole import
 
 
-def test_registrations_become_entries_secrets_and_a_file(begin: Begin, project: Project, typed: Type) -> None:
-    """One command declares every model, sets its keys, writes the file, and says what to type next."""
+def test_import_writes_entries_secrets_and_a_file(begin: Begin, project: Project, typed: Type) -> None:
+    """One command declares every model, sets its keys, writes the file, and prints the next commands."""
     begin(WHOLE, model("b", "sk-b"), model("c"))
     ran = typed("import", "--stack", "dev")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines()[1:] == [
         "Set 3 secrets of stack dev: enkrypt:Test_Model_apikey, enkrypt:Test_Model_apikey_2, enkrypt:b_apikey.",
         "Declared 3 models in the catalogue of Pulumi.dev.yaml.",
-        "Wrote enkrypt-import.json, which only you can read: it holds keys in the clear. Delete it afterwards.",
+        "Wrote enkrypt-import.json, readable only by you: it holds keys in the clear. Delete it afterwards.",
         "",
         "Next:",
         "  pulumi import --file enkrypt-import.json --generate-code=false --yes --stack dev",
@@ -83,10 +83,10 @@ def test_registrations_become_entries_secrets_and_a_file(begin: Begin, project: 
     assert not any(key in command for key in ("sk-b", "stand-in") for command in project.ran)
 
 
-def test_where_no_engine_is_on_path_the_first_command_puts_it_there(
+def test_next_steps_begin_by_putting_the_engine_on_path(
     begin: Begin, project: Project, typed: Type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The engine that was set up is used, and what is printed can be pasted."""
+    """The installed engine is used, and the printed commands can be pasted."""
     begin(model("a", "sk-a"), mask_apikeys=True)
     project.move_engine(tmp_path / "enkrypt-provider" / "engine" / "3.274.1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -96,8 +96,8 @@ def test_where_no_engine_is_on_path_the_first_command_puts_it_there(
     assert typed("import").out.partition("\nNext:\n")[2].splitlines()[0] == export
 
 
-def test_the_file_is_nobody_elses(begin: Begin, typed: Type, tmp_path: Path) -> None:
-    """It is readable by its owner alone, also where one was there that all could read, or a link to another."""
+def test_import_file_is_private(begin: Begin, typed: Type, tmp_path: Path) -> None:
+    """Only its owner can read it, even if it replaces a file that all could read, or a link."""
     begin(model("a", "sk-a"))
     FILE.write_text("before")
     FILE.chmod(0o644)
@@ -112,8 +112,8 @@ def test_the_file_is_nobody_elses(begin: Begin, typed: Type, tmp_path: Path) -> 
     assert other.read_text() == ""
 
 
-def test_a_second_run_changes_nothing_and_writes_the_same(begin: Begin, project: Project, typed: Type) -> None:
-    """What is declared and set is found again, until the state has it."""
+def test_second_run_changes_nothing_and_writes_the_same_file(begin: Begin, project: Project, typed: Type) -> None:
+    """It reuses declarations and secrets until the state has the registrations."""
     begin(model("a", "sk-a"), model("b", "sk-b"))
     typed("import")
     before, document = project.config(), resources()
@@ -129,8 +129,8 @@ def test_a_second_run_changes_nothing_and_writes_the_same(begin: Begin, project:
     assert ran.out.splitlines()[1:] == ["There is nothing to import."]
 
 
-def test_an_import_at_once_leaves_no_file(begin: Begin, project: Project, typed: Type) -> None:
-    """With --run the engine imports from a pipe, and what it prints is seen."""
+def test_run_option_writes_no_file(begin: Begin, project: Project, typed: Type) -> None:
+    """With --run the engine imports from a pipe, and its output is shown."""
     begin(model("a", "sk-a"))
     ran = typed("import", "--run")
     assert [entry["id"] for entry in project.state] == ["a/v1"]
@@ -139,8 +139,8 @@ def test_an_import_at_once_leaves_no_file(begin: Begin, project: Project, typed:
     assert not FILE.exists()
 
 
-def test_a_module_instead_of_a_catalogue(begin: Begin, project: Project, typed: Type) -> None:
-    """With --python the models are declared there, and the stack's catalogue stays as it is."""
+def test_python_option_writes_a_module(begin: Begin, project: Project, typed: Type) -> None:
+    """The models are declared in the module, and the stack's catalogue stays as it is."""
     api = begin(model("a", "sk-a"), model("b"))
     ran = typed("import", "--python", "imported.py")
     text = Path("imported.py").read_text()
@@ -150,15 +150,15 @@ def test_a_module_instead_of_a_catalogue(begin: Begin, project: Project, typed: 
     assert "  add `import imported` to the program, before anything else" in ran.out
     assert project.config()["enkrypt:a_apikey"] == encrypted("sk-a")
 
-    assert typed("import", "--python", "imported.py").code == 0  # the same again
+    assert typed("import", "--python", "imported.py").code == 0  # unchanged
     ran = typed("import", "--python", "imported.py", "--name", "a")
-    assert (ran.code, ran.err) == (1, "error: imported.py is there already: name another file, or move it away\n")
+    assert (ran.code, ran.err) == (1, "error: imported.py already exists: choose another file, or move it away\n")
     assert Path("imported.py").read_text() == text
     assert "add `import" not in typed("import", "--python", "__main__.py").out
 
 
-def test_a_module_of_an_embedded_emulators_models_names_no_path(begin: Begin, project: Project, typed: Type) -> None:
-    """Whoever commits it gives nothing of this machine away."""
+def test_module_contains_no_local_path(begin: Begin, project: Project, typed: Type) -> None:
+    """A committed module must reveal nothing of this machine."""
     begin(model("a"))
     project.configure({"enkrypt:endpoint": "embedded:../api.db"})
     ran = typed("import", "--python", "imported.py")
@@ -166,8 +166,8 @@ def test_a_module_of_an_embedded_emulators_models_names_no_path(begin: Begin, pr
     assert Path("imported.py").read_text().startswith('"""Imported from the embedded emulator."""\n')
 
 
-def test_v2_has_more_secrets(begin: Begin, project: Project, typed: Type) -> None:
-    """Headers, tokens and curl commands become secrets too."""
+def test_v2_fields_become_secrets(begin: Begin, project: Project, typed: Type) -> None:
+    """Headers, tokens and curl commands are secrets too."""
     whole = {name: value for name, value in everything("v2").items() if name not in MODEL.options}
     whole["model_config"] = {**whole["model_config"], "default_request_options": {}, "conversation_template": ""}
     begin(whole, dialect="v2")
@@ -181,7 +181,7 @@ def test_v2_has_more_secrets(begin: Begin, project: Project, typed: Type) -> Non
     assert resources()["Test_Model"]["inputs"]["model_config"]["rate_per_min"] == 30
 
 
-def test_one_key_of_many_models_is_one_secret(begin: Begin, project: Project, typed: Type) -> None:
+def test_shared_key_becomes_one_secret(begin: Begin, project: Project, typed: Type) -> None:
     begin(*(model(f"m{number}", "sk-of-all-of-them") for number in range(25)))
     ran = typed("import")
     assert "Set 1 secret of stack dev: enkrypt:shared_apikey.\n" in ran.out
@@ -193,10 +193,8 @@ def test_one_key_of_many_models_is_one_secret(begin: Begin, project: Project, ty
 
 
 @pytest.mark.parametrize("way", [["--run"], ["--python", "imported.py"], []])
-def test_what_a_name_says_is_secret_is_written_as_one(
-    begin: Begin, project: Project, typed: Type, way: list[str]
-) -> None:
-    """A cloud's keys in a free map are secrets of the stack, never in the clear in a file that is committed."""
+def test_values_with_secret_names_become_secrets(begin: Begin, project: Project, typed: Type, way: list[str]) -> None:
+    """Cloud keys in a free-form map become secrets of the stack, never plain text in a committed file."""
     metadata = {"aws_secret_access_key": "stand-in-aws", "relay": {"target_headers": {"X-A": "stand-in-relay"}}}
     begin(model("a", model_config__metadata={**metadata, "region": "eu"}))
     ran = typed("import", *way)
@@ -211,13 +209,13 @@ def test_what_a_name_says_is_secret_is_written_as_one(
     assert held["region"] == "eu"
 
 
-def test_a_number_that_is_a_secret_is_left_out(begin: Begin, project: Project, typed: Type) -> None:
-    """Pulumi's secrets are texts: it would stand in the clear, or be another value."""
+def test_secret_number_is_left_out(begin: Begin, project: Project, typed: Type) -> None:
+    """Pulumi's secrets are strings: the number would be stored in the clear, or change its type."""
     begin(model("a", model_config__metadata={"pin_token": 917}), model("b"))
     ran = typed("import")
     assert ran.err == (
-        "left out: model a/v1: model_config.metadata.pin_token: is a number and a secret by its name, and Pulumi's "
-        "secrets are texts\n"
+        "left out: model a/v1: model_config.metadata.pin_token: is a number with the name of a secret, and Pulumi's "
+        "secrets are strings\n"
     )
     assert list(resources()) == ["b"]
     assert "917" not in project.stack_file.read_text()
@@ -226,8 +224,8 @@ def test_a_number_that_is_a_secret_is_left_out(begin: Begin, project: Project, t
 # ---- keys that the API masks
 
 
-def test_masked_keys_are_to_be_set_first(begin: Begin, project: Project, typed: Type) -> None:
-    """Where nobody can be asked, the commands are printed and nothing is written; then it goes on."""
+def test_masked_keys_must_be_set_first(begin: Begin, project: Project, typed: Type) -> None:
+    """If nobody can answer, it prints the commands and writes nothing; the next run continues."""
     begin(model("a", "sk-a"), model("b", "sk-b", "sk-c"), mask_apikeys=True)
     before = project.stack_file.read_text()
     ran = typed("import", "--stack", "dev")
@@ -238,14 +236,14 @@ def test_masked_keys_are_to_be_set_first(begin: Begin, project: Project, typed: 
     ]
     assert (project.stack_file.read_text(), FILE.exists()) == (before, False)
 
-    for command in set_them:  # as a person would, but for `--raw`
+    for command in set_them:  # as typed by a person, except `--raw`
         _, *words = command.replace("--secret", "--secret --raw").split()
         project.run(words, f"sk-of-{words[4]}")
     assert typed("import", "--stack", "dev").code == 0
     assert keys(resources()["b"]) == ["sk-of-enkrypt:b_apikey", "sk-of-enkrypt:b_apikey_2"]
 
 
-def test_masked_keys_may_be_one_secret(begin: Begin, project: Project, typed: Type) -> None:
+def test_secret_option_is_used_for_all_masked_keys(begin: Begin, project: Project, typed: Type) -> None:
     begin(model("a", "sk-a"), model("b", "sk-b"), mask_apikeys=True)
     ran = typed("import", "--secret", "vendor")
     assert ran.out.splitlines()[2:] == ["  pulumi config set --secret enkrypt:vendor --stack dev"]
@@ -254,8 +252,8 @@ def test_masked_keys_may_be_one_secret(begin: Begin, project: Project, typed: Ty
     assert [keys(entry) for entry in resources().values()] == [["sk-vendor"], ["sk-vendor"]]
 
 
-def test_one_wrong_key_does_not_stop_the_others(begin: Begin, project: Project, typed: Type) -> None:
-    """Its model is left out, and so are its declaration and its secrets."""
+def test_one_invalid_key_does_not_stop_the_others(begin: Begin, project: Project, typed: Type) -> None:
+    """Its model is left out, with its declaration and secrets."""
     begin(model("a", "sk-a"), model("b", "sk-b"), mask_apikeys=True)
     keys_set = {"enkrypt:a_apikey": encrypted("sk with spaces"), "enkrypt:b_apikey": encrypted("sk-b")}
     project.configure({**project.config(), **keys_set})
@@ -265,11 +263,11 @@ def test_one_wrong_key_does_not_stop_the_others(begin: Begin, project: Project, 
     assert list(resources()) == list(project.config()["enkrypt:models"]) == ["b"]
 
 
-# ---- what a person is asked
+# ---- prompts
 
 
-def test_a_person_chooses_and_types_the_keys(begin: Begin, project: Project) -> None:
-    """What is not in the state is listed; numbers and patterns choose; hidden keys are set, never shown."""
+def test_prompts_for_a_choice_and_for_masked_keys(begin: Begin, project: Project) -> None:
+    """It lists registrations that are not in the state, takes numbers and patterns, and never shows the keys."""
     begin(*(model(name, "sk") for name in ("claude", "gpt-4", "gpt-5", "llama")), mask_apikeys=True)
     ran = at_a_terminal("9\n1 gpt-*\nsk-1\nsk-2\n\n")
     assert ran.code == 0
@@ -283,21 +281,21 @@ def test_a_person_chooses_and_types_the_keys(begin: Begin, project: Project) -> 
     assert max(map(len, ran.out.partition("Which?")[0].splitlines()[1:])) <= 80
 
 
-def test_a_person_may_take_nothing(begin: Begin, project: Project) -> None:
-    """`none` changes nothing; `?` and Enter alone explain, and ask again."""
+def test_choosing_none_changes_nothing(begin: Begin, project: Project) -> None:
+    """`?` and Enter alone print the help and ask again."""
     begin(model("a", "sk"))
     before = project.stack_file.read_text()
     ran = at_a_terminal("\n?\nnone\n")
     assert ran.code == 0
-    assert ran.out.count("  none     no one: nothing is changed\n") == 2
+    assert ran.out.count("  none     none of them: change nothing\n") == 2
     assert ran.out.endswith("Nothing was imported.\n")
     assert (project.stack_file.read_text(), FILE.exists()) == (before, False)
-    assert at_a_terminal("").code == 1  # nobody is there any more
+    assert at_a_terminal("").code == 1  # end of input
     assert project.stack_file.read_text() == before
 
 
-def test_a_key_that_breaks_a_rule_is_asked_for_again(begin: Begin) -> None:
-    """A person who pasted something else with it is told at once."""
+def test_invalid_key_is_asked_for_again(begin: Begin) -> None:
+    """A pasted key with extra text is rejected immediately."""
     begin(model("a", "sk"), mask_apikeys=True)
     ran = at_a_terminal("all\nsk and more\nsk-right\n")
     assert ran.code == 0
@@ -306,8 +304,8 @@ def test_a_key_that_breaks_a_rule_is_asked_for_again(begin: Begin) -> None:
     assert keys(resources()["a"]) == ["sk-right"]
 
 
-def test_a_person_may_be_asked_nothing(begin: Begin) -> None:
-    """With --all the models are taken, and masked keys are to be set first."""
+def test_all_option_asks_nothing(begin: Begin) -> None:
+    """At a terminal too, --all imports all models, and masked keys must be set first."""
     begin(model("a", "sk"), mask_apikeys=True)
     ran = at_a_terminal("", "--all")
     assert ran.code == 1
@@ -321,30 +319,30 @@ def test_a_person_may_be_asked_nothing(begin: Begin) -> None:
         ("gpt-4", [1]), ("gpt-*, 1", [0, 1, 2]), ("1 1 1-2", [0, 1]), ("2-", [1]),
     ],
 )  # fmt: skip
-def test_numbers_ranges_and_patterns_choose(typed: str, places: list[int]) -> None:
-    """Each word means some of the names; together they are a set."""
+def test_choice_by_numbers_ranges_and_patterns(typed: str, places: list[int]) -> None:
+    """Each word selects some names; the result is their union."""
     assert import_plan.chosen(typed, ["claude", "gpt-4", "gpt-5", "3"]) == places
 
 
 @pytest.mark.parametrize("typed", ["0", "5", "7-9", "gpt", "x*", "1 foo", "3-2"])
-def test_a_word_that_means_nothing_is_told(typed: str) -> None:
-    """It is named, so that it can be typed again."""
+def test_choice_reports_a_word_that_matches_nothing(typed: str) -> None:
+    """The error names the word."""
     with pytest.raises(ConfigurationError, match=f"^{typed.split()[-1].replace('*', '.')}: no such number or name$"):
         import_plan.chosen(typed, ["claude", "gpt-4", "gpt-5", "llama"])
 
 
-# ---- what is left out, and what is there already
+# ---- registrations that are left out or already declared
 
 
-def test_what_cannot_be_declared_is_left_out(begin: Begin, project: Project, typed: Type) -> None:
-    """It is told with the rule that it breaks, the others are imported, and the exit code is 1."""
+def test_undeclarable_registrations_are_left_out(begin: Begin, project: Project, typed: Type) -> None:
+    """They are reported with the reason, the others are imported, and the exit code is 1."""
     lost = model("lost", model_config__system_prompt="\n many\nlines")
     secret = model("taken", model_config__metadata={"owner": {"secure": "x"}})
     begin(model("a"), lost, secret)
     ran = typed("import")
     assert ran.code == 1
     assert [line.partition(": use")[0] for line in ran.err.splitlines()] == [
-        "left out: model lost/v1: Pulumi's configuration cannot hold a text of many lines that begins with white "
+        "left out: model lost/v1: Pulumi's configuration cannot hold a multi-line string that starts with white "
         "space",
         "left out: model taken/v1: an object in it would be read as a secret",
     ]
@@ -353,10 +351,8 @@ def test_what_cannot_be_declared_is_left_out(begin: Begin, project: Project, typ
     assert list(resources()) == ["a", "lost", "taken"]
 
 
-def test_a_catalogue_of_every_stack_is_not_hidden_by_one_of_this_stack(
-    begin: Begin, project: Project, typed: Type
-) -> None:
-    """Where the catalogue stands in Pulumi.yaml, what it declares is imported; for the rest there is --python."""
+def test_shared_catalogue_is_not_overridden_by_the_stack(begin: Begin, project: Project, typed: Type) -> None:
+    """Entries of a catalogue in Pulumi.yaml are imported; other registrations need --python."""
     begin(model("a"), model("new"))
     shared = model("a", model_config__endpoint={"host": {"config": "aHost"}})
     project.configure({**project.config(), "enkrypt:aHost": "a.example.com"})
@@ -368,12 +364,12 @@ def test_a_catalogue_of_every_stack_is_not_hidden_by_one_of_this_stack(
     ran = typed("import")
     assert (ran.code, list(resources())) == (1, ["first"])
     assert ran.err.splitlines() == [
-        "left out: model new/v1: the catalogue stands in Pulumi.yaml and is every stack's: use --python"
+        "left out: model new/v1: the catalogue is in Pulumi.yaml, shared by all stacks: use --python"
     ]
     assert "enkrypt:models" not in project.config()
 
 
-def test_what_another_dialect_registered_may_break_a_rule(begin: Begin, start: Start, typed: Type) -> None:
+def test_registration_of_another_dialect_is_left_out(begin: Begin, start: Start, typed: Type) -> None:
     """A protocol that only v2 knows cannot be declared in v1."""
     begin(model("a"))
     start(dialect="v2").add(model("odd", testing_for="LLM", model_config__is_compatible_with="sierra"))
@@ -384,8 +380,8 @@ def test_what_another_dialect_registered_may_break_a_rule(begin: Begin, start: S
     assert list(resources()) == ["a"]
 
 
-def test_what_cannot_be_read_is_left_out(begin: Begin, typed: Type) -> None:
-    """Nothing is imported where nothing can be, and nothing is written."""
+def test_unreadable_registration_is_left_out(begin: Begin, typed: Type) -> None:
+    """If nothing can be imported, nothing is written."""
     begin(model("b"), list_details=False, faults=[Fault(call="get_model", status=403)])
     ran = typed("import")
     assert ran.code == 1
@@ -395,8 +391,8 @@ def test_what_cannot_be_read_is_left_out(begin: Begin, typed: Type) -> None:
     assert "read b/v1: 403" in " ".join(ran.out.split())
 
 
-def test_patterns_choose(begin: Begin, typed: Type) -> None:
-    """Only names that match are imported, and a pattern that matches none is an error."""
+def test_name_option_selects_by_pattern(begin: Begin, typed: Type) -> None:
+    """Only matching names are imported; if nothing matches, it is an error."""
     begin(model("gpt-4"), model("gpt-5"), model("claude"))
     typed("import", "--name", "gpt-*")
     assert list(resources()) == ["gpt-4", "gpt-5"]
@@ -404,15 +400,15 @@ def test_patterns_choose(begin: Begin, typed: Type) -> None:
     assert (ran.code, ran.err) == (1, "error: no registration's name matches lama* or x\n")
 
 
-def test_a_declared_model_is_imported_as_declared(begin: Begin, project: Project, typed: Type) -> None:
-    """An entry for it keeps its name and its secrets; what differs is told, since the next up changes it."""
+def test_declared_model_is_imported_as_declared(begin: Begin, project: Project, typed: Type) -> None:
+    """Its entry keeps its name and secrets; fields that differ are listed, since the next `up` changes them."""
     begin(model("a", "sk-a"), model("b", "sk-b"))
     mine = {**model("a", {"secret": "vendor"}, model_name="mine"), "deletion_protection": True}
     models = {"enkrypt:models": {"mine": mine}, "enkrypt:vendor": encrypted("sk-a")}
     project.configure({**project.config(), **models})
     ran = typed("import")
     assert ran.code == 0
-    assert "mine: its declaration differs from what is registered; the next `up` changes model_name." in ran.out
+    assert "mine: the declaration differs from the registration; the next `up` changes model_name." in ran.out
     assert ran.out.endswith("\n  pulumi up --stack dev\n")
     assert list(resources()) == ["mine", "b"]
     inputs = resources()["mine"]["inputs"]
@@ -423,8 +419,8 @@ def test_a_declared_model_is_imported_as_declared(begin: Begin, project: Project
     }
 
 
-def test_names_of_the_state_are_taken(begin: Begin, project: Project, typed: Type) -> None:
-    """A resource of that name, or one that only reads the model, is in nobody's way."""
+def test_resource_names_in_the_state_are_not_reused(begin: Begin, project: Project, typed: Type) -> None:
+    """A resource with the same name, or one that only reads the model, does not prevent the import."""
     begin(model("a"), model("b"))
     bucket = {"urn": fake_engine.urn("aws:s3/bucket:Bucket", "a"), "id": "a", "type": "aws:s3/bucket:Bucket"}
     read = {"urn": fake_engine.urn(TYPE, "b"), "id": "b/v1", "type": TYPE, "external": True}
@@ -434,27 +430,27 @@ def test_names_of_the_state_are_taken(begin: Begin, project: Project, typed: Typ
 
 
 @pytest.mark.parametrize("catalogue", [[1], '{"a": '])
-def test_a_catalogue_that_is_none_is_told(begin: Begin, project: Project, typed: Type, catalogue: Any) -> None:
-    """A list where the catalogue should be, or no JSON, is the person's to mend."""
+def test_invalid_catalogue_is_an_error(begin: Begin, project: Project, typed: Type, catalogue: Any) -> None:
+    """The catalogue must be an object, not a list or invalid JSON."""
     begin(model("a"))
     project.configure({**project.config(), "enkrypt:models": catalogue})
     assert typed("import").err.startswith("error: enkrypt:models must be an object")
 
 
-def test_entries_that_the_engine_misreads_are_taken_back(
+def test_entries_that_the_engine_misreads_are_removed(
     begin: Begin, project: Project, typed: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Should the engine ever read an entry in another way, the file is what it was before."""
+    """If the engine reads an entry differently, the file is restored."""
     begin(model("a", "sk-a"))
     monkeypatch.setattr("enkrypt_provider.cli.stack_file.extended", lambda before, _name, _added: before)
     ran = typed("import")
-    assert (ran.code, ran.err) == (1, "error: the engine reads a in another way: use --python\n")
+    assert (ran.code, ran.err) == (1, "error: the engine reads a differently: use --python\n")
     assert "enkrypt:models" not in project.config()
     assert not FILE.exists()
 
 
-def test_a_stack_without_a_file_gets_one(begin: Begin, typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first entry may be the first line."""
+def test_missing_stack_file_is_created(begin: Begin, typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file then contains only the catalogue."""
     api = begin(model("a"))
     monkeypatch.setenv("ENKRYPTAI_API_KEY", KEY)
     Path("stacks/Pulumi.dev.yaml").unlink()
@@ -462,8 +458,8 @@ def test_a_stack_without_a_file_gets_one(begin: Begin, typed: Type, monkeypatch:
     assert list(yaml.safe_load(Path("stacks/Pulumi.dev.yaml").read_text())["config"]["enkrypt:models"]) == ["a"]
 
 
-def test_the_options_go_before_the_configuration(begin: Begin, project: Project, typed: Type, start: Start) -> None:
-    """Another account's registrations can be taken into the stack, by its endpoint."""
+def test_options_override_the_configuration(begin: Begin, project: Project, typed: Type, start: Start) -> None:
+    """Registrations of another endpoint can be imported into the stack."""
     begin(model("a"))
     project.configure({**project.config(), "enkrypt:endpoint": "http://127.0.0.1:1", "enkrypt:maxRetries": "0"})
     assert typed("import", "--endpoint", start().url).code == 0
@@ -479,8 +475,8 @@ DYNAMIC = [type_of(kind) for kind in KINDS]
 TOKENS = ["enkrypt:index:EnkryptModel", "enkrypt:index:GuardrailsPolicy", "enkrypt:index:Deployment"]
 
 
-def test_a_file_of_windows_keeps_its_line_ends(begin: Begin, project: Project, typed: Type) -> None:
-    """Only the new lines are new to git."""
+def test_file_keeps_windows_line_endings(begin: Begin, project: Project, typed: Type) -> None:
+    """In git, only the added lines differ."""
     begin(model("a"))
     file = project.stack_file
     before = file.read_bytes().replace(b"\n", b"\r\n")
@@ -491,10 +487,10 @@ def test_a_file_of_windows_keeps_its_line_ends(begin: Begin, project: Project, t
 
 
 @pytest.mark.parametrize(("options", "types"), [([], DYNAMIC), (["--native"], TOKENS), (["--no-native"], DYNAMIC)])
-def test_every_kind_becomes_an_entry(
+def test_every_kind_is_imported(
     begin: Begin, project: Project, typed: Type, options: list[str], types: list[str]
 ) -> None:
-    """Each is declared in the catalogue of its kind, and stands in the file behind what it names."""
+    """Each is declared in the catalogue of its kind, and comes after its references in the import file."""
     begin().add_all()
     ran = typed("import", *options)
     assert (ran.code, ran.err) == (0, "")
@@ -510,8 +506,8 @@ def test_every_kind_becomes_an_entry(
     assert len({*providers}) == (1 if options == ["--native"] else 3)
 
 
-def test_an_import_of_the_native_plugin_has_its_names(begin: Begin, project: Project, typed: Type) -> None:
-    """The state is what the plugin would have left: its names, secrets in the inputs alone, the account."""
+def test_native_import_uses_package_names(begin: Begin, project: Project, typed: Type) -> None:
+    """The state is as the plugin would write it: package names, secrets only in the inputs, the account."""
     api = begin(model("a", "sk-a"))
     api.add_all()
     typed("import", "--native", "--run")
@@ -525,8 +521,8 @@ def test_an_import_of_the_native_plugin_has_its_names(begin: Begin, project: Pro
     assert typed("import").out.splitlines()[0].endswith(": 2 models, 1 policy and 1 deployment, 4 in its state.")
 
 
-def test_a_module_names_what_it_declares_by_its_outputs(begin: Begin, typed: Type) -> None:
-    """Pulumi then makes and deletes them in the right order; what is not imported is named as it is."""
+def test_module_uses_outputs_for_references(begin: Begin, typed: Type) -> None:
+    """Pulumi then creates and deletes them in the right order; other references are plain strings."""
     begin().add_all()
     ran = typed("import", "--python", "imported.py")
     assert ran.code == 0
@@ -541,8 +537,8 @@ def test_a_module_names_what_it_declares_by_its_outputs(begin: Begin, typed: Typ
     assert '"strict"' in Path("alone.py").read_text()
 
 
-def test_a_native_program_is_noticed(begin: Begin, project: Project, typed: Type) -> None:
-    """By what it imports, or by what the state holds; the module is written for it, and its arguments are typed."""
+def test_native_program_is_detected(begin: Begin, project: Project, typed: Type) -> None:
+    """It is detected by its imports, or by the state; the module uses the native package and typed arguments."""
     begin().add_all()
     Path("shop.py").write_text("from enkrypt_provider.native import EnkryptModel\n")
     typed("import", "--python", "imported.py", "--run")
@@ -557,10 +553,8 @@ def test_a_native_program_is_noticed(begin: Begin, project: Project, typed: Type
 
 
 @pytest.mark.parametrize("runtime", ["yaml", {"name": "nodejs", "options": {}}])
-def test_a_program_in_another_language_imports_by_the_engine(
-    begin: Begin, project: Project, typed: Type, runtime: Any
-) -> None:
-    """Nothing that this command writes could be part of it; the engine writes its language."""
+def test_other_languages_must_use_pulumi_import(begin: Begin, project: Project, typed: Type, runtime: Any) -> None:
+    """This command cannot generate code in another language; the engine can."""
     begin().add_all()
     file = project.folder / "Pulumi.yaml"
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "runtime": runtime}))
@@ -568,13 +562,13 @@ def test_a_program_in_another_language_imports_by_the_engine(
     name = runtime if isinstance(runtime, str) else runtime["name"]
     assert ran.code == 1
     assert ran.err == (
-        f"error: this project's program is not in Python but in {name}: run `pulumi import TYPE NAME ID`, which also "
-        f"writes its code; TYPE is {TOKENS[0]}, {TOKENS[1]} or {TOKENS[2]}\n"
+        f"error: this project's program is in {name}, not in Python: run `pulumi import TYPE NAME ID`, which also "
+        f"generates the code; TYPE is {TOKENS[0]}, {TOKENS[1]} or {TOKENS[2]}\n"
     )
 
 
-def test_kinds_of_one_name_have_resources_of_two(begin: Begin, typed: Type) -> None:
-    """The file of an import holds no name twice."""
+def test_kinds_with_the_same_name_get_different_resource_names(begin: Begin, typed: Type) -> None:
+    """The import file contains no name twice."""
     api = begin(model("support"))
     api.add({**POLICY, "name": "support"}, kind=GUARDRAILS_POLICY)
     typed("import")
@@ -583,8 +577,8 @@ def test_kinds_of_one_name_have_resources_of_two(begin: Begin, typed: Type) -> N
     }  # fmt: skip
 
 
-def test_what_is_in_the_state_is_not_read_again(begin: Begin, project: Project, typed: Type) -> None:
-    """A list of policies names them alone: one request for each would be many."""
+def test_registrations_in_the_state_are_not_read(begin: Begin, project: Project, typed: Type) -> None:
+    """A list of policies has only their names: reading each one would take many requests."""
     begin(record=True).add_all()
     typed("import", "--run")
     url = project.config()["enkrypt:endpoint"]

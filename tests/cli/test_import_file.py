@@ -1,4 +1,4 @@
-"""import_file.py: the document holds what a state would hold had this stack created the model."""
+"""import_file.py: the document is like the state of a stack that created the model."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ACCOUNT = "https://api.example.com"
 
 
 @pytest.mark.parametrize("dialect", ["v1", "v2"])
-def test_the_state_is_what_a_create_would_have_left(dialect: Dialect) -> None:
-    """Inputs are those of `check`, outputs those and what the server set; every secret is one in both."""
+def test_state_is_as_after_a_create(dialect: Dialect) -> None:
+    """Inputs are those of `check`, outputs also have the server's fields; secrets are marked in both."""
     props = {name: value for name, value in everything(dialect).items() if name not in MODEL.options}
     computed = COMPUTED | {"project_name": "made by stand-in-key-1"}
     found = Live(MODEL, read_back(props, dialect).inputs, computed)
@@ -58,7 +58,7 @@ def without_secrets(value: Any) -> Any:
     return value
 
 
-def test_a_default_is_no_secret() -> None:
-    """A model without keys has an empty list of them in the clear, as it would have in a state."""
+def test_default_is_not_a_secret() -> None:
+    """A model without keys has an empty list that is not a secret, as in a state."""
     made = entry(declare(live(minimal()), "a", Secrets({})), {}, "v1", ACCOUNT)
     assert made["inputs"]["model_config"]["apikeys"] == []

@@ -1,4 +1,4 @@
-"""masking.py: which texts of a registration may be secrets, and which are masks of one."""
+"""masking.py: which strings of a registration may be secrets, and which are masked."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from enkrypt_provider.kinds.secrets import is_masked
     ["xxxxx", "x", "XXXX", "", "*", "********", "sk-****abcd", "sk-xxxxxxxx1234", "sk-...abcd", "sk-…abcd", "••••",
      "<redacted>", "[MASKED]", "hidden"],
 )  # fmt: skip
-def test_a_mask_is_known(text: str) -> None:
-    """Whatever an API may show in the place of a key is taken for a mask."""
+def test_masks_are_recognized(text: str) -> None:
+    """Anything that an API may show in place of a key is recognized."""
     assert is_masked(text)
 
 
 @pytest.mark.parametrize("text", ["sk-proj-4fGh", "AIzaSyD-x_x1", "a", "hidden-away-key", "gsk_xxx1"])
-def test_a_key_is_no_mask(text: str) -> None:
-    """A real key is not asked for again."""
+def test_real_keys_are_not_masks(text: str) -> None:
+    """The user is not asked again for a real key."""
     assert not is_masked(text)
 
 
 @given(st.binary(min_size=12, max_size=40))
-def test_keys_as_vendors_make_them_are_no_masks(random: bytes) -> None:
-    """No hexadecimal key is taken for a mask."""
+def test_random_hexadecimal_keys_are_not_masks(random: bytes) -> None:
+    """Vendors create keys like these."""
     assert not is_masked(f"sk-{random.hex()}")
 
 
 def test_every_secret_of_both_dialects_is_replaced() -> None:
-    """No text that a registration keeps secret is left when it is shown; header names and methods are."""
+    """No secret string is left when a registration is shown; header names and methods are kept."""
     inputs = canonical(everything("v2"), dialect="v2")
     text = json.dumps(shown(MODEL, inputs))
     assert "stand-in" not in text
@@ -70,16 +70,16 @@ def test_every_secret_of_both_dialects_is_replaced() -> None:
         ("custom_payload", {"prompt": "{prompt}", "eos_token": "</s>"}, []),
     ],
 )
-def test_what_is_harmless_stays(field: str, value: Any, expected: list[tuple[str, str]]) -> None:
-    """A text is replaced where it may be a secret, and only there."""
+def test_only_secrets_are_replaced(field: str, value: Any, expected: list[tuple[str, str]]) -> None:
+    """A string is replaced if it may be a secret, and otherwise kept."""
     inputs = canonical(minimal(**{f"model_config__{field}": value}), dialect="v2")
     met: list[tuple[str, str]] = []
     replaced(MODEL, inputs, lambda of, text: met.append((of, text)))
     assert met == expected
 
 
-def test_nothing_else_changes() -> None:
-    """What is not in a field that can hold secrets is shown as it is."""
+def test_other_fields_are_unchanged() -> None:
+    """Fields that cannot hold secrets are shown as they are."""
     inputs = canonical(everything())
     masked = shown(MODEL, inputs)
     assert masked["model_config"].pop("apikeys") == ["***", "***"]

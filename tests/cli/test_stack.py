@@ -1,4 +1,4 @@
-"""stack.py: what is asked of the engine, and how its output is read."""
+"""stack.py: runs the engine's commands and parses their output."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from . import fake_engine
 from .fake_engine import Project, encrypted
 
 
-def test_the_marks_are_the_engines_own() -> None:
+def test_markers_match_pulumis_sdk() -> None:
     """A secret, a pickled provider and the type of a model are written as Pulumi's SDK writes them."""
     assert {rpc._special_sig_key: rpc._special_secret_sig, "plaintext": "1"} == secret(1)
     assert stacks.PROVIDER_KEY == dynamic.PROVIDER_KEY
     assert f"pulumi-python:{EnkryptModel._resource_type_name}" == stacks.type_of(MODEL)
 
 
-def test_a_secret_is_revealed_again() -> None:
-    """What is written as a secret reads as what it was; a secret that is still encrypted stays as it is."""
+def test_secret_is_revealed() -> None:
+    """A value marked as a secret is returned in the clear; an encrypted secret stays as it is."""
     assert revealed(secret(["a", 1])) == ["a", 1]
     assert revealed("plain") == "plain"
     ciphertext = {stacks.SIGNATURE: stacks.SECRET, "ciphertext": "v1:x"}
     assert revealed(ciphertext) == ciphertext
 
 
-def test_a_configuration_is_read_with_its_defaults(project: Project) -> None:
-    """Values of the stack's file and the project's defaults are there, and it is known which are secret."""
+def test_configuration_includes_defaults(project: Project) -> None:
+    """It has the values of the stack's file and the project's defaults, and marks the secrets."""
     project.configure({"enkrypt:apiKey": encrypted("sk-key"), "enkrypt:endpoint": "https://a", "aws:region": "x"})
     stack = Stack("dev")
     assert stack.get("enkrypt:apiKey") == "sk-key"
@@ -47,8 +47,8 @@ def test_a_configuration_is_read_with_its_defaults(project: Project) -> None:
     assert "sk-key" not in repr(stack.config)
 
 
-def test_a_secret_is_set_through_a_pipe(project: Project) -> None:
-    """The engine gets a secret as it is, line breaks and all, and never as an argument."""
+def test_secret_is_set_through_a_pipe(project: Project) -> None:
+    """The engine gets a secret unchanged, including line breaks, and never as an argument."""
     stack = Stack("dev")
     assert stack.secrets == {}
     stack.set_secret("a_curl", "curl x\n\n")
@@ -56,8 +56,8 @@ def test_a_secret_is_set_through_a_pipe(project: Project) -> None:
     assert project.ran[-2] == "config set --secret --raw enkrypt:a_curl --stack dev --non-interactive"
 
 
-def test_a_state_is_read(project: Project) -> None:
-    """The resources of a state are there with their names, types and providers; a new stack has none."""
+def test_state_is_read(project: Project) -> None:
+    """Resources have their names, types and inputs; a new stack has no resources."""
     assert Stack("dev").resources() == []
     project.hold(fake_engine.provider("sk-key"))
     (found,) = Stack("dev").resources()
@@ -66,8 +66,8 @@ def test_a_state_is_read(project: Project) -> None:
     assert "sk-key" not in repr(found)
 
 
-def test_the_selected_stack_is_asked_for(project: Project) -> None:
-    """Where none is named, it is the one that the engine would take."""
+def test_selected_stack_comes_from_the_engine(project: Project) -> None:
+    """Without --stack, the engine's selected stack is used."""
     assert Stack.selected().name == "dev"
     assert project.ran == ["stack --show-name --non-interactive"]
 
@@ -82,8 +82,8 @@ def test_the_selected_stack_is_asked_for(project: Project) -> None:
     ],
 )
 @pytest.mark.parametrize("stack", ["dev", "organization/shop/dev"])
-def test_the_stacks_file_is_found(tmp_path: Path, name: str, text: str, where: str, stack: str) -> None:
-    """It stands where the project says, seen from the project's folder or from one below it."""
+def test_stack_file_is_found(tmp_path: Path, name: str, text: str, where: str, stack: str) -> None:
+    """It is where the project says, from the project's folder or one below it."""
     (tmp_path / name).write_text(text)
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
@@ -92,14 +92,14 @@ def test_the_stacks_file_is_found(tmp_path: Path, name: str, text: str, where: s
 
 
 @pytest.mark.parametrize("text", [b"name: a\n---\nname: b\n", b"name: \xff\n", b"name:\n\ta: b\n"])
-def test_a_file_that_only_the_engine_reads_is_one_line(tmp_path: Path, text: bytes) -> None:
-    """Such as the first of two documents."""
+def test_unreadable_project_file_is_an_error(tmp_path: Path, text: bytes) -> None:
+    """The engine might read such a file, for example the first of two documents."""
     (tmp_path / "Pulumi.yaml").write_bytes(text)
     with pytest.raises(ConfigurationError, match=r"^Pulumi.yaml cannot be read: it must be one YAML document in"):
         _ = Stack("dev", tmp_path).file
 
 
-def test_outside_a_project_there_is_no_stacks_file(tmp_path: Path) -> None:
-    """The error says that there is no project here."""
+def test_stack_file_outside_a_project_is_an_error(tmp_path: Path) -> None:
+    """The error says that there is no project."""
     with pytest.raises(ConfigurationError, match=r"no Pulumi\.yaml in this folder or above it"):
         Stack("dev", tmp_path).file  # noqa: B018 - reading it is what fails

@@ -1,4 +1,4 @@
-"""What a test of the commands needs: a project with a fake engine, the API on a port, and somebody who types."""
+"""Fixtures to test the commands: a project with a fake engine, an emulator on a port, and a way to run commands."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ GUARDED = {
 
 @dataclass(frozen=True)
 class Typed:
-    """One command as the person saw it who typed it."""
+    """The result of one command."""
 
     code: int
     out: str
@@ -53,7 +53,7 @@ class Typed:
 
 
 class Api:
-    """The emulator on a port, with one key, and a way to register models behind everyone's back."""
+    """The emulator on a port, with one key, and direct access to register models."""
 
     def __init__(self, url: str, dialect: Dialect) -> None:
         self.url = url
@@ -61,14 +61,14 @@ class Api:
         self._http = httpx.Client(base_url=url, headers={"apikey": KEY}, trust_env=False)
 
     def add(self, *registrations: Mapping[str, Any], kind: Kind = MODEL) -> None:
-        """Registers models, or another kind, given by their arguments."""
+        """Register models, or another kind, given by their arguments."""
         for arguments in registrations:
             inputs = canonical(arguments, kind, self._dialect)
             path, body = kind.calls.path(kind.calls.add), codec.body(kind, inputs, self._dialect)
             self._http.post(path, json=body).raise_for_status()
 
     def add_all(self) -> None:
-        """Registers a model, a policy and a deployment that names both."""
+        """Register a model, a policy, and a deployment that refers to both."""
         self.add(model("gpt-4o"))
         self.add(POLICY, kind=GUARDRAILS_POLICY)
         self.add(GUARDED, kind=DEPLOYMENT)
@@ -81,7 +81,7 @@ Type = Callable[..., Typed]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts the API with options of `create_app`."""
+    """Starts the emulator with options of `create_app`."""
     with ExitStack() as running:
 
         def begin(*, dialect: Dialect = "v1", **options: Any) -> Api:
@@ -94,7 +94,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project with the stack `dev`, in whose folder everything happens."""
+    """A project with the stack `dev`; its folder is the current one."""
     made = fake_engine.project(tmp_path / "project")
     monkeypatch.setenv("PATH", f"{made.folder / 'bin'}:/usr/bin:/bin")
     monkeypatch.setattr(engine, "subprocess", made)
@@ -104,7 +104,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 @pytest.fixture
 def begin(project: Project, start: Start) -> Begin:
-    """Starts the API with these models and options, and tells the stack of it, with other settings where some are."""
+    """Starts the emulator with these models and options, and configures the stack for it, with any other settings."""
 
     def begun(*models: Mapping[str, Any], settings: Mapping[str, Any] | None = None, **options: Any) -> Api:
         api = start(**options)
@@ -119,7 +119,7 @@ def begin(project: Project, start: Start) -> Begin:
 
 @pytest.fixture
 def typed(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Type:
-    """Types a command, without a terminal. Nothing of the account's key may ever be seen."""
+    """Runs a command without a terminal. The account's key must never be printed."""
     monkeypatch.setenv("COLUMNS", "80")
 
     def run(*words: str) -> Typed:
@@ -135,5 +135,5 @@ def typed(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
 
 
 def model(name: str, *keys: Any, **config: Any) -> dict[str, Any]:
-    """The arguments of a small model with these keys."""
+    """Return the arguments of a small model with these keys."""
     return minimal(model_saved_name=name, model_config__apikeys=list(keys), **config)

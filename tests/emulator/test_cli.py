@@ -61,7 +61,7 @@ def test_it_serves_until_a_signal_ends_it(tmp_path: Path, ending: signal.Signals
         assert re.fullmatch(
             rf"Enkrypt AI API emulator \(v1\) on http://127\.0\.0\.1:\d+, database {database}\n", served.announced
         )
-        assert served.page == f"To see what is registered, open {served.url} in a browser on this machine.\n"
+        assert served.page == f"To see the registrations, open {served.url} in a browser on this machine.\n"
         with httpx.Client(base_url=served.url, headers={"apikey": "k"}, verify=NO_TLS, timeout=TIMEOUT) as client:
             assert client.post("/models/add-model", json=v1()).status_code == 200
             assert "1 model" in client.get("/").text

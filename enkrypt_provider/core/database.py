@@ -12,6 +12,7 @@ import os
 import re
 import sqlite3
 import threading
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,6 @@ import psutil
 _NAME: Final = "provider-3.sqlite"
 """Contains the version of the tables: package versions with different tables do not share a file."""
 _SETUP: Final = """
-PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;  -- a power cut may lose the last entries, and nothing else
 CREATE TABLE IF NOT EXISTS journal (
     account TEXT, place TEXT, urn TEXT, identity TEXT, number TEXT, began REAL, checksum TEXT, written REAL,
@@ -130,8 +130,23 @@ def _opened(path: Path) -> list[sqlite3.Connection]:
 def _connected(where: Path | str) -> sqlite3.Connection:
     connection = sqlite3.connect(where, timeout=_BUSY, isolation_level=None, check_same_thread=False)
     try:
+        _switch_to_wal(connection)
         connection.executescript(_SETUP)
     except sqlite3.Error:
         connection.close()
         raise
     return connection
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Retry, because SQLite does not wait here: if two processes create the file together, it refuses one at once."""
+    deadline = time.monotonic() + _BUSY
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psutil
@@ -65,6 +66,18 @@ def test_a_failed_write_is_no_error(file: Path) -> None:
     other.execute("ROLLBACK")
     assert (rows(database), rows(Database(file, run="a run"))) == (1, 0)
     assert database.execute("SELECT * FROM no_such_table") == []
+
+
+def test_a_file_that_another_process_is_creating_is_waited_for(file: Path) -> None:
+    """SQLite refuses at once to switch a file to WAL while it is written."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    ending = threading.Timer(0.2, other.execute, ["COMMIT"])
+    ending.start()
+    Database(file, run="a run").execute(NOTED)
+    ending.join()
+    assert rows(Database(file, run="a run")) == 1
 
 
 def test_the_claims_of_ended_processes_are_dropped(file: Path) -> None:

@@ -86,7 +86,7 @@ def _state_of(kind: Kind, held: Sequence[Resource], here: Sequence[Resource], ac
         do = "run `pulumi refresh`, unless the key now belongs to another project"
         return Finding("state", says, ok=False, do=do)
     if anew := [one.id for one in here if _is_another(numbers[one.key], _held(one, kind.number))]:
-        says = f"registered anew by somebody else: {len(anew)} of {count} in the state ({some(anew)})"
+        says = f"registered again by somebody else: {len(anew)} of {count} in the state ({some(anew)})"
         return Finding("state", says, ok=False, do="run `pulumi refresh`, then look at `pulumi preview`")
     return Finding("state", f"{count}; registered in this account: {len(here)}")
 

@@ -141,7 +141,7 @@ class Controller:
         if not self.registrations.is_deleted(held):
             return []
         self._report_once(
-            f"{held.identity} was deleted by an earlier command on this machine: `pulumi up` registers it anew"
+            f"{held.identity} was deleted by an earlier command on this machine: `pulumi up` registers it again"
         )
         return [Change(self._kind.number, Rule.REPLACE)]
 
@@ -244,7 +244,7 @@ class Controller:
     def delete(self, request: Request) -> None:
         """Delete the registration that the state holds. Succeed if it is gone already.
 
-        Keep it if another object of this run holds it as well, or if somebody else registered it anew.
+        Keep it if another object of this run holds it as well, or if somebody else registered it again.
         """
         with self._running(request):
             held, run = self._holding(request), self.registrations.run

@@ -1,7 +1,7 @@
 """Updates and deletes the registrations of one account, and decides which of them belong to this stack.
 
 A state object holds the registration with its number (`model_id`), not whatever has its name. If the API returns no
-number, `created_at` decides. If somebody else has registered the name anew, an update fails, and a delete keeps the
+number, `created_at` decides. If somebody else has registered the name again, an update fails, and a delete keeps the
 new registration. A delete also keeps a registration that another state object holds (run_ownership.py).
 """
 
@@ -50,7 +50,7 @@ class Registrations:
         """Replace the registration's fields. With `verify` the model must respond, or `undo_to` is restored.
 
         Also return why a model that is kept is unhealthy. Raise `ModelNotFound` if the registration is gone or
-        somebody else has registered the name anew.
+        somebody else has registered the name again.
         """
         self._require_same(held)
         with self.journal.sending(urn, held.identity, held.key) as sending:
@@ -70,7 +70,7 @@ class Registrations:
             raise self._gone(held)
         if not held.is_of(live):
             raise ModelNotFound(
-                f"{held.identity} was deleted and registered anew by somebody else ({_comparison(held, live)}): "
+                f"{held.identity} was deleted and registered again by somebody else ({_comparison(held, live)}): "
                 "nothing was changed. Run `pulumi refresh` to see the new registration, then `pulumi up`",
                 status=404,
             )
@@ -95,7 +95,7 @@ class Registrations:
     # ---- delete
 
     def delete(self, held: Holding) -> None:
-        """Delete the registration, unless somebody else registered it anew. Succeed if it is gone already.
+        """Delete the registration, unless somebody else registered it again. Succeed if it is gone already.
 
         Raise `DeletionProtected` if a resource whose create failed may hold it as well, and `EnkryptError` if another
         object was found to hold it while the request was on its way.
@@ -103,7 +103,9 @@ class Registrations:
         live = self._registered(held)
         if live is not None and not held.is_of(live):
             if not self.run.is_held(Holding.of(live)):
-                line = f"{held.identity} was registered anew by somebody else ({_comparison(held, live)}): it is kept"
+                line = (
+                    f"{held.identity} was registered again by somebody else ({_comparison(held, live)}): it is kept"
+                )
                 operation.report("warning", line)
             elif not self.journal.began_deletion(held.key):
                 self._report_missing(held)
@@ -131,7 +133,7 @@ class Registrations:
             self.journal.begin_deletion(held.key)
             raise EnkryptError(
                 f"{held.identity} was deleted, but another object in the state turned out to refer to it: run "
-                "`pulumi up` again to register it anew"
+                "`pulumi up` again to register it again"
             )
 
     def _report_missing(self, held: Holding) -> None:

@@ -375,7 +375,7 @@ def test_model_registered_anew_is_a_problem(project: Project, well: Api) -> None
     """Its model_id differs."""
     numbers = dict(listed(well))
     project.hold(fake_engine.provider(KEY), held("a", model_id=numbers["a"]), held("b", model_id=numbers["b"] + 1))
-    assert found()["state"].says == "registered anew by somebody else: 1 of 2 models in the state (b/v1)"
+    assert found()["state"].says == "registered again by somebody else: 1 of 2 models in the state (b/v1)"
     assert not found()["state"].ok
 
 
@@ -469,7 +469,7 @@ def test_native_state_is_checked(project: Project, well: Api) -> None:
     numbers = dict(listed(well))
     project.hold(*native("a", modelId=numbers["a"] + 1, __account=well.url))
     findings = found()
-    assert findings["state"].says == "registered anew by somebody else: 1 of 1 model in the state (a/v1)"
+    assert findings["state"].says == "registered again by somebody else: 1 of 1 model in the state (a/v1)"
     assert findings["provider"] == Finding("provider", "the state holds the configuration's key")
     assert "pickle" not in findings
     assert not findings["plugin"].ok

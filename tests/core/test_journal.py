@@ -19,7 +19,7 @@ from .machines import KEY, Api, Edit, Machine, Object, hiding, model, unreachabl
 
 LOST = Fault(call="modify_model", reset="after")
 AGAIN = "warning: x/1: the last update was not confirmed: `pulumi up` sends it again"
-ANEW = "warning: x/1 was deleted by an earlier command on this machine: `pulumi up` registers it anew"
+ANEW = "warning: x/1 was deleted by an earlier command on this machine: `pulumi up` registers it again"
 
 
 def live_name(api: Api) -> str:

@@ -297,12 +297,12 @@ def test_a_registration_made_anew_by_somebody_else_is_left_alone(sample: Sample,
     with pytest.raises(ModelNotFound) as caught:
         run.update(a, **sample.change)
     assert str(caught.value) == (
-        f"{sample.id} was deleted and registered anew by somebody else {told}: nothing was changed. Run `pulumi "
+        f"{sample.id} was deleted and registered again by somebody else {told}: nothing was changed. Run `pulumi "
         "refresh` to see the new registration, then `pulumi up`"
     )
     run.delete(a)
     assert api.live(sample.id) == before
-    assert machine.new_lines() == [f"warning: {sample.id} was registered anew by somebody else {told}: it is kept"]
+    assert machine.new_lines() == [f"warning: {sample.id} was registered again by somebody else {told}: it is kept"]
     assert run.found(a).number == theirs[number]
     line = f"warning: {sample.id} is now a different registration {told}: the state refers to it from now on"
     assert machine.new_lines() == [line]
@@ -408,7 +408,7 @@ def test_a_deletion_fails_if_another_object_turns_out_to_hold_the_registration(
 
     run.diff(b, renamed(sample))
     client.delete = slow  # type: ignore[method-assign, assignment]  # a stand-in
-    with pytest.raises(EnkryptError, match=r"run `pulumi up` again to register it anew"):
+    with pytest.raises(EnkryptError, match=r"run `pulumi up` again to register it again"):
         run.delete(b)
     again = machine.run()
     assert again.up(a).number != a.number

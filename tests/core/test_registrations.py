@@ -572,7 +572,7 @@ def test_a_released_registration_that_a_failed_adoption_may_hold_is_not_deleted(
 def test_an_object_deleted_before_its_replacement_failed_holds_nothing(
     machine: Machine, elsewhere: Machine, api: Api
 ) -> None:
-    """The other object that held the registration registers it anew in the same run."""
+    """The other object that held the registration registers it again in the same run."""
     a = machine.run().create("a", model_name="a")
     b = taken_over(machine, a, model_name="b")
     command = elsewhere.run()

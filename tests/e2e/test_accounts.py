@@ -139,7 +139,7 @@ def test_each_command_may_run_on_another_machine(story: Story) -> None:
 
 
 def test_a_lost_update_is_sent_again_and_a_reregistered_model_is_kept(story: Story) -> None:
-    """A lost response is followed by a new update; a changed model_id shows that the model was registered anew."""
+    """A lost response is followed by a new update; a changed model_id shows that the model was registered again."""
     api = story.api()
     stack = story.declaring(api, settings={"enkrypt:maxRetries": "0"}, chat=model("chat"))
     stack.up()
@@ -157,6 +157,6 @@ def test_a_lost_update_is_sent_again_and_a_reregistered_model_is_kept(story: Sto
     api.add(model("chat", system_prompt="theirs"))
     theirs = api.models()
     stack.declare(chat=model("chat", system_prompt="ours"))
-    assert "chat/v1 was deleted and registered anew by somebody else" in stack.up(fails=True).text
+    assert "chat/v1 was deleted and registered again by somebody else" in stack.up(fails=True).text
     assert "it is kept" in stack.destroy().text
     assert api.models() == theirs

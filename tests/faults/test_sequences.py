@@ -282,7 +282,7 @@ class Lives(RuleBasedStateMachine):
             self._is_as_declared()
 
     def _stood_for(self, refresh: bool) -> set[str]:
-        """The registrations that the state represents; after a refresh also those registered again under its names."""
+        """The registrations that the state represents; after a refresh, also any registered again under its names."""
         if not refresh:
             return self.corner.held()
         return {label(it.kind, it.id, it.provider) for it in self.engine.state} & self.corner.registered().keys()

@@ -91,7 +91,7 @@ SETTINGS: Final[Schema] = {
         "string", "The dialect of the API: `v1`, as documented, or `v2`, as the official client uses it."
     ),
     "timeout": _setting("number", "Time limit for one request, in seconds. Default: 30."),
-    "maxRetries": _setting("integer", "How many times a request is retried. Default: 5."),
+    "maxRetries": _setting("integer", "Maximum number of retries of one request. Default: 5."),
     "checkOnline": _setting(
         "boolean", "Whether a preview asks the API if the key works and if a name is taken. Default: false."
     ),

@@ -206,10 +206,10 @@ def import_(
         str, typer.Option(metavar="NAME", help="Use the secret enkrypt:NAME for the keys that the API masks.")
     ] = "",
     out: Annotated[Path, typer.Option(metavar="FILE", help="The import file.")] = Path("enkrypt-import.json"),
-    run: Annotated[bool, typer.Option("--run", help="Run `pulumi import` at once, without writing a file.")] = False,
+    run: Annotated[bool, typer.Option("--run", help="Run `pulumi import` at once, without an import file.")] = False,
     native: Annotated[
         bool | None,
-        typer.Option(help="Import for the native plugin or the dynamic provider; by default, as the stack does."),
+        typer.Option(help="Import for the native plugin or not; by default, as the stack or its program does."),
     ] = None,
     stack: Annotated[str | None, stack_option("The stack to import into; by default, the selected one.")] = None,
     endpoint: EndpointOption = None,
@@ -225,8 +225,8 @@ def import_(
     Python module, and writes a file for `pulumi import --file`. If the API masks a key, asks for it or prints the
     command that sets it. Run it in the project's folder.
 
-    The import file holds keys in the clear. Only you can read it; delete it after the import. With --run, no file
-    is written.
+    The import file holds keys in the clear. Only you can read it; delete it after the import. With --run, there is
+    none.
 
     \b
     Examples:

@@ -106,7 +106,7 @@ def declared(
 
 
 def missing(declarations: Iterable[Declaration], secrets: Secrets) -> dict[str, list[str]]:
-    """Return the secrets whose values the API masks, and the resources that need each."""
+    """Return the secrets whose values are unknown, because the API masks them, and the resources that need each."""
     users: dict[str, list[str]] = {}
     for declaration in declarations:
         for name in declaration.secrets:

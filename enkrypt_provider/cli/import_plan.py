@@ -169,7 +169,7 @@ def catalogue_of(stack: Stack, kind: Kind) -> Mapping[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        rule = f"must be an object: a name for each {kind.noun}, its arguments below it"
+        rule = f"must be an object that maps the name of each {kind.noun} to its arguments"
         raise ConfigurationError(f"{catalogue_name(kind)} {rule}")
     return found
 

@@ -1,8 +1,8 @@
 """The catalogue: registrations declared in a stack's configuration, so that one program serves every stack.
 
 Reads and validates `enkrypt:models`, `enkrypt:policies` and `enkrypt:deployments` before anything is declared.
-Secrets do not belong in it: anywhere, `{secret: NAME}` stands for the secret configuration value `enkrypt:NAME`, and
-`{config: NAME}` for the plain one, so that one catalogue in Pulumi.yaml can serve every stack.
+Secrets do not belong in it: anywhere in an entry, `{secret: NAME}` stands for the secret configuration value
+`enkrypt:NAME`, and `{config: NAME}` for the plain one, so that one catalogue in Pulumi.yaml can serve every stack.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ class MockStack:
         """The existing resources, by URN."""
 
     def preview(self) -> Result:
-        """Returns what an `up` would do. Raises `CheckFailed` if it would fail, and what the program raises."""
+        """Returns what an `up` would do. Raises `CheckFailed` if it is refused, and what the program raises."""
         return self._run(self.program, preview=True)
 
     def up(self) -> Result:

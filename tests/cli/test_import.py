@@ -434,7 +434,7 @@ def test_invalid_catalogue_is_an_error(begin: Begin, project: Project, typed: Ty
     """The catalogue must be an object, not a list or invalid JSON."""
     begin(model("a"))
     project.configure({**project.config(), "enkrypt:models": catalogue})
-    assert typed("import").err.startswith("error: enkrypt:models must be an object")
+    assert typed("import").err.startswith("error: enkrypt:models must be an object that maps the name of each model")
 
 
 def test_entries_that_the_engine_misreads_are_removed(

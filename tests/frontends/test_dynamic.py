@@ -164,7 +164,7 @@ def test_unknown_settings_count_as_not_given(monkeypatch: pytest.MonkeyPatch, un
 
 
 def test_the_host_may_change_the_dicts_it_gets(frontend: DynamicFrontend) -> None:
-    """It adds `__provider` to each, so none may be shared."""
+    """It adds `__provider` to each dict, so none may be shared."""
     given = news()
     inputs = frontend.check({}, given).inputs
     inputs["__provider"] = "of the host"

@@ -45,7 +45,7 @@ def diff_response(kind: Kind, result: DiffResult, old: Properties, new: Properti
 
 def _kind(change: Change, path: Path, old: Properties, new: Properties) -> Any:
     if change.rule is Rule.REPLACE:
-        return PropertyDiff.UPDATE_REPLACE  # an identity always has a value; the API's id gets a new one
+        return PropertyDiff.UPDATE_REPLACE  # an identity always has a value; the API's id changes to another
     is_absent = _at(old, path) is ABSENT, _at(new, path) is ABSENT
     return {(True, False): PropertyDiff.ADD, (False, True): PropertyDiff.DELETE}.get(is_absent, PropertyDiff.UPDATE)
 

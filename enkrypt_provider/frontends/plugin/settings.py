@@ -26,7 +26,7 @@ def plain_names(config: Config) -> dict[str, Any]:
 def checked(config: Config, urn: str) -> tuple[dict[str, Any], list[str]]:
     """Return the settings as the state keeps them, and the problems with them.
 
-    A stack's configuration may have other values under `enkrypt:`, such as the catalogue, which are not settings.
+    A stack's configuration may have other values under `enkrypt:`, such as the catalogue; they are not settings.
     """
     given = {name: value for name, value in plain_names(config).items() if value not in (None, "")}
     unknown = [name for name in given if name not in (*NAMES, *ENGINES)]

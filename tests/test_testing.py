@@ -634,7 +634,7 @@ def test_calls_include_policies_and_deployments(enkrypt_emulator: Emulator) -> N
 
 
 def test_fault_accepts_faults_and_dicts(enkrypt_emulator: Emulator) -> None:
-    """A fault is a `Fault` or a dict of its fields; calling it without arguments clears the faults."""
+    """A fault is a `Fault` or a dict of its fields; `fault()` without arguments clears them."""
     api = enkrypt_emulator
     with httpx.Client(base_url=api.url, headers={"apikey": api.key}) as http:
         for fault in (Fault(call="list_models", status=503), {"call": "list_models", "status": 503}):

@@ -209,7 +209,7 @@ def import_(
     run: Annotated[bool, typer.Option("--run", help="Run `pulumi import` at once, without an import file.")] = False,
     native: Annotated[
         bool | None,
-        typer.Option(help="Import for the native plugin or not; by default, as the stack or its program does."),
+        typer.Option(help="Import for the native plugin or the dynamic provider; by default, the one in use."),
     ] = None,
     stack: Annotated[str | None, stack_option("The stack to import into; by default, the selected one.")] = None,
     endpoint: EndpointOption = None,
@@ -225,8 +225,8 @@ def import_(
     Python module, and writes a file for `pulumi import --file`. If the API masks a key, asks for it or prints the
     command that sets it. Run it in the project's folder.
 
-    The import file holds keys in the clear. Only you can read it; delete it after the import. With --run, there is
-    none.
+    The import file holds keys in the clear. Only you can read it; delete it after the import. With --run, no
+    import file is written.
 
     \b
     Examples:

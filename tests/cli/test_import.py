@@ -129,7 +129,7 @@ def test_second_run_changes_nothing_and_writes_the_same_file(begin: Begin, proje
     assert ran.out.splitlines()[1:] == ["There is nothing to import."]
 
 
-def test_run_option_writes_no_file(begin: Begin, project: Project, typed: Type) -> None:
+def test_run_option_writes_no_import_file(begin: Begin, project: Project, typed: Type) -> None:
     """With --run the engine imports from a pipe, and its output is shown."""
     begin(model("a", "sk-a"))
     ran = typed("import", "--run")

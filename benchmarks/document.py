@@ -1,4 +1,4 @@
-"""The model that every system registers: a complete API document with a unique name."""
+"""The model that every system registers: the complete example of the API document, under a unique name."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def shown(sample: Sample) -> Sample:
 def lives(
     part: str, systems: Sequence[str], models: int, latency: int, operations: Sequence[str], path: str
 ) -> Iterator[Sample]:
-    """Creates a stack of each system; they take turns at each operation, one command at a time."""
+    """Create a stack of each system; they take turns at each operation, one command at a time."""
     with ExitStack() as held:
         stacks = [held.enter_context(stack(system, models, path, latency)) for system in systems]
         for operation in operations:

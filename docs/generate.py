@@ -212,7 +212,7 @@ def _comparisons() -> Iterator[str]:
                 ("as a path: with or without a trailing slash, any spelling of `%7E`", ignoring_trailing_slash),
             )
         },
-        "a map: only the declared names; names that a response omits or masks are unchanged": [
+        "a map: only the declared names; names that a response omits or masks count as unchanged": [
             one.path for one in compared if one.is_map and not (one.parent and one.parent.is_map)
         ],
         "if not declared, the server's value is not drift": [

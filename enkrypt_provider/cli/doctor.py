@@ -118,7 +118,7 @@ def _key(sources: Sources) -> Finding:
     says = f"from {origin}, fingerprint {fingerprint(key)}{_unused(sources, 'apiKey')}"
     if sources.stack and sources.stack.get(API_KEY) and not sources.stack.config[API_KEY].is_secret:
         do = f"get a new one, then `pulumi config set --secret {API_KEY}`"
-        return Finding("key", f"{says}: it is stored there in plain text", ok=False, do=do)
+        return Finding("key", f"{says}: it is stored there in the clear", ok=False, do=do)
     return Finding("key", says)
 
 

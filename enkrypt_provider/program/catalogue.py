@@ -137,7 +137,7 @@ def _warn_of_open_secrets(entries: list[_Entry], config: pulumi.Config) -> None:
         found = _open_secrets(entry)
         if found and not is_config_secret(config.full_key(entry.kind.calls.listed)):
             pulumi.log.warn(
-                f"{entry.path}: in plain text in the configuration: {', '.join(found)}. Write {{secret: NAME}} "
+                f"{entry.path}: in the clear in the configuration: {', '.join(found)}. Write {{secret: NAME}} "
                 f"instead, and run `pulumi config set --secret {_setting('NAME')}`"
             )
 

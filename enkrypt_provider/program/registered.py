@@ -153,7 +153,7 @@ def _warn_of_open_key(stack: pulumi.Resource | None) -> None:
     if stack:
         _WARNED.add(stack)
     pulumi.log.warn(
-        "enkrypt:apiKey is in plain text in the stack's file and in its state: run `pulumi config set --secret "
+        "enkrypt:apiKey is in the clear in the stack's file and in its state: run `pulumi config set --secret "
         "enkrypt:apiKey`, then `pulumi up`, and rotate the key if others have read it"
     )
 

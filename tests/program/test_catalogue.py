@@ -243,7 +243,7 @@ def test_a_plain_text_key_is_warned_about_and_not_shown(is_secret: bool, warning
     key = {"enkrypt:apiKey": Secret("stand-in-key")}
     shown = MockStack(catalogue.declare, config={**key, **config}).preview().messages
     assert len(shown) == warnings
-    assert all("models.a: in plain text in the configuration: model_config.apikeys[0]. Write" in it for it in shown)
+    assert all("models.a: in the clear in the configuration: model_config.apikeys[0]. Write" in it for it in shown)
     assert "stand-in-open" not in "".join(shown)
 
 

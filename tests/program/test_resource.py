@@ -494,6 +494,6 @@ def test_a_plain_text_key_is_warned_about_once(settings: dict[str, Any], warning
 
     for _ in "a preview", "another":
         messages = MockStack(program, config=settings).preview().messages
-        assert [message.partition(" in plain text")[0] for message in messages] == [
+        assert [message.partition(" in the clear")[0] for message in messages] == [
             "warning: enkrypt:apiKey is"
         ] * warnings

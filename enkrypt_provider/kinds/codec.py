@@ -262,8 +262,8 @@ def is_whole(kind: Kind, item: Json) -> bool:
 
 
 def from_state(kind: Kind, props: Mapping[str, Json]) -> Properties:
-    """Return the inputs in an engine's state in canonical form: its numbers are floats, and an older version of this
-    package may have written it. Anything that is not a registration is returned unchanged."""
+    """Return the inputs or state that the engine hands over as canonical inputs: numbers come as floats, and an older
+    version of this package may have written them. Anything that is not a registration is returned unchanged."""
     held = declared(kind, props)
     try:
         return _tolerated(kind, Plain.of(held, strict=False), held)

@@ -257,7 +257,8 @@ class EnkryptClient:
 
     def _exchange(self, request: Request, on_turn: Callable[[], None]) -> Response:
         if request.identity and not request.identity.is_sendable:
-            raise ModelNotFound(f"{plain(request.what)}: its name or version is not printable ASCII")
+            rule = "its name and version must be printable ASCII without spaces at the ends"
+            raise ModelNotFound(f"{plain(request.what)}: {rule}")
         transport = self._connect()
         with self._pace.turn(request.family) as turn:
             on_turn()

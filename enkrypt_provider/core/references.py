@@ -103,5 +103,5 @@ def _warn_if_disabled(who: str, path: str, blocked: list[str], policy: Identifie
         operation.report(
             "warning",
             f"{who}: {place}.block names {name}, which blocks nothing: the policy {policy} does not enable it. Set "
-            f"detectors.{name}.enabled there, or take it out of block",
+            f"detectors.{name}.enabled there, or remove it from block",
         )

@@ -21,7 +21,7 @@ from .machines import Api, Machine, model
 Json = Any
 DISABLED = (
     "warning: d: input_guardrails_policy.block names toxicity, which blocks nothing: the policy p does not enable "
-    "it. Set detectors.toxicity.enabled there, or take it out of block"
+    "it. Set detectors.toxicity.enabled there, or remove it from block"
 )
 
 

@@ -164,7 +164,7 @@ def test_blocking_a_detector_that_the_policy_leaves_off_is_warned_about_at_the_d
         engine.of(f"enkrypt:index:{type_}").checked(str(news["name"]), news)
     line = (
         "d: inputGuardrailsPolicy.block names toxicity, which blocks nothing: the policy p does not enable it. Set "
-        "detectors.toxicity.enabled there, or take it out of block"
+        "detectors.toxicity.enabled there, or remove it from block"
     )
     assert engine.log.lines == [("warning", line, "d")]
 

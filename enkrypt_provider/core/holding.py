@@ -14,7 +14,7 @@ from ..kinds.kind import Identifier, Live
 class Holding:
     """One registration, as a state or a response describes it.
 
-    `number` is the API's own id (`model_id` of a model); `updated_at` is the time of the last write described.
+    `number` is the API's own id (`model_id` of a model); `updated_at` is the time of its last write.
     """
 
     identity: Identifier

@@ -1,7 +1,7 @@
 """Converts between a program's arguments, request bodies, responses and the state, for every kind.
 
-All four share one canonical document: defaults filled in, whole numbers as int, nulls left out, in the order of the
-kind's document. The state holds it, and dialect v1 sends it. No message in this module shows a value.
+All four are forms of one canonical document: defaults filled in, whole numbers as int, nulls left out, in the order
+of the kind's document. The state holds it, and dialect v1 sends it. No message in this module shows a value.
 """
 
 from __future__ import annotations

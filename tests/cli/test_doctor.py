@@ -371,7 +371,7 @@ def test_model_missing_from_the_account_is_a_problem(project: Project, well: Api
     assert problem.do.startswith("run `pulumi refresh`")
 
 
-def test_model_registered_anew_is_a_problem(project: Project, well: Api) -> None:
+def test_model_registered_again_is_a_problem(project: Project, well: Api) -> None:
     """Its model_id differs."""
     numbers = dict(listed(well))
     project.hold(fake_engine.provider(KEY), held("a", model_id=numbers["a"]), held("b", model_id=numbers["b"] + 1))

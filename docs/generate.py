@@ -280,8 +280,8 @@ def _kind(field: FieldOf) -> str:
         return "an object; other fields are accepted too" if field.is_map else "an object"
     if field.is_map:
         return "any JSON object"
-    texts = {str: "text", bool: "true or false"}
-    return says.rule if says else field.bounds or f"{'a list of texts' if field.is_list else texts[field.value_type]}"
+    types = {str: "string", bool: "true or false"}
+    return says.rule if says else field.bounds or f"{'a list of strings' if field.is_list else types[field.value_type]}"
 
 
 def _default(field: FieldOf) -> str:

@@ -50,7 +50,7 @@ VENDOR_RT_RATES: Final[Rates] = (Rate(5, 60.0),)
 
 
 class Key:
-    """A key that no repr, log or traceback shows; call `reveal()` only to send or redact it."""
+    """A key that no repr, log or traceback shows; call `reveal()` only to send, redact or hash it."""
 
     __slots__ = ("_text",)
 
@@ -92,7 +92,7 @@ class Settings:
 
     @cached_property
     def account(self) -> str:
-        """The account as stored in the state, a storage format. Another key there may be for another project.
+        """The account in a state: a storage format. Another key of the same endpoint may belong to another project.
 
         Raise `ConfigurationError` if the embedded database cannot be used.
         """

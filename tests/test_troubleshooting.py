@@ -161,12 +161,12 @@ def updated_after_deletion(world: World, a: Object) -> None:
 
 
 def updated_after(world: World, a: Object) -> None:
-    world.api.make_anew(ID)
+    world.api.register_again(ID)
     updating()(world, a)
 
 
 def deleted_after(world: World, a: Object) -> None:
-    world.api.make_anew(ID)
+    world.api.register_again(ID)
     world.run().delete(a)
 
 

@@ -106,7 +106,7 @@ def required_first(fields: list[FieldOf]) -> list[FieldOf]:
 
 
 def limit_of(field: FieldOf) -> int | None:
-    """The maximum length of a text, if somebody may reach it by hand."""
+    """Return the maximum length of a string, if somebody may exceed it by hand."""
     found = field.constraint(StringConstraints)
     return found.max_length if found and found.max_length not in UNMENTIONED else None
 

@@ -75,7 +75,7 @@ class EnkryptClient:
         return f"EnkryptClient({self.settings.shown_endpoint!r})"
 
     def hide(self, secrets: Iterable[str]) -> None:
-        """Redact these in every later message. The iterable is consumed lazily, when a message is first redacted."""
+        """Redact these in every later message. The iterable is only consumed when the next message is redacted."""
         self._hidden.unread.append(secrets)
 
     def without_keys(self, text: str) -> str:
@@ -165,7 +165,7 @@ class EnkryptClient:
         return self._send(request, Response.json)
 
     def consumer_info(self) -> Mapping[str, Json]:
-        """GET `/consumer-info` and return the API's information about the key, or {} if it has none. Tried once."""
+        """GET `/consumer-info`, once, and return the API's information about the key, or {} if that fails."""
         request = Request("GET", "/consumer-info", "look up the owner of the key")
         try:
             found = self._send(request, Response.json, policy=replace(self._policy, max_retries=0))
@@ -257,7 +257,8 @@ class EnkryptClient:
 
     def _exchange(self, request: Request, on_turn: Callable[[], None]) -> Response:
         if request.identity and not request.identity.is_sendable:
-            raise ModelNotFound(f"{plain(request.what)}: its name or version is not printable ASCII")
+            rule = "its name and version must be printable ASCII without spaces at the ends"
+            raise ModelNotFound(f"{plain(request.what)}: {rule}")
         transport = self._connect()
         with self._pace.turn(request.family) as turn:
             on_turn()

@@ -53,7 +53,7 @@ def hidden_of(_account: tuple[str, Key]) -> Hidden:
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
-    """Return `text` with `***` in place of each secret, in any encoding.
+    """Return `text` with `***` in place of each secret, in every encoding that `spellings` yields.
 
     Every substring of a key that has eight or more characters is redacted too; so is, in a longer secret such as a
     command, every word that may be a key, and its substrings. The text is cut off at `LONGEST`.

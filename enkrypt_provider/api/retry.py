@@ -96,7 +96,7 @@ def retry(
 ) -> T:
     """Call `attempt` until it returns, as the table, the policy and the operation's time limit allow.
 
-    If the table says so, `look_up` is called before the next attempt; its result, unless None, is returned. `doubt`
+    If the table says so, `look_up` is called after the failure; its result, unless None, is returned. `doubt`
     is called as soon as the work may have been done without a response. `what` describes the request to the user.
     Raise the error of the last failure; any other error from `attempt` or `look_up` is raised at once.
     """

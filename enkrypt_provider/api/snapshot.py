@@ -1,6 +1,6 @@
 """One list call for many reads: fetched once, shared by the threads that wait for it, used for a few seconds.
 
-A list that is older than one of our own changes is not used to read registrations.
+A list that is older than one of our own changes is only used for registrations that we did not change (`listed`).
 """
 
 from __future__ import annotations

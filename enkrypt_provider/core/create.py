@@ -28,8 +28,8 @@ DELETION_WAITS: Final = (0.0, *(1.0,) * 20)
 """Seconds before each check for the end of another resource's deletion, which may wait for the rate limit."""
 
 _MAY_BE_TAKEN: Final[Mapping[int, tuple[float, ...]]] = {400: (0.0,), 409: VISIBILITY_WAITS, 422: (0.0,)}
-"""Seconds before each look-up, for each status that may mean a taken identity. That a taken one is refused is proven,
-the status is not; no message is parsed."""
+"""Seconds before each look-up, for each status that may mean a taken identity. It is proven that a taken one is
+refused, but not with which status; no message is parsed."""
 
 
 class Claim(Enum):

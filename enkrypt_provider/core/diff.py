@@ -32,7 +32,7 @@ class Rule(Enum):
     """What a difference in a field means."""
 
     UPDATE = "changed in place, by one request with the whole object"
-    REPLACE = "part of the identity: a new registration, created before the old one is deleted"
+    REPLACE = "part of the identity: a new registration replaces the old one"
     SECRET = "changed in place; never compared with the server's value"  # noqa: S105 - a name, no password
     OPTION = "an option of this provider, never sent to the API"
 

@@ -17,7 +17,7 @@ def problem(client: EnkryptClient, identity: Identifier, inputs: Properties) -> 
     except EnkryptError as error:
         return f"{identity}: its health could not be verified: {error}"
     reason = illness(health, client.without_keys)
-    return f"{identity} does not answer: {reason}" if reason else ""
+    return f"{identity} does not respond: {reason}" if reason else ""
 
 
 def illness(health: Json, hide: Hide = str) -> str:

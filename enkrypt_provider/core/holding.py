@@ -1,4 +1,4 @@
-"""Tells which registration a state or a response describes."""
+"""Identifies the registration that a state or a response describes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..kinds.kind import Identifier, Live
 class Holding:
     """One registration, as a state or a response describes it.
 
-    `number` is the API's own id (`model_id` of a model); `updated_at` is the time of the last write described.
+    `number` is the API's own id (`model_id` of a model); `updated_at` is the time of its last write.
     """
 
     identity: Identifier
@@ -41,7 +41,7 @@ class Holding:
         return seconds(self.created_at)
 
     def is_same(self, other: Holding) -> bool:
-        """Whether each number and time that both have agrees. Both count: two projects may both have a number 1."""
+        """Whether number and time of creation agree, as far as both have them: two projects may share a number."""
         are_numbered = self.number is not None and other.number is not None
         are_timed = math.isfinite(self.created) and math.isfinite(other.created)
         differs = (are_numbered and self.number != other.number) or (

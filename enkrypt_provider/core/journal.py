@@ -158,7 +158,7 @@ class Journal:
         self.put(_DELETION, key, None)
 
     def began_deletion(self, key: str) -> bool:
-        """Whether this machine sent a deletion of the registration."""
+        """Whether this machine began to delete the registration."""
         return self.entry(_DELETION, key) is not None
 
     def _own(self, urn: str, identity: Identifier | str) -> tuple[str, str, str, str]:

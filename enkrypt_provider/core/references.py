@@ -17,7 +17,7 @@ from .registrations import Registrations
 _ENABLES: Final = "enables"
 """Note about a policy: the detectors that it enables."""
 _AWAITS: Final = "awaits"
-"""Note about a name that is not declared yet: who refers to it, at which path, and the detectors blocked on."""
+"""Note about a name that is not declared yet: who refers to it, at which path, and the detectors in its `block`."""
 
 
 class References:
@@ -31,7 +31,7 @@ class References:
         self._report_once: Final = report_once
 
     def problems(self, identity: Identifier | None, inputs: Properties, *, is_online: bool) -> list[str]:
-        """Warn about mismatches with other declarations; with `is_online`, return the references to nothing."""
+        """Warn about mismatches with other declarations; with `is_online`, return dangling references."""
         if identity:
             self._note(identity, inputs)
         found = list(self._kind.named(inputs))
@@ -97,11 +97,11 @@ def _blocked(kind: Kind, used: Properties) -> Iterable[str]:
 
 
 def _warn_if_disabled(who: str, path: str, blocked: list[str], policy: Identifier, enabled: list[str] | None) -> None:
-    """Warn about detectors that are blocked on but not enabled; `enabled` is None if they are not known."""
+    """Warn about detectors in `blocked` that are not enabled; `enabled` is None if they are not known."""
     place = path.rpartition(".")[0]
     for name in [] if enabled is None else [name for name in blocked if name not in enabled]:
         operation.report(
             "warning",
             f"{who}: {place}.block names {name}, which blocks nothing: the policy {policy} does not enable it. Set "
-            f"detectors.{name}.enabled there, or take it out of block",
+            f"detectors.{name}.enabled there, or remove it from block",
         )

@@ -133,7 +133,7 @@ class Registrations:
             self.journal.begin_deletion(held.key)
             raise EnkryptError(
                 f"{held.identity} was deleted, but another object in the state turned out to refer to it: run "
-                "`pulumi up` again to register it again"
+                "`pulumi up` to register it again"
             )
 
     def _report_missing(self, held: Holding) -> None:
@@ -166,7 +166,7 @@ class Registrations:
     def warn_about_unfinished(self, urn: str, *, includes_own: bool = True) -> None:
         """Warn once about registrations that an interrupted run was creating and no resource has declared yet.
 
-        A create excludes its own resource's: it looks after those itself.
+        A create sets `includes_own` to false, since it handles its own resource's itself.
         """
         found = [] if self._has_warned else self.journal.unfinished(urn)
         self._has_warned = True

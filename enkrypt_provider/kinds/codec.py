@@ -1,7 +1,7 @@
 """Converts between a program's arguments, request bodies, responses and the state, for every kind.
 
-All four share one canonical document: defaults filled in, whole numbers as int, nulls left out, in the order of the
-kind's document. The state holds it, and dialect v1 sends it. No message in this module shows a value.
+All four are forms of one canonical document: defaults filled in, whole numbers as int, nulls left out, in the order
+of the kind's document. The state holds it, and dialect v1 sends it. No message in this module shows a value.
 """
 
 from __future__ import annotations
@@ -262,8 +262,8 @@ def is_whole(kind: Kind, item: Json) -> bool:
 
 
 def from_state(kind: Kind, props: Mapping[str, Json]) -> Properties:
-    """Return the inputs in an engine's state in canonical form: its numbers are floats, and an older version of this
-    package may have written it. Anything that is not a registration is returned unchanged."""
+    """Return the inputs or state that the engine hands over as canonical inputs: numbers come as floats, and an older
+    version of this package may have written them. Anything that is not a registration is returned unchanged."""
     held = declared(kind, props)
     try:
         return _tolerated(kind, Plain.of(held, strict=False), held)

@@ -212,7 +212,7 @@ class Kind:
         return secret_paths(inputs, self.secrets, self.public)
 
     def secret_texts(self, inputs: Properties) -> tuple[str, ...]:
-        """Return every string in `inputs` that nobody may see."""
+        """Return every string in `inputs` that must not be shown."""
         return secret_texts(inputs, self.secrets, self.public)
 
     def with_secrets(self, inputs: Properties, put: Callable[[Json], Json]) -> Json:

@@ -144,7 +144,7 @@ class Registration(Managed):
 
 
 def _placed(response: dict[str, Any]) -> dict[str, Any]:
-    """Drop an empty endpoint and, next to a curl command, which has the address, one without a host."""
+    """Drop an empty endpoint, and one with an empty host if a curl command has the address instead."""
     config = response["model_config"]
     endpoint = config.get("endpoint")
     is_empty = isinstance(endpoint, dict) and not endpoint.get("host")

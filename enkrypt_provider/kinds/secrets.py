@@ -247,7 +247,7 @@ def _is_harmless(path: Path, header: str, text: str) -> bool:
 
 
 def secret_texts(document: Json, places: Collection[str], public: Collection[str]) -> tuple[str, ...]:
-    """Return every string in `document` that nobody may see."""
+    """Return every string in `document` that must not be shown."""
     found: list[str] = []
     replaced_texts(document, places, public, lambda _path, text: found.append(text))
     return tuple(found)

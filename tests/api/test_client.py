@@ -68,7 +68,7 @@ def test_a_number_that_json_does_not_have_is_never_sent() -> None:
 )
 def test_an_identity_that_headers_cannot_carry_is_not_found_without_a_call(identity: Identifier) -> None:
     server = Server(says(answer()))
-    with pytest.raises(ModelNotFound, match="not printable ASCII") as caught:
+    with pytest.raises(ModelNotFound, match="must be printable ASCII without spaces at the ends") as caught:
         server.client().get(KIND, identity)
     assert server.client().find(KIND, identity) is None
     assert "\n" not in str(caught.value)

@@ -135,7 +135,7 @@ class Api:
     def delete(self, id_: str = "x/1", key: str = KEY) -> None:
         self._ask("DELETE", self.sample.kind.calls.delete, id_, key=key)
 
-    def make_anew(self, id_: str = "x/1", key: str = KEY, **changes: Any) -> Json:
+    def register_again(self, id_: str = "x/1", key: str = KEY, **changes: Any) -> Json:
         """Delete a registration and create another under its identity an hour later, as somebody else might."""
         self.delete(id_, key)
         self.now += timedelta(hours=1)
@@ -289,7 +289,7 @@ class Run:
         return self.controller.check(request)
 
     def diff(self, it: Object, id_: str = "", *, is_refused: bool = False, **changes: Any) -> DiffResult:
-        """Diff. A replacement is then checked anew, unless the engine refuses it (`protect=True`)."""
+        """Diff. A replacement is then checked again, unless the engine refuses it (`protect=True`)."""
         checked = self.check(it.name, id_ or it.id, old=it, **changes)
         found = self.controller.diff(self._request(it.name, id=it.id, state=it.state, inputs=checked.inputs))
         if found.replaces and not is_refused:

@@ -233,12 +233,10 @@ def test_read_returns_inputs_so_that_drift_shows(run: Run, api: Api, elsewhere: 
     assert found.state["model_config"]["hosting_type"] == "Internal"
 
 
-def test_read_does_not_assume_the_declared_keys_of_a_registration_made_anew(
-    run: Run, api: Api, machine: Machine
-) -> None:
+def test_read_does_not_assume_the_declared_keys_of_a_new_registration(run: Run, api: Api, machine: Machine) -> None:
     """The API masks keys: the declared ones would otherwise look registered."""
     a = run.create("a", model_config__apikeys=["stand-in-ours"])
-    api.make_anew(model_config__apikeys=["stand-in-theirs"])
+    api.register_again(model_config__apikeys=["stand-in-theirs"])
     api.turn(Fault(mask_apikeys=True))
     found = machine.run().found(a)
     assert [change.path for change in machine.run().diff(found, model_config__apikeys=["stand-in-ours"]).changes] == [
@@ -548,7 +546,7 @@ def test_a_front_end_may_keep_a_model_that_does_not_respond(machine: Machine, ap
     run = machine.run()
     request = Request(urn=urn("a"), id=id_, state=a.state, inputs=inputs, keeps_unhealthy=True)
     found = (run.controller.create if operation == "create" else run.controller.update)(request)
-    assert found.problem == f"{id_} does not answer: failed: no reason given"
+    assert found.problem == f"{id_} does not respond: failed: no reason given"
     assert api.registered()[id_]["model_config"]["apikeys"] == ["stand-in-new"]
     state = through_engine(found.state)
     assert machine.run().controller.diff(Request(urn=urn("a"), id=id_, state=state, inputs=inputs)).changes == []

@@ -19,7 +19,7 @@ from .machines import KEY, Api, Edit, Machine, Object, hiding, model, unreachabl
 
 LOST = Fault(call="modify_model", reset="after")
 AGAIN = "warning: x/1: the last update was not confirmed: `pulumi up` sends it again"
-ANEW = "warning: x/1 was deleted by an earlier command on this machine: `pulumi up` registers it again"
+DELETED = "warning: x/1 was deleted by an earlier command on this machine: `pulumi up` registers it again"
 
 
 def live_name(api: Api) -> str:
@@ -206,7 +206,7 @@ def test_the_entries_of_a_deleted_registration_are_dropped(
         machine.run().delete(a)
         api.register()
     else:
-        api.make_anew()
+        api.register_again()
         machine.run().delete(a)
     with pytest.raises(EnkryptError, match="is registered already"):
         machine.run().create("a")
@@ -286,7 +286,9 @@ def killed_destroy(machine: Machine, a: Object) -> None:
 
 
 @pytest.mark.parametrize("hidden", [(), ("model_id",), ("created_at", "updated_at")])
-def test_up_registers_anew_what_a_killed_destroy_deleted(machine: Machine, api: Api, hidden: tuple[str, ...]) -> None:
+def test_up_registers_again_what_a_killed_destroy_deleted(
+    machine: Machine, api: Api, hidden: tuple[str, ...]
+) -> None:
     api.edit = hiding(*hidden)
     a = machine.run().create("a")
     killed_destroy(machine, a)
@@ -294,7 +296,7 @@ def test_up_registers_anew_what_a_killed_destroy_deleted(machine: Machine, api: 
     run = machine.run()
     a = run.up(a, model_name="new")
     run.finish()
-    assert (live_name(api), machine.new_lines()[0]) == ("new", ANEW)
+    assert (live_name(api), machine.new_lines()[0]) == ("new", DELETED)
     assert not machine.run().diff(a, model_name="new").changes
 
 

@@ -97,7 +97,7 @@ def test_drift_is_shown_and_corrected(sample: Sample, machine: Machine, api: Api
 
 
 @pytest.mark.parametrize("asks_diff", [False, True])
-def test_it_is_deleted_and_can_be_created_anew(sample: Sample, machine: Machine, api: Api, asks_diff: bool) -> None:
+def test_it_is_deleted_and_can_be_created_again(sample: Sample, machine: Machine, api: Api, asks_diff: bool) -> None:
     """`pulumi up --replace` brings no diff. `replace_on_changes` brings one if something changes, then a check."""
     a = machine.run().create("a", sample.id)
     run = machine.run()
@@ -186,7 +186,7 @@ def test_an_old_object_refreshed_to_equal_the_new_one_is_dropped(sample: Sample,
     assert api.registered()[sample.id][sample.kind.number] == new.number
 
 
-def test_an_older_object_is_dropped_although_the_new_one_is_created_anew(
+def test_an_older_object_is_dropped_although_the_new_one_is_created_again(
     sample: Sample, machine: Machine, api: Api
 ) -> None:
     """A replacement was killed before the old object was deleted; one with `delete_before_replace` follows, and its
@@ -204,7 +204,7 @@ def test_an_older_object_is_dropped_although_the_new_one_is_created_anew(
     assert machine.new_lines() == []
 
 
-def test_no_warning_about_somebody_else_if_another_resource_registered_it_anew(
+def test_no_warning_about_somebody_else_if_another_resource_registered_it_again(
     sample: Sample, machine: Machine, api: Api
 ) -> None:
     """It was deleted manually, and the program gave its name to another resource."""
@@ -284,27 +284,29 @@ def test_a_deleted_name_that_the_api_keeps_is_explained(sample: Sample, machine:
     )
 
 
-def test_a_registration_made_anew_by_somebody_else_is_left_alone(sample: Sample, machine: Machine, api: Api) -> None:
+def test_a_registration_registered_again_by_somebody_else_is_left_alone(
+    sample: Sample, machine: Machine, api: Api
+) -> None:
     """It is neither changed nor deleted, since its number differs."""
     a = machine.run().create("a", sample.id)
     number = sample.kind.number
-    theirs = api.make_anew(sample.id)
+    theirs = api.register_again(sample.id)
     before = api.live(sample.id)
-    told = (
+    shown = (
         f"({number} {theirs[number]}, project default, since 2030-01-01T01:00:00; the state has {number} {a.number})"
     )
     run = machine.run()
     with pytest.raises(ModelNotFound) as caught:
         run.update(a, **sample.change)
     assert str(caught.value) == (
-        f"{sample.id} was deleted and registered again by somebody else {told}: nothing was changed. Run `pulumi "
+        f"{sample.id} was deleted and registered again by somebody else {shown}: nothing was changed. Run `pulumi "
         "refresh` to see the new registration, then `pulumi up`"
     )
     run.delete(a)
     assert api.live(sample.id) == before
-    assert machine.new_lines() == [f"warning: {sample.id} was registered again by somebody else {told}: it is kept"]
+    assert machine.new_lines() == [f"warning: {sample.id} was registered again by somebody else {shown}: it is kept"]
     assert run.found(a).number == theirs[number]
-    line = f"warning: {sample.id} is now a different registration {told}: the state refers to it from now on"
+    line = f"warning: {sample.id} is now a different registration {shown}: the state refers to it from now on"
     assert machine.new_lines() == [line]
 
 
@@ -408,7 +410,7 @@ def test_a_deletion_fails_if_another_object_turns_out_to_hold_the_registration(
 
     run.diff(b, renamed(sample))
     client.delete = slow  # type: ignore[method-assign, assignment]  # a stand-in
-    with pytest.raises(EnkryptError, match=r"run `pulumi up` again to register it again"):
+    with pytest.raises(EnkryptError, match=r"run `pulumi up` to register it again"):
         run.delete(b)
     again = machine.run()
     assert again.up(a).number != a.number
@@ -421,7 +423,7 @@ def test_a_deletion_that_is_sent_again_spares_the_resource_that_took_the_name(
     sample: Sample, machine: Machine, api: Api, moment: str
 ) -> None:
     """The connection broke before or after the work was done. Before the next attempt, another resource of the run
-    takes over the registration, or registers the name anew."""
+    takes over the registration, or registers the name again."""
     a = machine.run().create("a", sample.id)
     run = machine.run()
     run.diff(a, renamed(sample))

@@ -21,7 +21,7 @@ from .machines import Api, Machine, model
 Json = Any
 DISABLED = (
     "warning: d: input_guardrails_policy.block names toxicity, which blocks nothing: the policy p does not enable "
-    "it. Set detectors.toxicity.enabled there, or take it out of block"
+    "it. Set detectors.toxicity.enabled there, or remove it from block"
 )
 
 
@@ -127,13 +127,13 @@ def test_references_are_compared_whichever_side_comes_first(preview: Preview) ->
     preview.model()
     preview.deployment("toxicity", "nsfw")
     preview.policy(nsfw=True)
-    told = [as_string("input_guardrails_policy.policy_name", "policy", "p"), DISABLED]
-    assert preview.machine.new_lines() == told
+    lines = [as_string("input_guardrails_policy.policy_name", "policy", "p"), DISABLED]
+    assert preview.machine.new_lines() == lines
     update = Preview(preview.machine)  # another process of the same run
     update.model()
     update.deployment("toxicity", "nsfw")
     update.policy(nsfw=True)
-    assert update.machine.new_lines() == told
+    assert update.machine.new_lines() == lines
 
 
 def test_a_value_that_becomes_known_is_compared(preview: Preview) -> None:

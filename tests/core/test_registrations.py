@@ -264,7 +264,7 @@ def test_a_lost_create_of_a_taken_identity_leaves_no_claim(machine: Machine, api
     api.turn(Fault(call="add_model", reset="before", first=1))
     assert isinstance(error_of(machine.run().create, "a"), ModelExists)
     api.turn()
-    api.make_anew()
+    api.register_again()
     assert isinstance(error_of(machine.run().create, "a"), ModelExists)
 
 
@@ -438,7 +438,7 @@ def test_a_run_remembers_what_it_holds_without_its_file(
 
 
 @pytest.mark.parametrize("hidden", [(), ("model_id",), ("created_at", "updated_at")])
-def test_a_forced_replacement_that_deletes_first_registers_anew(
+def test_a_forced_replacement_that_deletes_first_registers_again(
     machine: Machine, api: Api, hidden: tuple[str, ...]
 ) -> None:
     api.edit = hiding(*hidden)
@@ -532,7 +532,7 @@ def test_a_registration_that_a_failed_replacement_may_hold_is_not_deleted(
 
 def test_an_object_whose_registration_is_gone_is_dropped_after_a_failed_create(machine: Machine, api: Api) -> None:
     old = machine.run().create("a")
-    api.make_anew("x/1")
+    api.register_again("x/1")
     command = machine.run()
     error_of(command.create, "b")
     command.delete(old)
@@ -752,7 +752,7 @@ def test_a_registration_taken_over_while_its_delete_waited_is_not_deleted(machin
     assert not slow.controller.registrations.journal.began_deletion(str(old.number))
 
 
-def test_a_registration_made_anew_by_another_process_of_the_run_is_not_deleted(
+def test_a_registration_registered_again_by_another_process_of_the_run_is_not_deleted(
     machine: Machine, elsewhere: Machine, api: Api
 ) -> None:
     """Objects of two providers hold one registration: one is replaced, then the other is deleted by a process whose
@@ -850,22 +850,22 @@ def test_a_number_that_two_projects_share_is_distinguished_by_its_time(machine: 
 # ---- update
 
 
-def test_update_warns_if_the_registration_was_just_made_anew(machine: Machine, api: Api) -> None:
+def test_update_warns_if_the_registration_was_just_registered_again(machine: Machine, api: Api) -> None:
     """The list that is checked may be a minute old, and an update does not send the number."""
     a, b = machine.run().create("a"), machine.run().create("b", "y/1")
     run = machine.run()
     run.update(b, model_name="new")
-    theirs = api.make_anew()
+    theirs = api.register_again()
     a = run.update(a, model_name="new")
     assert a.number == theirs["model_id"]
     assert machine.new_lines()[-1].startswith("warning: x/1 is now a different registration (model_id ")
     assert run.diff(a, model_name="new").changes == []
 
 
-def test_without_numbers_a_model_made_anew_is_recognized_by_its_time(machine: Machine, api: Api) -> None:
+def test_without_numbers_a_model_registered_again_is_recognized_by_its_time(machine: Machine, api: Api) -> None:
     api.edit = hiding("model_id")
     a = machine.run().create("a")
-    api.make_anew(model_name="theirs")
+    api.register_again(model_name="theirs")
     assert "by somebody else" in line_of(machine.run().update, a, model_name="new")
     machine.run().delete(a)
     assert api.registered()["x/1"]["model_name"] == "theirs"
@@ -971,7 +971,7 @@ BACK: Final = "; it was rolled back"
 @pytest.mark.parametrize(
     ("faults", "said"),
     [
-        ([ILL], "x/1 does not answer: failed: no route"),
+        ([ILL], "x/1 does not respond: failed: no route"),
         ([Fault(call="model_health", status=500)], "x/1: its health could not be verified: "),
     ],
 )
@@ -1073,7 +1073,7 @@ def test_an_update_after_which_the_model_does_not_respond_is_rolled_back(
     api.turn(ILL, *(Fault(call="modify_model", status=500, nth=n) for n in (2, 3, 4) if not can_be_undone))
     line = line_of(machine.run().up, a, model_config__apikeys=["stand-in-new"], verify_health=True)
     if can_be_undone:
-        assert line == f"x/1 does not answer: failed: no route{BACK}"
+        assert line == f"x/1 does not respond: failed: no route{BACK}"
         assert not machine.run().diff(a, **old).changes
     else:
         assert "; the change could not be undone (update x/1: 500" in line
@@ -1093,7 +1093,7 @@ def test_a_health_checks_message_is_shown_without_the_models_keys(machine: Machi
     key = "stand-in-model-key"
     api.turn(Fault(call="model_health", status=200, body=json.dumps({"status": "failed", "message": f"no {key}"})))
     line = line_of(machine.run().create, "a", verify_health=True, model_config__apikeys=[key])
-    assert line.startswith("x/1 does not answer: failed: no ***; ")
+    assert line.startswith("x/1 does not respond: failed: no ***; ")
 
 
 @pytest.mark.parametrize("status", [400, 409])

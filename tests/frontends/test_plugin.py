@@ -164,7 +164,7 @@ def test_blocking_a_detector_that_the_policy_leaves_off_is_warned_about_at_the_d
         engine.of(f"enkrypt:index:{type_}").checked(str(news["name"]), news)
     line = (
         "d: inputGuardrailsPolicy.block names toxicity, which blocks nothing: the policy p does not enable it. Set "
-        "detectors.toxicity.enabled there, or take it out of block"
+        "detectors.toxicity.enabled there, or remove it from block"
     )
     assert engine.log.lines == [("warning", line, "d")]
 
@@ -260,20 +260,20 @@ def test_one_api_at_two_addresses_is_not_deleted_at_the_old_one(engine: Engine, 
     assert list(api.models()) == ["chat/v1"]
 
 
-# ---- a model that does not answer
+# ---- a model that does not respond
 
 
 def test_a_model_that_does_not_answer_is_kept_with_its_error(engine: Engine, api: Emulator) -> None:
     """The next `up` updates it, even without a difference."""
     declared = {**chat(), "verifyHealth": True}
     api.fault(Fault(call="model_health", status=200, body=json.dumps({"status": "unhealthy", "message": "no route"})))
-    with pytest.raises(CallFailed, match="does not answer: unhealthy: no route") as failed:
+    with pytest.raises(CallFailed, match="does not respond: unhealthy: no route") as failed:
         engine.create("chat", declared)
     found = failed.value.failed
     assert (found.id, list(found.reasons)) == ("chat/v1", [str(failed.value)])
     assert list(api.models()) == ["chat/v1"]
     held = Held("chat/v1", engine.checked("chat", declared), from_engine(found.properties))
-    with pytest.raises(CallFailed, match="does not answer: unhealthy: no route") as failed:
+    with pytest.raises(CallFailed, match="does not respond: unhealthy: no route") as failed:
         engine.update("chat", held, declared)
     assert failed.value.failed.id == "chat/v1"
     api.fault()
@@ -288,12 +288,12 @@ def test_a_refresh_asks_again_about_a_model_that_did_not_answer(engine: Engine, 
         engine.create("chat", declared)
     inputs = engine.checked("chat", declared)
     held = Held("chat/v1", inputs, from_engine(failed.value.failed.properties))
-    with pytest.raises(CallFailed, match="does not answer: unhealthy: no route") as failed:
+    with pytest.raises(CallFailed, match="does not respond: unhealthy: no route") as failed:
         engine.read("chat", "chat/v1", held)
     found = failed.value.failed
     assert (found.id, clear(from_engine(found.inputs))) == ("chat/v1", inputs)
     assert from_engine(found.properties) == held.outputs
-    with pytest.raises(CallFailed, match="does not answer"):  # an option is not sent, but the health call is made
+    with pytest.raises(CallFailed, match="does not respond"):  # an option is not sent, but the health call is made
         engine.update("chat", held, {**declared, "adoptExisting": True})
     api.fault()
     healthy = engine.read("chat", "chat/v1", held)

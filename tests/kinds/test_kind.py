@@ -72,7 +72,7 @@ def test_a_server_may_return_empty_or_off_in_any_form(
     inputs, problems = codec.parse(kind, program, dialect)
     assert problems == []
     sent = codec.body(kind, inputs, dialect)
-    places = [place for place in leaves(sent) if place and _is_nothing(at(sent, place))]
+    places = [place for place in leaves(sent) if place and _is_empty(at(sent, place))]
     assert len(places) > 3
     for place in places:
         live = codec.read(kind, put(sent, place, empty) if empty is not ... else _less(sent, place))
@@ -80,8 +80,8 @@ def test_a_server_may_return_empty_or_off_in_any_form(
         assert settle(inputs, live, kind) == inputs
 
 
-def _is_nothing(value: Any) -> bool:
-    return all(map(_is_nothing, value.values())) if isinstance(value, dict) else value in ("", [], None, False)
+def _is_empty(value: Any) -> bool:
+    return all(map(_is_empty, value.values())) if isinstance(value, dict) else value in ("", [], None, False)
 
 
 def _less(document: Any, place: tuple[str | int, ...]) -> Any:

@@ -175,7 +175,7 @@ class Plugin(Description, provider_pb2_grpc.ResourceProviderServicer):
         return ""
 
     def _illness(self, kind: Kind, asked: Request, found: Registered) -> str:
-        """Ask again why a model does not answer."""
+        """Ask again why a model does not respond."""
         client = self._controllers[kind].registrations.client
         with operation.running(Operation(asked.report, asked.timeout, interrupted=asked.interrupted)):
             return health.problem(client, kind.identity_from(found.id), asked.inputs or found.inputs)
@@ -234,7 +234,7 @@ def _failures(problems: list[str]) -> list[Any]:
 
 
 def _outputs(kind: Kind, registered: Registered, inputs: Any = None) -> Any:
-    """Return the outputs. Raise `InitFailed` if the model is registered but does not answer."""
+    """Return the outputs. Raise `InitFailed` if the model is registered but does not respond."""
     if not registered.problem:
         return outputs_message(kind, registered.state)
     outputs, reasons = outputs_message(kind, {**registered.state, kept.UNHEALTHY: True}), [registered.problem]

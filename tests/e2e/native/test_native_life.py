@@ -77,11 +77,11 @@ def test_a_model_that_fails_its_health_check_is_kept(story: Story) -> None:
     stack.write("models.json", json.dumps({"chat": {**model("chat"), "verify_health": True}}))
     api.fault(Fault(call="model_health", status=200, body='{"status": "unhealthy", "message": "no route"}'))
     failed = stack.up(fails=True)
-    assert "* chat/v1 does not answer: unhealthy: no route" in failed.text
-    assert stack.export()["chat"]["initErrors"] == ["chat/v1 does not answer: unhealthy: no route"]
+    assert "* chat/v1 does not respond: unhealthy: no route" in failed.text
+    assert stack.export()["chat"]["initErrors"] == ["chat/v1 does not respond: unhealthy: no route"]
     assert list(api.models()) == ["chat/v1"]
-    assert "chat/v1 does not answer: unhealthy: no route" in stack.refresh().text
-    assert stack.export()["chat"]["initErrors"] == ["chat/v1 does not answer: unhealthy: no route"]
+    assert "chat/v1 does not respond: unhealthy: no route" in stack.refresh().text
+    assert stack.export()["chat"]["initErrors"] == ["chat/v1 does not respond: unhealthy: no route"]
     api.fault()
     api.calls()
     stack.up()

@@ -70,7 +70,7 @@ def cache() -> Path:
 
 
 def set_up_before(steps: Steps, name: str = ENGINE_VERSION, checks: Check = check) -> Path:
-    """Returns the folder `name` of the cache, if an earlier run set it up."""
+    """Returns `name`/bin in the cache, if an earlier run set it up."""
     folder = cache() / name / "bin"
     if not folder.is_dir():
         raise Failed(f"{folder} does not exist", expected=True)
@@ -84,7 +84,7 @@ def set_up_before(steps: Steps, name: str = ENGINE_VERSION, checks: Check = chec
 def set_up(
     fill: Callable[[Path, Steps], None], steps: Steps, name: str = ENGINE_VERSION, checks: Check = check
 ) -> Path:
-    """Returns the new folder `name` of the cache: `fill` writes work/ready, which one rename moves into place."""
+    """Returns the new `name`/bin in the cache: `fill` writes work/ready, which one rename moves into place."""
     home = cache()
     home.mkdir(parents=True, exist_ok=True)
     with alone(home, steps):

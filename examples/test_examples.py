@@ -23,7 +23,7 @@ FILES = {
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_is_complete(example: Path) -> None:
-    """It has a program, requirements, a README with the picture and a test; the index links to it."""
+    """It has a program, requirements, a README with the picture and a test named after it; the index links to it."""
     names = {path.name for path in example.iterdir()}
     test = f"test_{example.name.replace('-', '_')}_example.py"
     (runtime,) = re.findall(r"^runtime: (\w+)$", (example / "Pulumi.yaml").read_text(), re.MULTILINE)

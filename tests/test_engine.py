@@ -505,8 +505,8 @@ def test_interrupt_stops_and_cleans_up_everything(machine: Machine, gate: Gate, 
 
 def test_failure_message_lists_every_attempt(machine: Machine) -> None:
     """Each attempt has its reason and a fix; stdout stays empty."""
-    told = machine.fails()
-    message = told[told.index("engine: The Pulumi engine could not be obtained.") :]
+    error = machine.fails()
+    message = error[error.index("engine: The Pulumi engine could not be obtained.") :]
     for expected in (
         r"1\. pulumi on PATH: not found\n +→ put Pulumi 3\.254\.0 or later on PATH",
         r"2\. an engine that was set up before: .+ does not exist\n +→ copy",

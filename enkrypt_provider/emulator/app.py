@@ -162,7 +162,7 @@ def _settings_under(faults: list[Fault], settings: Settings) -> Settings:
 
 
 def _account(apikey: str, keys: Mapping[str, str] | None) -> str:
-    """Return the account of a key; without `keys` it is always "default". The status 401 is the gateway's [I]."""
+    """Return the account of a key; without `keys`, any key has "default". The status 401 is the gateway's [I]."""
     account = keys.get(apikey) if keys is not None else apikey and "default"
     if not account:
         raise ApiError(401, "Unauthorized" if apikey else "No API key found in request")

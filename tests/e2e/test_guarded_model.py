@@ -58,10 +58,10 @@ def test_the_three_kinds_are_created_and_deleted_in_order(story: Story, front_en
     unfit = program.replace('["injection_attack", "topic_detector"]', '["nsfw"]').replace(TO_OUTPUT, TO_TEXT)
     stack.write("__main__.py", unfit)
     stack.run("config", "set", "enkrypt:checkOnline", "true")
-    told = stack.preview(fails=True).text.replace("inputGuardrailsPolicy", "input_guardrails_policy")
-    assert "support: input_guardrails_policy.block names nsfw, which blocks nothing: the policy support does" in told
+    shown = stack.preview(fails=True).text.replace("inputGuardrailsPolicy", "input_guardrails_policy")
+    assert "support: input_guardrails_policy.block names nsfw, which blocks nothing: the policy support does" in shown
     assert (
-        'no policy suport is registered with this account or declared before this deployment; did you mean "' in told
+        'no policy suport is registered with this account or declared before this deployment; did you mean "' in shown
     )
     assert set(writes(api)) == {"consumer_info"}
     stack.run("config", "rm", "enkrypt:checkOnline")

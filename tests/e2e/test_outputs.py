@@ -62,7 +62,7 @@ pulumi.export("kinds", base.model_config.apply(lambda it: [type(part).__name__ f
 
 
 def test_outputs_are_typed_kept_secret_and_usable_as_inputs(story: Story) -> None:
-    """Any value may be an output of another resource: unknown at preview, checked at up."""
+    """A host, key, number or whole object may be another resource's output: unknown at preview, checked at up."""
     api = story.api()
     key = story.secrets.make("the models' key")
     program = PROGRAM.replace("{HOST}", "m{number}.example.com")

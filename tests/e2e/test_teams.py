@@ -104,7 +104,7 @@ def is_refused(run: Run) -> bool:
 
 
 def test_the_lock_spans_machines_and_a_killed_up_loses_nothing(team: Team) -> None:
-    """The second of two ups changes nothing and names the first; after `cancel` only the killed one can resume."""
+    """A second up changes nothing and names the first; after `cancel`, only the killed up's machine completes it."""
     with going(team.ann, *UP) as killed:
         team.wait_for_the_last()
         assert is_refused(team.bob.up(fails=True))

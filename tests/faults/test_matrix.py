@@ -93,7 +93,7 @@ def test_no_fault_loses_a_registration(
         with world_of(memory, **setting.world) as world:
             assert not _problems(world, (setting, sample, play), WAYS[number % step :: step], count)
             assert setting.name != "rate limits" or world.refused() == 0
-            count(f"{CELLS}: lock-outs that were waited out", world.refused())
+            count(f"{CELLS}: lock-outs waited out", world.refused())
 
 
 @pytest.mark.parametrize("play", SCENES if FULL else (scenes.create, scenes.destroy), ids=lambda play: play.__name__)

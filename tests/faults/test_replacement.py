@@ -24,7 +24,7 @@ ADOPTING: Final[dict[str, Any]] = {"adopt_existing": True}
 @pytest.fixture
 def troubled(story: Story, count: Count, request: pytest.FixtureRequest) -> Troubled:
     frontend = either(request.node.name)
-    count(f"replacement tests with the real engine, {frontend}", 1)
+    count(f"replacement scenarios with the real engine, {frontend}", 1)
     return Troubled(story, story.api(), frontend)
 
 

@@ -45,7 +45,7 @@ def test_faults_cost_at_most_one_more_up(story: Story, number: int, count: Count
         troubled.api.fault(*_faults(dice))
         run = troubled.type("up", "--yes", "--skip-preview")
         troubled.api.fault()
-        count(f"random schedules of a real up over 20 models, {troubled.frontend}", 1)
+        count(f"random schedules of a real up of 20 models, {troubled.frontend}", 1)
         count("… of which failed and were repaired by one more up", int(run.code != 0))
         if run.code:
             troubled.recover()

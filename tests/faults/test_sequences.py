@@ -255,7 +255,7 @@ class Lives(RuleBasedStateMachine):
         for known in (self.model.theirs, self.model.doubtful):
             known.intersection_update({id_ for id_ in known if id_.startswith(AWAY)})
         left = self.corner.left[[*self.corner.left][-1]]
-        self.counted["changed endpoints that left something behind"] += bool(left)
+        self.counted["endpoint changes that left a registration behind"] += bool(left)
 
     # ---- commands
 
@@ -359,14 +359,14 @@ class Lives(RuleBasedStateMachine):
 
     def _note(self, error: BaseException | None) -> None:
         self.counted["commands"] += 1
-        self.counted[f"commands of stacks of {self.kinds}"] += 1
+        self.counted[f"commands for stacks of {self.kinds}"] += 1
         self.counted[f"commands against {self.server}"] += 1
         self.counted[f"commands with the {self.frontend} front end"] += 1
-        self.counted["commands on a machine that remembered nothing"] += self.fresh_machines
+        self.counted["commands on a machine without a journal"] += self.fresh_machines
         here = {(it.kind, it.id) for it in self.engine.state if not it.provider}
         there = {(it.kind, it.id) for it in self.engine.state if it.provider}
-        self.counted["commands after which a stack held one name in two accounts"] += bool(here & there)
-        self.counted["commands that failed"] += isinstance(error, EnkryptError)
+        self.counted["commands after which a stack held the same name in two accounts"] += bool(here & there)
+        self.counted["failed commands"] += isinstance(error, EnkryptError)
         self.counted["machines that died during a command"] += isinstance(error, Killed)
 
     def _theirs_are_untouched(self, before: Mapping[str, Properties], after: Mapping[str, Properties]) -> None:
@@ -445,6 +445,6 @@ def test_after_any_history_one_up_ends_with_the_declared_state(memory: Path, chu
     Lives.frontend = "native" if is_native else "dynamic"
     with world_of(memory, is_native=is_native, **options) as Lives.world:
         run_state_machine_as_test(seed(number)(Lives), settings=limits)
-        Lives.counted["lock-outs that were waited out"] += Lives.world.refused()
+        Lives.counted["lock-outs waited out"] += Lives.world.refused()
     for what, number in Lives.counted.items():
         count(f"random lives of a stack: {what}", number)

@@ -281,7 +281,7 @@ def _kind(field: FieldOf) -> str:
     if field.is_map:
         return "any JSON object"
     types = {str: "string", bool: "true or false"}
-    return says.rule if says else field.bounds or f"{'a list of strings' if field.is_list else types[field.value_type]}"
+    return says.rule if says else field.bounds or ("a list of strings" if field.is_list else types[field.value_type])
 
 
 def _default(field: FieldOf) -> str:

@@ -156,7 +156,7 @@ def _dialects(kind: Kind, registered: Sequence[Mapping[str, Any]], configured: s
     counts = {dialect: spoken.count(dialect) for dialect in sorted(set(spoken))}
     if not counts:
         return
-    says = " and ".join(f"{count} written in dialect {dialect}" for dialect, count in counts.items())
+    says = " and ".join(f"{totals([kind] * count)} written in dialect {dialect}" for dialect, count in counts.items())
     if configured in counts:
         yield Finding("written", says)
     else:

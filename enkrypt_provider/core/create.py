@@ -101,7 +101,7 @@ class Create:
         if self._is_new:
             self._registrations.remove(Holding.of(live))
             self._journal.forget(Holding.of(live).key)
-            return "it was deleted again"
+            return "it was deleted"
         if self._replaced is None:
             return "it existed before and stays, updated to match the program: the API does not show its former keys"
         return self._registrations.roll_back(self._urn, self._identity, self._replaced, self._sending)

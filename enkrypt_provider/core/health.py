@@ -15,7 +15,7 @@ def problem(client: EnkryptClient, identity: Identifier, inputs: Properties) -> 
     try:
         health = client.until_visible(lambda: client.model_health(identity))
     except EnkryptError as error:
-        return f"{identity}: its health could not be verified: {error}"
+        return f"{identity}: its health could not be verified ({error})"
     reason = illness(health, client.without_keys)
     return f"{identity} does not respond: {reason}" if reason else ""
 

@@ -208,7 +208,7 @@ class Registrations:
         """Undo a write by sending `old`, and return what was done."""
         self.modify(identity, old)
         self.journal.put(urn, identity, sending.before)
-        return "it was rolled back"
+        return "the change was rolled back"
 
     def remove(self, held: Holding) -> ModelNotFound | None:
         """Delete the registration. Return the API's error if there is none. Raise `_TakenOver`."""

@@ -104,7 +104,8 @@ class Database:
         try:
             self._create()
         except (OSError, sqlite3.Error, DatabaseFailed) as error:
-            raise NotOurs(f"{self.path} cannot be used as the emulator's database: {error}") from error
+            why = error.strerror if isinstance(error, OSError) else error
+            raise NotOurs(f"{self.path} cannot be used as the emulator's database: {why}") from error
 
     def _create(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

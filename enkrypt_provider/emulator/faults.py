@@ -120,15 +120,15 @@ def _chance(seed: int | None, met: int) -> float:
 
 def spelled_fault(text: str) -> Fault:
     """Parse `add_model:status=503,retry_after=2,first=3`; a name without a value is true."""
-    call, colon, rest = text.partition(":")
+    call, _, rest = text.partition(":")
     fields: dict[str, str] = {"call": call}
-    for item in rest.split(",") if colon else ():
+    for item in filter(None, rest.split(",")):
         name, equals, value = item.partition("=")
         fields[name.strip()] = value if equals else "true"
     try:
         return Fault.model_validate_strings(fields)
     except ValidationError as error:
-        raise FaultError(first_mistake(error, "the fault")) from error
+        raise FaultError(first_mistake(error, "")) from error
 
 
 def faults_in(value: Any) -> list[Fault]:
@@ -136,7 +136,7 @@ def faults_in(value: Any) -> list[Fault]:
     try:
         return _FAULTS.validate_python(value, strict=True)
     except ValidationError as error:
-        raise FaultError(first_mistake(error, "the fault")) from error
+        raise FaultError(first_mistake(error, "the faults")) from error
 
 
 class Dial:

@@ -22,9 +22,10 @@ _TYPES: Mapping[str, str] = {
 
 
 def first_mistake(error: ValidationError, whole: str) -> str:
-    """Return a message for the first error; `whole` stands for the value as a whole. No value is shown."""
+    """Return a message for the first error; `whole` names the value as a whole, if not empty. No value is shown."""
     first = error.errors(include_url=False, include_input=False)[0]
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
-    context = {name: str(value).replace("'", "") for name, value in first.get("ctx", {}).items()}
+    context = {name: str(value).replace("'", "").removesuffix(".0") for name, value in first.get("ctx", {}).items()}
     rule = _RULES.get(first["type"], f"must be {_TYPES.get(first['type'].partition('_')[0], 'something else')}")
-    return f"{path or whole}: {rule.format_map(context)}"
+    place = path or whole
+    return f"{place}: {rule.format_map(context)}" if place else rule.format_map(context)

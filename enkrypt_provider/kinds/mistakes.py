@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from ..errors import Problem, near_match
+from ..errors import Problem, counted, near_match
 from .document import Document, FieldOf, in_order
 from .kind import Kind
 from .markers import InV2
@@ -57,7 +57,7 @@ def problems_in(error: ValidationError, kind: Kind, plain: Plain) -> list[Proble
 def shown(problems: list[Problem]) -> list[Problem]:
     """Return the first twenty problems, and one that counts the rest."""
     more = len(problems) - SHOWN
-    return [*problems[:SHOWN], Problem("", f"and {more} more problems")] if more > 0 else problems
+    return [*problems[:SHOWN], Problem("", f"and {counted(more, 'more problem')}")] if more > 0 else problems
 
 
 def _rule(error: Error, kind: Kind) -> str:
@@ -76,7 +76,8 @@ def _rule(error: Error, kind: Kind) -> str:
 def _one_of(value: object, allowed: tuple[str, ...]) -> str:
     if not isinstance(value, str):
         return STRING
-    return f"must be one of {', '.join(allowed)}{near_match(value, allowed)}"
+    one_of = "one of " if len(allowed) > 1 else ""
+    return f"must be {one_of}{', '.join(allowed)}{near_match(value, allowed) if one_of else ''}"
 
 
 def _field_at(loc: Path, kind: Kind) -> FieldOf:

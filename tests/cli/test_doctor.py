@@ -295,7 +295,7 @@ def test_wrong_dialect_is_a_problem(begin: Begin, spoken: Any, configured: str) 
     begin(model("a"), dialect=spoken, settings={"enkrypt:dialect": configured})
     assert found()["written"] == Finding(
         "written",
-        f"1 written in dialect {spoken}, but enkrypt:dialect is {configured}",
+        f"1 model written in dialect {spoken}, but enkrypt:dialect is {configured}",
         ok=False,
         do=f"pulumi config set enkrypt:dialect {spoken}",
     )
@@ -306,7 +306,7 @@ def test_mixed_dialects_are_no_problem(begin: Begin) -> None:
     items = [canonical(model("a")), canonical(model("b"))]
     items[1]["model_config"]["model_provider"] = items[1]["model_config"].pop("is_compatible_with")
     begin(faults=[Fault(call="list_models", status=200, body=json.dumps({"models": items}))])
-    assert found()["written"] == Finding("written", "1 written in dialect v1 and 1 written in dialect v2")
+    assert found()["written"] == Finding("written", "1 model written in dialect v1 and 1 model written in dialect v2")
 
 
 def test_dialect_of_a_list_of_names_is_not_checked(begin: Begin) -> None:

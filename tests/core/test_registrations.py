@@ -205,7 +205,7 @@ def test_a_killed_create_whose_model_does_not_respond_is_deleted(machine: Machin
     api.turn(*LOST_FOR_GOOD)
     error_of(machine.run().create, "a")
     api.turn(ILL)
-    assert line_of(machine.run().create, "a", verify_health=True).endswith("; it was deleted again")
+    assert line_of(machine.run().create, "a", verify_health=True).endswith("; it was deleted")
     assert api.registered() == {}
 
 
@@ -965,14 +965,14 @@ def test_nothing_counts_as_gone_if_every_response_is_404(machine: Machine, api: 
 
 # ---- health
 
-BACK: Final = "; it was rolled back"
+BACK: Final = "; the change was rolled back"
 
 
 @pytest.mark.parametrize(
     ("faults", "said"),
     [
         ([ILL], "x/1 does not respond: failed: no route"),
-        ([Fault(call="model_health", status=500)], "x/1: its health could not be verified: "),
+        ([Fault(call="model_health", status=500)], "x/1: its health could not be verified ("),
     ],
 )
 @pytest.mark.parametrize("hidden", [(), ("model_id",)])
@@ -984,7 +984,7 @@ def test_a_created_model_that_does_not_respond_is_deleted_again(
     error = error_of(machine.run().create, "a", verify_health=True)
     assert isinstance(error, ModelUnhealthy)
     assert str(error).startswith(said)
-    assert str(error).endswith("; it was deleted again")
+    assert str(error).endswith("; it was deleted")
     assert api.registered() == {}
     api.register()
     assert isinstance(error_of(machine.run().create, "a"), ModelExists)  # no claim is left
@@ -1000,7 +1000,7 @@ def test_the_error_names_a_model_that_could_not_be_deleted_again(machine: Machin
     machine.run().create("a", verify_health=True)
     assert "x/1 is registered: this resource had already created it" in machine.new_lines()
     api.turn(ILL, Fault(call="delete_model", status=404))
-    assert line_of(machine.run().create, "b", "y/1", verify_health=True).endswith("; it was deleted again")
+    assert line_of(machine.run().create, "b", "y/1", verify_health=True).endswith("; it was deleted")
 
 
 def test_an_adopted_model_that_does_not_respond_is_rolled_back(machine: Machine, api: Api) -> None:

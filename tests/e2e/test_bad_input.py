@@ -45,7 +45,7 @@ Team("blue", "example:Blue")
 PROBLEMS = {
     "model_saved_name": 'must be printable ASCII, without "/"',
     "testing_for": 'did you mean "LLM"?',
-    "model_type": "must be one of text_2_text",
+    "model_type": "must be text_2_text",
     "certifications[1]": 'did you mean "HIPAA"?',
     "model_config.is_compatible_with": 'did you mean "openai"?',
     "model_config.hosting_typ": 'did you mean "hosting_type"?',

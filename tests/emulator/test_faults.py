@@ -127,7 +127,7 @@ def test_setting_the_same_faults_again_keeps_the_counts(connect: Connect) -> Non
 
 
 BAD_FAULTS = [
-    ({"status": 503}, "the fault: must be a list"),
+    ({"status": 503}, "the faults: must be a list"),
     ([{"call": "add-model", "status": 503}], "[0].call: must be one of add_model, get_model"),
     ([{"status": 503}, {"status": 99}], "[1].status: must be 200 or more"),
     ([{"status": "503"}], "[0].status: must be a whole number"),
@@ -136,7 +136,7 @@ BAD_FAULTS = [
     ([{"delay": 0, "status": None}], "[0]: has no effect"),
     ([{"delay": 1, "retry_after": 2}], "[0]: retry_after, body and work need status or location"),
     ([{"status": 503, "nth": 0}], "[0].nth: must be 1 or more"),
-    ([{"status": 503, "probability": 1.5}], "[0].probability: must be 1.0 or less"),
+    ([{"status": 503, "probability": 1.5}], "[0].probability: must be 1 or less"),
     ([{"reset": True}], "[0].reset: must be one of before or after"),
     ([{"garbage": "jpeg"}], "[0].garbage: must be one of html, empty, wrong_types"),
     (

@@ -13,7 +13,7 @@ from typing_extensions import Self
 from .frontends.package_schema import DYNAMIC, camel, resource
 from .program.account import Account
 from .program.args import EnkryptDeploymentArgs, EnkryptGuardrailsPolicyArgs, EnkryptModelArgs
-from .program.arguments import getter, given_arguments, warn_of_deleted_with
+from .program.arguments import getter, given_arguments, naming, warn_of_deleted_with
 from .program.declarations import (
     Declaration,
     EnkryptDeploymentDeclaration,
@@ -88,8 +88,10 @@ class Registered(pulumi.CustomResource, Declaration):
         if given.get("deletion_protection") is True:
             own.protect = True  # the engine refuses before anything is changed
         options = self._with_paths(pulumi.ResourceOptions.merge(own, opts))
+        with naming(name):
+            inputs = self._RESOURCE.inputs(given)
         # Not `super()`: the SDK reports the caller of the third `__init__` as the program's line.
-        pulumi.CustomResource.__init__(self, self._RESOURCE.type, name, self._RESOURCE.inputs(given), options)
+        pulumi.CustomResource.__init__(self, self._RESOURCE.type, name, inputs, options)
 
     @classmethod
     def get(cls, resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None) -> Self:

@@ -178,7 +178,7 @@ class Registrations:
                 more = f" and {len(left) - 3} more" * (len(left) > 3)
                 operation.report(
                     "warning",
-                    f"an earlier run was interrupted while creating {', '.join(map(plain, left[:3]))}{more}: `pulumi "
+                    f"an earlier run did not finish creating {', '.join(map(plain, left[:3]))}{more}: `pulumi "
                     "up` completes what is still declared; anything no longer declared stays registered. To delete "
                     "it, declare it again as it was, run `pulumi up`, then remove it",
                 )

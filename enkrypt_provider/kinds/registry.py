@@ -25,7 +25,9 @@ def kind_named(word: str) -> Kind:
     if kind := names.get(str(word).casefold()):
         return kind
     hint = near_match(str(word), tuple(names))
-    raise ConfigurationError(f"{plain(word, 60)}: must be one of {', '.join(SECTIONS)}{hint}")
+    raise ConfigurationError(
+        f"{plain(word, 60)} is not a kind of registration: use one of {', '.join(SECTIONS)}{hint}"
+    )
 
 
 def misspelt(names: Iterable[str]) -> Iterator[str]:

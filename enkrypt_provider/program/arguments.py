@@ -8,7 +8,8 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -30,6 +31,15 @@ class WrongArguments(EnkryptError, pulumi.RunError, TypeError):
 
 
 WrongArguments.__module__ = "enkrypt_provider"
+
+
+@contextmanager
+def naming(resource: str) -> Iterator[None]:
+    """Put the resource's name before the message of a `WrongArguments`, which is shown without a traceback."""
+    try:
+        yield
+    except WrongArguments as error:
+        raise WrongArguments(f"{resource}: {error}") from None
 
 
 _ARGUMENTS: Final[dict[type, dict[str, bool]]] = {}

@@ -218,7 +218,7 @@ def _users(entries: list[_Entry], kind: str) -> Iterator[tuple[str, str]]:
     wanted: dict[str, list[str]] = {}
     for entry in entries:
         for name in named_in(entry.given, kind):
-            wanted.setdefault(name, []).append(plain(entry.name, 60))
+            wanted.setdefault(name, []).append(entry.path)
     yield from ((name, ", ".join(dict.fromkeys(users))) for name, users in wanted.items())
 
 

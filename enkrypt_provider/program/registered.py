@@ -21,7 +21,7 @@ from ..frontends.package_schema import snake
 from ..frontends.property_values import OWNER
 from ..kinds.secrets import is_hidden, is_secret_text
 from .args import SECRETS
-from .arguments import WrongArguments, getter, given_arguments, walked, warn_of_deleted_with
+from .arguments import WrongArguments, getter, given_arguments, naming, walked, warn_of_deleted_with
 from .declarations import Declaration
 
 NO_EFFECT: Final = {
@@ -72,12 +72,14 @@ class Registered(Resource, Declaration, module="enkrypt", name="Registered"):
             OWNER: _owner(self._resource_type_name, name, opts),
             PROVIDER_KEY: serialize_provider(self._PROVIDER()),
         }
+        with naming(name):
+            inputs = _with_secrets(given)
         # Not `super()`: the SDK reports the caller of the third `__init__` as the program's line.
         pulumi.CustomResource.__init__(
             self,
             f"pulumi-python:{self._resource_type_name}",
             name,
-            {**self._named_outputs(), **_with_secrets(given), **own},
+            {**self._named_outputs(), **inputs, **own},
             opts,
         )
 

@@ -420,10 +420,14 @@ def test_invalid_command_line_is_exit_code_2(typed: Type, words: list[str]) -> N
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("list polices", 'KIND: polices: must be one of models, policies, deployments; did you mean "policies"?'),
+        (
+            "list polices",
+            "KIND: polices is not a kind of registration: use one of models, policies, deployments; "
+            'did you mean "policies"?',
+        ),
         ("plugin remove", "the action: must be install"),
         ("import --python my-models.py", "--python: a module's name must be an identifier"),
-        ("show a b", "KIND: a: must be one of models, policies, deployments"),
+        ("show a b", "KIND: a is not a kind of registration: use one of models, policies, deployments"),
         ("show policy a b", "NAME: give one name, optionally with its kind before it"),
         ("list --dialect v22", "'--dialect': must be one of v1, v2; did you mean \"v2\"?"),
         ("serve --port 65536", "'--port': must be a whole number from 0 to 65535"),

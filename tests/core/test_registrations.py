@@ -309,10 +309,11 @@ def test_warns_about_a_killed_create_that_is_no_longer_declared(
         run = machine.run()
         run.diff(b)
         run.diff(b)
-        return [line for line in machine.new_lines() if line.startswith("warning: an earlier run was interrupted")]
+        start = "warning: an earlier run did not finish creating"
+        return [line for line in machine.new_lines() if line.startswith(start)]
 
     assert [line.partition(":")[2].partition(": ")[0] for line in warnings()] == [
-        " an earlier run was interrupted while creating x/1"
+        " an earlier run did not finish creating x/1"
     ]
     run = machine.run()
     run.check("a")
@@ -334,7 +335,7 @@ def test_warns_about_a_killed_rename_of_a_resource_that_is_still_declared(
     api.turn()
     machine.new_lines()
     assert machine.run().diff(a).changes == []
-    assert "an earlier run was interrupted while creating x/2:" in machine.new_lines()[0]
+    assert "an earlier run did not finish creating x/2:" in machine.new_lines()[0]
     renamed = machine.run().up(a, "x/2")
     assert machine.new_lines() == ["x/2 is registered: this resource had already created it"]
     machine.run().delete(renamed, a)

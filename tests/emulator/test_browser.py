@@ -63,7 +63,7 @@ def wait_for(browser: Chrome, text: str) -> None:
 def test_it_keeps_itself_up_to_date(browser: Chrome, api: httpx.Client) -> None:
     """Changes by others show without a reload and are announced to screen readers."""
     look(browser, api)
-    wait_for(browser, "No model is registered yet.")
+    wait_for(browser, "No model is registered.")
     browser.execute_script("window.isTheSame = 1")
     ask(api, "add-model", json=v1())
     wait_for(browser, "https://api.together.xyz")

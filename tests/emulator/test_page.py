@@ -91,8 +91,8 @@ def test_it_lists_the_registered_models(page: httpx.Client) -> None:
 def test_an_empty_emulator_shows_how_to_register_models(page: httpx.Client) -> None:
     assert "pulumi config set enkrypt:endpoint http://127.0.0.1:8787" in seen(page)
     assert "<table" not in page.get("/").text
-    assert "No model is registered yet." in seen(page)
-    assert "No policy is registered yet." in seen(page, "/policies")
+    assert "No model is registered." in seen(page)
+    assert "No policy is registered." in seen(page, "/policies")
     assert "Nothing has been registered" in seen(page, "/changes")
     assert "No request was recorded here." in seen(page, "/requests")
 

@@ -166,7 +166,8 @@ def test_a_missing_secret_is_reported_with_its_users_and_the_command() -> None:
     }
     assert refused(models) == [
         HEAD.format("1 problem"),
-        "  the secret used by a, b is not set: run `pulumi config set --secret enkrypt:togetherApiKey --stack dev`",
+        "  the secret used by models.a, models.b is not set: run "
+        "`pulumi config set --secret enkrypt:togetherApiKey --stack dev`",
     ]
 
 
@@ -176,7 +177,7 @@ def test_all_problems_are_reported_at_once() -> None:
     assert refused(models, endpoint="http://api.example.com") == [
         HEAD.format("3 problems"),
         "  enkrypt:endpoint must be https: the key is sent over plain http only to this machine (127.0.0.1)",
-        "  the secret used by a is not set: run `pulumi config set --secret enkrypt:s --stack dev`",
+        "  the secret used by models.a is not set: run `pulumi config set --secret enkrypt:s --stack dev`",
         "  models.b.model_config: is required",
     ]
 
@@ -214,7 +215,7 @@ def test_a_missing_value_is_reported_with_its_users_and_the_command() -> None:
     models = {"a": minimal(model_config__endpoint__host={"config": "llmHost"})}
     assert refused(models) == [
         HEAD.format("1 problem"),
-        "  the value used by a is not set: run `pulumi config set enkrypt:llmHost --stack dev`",
+        "  the value used by models.a is not set: run `pulumi config set enkrypt:llmHost --stack dev`",
     ]
 
 
@@ -231,7 +232,7 @@ def test_a_config_placeholder_cannot_name_a_secret() -> None:
     with pytest.raises(pulumi.RunError) as caught:
         run(catalogue.load, config={**KEY, "models": models, "prompt": "stand-in-secret"}, secret_names=["prompt"])
     assert str(caught.value).split("\n")[1:] == [
-        "  the value used by a is secret: write {secret: prompt} instead of {config: …}"
+        "  the value used by models.a is secret: write {secret: prompt} instead of {config: …}"
     ]
 
 
@@ -363,7 +364,9 @@ def test_the_sections_may_be_loaded_one_by_one() -> None:
 
 def test_an_unknown_section_is_one_line() -> None:
     """It lists the sections; the engine shows it without a traceback."""
-    with pytest.raises(pulumi.RunError, match=r"^model_s: must be one of models, policies, deployments; did you"):
+    with pytest.raises(
+        pulumi.RunError, match=r"^model_s is not a kind of registration: use one of models, .*; did you"
+    ):
         run(lambda: catalogue.load(section="model_s"), config={**KEY, **WHOLE})  # type: ignore[arg-type]  # wrong on purpose
 
 
@@ -392,7 +395,8 @@ def test_an_unknown_section_is_one_line() -> None:
         ),
         (
             {"deployments": {"a": {"secret": "mySecret"}}},
-            ["the secret used by a is not set: run `pulumi config set --secret enkrypt:mySecret --stack dev`",
+            ["the secret used by deployments.a is not set: "
+             "run `pulumi config set --secret enkrypt:mySecret --stack dev`",
              "deployments.a: must be an object"],
         ),
     ],

@@ -251,7 +251,9 @@ def test_a_rule_may_apply_only_to_some_stacks(name: str, refused: bool) -> None:
 
 def test_an_unknown_kind_is_one_line() -> None:
     """It lists the kinds; the engine shows it without a traceback."""
-    with pytest.raises(ConfigurationError, match=r"^polices: must be one of models, .*\"policies\"\?$") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"^polices is not a kind of registration: use one of models, .*\"policies\"\?$"
+    ) as caught:
         policy.enforce(policy.guarded, on="polices")  # type: ignore[arg-type]  # wrong on purpose
     assert isinstance(caught.value, pulumi.RunError)
 

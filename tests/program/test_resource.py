@@ -243,7 +243,7 @@ def _endless() -> Iterator[Any]:
                 lambda value=value, model=model, name=name: model(
                     "m", **minimal(model_config__metadata={name: [{"b": value}]})
                 ),
-                f"model_config.metadata.{name}.b: {rule}",
+                f"m: model_config.metadata.{name}.b: {rule}",
             )
             for model in (EnkryptModel, native.EnkryptModel)
             for name in ("a", "access_token")

@@ -52,8 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         # Always under this name, however it was started: shell completion is registered for it.
         commands(arguments, prog_name=PROGRAM)
-    except (EnkryptError, OSError) as error:  # such as a full disk or a deleted folder
+    except EnkryptError as error:
         typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:  # such as a full disk or a deleted folder
+        typer.echo(f"error: {': '.join(map(str, filter(None, (error.filename, error.strerror)))) or error}", err=True)
         sys.exit(1)
 
 
@@ -239,8 +242,8 @@ def import_(
     from .sources import Sources
     from .stack import Stack
 
-    if python and not python.stem.isidentifier():
-        raise typer.BadParameter("a module's name must be an identifier", param_hint="--python")
+    if python and not (python.stem.isidentifier() and python.suffix == ".py"):
+        raise typer.BadParameter("must be an identifier and .py, such as imported.py", param_hint="--python")
     target = Stack(stack) if stack else Stack.selected()
     options = ImportOptions(
         kinds=kinds_typed(kind),

@@ -143,7 +143,8 @@ def _elsewhere(
     for (held, now), found in moved.items():
         ids = some([resource.id for resource in found])
         says = f"{_totals(found)} registered at {shown_account(held)}, not at {shown_account(now)} ({ids})"
-        yield Finding("account", says, ok=False, do="`pulumi up` moves them; to keep them, restore the endpoint")
+        them = "it" if len(found) == 1 else "them"
+        yield Finding("account", says, ok=False, do=f"`pulumi up` moves {them}; to keep {them}, restore the endpoint")
 
 
 def _account_of(sources: Sources, provider: Resource | None) -> str:

@@ -146,8 +146,8 @@ class Create:
         with contextlib.suppress(ModelExists):
             return self._post()  # another resource of the run may have deleted it in between
         raise ModelExists(
-            f"{self._identity} is taken, but the API shows no such {self._kind.noun}: it may keep a deleted name for "
-            f"a while; try again later or choose another {self._kind.distinction}",
+            f"{self._identity} is taken, but the API shows no such {self._kind.noun}: another project may hold it, "
+            f"or the API keeps a deleted name for a while; choose another {self._kind.distinction}, or try later",
             status=error.status,
             request_id=error.request_id,
         )

@@ -426,7 +426,8 @@ def test_invalid_command_line_is_exit_code_2(typed: Type, words: list[str]) -> N
             'did you mean "policies"?',
         ),
         ("plugin remove", "the action: must be install"),
-        ("import --python my-models.py", "--python: a module's name must be an identifier"),
+        ("import --python my-models.py", "--python: must be an identifier and .py, such as imported.py"),
+        ("import --python models.txt", "--python: must be an identifier and .py, such as imported.py"),
         ("show a b", "KIND: a is not a kind of registration: use one of models, policies, deployments"),
         ("show policy a b", "NAME: give one name, optionally with its kind before it"),
         ("list --dialect v22", "'--dialect': must be one of v1, v2; did you mean \"v2\"?"),
@@ -605,11 +606,11 @@ def test_operating_system_error_is_one_line(registered: Registered, monkeypatch:
     """A full disk or a deleted folder is not a bug, so there is no traceback."""
 
     def full(_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(28, "No space left on device", "models.json")
 
     monkeypatch.setattr(printing, "print_json", full)
     ended = registered()("list", "--json")
-    assert (ended.code, ended.err) == (1, "error: [Errno 28] No space left on device\n")
+    assert (ended.code, ended.err) == (1, "error: models.json: No space left on device\n")
 
 
 # ---- missing extras

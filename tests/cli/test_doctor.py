@@ -399,6 +399,7 @@ def test_model_of_another_account_is_a_problem(project: Project, well: Api) -> N
     ]
     assert found()["state"].says == "3 models; registered in this account: 1"
     assert not accounts[0].ok
+    assert accounts[0].do == "`pulumi up` moves it; to keep it, restore the endpoint"
 
 
 def test_model_of_an_explicit_provider_belongs_to_its_account(project: Project, well: Api) -> None:

@@ -279,8 +279,8 @@ def test_a_deleted_name_that_the_api_keeps_is_explained(sample: Sample, machine:
     with pytest.raises(ModelExists) as caught:
         machine.run().create("a", sample.id)
     assert str(caught.value).startswith(
-        f"{sample.id} is taken, but the API shows no such {sample.kind.noun}: it may keep a deleted name for a "
-        f"while; try again later or choose another {sample.kind.distinction}"
+        f"{sample.id} is taken, but the API shows no such {sample.kind.noun}: another project may hold it, or the "
+        f"API keeps a deleted name for a while; choose another {sample.kind.distinction}, or try later"
     )
 
 

@@ -6,10 +6,12 @@ commands that set them.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +24,7 @@ from . import engine, import_plan, native, printing, registrations, stack_file, 
 from .declarations import missing
 from .import_plan import ImportOptions, Plan, Target, catalogue_name, catalogue_of
 from .registrations import Registration, totals
-from .stack import IMPORT, NAMESPACE, Stack
+from .stack import IMPORT, NAMESPACE, Stack, project_file
 
 HELP: Final = """\
   1 4-7    by number
@@ -34,6 +36,22 @@ HELP: Final = """\
 
 def run(stack: Stack, client: EnkryptClient, options: ImportOptions) -> bool:
     """Import registrations into the stack. Return False if any was left out, or something must be done first."""
+    with _alone(stack.folder):
+        return _run(stack, client, options)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Raise `ConfigurationError` during another import into the project: together they would garble its files."""
+    with project_file(folder).open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError("another import into this project is running: wait until it has ended") from None
+        yield
+
+
+def _run(stack: Stack, client: EnkryptClient, options: ImportOptions) -> bool:
     settings, resources = client.settings, stack.resources()
     is_native = native.is_native(stack, resources) if options.is_native is None else options.is_native
     if is_native:

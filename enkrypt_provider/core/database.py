@@ -114,16 +114,21 @@ def default_path() -> Path | None:
 
 
 def _opened(path: Path) -> list[sqlite3.Connection]:
-    """Return a connection to the file, or nothing if the file cannot be used."""
-    for _ in range(2):
+    """Return a connection to the file, or nothing if the file cannot be used.
+
+    A corrupt file stays, and the next name is used: other processes may be opening it, too, and would lose the file
+    that the first of them puts in its place.
+    """
+    for name in (path.name, *(f"{path.stem}-{number}{path.suffix}" for number in range(2, 6))):
+        file = path.with_name(name)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            return [_connected(path)]
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+            return [_connected(file)]
         except (OSError, sqlite3.OperationalError):
             return []
-        except sqlite3.DatabaseError:  # corrupt: its contents are lost
-            path.unlink(missing_ok=True)
+        except sqlite3.DatabaseError:
+            continue
     return []
 
 

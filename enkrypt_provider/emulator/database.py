@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -216,12 +217,14 @@ def _check_application_id(connection: sqlite3.Connection) -> None:
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Retry at once: of two processes that switch together, SQLite refuses one without its usual wait."""
+    """Retry: of two processes that switch together, SQLite refuses one without its usual wait."""
+    deadline = time.monotonic() + TIMEOUT
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if "locked" not in str(error):
+            if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
+            time.sleep(0.01)
         else:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import stat
 from collections.abc import Mapping
@@ -127,6 +128,17 @@ def test_second_run_changes_nothing_and_writes_the_same_file(begin: Begin, proje
     ran = typed("import")
     assert ran.out.splitlines()[0].endswith(": 2 models, 2 in its state.")
     assert ran.out.splitlines()[1:] == ["There is nothing to import."]
+
+
+def test_two_imports_into_a_project_do_not_meet(begin: Begin, project: Project, typed: Type) -> None:
+    """Neither the engine nor an import writes the stack's file in one step."""
+    begin(model("a", "sk-a"))
+    with Path("Pulumi.yaml").open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        ran = typed("import", "--stack", "dev")
+        assert (ran.code, "another import into this project is running" in ran.err) == (1, True)
+        assert "enkrypt:models" not in project.config()
+    assert typed("import", "--stack", "dev").code == 0
 
 
 def test_run_option_writes_no_import_file(begin: Begin, project: Project, typed: Type) -> None:

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -40,12 +41,30 @@ def test_only_the_user_may_read_the_file(file: Path) -> None:
 
 
 @pytest.mark.parametrize("corrupt", [b"no database" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
-def test_a_corrupt_file_is_replaced(file: Path, corrupt: bytes) -> None:
-    """Its contents are lost, later writes are not."""
+def test_beside_a_corrupt_file_another_is_used(file: Path, corrupt: bytes) -> None:
+    """Its contents are lost, later writes are not. It stays as it is, since another process may be opening it."""
     file.parent.mkdir()
     file.write_bytes(corrupt)
     Database(file, run="a run").execute(NOTED)
     assert rows(Database(file, run="a run")) == 1
+    assert file.read_bytes() == corrupt
+
+
+@pytest.mark.parametrize("_time", range(10))
+def test_processes_that_find_a_corrupt_file_together_share_what_replaces_it(file: Path, _time: int) -> None:
+    file.parent.mkdir()
+    file.write_bytes(b"no database")
+    Path(f"{file}-wal").write_bytes(b"the rest of a killed process")
+    together = threading.Barrier(8)
+
+    def opened(_: int) -> Database:
+        together.wait()
+        return Database(file, run="a run")
+
+    with ThreadPoolExecutor(8) as pool:
+        databases = [*pool.map(opened, range(8))]
+    databases[0].execute(NOTED)
+    assert [rows(database) for database in databases] == [1] * 8
 
 
 def test_without_a_usable_file_a_process_still_knows_its_own_writes(file: Path) -> None:

@@ -176,3 +176,16 @@ def test_a_concurrent_switch_to_wal_is_retried(failure: str, left: int) -> None:
     with pytest.raises(sqlite3.OperationalError, match=failure) if left else nullcontext():
         database_module._switch_to_wal(Refusing())  # type: ignore[arg-type]  # a stand-in
     assert len(tries) == left
+
+
+def test_a_process_that_keeps_the_file_locked_is_not_waited_for_forever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stopped process may keep a file locked that no process has switched to WAL."""
+    monkeypatch.setattr(database_module, "TIMEOUT", 0.1)
+    with closing(sqlite3.connect(tmp_path / "models.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(NotOurs, match="database is locked"):
+            Database(tmp_path / "models.db")
+        holder.execute("ROLLBACK")
+    assert database_id(tmp_path / "models.db")

@@ -32,7 +32,7 @@ PRINT_PATH := printf 'export PATH=%q:"$$PATH"\n' "$(CURDIR)/.venv/bin:$$engine"
 
 .PHONY: help up preview refresh destroy list doctor env shell lint test faults bench scaling docs generate lock plugin clean
 
-help:  ## Shows this help; STACK=staging selects a stack other than dev
+help:  ## Shows this help; STACK=staging selects another stack than dev, with PULUMI_CONFIG_PASSPHRASE set
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: .venv/ready  ## Registers what the stack declares

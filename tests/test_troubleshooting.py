@@ -23,6 +23,7 @@ import enkrypt_provider
 from enkrypt_provider import EnkryptModel, catalogue, get_model, policy
 from enkrypt_provider.api.client import EnkryptClient
 from enkrypt_provider.api.retry import RetryPolicy
+from enkrypt_provider.cli.sources import Sources
 from enkrypt_provider.cli.stack import Stack, project_file
 from enkrypt_provider.core.controller import Controller, Request, connect
 from enkrypt_provider.emulator import Fault, create_app, serve_in_thread
@@ -287,6 +288,7 @@ ILL: Final = '{"status": "unhealthy", "message": "no route to host"}'
 SCENES: Final[dict[str, list[Scene]]] = {
     "ConfigurationError": [
         configured(),
+        lambda _world: Sources(environ={}).settings,
         configured(endpoint="http://api.enkryptai.com"),
         configured(endpoint="embedded", requireHttps="true"),
         configured(endpoint="api.enkryptai.com"),

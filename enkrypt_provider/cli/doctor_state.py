@@ -175,9 +175,14 @@ def _provider(sources: Sources, provider: Resource) -> Finding:
         return Finding("provider", f"{provider.name}: {shown}")
     if sources.stack and held == sources.stack.get(API_KEY):
         return Finding("provider", "the state holds the configuration's key" if held else "the state holds no key")
+    says = (
+        f"the state holds a different key than the configuration: {shown}; `refresh` and `destroy` would use it"
+        if held
+        else "the state holds no key, unlike the configuration; `refresh` and `destroy` would use none"
+    )
     return Finding(
         "provider",
-        f"the state holds a different key than the configuration: {shown}; `refresh` and `destroy` would use it",
+        says,
         ok=False,
         do="run `pulumi up`, or run them with --run-program",
     )

@@ -22,6 +22,7 @@ from ..kinds.guardrails_policy import GUARDRAILS_POLICY
 from ..kinds.kind import Kind, Live, at
 from ..kinds.model import MODEL
 from ..kinds.plain import dotted, leaves
+from ..kinds.registry import KINDS
 from .masking import shown
 from .registrations import Registration, Watch, joined
 from .stack_file import WIDTH, to_yaml
@@ -103,7 +104,7 @@ def listed(lives: Sequence[Live], nothing: str) -> None:
 
 def nothing(kinds: Sequence[Kind], patterns: Sequence[str] | None, shown_endpoint: str) -> str:
     """Return the message for an empty list."""
-    one = "registration" if len(kinds) > 1 else kinds[0].noun
+    one = "registration" if len(kinds) == len(KINDS) else joined([kind.noun for kind in kinds], "or")
     where = f"matches {joined(patterns, 'or')}" if patterns else f"was found at {shown_endpoint}"
     return f"No {one} {where}."
 

@@ -6,13 +6,14 @@ The rules are in settings.py; this module describes the sources to the user.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from ..api.client import EnkryptClient
 from ..errors import ConfigurationError
-from ..settings import EMBEDDED, EMBEDDED_DATABASE, ENDPOINT_VARIABLE, KEY_VARIABLES, Settings
+from ..settings import EMBEDDED, EMBEDDED_DATABASE, ENDPOINT_VARIABLE, KEY_VARIABLES, NO_KEY, Settings
 from .stack import NAMESPACE, Stack, project_file
 
 VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {"apiKey": KEY_VARIABLES, "endpoint": (ENDPOINT_VARIABLE,)}
@@ -30,7 +31,18 @@ class Sources:
     @property
     def settings(self) -> Settings:
         """The settings. Raises `ConfigurationError` if they are invalid."""
-        return Settings.from_config(lambda name: self._given(name.removeprefix(NAMESPACE)), self.environ)
+        try:
+            return Settings.from_config(lambda name: self._given(name.removeprefix(NAMESPACE)), self.environ)
+        except ConfigurationError as error:
+            if str(error) != NO_KEY:
+                raise
+            raise ConfigurationError(self._no_key()) from None
+
+    def _no_key(self) -> str:
+        if self.stack is None:
+            return f"no API key: add --stack NAME to use a stack's key, or set {KEY_VARIABLES[0]} in the environment"
+        command = "--secret enkrypt:apiKey"
+        return NO_KEY.replace(command, f"{command} --stack {shlex.quote(self.stack.name)}")
 
     def client(self) -> EnkryptClient:
         """Return a client of the account. Raise `ConfigurationError` if the settings are invalid, or if the embedded

@@ -209,6 +209,7 @@ def test_empty_list_prints_a_message_on_a_terminal_only(
     assert typed("list").out == f"No registration was found at {typed.api.url}.\n"
     assert typed("list", "--name", "a*", "--name", "b").out == "No registration matches a* or b.\n"
     assert typed("list", "policies").out == f"No policy was found at {typed.api.url}.\n"
+    assert typed("list", "policies", "deployments").out == f"No policy or deployment was found at {typed.api.url}.\n"
 
 
 def plain(text: str) -> list[str]:
@@ -498,7 +499,7 @@ def test_missing_settings_error_says_what_to_set(typed: Type) -> None:
     """It is one line on stderr, with exit code 1."""
     found = typed("list")
     assert (found.code, found.out) == (1, "")
-    assert found.err.startswith("error: no API key: run `pulumi config set --secret enkrypt:apiKey`")
+    assert found.err.startswith("error: no API key: add --stack NAME")
     assert found.err.count("\n") == 1
 
 
@@ -509,6 +510,12 @@ def test_stack_option_reads_the_settings_of_the_stack(begin: Begin, typed: Type)
     assert "must be https" in typed("list", "--stack", "dev", "--endpoint", "http://example.com").err
     assert typed("list", "--stack", "dev", "--dialect", "v2").code == 0
     assert "no stack named 'nope' found" in typed("list", "--stack", "nope").err
+
+
+def test_missing_key_of_a_stack_is_set_in_that_stack(project: Project, typed: Type) -> None:
+    """Another stack may be selected."""
+    project.configure({})
+    assert "`pulumi config set --secret enkrypt:apiKey --stack dev`" in typed("list", "--stack", "dev").err
 
 
 @pytest.mark.usefixtures("project")

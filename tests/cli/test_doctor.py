@@ -334,7 +334,7 @@ def test_stale_key_in_the_state_is_a_problem(project: Project, key: str) -> None
     problem = found()["provider"]
     assert not problem.ok
     assert problem.do == "run `pulumi up`, or run them with --run-program"
-    assert (f"fingerprint is {fingerprint(key)};" if key else "it holds no key;") in problem.says
+    assert (f"fingerprint is {fingerprint(key)};" if key else "state holds no key, unlike") in problem.says
 
 
 def test_state_without_a_key_uses_the_environment(project: Project, well: Api) -> None:

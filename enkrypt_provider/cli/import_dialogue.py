@@ -6,12 +6,11 @@ commands that set them.
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import json
 import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,14 +39,18 @@ def run(stack: Stack, client: EnkryptClient, options: ImportOptions) -> bool:
         return _run(stack, client, options)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Raise `ConfigurationError` during another import into the project: together they would garble its files."""
     with project_file(folder).open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigurationError("another import into this project is running: wait until it has ended") from None
+        with contextlib.suppress(ImportError, OSError):  # Windows has no flock, nor do some network folders
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                line = "another import into this project is running: wait until it has ended"
+                raise ConfigurationError(line) from None
         yield
 
 

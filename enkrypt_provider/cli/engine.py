@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,20 +72,23 @@ def run(*words: str, folder: Path | None = None, given: str = "", shown: bool = 
     if pulumi is None:
         raise ConfigurationError(f"there is no `pulumi` on PATH: {INSTALLATION}")
     output = None if shown else subprocess.PIPE
-    process = subprocess.Popen(  # noqa: S603 - a list of arguments, no shell
-        [pulumi, *words, "--non-interactive"],
-        cwd=folder,
-        env=_environment(pulumi),
-        stdin=subprocess.PIPE,
-        stdout=output,
-        stderr=output,
-        encoding="utf-8",
-        start_new_session=True,  # Ctrl-C reaches only this process, which passes it on once
-    )
+    process = None
     try:
+        with _no_interrupt():
+            process = subprocess.Popen(  # noqa: S603 - a list of arguments, no shell
+                [pulumi, *words, "--non-interactive"],
+                cwd=folder,
+                env=_environment(pulumi),
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                encoding="utf-8",
+                start_new_session=True,  # Ctrl-C reaches only this process, which passes it on once
+            )
         out, err = process.communicate(given)
     except KeyboardInterrupt:
-        _end(process)
+        if process:
+            _end(process)
         raise
     if process.returncode:
         reason = "see above" if shown else _reason(err)
@@ -106,6 +110,22 @@ def _environment(pulumi: Path) -> dict[str, str]:
     if is_on_path():
         return dict(os.environ)
     return {**os.environ, "PATH": os.pathsep.join([str(pulumi.parent), os.environ.get("PATH", os.defpath)])}
+
+
+@contextlib.contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Delay Ctrl-C until the end of the block: during `Popen` it would lose track of the new process."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    interrupts: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if interrupts:
+        raise KeyboardInterrupt
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -112,3 +113,20 @@ def test_interrupt_leaves_no_process_behind(nowhere: Path, tmp_path: Path) -> No
     assert "Traceback" not in said
     started.wait(10)
     assert not started.is_running()
+
+
+def test_interrupt_while_the_engine_starts_ends_it_too(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(nowhere / "3.274.1" / "bin", "exec sleep 60")
+    started: list[subprocess.Popen[str]] = []
+    real = subprocess.Popen
+
+    def interrupted(*words: Any, **options: Any) -> subprocess.Popen[str]:
+        started.append(real(*words, **options))
+        os.kill(os.getpid(), signal.SIGINT)
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        engine.run("version")
+    assert started[0].returncode is not None
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

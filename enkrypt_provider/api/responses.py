@@ -110,8 +110,22 @@ def refusal(response: Response) -> Response | None:
 
 def _message(response: Response, hide: Hide) -> str:
     body = _json(response)
-    found = (_field(body, name) for name in ("message", "error", "detail"))
-    return plain(hide(next((text for text in found if isinstance(text, str) and text), "")), 300)
+    found = (_text(_field(body, name)) for name in ("message", "error", "detail"))
+    return plain(hide(next(filter(None, found), "")), 300)
+
+
+def _text(found: Json) -> str:
+    """Return an error's text: a string, an object with one, or a list of these, as FastAPI sends it (a guess)."""
+    return "; ".join(filter(None, map(_line, found[:5] if isinstance(found, list) else [found])))
+
+
+def _line(found: Json) -> str:
+    if isinstance(found, str):
+        return found
+    texts = (_field(found, name) for name in ("msg", "message"))
+    text, place = next((text for text in texts if isinstance(text, str)), ""), _field(found, "loc")
+    where = ".".join(map(plain, map(str, place[:9]))) if isinstance(place, list) else ""
+    return f"{where}: {text}" if where and text else text
 
 
 def _request_id(response: Response) -> str:

@@ -37,7 +37,11 @@ ROTATED = (
 REFUSED: list[tuple[int, Any, type[EnkryptError], str]] = [
     (400, {"message": "model_name must be a string"}, RequestRejected, "400: model_name must be a string"),
     (400, {"message": "no", "request_id": "r-1"}, RequestRejected, "400: no (request id r-1)"),
-    (400, {"message": ["not", "a", "text"], "request_id": 5}, RequestRejected, "400"),
+    (400, {"message": ["no name", 5, [], "no host"], "request_id": 5}, RequestRejected, "400: no name; no host"),
+    (400, {"message": {"text": 5}, "error": {"code": 7, "message": "no host"}}, RequestRejected, "400: no host"),
+    (422, {"detail": [{"loc": ["body", "name", 0], "msg": "too long", "input": "x" * 9}, {"msg": "no host"}]},
+     RequestRejected, "422: body.name.0: too long; no host"),
+    (422, {"detail": [{"loc": {}, "msg": 5}, None]}, RequestRejected, "422"),
     (400, ["not", "an", "object"], RequestRejected, "400"),
     (405, b"<html>Not allowed</html>", RequestRejected, "405"),
     (418, b"", RequestRejected, "418"),

@@ -96,12 +96,13 @@ def given_arguments(resource: str, cls: type, args: object, keywords: dict[str, 
     """Return a resource's arguments, given as a `cls` object, a dict or keywords. Raise `WrongArguments`."""
     if args is not None and keywords:
         raise WrongArguments(f"{resource}: give either args or keywords, not both")
-    if not isinstance(args, cls):
-        if not isinstance(args, Mapping | None):
-            raise WrongArguments(f"{resource}: args must be {cls.__name__}(…) or a dict, not {type(args).__name__}")
-        args = args or keywords
-        check_names(resource, args, cls)
-    given = args if isinstance(args, Mapping) else vars(args)
+    if isinstance(args, cls):
+        given: Mapping[str, Any] = vars(args)
+    elif isinstance(args, Mapping | None):
+        given = args or keywords
+        check_names(resource, given, cls)
+    else:
+        raise WrongArguments(f"{resource}: args must be {cls.__name__}(…) or a dict, not {type(args).__name__}")
     for name, value in given.items():
         if _contains_itself(value):
             raise WrongArguments(f"{resource}: {name}: must not contain itself")

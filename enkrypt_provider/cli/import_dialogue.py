@@ -35,12 +35,12 @@ HELP: Final = """\
 
 def run(stack: Stack, client: EnkryptClient, options: ImportOptions) -> bool:
     """Import registrations into the stack. Return False if any was left out, or something must be done first."""
-    with _alone(stack.folder):
+    with _exclusive(stack.folder):
         return _run(stack, client, options)
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _exclusive(folder: Path) -> Iterator[None]:
     """Raise `ConfigurationError` during another import into the project: together they would garble its files."""
     with project_file(folder).open() as file:
         with contextlib.suppress(ImportError, OSError):  # Windows has no flock, nor do some network folders

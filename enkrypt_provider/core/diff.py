@@ -133,7 +133,7 @@ def settle(declared: Properties, live: Live, kind: Kind) -> Properties:
     if not declared:
         return live.inputs
     options = {name: declared[name] for name in kind.options if name in declared}
-    return _Settling(kind, live.unsaid).document(declared, live.inputs) | options
+    return _Settling(kind, live.omitted).document(declared, live.inputs) | options
 
 
 def _stored(kind: Kind, path: str, value: Any) -> Any:
@@ -175,10 +175,10 @@ def _is_empty(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class _Settling:
-    """Merges a program's inputs with the server's, for `settle`. `unsaid` is that of `Live`."""
+    """Merges a program's inputs with the server's, for `settle`. `omitted` is that of `Live`."""
 
     kind: Kind
-    unsaid: frozenset[str]
+    omitted: frozenset[str]
 
     def document(self, declared: Properties, live: Properties, prefix: str = "") -> Properties:
         returned = {name: value for name, value in live.items() if name in declared or self._is_drift(prefix + name)}
@@ -210,8 +210,8 @@ class _Settling:
     def _is_quiet(self, path: str, declared: Any) -> bool:
         """Whether a response that leaves the field out confirms the declared value."""
         field = self.kind.fields.get(path)
-        is_unsaid = path in self.unsaid and bool(field and field.marker(Quiet))
-        return is_unsaid or _is_empty(declared)
+        is_omitted = path in self.omitted and bool(field and field.marker(Quiet))
+        return is_omitted or _is_empty(declared)
 
     def _is_free(self, path: str) -> bool:
         """Whether the field is in a map that takes any name, where a server may omit, mask or add entries."""
@@ -221,7 +221,7 @@ class _Settling:
     def _value(self, path: str, declared: Any, live: Any) -> Any:
         if isinstance(declared, str) and declared == live:
             return declared
-        if self.kind.is_secret(path) or (path in self.unsaid and self._is_quiet(path, declared)):
+        if self.kind.is_secret(path) or (path in self.omitted and self._is_quiet(path, declared)):
             return declared
         if isinstance(declared, dict) and isinstance(live, dict):
             return self.document(declared, live, f"{path}.")

@@ -228,8 +228,8 @@ def read(kind: Kind, response: Json) -> Live:
         raise NotWhole(f"returned an invalid {kind.noun}: {problems}") from None
     inputs = {name: value for name, value in found.items() if name not in kind.computed}
     computed = {name: found[name] for name in kind.computed if name in found}
-    unsaid = frozenset(path for path in kind.filled_in if at(placed, path) is None)
-    return Live(kind, inputs, computed, unsaid)
+    omitted = frozenset(path for path in kind.filled_in if at(placed, path) is None)
+    return Live(kind, inputs, computed, omitted)
 
 
 def _tolerated(kind: Kind, plain: Plain, given: Properties) -> Properties:

@@ -49,12 +49,12 @@ class Identifier:
 @dataclass(frozen=True)
 class Live:
     """A registration as the server has it: its canonical `inputs`, the outputs that the server `computed`, and those
-    `filled_in` fields that the response left `unsaid`."""
+    `filled_in` fields that the response `omitted`."""
 
     kind: Kind = field(repr=False)
     inputs: Properties = field(repr=False)
     computed: Properties
-    unsaid: frozenset[str] = frozenset()
+    omitted: frozenset[str] = frozenset()
 
     @property
     def identity(self) -> Identifier:
